@@ -1,0 +1,219 @@
+"""The integer network: the one contract between readers, quantizer, passes and targets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+
+import numpy as np
+
+from bitwright.errors import DataError, ModelError
+from bitwright.network.ops import Op
+from bitwright.network.types import TensorType
+
+INPUT = "input"
+
+
+@dataclass(frozen=True, eq=False)
+class InputSpec:
+    """How the user's floats become the network's integers; no target reads it beyond `type`.
+
+    q = clamp(round(x * (1/scale) + offset), type), computed in float32, rounding half to even.
+    scale and offset hold one value or one per channel. `shape` is the model's own input shape without
+    the batch, `layout` its order: "HWC", "CHW" or "C". Raw data become x by
+    x = (raw * data_scale - data_mean) / data_std; `data_layout` is the order of the raw data.
+    """
+
+    type: TensorType
+    scale: np.ndarray = field(default_factory=lambda: np.ones(1))
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    shape: tuple[int, ...] = ()
+    layout: str = ""
+    data_layout: str = ""
+    data_scale: float = 1.0
+    data_mean: tuple[float, ...] = (0.0,)
+    data_std: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        image = len(self.type.shape) == 3
+        defaults = {"shape": self.type.shape, "layout": "HWC" if image else "C"}
+        for name, value in defaults.items():
+            object.__setattr__(self, name, getattr(self, name) or value)
+        object.__setattr__(self, "data_layout", self.data_layout or self.layout)
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        for name in ("scale", "offset"):
+            value = np.atleast_1d(np.asarray(getattr(self, name), np.float64))
+            object.__setattr__(self, name, value)
+            if value.shape not in ((1,), (self.type.channels,)) or not np.all(np.isfinite(value)):
+                raise ModelError(f"input {name} must be finite, one value or one per channel, not {value}")
+        if np.any(self.scale <= 0):
+            raise ModelError("input scales must be positive")
+        if self.layout not in (("HWC", "CHW") if image else ("C",)):
+            raise ModelError(f"input layout {self.layout!r} does not fit {self.type.shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class OutputSpec:
+    """How the network's last integers become the model's floats: y = function((q - offset) * scale).
+
+    scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
+    function is "identity" or "softmax" (over the channels).
+    """
+
+    scale: np.ndarray = field(default_factory=lambda: np.ones(1))
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(1))
+    shape: tuple[int, ...] = ()
+    layout: str = ""
+    function: str = "identity"
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "offset"):
+            object.__setattr__(self, name, np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        if self.function not in ("identity", "softmax"):
+            raise ModelError(f"output function {self.function!r} is unknown; legal are identity and softmax")
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation; `name` is also the name of its value."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A validated, acyclic graph of integer operations with one input, named "input", and one output.
+
+    `nodes` are in topological order; the last node is the output. Construction checks every rule and
+    raises `ModelError` with the node's name; a Network that exists is valid. `source` says where it
+    came from. Compare networks by `digest`.
+    """
+
+    input: InputSpec
+    nodes: tuple[Node, ...]
+    output: OutputSpec = field(default_factory=OutputSpec)
+    name: str = "network"
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        types = {INPUT: self.input.type}
+        if not self.nodes:
+            raise ModelError("a network has at least one node")
+        for node in self.nodes:
+            where = f"node {node.name!r} ({type(node.op).__name__})"
+            if node.name in types:
+                raise ModelError(f"{where}: the name is taken already")
+            if len(node.inputs) != node.op.arity:
+                raise ModelError(f"{where}: takes {node.op.arity} inputs, not {len(node.inputs)}")
+            for name in node.inputs:
+                if name not in types:
+                    raise ModelError(f"{where}: input {name!r} is not defined before it")
+            try:
+                types[node.name] = node.op.infer(*(types[n] for n in node.inputs))
+            except ModelError as error:
+                raise ModelError(f"{where}: {error}") from None
+        used = {name for node in self.nodes for name in node.inputs}
+        unused = [n.name for n in self.nodes[:-1] if n.name not in used]
+        if unused:
+            raise ModelError(f"values {', '.join(unused)} lead nowhere; only the last node may be the output")
+        object.__setattr__(self, "types", types)
+        out = types[self.nodes[-1].name]
+        spec = self.output
+        image = len(out.shape) == 3
+        spec = replace(spec, shape=spec.shape or out.shape, layout=spec.layout or ("HWC" if image else "C"))
+        for name in ("scale", "offset"):
+            value = getattr(spec, name)
+            if value.shape not in ((1,), (out.channels,)) or not np.all(np.isfinite(value)):
+                raise ModelError(f"output {name} must be finite, one value or one per channel, not {value}")
+        object.__setattr__(self, "output", spec)
+
+    types: Mapping[str, TensorType] = field(init=False, repr=False)
+
+    @property
+    def output_name(self) -> str:
+        return self.nodes[-1].name
+
+    @property
+    def output_type(self) -> TensorType:
+        return self.types[self.output_name]
+
+    def node(self, name: str) -> Node:
+        """The node of that name; `KeyError` where there is none."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def consumers(self) -> dict[str, tuple[Node, ...]]:
+        """For every value the nodes that read it, in order; a node that reads it twice stands twice."""
+        found: dict[str, list[Node]] = {name: [] for name in self.types}
+        for node in self.nodes:
+            for name in node.inputs:
+                found[name].append(node)
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256, in hex, of everything that `evaluate` and the float scales depend on."""
+        h = hashlib.sha256()
+
+        def add(value: object) -> None:
+            if isinstance(value, np.ndarray):
+                h.update(f"{value.dtype.str}{value.shape}".encode())
+                h.update(np.ascontiguousarray(value).tobytes())
+            elif isinstance(value, (InputSpec, OutputSpec, Op)):
+                h.update(type(value).__name__.encode())
+                for f in fields(value):
+                    h.update(f.name.encode())
+                    add(getattr(value, f.name))
+            else:
+                h.update(f"{value};".encode())
+
+        add(self.input)
+        for node in self.nodes:
+            add(node.name)
+            add(node.inputs)
+            add(node.op)
+        add(self.output)
+        return h.hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<Network {self.name!r}: {self.input.type} -> {self.output_type}, {len(self.nodes)} nodes>"
+
+
+def evaluate(network: Network, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The meaning of a network: every named value for integer inputs x [N, *shape].
+
+    Returns int64 arrays [N, *shape], "input" included. Raises `DataError` where x does not fit the
+    input type. This is the definition, in plain NumPy; `fast.Evaluator` computes the same faster.
+    """
+    x = check_integers(network, x)
+    values = {INPUT: x}
+    for node in network.nodes:
+        values[node.name] = node.op.evaluate(*(values[n] for n in node.inputs))
+    return values
+
+
+def check_integers(network: Network, x: np.ndarray) -> np.ndarray:
+    """x as int64 [N, *shape] if it fits the network's input type, else `DataError`."""
+    x = np.asarray(x)
+    t = network.input.type
+    if x.shape[1:] != t.shape or x.ndim != len(t.shape) + 1:
+        raise DataError(f"input has shape {x.shape}; legal is (N, {', '.join(map(str, t.shape))})")
+    if x.dtype.kind not in "iub":
+        raise DataError(f"integer input expected, not {x.dtype}")
+    x = x.astype(np.int64)
+    if not t.dtype.contains(x):
+        raise DataError(f"input spans [{x.min()}, {x.max()}], outside {t.dtype} [{t.dtype.min}, {t.dtype.max}]")
+    return x

@@ -1,0 +1,139 @@
+"""Integer types and tensor types of the integer network."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitwright.errors import ModelError
+
+MAX_BITS = 32
+_NAME = re.compile(r"(u?)int([1-9][0-9]?)")
+
+
+@dataclass(frozen=True)
+class IntType:
+    """Integers of `bits` bits, two's complement where `signed`; `bipolar` is the set {-1, +1}.
+
+    Range: signed [-2**(bits-1), 2**(bits-1) - 1], unsigned [0, 2**bits - 1], 1 <= bits <= 32.
+    In hardware a bipolar value is one bit, 0 for -1 and 1 for +1.
+    """
+
+    bits: int
+    signed: bool = False
+    bipolar: bool = False
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.bits, (int, np.integer)) and 1 <= self.bits <= MAX_BITS):
+            raise ModelError(f"an integer type has 1 to {MAX_BITS} bits, not {self.bits!r}")
+        object.__setattr__(self, "bits", int(self.bits))
+        if self.bipolar and (self.bits != 1 or not self.signed):
+            raise ModelError("a bipolar type has exactly one bit and is signed")
+
+    @property
+    def min(self) -> int:
+        if self.bipolar:
+            return -1
+        return -(1 << (self.bits - 1)) if self.signed else 0
+
+    @property
+    def max(self) -> int:
+        if self.bipolar:
+            return 1
+        return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
+
+    @property
+    def levels(self) -> int:
+        """Number of values of the type."""
+        return 1 << self.bits
+
+    def values(self) -> np.ndarray:
+        """All values in ascending order, int64 [levels]."""
+        return np.arange(self.min, self.max + 1, 2 if self.bipolar else 1, dtype=np.int64)
+
+    def index(self, x: np.ndarray) -> np.ndarray:
+        """Position of each value of `x` in `values()`."""
+        return (x + 1) >> 1 if self.bipolar else x - self.min
+
+    def contains(self, x: np.ndarray | int) -> bool:
+        """Whether every value of `x` belongs to the type."""
+        x = np.asarray(x)
+        if x.size == 0:
+            return True
+        inside = int(x.min()) >= self.min and int(x.max()) <= self.max
+        return inside and (not self.bipolar or not np.any(x == 0))
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """Values to hardware words: unsigned int64 of `bits` bits, two's complement."""
+        return (x + 1) >> 1 if self.bipolar else x & ((1 << self.bits) - 1)
+
+    def decode(self, words: np.ndarray) -> np.ndarray:
+        """Hardware words (only the low `bits` bits count) to values, int64."""
+        words = np.asarray(words, dtype=np.int64) & ((1 << self.bits) - 1)
+        if self.bipolar:
+            return 2 * words - 1
+        if self.signed:
+            return words - ((words >> (self.bits - 1)) << self.bits)
+        return words
+
+    @staticmethod
+    def holding(low: int, high: int) -> IntType:
+        """The narrowest type that holds every integer of [low, high]; signed only where low < 0."""
+        low, high = int(low), int(high)
+        if low > high:
+            raise ModelError(f"empty range [{low}, {high}]")
+        if low >= 0:
+            bits, signed = max(1, high.bit_length()), False
+        else:
+            bits, signed = max((-low - 1).bit_length(), max(high, 0).bit_length()) + 1, True
+        if bits > MAX_BITS:
+            raise ModelError(f"range [{low}, {high}] needs {bits} bits; values have at most {MAX_BITS} bits")
+        return IntType(bits, signed)
+
+    @staticmethod
+    def parse(name: str) -> IntType:
+        """Type of its name: `int8`, `uint3`, `bipolar`."""
+        if name == "bipolar":
+            return BIPOLAR
+        match = _NAME.fullmatch(name)
+        if not match:
+            raise ModelError(f"{name!r} is no integer type; legal are int1..int32, uint1..uint32, bipolar")
+        return IntType(int(match[2]), signed=not match[1])
+
+    def __str__(self) -> str:
+        return "bipolar" if self.bipolar else f"{'' if self.signed else 'u'}int{self.bits}"
+
+
+BIPOLAR = IntType(1, signed=True, bipolar=True)
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape (H, W, C) or (C,), without a batch, and integer type of a value."""
+
+    shape: tuple[int, ...]
+    dtype: IntType
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        if len(self.shape) not in (1, 3) or any(n < 1 for n in self.shape):
+            raise ModelError(f"a value has shape (H, W, C) or (C,) with sizes of at least 1, not {self.shape}")
+
+    @property
+    def channels(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def pixels(self) -> int:
+        """H * W, or 1 for a vector."""
+        return self.shape[0] * self.shape[1] if len(self.shape) == 3 else 1
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.pixels * self.channels
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{', '.join(map(str, self.shape))}]"

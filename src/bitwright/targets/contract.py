@@ -1,0 +1,187 @@
+"""What a target is: `check`, `plan`, `emit`; and what passes between it and the rest.
+
+simulate(emit(plan(network, options)), x) == evaluate(network, x)      for every x, bit for bit
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from bitwright.errors import ModelError, OptionError
+from bitwright.network import Network, TensorType
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One reason why a target refuses a node: where, which rule, what would be legal."""
+
+    node: str
+    rule: str
+    legal: str
+
+    def __str__(self) -> str:
+        return f"{self.node}: {self.rule}; legal: {self.legal}"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Logic of a design or a part of it. `lut` counts LUT cells of every size (LUT6_2 as one)."""
+
+    lut: float = 0
+    ff: float = 0
+    carry: float = 0
+    bram36: float = 0
+    dsp: float = 0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class LayerEstimate:
+    """What the target's cost model says of one unit: resources, busy cycles a frame, and why (`details`)."""
+
+    name: str
+    kind: str
+    resources: Resources
+    cycles: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost model's figures, all estimated. Cycles count clock cycles."""
+
+    layers: tuple[LayerEstimate, ...]
+    interval_cycles: int
+    latency_cycles: int
+
+    @property
+    def total(self) -> Resources:
+        return sum((layer.resources for layer in self.layers), Resources())
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """One AXI4-Stream: a frame is the value's elements in (H, W, C) row-major order, `lanes` a word.
+
+    The first element lies in the lowest bits; each takes `type.dtype.bits` bits (bipolar: 1 is +1).
+    The last word of a frame is filled up with zeros; tdata is rounded up to whole bytes; tlast
+    marks the last word of a frame (outputs drive it, inputs ignore it).
+    """
+
+    type: TensorType
+    lanes: int
+
+    @property
+    def word_bits(self) -> int:
+        return self.lanes * self.type.dtype.bits
+
+    @property
+    def tdata_bits(self) -> int:
+        return 8 * math.ceil(self.word_bits / 8)
+
+    @property
+    def words(self) -> int:
+        """Words a frame."""
+        return math.ceil(self.type.size / self.lanes)
+
+
+@dataclass(frozen=True)
+class SynthesisUnit:
+    """A module that is synthesized on its own; the design is the sum of its units.
+
+    `name` is the layer's name, as in the estimate; `top` the module; `copies` how often it occurs.
+    """
+
+    name: str
+    top: str
+    copies: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Emitted hardware, in memory. Writing, simulating and synthesizing are separate.
+
+    files: every source by its relative path (`*.sv`, `*.svh`, `*.mem`, `*.vlt`), with "/" as separator. SystemVerilog
+    finds memory files by their bare name: tools run in a flat folder that holds all files.
+    top: module with clk_i, rst_i, s_axis_{tdata,tvalid,tready}, m_axis_{tdata,tvalid,tready,tlast},
+    and, where `program` or `counters` is not None, the AXI4-Lite slave s_axil_* (32-bit data).
+    program: AXI4-Lite writes (address, word) that load program and weights before the first frame.
+    counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame.
+    parameters: facts of the design for reports and drivers (JSON-able).
+    """
+
+    target: str
+    network: Network
+    top: str
+    files: Mapping[str, str]
+    input: StreamSpec
+    output: StreamSpec
+    units: tuple[SynthesisUnit, ...]
+    estimate: Estimate
+    options: Mapping[str, Any] = field(default_factory=dict)
+    program: np.ndarray | None = None  # uint32 [words, 2]
+    counters: Mapping[str, int] | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_control(self) -> bool:
+        return self.program is not None or self.counters is not None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of the hardware: top and files, without the program."""
+        h = hashlib.sha256(self.top.encode())
+        for path in sorted(self.files):
+            h.update(f"\0{path}\0".encode())
+            h.update(self.files[path].encode())
+        return h.hexdigest()
+
+
+class Plan(Protocol):
+    """A target's decisions for one network, before any RTL is written."""
+
+    network: Network
+    estimate: Estimate
+
+
+class Target(Protocol):
+    """One architecture. `targets/<name>/target.py` holds an instance called TARGET."""
+
+    name: str
+    summary: str
+    options: type  # a frozen dataclass; each field has metadata {"doc": "..."}
+
+    def check(self, network: Network, options: Any) -> list[Problem]:
+        """All reasons to refuse the network, before any work; empty where it can be compiled."""
+
+    def plan(self, network: Network, options: Any) -> Plan:
+        """Decide folding, mapping and parameters."""
+
+    def emit(self, plan: Any) -> Design:
+        """Write the hardware, in memory."""
+
+
+def make_options(target: Target, values: Mapping[str, Any]) -> Any:
+    """The target's options from keyword arguments; `OptionError` names what is unknown and what is legal."""
+    legal = [f.name for f in dataclasses.fields(target.options)]
+    unknown = sorted(set(values) - set(legal))
+    if unknown:
+        raise OptionError(
+            f"target {target.name} has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}"
+        )
+    return target.options(**values)
+
+
+def refuse(target: Target, problems: list[Problem]) -> None:
+    """Raise one `ModelError` that lists every problem, if there is any."""
+    if problems:
+        raise ModelError(f"target {target.name} refuses the network: " + " | ".join(map(str, problems)))
