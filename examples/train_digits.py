@@ -1,7 +1,7 @@
 """Train the demo network: a 3-bit CNN for scikit-learn's 8x8 digits, exported as QONNX by Brevitas.
 
     pip install "bitwright[examples]"
-    python examples/train_digits.py            # writes examples/digits/digits.onnx and test.npz
+    python examples/train_digits.py            # writes digits.onnx and digits_test.npz of `bitwright demo`
 
 Weights and activations have 3 bits, the input 4 bits; a residual block shows how branches are kept
 on one scale (the two summands share a quantizer). Training takes about two minutes on two cores.
@@ -22,7 +22,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-FOLDER = Path(__file__).parent / "digits"
+FOLDER = Path(__file__).parents[1] / "src" / "bitwright" / "demo"
 BITS = 3
 
 
@@ -112,10 +112,9 @@ def main() -> None:
                 accuracy = (model(tensor(x_test)).argmax(1).numpy() == y_test).mean()
             print(f"epoch {epoch + 1}: test accuracy {100 * accuracy:.2f} %")
 
-    FOLDER.mkdir(exist_ok=True)
     model.eval()
     export(model, tensor(x_test[:1]), FOLDER / "digits.onnx")
-    np.savez_compressed(FOLDER / "test.npz", images=x_test, labels=y_test.astype(np.uint8))
+    np.savez_compressed(FOLDER / "digits_test.npz", images=x_test, labels=y_test.astype(np.uint8))
     with torch.no_grad():
         accuracy = (model(tensor(x_test)).argmax(1).numpy() == y_test).mean()
     print(f"wrote {FOLDER}: test accuracy {100 * accuracy:.2f} % on {len(x_test)} images")
