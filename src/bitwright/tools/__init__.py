@@ -1,0 +1,1 @@
+"""External tools, one small file each: find it, run it, read what it says."""

@@ -1,0 +1,184 @@
+"""The wiring between a design under test and the fixed ports that the C++ harness drives."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bitwright.errors import OptionError
+
+TOP = "bench"
+MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port
+_SIGNAL = re.compile(r"(\w+)(?:\[(\d+)(?::(\d+))?\])?")
+_AXIL_IN = dict(awaddr=32, awvalid=1, wdata=32, wstrb=4, wvalid=1, bready=1, araddr=32, arvalid=1, rready=1)
+_AXIL_OUT = dict(awready=1, wready=1, bresp=2, bvalid=1, arready=1, rdata=32, rresp=2, rvalid=1)
+
+
+@dataclass(frozen=True)
+class StreamPort:
+    """One stream of a module: `data` lists (signal, bits) from the lowest bits of the word upwards.
+
+    A signal is a port's name or a part of it, `port[3]` or `port[15:8]`; so is `valid` and `ready`.
+    `name` is the stream's name in `Model.run`.
+    """
+
+    name: str
+    data: tuple[tuple[str, int], ...]
+    valid: str
+    ready: str
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return sum(bits for _, bits in self.data)
+
+    @property
+    def words(self) -> int:
+        """32-bit words that a stream word takes, the lowest bits first."""
+        return math.ceil(self.width / 32)
+
+
+def inner_input(name: str, width: int, extra: Sequence[tuple[str, int]] = ()) -> StreamPort:
+    """Input stream `<name>_data_i, _valid_i, _ready_o`; `extra` signals lie above the data."""
+    return StreamPort(name, ((f"{name}_data_i", width), *extra), f"{name}_valid_i", f"{name}_ready_o")
+
+
+def inner_output(name: str, width: int, extra: Sequence[tuple[str, int]] = ()) -> StreamPort:
+    """Output stream `<name>_data_o, _valid_o, _ready_i`; `extra` signals lie above the data."""
+    return StreamPort(name, ((f"{name}_data_o", width), *extra), f"{name}_valid_o", f"{name}_ready_i")
+
+
+def axis_input(width: int, name: str = "s_axis") -> StreamPort:
+    """AXI4-Stream slave of a top: tdata of `width` bits, tvalid, tready."""
+    return StreamPort(name, ((f"{name}_tdata", width),), f"{name}_tvalid", f"{name}_tready")
+
+
+def axis_output(width: int, name: str = "m_axis") -> StreamPort:
+    """AXI4-Stream master of a top: tdata of `width` bits, tlast in the bit above it."""
+    return StreamPort(name, ((f"{name}_tdata", width), (f"{name}_tlast", 1)), f"{name}_tvalid", f"{name}_tready")
+
+
+def wrapper(
+    top: str,
+    inputs: Sequence[StreamPort],
+    outputs: Sequence[StreamPort],
+    axil: bool = False,
+    parameters: Mapping[str, object] | None = None,
+) -> str:
+    """SystemVerilog of module `bench`: one instance of `top` and wires, nothing else.
+
+    All input words stand in one vector `in_data_i`, each from a multiple of 32 bits on, and at least 96
+    bits, so that the C++ type of the port is always the wide one; outputs likewise.
+    """
+    if max(len(inputs), len(outputs)) > MAX_STREAMS:
+        raise OptionError(f"{top}: at most {MAX_STREAMS} streams a direction can be driven")
+    widths: dict[str, int] = {}
+    assigns = _connect(inputs, "in", widths) + _connect(outputs, "out", widths)
+    ports = [".clk_i(clk_i)", ".rst_i(rst_i)", *(f".{name}({name})" for name in widths)]
+    lines = [
+        f"module {TOP} (",
+        ",\n".join(f"  {port}" for port in _ports(inputs, outputs)),
+        ");",
+        *(f"  logic [{bits - 1}:0] {name};" for name, bits in widths.items()),
+        *(f"  assign {target} = {source};" for target, source in assigns),
+        f"  {top}{_parameters(parameters or {})} dut (",
+        ",\n".join(f"    {port}" for port in ports) + ("," if axil else ""),
+        *(_axil_pins() if axil else ()),
+        "  );",
+        *(() if axil else (f"  assign axil_{name}_o = '0;" for name in _AXIL_OUT)),
+        "endmodule",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def vector_words(ports: Sequence[StreamPort]) -> int:
+    """32-bit words of `in_data_i` or `out_data_o`."""
+    return max(3, sum(port.words for port in ports))
+
+
+def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort]) -> list[str]:
+    return [
+        "input logic clk_i",
+        "input logic rst_i",
+        f"input logic [{32 * vector_words(inputs) - 1}:0] in_data_i",
+        "input logic [31:0] in_valid_i",
+        "output logic [31:0] in_ready_o",
+        f"output logic [{32 * vector_words(outputs) - 1}:0] out_data_o",
+        "output logic [31:0] out_valid_o",
+        "input logic [31:0] out_ready_i",
+        *(f"input logic [{bits - 1}:0] axil_{name}_i" for name, bits in _AXIL_IN.items()),
+        *(f"output logic [{bits - 1}:0] axil_{name}_o" for name, bits in _AXIL_OUT.items()),
+    ]
+
+
+def _connect(ports: Sequence[StreamPort], side: str, widths: dict[str, int]) -> list[tuple[str, str]]:
+    """(target, source) of every assignment for the streams of one side; notes the ports' widths."""
+    drives = side == "in"
+    pairs, base = [], 0
+    for index, port in enumerate(ports):
+        bit = 32 * base
+        for signal, bits in port.data:
+            pairs.append((_note(signal, bits, widths), f"{side}_data_{'i' if drives else 'o'}[{bit} +: {bits}]"))
+            bit += bits
+        pairs.append((_note(port.valid, 1, widths), f"{side}_valid_{'i' if drives else 'o'}[{index}]"))
+        base += port.words
+        if not drives and bit < 32 * base:
+            pairs.append(("'0", f"out_data_o[{32 * base - 1}:{bit}]"))
+        ready = (_note(port.ready, 1, widths), f"{side}_ready_{'o' if drives else 'i'}[{index}]")
+        pairs.append(ready[::-1])
+    if not drives:
+        pairs = [pair[::-1] for pair in pairs]
+    return pairs + _ties(len(ports), base, side)
+
+
+def _ties(count: int, words: int, side: str) -> list[tuple[str, str]]:
+    """Zeros for the bits of the shared output ports that no stream drives."""
+    ties = []
+    if count < MAX_STREAMS:
+        ties.append((f"{'in_ready_o' if side == 'in' else 'out_valid_o'}[31:{count}]", "'0"))
+    if side == "out" and words < 3:
+        ties.append((f"out_data_o[95:{32 * words}]", "'0"))
+    return ties
+
+
+def _note(signal: str, bits: int, widths: dict[str, int]) -> str:
+    """Remember the width of the port behind `signal`; the signal itself."""
+    match = _SIGNAL.fullmatch(signal)
+    if not match:
+        raise OptionError(f"{signal!r} is no signal; legal are port, port[bit] and port[high:low]")
+    name, high, low = match[1], match[2], match[3]
+    if high is None:
+        if name in widths:
+            raise OptionError(f"port {name} is named twice as a whole")
+        widths[name] = bits
+    else:
+        selected = int(high) - int(low if low is not None else high) + 1
+        if selected != bits:
+            raise OptionError(f"{signal!r} has {selected} bits, not {bits}")
+        widths[name] = max(widths.get(name, 0), int(high) + 1)
+    return signal
+
+
+def _parameters(parameters: Mapping[str, object]) -> str:
+    if not parameters:
+        return ""
+    return " #(" + ", ".join(f".{name}({_literal(value)})" for name, value in parameters.items()) + ")"
+
+
+def _literal(value: object) -> str:
+    """A parameter's value in SystemVerilog: text given as str is a string unless it is a sized literal."""
+    if isinstance(value, bool):
+        return "1'b1" if value else "1'b0"
+    if isinstance(value, str):
+        return value if re.fullmatch(r"\d*'[sS]?[bodhBODH][0-9a-fA-F_xXzZ]+", value) else f'"{value}"'
+    return str(value)
+
+
+def _axil_pins() -> list[str]:
+    """The AXI4-Lite pins; an address port may be narrower than the harness's 32 bits."""
+    pins = [f"    .s_axil_{name}(axil_{name}_i)," for name in _AXIL_IN]
+    pins += [f"    .s_axil_{name}(axil_{name}_o)," for name in _AXIL_OUT]
+    pins[-1] = pins[-1].rstrip(",")
+    return ["    // verilator lint_off WIDTHTRUNC", *pins, "    // verilator lint_on WIDTHTRUNC"]

@@ -1,0 +1,430 @@
+// Drives module `bench` (wired by tools/bench.py) through its streams and its AXI4-Lite slave.
+//
+// Usage: harness JOB RESULT. JOB is a text of "key value..." lines, RESULT a text of the same kind;
+// words and cycle numbers travel in binary files that JOB names. Before each clock edge inputs are
+// set and the model settles, then handshakes are sampled and the protocol is checked:
+// a stream must hold valid and data until they are accepted, and valid must not depend on ready.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "Vbench.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+namespace {
+
+constexpr int kResetCycles = 16;
+
+// xorshift64*: one generator a stream, so that streams stall independently of each other.
+class Random {
+  public:
+    explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15ull + 0xD1B54A32D192ED03ull) {
+        if (state_ == 0) state_ = 1;
+        for (int i = 0; i < 4; ++i) next();
+    }
+    uint32_t next() {
+        state_ ^= state_ >> 12;
+        state_ ^= state_ << 25;
+        state_ ^= state_ >> 27;
+        return static_cast<uint32_t>((state_ * 0x2545F4914F6CDD1Dull) >> 32);
+    }
+
+  private:
+    uint64_t state_;
+};
+
+struct Stream {
+    std::string name;
+    size_t words = 0;   // 32-bit words of one stream word
+    size_t offset = 0;  // first 32-bit word in the shared vector
+    uint64_t count = 0;  // words to send or to expect
+    uint64_t done = 0;
+    std::string data_file, cycles_file;
+    std::vector<uint32_t> data;
+    std::vector<uint64_t> cycles;
+    bool holding = false;           // input: a word is offered; output: a word waits unaccepted
+    std::vector<uint32_t> waiting;  // output: the word that waits
+    Random random{0};
+};
+
+struct Job {
+    uint64_t idle_cycles = 0, settle_cycles = 0, seed = 0;
+    bool stalls = false;
+    uint64_t stall_in = 0, stall_out = 0;  // probabilities times 2**32
+    std::vector<Stream> inputs, outputs;
+    std::vector<uint32_t> program;  // address, word, address, word, ...
+    std::vector<uint32_t> counters;
+    std::string trace_file;
+    uint64_t trace_cycles = 0;
+};
+
+struct Failure : std::runtime_error {
+    Failure(std::string kind_, const std::string& text) : std::runtime_error(text), kind(std::move(kind_)) {}
+    std::string kind;
+};
+
+std::vector<uint32_t> read_words(const std::string& path, size_t count) {
+    std::vector<uint32_t> words(count);
+    std::ifstream file(path, std::ios::binary);
+    file.read(reinterpret_cast<char*>(words.data()), static_cast<std::streamsize>(4 * count));
+    if (!file) throw std::runtime_error("cannot read " + path);
+    return words;
+}
+
+template <typename T>
+void write_all(const std::string& path, const std::vector<T>& values) {
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(sizeof(T) * values.size()));
+    if (!file) throw std::runtime_error("cannot write " + path);
+}
+
+Stream read_stream(std::ifstream& file, std::vector<Stream>& before) {
+    Stream s;
+    file >> s.name >> s.words >> s.count >> s.data_file >> s.cycles_file;
+    if (!before.empty()) s.offset = before.back().offset + before.back().words;
+    s.cycles.reserve(s.count);
+    return s;
+}
+
+Job read_job(const char* path) {
+    Job job;
+    std::ifstream file(path);
+    std::string key;
+    while (file >> key) {
+        if (key == "idle") {
+            file >> job.idle_cycles;
+        } else if (key == "settle") {
+            file >> job.settle_cycles;
+        } else if (key == "seed") {
+            file >> job.seed;
+        } else if (key == "stalls") {
+            job.stalls = true;
+            file >> job.stall_in >> job.stall_out;
+        } else if (key == "in") {
+            Stream s = read_stream(file, job.inputs);
+            s.data = read_words(s.data_file, s.words * s.count);
+            job.inputs.push_back(std::move(s));
+        } else if (key == "out") {
+            Stream s = read_stream(file, job.outputs);
+            s.data.reserve(s.words * s.count);
+            s.waiting.resize(s.words);
+            job.outputs.push_back(std::move(s));
+        } else if (key == "program") {
+            size_t count;
+            std::string words;
+            file >> count >> words;
+            job.program = read_words(words, 2 * count);
+        } else if (key == "counter") {
+            job.counters.emplace_back();
+            file >> job.counters.back();
+        } else if (key == "trace") {
+            file >> job.trace_cycles >> job.trace_file;
+        } else {
+            throw std::runtime_error("unknown key " + key);
+        }
+    }
+    for (size_t i = 0; i < job.inputs.size(); ++i) job.inputs[i].random = Random(job.seed * 64 + i);
+    for (size_t i = 0; i < job.outputs.size(); ++i) job.outputs[i].random = Random(job.seed * 64 + 32 + i);
+    return job;
+}
+
+class Bench {
+  public:
+    // Registers and memories without an initial value start at random, from the seed.
+    explicit Bench(Job& job) : job_(job), top_(randomized(context_, job.seed)) {
+#if VM_TRACE
+        if (!job.trace_file.empty()) {
+            context_.traceEverOn(true);
+            top_.trace(&trace_, 99);
+            trace_.open(job.trace_file.c_str());
+        }
+#endif
+    }
+
+    void reset() {
+        top_.rst_i = 1;
+        for (int i = 0; i < kResetCycles; ++i) idle();
+        top_.rst_i = 0;
+    }
+
+    void write_program() {
+        for (size_t i = 0; i < job_.program.size(); i += 2) write(job_.program[i], job_.program[i + 1]);
+    }
+
+    // All frames; returns the number of cycles from the first one after reset to the last transfer.
+    uint64_t stream() {
+        uint64_t cycle = 0, last = 0;
+        while (!finished()) {
+            if (transfer(cycle)) last = cycle;
+            if (cycle - last > job_.idle_cycles) throw Failure("deadlock", counts());
+            ++cycle;
+        }
+        for (uint64_t i = 0; i < job_.settle_cycles; ++i, ++cycle) transfer(cycle);
+        return last + 1;
+    }
+
+    uint32_t read(uint32_t address) {
+        top_.axil_araddr_i = address;
+        handshake(top_.axil_arvalid_i, top_.axil_arready_o, "read address");
+        uint32_t word = 0;
+        wait(top_.axil_rready_i, top_.axil_rvalid_o, "read data", [&] {
+            word = top_.axil_rdata_o;
+            check_response(top_.axil_rresp_o, address);
+        });
+        return word;
+    }
+
+    void close() {
+#if VM_TRACE
+        if (trace_.isOpen()) trace_.close();
+#endif
+        top_.final();
+    }
+
+  private:
+    Job& job_;
+    VerilatedContext context_;
+    Vbench top_;
+    uint64_t ticks_ = 0;
+#if VM_TRACE
+    VerilatedVcdC trace_;
+#endif
+
+    static VerilatedContext* randomized(VerilatedContext& context, uint64_t seed) {
+        context.randReset(2);
+        context.randSeed(static_cast<int>(seed % 0x7fffffff) + 1);
+        return &context;
+    }
+
+    void settle() {
+        top_.clk_i = 0;
+        top_.eval();
+    }
+
+    void edge() {
+        dump();
+        context_.timeInc(1);
+        top_.clk_i = 1;
+        top_.eval();
+        dump();
+        context_.timeInc(1);
+        ++ticks_;
+        if (context_.gotFinish()) throw Failure("finish", "the design called $finish");
+    }
+
+    void dump() {
+#if VM_TRACE
+        if (trace_.isOpen() && ticks_ < job_.trace_cycles) trace_.dump(context_.time());
+#endif
+    }
+
+    void idle() {
+        settle();
+        edge();
+    }
+
+    bool finished() const {
+        for (const auto& s : job_.inputs)
+            if (s.done < s.count) return false;
+        for (const auto& s : job_.outputs)
+            if (s.done < s.count) return false;
+        return true;
+    }
+
+    std::string counts() const {
+        std::string text;
+        for (const auto& s : job_.inputs) text += line("accepted", s);
+        for (const auto& s : job_.outputs) text += line("delivered", s);
+        return text;
+    }
+
+    static std::string line(const char* verb, const Stream& s) {
+        return s.name + " " + verb + " " + std::to_string(s.done) + " of " + std::to_string(s.count) + " words; ";
+    }
+
+    bool stall(Stream& s, uint64_t probability) { return job_.stalls && s.random.next() < probability; }
+
+    uint32_t drive_inputs() {
+        uint32_t valid = 0;
+        for (size_t i = 0; i < job_.inputs.size(); ++i) {
+            Stream& s = job_.inputs[i];
+            if (!s.holding && s.done < s.count && !stall(s, job_.stall_in)) {
+                s.holding = true;
+                const uint32_t* word = &s.data[s.done * s.words];
+                for (size_t k = 0; k < s.words; ++k) top_.in_data_i[s.offset + k] = word[k];
+            } else if (!s.holding && job_.stalls) {
+                // Whatever stands on the data wires without valid must not matter.
+                for (size_t k = 0; k < s.words; ++k) top_.in_data_i[s.offset + k] = s.random.next();
+            }
+            if (s.holding) valid |= 1u << i;
+        }
+        top_.in_valid_i = valid;
+        return valid;
+    }
+
+    void settle_with_ready() {
+        uint32_t ready = 0;
+        for (size_t i = 0; i < job_.outputs.size(); ++i)
+            if (!stall(job_.outputs[i], job_.stall_out)) ready |= 1u << i;
+        if (!job_.stalls) {
+            top_.out_ready_i = ready;
+            settle();
+            return;
+        }
+        top_.out_ready_i = 0;
+        settle();
+        const uint32_t before = top_.out_valid_o;
+        top_.out_ready_i = ready;
+        top_.eval();
+        const uint32_t changed = before ^ top_.out_valid_o;
+        for (size_t i = 0; i < job_.outputs.size(); ++i)
+            if (changed >> i & 1) throw Failure("protocol", job_.outputs[i].name + ": valid depends on ready");
+    }
+
+    // One clock cycle; whether any word moved.
+    bool transfer(uint64_t cycle) {
+        const uint32_t offered = drive_inputs();
+        settle_with_ready();
+        const uint32_t taken = offered & top_.in_ready_o;
+        bool moved = taken != 0;
+        for (size_t i = 0; i < job_.inputs.size(); ++i) {
+            if (!(taken >> i & 1)) continue;
+            Stream& s = job_.inputs[i];
+            s.cycles.push_back(cycle);
+            ++s.done;
+            s.holding = false;
+        }
+        for (size_t i = 0; i < job_.outputs.size(); ++i) moved |= sample(i, cycle);
+        edge();
+        return moved;
+    }
+
+    bool sample(size_t i, uint64_t cycle) {
+        Stream& s = job_.outputs[i];
+        const bool valid = top_.out_valid_o >> i & 1;
+        if (s.holding && !valid) refuse(s, "valid fell before ready", cycle);
+        if (!valid) return false;
+        for (size_t k = 0; k < s.words; ++k) {
+            const uint32_t part = top_.out_data_o[s.offset + k];
+            if (s.holding && part != s.waiting[k]) refuse(s, "data changed while valid waited for ready", cycle);
+            s.waiting[k] = part;
+        }
+        s.holding = !(top_.out_ready_i >> i & 1);
+        if (s.holding) return false;
+        if (s.done == s.count) refuse(s, "more words than the " + std::to_string(s.count) + " expected", cycle);
+        s.data.insert(s.data.end(), s.waiting.begin(), s.waiting.end());
+        s.cycles.push_back(cycle);
+        ++s.done;
+        return true;
+    }
+
+    [[noreturn]] static void refuse(const Stream& s, const std::string& what, uint64_t cycle) {
+        throw Failure("protocol", s.name + ": " + what + ", in cycle " + std::to_string(cycle) + " at word " +
+                                      std::to_string(s.done));
+    }
+
+    template <typename Valid, typename Ready>
+    void handshake(Valid& valid, Ready& ready, const char* what) {
+        valid = 1;
+        for (uint64_t i = 0; i <= job_.idle_cycles; ++i) {
+            settle();
+            const bool accepted = ready;
+            edge();
+            if (accepted) {
+                valid = 0;
+                return;
+            }
+        }
+        throw Failure("deadlock", std::string("s_axil does not accept the ") + what);
+    }
+
+    template <typename Ready, typename Valid, typename Take>
+    void wait(Ready& ready, Valid& valid, const char* what, Take take) {
+        ready = 1;
+        for (uint64_t i = 0; i <= job_.idle_cycles; ++i) {
+            settle();
+            const bool arrived = valid;
+            if (arrived) take();
+            edge();
+            if (arrived) {
+                ready = 0;
+                return;
+            }
+        }
+        throw Failure("deadlock", std::string("s_axil does not deliver the ") + what);
+    }
+
+    // Address and data are offered together, as slaves may wait for both; each is held until accepted.
+    void write(uint32_t address, uint32_t word) {
+        top_.axil_awaddr_i = address;
+        top_.axil_wdata_i = word;
+        top_.axil_wstrb_i = 15;
+        top_.axil_awvalid_i = 1;
+        top_.axil_wvalid_i = 1;
+        for (uint64_t i = 0; top_.axil_awvalid_i || top_.axil_wvalid_i; ++i) {
+            if (i > job_.idle_cycles) throw Failure("deadlock", "s_axil does not accept a write");
+            settle();
+            const bool address_taken = top_.axil_awready_o, word_taken = top_.axil_wready_o;
+            edge();
+            if (address_taken) top_.axil_awvalid_i = 0;
+            if (word_taken) top_.axil_wvalid_i = 0;
+        }
+        wait(top_.axil_bready_i, top_.axil_bvalid_o, "write response", [&] { check_response(top_.axil_bresp_o, address); });
+    }
+
+    static void check_response(uint32_t response, uint32_t address) {
+        if (response == 0) return;
+        char text[64];
+        std::snprintf(text, sizeof text, "s_axil answers %u at address 0x%08x", response, address);
+        throw Failure("protocol", text);
+    }
+};
+
+void run(Job& job, std::ostream& result) {
+    Bench bench(job);
+    try {
+        bench.reset();
+        bench.write_program();
+        const uint64_t cycles = bench.stream();
+        result << "cycles " << cycles << "\n";
+        for (const uint32_t address : job.counters) {
+            const uint32_t value = bench.read(address);
+            result << "counter " << address << " " << value << "\n";
+        }
+        result << "end ok\n";
+    } catch (const Failure& failure) {
+        result << "end " << failure.kind << " " << failure.what() << "\n";
+    }
+    bench.close();
+    for (const auto& s : job.inputs) write_all(s.cycles_file, s.cycles);
+    for (const auto& s : job.outputs) {
+        write_all(s.data_file, s.data);
+        write_all(s.cycles_file, s.cycles);
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 3) {
+        std::fprintf(stderr, "usage: %s JOB RESULT\n", argv[0]);
+        return 2;
+    }
+    try {
+        Job job = read_job(argv[1]);
+        std::ofstream result(argv[2]);
+        run(job, result);
+        result.close();
+        if (!result) throw std::runtime_error("cannot write the result");
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "error: %s\n", error.what());
+        return 1;
+    }
+    return 0;
+}

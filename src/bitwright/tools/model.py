@@ -1,0 +1,190 @@
+"""A compiled model of a module: words in, words and their cycle numbers out."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bitwright.errors import DataError, OptionError
+from bitwright.tools.bench import StreamPort
+from bitwright.tools.process import first_error
+
+SETTLE_CYCLES = 64  # after the last expected word, in which surplus words are caught
+IDLE_CYCLES = 100_000
+
+
+class SimulationError(Exception):
+    """The hardware misbehaved in simulation: a bug of the design, not of the user."""
+
+
+class ProtocolError(SimulationError):
+    """A stream broke the valid/ready rules, or delivered more words than it should."""
+
+
+class DeadlockError(SimulationError):
+    """No word moved for longer than allowed; the message counts the words of every stream."""
+
+
+_FAILURES = {"protocol": ProtocolError, "deadlock": DeadlockError, "finish": SimulationError}
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """Random pauses: in each cycle an input withholds its next word, an output its ready, with these probabilities."""
+
+    seed: int = 0
+    input: float = 0.3
+    output: float = 0.3
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.input < 1 and 0 <= self.output < 1):
+            raise OptionError(f"stall probabilities lie in [0, 1), not {self.input} and {self.output}")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What came out of `Model.run`. Cycle 0 is the first after reset and program; arrays by stream name.
+
+    outputs: uint32 [words, ceil(width/32)], lowest bits first. accepted: cycle in which each input word
+    was taken. produced: cycle in which each output word was taken. cycles: up to and including the last
+    transfer. counters: value by address.
+    """
+
+    outputs: Mapping[str, np.ndarray]
+    accepted: Mapping[str, np.ndarray]
+    produced: Mapping[str, np.ndarray]
+    cycles: int
+    counters: Mapping[int, int]
+
+    def integers(self, name: str) -> np.ndarray:
+        """Output words of at most 64 bits as uint64 [words]."""
+        return from_words(self.outputs[name])
+
+
+def to_words(values: np.ndarray, width: int) -> np.ndarray:
+    """Non-negative integers of at most 64 bits [n] as uint32 [n, ceil(width/32)]."""
+    values = np.asarray(values).astype(np.uint64)
+    if width > 64:
+        raise DataError(f"words of {width} bits must come as uint32 [n, {-(-width // 32)}]")
+    if width < 64 and values.size and int(values.max()) >> width:
+        raise DataError(f"a word does not fit {width} bits: {int(values.max())}")
+    parts = [values & np.uint64(0xFFFFFFFF), values >> np.uint64(32)]
+    return np.stack(parts[: -(-width // 32)], axis=1).astype(np.uint32)
+
+
+def from_words(words: np.ndarray) -> np.ndarray:
+    """uint32 [n, 1 or 2] as uint64 [n]."""
+    if words.shape[1] > 2:
+        raise DataError(f"words of {words.shape[1]} x 32 bits do not fit 64 bits")
+    wide = words.astype(np.uint64)
+    return wide[:, 0] | (wide[:, 1] << np.uint64(32)) if words.shape[1] == 2 else wide[:, 0]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A built executable, with the memory files that it reads when it starts. Can be sent to other processes."""
+
+    executable: Path
+    memory: Mapping[str, str]
+    inputs: tuple[StreamPort, ...]
+    outputs: tuple[StreamPort, ...]
+    traced: bool
+    tool: str
+    cached: bool
+
+    def run(
+        self,
+        words: Mapping[str, np.ndarray],
+        expect: Mapping[str, int],
+        *,
+        stalls: Stalls | None = None,
+        seed: int = 0,
+        idle_cycles: int = IDLE_CYCLES,
+        program: np.ndarray | Sequence[tuple[int, int]] = (),
+        counters: Sequence[int] = (),
+        trace: Path | None = None,
+        trace_cycles: int = 10_000,
+    ) -> Run:
+        """Reset, write `program` (address, word), stream everything, read `counters`.
+
+        words: by input stream uint32 [n, ceil(width/32)], or integers [n] for at most 64 bits.
+        expect: by output stream how many words must come out; one more is a `ProtocolError`.
+        idle_cycles: without any transfer for that long it is a `DeadlockError`.
+        seed: of the random initial state of registers and memories. trace: VCD of the first `trace_cycles`.
+        """
+        if trace is not None and not self.traced:
+            raise OptionError("the model was built without trace=True and writes no waveform")
+        with tempfile.TemporaryDirectory(prefix="bitwright-") as name:
+            folder = Path(name)
+            for file, text in self.memory.items():
+                (folder / file).write_text(text)
+            lines = [f"idle {idle_cycles}", f"settle {SETTLE_CYCLES}", f"seed {stalls.seed if stalls else seed}"]
+            if stalls:
+                lines.append(f"stalls {int(stalls.input * 2**32)} {int(stalls.output * 2**32)}")
+            lines += self._streams(folder, words, expect)
+            lines += _program(folder, program) + [f"counter {address}" for address in counters]
+            if trace is not None:
+                lines.append(f"trace {trace_cycles} {trace.name}")
+            cycles, values = self._execute(folder, lines)
+            if trace is not None:
+                trace.write_bytes((folder / trace.name).read_bytes())
+            return self._collect(folder, cycles, values)
+
+    def _streams(self, folder: Path, words: Mapping[str, np.ndarray], expect: Mapping[str, int]) -> list[str]:
+        """Write the input words; the lines that describe all streams."""
+        _same_names("words", words, self.inputs)
+        _same_names("expect", expect, self.outputs)
+        lines = []
+        for i, port in enumerate(self.inputs):
+            data = np.asarray(words[port.name])
+            data = to_words(data, port.width) if data.ndim == 1 else data
+            if data.shape[1:] != (port.words,):
+                raise DataError(f"stream {port.name} takes words [n, {port.words}], not {list(data.shape)}")
+            data.astype("<u4").tofile(folder / f"in{i}.bin")
+            lines.append(f"in {port.name} {port.words} {len(data)} in{i}.bin in{i}.cycles")
+        for i, port in enumerate(self.outputs):
+            lines.append(f"out {port.name} {port.words} {expect[port.name]} out{i}.bin out{i}.cycles")
+        return lines
+
+    def _execute(self, folder: Path, lines: Sequence[str]) -> tuple[int, dict[int, int]]:
+        """Run the executable on a job; its cycles and counters, or the error that it reports."""
+        (folder / "job").write_text("\n".join(lines) + "\n")
+        command = [str(self.executable), "job", "result"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+        result = folder / "result"
+        facts = [line.split(maxsplit=2) for line in result.read_text().splitlines()] if result.exists() else []
+        end = next((fact for fact in facts if fact[0] == "end"), None)
+        if done.returncode != 0 or end is None:
+            raise SimulationError(f"the model stopped: {first_error(done.stdout + done.stderr)}")
+        if end[1] != "ok":
+            raise _FAILURES[end[1]](end[2].strip(" ;"))
+        cycles = next(int(fact[1]) for fact in facts if fact[0] == "cycles")
+        return cycles, {int(fact[1]): int(fact[2]) for fact in facts if fact[0] == "counter"}
+
+    def _collect(self, folder: Path, cycles: int, counters: Mapping[int, int]) -> Run:
+        outputs, accepted, produced = {}, {}, {}
+        for i, port in enumerate(self.inputs):
+            accepted[port.name] = np.fromfile(folder / f"in{i}.cycles", "<u8").astype(np.int64)
+        for i, port in enumerate(self.outputs):
+            outputs[port.name] = np.fromfile(folder / f"out{i}.bin", "<u4").reshape(-1, port.words)
+            produced[port.name] = np.fromfile(folder / f"out{i}.cycles", "<u8").astype(np.int64)
+        return Run(outputs, accepted, produced, cycles, counters)
+
+
+def _same_names(what: str, given: Mapping[str, object], ports: Sequence[StreamPort]) -> None:
+    legal = [port.name for port in ports]
+    if sorted(given) != sorted(legal):
+        raise DataError(f"{what} names streams {sorted(given)}; legal are exactly {sorted(legal)}")
+
+
+def _program(folder: Path, program: np.ndarray | Sequence[tuple[int, int]]) -> list[str]:
+    pairs = np.asarray(program, dtype=np.uint32).reshape(-1, 2)
+    if not len(pairs):
+        return []
+    pairs.astype("<u4").tofile(folder / "program.bin")
+    return [f"program {len(pairs)} program.bin"]

