@@ -20,7 +20,9 @@ INPUT = "input"
 class InputSpec:
     """How the user's floats become the network's integers; no target reads it beyond `type`.
 
-    q = clamp(round(x * (1/scale) + offset), type), computed in float32, rounding half to even.
+    q = clamp(round(x * (1/scale) + offset), low, high), computed in float32, rounding half to even;
+    low and high are the limits of the type unless narrower ones are given; a bipolar q is +1 where
+    x * (1/scale) + offset >= 0, else -1.
     scale and offset hold one value or one per channel. `shape` is the model's own input shape without
     the batch, `layout` its order: "HWC", "CHW" or "C". Raw data become x by
     x = (raw * data_scale - data_mean) / data_std; `data_layout` is the order of the raw data.
@@ -35,8 +37,15 @@ class InputSpec:
     data_scale: float = 1.0
     data_mean: tuple[float, ...] = (0.0,)
     data_std: tuple[float, ...] = (1.0,)
+    low: int | None = None
+    high: int | None = None
 
     def __post_init__(self) -> None:
+        dtype = self.type.dtype
+        object.__setattr__(self, "low", dtype.min if self.low is None else int(self.low))
+        object.__setattr__(self, "high", dtype.max if self.high is None else int(self.high))
+        if not dtype.min <= self.low <= self.high <= dtype.max:
+            raise ModelError(f"input limits [{self.low}, {self.high}] do not lie within {dtype}")
         image = len(self.type.shape) == 3
         defaults = {"shape": self.type.shape, "layout": "HWC" if image else "C"}
         for name, value in defaults.items():
@@ -59,7 +68,7 @@ class OutputSpec:
     """How the network's last integers become the model's floats: y = function((q - offset) * scale).
 
     scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
-    function is "identity" or "softmax" (over the channels).
+    function is "identity", "softmax" (over the channels) or "sigmoid".
     """
 
     scale: np.ndarray = field(default_factory=lambda: np.ones(1))
@@ -72,8 +81,8 @@ class OutputSpec:
         for name in ("scale", "offset"):
             object.__setattr__(self, name, np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        if self.function not in ("identity", "softmax"):
-            raise ModelError(f"output function {self.function!r} is unknown; legal are identity and softmax")
+        if self.function not in ("identity", "softmax", "sigmoid"):
+            raise ModelError(f"output function {self.function!r} is unknown; legal are identity, softmax and sigmoid")
 
 
 @dataclass(frozen=True, eq=False)
