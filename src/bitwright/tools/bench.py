@@ -12,8 +12,18 @@ from bitwright.errors import OptionError
 TOP = "bench"
 MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port
 _SIGNAL = re.compile(r"(\w+)(?:\[(\d+)(?::(\d+))?\])?")
-_AXIL_IN = dict(awaddr=32, awvalid=1, wdata=32, wstrb=4, wvalid=1, bready=1, araddr=32, arvalid=1, rready=1)
-_AXIL_OUT = dict(awready=1, wready=1, bresp=2, bvalid=1, arready=1, rdata=32, rresp=2, rvalid=1)
+_AXIL_IN = {
+    "awaddr": 32,
+    "awvalid": 1,
+    "wdata": 32,
+    "wstrb": 4,
+    "wvalid": 1,
+    "bready": 1,
+    "araddr": 32,
+    "arvalid": 1,
+    "rready": 1,
+}
+_AXIL_OUT = {"awready": 1, "wready": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1}
 
 
 @dataclass(frozen=True)
