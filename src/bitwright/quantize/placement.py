@@ -1,0 +1,233 @@
+"""Where quantizers go: which values need a grid, of what width, and the graph with them inserted.
+
+Convolutions, dense layers, additions, pools and moves read values on a grid of codes; elementwise
+functions between an accumulator and the next quantizer stay real, since lowering folds them into it.
+The operands of an addition or concatenation share one scale.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bitwright.errors import ModelError, OptionError
+from bitwright.network.graph import INPUT
+from bitwright.network.types import MAX_BITS, IntType
+from bitwright.readers.floatgraph import FloatGraph, FloatNode, Quantizer
+
+LAYERS = ("Conv", "Dense")
+ELEMENTWISE = (
+    "Affine", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Sign",
+)  # fmt: skip
+MOVES = ("MaxPool", "Pad", "Resize", "Flatten")  # codes in, the same codes out
+ALIGNED = ("Add", "Concat")
+ENDS = ("Softmax", "ArgMax")
+SUFFIX = "_q"
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Bit widths of a graph: `layers` gives (weight, input activation) bits of every Conv and Dense.
+
+    activation: all other values; input: the network's input; output: an output that cannot stay an
+    accumulator; add_extra: bits that operands of additions have beyond `activation`.
+    """
+
+    layers: Mapping[str, tuple[int, int]]
+    activation: int
+    input: int
+    output: int
+    add_extra: int
+
+
+def consumers(graph: FloatGraph) -> dict[str, list[FloatNode]]:
+    """For every value the nodes that read it, in order."""
+    found: dict[str, list[FloatNode]] = {INPUT: []}
+    for node in graph.nodes:
+        for name in node.inputs:
+            found[name].append(node)
+        found[node.name] = []
+    return found
+
+
+def producers(graph: FloatGraph) -> dict[str, FloatNode]:
+    """Node of each value; the input has none."""
+    return {node.name: node for node in graph.nodes}
+
+
+def layers(graph: FloatGraph) -> list[FloatNode]:
+    """The nodes with weights, in order."""
+    return [node for node in graph.nodes if node.kind in LAYERS]
+
+
+def on_grid(graph: FloatGraph) -> set[str]:
+    """Values that are on a grid once every raw value that needs one has its quantizer: the moved ones."""
+    return {node.name for node in graph.nodes if node.kind in (*MOVES, "Concat", "Quant")}
+
+
+def _own_bits(value: str, readers: Mapping[str, list[FloatNode]], widths: Widths) -> int | None:
+    """Width that the readers of a value ask for, the widest wins; None where only additions read it."""
+    wanted: list[int] = []
+    for node in readers[value]:
+        if node.kind in LAYERS:
+            wanted.append(widths.layers[node.name][1])
+        elif node.kind == "AveragePool":
+            wanted.append(widths.activation)
+        elif node.kind in MOVES:
+            wanted.append(_own_bits(node.name, readers, widths) or widths.activation)
+    return max(wanted, default=None)
+
+
+def own_widths(graph: FloatGraph, widths: Widths) -> dict[str, int]:
+    """Every raw value that gets a quantizer of its own, with its bits, in order."""
+    readers, moved = consumers(graph), on_grid(graph)
+    own: dict[str, int] = {}
+    for value in [INPUT, *(node.name for node in graph.nodes)]:
+        if value in moved:
+            continue
+        bits = _own_bits(value, readers, widths)
+        if value == INPUT:
+            bits = widths.input
+        elif bits is None and _needs_output_grid(value, graph, readers):
+            bits = widths.output
+        if bits is not None:
+            own[value] = bits
+    return own
+
+
+def _needs_output_grid(value: str, graph: FloatGraph, readers: Mapping[str, list[FloatNode]]) -> bool:
+    """An output stays an accumulator (a layer, an addition) unless a function or an arg-max follows."""
+    producer = producers(graph)[value]
+    if any(node.kind == "ArgMax" for node in readers[value]):
+        return True
+    last = not readers[value] or any(node.kind == "Softmax" for node in readers[value])
+    return last and producer.kind in ELEMENTWISE
+
+
+def calibrated_values(graph: FloatGraph, widths: Widths) -> list[str]:
+    """Raw values whose distribution is needed, in order: those with a grid of their own and aligned operands."""
+    moved = on_grid(graph)
+    needed = set(own_widths(graph, widths))
+    for node in graph.nodes:
+        if node.kind in ALIGNED:
+            needed.update(v for v in node.inputs if v not in moved)
+    return [v for v in [INPUT, *(n.name for n in graph.nodes)] if v in needed]
+
+
+Choose = Callable[[str, int], Quantizer]
+
+
+@dataclass
+class _Builder:
+    """Grows the quantized graph; `grids` holds the quantizer of every value on a grid."""
+
+    shapes: dict[str, tuple[int, ...]]
+    nodes: list[FloatNode]
+    names: dict[str, str]  # value of the float graph -> value on its grid, where it has one
+    grids: dict[str, Quantizer]
+
+    def quantize(self, value: str, name: str, quantizer: Quantizer) -> str:
+        if name in self.shapes:
+            raise ModelError(f"the model has a value {name!r} already, a name that quantization needs")
+        self.nodes.append(FloatNode(name, "Quant", (value,), {"quantizer": quantizer}))
+        self.shapes[name] = self.shapes[value]
+        self.grids[name] = quantizer
+        return name
+
+
+def insert_quantizers(graph: FloatGraph, widths: Widths, choose: Choose) -> FloatGraph:
+    """The graph with `Quant` nodes; `choose(value, bits)` gives the quantizer of a calibrated raw value."""
+    own, readers = own_widths(graph, widths), consumers(graph)
+    build = _Builder(dict(graph.shapes), [], {}, {})
+
+    def own_grid(value: str) -> None:
+        if value in own:
+            build.names[value] = build.quantize(value, value + SUFFIX, choose(value, own[value]))
+
+    own_grid(INPUT)
+    for node in graph.nodes:
+        if node.kind in ALIGNED:
+            inputs = _aligned_inputs(node, build, widths, choose)
+        elif node.kind in ELEMENTWISE:
+            inputs = tuple(v if v not in on_grid(graph) else build.names.get(v, v) for v in node.inputs)
+        else:
+            inputs = tuple(build.names.get(v, v) for v in node.inputs)
+        build.nodes.append(replace(node, inputs=inputs))
+        if node.kind in (*MOVES, "Concat") and inputs[0] in build.grids:
+            build.grids[node.name] = _widest([build.grids[v] for v in inputs])
+        if readers[node.name] or node is graph.nodes[-1]:
+            own_grid(node.name)
+    return replace(graph, nodes=tuple(build.nodes), shapes=build.shapes)
+
+
+def _widest(grids: list[Quantizer]) -> Quantizer:
+    return max(grids, key=lambda q: (q.dtype.signed, q.dtype.bits))
+
+
+def _aligned_inputs(node: FloatNode, build: _Builder, widths: Widths, choose: Choose) -> tuple[str, ...]:
+    """Values on one common scale for the operands of an addition or concatenation.
+
+    Where an operand has a grid, its scale is divided by the largest power of two that leaves room for
+    the other operand, so that its alignment is exact; else the coarser of both scales serves.
+    """
+    bits = min(widths.activation + (widths.add_extra if node.kind == "Add" else 0), MAX_BITS // 2)
+    sources = [build.names.get(v, v) for v in node.inputs]
+    grids = [build.grids.get(s) for s in sources]
+    wanted = [_operand(v, g, bits, choose) for v, g in zip(node.inputs, grids, strict=True)]
+    coarsest = max(wanted, key=lambda q: q.scale[0])
+    scale = float(coarsest.scale[0])
+    bases = [float(g.scale[0]) for g in grids if g is not None and not g.zero_point.any() and not g.dtype.bipolar]
+    if bases:
+        base = max(bases)
+        scale = base * 2.0 ** -max(0, math.floor(math.log2(base / scale) + 1e-9))
+    inputs = []
+    for position, (source, grid, own) in enumerate(zip(sources, grids, wanted, strict=True)):
+        reach = own.scale[0] * max(own.high, -own.low)
+        quantizer = _scaled(own, scale, reach, bits)
+        same = grid is not None and not grid.dtype.bipolar and not grid.zero_point.any() and grid.scale[0] == scale
+        name = f"{node.name}_in{position}{SUFFIX}"
+        inputs.append(source if same else build.quantize(source, name, quantizer))
+    return tuple(inputs)
+
+
+def _operand(value: str, grid: Quantizer | None, bits: int, choose: Choose) -> Quantizer:
+    """The symmetric quantizer that an operand would have alone with `bits` bits."""
+    if grid is None:
+        chosen = choose(value, bits)
+        if not chosen.zero_point.any() and not chosen.dtype.bipolar:
+            return chosen
+        grid = chosen
+    low = float(((grid.low - grid.zero_point) * grid.scale).min())
+    high = float(((grid.high - grid.zero_point) * grid.scale).max())
+    dtype = IntType(bits, signed=low < 0)
+    scale = max(high / dtype.max if dtype.max else 0.0, low / dtype.min if low < 0 else 0.0)
+    return Quantizer(dtype, np.array([scale or 1.0]), rounding=grid.rounding, seed=grid.seed)
+
+
+def _scaled(own: Quantizer, scale: float, reach: float, bits: int) -> Quantizer:
+    """A quantizer of the common scale, no wider than its operand's range needs and `bits` allows."""
+    needed = math.ceil(math.log2(reach / scale + 1) - 1e-9) + int(own.dtype.signed)
+    dtype = IntType(max(1 + int(own.dtype.signed), min(bits, needed)), own.dtype.signed)
+    return Quantizer(dtype, np.array([scale]), rounding=own.rounding, seed=own.seed)
+
+
+def grids(graph: FloatGraph) -> dict[str, Quantizer]:
+    """Quantizer of every value of a quantized graph that is on a grid."""
+    found: dict[str, Quantizer] = {}
+    for node in graph.nodes:
+        if node.kind == "Quant":
+            found[node.name] = node["quantizer"]
+        elif node.kind in (*MOVES, "Concat") and all(v in found for v in node.inputs):
+            found[node.name] = _widest([found[v] for v in node.inputs])
+    return found
+
+
+def check_layer_names(graph: FloatGraph, names: list[str]) -> None:
+    """`OptionError` where a name is no layer of the graph."""
+    legal = [node.name for node in layers(graph)]
+    unknown = [name for name in names if name not in legal]
+    if unknown:
+        raise OptionError(f"no layer is called {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")

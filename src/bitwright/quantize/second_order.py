@@ -1,0 +1,180 @@
+"""Second-order weight rounding: the codes that keep a layer's output, not the weights, closest.
+
+For one output channel with weights w, input columns X (float network) and X' (quantized network so far),
+the squared output error of codes q and scale s is, up to a constant,
+
+    (s*q - v) A (s*q - v)^T,    A = X' X'^T,    v = w + w (X X'^T - X' X'^T) A^-1.
+
+v undoes the error of the layers before; both matrices are taken about the means where a bias
+correction will restore the means. Codes are found in closed form, without training: column by
+column, each rounding error spread over the columns still free by the Cholesky factor of A^-1 (as in
+optimal brain quantization), then by coordinate descent, which changes one code at a time to its
+conditional optimum until none improves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+from bitwright.network.types import IntType
+from bitwright.quantize.weights import WeightRule, fit_accumulator, to_codes, weight_scales, weight_type
+
+DAMPING = 0.01  # of the mean diagonal
+MAX_SWEEPS = 20
+SCALE_ROUNDS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Second moments of a layer's input columns, one block per group: float64 [G, K, K] and means [G, K].
+
+    hessian: mean of x' x'^T; cross: mean of x x'^T (x float, x' quantized); mean, mean_float of x' and x.
+    """
+
+    hessian: np.ndarray
+    cross: np.ndarray
+    mean: np.ndarray
+    mean_float: np.ndarray
+
+    def centered(self) -> Moments:
+        """The same about the means: for layers whose bias absorbs the means."""
+        hessian = self.hessian - np.einsum("gi,gj->gij", self.mean, self.mean)
+        cross = self.cross - np.einsum("gi,gj->gij", self.mean_float, self.mean)
+        return Moments(hessian, cross, np.zeros_like(self.mean), np.zeros_like(self.mean))
+
+
+@numba.njit(cache=True, nogil=True)
+def _successive(rows, scales, low, high, upper, order, codes):
+    """Round column after column; upper [K, K] is the Cholesky factor of the permuted inverse Hessian."""
+    count = len(order)
+    w = np.empty(count)
+    for o in range(rows.shape[0]):
+        for k in range(count):
+            w[k] = rows[o, order[k]]
+        s = scales[o]
+        for k in range(count):
+            code = min(max(np.rint(w[k] / s), low), high)
+            codes[o, order[k]] = code
+            error = (w[k] - code * s) / upper[k, k]
+            for j in range(k + 1, count):
+                w[j] -= error * upper[k, j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _descend(rows, scales, low, high, hessian, codes, sweeps):
+    """Coordinate descent on the codes; gradient g = (s*q - w) H is kept up to date."""
+    count = rows.shape[1]
+    for o in range(rows.shape[0]):
+        s = scales[o]
+        gradient = np.zeros(count)
+        for k in range(count):
+            difference = s * codes[o, k] - rows[o, k]
+            if difference != 0.0:
+                for j in range(count):
+                    gradient[j] += difference * hessian[k, j]
+        for _ in range(sweeps):
+            changed = False
+            for k in range(count):
+                if hessian[k, k] <= 0.0:
+                    continue
+                wanted = codes[o, k] - gradient[k] / hessian[k, k] / s
+                code = min(max(np.rint(wanted), low), high)
+                # Only a strict improvement counts, so the descent ends.
+                if abs(code - wanted) < abs(codes[o, k] - wanted) - 1e-9:
+                    step = (code - codes[o, k]) * s
+                    codes[o, k] = code
+                    changed = True
+                    for j in range(count):
+                        gradient[j] += step * hessian[k, j]
+            if not changed:
+                break
+
+
+def damped(hessian: np.ndarray) -> np.ndarray:
+    """Hessian with 1 % of its mean diagonal added, so that dead and dependent inputs stay solvable."""
+    mean = float(np.trace(hessian)) / len(hessian)
+    return hessian + np.eye(len(hessian)) * (DAMPING * mean if mean > 0 else 1.0)
+
+
+def compensated(rows: np.ndarray, hessian: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """v = w + w (C - H) (H + damping)^-1: the weights that best repeat the float output on quantized inputs."""
+    return rows + np.linalg.solve(damped(hessian), (rows @ (cross - hessian)).T).T
+
+
+def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, hessian: np.ndarray) -> np.ndarray:
+    """Codes int64 [O, K] that keep (s*q - w) H (s*q - w)^T small for every row; scales [O]."""
+    h = damped(hessian)
+    order = np.argsort(-np.diag(h), kind="stable")
+    inverse = np.linalg.inv(h[np.ix_(order, order)])
+    upper = np.ascontiguousarray(np.linalg.cholesky((inverse + inverse.T) / 2).T)
+    codes = np.empty_like(rows)
+    low, high = float(dtype.min), float(dtype.max)
+    _successive(rows, scales, low, high, upper, order, codes)
+    _descend(rows, scales, low, high, h, codes, MAX_SWEEPS)
+    return codes.astype(np.int64)
+
+
+def refit_scales(rows: np.ndarray, codes: np.ndarray, hessian: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Optimal free scales for fixed codes: s = (q H w^T) / (q H q^T); the old scale where that is not positive."""
+    projected = codes @ damped(hessian)
+    top, bottom = (projected * rows).sum(1), (projected * codes).sum(1)
+    good = (top > 0) & (bottom > 0)
+    return np.where(good, top / np.where(good, bottom, 1.0), scales)
+
+
+def output_error(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+    """(s*q - w) H (s*q - w)^T of every row."""
+    difference = scales[:, None] * codes - rows
+    return ((difference @ damped(hessian)) * difference).sum(1)
+
+
+def second_order(
+    rows: np.ndarray, bits: int, rule: WeightRule, moments: Moments, input_type: IntType | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes int64 [O, K] and scales [O or 1] for weight rows [O, K]; group g owns the rows of its block.
+
+    Free per-channel scales are refitted to the codes and the codes to the scales, while the error falls.
+    Bipolar weights keep their signs (there is no second neighbor to round to).
+    """
+    rows = np.asarray(rows, np.float64)
+    groups = len(moments.hessian)
+    blocks = [slice(g * len(rows) // groups, (g + 1) * len(rows) // groups) for g in range(groups)]
+    target = np.concatenate(
+        [compensated(rows[b], h, c) for b, h, c in zip(blocks, moments.hessian, moments.cross, strict=True)]
+    )
+    importance = np.concatenate(
+        [np.broadcast_to(np.diag(damped(h)), rows[b].shape) for b, h in zip(blocks, moments.hessian, strict=True)]
+    )
+    dtype = weight_type(bits)
+    scales = weight_scales(target, bits, rule, importance)
+    if input_type is not None:
+        scales = fit_accumulator(target, scales, input_type)
+    if dtype.bipolar:
+        return to_codes(target, scales, dtype, rule.rounding), scales
+    each = np.broadcast_to(scales, len(rows)).copy()
+    codes = np.concatenate(
+        [round_rows(target[b], each[b], dtype, h) for b, h in zip(blocks, moments.hessian, strict=True)]
+    )
+    if rule.scales == "free" and rule.per_channel and rule.method == "mse" and bits <= 8:
+        for b, h in zip(blocks, moments.hessian, strict=True):
+            codes[b], each[b] = _alternate(target[b], codes[b], each[b], dtype, h)
+    return codes, each if len(scales) > 1 else scales
+
+
+def _alternate(rows, codes, scales, dtype, hessian):
+    """Refit scales and codes in turn; a row keeps its best pair."""
+    best = output_error(rows, codes, scales, hessian)
+    for _ in range(SCALE_ROUNDS):
+        new_scales = refit_scales(rows, codes, hessian, scales)
+        new_codes = codes.astype(np.float64)
+        _descend(rows, new_scales, float(dtype.min), float(dtype.max), damped(hessian), new_codes, MAX_SWEEPS)
+        error = output_error(rows, new_codes, new_scales, hessian)
+        better = error < best * (1 - 1e-6)
+        if not better.any():
+            break
+        codes = np.where(better[:, None], new_codes.astype(np.int64), codes)
+        scales, best = np.where(better, new_scales, scales), np.where(better, error, best)
+    return codes, scales
