@@ -8,14 +8,21 @@ the weights behind a flattened image are in (H, W, C) order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from bitwright.network.ops import Rounding
+from bitwright.errors import ModelError
+from bitwright.network.ops import Rounding, window_output
 from bitwright.network.types import IntType
+
+INPUT = "input"
+Shape = tuple[int, ...]
+PAIRS = ("Add", "Concat")
 
 # Each kind with its attributes. Weight layouts are those of the integer operations; arrays are float64.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -29,6 +36,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "Tanh": (),
     "HardSigmoid": ("alpha", "beta"),
     "HardSwish": (),
+    "Silu": (),  # x * sigmoid(x)
     "Elu": ("alpha",),
     "Sign": (),
     "Add": (),  # two values
@@ -42,6 +50,15 @@ KINDS: dict[str, tuple[str, ...]] = {
     "ArgMax": (),
     "Quant": ("quantizer",),  # a Quantizer: floats in, floats on its grid out
 }
+
+
+class ExtraRounding(StrEnum):
+    """Roundings of a Quantizer that no Requantize has; they are tabulated exactly."""
+
+    CEIL = "ceil"
+    HALF_ZERO = "half_zero"  # half toward zero
+    AWAY = "away"  # away from zero
+    ZERO = "zero"  # toward zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +76,7 @@ class Quantizer:
     zero_point: np.ndarray = field(default_factory=lambda: np.zeros(1))
     low: int | None = None
     high: int | None = None
-    rounding: Rounding = Rounding.HALF_EVEN
+    rounding: Rounding | ExtraRounding = Rounding.HALF_EVEN
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -67,6 +84,12 @@ class Quantizer:
             object.__setattr__(self, name, np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
         object.__setattr__(self, "low", self.dtype.min if self.low is None else int(self.low))
         object.__setattr__(self, "high", self.dtype.max if self.high is None else int(self.high))
+        if not np.all(np.isfinite(self.scale) & (self.scale > 0)):
+            raise ModelError("quantizer scales must be positive and finite")
+        if not np.all(self.zero_point == np.rint(self.zero_point)):
+            raise ModelError("quantizer zero points must be integers")
+        if not self.dtype.min <= self.low <= self.high <= self.dtype.max:
+            raise ModelError(f"quantizer codes [{self.low}, {self.high}] do not lie within {self.dtype}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +127,7 @@ class FloatGraph:
 
     input_shape, input_layout: the model's own input without batch, e.g. (3, 32, 32) and "CHW" ("HWC", "C");
     output_shape, output_layout likewise. `shapes` gives every value's shape, (H, W, C) or (C,).
+    Make one with `build`, which infers the shapes, or from another one with `with_nodes`.
     """
 
     nodes: tuple[FloatNode, ...]
@@ -114,3 +138,155 @@ class FloatGraph:
     output_layout: str
     name: str = "model"
     source: str = ""
+
+    @staticmethod
+    def build(
+        nodes: Iterable[FloatNode],
+        *,
+        input_shape: tuple[int, ...],
+        input_layout: str,
+        output_shape: tuple[int, ...] = (),
+        output_layout: str = "",
+        name: str = "model",
+        source: str = "",
+    ) -> FloatGraph:
+        """A checked graph with inferred shapes; raises `ModelError` with the node's name.
+
+        Without an output shape and layout the model's output has the shape of the last value, as HWC or C.
+        """
+        nodes = tuple(nodes)
+        shapes = infer_shapes(nodes, value_shape(input_shape, input_layout))
+        out = shapes[nodes[-1].name]
+        return FloatGraph(
+            nodes,
+            shapes,
+            tuple(input_shape),
+            input_layout,
+            tuple(output_shape) or out,
+            output_layout or ("HWC" if len(out) == 3 else "C"),
+            name,
+            source,
+        )
+
+    def with_nodes(self, nodes: Iterable[FloatNode]) -> FloatGraph:
+        """The same model with other nodes, its shapes inferred anew."""
+        kept = ("input_shape", "input_layout", "output_shape", "output_layout", "name", "source")
+        return FloatGraph.build(nodes, **{name: getattr(self, name) for name in kept})
+
+    @property
+    def output_name(self) -> str:
+        return self.nodes[-1].name
+
+    def node(self, name: str) -> FloatNode:
+        """The node of that name; `KeyError` where there is none."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, FloatNode]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def consumers(self) -> dict[str, tuple[FloatNode, ...]]:
+        """For every value the nodes that read it, in order; a node that reads it twice stands twice."""
+        found: dict[str, list[FloatNode]] = {name: [] for name in (INPUT, *(n.name for n in self.nodes))}
+        for node in self.nodes:
+            for name in node.inputs:
+                found[name].append(node)
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+
+def value_shape(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
+    """Shape (H, W, C) or (C,) of the value behind a model's own shape in "CHW", "HWC" or "C" order."""
+    if layout == "CHW":
+        return (shape[1], shape[2], shape[0])
+    return tuple(shape) if layout == "HWC" else (int(np.prod(shape)),)
+
+
+def replace_node(graph: FloatGraph, name: str, *nodes: FloatNode) -> FloatGraph:
+    """The graph with `nodes` in place of the node `name`.
+
+    What read it reads the last of them; without any, what it read itself.
+    """
+    old = graph.node(name)
+    new = nodes[-1].name if nodes else old.inputs[0]
+    result: list[FloatNode] = []
+    for node in graph.nodes:
+        if node is old:
+            result.extend(nodes)
+        else:
+            result.append(replace(node, inputs=tuple(new if i == name else i for i in node.inputs)))
+    return graph.with_nodes(result)
+
+
+def infer_shapes(nodes: Iterable[FloatNode], input_shape: Shape) -> dict[str, Shape]:
+    """Shape, (H, W, C) or (C,), of every value; raises `ModelError` with the node's name and the rule."""
+    shapes = {INPUT: tuple(input_shape)}
+    for node in nodes:
+        where = f"node {node.name!r} ({node.kind})"
+        if node.name in shapes:
+            raise ModelError(f"{where}: the name is taken already")
+        missing = [name for name in node.inputs if name not in shapes]
+        if missing:
+            raise ModelError(f"{where}: input {missing[0]!r} is not defined before it")
+        try:
+            shapes[node.name] = node_shape(node, *(shapes[name] for name in node.inputs))
+        except ModelError as error:
+            raise ModelError(f"{where}: {error}") from None
+    if len(shapes) == 1:
+        raise ModelError("the model computes nothing")
+    return shapes
+
+
+def node_shape(node: FloatNode, *inputs: Shape) -> Shape:
+    """Shape of a node's value for those of its inputs."""
+    if node.kind not in KINDS:
+        raise ModelError(f"the kind is unknown; legal are {', '.join(KINDS)}")
+    _require(len(inputs) == (2 if node.kind in PAIRS else 1), f"takes {1 + (node.kind in PAIRS)} inputs")
+    shape = inputs[0]
+    if node.kind in ("Conv", "MaxPool", "AveragePool"):
+        return _window_shape(node, shape)
+    if node.kind == "Dense":
+        weight = node["weight"]
+        _require(shape == weight.shape[1:], f"weight [O, I] {weight.shape} does not fit the input {shape}")
+        return weight.shape[:1]
+    if node.kind == "Add":
+        _require(inputs[0] == inputs[1], f"takes two values of one shape, not {inputs[0]} and {inputs[1]}")
+    if node.kind == "Concat":
+        _require(inputs[0][:-1] == inputs[1][:-1], f"takes values of one size, not {inputs[0]} and {inputs[1]}")
+        return (*shape[:-1], shape[-1] + inputs[1][-1])
+    if node.kind == "Pad":
+        h, w, c = _image(shape)
+        top, left, bottom, right = node["pads"]
+        return (h + top + bottom, w + left + right, c)
+    if node.kind == "Resize":
+        h, w, c = _image(shape)
+        return (h * node["factor"][0], w * node["factor"][1], c)
+    if node.kind == "Flatten":
+        size = 1
+        for n in shape:
+            size *= n
+        return (size,)
+    return (*shape[:-1], 1) if node.kind == "ArgMax" else shape
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ModelError(message)
+
+
+def _image(shape: Shape) -> Shape:
+    _require(len(shape) == 3, f"takes a value of shape (H, W, C), not {shape}")
+    return shape
+
+
+def _window_shape(node: FloatNode, shape: Shape) -> Shape:
+    h, w, c = _image(shape)
+    channels, kernel, dilation = c, node.attributes.get("kernel"), (1, 1)
+    if node.kind == "Conv":
+        channels, *kernel, depth = node["weight"].shape
+        dilation = node["dilation"]
+        _require(c == depth * node["groups"], f"takes {depth * node['groups']} input channels, not {c}")
+    stride, pads = node["stride"], node["pads"]
+    size = tuple(window_output(n, kernel[i], stride[i], pads[i], pads[i + 2], dilation[i]) for i, n in ((0, h), (1, w)))
+    _require(min(size) >= 1, f"the window {tuple(kernel)} is larger than the padded input")
+    return (*size, channels)
