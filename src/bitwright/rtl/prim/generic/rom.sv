@@ -1,0 +1,39 @@
+// Read-only memory with a registered output, filled from a $readmemh file.
+//
+//   data_o <= mem[addr_i] where re_i, else it holds.
+//
+// Latency 1, one read a cycle. File holds Depth words of Width bits in hexadecimal, word 0 first.
+// Style: 0 by size (block RAM where Depth > 64 and Width * Depth > 4096 bits), 1 block RAM, 2 LUTs.
+module rom #(
+    parameter int unsigned Width = 8,
+    parameter int unsigned Depth = 32,
+    parameter File = "",
+    parameter int unsigned Style = 0,
+    localparam int unsigned AddrBits = Depth > 1 ? $clog2(Depth) : 1
+) (
+    input  logic                clk_i,
+    input  logic                re_i,
+    input  logic [AddrBits-1:0] addr_i,
+    output logic [   Width-1:0] data_o
+);
+  if (Width < 1 || Depth < 1 || Style > 2) begin : g_illegal
+    $error("rom: Width, Depth >= 1 and Style 0..2 are legal");
+  end
+
+  localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Width * Depth > 4096);
+
+  logic [Width-1:0] data_q;
+  assign data_o = data_q;
+
+  if (Block) begin : g_block
+    (* rom_style = "block" *)
+    logic [Width-1:0] mem[Depth];
+    initial $readmemh(File, mem);
+    always_ff @(posedge clk_i) if (re_i) data_q <= mem[addr_i];
+  end else begin : g_lut
+    (* rom_style = "distributed" *)
+    logic [Width-1:0] mem[Depth];
+    initial $readmemh(File, mem);
+    always_ff @(posedge clk_i) if (re_i) data_q <= mem[addr_i];
+  end
+endmodule

@@ -1,0 +1,95 @@
+// First-in first-out buffer of Depth words and one more in its output register.
+//
+// Depth 1 is a plain register stage (Depth words in all). Latency 2 (Depth 1: 1), one word a cycle. Depth > 1
+// uses ram_sdp: LUT RAM or, by size, block RAM; its read register is the output register. s_ready_o and
+// m_valid_o are registers (Depth 1: s_ready_o depends on m_ready_i).
+module stream_fifo #(
+    parameter int unsigned Width = 8,
+    parameter int unsigned Depth = 16
+) (
+    input  logic             clk_i,
+    input  logic             rst_i,
+    input  logic [Width-1:0] s_data_i,
+    input  logic             s_valid_i,
+    output logic             s_ready_o,
+    output logic [Width-1:0] m_data_o,
+    output logic             m_valid_o,
+    input  logic             m_ready_i
+);
+  if (Width < 1 || Depth < 1) begin : g_illegal
+    $error("stream_fifo: Width, Depth >= 1 are legal");
+  end
+
+  logic valid_q;
+  logic advance;
+  assign advance   = m_ready_i || !valid_q;
+  assign m_valid_o = valid_q;
+
+  if (Depth == 1) begin : g_register
+    logic [Width-1:0] data_q;
+    always_ff @(posedge clk_i) begin
+      if (rst_i) valid_q <= 1'b0;
+      else if (advance) valid_q <= s_valid_i;
+    end
+    always_ff @(posedge clk_i) if (advance) data_q <= s_data_i;
+    assign s_ready_o = advance;
+    assign m_data_o  = data_q;
+  end else begin : g_memory
+    localparam int unsigned AddrBits = $clog2(Depth);
+    localparam int unsigned FillBits = $clog2(Depth + 1);
+    logic [AddrBits-1:0] waddr, raddr;
+    logic [FillBits-1:0] fill_q;
+    logic full_q, write, read;
+    assign write = s_valid_i && !full_q;
+    assign read  = fill_q != '0 && advance;
+
+    always_ff @(posedge clk_i) begin
+      if (rst_i) begin
+        fill_q  <= '0;
+        full_q  <= 1'b0;
+        valid_q <= 1'b0;
+      end else begin
+        if (write != read) begin
+          fill_q <= write ? fill_q + 1'b1 : fill_q - 1'b1;
+          full_q <= write && fill_q == FillBits'(Depth - 1);
+        end
+        if (advance) valid_q <= read;
+      end
+    end
+
+    logic [3:0] unused;
+    loop_counter #(
+        .Count(Depth)
+    ) u_waddr (
+        .clk_i,
+        .rst_i,
+        .step_i (write),
+        .count_o(waddr),
+        .first_o(unused[0]),
+        .last_o (unused[1])
+    );
+    loop_counter #(
+        .Count(Depth)
+    ) u_raddr (
+        .clk_i,
+        .rst_i,
+        .step_i (read),
+        .count_o(raddr),
+        .first_o(unused[2]),
+        .last_o (unused[3])
+    );
+    ram_sdp #(
+        .Width(Width),
+        .Depth(Depth)
+    ) u_ram (
+        .clk_i,
+        .we_i   (write),
+        .waddr_i(waddr),
+        .wdata_i(s_data_i),
+        .re_i   (read),
+        .raddr_i(raddr),
+        .rdata_o(m_data_o)
+    );
+    assign s_ready_o = !full_q;
+  end
+endmodule
