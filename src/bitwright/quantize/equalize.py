@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.quantize.placement import LAYERS, consumers
+from bitwright.quantize.placement import LAYERS
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 
 MAX_ROUNDS = 30
@@ -33,7 +33,7 @@ class Pair:
 
 def find_pairs(graph: FloatGraph) -> list[Pair]:
     """Pairs of layers that can be equalized: every value between them has one reader."""
-    readers = consumers(graph)
+    readers = graph.consumers
     pairs = []
     for node in graph.nodes:
         if node.kind not in LAYERS:
@@ -99,13 +99,12 @@ def equalize(graph: FloatGraph) -> FloatGraph:
 def _rebuild(graph: FloatGraph, weights: Mapping[str, np.ndarray], total: Mapping[Pair, np.ndarray]) -> FloatGraph:
     first = {pair.first: s for pair, s in total.items()}
     clipped = {clip: s for pair, s in total.items() for clip in pair.clips}
-    shapes, built, renamed = dict(graph.shapes), [], {}
+    built, renamed = [], {}
     for node in graph.nodes:
         inputs = tuple(renamed.get(v, v) for v in node.inputs)
         if node.name in clipped:
             s, name = clipped[node.name], node.name
             parts = (f"{name}_scaled", f"{name}_clipped", f"{name}_equalized")
-            shapes.update(dict.fromkeys(parts, shapes[name]))
             zero = np.zeros(1)
             built.append(FloatNode(parts[0], "Affine", inputs, {"scale": s, "shift": zero}))
             built.append(replace(node, name=parts[1], inputs=(parts[0],)))
@@ -118,5 +117,4 @@ def _rebuild(graph: FloatGraph, weights: Mapping[str, np.ndarray], total: Mappin
         if node.name in first and attributes["bias"] is not None:
             attributes["bias"] = attributes["bias"] / first[node.name]
         built.append(replace(node, inputs=inputs, attributes=attributes))
-    used = {v for node in built for v in node.inputs} | {node.name for node in built}
-    return replace(graph, nodes=tuple(built), shapes={k: v for k, v in shapes.items() if k in used})
+    return graph.with_nodes(built)

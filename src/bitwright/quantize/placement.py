@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from bitwright.errors import ModelError, OptionError
-from bitwright.network.graph import INPUT
+from bitwright.errors import OptionError
 from bitwright.network.types import MAX_BITS, IntType
-from bitwright.readers.floatgraph import FloatGraph, FloatNode, Quantizer
+from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
 
 LAYERS = ("Conv", "Dense")
 ELEMENTWISE = (
@@ -43,21 +42,6 @@ class Widths:
     add_extra: int
 
 
-def consumers(graph: FloatGraph) -> dict[str, list[FloatNode]]:
-    """For every value the nodes that read it, in order."""
-    found: dict[str, list[FloatNode]] = {INPUT: []}
-    for node in graph.nodes:
-        for name in node.inputs:
-            found[name].append(node)
-        found[node.name] = []
-    return found
-
-
-def producers(graph: FloatGraph) -> dict[str, FloatNode]:
-    """Node of each value; the input has none."""
-    return {node.name: node for node in graph.nodes}
-
-
 def layers(graph: FloatGraph) -> list[FloatNode]:
     """The nodes with weights, in order."""
     return [node for node in graph.nodes if node.kind in LAYERS]
@@ -68,43 +52,42 @@ def on_grid(graph: FloatGraph) -> set[str]:
     return {node.name for node in graph.nodes if node.kind in (*MOVES, "Concat", "Quant")}
 
 
-def _own_bits(value: str, readers: Mapping[str, list[FloatNode]], widths: Widths) -> int | None:
+def _own_bits(value: str, graph: FloatGraph, widths: Widths) -> int | None:
     """Width that the readers of a value ask for, the widest wins; None where only additions read it."""
     wanted: list[int] = []
-    for node in readers[value]:
+    for node in graph.consumers[value]:
         if node.kind in LAYERS:
             wanted.append(widths.layers[node.name][1])
         elif node.kind == "AveragePool":
             wanted.append(widths.activation)
         elif node.kind in MOVES:
-            wanted.append(_own_bits(node.name, readers, widths) or widths.activation)
+            wanted.append(_own_bits(node.name, graph, widths) or widths.activation)
     return max(wanted, default=None)
 
 
 def own_widths(graph: FloatGraph, widths: Widths) -> dict[str, int]:
     """Every raw value that gets a quantizer of its own, with its bits, in order."""
-    readers, moved = consumers(graph), on_grid(graph)
+    moved = on_grid(graph)
     own: dict[str, int] = {}
     for value in [INPUT, *(node.name for node in graph.nodes)]:
         if value in moved:
             continue
-        bits = _own_bits(value, readers, widths)
+        bits = _own_bits(value, graph, widths)
         if value == INPUT:
             bits = widths.input
-        elif bits is None and _needs_output_grid(value, graph, readers):
+        elif bits is None and _needs_output_grid(value, graph):
             bits = widths.output
         if bits is not None:
             own[value] = bits
     return own
 
 
-def _needs_output_grid(value: str, graph: FloatGraph, readers: Mapping[str, list[FloatNode]]) -> bool:
+def _needs_output_grid(value: str, graph: FloatGraph) -> bool:
     """An output stays an accumulator (a layer, an addition) unless a function or an arg-max follows."""
-    producer = producers(graph)[value]
-    if any(node.kind == "ArgMax" for node in readers[value]):
+    readers = [node.kind for node in graph.consumers[value]]
+    if "ArgMax" in readers:
         return True
-    last = not readers[value] or any(node.kind == "Softmax" for node in readers[value])
-    return last and producer.kind in ELEMENTWISE
+    return (not readers or "Softmax" in readers) and graph.node(value).kind in ELEMENTWISE
 
 
 def calibrated_values(graph: FloatGraph, widths: Widths) -> list[str]:
@@ -122,26 +105,21 @@ Choose = Callable[[str, int], Quantizer]
 
 @dataclass
 class _Builder:
-    """Grows the quantized graph; `grids` holds the quantizer of every value on a grid."""
+    """Grows the quantized graph; `names` maps raw values to those on their own grids, `grids` holds the grids."""
 
-    shapes: dict[str, tuple[int, ...]]
-    nodes: list[FloatNode]
-    names: dict[str, str]  # value of the float graph -> value on its grid, where it has one
-    grids: dict[str, Quantizer]
+    nodes: list[FloatNode] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    grids: dict[str, Quantizer] = field(default_factory=dict)
 
     def quantize(self, value: str, name: str, quantizer: Quantizer) -> str:
-        if name in self.shapes:
-            raise ModelError(f"the model has a value {name!r} already, a name that quantization needs")
         self.nodes.append(FloatNode(name, "Quant", (value,), {"quantizer": quantizer}))
-        self.shapes[name] = self.shapes[value]
         self.grids[name] = quantizer
         return name
 
 
 def insert_quantizers(graph: FloatGraph, widths: Widths, choose: Choose) -> FloatGraph:
     """The graph with `Quant` nodes; `choose(value, bits)` gives the quantizer of a calibrated raw value."""
-    own, readers = own_widths(graph, widths), consumers(graph)
-    build = _Builder(dict(graph.shapes), [], {}, {})
+    own, build = own_widths(graph, widths), _Builder()
 
     def own_grid(value: str) -> None:
         if value in own:
@@ -149,18 +127,16 @@ def insert_quantizers(graph: FloatGraph, widths: Widths, choose: Choose) -> Floa
 
     own_grid(INPUT)
     for node in graph.nodes:
+        inputs = tuple(build.names.get(v, v) for v in node.inputs)
         if node.kind in ALIGNED:
             inputs = _aligned_inputs(node, build, widths, choose)
-        elif node.kind in ELEMENTWISE:
-            inputs = tuple(v if v not in on_grid(graph) else build.names.get(v, v) for v in node.inputs)
-        else:
-            inputs = tuple(build.names.get(v, v) for v in node.inputs)
+        elif node.kind in ELEMENTWISE and INPUT not in node.inputs:
+            inputs = node.inputs  # functions fold into the quantizer behind them, before any grid
         build.nodes.append(replace(node, inputs=inputs))
         if node.kind in (*MOVES, "Concat") and inputs[0] in build.grids:
             build.grids[node.name] = _widest([build.grids[v] for v in inputs])
-        if readers[node.name] or node is graph.nodes[-1]:
-            own_grid(node.name)
-    return replace(graph, nodes=tuple(build.nodes), shapes=build.shapes)
+        own_grid(node.name)
+    return graph.with_nodes(build.nodes)
 
 
 def _widest(grids: list[Quantizer]) -> Quantizer:

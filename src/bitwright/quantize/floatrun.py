@@ -1,0 +1,77 @@
+"""Running float graphs in batches with ONNX Runtime, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import onnxruntime
+
+from bitwright.errors import DataError
+from bitwright.readers.export import OUTPUT, to_onnx
+from bitwright.readers.floatgraph import INPUT, FloatGraph
+
+BATCH_BYTES = 192 << 20
+MAX_BATCH = 256
+
+
+class FloatRunner:
+    """One ONNX Runtime session for a float graph and some of its values; `run` maps floats to them.
+
+    Without `outputs` the only result is "output", in the model's own shape; others are [N, H, W, C] or [N, C].
+    """
+
+    def __init__(self, graph: FloatGraph, outputs: Sequence[str] | None = None, jobs: int = 0) -> None:
+        self.graph = graph
+        self.names = [OUTPUT] if outputs is None else [name for name in outputs if name != INPUT]
+        self.with_input = outputs is not None and INPUT in outputs
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = jobs
+        options.log_severity_level = 3
+        model = to_onnx(graph, None if outputs is None else self.names)
+        self._session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        elements = sum(int(np.prod(shape)) for shape in graph.shapes.values())
+        kept = elements if outputs is None else sum(int(np.prod(graph.shapes[n])) for n in outputs)
+        self.batch = int(np.clip(BATCH_BYTES // (4 * max(1, kept)), 1, MAX_BATCH))
+
+    def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Values for one batch x, float32 in the model's own shape [N, *input_shape]."""
+        found = dict(zip(self.names, self._session.run(self.names, {INPUT: x}), strict=True)) if self.names else {}
+        if self.with_input:
+            found[INPUT] = to_value(self.graph, x)
+        return found
+
+    def batches(self, x: np.ndarray) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """(start, values) of each batch of x."""
+        for start in range(0, len(x), self.batch):
+            yield start, self.run(np.ascontiguousarray(x[start : start + self.batch], np.float32))
+
+    def outputs(self, x: np.ndarray) -> np.ndarray:
+        """The first result for all of x."""
+        return np.concatenate([next(iter(values.values())) for _, values in self.batches(x)])
+
+
+def to_value(graph: FloatGraph, x: np.ndarray) -> np.ndarray:
+    """The model's own input [N, *input_shape] as the value "input": [N, H, W, C] or [N, C]."""
+    if graph.input_layout == "CHW":
+        return np.ascontiguousarray(np.moveaxis(x, 1, 3))
+    return x if graph.input_layout == "HWC" else x.reshape(len(x), -1)
+
+
+def check_data(graph: FloatGraph, x: np.ndarray, what: str) -> np.ndarray:
+    """x as an array [N, *input_shape] of finite reals; `DataError` says what does not fit."""
+    x = np.asarray(x)
+    if x.dtype.kind not in "fiub":
+        raise DataError(f"{what} has type {x.dtype}; legal are real numbers")
+    if x.shape[1:] != graph.input_shape:
+        legal = ", ".join(map(str, graph.input_shape))
+        raise DataError(f"{what} has shape {x.shape}; legal is (N, {legal}), the model's own input")
+    if len(x) == 0:
+        raise DataError(f"{what} has no samples; legal is at least one")
+    if x.dtype.kind == "f":
+        bad = ~np.isfinite(x).reshape(len(x), -1).all(1)
+        if bad.any():
+            raise DataError(f"{what} holds NaN or infinity in sample {int(np.argmax(bad))}; legal are finite values")
+    return x

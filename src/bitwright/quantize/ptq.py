@@ -1,0 +1,163 @@
+"""Post-training quantization: a float network and calibration data in, an integer network out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bitwright.network import Network
+from bitwright.network.ops import Rounding
+from bitwright.quantize import placement
+from bitwright.quantize.calibrate import Progress, calibrate, exact_input, quiet
+from bitwright.quantize.equalize import equalize
+from bitwright.quantize.floatrun import check_data
+from bitwright.quantize.histogram import Distribution
+from bitwright.quantize.options import QuantizeOptions, make_options
+from bitwright.quantize.ranges import RangeRule, choose_quantizer
+from bitwright.quantize.report import QuantizationReport, make_report
+from bitwright.quantize.second_order import Moments, second_order
+from bitwright.quantize.sweep import SweepOptions, sweep
+from bitwright.quantize.weights import WeightRule, quantize_weight, weight_type
+from bitwright.readers import lower, read
+from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, QuantizedWeight, Quantizer
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """The result: the integer network, its report, and the quantized float graph that it was lowered from."""
+
+    network: Network
+    report: QuantizationReport
+    graph: FloatGraph
+
+
+def quantize(
+    model: str | Path | FloatGraph, calibration: np.ndarray, *, progress: Progress = quiet, **options
+) -> Network:
+    """The integer network of a float model; options as in `QuantizeOptions`.
+
+    calibration: samples [N, *input shape] as the model takes them. See `quantize_model` for the report.
+    """
+    return quantize_model(model, calibration, make_options(options), progress).network
+
+
+def quantize_model(
+    model: str | Path | FloatGraph,
+    calibration: np.ndarray,
+    options: QuantizeOptions | None = None,
+    progress: Progress = quiet,
+) -> Quantized:
+    """Calibrate, place quantizers, round weights, correct biases and lower.
+
+    Raises `DataError` for unfit calibration data, `OptionError` for options, `ModelError` for the model.
+    """
+    start = time.perf_counter()
+    options = options or QuantizeOptions()
+    graph = model if isinstance(model, FloatGraph) else read(model)
+    x = check_data(graph, calibration, "calibration data")[: options.samples]
+    graph = equalize(graph) if options.equalize else graph
+    widths = resolve_widths(graph, options)
+    seen = calibrate(graph, placement.calibrated_values(graph, widths), x, options.jobs, progress)
+    placed = placement.insert_quantizers(graph, widths, chooser(graph, x, seen, options))
+    quantized = round_weights(graph, placed, widths, x, options, progress)
+    network = lower(quantized, multiplier_bits=options.multiplier_bits)
+    seconds = time.perf_counter() - start
+    report = make_report(graph, quantized, network, seen, options, len(x), seconds)
+    return Quantized(network, report, quantized)
+
+
+def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Widths:
+    """Widths of every layer: its own, else those of the first or last layer, else the uniform ones."""
+    names = [node.name for node in placement.layers(graph)]
+    placement.check_layer_names(graph, list(options.layer_bits))
+    bits = dict.fromkeys(names, (options.weight_bits, options.activation_bits))
+    if names and options.first_bits:
+        bits[names[0]] = options.first_bits
+    if names and options.last_bits:
+        bits[names[-1]] = options.last_bits
+    wide = max(8, options.activation_bits)
+    return placement.Widths(
+        {**bits, **options.layer_bits},
+        options.activation_bits,
+        options.input_bits or wide,
+        options.output_bits or wide,
+        options.add_extra_bits,
+    )
+
+
+def range_rule(options: QuantizeOptions, position: int = 0) -> RangeRule:
+    """The rule for the value at a position; each has its own stochastic sequence."""
+    seed = (options.seed + 2654435761 * position) % ((1 << 32) - 1) + 1
+    return RangeRule(
+        options.method,
+        options.scales,
+        options.zero_points,
+        options.percentile,
+        Rounding(options.activation_rounding),
+        seed,
+    )
+
+
+def chooser(
+    graph: FloatGraph, x: np.ndarray, seen: Mapping[str, Distribution], options: QuantizeOptions
+) -> Callable[[str, int], Quantizer]:
+    """`choose(value, bits)` for `insert_quantizers`."""
+    positions = {name: i for i, name in enumerate(seen)}
+
+    def choose(value: str, bits: int) -> Quantizer:
+        rule = range_rule(options, positions[value])
+        if value == INPUT:  # the user's side quantizes the input, always to the nearest code
+            rule = replace(rule, rounding=Rounding.HALF_EVEN)
+            exact = exact_input(x, bits)
+            if exact is not None and (options.scales == "free" or np.log2(exact.scale[0]).is_integer()):
+                return exact
+        if bits == 1 and _is_padded(graph, value):  # -1 and +1 leave no code for a padded zero
+            rule = replace(rule, zero_point=True)
+        return choose_quantizer(seen[value], bits, rule)
+
+    return choose
+
+
+def _is_padded(graph: FloatGraph, value: str) -> bool:
+    return any(any(node.attributes.get("pads", ())) for node in graph.consumers[value])
+
+
+def weight_rule(options: QuantizeOptions) -> WeightRule:
+    """How all weights are rounded."""
+    plain = {"nearest": "half_even", "second_order": "half_even"}
+    rounding = Rounding(plain.get(options.weight_rounding, options.weight_rounding))
+    return WeightRule(options.weight_method, options.per_channel, options.scales, rounding, options.seed)
+
+
+def round_weights(
+    graph: FloatGraph,
+    placed: FloatGraph,
+    widths: placement.Widths,
+    x: np.ndarray,
+    options: QuantizeOptions,
+    progress: Progress = quiet,
+) -> FloatGraph:
+    """The placed graph with integer weights, and corrected biases where the options say so."""
+    grid = placement.grids(placed)
+    rule = weight_rule(options)
+
+    def plain(node: FloatNode) -> QuantizedWeight:
+        bits = widths.layers[node.name][0]
+        return quantize_weight(node["weight"], bits, rule, grid[node.inputs[0]].dtype)
+
+    def by_output(node: FloatNode, moments: Moments) -> QuantizedWeight:
+        bits, weight = widths.layers[node.name][0], node["weight"]
+        codes, scales = second_order(weight.reshape(len(weight), -1), bits, rule, moments, grid[node.inputs[0]].dtype)
+        return QuantizedWeight(codes.reshape(weight.shape), weight_type(bits), scales)
+
+    second = options.weight_rounding == "second_order"
+    if not second and not options.bias_correction:
+        nodes = [replace(n, quantized=plain(n)) if n.kind in placement.LAYERS else n for n in placed.nodes]
+        return placed.with_nodes(nodes)
+    rounder = by_output if second else lambda node, _: plain(node)
+    how = SweepOptions(second, options.bias_correction, options.seed, options.jobs)
+    return sweep(graph, placed, x[: options.correction_samples], rounder, how, progress)

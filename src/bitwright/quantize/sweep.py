@@ -1,0 +1,203 @@
+"""Layer by layer through both networks: what needs the activations of the layers already quantized.
+
+Two sets of values walk through the graph side by side, those of the float network and those of the
+quantized one. At each layer both inputs are known, the weights are rounded and the bias corrected, and
+the walk goes on with the integer weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bitwright.network.ops import windows
+from bitwright.quantize.calibrate import Progress, quiet
+from bitwright.quantize.floatrun import FloatRunner, to_value
+from bitwright.quantize.placement import ALIGNED, LAYERS
+from bitwright.quantize.second_order import Moments
+from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, QuantizedWeight
+
+MAX_COLUMNS = 32768
+WALK_BYTES = 3 << 30
+COLUMN_BYTES = 128 << 20
+
+Round = Callable[[FloatNode, Moments], QuantizedWeight]
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """second_moments: whether rounding needs them, not only means; correct_bias; seed of the positions sampled."""
+
+    second_moments: bool
+    correct_bias: bool
+    seed: int
+    jobs: int = 0
+
+
+def dequantized(node: FloatNode) -> FloatNode:
+    """A layer that computes with the values of its integer weights, in floats."""
+    q = node.quantized
+    if q is None:
+        return node
+    scale = np.broadcast_to(q.scale, len(q.values)).reshape(-1, *[1] * (q.values.ndim - 1))
+    return replace(node, attributes={**node.attributes, "weight": q.values * scale}, quantized=None)
+
+
+def sweep(
+    graph: FloatGraph,
+    quantized: FloatGraph,
+    x: np.ndarray,
+    rounder: Round,
+    options: SweepOptions,
+    progress: Progress = quiet,
+) -> FloatGraph:
+    """`quantized` (the graph with `Quant` nodes) with integer weights and corrected biases.
+
+    x: calibration data [N, *input_shape]. `rounder(node, moments)` rounds one layer's weights; the
+    second moments are about zero, or about the means where the bias is corrected.
+    """
+    walk = _Walk(graph, quantized, x[: samples_that_fit(graph, len(x))], options.jobs)
+    total = sum(node.kind in LAYERS for node in graph.nodes)
+    random = np.random.default_rng(options.seed)
+    done: dict[str, FloatNode] = {}
+    for node in quantized.nodes:
+        if node.kind not in LAYERS:
+            continue
+        reference = graph.node(node.name)
+        pair = walk.value(True, reference.inputs[0]), walk.value(False, node.inputs[0])
+        moments = layer_moments(reference, *pair, random, second=options.second_moments)
+        rounded = rounder(node, moments.centered() if options.correct_bias and options.second_moments else moments)
+        new = replace(node, quantized=rounded)
+        if options.correct_bias:
+            new = replace(new, attributes={**new.attributes, "bias": corrected_bias(new, moments)})
+        done[node.name] = new
+        walk.finish(node.name, dequantized(new))
+        progress("round weights", len(done), total)
+    return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
+
+
+def samples_that_fit(graph: FloatGraph, count: int) -> int:
+    """Samples whose widest values fit `WALK_BYTES` four times: both networks' input and output of a layer."""
+    widest = max(int(np.prod(shape)) for shape in graph.shapes.values())
+    return max(1, min(count, WALK_BYTES // (4 * 4 * widest)))
+
+
+class _Walk:
+    """Values of both networks, computed when asked for and dropped after their last reader."""
+
+    def __init__(self, graph: FloatGraph, quantized: FloatGraph, x: np.ndarray, jobs: int) -> None:
+        self.graphs = {True: graph, False: quantized}
+        self.jobs = jobs
+        start = to_value(graph, np.asarray(x, np.float32))
+        self.values = {side: {INPUT: start} for side in (True, False)}
+        self.readers = {side: {v: len(r) for v, r in g.consumers.items()} for side, g in self.graphs.items()}
+        self.replaced: dict[str, FloatNode] = {}
+
+    def finish(self, name: str, quantized: FloatNode) -> None:
+        """The quantized network goes on with this form of a layer."""
+        self.replaced[name] = quantized
+
+    def value(self, side: bool, name: str) -> np.ndarray:
+        """A value of the float (True) or quantized (False) network, [N, *shape]."""
+        values = self.values[side]
+        if name not in values:
+            chain = self._chain(side, name)
+            inputs = [self.value(side, v) for v in chain[0].inputs]
+            for v in chain[0].inputs:
+                self.readers[side][v] -= 1
+                if self.readers[side][v] == 0:
+                    del values[v]
+            values[name] = self._compute(side, chain, inputs)
+        return values[name]
+
+    def _chain(self, side: bool, name: str) -> list[FloatNode]:
+        """Nodes from a value that is known, shared or a pair's result up to `name`, which run as one."""
+        graph = self.graphs[side]
+        chain = [graph.node(name)]
+        while chain[0].kind not in ALIGNED and chain[0].kind not in LAYERS:
+            before = chain[0].inputs[0]
+            if before == INPUT or before in self.values[side] or len(graph.consumers[before]) > 1:
+                break
+            if graph.node(before).kind in ALIGNED:
+                break
+            chain.insert(0, graph.node(before))
+        return chain
+
+    def _compute(self, side: bool, chain: list[FloatNode], inputs: list[np.ndarray]) -> np.ndarray:
+        if chain[0].kind == "Add":
+            return inputs[0] + inputs[1]
+        if chain[0].kind == "Concat":
+            return np.concatenate(inputs, axis=-1)
+        if not side:
+            chain = [self.replaced.get(node.name, node) for node in chain]
+        return run_chain(chain, inputs[0], self.jobs)
+
+
+def run_chain(chain: list[FloatNode], x: np.ndarray, jobs: int) -> np.ndarray:
+    """The value of the last of some nodes that follow one another, for the first one's input [N, *shape]."""
+    nodes, before = [], INPUT
+    for node in chain:
+        nodes.append(replace(node, inputs=(before,), quantized=None))
+        before = node.name
+    layout = "HWC" if x.ndim == 4 else "C"
+    part = FloatGraph.build(nodes, input_shape=x.shape[1:], input_layout=layout)
+    runner = FloatRunner(part, [before], jobs)
+    result = np.empty((len(x), *part.shapes[before]), np.float32)
+    for start, found in runner.batches(x):
+        result[start : start + runner.batch] = found[before]
+    return result
+
+
+def _columns(node: FloatNode, x: np.ndarray, picks: np.ndarray) -> np.ndarray:
+    """Input columns [G, P, K] of a layer at output positions `picks` [n, p] of each sample."""
+    if node.kind == "Dense":
+        return x[None].astype(np.float64)
+    view = windows(x, node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"])
+    _, _, width = view.shape[:3]
+    taken = view[np.arange(len(x))[:, None], picks // width, picks % width]
+    taken = taken.reshape(-1, *taken.shape[2:4], node["groups"], taken.shape[4] // node["groups"])
+    return np.moveaxis(taken, 3, 0).reshape(node["groups"], len(taken), -1)
+
+
+def layer_moments(
+    node: FloatNode, x: np.ndarray, xq: np.ndarray, random: np.random.Generator, *, second: bool
+) -> Moments:
+    """Moments of a layer's input columns in the float (x) and the quantized (xq) network.
+
+    At most `MAX_COLUMNS` output positions are taken, the same number from each sample. Without
+    `second` only the means are computed and the second moments are empty.
+    """
+    if node.kind == "Dense":
+        picks = np.zeros((len(x), 1), np.int64)
+        size = x.shape[1]
+    else:
+        shape = windows(x[:1], node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"]).shape
+        positions = shape[1] * shape[2]
+        each = int(np.clip(MAX_COLUMNS // len(x), 1, positions))
+        picks = np.stack([random.choice(positions, each, replace=False) for _ in range(len(x))])
+        size = int(np.prod(shape[3:]))
+    batch = max(1, COLUMN_BYTES // max(8 * size * picks.shape[1], 2 * x[0].nbytes))
+    sums: list = [0.0, 0.0, 0.0, 0.0]
+    for start in range(0, len(x), batch):
+        part = slice(start, start + batch)
+        a, b = _columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part])
+        if second:
+            sums[0] = sums[0] + np.matmul(b.transpose(0, 2, 1), b).astype(np.float64)
+            sums[1] = sums[1] + np.matmul(a.transpose(0, 2, 1), b).astype(np.float64)
+        sums[2] = sums[2] + b.sum(1, dtype=np.float64)
+        sums[3] = sums[3] + a.sum(1, dtype=np.float64)
+    count = picks.size
+    empty = np.zeros((len(sums[2]), 0, 0))
+    hessian, cross = (sums[0] / count, sums[1] / count) if second else (empty, empty)
+    return Moments(hessian, cross, sums[2] / count, sums[3] / count)
+
+
+def corrected_bias(node: FloatNode, moments: Moments) -> np.ndarray:
+    """b + E[W x] - E[W' x']: the bias that restores each channel's mean; W', x' quantized."""
+    groups = len(moments.mean)
+    old, new = (n["weight"].reshape(groups, len(n["weight"]) // groups, -1) for n in (node, dequantized(node)))
+    bias = 0.0 if node["bias"] is None else node["bias"]
+    shift = np.einsum("gok,gk->go", old, moments.mean_float) - np.einsum("gok,gk->go", new, moments.mean)
+    return bias + shift.ravel()
