@@ -23,7 +23,7 @@ module ram_sdp #(
     $error("ram_sdp: Width, Depth >= 1 and Style 0..2 are legal");
   end
 
-  localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Width * Depth > 4096);
+  localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Depth > 4096 / Width);
 
   logic [Width-1:0] rdata_q;
   assign rdata_o = rdata_q;

@@ -20,7 +20,7 @@ module rom #(
     $error("rom: Width, Depth >= 1 and Style 0..2 are legal");
   end
 
-  localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Width * Depth > 4096);
+  localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Depth > 4096 / Width);
 
   logic [Width-1:0] data_q;
   assign data_o = data_q;

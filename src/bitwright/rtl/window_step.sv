@@ -1,0 +1,40 @@
+// Address of the next item of a window in a circular buffer: (address_i + Steps[level_i]) modulo Depth.
+//
+// Combinational: one adder, and a second one with its selection where Depth is no power of two.
+// Steps holds 8 signed 32-bit numbers, level 0 in the lowest bits.
+module window_step #(
+    parameter int Depth = 32,
+    parameter logic [8*32-1:0] Steps = '0,
+    localparam int AddrBits = $clog2(Depth)
+) (
+    input  logic [         2:0] level_i,
+    input  logic [AddrBits-1:0] address_i,
+    output logic [AddrBits-1:0] address_o
+);
+  if (Depth < 2) begin : g_illegal
+    $error("window_step: Depth >= 2 is legal");
+  end
+
+  logic [7:0][AddrBits-1:0] up;  // steps in [0, Depth)
+  logic [AddrBits-1:0] sum;
+  for (genvar l = 0; l < 8; l++) begin : g_level
+    localparam int Step = $signed(Steps[32*l+:32]);
+    assign up[l] = AddrBits'((Step % Depth + Depth) % Depth);
+  end
+  assign sum = address_i + up[level_i];
+
+  if (Depth == 1 << AddrBits) begin : g_power_of_two
+    assign address_o = sum;
+  end else begin : g_wrap
+    // Adding step + 2**AddrBits - Depth carries out exactly where address + step >= Depth.
+    logic [7:0][AddrBits-1:0] down;
+    logic [AddrBits-1:0] wrapped;
+    logic carry;
+    for (genvar l = 0; l < 8; l++) begin : g_level_down
+      localparam int Step = $signed(Steps[32*l+:32]);
+      assign down[l] = AddrBits'((Step % Depth + Depth) % Depth + (1 << AddrBits) - Depth);
+    end
+    assign {carry, wrapped} = {1'b0, address_i} + {1'b0, down[level_i]};
+    assign address_o = carry ? wrapped : sum;
+  end
+endmodule
