@@ -147,7 +147,12 @@ class Bench {
 #endif
     }
 
+    // Inputs start at random too, so each is set once.
     void reset() {
+        top_.in_valid_i = 0;
+        top_.out_ready_i = 0;
+        top_.axil_awvalid_i = top_.axil_wvalid_i = top_.axil_bready_i = 0;
+        top_.axil_arvalid_i = top_.axil_rready_i = 0;
         top_.rst_i = 1;
         for (int i = 0; i < kResetCycles; ++i) idle();
         top_.rst_i = 0;

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bitwright.errors import ToolError
 
-_COMPLAINT = re.compile(r"^%Error|^%Warning|\bERROR\b|\berror:|^Error")
+_COMPLAINT = re.compile(r"%(Fatal|Error|Warning)|\bERROR\b|\berror:|^Error")
 
 
 def which(name: str) -> Path | None:
     """The program of that name on PATH, if there is one."""
     found = shutil.which(name)
     return Path(found) if found else None
-
-
-def beside_python(name: str) -> Path | None:
-    """The program that a Python package installed next to the running interpreter, else the one on PATH."""
-    path = Path(sys.executable).parent / name
-    return path if path.is_file() else which(name)
 
 
 def require(name: str, install: str) -> Path:
@@ -46,13 +40,22 @@ def first_error(text: str) -> str:
     return lines[-1] if lines else "no output"
 
 
-def run(command: Sequence[str | Path], folder: Path, log: Path | None = None) -> str:
+def run(
+    command: Sequence[str | Path],
+    folder: Path,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Run `command` in `folder`; its standard output and error as one text, also written to `log`.
 
-    Raises `ToolError` with the first error line, and the log's path, where the exit code is not 0.
+    `environment` adds to the program's environment variables. Raises `ToolError` with the first error
+    line, and the log's path, where the exit code is not 0.
     """
     argv = [str(part) for part in command]
-    done = subprocess.run(argv, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    variables = {**os.environ, **(environment or {})}
+    done = subprocess.run(
+        argv, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
     text = done.stdout.decode(errors="replace")
     if log is not None:
         log.write_text(text)

