@@ -1,0 +1,56 @@
+"""A small float network with everything that quantization treats specially."""
+
+import numpy as np
+import pytest
+
+from bitwright.readers.floatgraph import FloatGraph, FloatNode
+
+WINDOW = {"stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1)}
+
+
+def conv(name, source, weight, bias, groups=1, **window):
+    return FloatNode(name, "Conv", (source,), {"weight": weight, "bias": bias, "groups": groups, **WINDOW, **window})
+
+
+def make_graph(seed=0, channels=8, size=8, clip=6.0):
+    """Conv, ReLU; inverted residual block with clips and a depthwise layer; average pool; dense."""
+    rng = np.random.default_rng(seed)
+
+    def weight(*shape):
+        return (
+            rng.normal(size=shape)
+            / np.sqrt(np.prod(shape[1:]))
+            * np.exp(rng.normal(size=(shape[0], *[1] * (len(shape) - 1))) * 0.5)
+        )
+
+    c, e = channels, 3 * channels
+    top = {"low": 0.0, "high": clip}
+    pool = {"kernel": (size, size), "stride": (1, 1), "pads": (0, 0, 0, 0), "count_include_pad": False}
+    nodes = [
+        conv("stem", "input", weight(c, 3, 3, 3) * 2, rng.normal(size=c) * 0.2, pads=(1, 1, 1, 1)),
+        FloatNode("relu", "Relu", ("stem",)),
+        conv("expand", "relu", weight(e, 1, 1, c) * 2, rng.normal(size=e) * 0.3),
+        FloatNode("clip1", "Clip", ("expand",), top),
+        conv("depthwise", "clip1", weight(e, 3, 3, 1), rng.normal(size=e) * 0.3, groups=e, pads=(1, 1, 1, 1)),
+        FloatNode("clip2", "Clip", ("depthwise",), top),
+        conv("project", "clip2", weight(c, 1, 1, e), None),
+        FloatNode("add", "Add", ("project", "relu")),
+        FloatNode("pool", "AveragePool", ("add",), pool),
+        FloatNode("flat", "Flatten", ("pool",)),
+        FloatNode("head", "Dense", ("flat",), {"weight": weight(5, c), "bias": rng.normal(size=5)}),
+    ]
+    return FloatGraph.build(nodes, input_shape=(3, size, size), input_layout="CHW")
+
+
+def make_data(count=32, seed=1, size=8):
+    return np.random.default_rng(seed).normal(size=(count, 3, size, size)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def graph():
+    return make_graph()
+
+
+@pytest.fixture(scope="session")
+def data():
+    return make_data()
