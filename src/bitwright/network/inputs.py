@@ -1,0 +1,146 @@
+"""From the user's data to the network's integers, and from its last integers to the user's floats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bitwright.errors import DataError
+from bitwright.network.onnx_builder import Builder
+
+if TYPE_CHECKING:
+    from bitwright.network.graph import InputSpec, OutputSpec
+
+EXACT_BITS = 24  # integers of up to so many bits are exact in float32
+
+
+def prepare(spec: InputSpec, raw: np.ndarray) -> np.ndarray:
+    """Raw data [N, ...] as the model's own float input [N, *shape]: (raw * data_scale - data_mean) / data_std.
+
+    Computed in float32, mean and std by channel. Raw images are in `data_layout`; an axis of size 1
+    may be missing. Raises `DataError` where the shape, the type or a value does not fit.
+    """
+    raw = np.asarray(raw)
+    if raw.dtype.kind not in "iufb":
+        raise DataError(f"data are {raw.dtype}; legal are integers and floats")
+    layout = "CHW" if spec.layout == "C" and spec.data_layout != "C" else spec.layout
+    shape = _data_shape(spec, layout)
+    if raw.ndim < 1 or _squeezed(raw.shape[1:]) != _squeezed(shape):
+        raise DataError(
+            f"data have shape {raw.shape}; legal is (N, {', '.join(map(str, shape))}) in {spec.data_layout}"
+        )
+    check_finite(raw)
+    x = raw.astype(np.float32).reshape(len(raw), *shape)
+    mean, std = (_along_channels(v, spec.data_layout, len(shape)) for v in (spec.data_mean, spec.data_std))
+    x = (x * np.float32(spec.data_scale) - mean) / std
+    if spec.data_layout != layout:
+        x = x.transpose((0, 3, 1, 2) if layout == "CHW" else (0, 2, 3, 1))
+    return np.ascontiguousarray(x.reshape(len(x), *spec.shape))
+
+
+def _data_shape(spec: InputSpec, layout: str) -> tuple[int, ...]:
+    """Shape of one item of raw data, in the order of `data_layout`."""
+    shape = spec.shape
+    if spec.data_layout == layout:
+        return shape
+    if len(shape) != 3:
+        raise DataError(f"data layout {spec.data_layout} does not fit a model input of shape {shape}")
+    return (*shape[1:], shape[0]) if layout == "CHW" else (shape[2], *shape[:2])
+
+
+def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def _along_channels(values: tuple[float, ...], layout: str, axes: int) -> np.ndarray:
+    """One value or one per channel, shaped to broadcast over [N, *data]."""
+    a = np.asarray(values, np.float32)
+    if a.size == 1:
+        return a.reshape(())
+    channel_axis = 1 if layout == "CHW" else axes
+    return a.reshape([-1 if axis == channel_axis else 1 for axis in range(axes + 1)])
+
+
+def check_finite(x: np.ndarray) -> None:
+    """Raise `DataError` at the first NaN or infinity."""
+    if x.dtype.kind != "f" or x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())):
+        return
+    index = np.unravel_index(int(np.argmin(np.isfinite(x))), x.shape)
+    raise DataError(f"data hold {x[index]} at index ({', '.join(map(str, index))}); legal are finite numbers")
+
+
+def check_floats(spec: InputSpec, x: np.ndarray) -> np.ndarray:
+    """x as float32 [N, *shape] if it is a float input of the model, else `DataError`."""
+    x = np.asarray(x)
+    if x.dtype.kind != "f":
+        raise DataError(f"the model's input is float, not {x.dtype}; raw data become floats by InputSpec.prepare")
+    if x.ndim != len(spec.shape) + 1 or x.shape[1:] != spec.shape:
+        raise DataError(f"input has shape {x.shape}; legal is (N, {', '.join(map(str, spec.shape))})")
+    check_finite(x)
+    return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def quantize(spec: InputSpec, x: np.ndarray) -> np.ndarray:
+    """Float inputs [N, *shape] of the model as the network's integers, int64 [N, *type.shape].
+
+    q = clamp(round(x * (1/scale) + offset), type) in float32, each operation rounded by itself, half to
+    even; for a bipolar type q = +1 where x * (1/scale) + offset >= 0, else -1.
+    """
+    x = _in_hwc(spec, check_floats(spec, x))
+    inverse, offset = _affine(spec)
+    with np.errstate(over="ignore"):
+        v = x * inverse + offset
+    dtype = spec.type.dtype
+    if dtype.bipolar:
+        return np.where(v >= 0, np.int64(1), np.int64(-1))
+    return np.clip(np.rint(v).astype(np.float64), dtype.min, dtype.max).astype(np.int64)
+
+
+def _in_hwc(spec: InputSpec, x: np.ndarray) -> np.ndarray:
+    shape = spec.type.shape
+    if spec.layout == "CHW":
+        return x.reshape(len(x), shape[2], *shape[:2]).transpose(0, 2, 3, 1)
+    return x.reshape(len(x), *shape)
+
+
+def _affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
+    """(1/scale, offset) as float32."""
+    return (1 / spec.scale).astype(np.float32), spec.offset.astype(np.float32)
+
+
+def quantizing(g: Builder, spec: InputSpec, x: str, wide: bool) -> str:
+    """`quantize` as ONNX nodes: the float input [N, *shape] as integers in NCHW, float64 where `wide`."""
+    shape, dtype, image = spec.type.shape, spec.type.dtype, len(spec.type.shape) == 3
+    own = (shape[2], *shape[:2]) if spec.layout == "CHW" else shape
+    if spec.shape != own:
+        x = g.reshape(x, 0, *own)
+    if spec.layout == "HWC":
+        x = g.transpose(x, 0, 3, 1, 2)
+    for kind, operand, neutral in zip(("Mul", "Add"), _affine(spec), (1, 0), strict=True):
+        if np.any(operand != neutral):
+            form = (1, -1, 1, 1) if image else (1, -1)
+            x = g.add(kind, x, g.operand(operand.reshape(form if operand.size > 1 else ())))
+    if dtype.bipolar:
+        zero, one, minus = (np.array(v, np.float32) for v in (0, 1, -1))
+        return g.add("Where", g.add("GreaterOrEqual", x, g.constant(zero)), g.constant(one), g.constant(minus))
+    x = g.add("Round", x)
+    wide_limits = dtype.bits > EXACT_BITS
+    x = g.cast(x, "float64") if wide or wide_limits else x
+    limits = (np.array(v, np.float64 if wide or wide_limits else np.float32) for v in (dtype.min, dtype.max))
+    return g.add("Clip", x, *(g.constant(v) for v in limits))
+
+
+def dequantize(spec: OutputSpec, q: np.ndarray) -> np.ndarray:
+    """The network's last integers [N, H, W, C] or [N, C] as the model's floats, float32 [N, *shape].
+
+    y = function((q - offset) * scale), computed in float64; softmax is over the channels.
+    """
+    y = (np.asarray(q, np.float64) - spec.offset) * spec.scale
+    if spec.function == "softmax":
+        y = np.exp(y - y.max(axis=-1, keepdims=True))
+        y = y / y.sum(axis=-1, keepdims=True)
+    y = y.astype(np.float32)
+    if spec.layout == "CHW" and y.ndim == 4:
+        y = y.transpose(0, 3, 1, 2)
+    return y.reshape(len(y), *spec.shape)
