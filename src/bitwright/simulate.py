@@ -10,7 +10,9 @@ import joblib
 import numpy as np
 
 from bitwright.errors import DataError
-from bitwright.network import check_integers, evaluate
+from bitwright.network.fast import Evaluator
+from bitwright.network.graph import check_integers
+from bitwright.network.inputs import dequantize, quantize
 from bitwright.packing import filling, pack, unpack
 from bitwright.targets.contract import Design
 from bitwright.tools import verilator
@@ -27,14 +29,16 @@ INPUT, OUTPUT = "s_axis", "m_axis"
 class SimulationResult:
     """What a design did in simulation. Cycles are clock cycles, measured without stalls.
 
-    outputs: int64 [N, *shape]. latency_cycles: from the edge that takes the first input word of the first
-    frame to the edge that delivers its last output word. interval_cycles: between the last output words of
-    consecutive frames, mean over the later half of the frames; None for a single frame. bit_exact and
-    mismatches (elements that differ): against the network's evaluation, None where not checked.
-    cycles and counters: summed over all runs; `frames_per_second` is the simulator's speed.
+    outputs: int64 [N, *shape]; floats: the same in the model's own units and layout.
+    latency_cycles: from the edge that takes the first input word of the first frame to the edge that
+    delivers its last output word. interval_cycles: between the last output words of consecutive frames,
+    mean over the later half of the frames; None for a single frame.
+    expected: the network's own evaluation, None where not checked; so are bit_exact and mismatches, the
+    number of elements that differ. cycles, counters: summed over all runs. frames_per_second: the simulator's.
     """
 
     outputs: np.ndarray
+    floats: np.ndarray
     expected: np.ndarray | None
     latency_cycles: int
     interval_cycles: float | None
@@ -50,6 +54,12 @@ class SimulationResult:
     @property
     def frames_per_second(self) -> float:
         return self.frames / self.seconds
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Class of each frame, [N]: the output itself where it is one number, else the index of the first largest."""
+        flat = self.floats.reshape(self.frames, -1)
+        return self.outputs.reshape(-1) if flat.shape[1] == 1 else flat.argmax(axis=1)
 
     @property
     def mismatches(self) -> int | None:
@@ -108,7 +118,8 @@ def simulate(
     latency, interval = _timing(design, timing)
     return SimulationResult(
         outputs=outputs,
-        expected=evaluate(design.network, x)[design.network.output_name] if check else None,
+        floats=dequantize(design.network.output, outputs),
+        expected=Evaluator(design.network).run(x) if check else None,
         latency_cycles=latency,
         interval_cycles=interval,
         cycles=sum(run.cycles for run in runs),
@@ -141,7 +152,7 @@ def _inputs(design: Design, x: np.ndarray, frames: int | None) -> np.ndarray:
         x = x[:frames]
     if len(x) == 0:
         raise DataError("no frames to simulate")
-    return check_integers(design.network, design.network.input.quantize(x) if x.dtype.kind == "f" else x)
+    return check_integers(design.network, quantize(design.network.input, x) if x.dtype.kind == "f" else x)
 
 
 def _stream(
