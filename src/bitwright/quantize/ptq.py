@@ -16,14 +16,15 @@ from bitwright.quantize.calibrate import Progress, calibrate, exact_input, quiet
 from bitwright.quantize.equalize import equalize
 from bitwright.quantize.floatrun import check_data
 from bitwright.quantize.histogram import Distribution
+from bitwright.quantize.layer import LayerRule, quantize_layer
 from bitwright.quantize.options import QuantizeOptions, make_options
 from bitwright.quantize.ranges import RangeRule, choose_quantizer
 from bitwright.quantize.report import QuantizationReport, make_report
-from bitwright.quantize.second_order import Moments, second_order
-from bitwright.quantize.sweep import SweepOptions, sweep
-from bitwright.quantize.weights import WeightRule, quantize_weight, weight_type
+from bitwright.quantize.second_order import Moments
+from bitwright.quantize.sweep import sweep
+from bitwright.quantize.weights import WeightRule
 from bitwright.readers import lower, read
-from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, QuantizedWeight, Quantizer
+from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,16 @@ def quantize(
     return quantize_model(model, calibration, make_options(options), progress).network
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A calibrated float model, from which networks of any widths can be made: what one pass over the data yields."""
+
+    graph: FloatGraph
+    x: np.ndarray
+    seen: Mapping[str, Distribution]
+    options: QuantizeOptions
+
+
 def quantize_model(
     model: str | Path | FloatGraph,
     calibration: np.ndarray,
@@ -57,17 +68,36 @@ def quantize_model(
     """
     start = time.perf_counter()
     options = options or QuantizeOptions()
+    prepared = prepare(model, calibration, options, progress)
+    made = finish(prepared, resolve_widths(prepared.graph, options), progress)
+    return replace(made, report=replace(made.report, seconds=time.perf_counter() - start))
+
+
+def prepare(
+    model: str | Path | FloatGraph, calibration: np.ndarray, options: QuantizeOptions, progress: Progress = quiet
+) -> Prepared:
+    """Read, equalize and calibrate."""
     graph = model if isinstance(model, FloatGraph) else read(model)
     x = check_data(graph, calibration, "calibration data")[: options.samples]
     graph = equalize(graph) if options.equalize else graph
-    widths = resolve_widths(graph, options)
-    seen = calibrate(graph, placement.calibrated_values(graph, widths), x, options.jobs, progress)
-    placed = placement.insert_quantizers(graph, widths, chooser(graph, x, seen, options))
-    quantized = round_weights(graph, placed, widths, x, options, progress)
+    values = placement.calibrated_values(graph, resolve_widths(graph, options))
+    return Prepared(graph, x, calibrate(graph, values, x, options.jobs, progress), options)
+
+
+def finish(prepared: Prepared, widths: placement.Widths, progress: Progress = quiet) -> Quantized:
+    """The network of those widths."""
+    start = time.perf_counter()
+    graph, options = prepared.graph, prepared.options
+    quantized = round_weights(prepared, place(prepared, widths), widths, progress)
     network = lower(quantized, multiplier_bits=options.multiplier_bits)
-    seconds = time.perf_counter() - start
-    report = make_report(graph, quantized, network, seen, options, len(x), seconds)
+    samples, seconds = len(prepared.x), time.perf_counter() - start
+    report = make_report(graph, quantized, network, prepared.seen, options, samples, seconds)
     return Quantized(network, report, quantized)
+
+
+def place(prepared: Prepared, widths: placement.Widths) -> FloatGraph:
+    """The float graph with quantizers of those widths inserted."""
+    return placement.insert_quantizers(prepared.graph, widths, chooser(prepared))
 
 
 def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Widths:
@@ -102,10 +132,9 @@ def range_rule(options: QuantizeOptions, position: int = 0) -> RangeRule:
     )
 
 
-def chooser(
-    graph: FloatGraph, x: np.ndarray, seen: Mapping[str, Distribution], options: QuantizeOptions
-) -> Callable[[str, int], Quantizer]:
+def chooser(prepared: Prepared) -> Callable[[str, int], Quantizer]:
     """`choose(value, bits)` for `insert_quantizers`."""
+    graph, x, seen, options = prepared.graph, prepared.x, prepared.seen, prepared.options
     positions = {name: i for i, name in enumerate(seen)}
 
     def choose(value: str, bits: int) -> Quantizer:
@@ -126,38 +155,33 @@ def _is_padded(graph: FloatGraph, value: str) -> bool:
     return any(any(node.attributes.get("pads", ())) for node in graph.consumers[value])
 
 
-def weight_rule(options: QuantizeOptions) -> WeightRule:
-    """How all weights are rounded."""
+def layer_rule(options: QuantizeOptions) -> LayerRule:
+    """How all layers are rounded and corrected."""
     plain = {"nearest": "half_even", "second_order": "half_even"}
     rounding = Rounding(plain.get(options.weight_rounding, options.weight_rounding))
-    return WeightRule(options.weight_method, options.per_channel, options.scales, rounding, options.seed)
+    weights = WeightRule(options.weight_method, options.per_channel, options.scales, rounding, options.seed)
+    return LayerRule(weights, options.weight_rounding == "second_order", options.bias_correction)
 
 
 def round_weights(
-    graph: FloatGraph,
-    placed: FloatGraph,
-    widths: placement.Widths,
-    x: np.ndarray,
-    options: QuantizeOptions,
-    progress: Progress = quiet,
+    prepared: Prepared, placed: FloatGraph, widths: placement.Widths, progress: Progress = quiet
 ) -> FloatGraph:
     """The placed graph with integer weights, and corrected biases where the options say so."""
-    grid = placement.grids(placed)
-    rule = weight_rule(options)
+    options, grid = prepared.options, placement.grids(placed)
+    rule = layer_rule(options)
 
-    def plain(node: FloatNode) -> QuantizedWeight:
-        bits = widths.layers[node.name][0]
-        return quantize_weight(node["weight"], bits, rule, grid[node.inputs[0]].dtype)
+    def to_integers(node: FloatNode, moments: Moments | None = None) -> FloatNode:
+        return quantize_layer(node, widths.layers[node.name][0], rule, grid[node.inputs[0]].dtype, moments)
 
-    def by_output(node: FloatNode, moments: Moments) -> QuantizedWeight:
-        bits, weight = widths.layers[node.name][0], node["weight"]
-        codes, scales = second_order(weight.reshape(len(weight), -1), bits, rule, moments, grid[node.inputs[0]].dtype)
-        return QuantizedWeight(codes.reshape(weight.shape), weight_type(bits), scales)
-
-    second = options.weight_rounding == "second_order"
-    if not second and not options.bias_correction:
-        nodes = [replace(n, quantized=plain(n)) if n.kind in placement.LAYERS else n for n in placed.nodes]
-        return placed.with_nodes(nodes)
-    rounder = by_output if second else lambda node, _: plain(node)
-    how = SweepOptions(second, options.bias_correction, options.seed, options.jobs)
-    return sweep(graph, placed, x[: options.correction_samples], rounder, how, progress)
+    if not rule.needs_data:
+        return placed.with_nodes([to_integers(n) if n.kind in placement.LAYERS else n for n in placed.nodes])
+    return sweep(
+        prepared.graph,
+        placed,
+        prepared.x[: options.correction_samples],
+        to_integers,
+        second=rule.second_order,
+        seed=options.seed,
+        jobs=options.jobs,
+        progress=progress,
+    )

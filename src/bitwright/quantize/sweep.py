@@ -8,7 +8,7 @@ the walk goes on with the integer weights.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,23 +17,13 @@ from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner, to_value
 from bitwright.quantize.placement import ALIGNED, LAYERS
 from bitwright.quantize.second_order import Moments
-from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, QuantizedWeight
+from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
 MAX_COLUMNS = 32768
 WALK_BYTES = 3 << 30
 COLUMN_BYTES = 128 << 20
 
-Round = Callable[[FloatNode, Moments], QuantizedWeight]
-
-
-@dataclass(frozen=True)
-class SweepOptions:
-    """second_moments: whether rounding needs them, not only means; correct_bias; seed of the positions sampled."""
-
-    second_moments: bool
-    correct_bias: bool
-    seed: int
-    jobs: int = 0
+Round = Callable[[FloatNode, Moments], FloatNode]
 
 
 def dequantized(node: FloatNode) -> FloatNode:
@@ -49,31 +39,29 @@ def sweep(
     graph: FloatGraph,
     quantized: FloatGraph,
     x: np.ndarray,
-    rounder: Round,
-    options: SweepOptions,
+    round_layer: Round,
+    *,
+    second: bool,
+    seed: int,
+    jobs: int = 0,
     progress: Progress = quiet,
 ) -> FloatGraph:
-    """`quantized` (the graph with `Quant` nodes) with integer weights and corrected biases.
+    """`quantized` (the graph with `Quant` nodes) with every layer as `round_layer(node, moments)` makes it.
 
-    x: calibration data [N, *input_shape]. `rounder(node, moments)` rounds one layer's weights; the
-    second moments are about zero, or about the means where the bias is corrected.
+    x: calibration data [N, *input_shape]. Second moments are measured where `second` says so; `seed`
+    chooses the positions that count.
     """
-    walk = _Walk(graph, quantized, x[: samples_that_fit(graph, len(x))], options.jobs)
+    walk = _Walk(graph, quantized, x[: samples_that_fit(graph, len(x))], jobs)
     total = sum(node.kind in LAYERS for node in graph.nodes)
-    random = np.random.default_rng(options.seed)
+    random = np.random.default_rng(seed)
     done: dict[str, FloatNode] = {}
     for node in quantized.nodes:
         if node.kind not in LAYERS:
             continue
         reference = graph.node(node.name)
         pair = walk.value(True, reference.inputs[0]), walk.value(False, node.inputs[0])
-        moments = layer_moments(reference, *pair, random, second=options.second_moments)
-        rounded = rounder(node, moments.centered() if options.correct_bias and options.second_moments else moments)
-        new = replace(node, quantized=rounded)
-        if options.correct_bias:
-            new = replace(new, attributes={**new.attributes, "bias": corrected_bias(new, moments)})
-        done[node.name] = new
-        walk.finish(node.name, dequantized(new))
+        done[node.name] = round_layer(node, layer_moments(reference, *pair, random, second=second))
+        walk.finish(node.name, dequantized(done[node.name]))
         progress("round weights", len(done), total)
     return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
 
@@ -192,12 +180,3 @@ def layer_moments(
     empty = np.zeros((len(sums[2]), 0, 0))
     hessian, cross = (sums[0] / count, sums[1] / count) if second else (empty, empty)
     return Moments(hessian, cross, sums[2] / count, sums[3] / count)
-
-
-def corrected_bias(node: FloatNode, moments: Moments) -> np.ndarray:
-    """b + E[W x] - E[W' x']: the bias that restores each channel's mean; W', x' quantized."""
-    groups = len(moments.mean)
-    old, new = (n["weight"].reshape(groups, len(n["weight"]) // groups, -1) for n in (node, dequantized(node)))
-    bias = 0.0 if node["bias"] is None else node["bias"]
-    shift = np.einsum("gok,gk->go", old, moments.mean_float) - np.einsum("gok,gk->go", new, moments.mean)
-    return bias + shift.ravel()
