@@ -1,6 +1,7 @@
 // Valid bits and enables of an elastic pipeline of Stages register stages.
 //
 //   Stage s loads where en_o[s]; stage 0 takes the input word, stage Stages-1 holds the output word.
+//   enter_o[s]: a word, not a bubble, enters stage s.
 //
 // A stage moves when it is empty or the next one moves, so bubbles close under back-pressure. Latency Stages,
 // one word a cycle. s_ready_o depends on m_ready_i by one OR over the valid bits.
@@ -13,7 +14,8 @@ module pipe_control #(
     output logic              s_ready_o,
     output logic              m_valid_o,
     input  logic              m_ready_i,
-    output logic [Stages-1:0] en_o
+    output logic [Stages-1:0] en_o,
+    output logic [Stages-1:0] enter_o
 );
   if (Stages < 1) begin : g_illegal
     $error("pipe_control: Stages >= 1 is legal");
@@ -28,6 +30,7 @@ module pipe_control #(
     end else begin : g_inner
       assign previous = valid_q[s-1];
     end
+    assign enter_o[s] = en_o[s] && previous;
     assign en_o[s] = m_ready_i || !(&valid_q[Stages-1:s]);
     always_ff @(posedge clk_i) begin
       if (rst_i) valid_q[s] <= 1'b0;

@@ -44,7 +44,7 @@ module threshold #(
   localparam int unsigned Stages = CountBits + 1 + (Adjust ? 1 : 0);
   localparam int unsigned TileBits = Tiles > 1 ? $clog2(Tiles) : 1;
 
-  logic [Stages-1:0] en;
+  logic [Stages-1:0] en, enter;
   pipe_control #(
       .Stages(Stages)
   ) u_pipe (
@@ -54,7 +54,8 @@ module threshold #(
       .s_ready_o,
       .m_valid_o,
       .m_ready_i,
-      .en_o(en)
+      .en_o(en),
+      .enter_o(enter)
   );
 
   // tile[s]: the tile of the word that enters stage s
@@ -65,7 +66,7 @@ module threshold #(
   ) u_tile (
       .clk_i,
       .rst_i,
-      .take_i(s_valid_i && s_ready_o),
+      .take_i(enter[0]),
       .en_i  (en[CountBits-1:0]),
       .tile_o(tile)
   );
@@ -95,4 +96,6 @@ module threshold #(
         .y_o   (m_data_o[l*OutBits+:OutBits])
     );
   end
+  logic unused;
+  assign unused = &{1'b0, enter};
 endmodule
