@@ -77,11 +77,12 @@ class _Builder:
 
     def _model_input(self) -> str:
         graph = self.graph
-        if graph.input_layout == "HWC":
-            return self.op("Transpose", INPUT, perm=[0, 3, 1, 2])
-        if graph.input_layout == "C" and len(graph.input_shape) != 1:
-            return self.op("Flatten", INPUT)
-        return INPUT
+        value, layout = graph.shapes[INPUT], graph.input_layout
+        order = (value[2], *value[:2]) if layout == "CHW" else value
+        inside = INPUT
+        if order != graph.input_shape:
+            inside = self.op("Reshape", INPUT, self.constant([-1, *order], np.int64))
+        return self.op("Transpose", inside, perm=[0, 3, 1, 2]) if layout == "HWC" else inside
 
     def model_output(self) -> tuple[int, ...]:
         """Name the last value "output", in the model's own shape; that shape."""
@@ -188,6 +189,9 @@ def _round(b: _Builder, q: Quantizer, shape, x: str) -> str:
     simple = {Rounding.HALF_EVEN: "Round", Rounding.FLOOR: "Floor", ExtraRounding.CEIL: "Ceil"}
     if q.rounding in simple:
         return b.op(simple[q.rounding], x)
+    if q.rounding == ExtraRounding.HALF_ODD:
+        one = b.constant(1.0)
+        return b.op("Sub", b.op("Round", b.op("Add", x, one)), one)
     if q.rounding == Rounding.HALF_UP:
         return b.op("Floor", b.op("Add", x, b.constant(0.5)))
     if q.rounding == Rounding.STOCHASTIC:

@@ -57,6 +57,7 @@ class ExtraRounding(StrEnum):
 
     CEIL = "ceil"
     HALF_ZERO = "half_zero"  # half toward zero
+    HALF_ODD = "half_odd"
     AWAY = "away"  # away from zero
     ZERO = "zero"  # toward zero
 
@@ -149,13 +150,16 @@ class FloatGraph:
         output_layout: str = "",
         name: str = "model",
         source: str = "",
+        input_value: tuple[int, ...] = (),
     ) -> FloatGraph:
         """A checked graph with inferred shapes; raises `ModelError` with the node's name.
 
         Without an output shape and layout the model's output has the shape of the last value, as HWC or C.
+        `input_value` is the shape (H, W, C) of "input" where the model's own shape does not tell it: a
+        model that takes (28, 28) or (784,) and reshapes it to an image.
         """
         nodes = tuple(nodes)
-        shapes = infer_shapes(nodes, value_shape(input_shape, input_layout))
+        shapes = infer_shapes(nodes, input_value or value_shape(input_shape, input_layout))
         out = shapes[nodes[-1].name]
         return FloatGraph(
             nodes,
@@ -171,7 +175,8 @@ class FloatGraph:
     def with_nodes(self, nodes: Iterable[FloatNode]) -> FloatGraph:
         """The same model with other nodes, its shapes inferred anew."""
         kept = ("input_shape", "input_layout", "output_shape", "output_layout", "name", "source")
-        return FloatGraph.build(nodes, **{name: getattr(self, name) for name in kept})
+        same = {name: getattr(self, name) for name in kept}
+        return FloatGraph.build(nodes, **same, input_value=self.shapes[INPUT])
 
     @property
     def output_name(self) -> str:

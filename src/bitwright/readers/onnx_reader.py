@@ -1,0 +1,196 @@
+"""Float and quantized ONNX models as float graphs.
+
+The nodes are read once, in order. A node whose inputs are all constants is computed, by ONNX's own
+reference evaluator, so shape arithmetic and constant sub-graphs vanish; reshapes and transposes are
+computed on indices (`tensors`); every other operator has a function in one of the tables below. What a
+function refuses becomes one line of one `ModelError` about the whole model, and reading goes on with
+the shape that ONNX infers, so that all problems are told at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+
+from bitwright.errors import ModelError
+from bitwright.network.types import IntType
+from bitwright.readers import onnx_elementwise, onnx_layers, onnx_quant, onnx_shapes
+from bitwright.readers.context import Context, NeedImage, NodeView
+from bitwright.readers.floatgraph import INPUT, FloatGraph, Quantizer, value_shape
+from bitwright.readers.onnx_file import (
+    ModelInput,
+    choose_output,
+    initializers,
+    model_input,
+    needed_nodes,
+    open_model,
+    opset_version,
+)
+from bitwright.readers.simplify import simplify
+from bitwright.readers.tensors import Constant, Tensor, fresh
+
+HANDLERS = {**onnx_shapes.HANDLERS, **onnx_elementwise.HANDLERS, **onnx_layers.HANDLERS, **onnx_quant.HANDLERS}
+INTEGER_INPUTS = {
+    TensorProto.UINT8: IntType(8),
+    TensorProto.INT8: IntType(8, signed=True),
+    TensorProto.UINT16: IntType(16),
+    TensorProto.INT16: IntType(16, signed=True),
+}
+FLOAT_INPUTS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
+
+
+def read(path: str | Path, output: str | None = None) -> FloatGraph:
+    """The float graph of an ONNX file, quantized or not.
+
+    `output` chooses one where the model has several. Raises `ModelError`: one line about the file, or
+    one line for every node that is not supported, with its name, the rule and what would be legal.
+    """
+    path = Path(path)
+    return read_model(open_model(path), name=path.stem, source=path.name, output=output)
+
+
+def read_model(
+    model: onnx.ModelProto, *, name: str = "model", source: str = "", output: str | None = None
+) -> FloatGraph:
+    """The float graph of an opened model; see `read`."""
+    stored = initializers(model)
+    given = model_input(model, stored)
+    attempts: list[tuple[str, tuple[int, ...]]] = _input_views(given)
+    first: ModelError | None = None
+    tried: list[tuple[str, tuple[int, ...]]] = []
+    while attempts:
+        layout, shape = attempts.pop(0)
+        tried.append((layout, shape))
+        try:
+            return _read_as(model, stored, given, layout, shape, name, source, output)
+        except NeedImage as need:
+            first = first or need.error
+            attempts += [a for a in need.views if a not in tried + attempts]
+        except ModelError as error:
+            first = first or error
+    assert first is not None
+    raise first
+
+
+def _input_views(given: ModelInput) -> list[tuple[str, tuple[int, ...]]]:
+    """What the input may be, likeliest first: layout and (H, W, C) or (C,). The model's first image decides."""
+    shape = given.shape[1:]
+    if len(shape) == 3:
+        return [("CHW", value_shape(shape, "CHW")), ("HWC", shape)]
+    return [("C", (int(np.prod(shape)),))]
+
+
+def _read_as(
+    model: onnx.ModelProto,
+    stored: dict[str, np.ndarray],
+    given: ModelInput,
+    layout: str,
+    shape: tuple[int, ...],
+    name: str,
+    source: str,
+    output: str | None,
+) -> FloatGraph:
+    wanted = choose_output(model, output).name
+    context = Context(opset_version(model), model, given.name)
+    context.env.update({key: Constant(array) for key, array in stored.items()})
+    context.env[given.name] = _input_tensor(context, given, layout, shape)
+    read_nodes(context, needed_nodes(model, wanted))
+    last = context.env.get(wanted)
+    if not context.problems and not isinstance(last, Tensor):
+        context.problems.append(f"output {wanted!r} does not depend on the input")
+    if context.problems:
+        error = ModelError(_problem_text(source or name, context.problems))
+        raise NeedImage(context.views, error) if context.views else error
+    assert isinstance(last, Tensor)
+    return simplify(_finish(context, last, given, layout, shape, name, source))
+
+
+def _input_tensor(context: Context, given: ModelInput, layout: str, shape: tuple[int, ...]) -> Tensor:
+    context.shapes[INPUT] = shape
+    whole = fresh(INPUT, shape, layout)
+    index = whole.index.reshape(given.shape)
+    tensor = context.view(INPUT, index)
+    if given.element_type in FLOAT_INPUTS:
+        return tensor
+    if given.element_type not in INTEGER_INPUTS:
+        legal = "float, int8, uint8, int16 and uint16"
+        raise ModelError(f"input {given.name!r} has an element type that is not supported; legal are {legal}")
+    quantizer = Quantizer(INTEGER_INPUTS[given.element_type], np.ones(1))
+    return tensor.on(context.emit("Quant", [INPUT], f"{given.name}/codes", quantizer=quantizer))
+
+
+def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
+    """Read the nodes in order into the context."""
+    for proto in nodes:
+        node = NodeView(proto, context)
+        try:
+            results = _read_node(context, node)
+        except ModelError as error:
+            context.problems.append(f"{node.op} {node.name!r}: {error}")
+            results = ()
+        for i, name in enumerate(proto.output):
+            if name:
+                context.env[name] = results[i] if i < len(results) else context.placeholder(name)
+
+
+def _read_node(context: Context, node: NodeView) -> tuple:
+    if node.op == "If" and isinstance(node.inputs[0], Constant):
+        branch = node.attribute("then_branch" if bool(node.inputs[0].array.item()) else "else_branch")
+        context.env.update({t.name: Constant(onnx.numpy_helper.to_array(t)) for t in branch.initializer})
+        read_nodes(context, list(branch.node))
+        return tuple(context.env[o.name] for o in branch.output)
+    known = HANDLERS.get((node.domain, node.op))
+    if node.domain in ("", "ai.onnx") and node.op not in onnx_shapes.ALWAYS and node.all_constant:
+        return onnx_shapes.fold(context, node)
+    if known is None:
+        raise ModelError(f"the operator{f' of domain {node.domain!r}' if node.domain else ''} is not supported")
+    if node.unknown:
+        return ()
+    result = known(context, node)
+    return result if isinstance(result, tuple) else (result,)
+
+
+def _problem_text(source: str, problems: list[str]) -> str:
+    problems = list(dict.fromkeys(problems))
+    if len(problems) == 1:
+        return f"{source}: {problems[0]}"
+    return f"{source}: {len(problems)} problems:" + "".join(f"\n  {p}" for p in problems)
+
+
+def _finish(
+    context: Context,
+    last: Tensor,
+    given: ModelInput,
+    layout: str,
+    shape: tuple[int, ...],
+    name: str,
+    source: str,
+) -> FloatGraph:
+    """The graph that ends in the output's value."""
+    last = context.plain(last)
+    layout_out = _order(last)
+    if not layout_out:
+        raise ModelError(f"{source or name}: the output is a transposed image; legal orders are CHW and HWC")
+    nodes = context.reachable(last.value)
+    if not nodes:
+        raise ModelError(f"{source or name}: the model computes nothing")
+    return FloatGraph.build(
+        nodes,
+        input_shape=given.shape[1:],
+        input_layout=layout,
+        output_shape=last.shape[1:] if last.shape[:1] == (1,) else last.shape,
+        output_layout=layout_out,
+        name=name,
+        source=source,
+        input_value=shape,
+    )
+
+
+def _order(last: Tensor) -> str:
+    """The layout in which the elements of the tensor lie, whatever its shape; empty where it is none."""
+    found = last.index.ravel()
+    layouts = ("C",) if len(last.value_shape) == 1 else ("CHW", "HWC")
+    return next((k for k in layouts if np.array_equal(found, fresh("", last.value_shape, k).index.ravel())), "")

@@ -1,0 +1,110 @@
+"""Folding in a float graph: scales and shifts into weights and biases, pads into convolutions, no-ops away.
+
+Where weights are integers already only shifts are folded, into biases: scaling a quantized weight, or
+adding up constants, would round what has to be tabulated exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from bitwright.readers.floatgraph import FloatGraph, FloatNode
+
+
+def simplify(graph: FloatGraph) -> FloatGraph:
+    """The same function with fewer nodes; every value that remains keeps its name."""
+    exact = any(node.kind == "Quant" or node.quantized for node in graph.nodes)
+    changed = True
+    while changed:
+        changed = False
+        for node in graph.nodes:
+            rewritten = _rewrite(graph, node, exact)
+            if rewritten is not None:
+                graph, changed = rewritten, True
+                break
+    return graph
+
+
+def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | None:
+    if _is_nothing(graph, node) and len(graph.nodes) > 1:
+        return _without(graph, node)
+    before = {n.name: n for n in graph.nodes}.get(node.inputs[0]) if len(node.inputs) == 1 else None
+    if before is None or len(graph.consumers[before.name]) != 1:
+        return None
+    for rule in _RULES:
+        merged = rule(before, node, exact)
+        if merged is not None:
+            kept = [merged if n is node else n for n in graph.nodes if n is not before]
+            return graph.with_nodes(kept)
+    return None
+
+
+def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
+    """The graph without a node that changes nothing; the last node must stay a node."""
+    if node is graph.nodes[-1] and node.inputs[0] != graph.nodes[-2].name:
+        return None
+    new = node.inputs[0]
+    kept = [n for n in graph.nodes if n is not node]
+    return graph.with_nodes(replace(n, inputs=tuple(new if i == node.name else i for i in n.inputs)) for n in kept)
+
+
+def _is_nothing(graph: FloatGraph, node: FloatNode) -> bool:
+    shape = graph.shapes[node.inputs[0]]
+    if node.kind in ("MaxPool", "AveragePool"):
+        return (*node["kernel"], *node["stride"]) == (1, 1, 1, 1) and not any(node["pads"])
+    if node.kind == "Flatten":
+        return len(shape) == 1
+    if node.kind == "Resize":
+        return tuple(node["factor"]) == (1, 1)
+    if node.kind == "Pad":
+        return not any(node["pads"])
+    return node.kind == "Affine" and bool(np.all(node["scale"] == 1) and np.all(node["shift"] == 0))
+
+
+def _with(node: FloatNode, name: str, inputs: tuple[str, ...], **attributes: object) -> FloatNode:
+    return FloatNode(name, node.kind, inputs, {**node.attributes, **attributes}, node.quantized)
+
+
+def _scale_into_weights(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
+    if before.kind not in ("Conv", "Dense") or node.kind != "Affine":
+        return None
+    weight, scale, shift = before["weight"], node["scale"], node["shift"]
+    bias = np.zeros(len(weight)) if before["bias"] is None else before["bias"]
+    if np.all(scale == 1) and (not before.quantized or not np.any(bias)):
+        return _with(before, node.name, before.inputs, bias=np.broadcast_to(bias + shift, len(weight)).copy())
+    if before.quantized:
+        return None
+    column = np.broadcast_to(scale, len(weight)).reshape(-1, *[1] * (weight.ndim - 1))
+    shifted = np.broadcast_to(bias * scale + shift, len(weight)).copy()
+    return _with(before, node.name, before.inputs, weight=weight * column, bias=shifted)
+
+
+def _affine_of_affine(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
+    if exact or before.kind != "Affine" or node.kind != "Affine":
+        return None
+    scale, shift = before["scale"] * node["scale"], before["shift"] * node["scale"] + node["shift"]
+    return _with(node, node.name, before.inputs, scale=scale, shift=shift)
+
+
+def _pads_into_window(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
+    if before.kind != "Pad" or node.kind not in ("Conv", "MaxPool"):
+        return None
+    pads = tuple(a + b for a, b in zip(before["pads"], node["pads"], strict=True))
+    if before["value"] != (0 if node.kind == "Conv" else -np.inf):
+        return None
+    if node.kind == "MaxPool" and any(p >= k for p, k in zip(pads, node["kernel"] * 2, strict=True)):
+        return None
+    return _with(node, node.name, before.inputs, pads=pads)
+
+
+def _maximum_of_softmax(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
+    if before.kind == "Softmax" and node.kind == "ArgMax":
+        return _with(node, node.name, before.inputs)
+    return None
+
+
+Rule = Callable[[FloatNode, FloatNode, bool], FloatNode | None]
+_RULES: tuple[Rule, ...] = (_scale_into_weights, _affine_of_affine, _pads_into_window, _maximum_of_softmax)
