@@ -6,12 +6,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bitwright.errors import DataError, ModelError
+from bitwright.network import inputs
 from bitwright.network.ops import Op
 from bitwright.network.types import TensorType
+
+if TYPE_CHECKING:
+    from bitwright.network.fast import Evaluator
 
 INPUT = "input"
 
@@ -61,6 +66,26 @@ class InputSpec:
             raise ModelError("input scales must be positive")
         if self.layout not in (("HWC", "CHW") if image else ("C",)):
             raise ModelError(f"input layout {self.layout!r} does not fit {self.type.shape}")
+        self._check_data()
+
+    def _check_data(self) -> None:
+        if self.data_layout not in ("HWC", "CHW", "C"):
+            raise ModelError(f"data layout {self.data_layout!r} is unknown; legal are HWC, CHW and C")
+        for name in ("data_mean", "data_std"):
+            value = tuple(float(v) for v in np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
+            object.__setattr__(self, name, value)
+            if not np.all(np.isfinite(value)):
+                raise ModelError(f"{name} must be finite, not {value}")
+        if not np.isfinite(self.data_scale) or 0 in self.data_std:
+            raise ModelError(f"data scale {self.data_scale} must be finite and data std {self.data_std} not zero")
+
+    def prepare(self, raw: np.ndarray) -> np.ndarray:
+        """Raw data [N, ...] as the model's float input; see `inputs.prepare`."""
+        return inputs.prepare(self, raw)
+
+    def quantize(self, x: np.ndarray) -> np.ndarray:
+        """The model's float input [N, *shape] as integers, int64 [N, *type.shape]; see `inputs.quantize`."""
+        return inputs.quantize(self, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +108,10 @@ class OutputSpec:
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         if self.function not in ("identity", "softmax", "sigmoid"):
             raise ModelError(f"output function {self.function!r} is unknown; legal are identity, softmax and sigmoid")
+
+    def dequantize(self, q: np.ndarray) -> np.ndarray:
+        """The network's last integers [N, ...] as the model's floats, float32 [N, *shape]; see `inputs.dequantize`."""
+        return inputs.dequantize(self, q)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +225,21 @@ class Network:
             add(node.op)
         add(self.output)
         return h.hexdigest()
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The fast evaluator of this network, made on first use and kept."""
+        from bitwright.network.fast import Evaluator  # ONNX Runtime takes long to load
+
+        return Evaluator(self)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Float outputs for float inputs x [N, *input.shape], in the model's own units, shapes and layouts, float32.
+
+        Exactly output.dequantize(evaluate(input.quantize(x))), computed in batches. Raises `DataError`
+        where x does not fit or holds NaN or infinity.
+        """
+        return self.evaluator.predict(x)
 
     def __repr__(self) -> str:
         return f"<Network {self.name!r}: {self.input.type} -> {self.output_type}, {len(self.nodes)} nodes>"

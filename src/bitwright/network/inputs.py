@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bitwright.errors import DataError
-from bitwright.network.onnx_builder import Builder
 
 if TYPE_CHECKING:
     from bitwright.network.graph import InputSpec, OutputSpec
+    from bitwright.network.onnx_builder import Builder
 
 EXACT_BITS = 24  # integers of up to so many bits are exact in float32
 
@@ -84,17 +84,16 @@ def check_floats(spec: InputSpec, x: np.ndarray) -> np.ndarray:
 def quantize(spec: InputSpec, x: np.ndarray) -> np.ndarray:
     """Float inputs [N, *shape] of the model as the network's integers, int64 [N, *type.shape].
 
-    q = clamp(round(x * (1/scale) + offset), type) in float32, each operation rounded by itself, half to
+    q = clamp(round(x * (1/scale) + offset), low, high) in float32, each operation rounded by itself, half to
     even; for a bipolar type q = +1 where x * (1/scale) + offset >= 0, else -1.
     """
     x = _in_hwc(spec, check_floats(spec, x))
     inverse, offset = _affine(spec)
     with np.errstate(over="ignore"):
         v = x * inverse + offset
-    dtype = spec.type.dtype
-    if dtype.bipolar:
+    if spec.type.dtype.bipolar:
         return np.where(v >= 0, np.int64(1), np.int64(-1))
-    return np.clip(np.rint(v).astype(np.float64), dtype.min, dtype.max).astype(np.int64)
+    return np.clip(np.rint(v).astype(np.float64), spec.low, spec.high).astype(np.int64)
 
 
 def _in_hwc(spec: InputSpec, x: np.ndarray) -> np.ndarray:
@@ -127,7 +126,7 @@ def quantizing(g: Builder, spec: InputSpec, x: str, wide: bool) -> str:
     x = g.add("Round", x)
     wide_limits = dtype.bits > EXACT_BITS
     x = g.cast(x, "float64") if wide or wide_limits else x
-    limits = (np.array(v, np.float64 if wide or wide_limits else np.float32) for v in (dtype.min, dtype.max))
+    limits = (np.array(v, np.float64 if wide or wide_limits else np.float32) for v in (spec.low, spec.high))
     return g.add("Clip", x, *(g.constant(v) for v in limits))
 
 
@@ -140,6 +139,9 @@ def dequantize(spec: OutputSpec, q: np.ndarray) -> np.ndarray:
     if spec.function == "softmax":
         y = np.exp(y - y.max(axis=-1, keepdims=True))
         y = y / y.sum(axis=-1, keepdims=True)
+    elif spec.function == "sigmoid":
+        with np.errstate(over="ignore"):
+            y = 1 / (1 + np.exp(-y))
     y = y.astype(np.float32)
     if spec.layout == "CHW" and y.ndim == 4:
         y = y.transpose(0, 3, 1, 2)

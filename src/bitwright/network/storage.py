@@ -1,0 +1,196 @@
+"""The `.bw` file: a network on disk.
+
+A zip archive, entries in fixed order with a fixed date, so that the same network gives the same bytes:
+
+    format.json     {"format": "bitwright network", "version": 1, "digest": SHA-256 over all other entries}
+    network.json    everything but arrays; an array stands as {"array": entry name}
+    arrays/N.npy    the arrays, NPY version 1, no pickled objects
+
+`save` writes a temporary file beside the target and renames it; `load` refuses whatever is not exactly this.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.network.graph import InputSpec, Network, Node, OutputSpec
+from bitwright.network.ops import OPS, Op, Rounding
+from bitwright.network.types import IntType, TensorType
+
+FORMAT = "bitwright network"
+VERSION = 1
+_DATE = (1980, 1, 1, 0, 0, 0)
+_MAX_BYTES = 1 << 32
+
+
+def save(network: Network, path: str | os.PathLike[str]) -> None:
+    """Write the network; an existing file is replaced at once or stays as it was. `OSError` as the system gives it."""
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(to_bytes(network))
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a `.bw` file; `ModelError` where it is missing, damaged, of another version or no `.bw` file."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return from_bytes(data)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def to_bytes(network: Network) -> bytes:
+    """The content of the `.bw` file, the same bytes for the same network."""
+    arrays: list[np.ndarray] = []
+    tree = {
+        "name": network.name,
+        "source": network.source,
+        "input": _encode(network.input, arrays),
+        "output": _encode(network.output, arrays),
+        "nodes": [
+            {"name": n.name, "inputs": list(n.inputs), "op": type(n.op).__name__, **_encode(n.op, arrays)}
+            for n in network.nodes
+        ],
+    }
+    entries = {"network.json": _json(tree)}
+    for position, array in enumerate(arrays):
+        buffer = io.BytesIO()
+        np.lib.format.write_array(buffer, array, version=(1, 0), allow_pickle=False)
+        entries[f"arrays/{position}.npy"] = buffer.getvalue()
+    header = {"format": FORMAT, "version": VERSION, "digest": _digest(entries)}
+    return _zip({"format.json": _json(header), **entries})
+
+
+def from_bytes(data: bytes) -> Network:
+    """The network of a `.bw` file's content; `ModelError` where it is not one."""
+    entries = _unzip(data)
+    header = _parse(entries.pop("format.json"))
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise ModelError("not a bitwright network")
+    if header.get("version") != VERSION:
+        raise ModelError(f"file format version {header.get('version')!r}; this bitwright reads version {VERSION}")
+    if header.get("digest") != _digest(entries):
+        raise ModelError("the file is damaged: its digest does not fit its content")
+    try:
+        return _decode_network(entries)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"the file does not describe a network: {error!r}") from None
+
+
+def _json(tree: object) -> bytes:
+    return json.dumps(tree, indent=1, sort_keys=True, allow_nan=False).encode()
+
+
+def _parse(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise ModelError("the file is damaged: an entry is no JSON") from None
+
+
+def _digest(entries: Mapping[str, bytes]) -> str:
+    h = hashlib.sha256()
+    for name in sorted(entries):
+        h.update(f"{name}\0{len(entries[name])}\0".encode())
+        h.update(entries[name])
+    return h.hexdigest()
+
+
+def _zip(entries: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, content in entries.items():
+            archive.writestr(zipfile.ZipInfo(name, _DATE), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _unzip(data: bytes) -> dict[str, bytes]:
+    if not data.startswith(b"PK"):
+        raise ModelError("not a .bw file")
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:
+                raise ModelError(f"the file unpacks to more than {_MAX_BYTES} bytes")
+            entries = {name: archive.read(name) for name in archive.namelist()}
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, OSError):
+        raise ModelError("the file is damaged or cut short") from None
+    if not {"format.json", "network.json"} <= set(entries):
+        raise ModelError("not a .bw file")
+    return entries
+
+
+def _encode(value: Any, arrays: list[np.ndarray]) -> Any:
+    """A value of a specification or an operation as JSON; arrays go to `arrays`."""
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
+        return {"array": f"arrays/{len(arrays) - 1}.npy"}
+    if isinstance(value, IntType):
+        return str(value)
+    if isinstance(value, TensorType):
+        return {"shape": list(value.shape), "dtype": str(value.dtype)}
+    if isinstance(value, (InputSpec, OutputSpec, Op)):
+        return {f.name: _encode(getattr(value, f.name), arrays) for f in dataclasses.fields(value) if f.init}
+    if isinstance(value, tuple):
+        return [_encode(v, arrays) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value
+
+
+def _decode_network(entries: Mapping[str, bytes]) -> Network:
+    tree = _parse(entries["network.json"])
+
+    def decode(value: Any) -> Any:
+        if isinstance(value, dict) and set(value) == {"array"}:
+            return np.lib.format.read_array(io.BytesIO(entries[value["array"]]), allow_pickle=False)
+        if isinstance(value, dict) and set(value) == {"shape", "dtype"}:
+            return TensorType(tuple(value["shape"]), IntType.parse(value["dtype"]))
+        if isinstance(value, list):
+            return tuple(decode(v) for v in value)
+        return value
+
+    def build(kind: type, fields: Mapping[str, Any]) -> Any:
+        decoded = {name: decode(value) for name, value in fields.items()}
+        for name, convert in _CONVERTED.items():
+            if name in decoded and issubclass(kind, Op):
+                decoded[name] = convert(decoded[name])
+        return kind(**decoded)
+
+    nodes = []
+    for node in tree["nodes"]:
+        fields = {k: v for k, v in node.items() if k not in ("name", "inputs", "op")}
+        if node["op"] not in OPS:
+            raise ModelError(f"node {node['name']!r}: unknown operation {node['op']!r}")
+        nodes.append(Node(node["name"], build(OPS[node["op"]], fields), tuple(node["inputs"])))
+    return Network(
+        build(InputSpec, tree["input"]), nodes, build(OutputSpec, tree["output"]), tree["name"], tree["source"]
+    )
+
+
+_CONVERTED = {"dtype": IntType.parse, "weight_type": IntType.parse, "domain": IntType.parse, "rounding": Rounding}
