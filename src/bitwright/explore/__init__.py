@@ -1,0 +1,1 @@
+"""Design-space exploration: the search for the widths of every layer under a budget."""

@@ -1,0 +1,69 @@
+"""Results on disk under the digest of their inputs, so that an interrupted run resumes."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+
+def digest(*parts: object) -> str:
+    """SHA-256, in hex, of arrays, dataclasses, mappings, sequences and plain values, by content."""
+    h = hashlib.sha256(version("bitwright").encode())
+    for part in parts:
+        _add(h, part)
+    return h.hexdigest()
+
+
+def _add(h, value: object) -> None:
+    if isinstance(value, np.ndarray):
+        h.update(f"array{value.dtype.str}{value.shape}".encode())
+        h.update(np.ascontiguousarray(value).data)
+    elif dataclasses.is_dataclass(value):
+        h.update(type(value).__name__.encode())
+        _add(h, {f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
+    elif isinstance(value, Mapping):
+        h.update(f"map{len(value)}".encode())
+        for key in sorted(value, key=str):
+            _add(h, str(key))
+            _add(h, value[key])
+    elif isinstance(value, (list, tuple)):
+        h.update(f"list{len(value)}".encode())
+        for item in value:
+            _add(h, item)
+    else:
+        h.update(f"{type(value).__name__}:{value!r};".encode())
+
+
+class ResultCache:
+    """JSON objects in a folder, one file a result; a file appears whole or not at all."""
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = Path(folder) if folder else user_cache_path("bitwright") / "search"
+
+    def get(self, key: str) -> dict | None:
+        """The result stored under the key, or None; an unreadable file counts as none."""
+        try:
+            return json.loads(self._path(key).read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+
+    def put(self, key: str, result: Mapping[str, object]) -> None:
+        """Store a result; the last of two writers wins."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w") as file:
+            json.dump(result, file)
+        Path(name).replace(path)
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.json"

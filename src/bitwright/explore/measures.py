@@ -1,0 +1,34 @@
+"""What a quantized network's outputs lose against the float network's."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import log_softmax
+
+METRICS = ("kl", "error")
+
+
+def output_loss(reference: np.ndarray, outputs: np.ndarray, metric: str, *, probabilities: bool = False) -> float:
+    """Mean loss over samples [N, ...].
+
+    "kl": KL(softmax(reference) || softmax(outputs)) over the last axis, in nats (`probabilities`: the
+    outputs are probabilities already); "error": sum of squared differences over the reference's power.
+    """
+    reference, outputs = np.asarray(reference, np.float64), np.asarray(outputs, np.float64)
+    if metric == "error":
+        return float(((outputs - reference) ** 2).sum() / max(float((reference**2).sum()), 1e-300))
+    if probabilities:
+        p, q = (np.log(np.maximum(v, 1e-12)) for v in (reference, outputs))
+    else:
+        p, q = log_softmax(reference, -1), log_softmax(outputs, -1)
+    return float((np.exp(p) * (p - q)).sum(-1).mean())
+
+
+def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
+    """Percent of samples whose first maximum is the label."""
+    return 100 * float(np.mean(outputs.reshape(len(outputs), -1).argmax(1) == np.asarray(labels)))
+
+
+def agreement(reference: np.ndarray, outputs: np.ndarray) -> float:
+    """Percent of samples on which both have their first maximum at the same place."""
+    return accuracy(outputs, reference.reshape(len(reference), -1).argmax(1))

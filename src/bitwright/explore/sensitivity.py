@@ -1,0 +1,143 @@
+"""How much the network's output suffers from each layer's width: measured once per layer and candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bitwright.explore.cache import ResultCache, digest
+from bitwright.explore.measures import output_loss
+from bitwright.explore.tasks import run_tasks
+from bitwright.quantize import placement
+from bitwright.quantize.calibrate import Progress, quiet
+from bitwright.quantize.floatrun import FloatRunner
+from bitwright.quantize.layer import quantize_layer
+from bitwright.quantize.placement import Widths
+from bitwright.quantize.ptq import Prepared, layer_rule, place
+from bitwright.quantize.second_order import Moments
+from bitwright.quantize.sweep import dequantized, sweep
+from bitwright.readers.floatgraph import FloatGraph, FloatNode
+
+
+@dataclass(frozen=True)
+class Sensitivities:
+    """Loss that a width adds to that of the widest candidates: by layer, then bits; never negative."""
+
+    weights: Mapping[str, Mapping[int, float]]
+    activations: Mapping[str, Mapping[int, float]]
+
+
+def _rounded_layers(
+    prepared: Prepared, widths: Widths, candidates: tuple[int, ...], progress: Progress
+) -> tuple[FloatGraph, dict[str, dict[int, FloatNode]]]:
+    """The network at `widths`, dequantized, and every layer at every candidate width, rounded on its inputs."""
+    placed, rule, options = place(prepared, widths), layer_rule(prepared.options), prepared.options
+    grid = placement.grids(placed)
+    forms: dict[str, dict[int, FloatNode]] = {}
+
+    def at_all_widths(node: FloatNode, moments: Moments | None = None) -> FloatNode:
+        base = widths.layers[node.name][0]
+        made = {
+            bits: quantize_layer(node, bits, rule, grid[node.inputs[0]].dtype, moments) for bits in {*candidates, base}
+        }
+        forms[node.name] = {bits: dequantized(form) for bits, form in made.items()}
+        return made[base]
+
+    if rule.needs_data:
+        x = prepared.x[: options.correction_samples]
+        settings = {"second": rule.second_order, "seed": options.seed, "jobs": options.jobs, "progress": progress}
+        sweep(prepared.graph, placed, x, at_all_widths, **settings)
+    else:
+        for node in placement.layers(placed):
+            at_all_widths(node)
+    nodes = [forms[n.name][widths.layers[n.name][0]] if n.name in forms else n for n in placed.nodes]
+    return placed.with_nodes(nodes), forms
+
+
+def candidate_loss(
+    base: FloatGraph,
+    x: np.ndarray,
+    reference: np.ndarray,
+    metric: str,
+    rounded: tuple[FloatNode, ...],
+    placed: tuple[FloatNode, ...],
+) -> dict[str, float]:
+    """Loss of the base network with some layers rounded otherwise, or with other quantizers around its layers.
+
+    `placed` are all nodes of a graph with other quantizers, its layers without weights; empty for the base's own.
+    """
+    new = {node.name: node for node in rounded}
+    nodes = [
+        new.get(n.name, replace(base.node(n.name), inputs=n.inputs) if n.kind in placement.LAYERS else n)
+        for n in placed or base.nodes
+    ]
+    graph = base.with_nodes(nodes)
+    outputs = FloatRunner(graph, jobs=1).outputs(x)
+    return {"loss": output_loss(reference, outputs, metric, probabilities=nodes[-1].kind == "Softmax")}
+
+
+def measure(
+    prepared: Prepared,
+    widths: Widths,
+    weight_candidates: tuple[int, ...],
+    activation_candidates: tuple[int, ...],
+    *,
+    samples: int,
+    metric: str,
+    cache: ResultCache,
+    jobs: int = 0,
+    cluster: str | None = None,
+    progress: Progress = quiet,
+) -> Sensitivities:
+    """Change one layer's weights, or its input's quantizer, at a time; everything else stays at `widths`.
+
+    Every measurement runs the network with the values of its codes on the same `samples` calibration samples.
+    """
+    base, forms = _rounded_layers(prepared, widths, weight_candidates, progress)
+    x = prepared.x[:samples]
+    reference = FloatRunner(prepared.graph, jobs=prepared.options.jobs).outputs(x)
+    labels: list[tuple[str, str, int]] = [("base", "", 0)]
+    tasks: list[tuple] = [((), ())]
+    for name, (base_weight, base_activation) in widths.layers.items():
+        for bits in weight_candidates:
+            if bits != base_weight:
+                labels.append(("weight", name, bits))
+                tasks.append(((forms[name][bits],), ()))
+        for bits in activation_candidates:
+            if bits != base_activation:
+                labels.append(("activation", name, bits))
+                tasks.append(((), _other_quantizers(prepared, widths, name, bits)))
+    key = digest(prepared.graph, prepared.options, prepared.x, widths, samples, metric)
+    results = run_tasks(
+        candidate_loss,
+        (base, x, reference, metric),
+        tasks,
+        [digest(key, label) for label in labels],
+        cache,
+        jobs=jobs,
+        cluster=cluster,
+        stage="sensitivities",
+        progress=progress,
+    )
+    return _gather(widths, labels, [result["loss"] for result in results])
+
+
+def _other_quantizers(prepared: Prepared, widths: Widths, name: str, bits: int) -> tuple[FloatNode, ...]:
+    """Nodes of the graph placed with another width for one layer's input; layers without their weights."""
+    # Where several layers read a value the widest one wins, so all of them change together.
+    source = prepared.graph.node(name).inputs[0]
+    together = [node.name for node in prepared.graph.consumers[source] if node.name in widths.layers]
+    layers = {**widths.layers, **{n: (widths.layers[n][0], bits) for n in together}}
+    placed = place(prepared, replace(widths, layers=layers))
+    return tuple(replace(n, attributes={}) if n.kind in placement.LAYERS else n for n in placed.nodes)
+
+
+def _gather(widths: Widths, labels: list[tuple[str, str, int]], losses: list[float]) -> Sensitivities:
+    weights = {name: {w: 0.0} for name, (w, _) in widths.layers.items()}
+    activations = {name: {a: 0.0} for name, (_, a) in widths.layers.items()}
+    for (kind, name, bits), loss in zip(labels[1:], losses[1:], strict=True):
+        table = weights if kind == "weight" else activations
+        table[name][bits] = max(loss - losses[0], 0.0)
+    return Sensitivities(weights, activations)

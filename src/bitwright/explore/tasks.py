@@ -1,0 +1,71 @@
+"""Independent tasks through joblib: on local processes, or on a Dask cluster; finished ones come from the cache."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import joblib
+
+from bitwright.errors import OptionError, ToolError
+from bitwright.explore.cache import ResultCache
+from bitwright.quantize.calibrate import Progress, quiet
+
+CONNECT_SECONDS = 10
+
+
+@contextlib.contextmanager
+def _workers(cluster: str | None, shared: Sequence[object]) -> Iterator[None]:
+    """joblib's back end: local processes without a cluster's address, else its workers, which get `shared` once."""
+    if cluster is None:
+        with joblib.parallel_config(backend="loky"):
+            yield
+        return
+    if not cluster.startswith(("tcp://", "tls://")):
+        raise OptionError(f"cluster is {cluster!r}; legal is the address of a Dask scheduler, as tcp://host:8786")
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ToolError("a cluster needs the package dask[distributed]: pip install 'bitwright[cluster]'") from None
+    try:
+        client = Client(cluster, timeout=CONNECT_SECONDS)
+    except OSError as error:
+        raise ToolError(f"no Dask scheduler answers at {cluster}: {error}") from None
+    with client, joblib.parallel_config(backend="dask", scatter=list(shared)):
+        yield
+
+
+def _numbered(index: int, function: Callable[..., dict], arguments: tuple) -> tuple[int, dict]:
+    return index, function(*arguments)
+
+
+def run_tasks(
+    function: Callable[..., dict],
+    shared: Sequence[object],
+    tasks: Sequence[tuple],
+    keys: Sequence[str],
+    cache: ResultCache,
+    *,
+    jobs: int = 0,
+    cluster: str | None = None,
+    stage: str = "tasks",
+    progress: Progress = quiet,
+) -> list[dict]:
+    """function(*shared, *task) for every task, in order; each result is cached under its key as soon as it is there.
+
+    jobs: local processes, 0 for one a core.
+    """
+    results = [cache.get(key) for key in keys]
+    open_tasks = [i for i, result in enumerate(results) if result is None]
+    done = len(tasks) - len(open_tasks)
+    progress(stage, done, len(tasks))
+    if open_tasks:
+        with _workers(cluster, shared):
+            parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered")
+            calls = (joblib.delayed(_numbered)(i, function, (*shared, *tasks[i])) for i in open_tasks)
+            for index, result in parallel(calls):
+                results[index] = result
+                cache.put(keys[index], result)
+                done += 1
+                progress(stage, done, len(tasks))
+    return results  # type: ignore[return-value]
