@@ -1,0 +1,194 @@
+"""Passes: Network to Network, each keeping `evaluate` of the output for every input.
+
+`PASSES` is the whole pipeline, top to bottom; `simplify` runs it. Targets compile what it yields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.network.graph import Network, Node
+from bitwright.network.ops import (
+    Conv2d,
+    Dense,
+    Flatten,
+    Lookup,
+    MaxPool,
+    Op,
+    Pad,
+    Requantize,
+    Resize,
+    SumPool,
+    Threshold,
+)
+from bitwright.network.types import TensorType
+
+Product = Conv2d | Dense
+
+
+def simplify(network: Network) -> Network:
+    """The network after every pass of `PASSES`."""
+    for run in PASSES:
+        network = run(network)
+    return network
+
+
+def _rebuilt(network: Network, ops: Mapping[str, Op | None], renamed: Mapping[str, str]) -> Network:
+    """The network with some operations replaced (None: left out) and the readers of some values redirected."""
+
+    def final(name: str) -> str:
+        while name in renamed:
+            name = renamed[name]
+        return name
+
+    nodes = []
+    for node in network.nodes:
+        op = ops.get(node.name, node.op)
+        if op is not None:
+            nodes.append(Node(node.name, op, tuple(final(name) for name in node.inputs)))
+    return replace(network, nodes=tuple(nodes))
+
+
+def remove_trivial(network: Network) -> Network:
+    """Leave out nodes that hand on their input as it is: identity steps, 1x1 pools, empty pads, flat Flattens."""
+    trivial = {n.name: n.inputs[0] for n in network.nodes if _is_trivial(n.op, network.types[n.inputs[0]])}
+    if len(trivial) == len(network.nodes):
+        del trivial[network.output_name]
+    return _rebuilt(network, dict.fromkeys(trivial), trivial) if trivial else network
+
+
+def _is_trivial(op: Op, t: TensorType) -> bool:
+    if isinstance(op, Requantize):
+        same = op.dtype == t.dtype and op.zero_point == 0
+        return same and bool(np.all(op.multiplier == 1) and not np.any(op.shift) and not np.any(op.bias))
+    if isinstance(op, Lookup):
+        return op.dtype == t.dtype and bool(np.all(op.table == op.domain.values()))
+    if isinstance(op, (MaxPool, SumPool)):
+        return op.kernel == (1, 1) and op.stride == (1, 1) and not any(op.pads)
+    if isinstance(op, Pad):
+        return not any(op.pads)
+    if isinstance(op, Resize):
+        return op.factor == (1, 1)
+    return isinstance(op, Flatten) and len(t.shape) == 1
+
+
+def merge_equal(network: Network) -> Network:
+    """Compute nodes with equal operations on equal inputs once."""
+    renamed: dict[str, str] = {}
+    kept: list[Node] = []
+    for node in network.nodes:
+        inputs = tuple(renamed.get(name, name) for name in node.inputs)
+        twin = next((k for k in kept if k.inputs == inputs and k.op == node.op), None)
+        if twin is not None and node.name != network.output_name:
+            renamed[node.name] = twin.name
+        else:
+            kept.append(Node(node.name, node.op, inputs))
+    return _rebuilt(network, dict.fromkeys(renamed), renamed) if renamed else network
+
+
+def fold_pads(network: Network) -> Network:
+    """Move a Pad into the Conv2d nodes that read it, where all its readers pad with its value or not at all."""
+    ops: dict[str, Op | None] = {}
+    renamed: dict[str, str] = {}
+    for node in network.nodes:
+        readers = network.consumers[node.name]
+        if isinstance(node.op, Pad) and readers and all(_takes_pad(r.op, node.op) for r in readers):
+            ops[node.name] = None
+            renamed[node.name] = node.inputs[0]
+            for reader in readers:
+                pads = tuple(a + b for a, b in zip(reader.op.pads, node.op.pads, strict=True))
+                ops[reader.name] = replace(reader.op, pads=pads, pad_value=node.op.value)
+    return _rebuilt(network, ops, renamed) if renamed else network
+
+
+def _takes_pad(op: Op, pad: Pad) -> bool:
+    return isinstance(op, Conv2d) and (not any(op.pads) or op.pad_value == pad.value)
+
+
+def fold_biases(network: Network) -> Network:
+    """Move the bias of a Conv2d or Dense into the Thresholds or Requantizes that read it.
+
+    x + bias >= T as x >= T - bias; (x + bias) * m + b as x * m + (b + bias * m).
+    """
+    for node in network.nodes:
+        readers = network.consumers[node.name]
+        if not isinstance(node.op, Product) or node.op.bias is None or not readers:
+            continue
+        if not all(isinstance(r.op, (Threshold, Requantize)) for r in readers):
+            continue
+        ops: dict[str, Op | None] = {r.name: _with_bias(r.op, node.op.bias) for r in readers}
+        ops[node.name] = replace(node.op, bias=None)
+        try:
+            network = _rebuilt(network, ops, {})
+        except ModelError:
+            continue  # the product without its bias, or the new Requantize, passes the widths of its type
+    return network
+
+
+def _with_bias(op: Threshold | Requantize, bias: np.ndarray) -> Op:
+    if isinstance(op, Threshold):
+        return replace(op, thresholds=op.thresholds - bias[:, None])
+    return replace(op, bias=op.bias + bias * op.multiplier)
+
+
+def flip_falling(network: Network) -> Network:
+    """Make falling Threshold channels rise by negating the weights that feed them.
+
+    base - s * #{k: x >= T[k]}  =  (base - s*K) + s * #{k: -x >= 1 - T[k]}. Done where the Threshold is
+    the only reader of a Conv2d or Dense and the weight type holds the negated weights.
+    """
+    ops: dict[str, Op | None] = {}
+    for node in network.nodes:
+        producer = next((n for n in network.nodes if n.name == node.inputs[0]), None)
+        if not isinstance(node.op, Threshold) or producer is None or not isinstance(producer.op, Product):
+            continue
+        if len(network.consumers[producer.name]) != 1:
+            continue
+        channels = len(producer.op.weight)
+        flip = (np.broadcast_to(node.op.step, channels) < 0) & _negatable(producer.op)
+        if flip.any():
+            ops[producer.name] = _negated(producer.op, flip)
+            ops[node.name] = _risen(node.op, flip)
+    if not ops:
+        return network
+    try:
+        return _rebuilt(network, ops, {})
+    except ModelError:  # a negated sum may need one bit more than the 32 there are
+        return network
+
+
+def _negatable(op: Product) -> np.ndarray:
+    """Which output channels' weights stay in their type when negated, bool [O]."""
+    flat = op.weight.reshape(len(op.weight), -1)
+    return (-flat.min(axis=1) <= op.weight_type.max) & (-flat.max(axis=1) >= op.weight_type.min)
+
+
+def _negated(op: Product, flip: np.ndarray) -> Op:
+    sign = np.where(flip, -1, 1)
+    weight = op.weight * sign.reshape(-1, *(1,) * (op.weight.ndim - 1))
+    return replace(op, weight=weight, bias=None if op.bias is None else op.bias * sign)
+
+
+def _risen(op: Threshold, flip: np.ndarray) -> Op:
+    channels, count = len(flip), op.thresholds.shape[1]
+    thresholds = np.broadcast_to(op.thresholds, (channels, count))
+    base, step = (np.broadcast_to(a, channels) for a in (op.base, op.step))
+    return replace(
+        op,
+        thresholds=np.where(flip[:, None], 1 - thresholds[:, ::-1], thresholds),
+        base=np.where(flip, base + step * count, base),
+        step=np.where(flip, -step, step),
+    )
+
+
+PASSES: tuple[Callable[[Network], Network], ...] = (
+    remove_trivial,
+    fold_pads,
+    merge_equal,
+    fold_biases,
+    flip_falling,
+)
