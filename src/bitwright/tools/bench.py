@@ -12,7 +12,8 @@ from bitwright.errors import OptionError
 TOP = "bench"
 MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port
 _SIGNAL = re.compile(r"(\w+)(?:\[(\d+)(?::(\d+))?\])?")
-_AXIL_IN = {
+# Ports of an AXI4-Lite slave with 32-bit data, after their prefix; a slave may have fewer address bits.
+AXIL_IN = {
     "awaddr": 32,
     "awvalid": 1,
     "wdata": 32,
@@ -23,7 +24,7 @@ _AXIL_IN = {
     "arvalid": 1,
     "rready": 1,
 }
-_AXIL_OUT = {"awready": 1, "wready": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1}
+AXIL_OUT = {"awready": 1, "wready": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1}
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def wrapper(
         ",\n".join(f"    {port}" for port in ports) + ("," if axil else ""),
         *(_axil_pins() if axil else ()),
         "  );",
-        *(() if axil else (f"  assign axil_{name}_o = '0;" for name in _AXIL_OUT)),
+        *(() if axil else (f"  assign axil_{name}_o = '0;" for name in AXIL_OUT)),
         "endmodule",
     ]
     return "\n".join(lines) + "\n"
@@ -118,8 +119,8 @@ def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort]) -> list[
         f"output logic [{32 * vector_words(outputs) - 1}:0] out_data_o",
         "output logic [31:0] out_valid_o",
         "input logic [31:0] out_ready_i",
-        *(f"input logic [{bits - 1}:0] axil_{name}_i" for name, bits in _AXIL_IN.items()),
-        *(f"output logic [{bits - 1}:0] axil_{name}_o" for name, bits in _AXIL_OUT.items()),
+        *(f"input logic [{bits - 1}:0] axil_{name}_i" for name, bits in AXIL_IN.items()),
+        *(f"output logic [{bits - 1}:0] axil_{name}_o" for name, bits in AXIL_OUT.items()),
     ]
 
 
@@ -188,7 +189,7 @@ def _literal(value: object) -> str:
 
 def _axil_pins() -> list[str]:
     """The AXI4-Lite pins; an address port may be narrower than the harness's 32 bits."""
-    pins = [f"    .s_axil_{name}(axil_{name}_i)," for name in _AXIL_IN]
-    pins += [f"    .s_axil_{name}(axil_{name}_o)," for name in _AXIL_OUT]
+    pins = [f"    .s_axil_{name}(axil_{name}_i)," for name in AXIL_IN]
+    pins += [f"    .s_axil_{name}(axil_{name}_o)," for name in AXIL_OUT]
     pins[-1] = pins[-1].rstrip(",")
     return ["    // verilator lint_off WIDTHTRUNC", *pins, "    // verilator lint_on WIDTHTRUNC"]

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,12 +21,10 @@ def which(name: str) -> Path | None:
     return Path(found) if found else None
 
 
-def require(name: str, install: str) -> Path:
-    """The program of that name on PATH; `ToolError` says what to install."""
-    found = which(name)
-    if found is None:
-        raise ToolError(f"{name} is not on the PATH: install {install}")
-    return found
+def beside_python(name: str) -> Path | None:
+    """The program that a Python package installed next to the running interpreter, else the one on PATH."""
+    path = Path(sys.executable).parent / name
+    return path if path.is_file() else which(name)
 
 
 def first_error(text: str) -> str:

@@ -12,11 +12,12 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import joblib
 
 from bitwright.errors import ToolError
+from bitwright.sources import flatten, write
 from bitwright.tools import cache, process
 from bitwright.tools.bench import TOP, StreamPort, wrapper
 from bitwright.tools.model import Model
@@ -127,33 +128,19 @@ def build(
 def lint(files: Mapping[str, str], top: str, folder: Path, parameters: Mapping[str, object] | None = None) -> None:
     """Verilator's lint with all warnings on `top`; `ToolError` with the first complaint."""
     tool = find()
-    names = write(flatten(files), folder)
+    names = _write(flatten(files), folder)
     values = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
     tool.run(["--lint-only", "-Wall", "--no-timing", "--top-module", top, *values, *names], folder)
 
 
-def flatten(files: Mapping[str, str]) -> dict[str, str]:
-    """The texts by bare file name, as tools see them in one flat folder; `ToolError` for a doubled name."""
-    flat: dict[str, str] = {}
-    for path in sorted(files):
-        name = PurePosixPath(path).name
-        if name in flat:
-            raise ToolError(f"two files of the design are called {name}; names must differ in a flat folder")
-        flat[name] = files[path]
-    return flat
-
-
-def write(flat: Mapping[str, str], folder: Path) -> list[str]:
-    """Write the texts into `folder`; the names of those that a tool takes as sources, waivers first."""
-    for name, text in flat.items():
-        (folder / name).write_text(text)
-    waivers = sorted(name for name in flat if name.endswith(".vlt"))
-    return waivers + sorted(name for name in flat if name.endswith((".sv", ".v")))
+def _write(flat: Mapping[str, str], folder: Path) -> list[str]:
+    """Write the files; the names that Verilator takes, waivers first."""
+    return sorted(name for name in flat if name.endswith(".vlt")) + write(flat, folder)
 
 
 def _compile(tool: Verilator, sources: Mapping[str, str], folder: Path, root: Path, trace: bool, jobs: int) -> Path:
     """Translate and compile in `folder`; the path of the executable."""
-    names = write(sources, folder)
+    names = _write(sources, folder)
     options = [*TRANSLATE, *(["--trace"] if trace else []), "-I.", "--Mdir", "cpp"]
     tool.run([*options, *names], folder)
     flags = [*tool.flags, *_trace_flags(trace), "-I."]

