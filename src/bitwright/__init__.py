@@ -1,0 +1,80 @@
+"""bitwright: from a trained neural network to verified FPGA logic.
+
+    import bitwright as bw
+    net = bw.load("model.onnx")                  # QONNX or QDQ: an integer Network at once
+    net = bw.quantize("float.onnx", x)           # float ONNX and calibration data
+    y = net.predict(x)                           # floats in, floats out
+    design = bw.compile(net, target="tlmac")
+    sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
+    syn = bw.synthesize(design, "xczu3eg")       # .lut .ff .bram36 .dsp
+    bw.report(design, "build", simulation=sim, synthesis=syn)
+
+The functions are loaded on first use: importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bitwright.api import compile, load, save
+    from bitwright.design_io import load_design, save_design
+    from bitwright.errors import UserError
+    from bitwright.quantize.ptq import quantize
+    from bitwright.report import report
+    from bitwright.simulate import simulate
+    from bitwright.synthesize import synthesize
+
+__version__ = version("bitwright")
+__all__ = [
+    "UserError",
+    "compile",
+    "load",
+    "load_design",
+    "quantize",
+    "report",
+    "save",
+    "save_design",
+    "simulate",
+    "synthesize",
+]
+
+_HOMES = {
+    "UserError": "errors",
+    "compile": "api",
+    "load": "api",
+    "load_design": "design_io",
+    "quantize": "quantize.ptq",
+    "report": "report",
+    "save": "api",
+    "save_design": "design_io",
+    "simulate": "simulate",
+    "synthesize": "synthesize",
+}
+
+
+class _Package(ModuleType):
+    """The package itself: `bitwright.simulate` is the function, though a module of that name exists too."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bitwright' has no attribute {name!r}")
+    found = getattr(import_module(f"bitwright.{_HOMES[name]}"), name)
+    setattr(sys.modules[__name__], name, found)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+sys.modules[__name__].__class__ = _Package

@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import os
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from bitwright.errors import ModelError
+from bitwright.files import write_file
 from bitwright.network.graph import InputSpec, Network, Node, OutputSpec
 from bitwright.network.ops import OPS, Op, Rounding
 from bitwright.network.types import IntType, TensorType
@@ -38,18 +38,7 @@ _MAX_BYTES = 1 << 32
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
     """Write the network; an existing file is replaced at once or stays as it was. `OSError` as the system gives it."""
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(network))
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_file(path, to_bytes(network))
 
 
 def load(path: str | os.PathLike[str]) -> Network:

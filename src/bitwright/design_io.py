@@ -1,0 +1,183 @@
+"""Designs on disk: the build folder.
+
+    design.json     what the design is: target, top, streams, units, options, counters, file list, digest
+    estimate.json   the cost model's figures, per layer and in total
+    network.bw      the network that the hardware computes
+    rtl/...         every source and memory file, by its path in `Design.files`
+    program.npy     AXI4-Lite writes, where the target has a program
+
+`simulation.json`, `synthesis.json`, `report.json` and `report.html` join it as the commands run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bitwright.errors import ModelError, OptionError
+from bitwright.files import new_folder
+from bitwright.network import IntType, TensorType, storage
+from bitwright.targets.contract import Design, Estimate, LayerEstimate, Resources, StreamSpec, SynthesisUnit
+
+FORMAT = "bitwright design"
+VERSION = 1
+DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM = "design.json", "estimate.json", "network.bw", "rtl", "program.npy"
+RESULTS = ("simulation.json", "synthesis.json", "report.json", "report.html", "synthesis", "waves.vcd")
+
+
+def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
+    """Write a design to a folder, which appears whole or not at all.
+
+    An earlier build folder, with its results, is replaced; `OptionError` where the folder holds anything else.
+    """
+    folder = Path(folder)
+    check_build_folder(folder)
+    with new_folder(folder) as made:
+        for path, text in design.files.items():
+            target = made / RTL / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(text.encode())
+        storage.save(design.network, made / NETWORK)
+        (made / ESTIMATE).write_text(as_json(estimate_dict(design.estimate)))
+        if design.program is not None:
+            np.save(made / PROGRAM, np.asarray(design.program, np.uint32), allow_pickle=False)
+        (made / DESIGN).write_text(as_json(_design_dict(design)))
+
+
+def check_build_folder(folder: Path) -> None:
+    """Raise `OptionError` unless `folder` is free, empty or an earlier build folder without foreign files."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OptionError(f"{folder} is a file; legal is a new folder, an empty one or an earlier build folder")
+    entries = {entry.name for entry in folder.iterdir()}
+    foreign = sorted(entries - {DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM, *RESULTS})
+    if entries and (foreign or DESIGN not in entries):
+        found = foreign[0] if foreign else sorted(entries)[0]
+        raise OptionError(f"{folder} is no build folder (it holds {found}); legal is a new, empty or earlier one")
+
+
+def load_design(folder: str | os.PathLike[str]) -> Design:
+    """Read a build folder; `ModelError` where it is missing, damaged or none."""
+    folder = Path(folder)
+    if not (folder / DESIGN).is_file():
+        raise ModelError(f"{folder} is no build folder: {DESIGN} is missing; `compile` makes one")
+    try:
+        design = _read(folder)
+    except OSError as error:
+        raise ModelError(f"build folder {folder}: cannot read {error.filename}: {error.strerror}") from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"build folder {folder} is damaged: {error!r}") from None
+    if design.digest != _parse(folder / DESIGN)["digest"]:
+        raise ModelError(f"build folder {folder} is damaged: its files have changed since `compile`")
+    return design
+
+
+def as_json(tree: Mapping[str, Any]) -> str:
+    """JSON text with numbers of NumPy as numbers, tuples as lists; ends with a new line."""
+    return json.dumps(plain(tree), indent=2, allow_nan=False) + "\n"
+
+
+def plain(value: Any) -> Any:
+    """The value in the types of JSON."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return value.item()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Path):
+        return str(value)
+    return value
+
+
+def estimate_dict(estimate: Estimate) -> dict[str, Any]:
+    """The cost model's figures under their stable names."""
+    return {
+        "interval_cycles": estimate.interval_cycles,
+        "latency_cycles": estimate.latency_cycles,
+        "total": dataclasses.asdict(estimate.total),
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                **dataclasses.asdict(layer.resources),
+                "cycles": layer.cycles,
+                "details": dict(layer.details),
+            }
+            for layer in estimate.layers
+        ],
+    }
+
+
+def _estimate(tree: Mapping[str, Any]) -> Estimate:
+    names = [f.name for f in dataclasses.fields(Resources)]
+    layers = tuple(
+        LayerEstimate(t["name"], t["kind"], Resources(*(t[n] for n in names)), t["cycles"], t["details"])
+        for t in tree["layers"]
+    )
+    return Estimate(layers, tree["interval_cycles"], tree["latency_cycles"])
+
+
+def _design_dict(design: Design) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "target": design.target,
+        "top": design.top,
+        "digest": design.digest,
+        "files": list(design.files),
+        "input": _stream_dict(design.input),
+        "output": _stream_dict(design.output),
+        "units": [dataclasses.asdict(unit) for unit in design.units],
+        "options": design.options,
+        "program": design.program is not None,
+        "counters": design.counters,
+        "parameters": design.parameters,
+    }
+
+
+def _stream_dict(stream: StreamSpec) -> dict[str, Any]:
+    return {"shape": stream.type.shape, "dtype": str(stream.type.dtype), "lanes": stream.lanes}
+
+
+def _stream(tree: Mapping[str, Any]) -> StreamSpec:
+    return StreamSpec(TensorType(tuple(tree["shape"]), IntType.parse(tree["dtype"])), tree["lanes"])
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())
+
+
+def _read(folder: Path) -> Design:
+    tree = _parse(folder / DESIGN)
+    if tree.get("format") != FORMAT or tree.get("version") != VERSION:
+        raise ModelError(f"build folder {folder} has another format; `compile` again")
+    program = None
+    if tree["program"]:
+        program = np.load(io.BytesIO((folder / PROGRAM).read_bytes()), allow_pickle=False)
+    return Design(
+        target=tree["target"],
+        network=storage.load(folder / NETWORK),
+        top=tree["top"],
+        files={path: (folder / RTL / path).read_bytes().decode() for path in tree["files"]},
+        input=_stream(tree["input"]),
+        output=_stream(tree["output"]),
+        units=tuple(SynthesisUnit(**unit) for unit in tree["units"]),
+        estimate=_estimate(_parse(folder / ESTIMATE)),
+        options=tree["options"],
+        program=program,
+        counters=tree["counters"],
+        parameters=tree["parameters"],
+    )
