@@ -69,7 +69,8 @@ class Window:
         (kh, kw), (sh, sw) = self.kernel, self.stride
         oh, ow = self.output
         w, frame = self.image_width, self.height * self.image_width
-        span = self.dilation[0] * (kh - 1) * w + self.dilation[1] * (kw - 1) + 1
+        reach = self.dilation[0] * (kh - 1) * w + self.dilation[1] * (kw - 1)
+        span = max(reach, self.pads[0] * w + self.pads[1]) + 1
         last_x, last_y = (ow - 1) * sw - self.pads[1], (oh - 1) * sh - self.pads[0]
         early = max(0, last_x - w, last_y * w + last_x - frame)
         next_row = sh * w - (ow - 1) * sw
@@ -98,7 +99,11 @@ class Window:
 
     @property
     def interval_cycles(self) -> int:
-        """Upper bound of the cycles a frame, where neither neighbor stalls."""
+        """Cycles a frame where neither neighbor stalls.
+
+        Never more where the input or the output side takes twice as long as the other. Between, rows that no
+        window reads (stride above the kernel, or left over) can cost up to a tenth more.
+        """
         if self.is_wire:
             return self.in_words
         _, gap, _ = self._sizes()

@@ -59,15 +59,16 @@ module window_buffer #(
   localparam int ToRow = NextRow - (Groups - 1) * GroupChunks - Back;
   localparam int ToFrame = NextFrame - (Groups - 1) * GroupChunks - Back;
 
-  // Size of the buffer, in pixels: the window's span, what padding beyond the span would free too early, and what
-  // the next step needs: one window, or a new row where the reader is the slower side, or also the next frame's
+  // Size of the buffer, in pixels: the window's span (or the first one's distance from the first pixel), what padding
+  // beyond the span would free too early, and what the next step needs: one window, or a new row where the reader is the slower side, or also the next frame's
   // start where waiting for it would cost more than 1/64 of the interval.
   localparam int Taps = KernelH * KernelW * Repeats;
   localparam int Early = max(0, max(LastX - ImageWidth, LastY * ImageWidth + LastX - FramePixels));
   localparam int RowAhead = OutWidth * Taps > ImageWidth ? max(StrideW, NextRow / Chunks) : StrideW;
   localparam int Gap = max(0, NextFrame / Chunks - RowAhead);
   localparam bit HideGap = Taps > FramePixels / (OutHeight * OutWidth) && Gap * 64 / (OutHeight * OutWidth) >= Taps;
-  localparam int Words = (SpanH * ImageWidth + SpanW + 1 + Early + RowAhead + (HideGap ? Gap : 0)) * Chunks;
+  localparam int Span = max(SpanH * ImageWidth + SpanW, PadTop * ImageWidth + PadLeft) + 1;
+  localparam int Words = (Span + Early + RowAhead + (HideGap ? Gap : 0)) * Chunks;
   localparam bit Block = Words > 64 && Words > 4096 / Width;
   localparam int Unit = Block ? 512 : Words > 32 ? 64 : 32;  // what the memory comes in anyway
   localparam int Depth = (Words + Unit - 1) / Unit * Unit;
@@ -83,7 +84,7 @@ module window_buffer #(
 
   // ------------------------------------------------------------------ the item: where it is, whether it may go
   logic [2:0] level;  // how to move on from this item
-  logic primed_q, fire, write, pad;
+  logic primed_q, hold_q, fire, write, pad;
   logic valid_q, pad_q;
   logic [LeadBits-1:0] lead_q;
   logic [NeedBits-1:0] need_q;
@@ -91,7 +92,8 @@ module window_buffer #(
 
   assign s_ready_o = need_q[NeedBits-1];
   assign write = s_valid_i && s_ready_o;
-  assign fire = primed_q && (m_ready_i || !valid_q) && (!lead_q[LeadBits-1] || (pad && lead_q[LeadBits-2]));
+  assign fire = primed_q && !hold_q && (m_ready_i || !valid_q) &&
+      (!lead_q[LeadBits-1] || (pad && lead_q[LeadBits-2]));
 
   window_loops #(
       .GroupChunks(GroupChunks),
@@ -147,6 +149,24 @@ module window_buffer #(
   end
 
   // ------------------------------------------------------------------ padding
+  // A frame that starts with padding waits for its first word, so that nothing comes out before something goes in.
+  if (Origin != 0) begin : g_hold
+    logic start_q, start_d, unused_begun;
+    logic [NeedBits-1:0] wide_lead, wide_move, begun;  // begun >= 0: the first word of the item's frame is there
+    assign wide_lead = NeedBits'($signed(lead_q));
+    assign wide_move = NeedBits'($signed(move)) + NeedBits'(Origin);
+    assign {begun, unused_begun} = {wide_lead, 1'b1} + {fire ? wide_move : NeedBits'(Origin), write};
+    assign start_d = fire ? level == 3'd7 : start_q;
+    always_ff @(posedge clk_i) begin
+      start_q <= rst_i || start_d;
+      hold_q  <= rst_i || (start_d && begun[NeedBits-1]);
+    end
+    logic unused;
+    assign unused = &{1'b0, begun};
+  end else begin : g_no_hold
+    assign hold_q = 1'b0;
+  end
+
   if (PadTop != 0 || LastY + SpanH >= Height || PadLeft != 0 || LastX + SpanW >= ImageWidth) begin : g_pad
     localparam int XBits = 1 + $clog2(max(max(PadLeft, ImageWidth), LastX + SpanW) + 1);
     localparam int YBits = 1 + $clog2(max(max(PadTop, Height), LastY + SpanH) + 1);
