@@ -1,0 +1,1 @@
+"""Reconfigurable array processor: a programmed grid of processing elements with lanes of 16, 8 or 4 bits."""

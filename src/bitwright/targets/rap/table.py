@@ -1,0 +1,331 @@
+"""The table of instructions: names, operands, meaning and cost of each. `isa` reads and writes words by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+OPCODE_BITS = 6
+WORD_BITS = 64
+LOOP_DEPTH = 4
+ADDRESS_BITS = 17  # of a word in a memory bank
+STREAMS = ("A", "B", "O0", "O1", "P0", "P1", "R0", "R1")
+LEVELS = {"A": 8, "B": 4, "O0": 7, "O1": 7, "P0": 4, "P1": 4, "R0": 1, "R1": 1}
+WIDTHS = {"w16": 0, "w8": 1, "w4": 2}
+SOURCES = {"none": 0, "bus": 1, "north": 2, "east": 3, "south": 4, "west": 5}
+MODES = {"raw": 0, "requantize": 1, "threshold": 2}
+ROUNDINGS = {"floor": 0, "half_up": 1, "half_even": 2, "half_away": 3, "stochastic": 4}
+STORES = {"s16": 0, "s8": 1, "s4": 2, "s32": 3}
+LIMITS = {"low": 0, "high": 1, "zero": 2}
+
+
+@dataclass(frozen=True)
+class Field:
+    """One operand, `bits` wide; kind int, uint, count (1 to 2**bits, stored less 1), a, b, c (register), target, enum.
+
+    A field with a default is written name=value and may be left out.
+    """
+
+    name: str
+    bits: int
+    kind: str = "uint"
+    default: int | None = None
+    choices: tuple[tuple[str, int], ...] = ()
+    doc: str = ""
+
+    @property
+    def low(self) -> int:
+        """The least legal value."""
+        return {"int": -(1 << (self.bits - 1)), "count": 1}.get(self.kind, 0)
+
+    @property
+    def high(self) -> int:
+        """The greatest legal value."""
+        if self.choices:
+            return max(value for _, value in self.choices)
+        return self.low + (1 << self.bits) - 1
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One row of the table. `cycles` says how long the sequencer stays at it."""
+
+    name: str
+    opcode: int
+    group: str
+    fields: tuple[Field, ...]
+    doc: str
+    cycles: str = "1"
+
+    def position(self, name: str) -> tuple[int, int]:
+        """(lowest bit, bits) of a field."""
+        low = OPCODE_BITS
+        for f in self.fields:
+            if f.name == name:
+                return low, f.bits
+            low += f.bits
+        raise KeyError(name)
+
+
+def _enum(name: str, choices: dict[str, int], doc: str, default: int | None = None) -> Field:
+    bits = max(1, max(choices.values()).bit_length())
+    return Field(name, bits, "enum", default, tuple(choices.items()), doc)
+
+
+def _flag(name: str, doc: str) -> Field:
+    return Field(name, 1, "uint", 0, doc=doc)
+
+
+_STREAM = _enum("stream", {name: i for i, name in enumerate(STREAMS)}, "the stream")
+_SLOT = Field("slot", 1, doc="post-processing slot, with streams O, P, R of the same number")
+_AD, _AS = Field("ad", 4, "a", doc="destination"), Field("as", 4, "a", doc="operand A")
+_BS = Field("bs", 3, "b", doc="operand B")
+_C = Field("acc", 4, "c", doc="accumulator; with separate lanes it stands for one accumulator a lane")
+_AFROM = _enum("afrom", SOURCES, "source of the word that goes to aload", 0)
+_LOADS = (
+    _AFROM,
+    Field("aload", 4, "a", 0, doc="A register that is loaded before the operation"),
+    Field("aread", 4, "a", 0, doc="the neighbor's A register that is passed on"),
+    _enum("bfrom", {"none": 0, "bus": 1}, "source of the word that goes to bload", 0),
+    Field("bload", 3, "b", 0, doc="B register that is loaded before the operation"),
+)
+_MAC = (_C, _AS, _BS, *_LOADS)
+_SIGN = {"unsigned": 0, "signed": 1}
+_STALL = "1, and waits until no slot is at work"
+_ALU = "2"
+
+
+def _alu(name: str, opcode: int, fields: tuple[Field, ...], doc: str) -> Instruction:
+    return Instruction(name, opcode, "elements", fields, doc, _ALU)
+
+
+TABLE: tuple[Instruction, ...] = (
+    Instruction("NOP", 0, "control", (), "Nothing."),
+    Instruction("HALT", 1, "control", (), "Stop; the program starts anew when the control register is written."),
+    Instruction("JUMP", 2, "control", (Field("target", 16, "target", doc="instruction"),), "Go on at target.", "2"),
+    Instruction(
+        "LOOP",
+        3,
+        "control",
+        (Field("count", 16, "count", doc="passes"), Field("end", 16, "target", doc="last instruction of the body")),
+        f"Run the instructions behind it up to and including `end` count times, without overhead. At most {LOOP_DEPTH} "
+        "loops nest; each ends on an instruction of its own. In assembly ENDL stands behind the last instruction.",
+        "2",
+    ),
+    Instruction("WAIT", 4, "control", (), "Wait until both slots have written all results.", _STALL),
+    Instruction(
+        "WIDTH",
+        5,
+        "control",
+        (
+            _enum("width", WIDTHS, "lanes of 16, 8 or 4 bits"),
+            _enum("asign", _SIGN, "lanes of A"),
+            _enum("bsign", _SIGN, "lanes of B"),
+        ),
+        "Set the width and the signedness of the lanes.",
+    ),
+    Instruction(
+        "MASK",
+        6,
+        "control",
+        (Field("rows", 8, doc="bit r enables row r"), Field("cols", 8, doc="bit c: column c")),
+        "Only enabled elements load or write registers and accumulators. All are enabled after reset.",
+    ),
+    Instruction(
+        "STREAM",
+        8,
+        "streams",
+        (
+            _STREAM,
+            Field("addr", ADDRESS_BITS, doc="word address"),
+            Field("x", 12, "int", 0, doc="column"),
+            Field("y", 12, "int", 0, doc="row"),
+        ),
+        "Place a stream; all its levels get count 1.",
+        _STALL,
+    ),
+    Instruction(
+        "LEVEL",
+        9,
+        "streams",
+        (
+            _STREAM,
+            Field("level", 3, doc="0 is the innermost"),
+            Field("count", 14, "count", doc="passes"),
+            Field("step", ADDRESS_BITS + 1, "int", doc="added to the address"),
+            Field("dx", 8, "int", 0, doc="added to x"),
+            Field("dy", 8, "int", 0, doc="added to y"),
+        ),
+        "Set one of the nested loops of a stream: when the loops below it have finished, its steps are added once, "
+        "count - 1 times. The steps therefore contain the way back of the loops below.",
+        _STALL,
+    ),
+    Instruction(
+        "SHAPE",
+        10,
+        "streams",
+        (
+            _enum("stream", {"A": 0, "O0": 2, "O1": 3}, "the stream"),
+            Field("strip", 10, doc="columns a bank holds"),
+            Field("width", 12, doc="columns of the image"),
+            Field("height", 12, doc="rows of the image"),
+            Field("span", 15, doc="words of one row of the image in one bank"),
+        ),
+        "How an image lies in the banks: bank r holds columns r * strip to (r + 1) * strip - 1. Columns and rows "
+        "outside the image read as the pad word.",
+        _STALL,
+    ),
+    Instruction(
+        "PAD",
+        11,
+        "streams",
+        (Field("word", 16, doc="pad word"),),
+        "Set the word that stream A reads outside the image.",
+    ),
+    Instruction(
+        "MAC",
+        16,
+        "elements",
+        _MAC,
+        "acc += sum over the lanes of A * B. The first operation on an accumulator behind a DRAIN overwrites it.",
+    ),
+    Instruction("MACL", 17, "elements", _MAC, "acc[l] += A[l] * B[l] for every lane l. The first one overwrites."),
+    Instruction(
+        "MAXL", 18, "elements", _MAC, "acc[l] = max(acc[l], A[l] * B[l]) for every lane l. The first one overwrites."
+    ),
+    Instruction("FETCH", 19, "elements", _LOADS, "Load registers from the streams or a neighbor, with post-increment."),
+    Instruction("LDA", 20, "elements", (_AD, Field("word", 16, doc="bits")), "A register = the word."),
+    Instruction(
+        "LDB",
+        21,
+        "elements",
+        (Field("bd", 3, "b", doc="destination"), Field("word", 16, doc="bits")),
+        "B register = the word.",
+    ),
+    _alu(
+        "MOV",
+        24,
+        (_AD, _AS, _enum("of", {"self": 0, "north": 2, "east": 3, "south": 4, "west": 5}, "whose register", 0)),
+        "ad = A register of the element itself or of a neighbor. Beyond the edge stands the pad word, or, on a torus, "
+        "the element of the opposite edge.",
+    ),
+    _alu("MOVB", 25, (Field("bd", 3, "b", doc="destination"), _AS), "B register = A register."),
+    _alu(
+        "ADD",
+        26,
+        (_AD, _AS, _BS, _flag("sat", "1 saturates, 0 wraps")),
+        "ad = as + bs, lane by lane, with the signedness of A.",
+    ),
+    _alu(
+        "SUB",
+        27,
+        (_AD, _AS, _BS, _flag("sat", "1 saturates, 0 wraps")),
+        "ad = as - bs, lane by lane, with the signedness of A.",
+    ),
+    _alu("MAX", 28, (_AD, _AS, _BS), "ad = max(as, bs), lane by lane, with the signedness of A."),
+    _alu("MIN", 29, (_AD, _AS, _BS), "ad = min(as, bs), lane by lane, with the signedness of A."),
+    _alu("SHR", 30, (_AD, _AS, Field("shift", 4, doc="bits")), "ad = floor(as / 2**shift), lane by lane."),
+    _alu("SHL", 31, (_AD, _AS, Field("shift", 4, doc="bits")), "ad = as * 2**shift, lane by lane, wrapping."),
+    _alu(
+        "SAT",
+        32,
+        (_AD, _AS, Field("bits", 4, "count", doc="bits of the result")),
+        "ad = as clamped to the range of that many bits, lane by lane, with the signedness of A.",
+    ),
+    _alu(
+        "PACK",
+        33,
+        (_AD, _AS, _BS),
+        "Twice as wide lanes become lanes of the current width, saturated: those of as the "
+        "lower half of ad, those of bs the upper half. At width 16 ad = as.",
+    ),
+    _alu("UNPL", 34, (_AD, _AS), "The lower half of the lanes, extended to twice the width. At width 16 ad = as."),
+    _alu("UNPH", 35, (_AD, _AS), "The upper half of the lanes, extended to twice the width. At width 16 ad = as."),
+    Instruction(
+        "GET",
+        36,
+        "elements",
+        (_AD, _C, Field("shift", 5, "uint", 0, doc="bits"), _flag("lanes", "1: separate lanes")),
+        "ad = floor(acc / 2**shift), saturated to a signed or unsigned lane as A has them; one accumulator fills "
+        "lane 0 and clears the others.",
+        "4",
+    ),
+    Instruction(
+        "POST",
+        40,
+        "results",
+        (
+            _SLOT,
+            _enum("mode", MODES, "what happens to an accumulator"),
+            _enum("rounding", ROUNDINGS, "of requantize", 0),
+            _enum("store", STORES, "bits of a stored element", 0),
+            Field("words", 10, "count", 1, doc="parameter words an element"),
+        ),
+        "Set up a slot. requantize: clamp(round((acc * multiplier + bias) / 2**shift) + zero); threshold: base + step "
+        "* (number of thresholds not above acc); raw: acc.",
+        _STALL,
+    ),
+    Instruction(
+        "LIMIT",
+        41,
+        "results",
+        (_SLOT, _enum("which", LIMITS, "limit or zero point"), Field("value", 33, "int", doc="value")),
+        "Set the range that requantize clamps to, or its zero point.",
+        _STALL,
+    ),
+    Instruction(
+        "DRAIN",
+        42,
+        "results",
+        (
+            _SLOT,
+            Field("pixels", 4, "count", doc="pixels an element holds"),
+            Field("words", 4, "count", doc="accumulators a pixel"),
+            Field("cols", 4, "count", doc="columns that hold channels"),
+            _flag("lanes", "1: separate lanes are the channels"),
+            _flag("keep", "1: process again what the last DRAIN has taken"),
+        ),
+        "Hand the accumulators 0 to pixels * words - 1 to the slot and go on with the other half of the accumulator "
+        "file. Order: pixel, accumulator, column, lane; every row writes packed elements into its own bank along "
+        "stream O.",
+        "1, and waits until the last DRAIN has read its accumulators",
+    ),
+    Instruction(
+        "ST",
+        43,
+        "results",
+        (_SLOT, _AS, Field("col", 3, doc="column")),
+        "Every row writes the A register of one column into its bank, along stream O of the slot.",
+        _STALL,
+    ),
+    Instruction(
+        "IN",
+        48,
+        "frames",
+        (
+            Field("count", 20, "count", doc="elements"),
+            Field("channels", 16, "count", doc="elements a pixel"),
+            Field("bits", 4, "count", doc="bits an element"),
+            Field("lanes", 5, "count", doc="elements a stream word"),
+            _enum("sign", {**_SIGN, "bipolar": 2}, "elements"),
+        ),
+        "Receive elements and write them, packed in lanes of the current width, along stream O0; a pixel begins "
+        "a new word.",
+        "2 and one an element, and waits for the stream",
+    ),
+    Instruction(
+        "OUT",
+        49,
+        "frames",
+        (
+            Field("count", 20, "count", doc="elements"),
+            Field("channels", 16, "count", doc="elements a pixel"),
+            Field("bits", 5, "count", doc="bits an element"),
+            Field("lanes", 5, "count", doc="elements a stream word"),
+            _flag("wide", "1: an element is two words, low first"),
+            _flag("bipolar", "1: +1 becomes 1 and -1 becomes 0"),
+        ),
+        "Send elements that lie in lanes of the current width along stream A; a pixel begins a new word. The last "
+        "stream word carries tlast.",
+        "2, 6 a word, one an element, and waits for the stream",
+    ),
+)
