@@ -31,7 +31,11 @@ module rom #(
     initial $readmemh(File, mem);
     always_ff @(posedge clk_i) if (re_i) data_q <= mem[addr_i];
   end else begin : g_lut
+`ifdef YOSYS
+    (* rom_style = "logic" *)  // what Vivado calls distributed; Yosys has no mapping of that name
+`else
     (* rom_style = "distributed" *)
+`endif
     logic [Width-1:0] mem[Depth];
     initial $readmemh(File, mem);
     always_ff @(posedge clk_i) if (re_i) data_q <= mem[addr_i];
