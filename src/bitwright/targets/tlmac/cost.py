@@ -1,0 +1,114 @@
+"""The cost model: resources of every component of a unit, added up from their structure."""
+
+from __future__ import annotations
+
+from bitwright.targets.contract import Resources
+from bitwright.targets.tlmac import library_cost as library
+from bitwright.targets.tlmac.mac import MacPlan
+from bitwright.targets.tlmac.plan import UnitPlan
+from bitwright.targets.tlmac.stages import converter, main_module, post_module, reader
+
+Components = dict[str, Resources]
+
+
+def total(components: Components) -> Resources:
+    """Sum of all components."""
+    return sum(components.values(), Resources())
+
+
+def unit_cost(plan: UnitPlan) -> Components:
+    """Components of a unit: conversion, window, the main operation's own, posts."""
+    found: Components = {}
+    for lanes, words, t in zip(plan.in_lanes, plan.fifo_words, plan.unit.input_types, strict=True):
+        cost = library.fifo(lanes * t.dtype.bits, words) if words else Resources()
+        if lanes != plan.lanes:
+            cost += library.converter(*converter(t, lanes, plan.lanes))
+        found["input"] = found.get("input", Resources()) + cost
+    if plan.mac is not None:
+        found |= mac_cost(plan.mac)
+    elif plan.unit.node is not None:
+        window = reader(plan)
+        if window is not None:
+            found["window"] = library.window(window)
+        main = main_module(plan)
+        if main is not None:
+            found["operation"] = library.MODULES[main.name](main.parameters)
+    for i, post in enumerate(plan.posts):
+        module = post_module(post, plan.out_lanes, plan.unit.type.size // post.channels, "")
+        found[f"{module.name} {i}"] = library.MODULES[module.name](module.parameters)
+    return {name: cost for name, cost in found.items() if cost != Resources()}
+
+
+def mac_cost(plan: MacPlan) -> Components:
+    """Components of a multiply-accumulate core, window to output lanes."""
+    return {
+        "window": library.window(plan.window),
+        "select": _front(plan),
+        **plan.element.cost(plan.rom_styles),
+        "adders": _trees(plan),
+        "accumulators": _accumulators(plan),
+        "output": _output(plan),
+    }
+
+
+def _front(plan: MacPlan) -> Resources:
+    """Digit multiplexers and the schedule's counters and flags."""
+    layer, fold = plan.layer, plan.fold
+    digits = fold.digits(layer)
+    bits = fold.word_lanes * fold.digit
+    address = library.index_bits(fold.steps(layer) * fold.tiles(layer))
+    flip = fold.word_lanes if layer.flips and digits == 1 else 0
+    steps = Resources()
+    if fold.steps(layer) * fold.tiles(layer) > 1:
+        steps = Resources(lut=address + 3, ff=2 * address, carry=library.mux(4 * (address > 2)) and -(-address // 4))
+    if fold.tiles(layer) > 1 and digits > 1:
+        steps += Resources(lut=address + 1, ff=address)
+    flags = (2 if fold.tile_cycles(layer) > 1 else 1) + (digits > 1) + (not plan.single)
+    total_flags = Resources(lut=3 + (digits > 1) * (1 + library.index_bits(digits)), ff=flags * (plan.delay + 1) + 2)
+    total_flags += Resources(ff=library.index_bits(digits) * (digits > 1))
+    return Resources(lut=library.mux(digits) * bits + flip, ff=bits) + steps + total_flags
+
+
+def _trees(plan: MacPlan) -> Resources:
+    shapes: dict[int, int] = {}
+    for leaves in plan.element.leaves:
+        count = max(1, len(leaves))
+        shapes[count] = shapes.get(count, 0) + 1
+    found = Resources()
+    for count, copies in shapes.items():
+        one = tree(count, plan.element.leaf_bits, plan.levels, plan.sum_bits)
+        found += Resources(copies * one.lut, copies * one.ff, copies * one.carry)
+    return found
+
+
+def tree(lanes: int, bits: int, levels: int, out_bits: int) -> Resources:
+    """Module tlmac_sum_tree: every level adds pairs; what is left over keeps its own width."""
+    nodes, found = [bits] * lanes, Resources()
+    for _ in range(levels):
+        following = []
+        for a, b in zip(nodes[::2], nodes[1::2], strict=False):
+            width = min(max(a, b) + 1, out_bits)
+            found += library.adder(a, b, width) + Resources(ff=width)
+            following.append(width)
+        if len(nodes) % 2:
+            following.append(nodes[-1])
+            found += Resources(ff=nodes[-1])
+        nodes = following
+    return found
+
+
+def _accumulators(plan: MacPlan) -> Resources:
+    bits, count = plan.acc_type.bits, plan.fold.parallel
+    if plan.single:
+        return Resources(ff=count * plan.sum_bits)
+    return Resources(lut=count * bits + 1, ff=count * bits, carry=count * -(-bits // 4))
+
+
+def _output(plan: MacPlan) -> Resources:
+    """What lets the accumulators leave."""
+    if plan.parts == 1:
+        return Resources(lut=1)
+    bits = plan.acc_type.bits
+    hold = Resources(lut=3, ff=plan.fold.parallel * bits + 1)
+    lanes = {"LaneBits": bits, "InLanes": plan.fold.parallel, "OutLanes": plan.out_lanes}
+    return hold + library.converter("stream_narrow", lanes)

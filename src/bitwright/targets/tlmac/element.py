@@ -1,0 +1,79 @@
+"""What a processing element is: the lookup that turns activation digits into numbers to be summed.
+
+For every step and output, the sum of the element's leaves is  sum(w * digit) - offset,  never negative.
+Offsets are the same for every input, because the sequence of steps is fixed; the layer folds their sum
+into its bias. Elements differ in where the weights are: `direct` (tables and ROMs) and `shared`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from bitwright.rtl import memory_file
+from bitwright.targets.contract import Resources
+from bitwright.targets.tlmac.verilog import instance, pack_words
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A leaf of an output's adder tree: bundle `array` of lane group `lane` (block * lane_groups + q)."""
+
+    lane: int
+    array: int
+
+
+@dataclass(frozen=True, eq=False)
+class Rom:
+    """A memory read at the step's address: codes [depth, columns], each of `bits` bits; column 0 lowest."""
+
+    name: str
+    codes: np.ndarray = field(repr=False)
+    bits: int
+
+    @property
+    def depth(self) -> int:
+        return self.codes.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Bits of a word."""
+        return self.codes.shape[1] * self.bits
+
+
+class Element(Protocol):
+    """A mapped element: tables, wires and memories of one layer.
+
+    leaves: for every parallel output its leaves. offset, peak: [tiles*steps, blocks, outputs], see above;
+    `peak` is the greatest sum of leaves. latency: cycles from registered digits to registered leaves.
+    """
+
+    kind: str
+    leaf_bits: int
+    leaves: tuple[tuple[Leaf, ...], ...]
+    offset: np.ndarray
+    peak: np.ndarray
+    latency: int
+
+    def roms(self) -> tuple[Rom, ...]:
+        """Memories that the element reads."""
+
+    def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
+        """Resources of tables, multiplexers and ROMs, each apart; styles of the ROMs by name, as in `emit`."""
+
+    def emit(self, prefix: str, styles: dict[str, int]) -> str:
+        """Wiring from `digits` (all lanes), `step` (registered), `addr` and `en` to `leaf_<lane>` bundles."""
+
+
+def rom_instance(rom: Rom, prefix: str, style: int, data: str, address: str = "addr") -> str:
+    """Instance of prim/rom that follows the step address."""
+    parameters = {"Width": rom.width, "Depth": rom.depth, "File": f"{prefix}_{rom.name}.mem", "Style": style}
+    ports = {"clk_i": "clk_i", "re_i": "en", "addr_i": address, "data_o": data}
+    return instance("rom", f"i_{rom.name}", parameters, ports)
+
+
+def rom_file(rom: Rom) -> str:
+    """The text of the ROM's memory file."""
+    return memory_file(pack_words(rom.codes, rom.bits), rom.width)

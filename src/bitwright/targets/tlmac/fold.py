@@ -1,0 +1,108 @@
+"""The planner: for every layer the folding and the element that reach a goal with the least logic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bitwright.targets.contract import Resources
+from bitwright.targets.tlmac import library_cost
+from bitwright.targets.tlmac.cost import mac_cost, total
+from bitwright.targets.tlmac.direct import ADDRESS_BITS
+from bitwright.targets.tlmac.element import Element
+from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.mac import MacPlan, map_layer
+
+LUTS_PER_BRAM36 = 330  # the exchange rate of block RAM against logic on the supported parts
+LUTS_PER_FF = 0.05  # breaks ties: registers are plentiful
+MAX_GROUP = 6
+
+
+def price(cost: Resources) -> float:
+    """What the planner minimizes: LUTs, with block RAM and registers at their exchange rates."""
+    return cost.lut + LUTS_PER_BRAM36 * cost.bram36 + LUTS_PER_FF * cost.ff
+
+
+def divisors(n: int) -> list[int]:
+    """All divisors, ascending."""
+    small = [d for d in range(1, int(n**0.5) + 1) if n % d == 0]
+    return small + [n // d for d in reversed(small) if d * d != n]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to build a layer, priced."""
+
+    plan: MacPlan
+    cost: Resources
+
+    @property
+    def price(self) -> float:
+        return price(self.cost)
+
+
+def folds(layer: MacLayer) -> Iterator[Fold]:
+    """Parallelisms of a layer (group and digit 1): lanes, outputs, and blocks for grouped convolutions."""
+    for lanes in divisors(layer.group_channels):
+        for outputs in divisors(layer.group_outputs):
+            yield Fold(lanes, outputs)
+    if layer.groups > 1:
+        for blocks in divisors(layer.groups)[1:]:
+            yield Fold(layer.group_channels, layer.group_outputs, blocks)
+
+
+def addressings(layer: MacLayer, lanes: int) -> Iterator[tuple[int, int]]:
+    """(group, digit) of one table address."""
+    for digit in range(1, min(layer.in_bits, ADDRESS_BITS) + 1):
+        if digit > 1 and -(-layer.in_bits // digit) == -(-layer.in_bits // (digit - 1)):
+            continue  # as many passes as with shorter digits
+        for group in range(1, min(lanes, MAX_GROUP, ADDRESS_BITS // digit) + 1):
+            yield group, digit
+
+
+def rom_styles(element: Element) -> dict[str, int]:
+    """For every ROM the cheaper of block RAM (1) and LUTs (2)."""
+    return {
+        rom.name: min((2, 1), key=lambda style: price(library_cost.rom(rom.width, rom.depth, style)))
+        for rom in element.roms()
+    }
+
+
+def out_lanes(fold: Fold, layer: MacLayer, reader_lanes: int) -> int:
+    """Fewest lanes a word in which a tile leaves before the next one ends; such that need no repacking first."""
+    enough = [d for d in divisors(fold.parallel) if fold.parallel // d <= fold.tile_cycles(layer)]
+    fitting = [d for d in enough if d % reader_lanes == 0 or reader_lanes % d == 0]
+    return (fitting or enough)[0]
+
+
+def candidate(layer: MacLayer, fold: Fold, kind: str, reader_lanes: int = 1) -> Candidate | None:
+    """The priced plan of one folding and element, None where they do not fit together."""
+    element = map_layer(layer, fold, kind)
+    if element is None:
+        return None
+    plan = MacPlan(layer, fold, element, out_lanes(fold, layer, reader_lanes), rom_styles(element))
+    return Candidate(plan, total(mac_cost(plan)))
+
+
+def best(layer: MacLayer, goal: int, elements: tuple[str, ...], limit: int = 12) -> Candidate | None:
+    """The cheapest candidate of at most `goal` cycles a frame; None where no folding is fast enough.
+
+    Only the `limit` parallelisms with the fewest multiplications a cycle are looked into for every
+    addressing: more parallel ones only cost more.
+    """
+    found: Candidate | None = None
+    for digit_count in sorted({-(-layer.in_bits // d) for _, d in addressings(layer, 1)}):
+        fast = [f for f in folds(layer) if f.cycles(layer) * digit_count // layer.in_bits <= goal]
+        fast.sort(key=lambda f: (f.word_lanes * f.outputs, f.word_lanes))
+        for fold in fast[:limit]:
+            for group, digit in addressings(layer, fold.lanes):
+                if -(-layer.in_bits // digit) != digit_count:
+                    continue
+                folded = Fold(fold.lanes, fold.outputs, fold.blocks, group, digit)
+                if folded.cycles(layer) > goal:
+                    continue
+                for kind in elements:
+                    option = candidate(layer, folded, kind)
+                    if option and (found is None or option.price < found.price):
+                        found = option
+    return found

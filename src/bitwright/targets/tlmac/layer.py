@@ -1,0 +1,182 @@
+"""One multiply-accumulate layer and its folding: shapes, the order of the work, and the weights in that order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bitwright.network import Network, Node, TensorType
+from bitwright.network.ops import Conv2d
+
+
+@dataclass(frozen=True, eq=False)
+class MacLayer:
+    """A Conv2d, or a Dense as a 1x1 convolution of a 1x1 image.
+
+    weight [O, KH, KW, C/groups], bias [O], `input` of shape (H, W, C), out_size (OH, OW).
+    Activations enter as unsigned codes u with x = scale * u + shift: unsigned as they are, signed in
+    offset binary, bipolar as bits.
+    """
+
+    name: str
+    input: TensorType
+    weight: np.ndarray
+    bias: np.ndarray
+    out_size: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    pad_value: int = 0
+
+    @property
+    def outputs(self) -> int:
+        return self.weight.shape[0]
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        return self.weight.shape[1:3]  # type: ignore[return-value]
+
+    @property
+    def taps(self) -> int:
+        return self.kernel[0] * self.kernel[1]
+
+    @property
+    def group_channels(self) -> int:
+        """Input channels of one group."""
+        return self.weight.shape[3]
+
+    @property
+    def group_outputs(self) -> int:
+        """Output channels of one group."""
+        return self.outputs // self.groups
+
+    @property
+    def pixels(self) -> int:
+        """Output pixels a frame."""
+        return self.out_size[0] * self.out_size[1]
+
+    @property
+    def in_bits(self) -> int:
+        return self.input.dtype.bits
+
+    @property
+    def code_scale(self) -> int:
+        return 2 if self.input.dtype.bipolar else 1
+
+    @property
+    def code_shift(self) -> int:
+        return self.input.dtype.min
+
+    @property
+    def flips(self) -> bool:
+        """Whether the sign bit must be inverted to turn a hardware word into its unsigned code."""
+        return self.input.dtype.signed and not self.input.dtype.bipolar
+
+    @cached_property
+    def macs(self) -> int:
+        return self.pixels * self.weight.size
+
+
+def mac_layer(network: Network, node: Node) -> MacLayer:
+    """The layer of a Conv2d or Dense node."""
+    op, source = node.op, network.types[node.inputs[0]]
+    outputs = op.weight.shape[0]
+    bias = np.zeros(outputs, np.int64) if op.bias is None else op.bias
+    if isinstance(op, Conv2d):
+        out = network.types[node.name].shape
+        return MacLayer(
+            node.name, source, op.weight, bias, out[:2], op.stride, op.pads, op.dilation, op.groups, op.pad_value
+        )
+    image = TensorType((1, 1, source.channels), source.dtype)
+    return MacLayer(node.name, image, op.weight.reshape(outputs, 1, 1, -1), bias)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """How a layer is laid out in space and time.
+
+    A word holds `blocks` groups of `lanes` channels each; `outputs` outputs of every block are computed in
+    parallel. `group` activations share one table address, `digit` bits of each enter a pass.
+    More than one block means that a word holds whole groups and all their outputs (depthwise convolutions).
+    """
+
+    lanes: int
+    outputs: int
+    blocks: int = 1
+    group: int = 1
+    digit: int = 1
+
+    @property
+    def word_lanes(self) -> int:
+        """Activations a word."""
+        return self.blocks * self.lanes
+
+    @property
+    def parallel(self) -> int:
+        """Outputs in parallel."""
+        return self.blocks * self.outputs
+
+    @property
+    def lane_groups(self) -> int:
+        """Table addresses of one block: ceil(lanes / group)."""
+        return -(-self.lanes // self.group)
+
+    @property
+    def address_bits(self) -> int:
+        """Activation bits of one table address."""
+        return self.group * self.digit
+
+    def chunks(self, layer: MacLayer) -> int:
+        """Words of one group's channels at one kernel position."""
+        return layer.group_channels // self.lanes
+
+    def steps(self, layer: MacLayer) -> int:
+        """Words a pass."""
+        return layer.taps * self.chunks(layer)
+
+    def tiles(self, layer: MacLayer) -> int:
+        """Output tiles of a pixel, over all groups."""
+        return layer.outputs // self.parallel
+
+    def digits(self, layer: MacLayer) -> int:
+        """Passes over a window for one tile."""
+        return -(-layer.in_bits // self.digit)
+
+    def tile_cycles(self, layer: MacLayer) -> int:
+        """Cycles between two tiles."""
+        return self.steps(layer) * self.digits(layer)
+
+    def cycles(self, layer: MacLayer) -> int:
+        """Cycles a frame."""
+        return layer.pixels * self.tiles(layer) * self.tile_cycles(layer)
+
+    def legal(self, layer: MacLayer) -> bool:
+        """Whether the layer can be folded so."""
+        if layer.group_channels % self.lanes or layer.group_outputs % self.outputs or layer.groups % self.blocks:
+            return False
+        whole = self.lanes == layer.group_channels and self.outputs == layer.group_outputs
+        return (self.blocks == 1 or whole) and self.group <= self.lanes and self.digit <= layer.in_bits
+
+
+def ordered_weights(layer: MacLayer, fold: Fold) -> np.ndarray:
+    """Weights in the order of the work: [tiles*steps, blocks, outputs, lane groups, group], filled up with zeros.
+
+    Step (tile, kernel row, kernel column, chunk) is the ROM address; output tile * parallel + block * outputs + p
+    of the layer uses entry [step, block, p].
+    """
+    w, chunks = layer.weight, fold.chunks(layer)
+    rounds, inner = layer.groups // fold.blocks, layer.group_outputs // fold.outputs
+    w = w.reshape(rounds, fold.blocks, inner, fold.outputs, layer.taps, chunks, fold.lanes)
+    # With several blocks inner == 1, so that (round, inner) enumerates the tiles in the output's channel order.
+    w = w.transpose(0, 2, 4, 5, 1, 3, 6).reshape(-1, fold.blocks, fold.outputs, fold.lanes)
+    fill = fold.lane_groups * fold.group - fold.lanes
+    w = np.pad(w, ((0, 0), (0, 0), (0, 0), (0, fill)))
+    return np.ascontiguousarray(w.reshape(*w.shape[:3], fold.lane_groups, fold.group))
+
+
+def per_output(layer: MacLayer, fold: Fold, per_step: np.ndarray) -> np.ndarray:
+    """Sum over the steps of a tile of [tiles*steps, blocks, outputs] values: one per output channel, [O]."""
+    return per_step.reshape(fold.tiles(layer), fold.steps(layer), -1).sum(axis=1).reshape(-1)

@@ -1,0 +1,220 @@
+"""Resources of the library modules, by their structure, as Yosys maps them to LUT6, CARRY4 and memories.
+
+Rules that hold for all: an adder takes one LUT for every bit where both numbers have one (a carry passes for
+free); a multiplexer of n inputs ceil((n - 1) / 3) LUTs a bit; a memory in LUTs one LUT a bit and 64 words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from bitwright.rtl.window import Window
+from bitwright.targets.contract import Resources
+
+LUT_RAM_BITS = 7  # data bits of one RAM64M8, which takes 8 LUTs
+BLOCK_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+
+
+def index_bits(count: int) -> int:
+    """Bits that number `count` things, at least 1."""
+    return max(1, (count - 1).bit_length())
+
+
+def mux(inputs: int) -> int:
+    """LUTs of a multiplexer, a bit."""
+    return math.ceil((inputs - 1) / 3)
+
+
+def adder(a: int, b: int, out: int) -> Resources:
+    """Sum of two unsigned numbers of a and b bits, `out` bits wide, without registers."""
+    if max(a, b) == 1:
+        return Resources(lut=min(out, 2))
+    return Resources(lut=min(a, b, out), carry=math.ceil(out / 4))
+
+
+def block_ram(width: int, depth: int) -> float:
+    """BRAM36 of a memory: the best of the shapes; halves are BRAM18."""
+    best = min(math.ceil(depth / d) * math.ceil(2 * width / w) / 2 for d, w in BLOCK_SHAPES)
+    return best
+
+
+def is_block(width: int, depth: int, style: int = 0) -> bool:
+    """Whether prim/rom and prim/ram_sdp choose block RAM."""
+    return style == 1 or (style == 0 and depth > 64 and width * depth > 4096)
+
+
+def rom(width: int, depth: int, style: int = 0) -> Resources:
+    """Module rom with contents of no regularity."""
+    if is_block(width, depth, style):
+        return Resources(bram36=block_ram(width, depth))
+    if depth == 1:
+        return Resources()
+    return Resources(lut=rom_luts(depth) * width, ff=width)
+
+
+def rom_luts(depth: int) -> float:
+    """LUTs of one bit of a ROM in logic."""
+    blocks = math.ceil(depth / 64)
+    return blocks + (math.ceil((blocks - 1) / 3) if blocks > 1 else 0)
+
+
+def lut_ram(width: int, depth: int) -> int:
+    """LUTs of a simple dual-port memory in LUT RAM, its read multiplexer included."""
+    blocks = math.ceil(depth / 64)
+    cells = math.ceil(width / LUT_RAM_BITS) * 8
+    return blocks * cells + mux(blocks) * width + (blocks > 1) * blocks
+
+
+def counter(count: int) -> Resources:
+    """Module loop_counter, last_o used."""
+    if count <= 1:
+        return Resources()
+    bits = index_bits(count)
+    return Resources(lut=bits + 2, ff=bits + 1, carry=math.ceil(bits / 4) if bits > 2 else 0)
+
+
+def pipe(stages: int) -> Resources:
+    """Module pipe_control."""
+    return Resources(lut=stages, ff=stages)
+
+
+def window(parameters: Window) -> Resources:
+    """Module window_reader."""
+    if parameters.is_wire:
+        return counter(parameters.chunks // parameters.groups)
+    depth, width = parameters.depth, parameters.width
+    memory = (
+        Resources(bram36=block_ram(width, depth))
+        if parameters.is_block
+        else Resources(lut=lut_ram(width, depth), ff=width)
+    )
+    return memory + _window_control(parameters)
+
+
+def _window_control(p: Window) -> Resources:
+    oh, ow = p.output
+    loops = (p.chunks // p.groups, p.kernel[1], p.kernel[0], p.repeats, p.groups, ow, oh)
+    total = sum((counter(n) for n in loops), Resources())
+    levels = sum(n > 1 for n in loops)
+    address = index_bits(p.depth)
+    lead = address + 3
+    kinds = max(1, levels + 1)
+    total += Resources(
+        lut=2 * lead + address * 2 + 3 + 4, ff=2 * lead + 1 + 2 * address + 8, carry=4 * math.ceil(lead / 4)
+    )
+    if p.depth & (p.depth - 1):
+        total += Resources(lut=2 * address, carry=math.ceil(address / 4))
+    if any(p.pads):
+        bits = index_bits(p.image_width) + index_bits(p.height) + 4
+        total += Resources(lut=2 * bits + p.width, ff=bits + 1, carry=math.ceil(bits / 4))
+    return total + Resources(lut=kinds)
+
+
+def converter(module: str, p: Mapping[str, int]) -> Resources:
+    """Modules stream_narrow, stream_widen, stream_pack."""
+    bits, a, b = p["LaneBits"], p["InLanes"], p["OutLanes"]
+    if module == "stream_narrow":
+        return counter(a // b) + Resources(lut=mux(a // b) * b * bits + 2, ff=b * bits + 1)
+    if module == "stream_widen":
+        return counter(b // a) + Resources(lut=2, ff=b * bits + 1)
+    unit = math.gcd(a, b)
+    size = (a + b) // unit - 1
+    shifts = mux(min(a, b) // unit + 1) + 1
+    return Resources(lut=size * unit * bits * shifts + 12, ff=size * unit * bits + 12)
+
+
+def fifo(width: int, depth: int) -> Resources:
+    """Module stream_fifo."""
+    if depth == 1:
+        return Resources(lut=2, ff=width + 1)
+    address = index_bits(depth)
+    fill = index_bits(depth + 1)
+    control = Resources(lut=2 * address + 2 * fill + 4, ff=2 * address + fill + 2, carry=3 * math.ceil(fill / 4))
+    if is_block(width, depth):
+        return control + Resources(bram36=block_ram(width, depth))
+    return control + Resources(lut=lut_ram(width, depth), ff=width)
+
+
+def threshold(p: Mapping[str, object]) -> Resources:
+    """Module threshold."""
+    lanes, tiles, stages, bits = p["Lanes"], p["Tiles"], p["CountBits"], p["InBits"]
+    level = bits + p["Wide"]
+    adjust = not p["Uniform"] or (p["OutBits"] > 1 and (p["Falling"] or not p["Base"].endswith("'h0")))
+    total = pipe(stages + 1 + adjust) + counter(tiles) + Resources(ff=stages * index_bits(tiles) * (tiles > 1))
+    for s in range(stages):
+        depth = (1 if p["Shared"] else tiles) << s
+        copies = lanes
+        memory = rom(level, depth)
+        compare = Resources(lut=math.ceil(level / 2) if depth == 1 else level, carry=math.ceil(level / 4))
+        carried = Resources(ff=bits + s + 1)
+        for part in (memory, compare, carried):
+            total += Resources(*(copies * v for v in (part.lut, part.ff, part.carry, part.bram36, part.dsp)))
+    if adjust:
+        total += Resources(lut=lanes * (p["OutBits"] + rom(p["OutBits"] + 1, tiles).lut), ff=lanes * 2 * p["OutBits"])
+    return total
+
+
+def channel_add(p: Mapping[str, object]) -> Resources:
+    """Module channel_add."""
+    lanes, bits, out = p["Lanes"], p["InBits"], p["OutBits"]
+    memory = rom(out, p["Tiles"])
+    lane = Resources(lut=memory.lut + out, ff=memory.ff + bits + out, carry=math.ceil(out / 4), bram36=memory.bram36)
+    return pipe(2) + counter(p["Tiles"]) + Resources(*(lanes * v for v in (lane.lut, lane.ff, lane.carry, lane.bram36)))
+
+
+def lookup(p: Mapping[str, object]) -> Resources:
+    """Module lookup."""
+    tiles = 1 if p["Shared"] else p["Tiles"]
+    memory = rom(p["OutBits"], tiles << p["InBits"])
+    lane = (memory.lut, memory.ff, 0, memory.bram36)
+    return pipe(1) + counter(tiles) + Resources(*(p["Lanes"] * v for v in lane))
+
+
+def requantize(p: Mapping[str, object]) -> Resources:
+    """Module requantize; a multiplier becomes DSP blocks."""
+    lanes, acc, out, uniform = p["Lanes"], p["AccBits"], p["OutBits"], p["Uniform"]
+    steps = (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
+    width = p["MultBits"] + p["BiasBits"] + int(p["Lift"]).bit_length()
+    memory = Resources() if uniform else rom(width, p["Tiles"])
+    lane = Resources(lut=memory.lut + out + 4, ff=memory.ff + p["InBits"] + out, bram36=memory.bram36)
+    lane += Resources(lut=(p["BiasBits"] > 0) * acc + acc - p["Shift"] + 2, ff=acc * steps + acc - p["Shift"])
+    lane += Resources(carry=2 * math.ceil(acc / 4), dsp=math.ceil(p["MultBits"] / 18) * (p["MultBits"] > 0))
+    lane += Resources(lut=(p["Lift"] > 0) * acc * 2)
+    values = (lane.lut, lane.ff, lane.carry, lane.bram36, lane.dsp)
+    return pipe(3 + steps) + counter(p["Tiles"]) + Resources(*(lanes * v for v in values))
+
+
+def pool_reduce(p: Mapping[str, object]) -> Resources:
+    """Module pool_reduce."""
+    lanes, bits, out = p["Lanes"], p["InBits"], p["OutBits"]
+    lane = out if p["Op"] else math.ceil(bits / 2) + 1
+    return counter(p["Taps"]) + Resources(lut=lanes * lane + 3, ff=lanes * out + 1, carry=lanes * math.ceil(out / 4))
+
+
+def stream_add(p: Mapping[str, object]) -> Resources:
+    """Module stream_add."""
+    lanes, out = p["Lanes"], p["OutBits"]
+    return Resources(lut=lanes * max(p["ABits"], p["BBits"]) + 3, ff=lanes * out + 1, carry=lanes * math.ceil(out / 4))
+
+
+def argmax(p: Mapping[str, object]) -> Resources:
+    """Module argmax."""
+    lanes, bits, out = p["Lanes"], p["InBits"], p["OutBits"]
+    tiles = math.ceil(p["Channels"] / lanes)
+    levels = (lanes - 1).bit_length()
+    nodes = max(0, lanes - 1)
+    total = pipe(levels + 1) + counter(tiles) + counter(tiles)
+    total += Resources(lut=nodes * (math.ceil(bits / 2) + bits + levels), ff=(lanes + nodes) * bits + nodes * levels)
+    return total + Resources(lut=math.ceil(bits / 2) + 4, ff=bits + out + 1, carry=(nodes + 1) * math.ceil(bits / 8))
+
+
+MODULES = {
+    "threshold": threshold,
+    "channel_add": channel_add,
+    "lookup": lookup,
+    "requantize": requantize,
+    "pool_reduce": pool_reduce,
+    "stream_add": stream_add,
+    "argmax": argmax,
+}

@@ -1,0 +1,152 @@
+"""From a network and its options to a plan: folding goals, stream widths, FIFO depths, the estimate."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from bitwright.errors import OptionError
+from bitwright.network import INPUT, Network
+from bitwright.targets.contract import Estimate, LayerEstimate
+from bitwright.targets.tlmac import cost, fold
+from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.options import TlmacOptions
+from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.stages import reader
+from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
+
+DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
+
+
+def plan_network(network: Network, options: TlmacOptions) -> TlmacPlan:
+    """The plan that meets the goal; `OptionError` where none can."""
+    circuit = build_circuit(network)
+    _check_layers(circuit, options)
+    if options.lut is not None:
+        return _within(circuit, options)
+    return plan_interval(circuit, options, options.interval or default_interval(circuit))
+
+
+def default_interval(circuit: Circuit) -> int:
+    """The goal where the user sets none: about 64 multiplications a cycle in the busiest layer."""
+    busiest = max((unit.mac.macs for unit in circuit.units if unit.mac), default=0)
+    return max(1, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
+
+
+def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
+    """The cheapest plan of at most `goal` cycles a frame."""
+    units: dict[str, UnitPlan] = {}
+    chosen = {unit.name: _choose(unit, options, goal) for unit in circuit.units if unit.mac}
+    lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
+    first = circuit.readers(INPUT)[0][0]
+    produced = {INPUT: lanes[circuit.units[first].name]}
+    for unit in circuit.units:
+        reads = lanes[unit.name]
+        wanted = [lanes[circuit.units[i].name] for i, _ in circuit.readers(unit.value)]
+        out, mac = reads, None
+        if unit.mac:
+            mac = chosen[unit.name].plan
+            mac = replace(mac, out_lanes=fold.out_lanes(mac.fold, mac.layer, wanted[0] if wanted else 1))
+            out = mac.out_lanes
+        elif unit.kind == "argmax":
+            out = 1
+        after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None)
+        result = circuit.network.types[unit.node.name if unit.node else unit.value].dtype
+        inputs = tuple(produced[value] for value in unit.inputs)
+        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, (0,) * len(inputs))
+        produced[unit.value] = out
+    plans = tuple(units.values())
+    return TlmacPlan(circuit.network, circuit, plans, estimate(circuit, plans), _chosen_options(options, goal))
+
+
+def _chosen_options(options: TlmacOptions, goal: int) -> dict[str, object]:
+    return {k: v for k, v in asdict(options).items() if v} | {"goal_cycles": goal}
+
+
+def _within(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
+    """The fastest plan of at most `options.lut` LUTs, by bisection over the interval."""
+    low, high = 1, max(unit.mac.macs * unit.mac.in_bits for unit in circuit.units if unit.mac)
+    smallest = plan_interval(circuit, options, high)
+    if smallest.estimate.total.lut > options.lut:
+        need = round(smallest.estimate.total.lut)
+        raise OptionError(f"lut={options.lut} is too small: the smallest circuit takes about {need} LUTs")
+    found = smallest
+    while low < high:
+        middle = int((low * high) ** 0.5)
+        try:
+            plan = plan_interval(circuit, options, middle)
+            fits = plan.estimate.total.lut <= options.lut
+        except OptionError:
+            fits = False
+        if fits:
+            found, high = plan, middle
+        else:
+            low = middle + 1
+    return found
+
+
+def _check_layers(circuit: Circuit, options: TlmacOptions) -> None:
+    names = [unit.name for unit in circuit.units if unit.mac]
+    for name in options.layers:
+        if name not in names:
+            raise OptionError(f"layers: no multiply-accumulate layer {name!r}; legal are {', '.join(names)}")
+
+
+def _choose(unit: Unit, options: TlmacOptions, goal: int) -> fold.Candidate:
+    """The user's folding of a layer, or the cheapest one that reaches the goal."""
+    layer: MacLayer = unit.mac
+    if unit.name in options.layers:
+        wish = dict(options.layers[unit.name])
+        kind = str(wish.pop("element", "products"))
+        chosen = Fold(**{"lanes": 1, "outputs": 1} | wish)
+        found = fold.candidate(layer, chosen, kind) if chosen.legal(layer) else None
+        if found is None:
+            raise OptionError(f"layers: {unit.name} cannot be built as {options.layers[unit.name]}")
+        return found
+    found = fold.best(layer, goal, options.elements)
+    if found is None:
+        fastest = min(f.cycles(layer) // layer.in_bits for f in fold.folds(layer))
+        raise OptionError(f"layer {unit.name} cannot reach {goal} cycles a frame; its fastest folding takes {fastest}")
+    return found
+
+
+def _lanes(unit: Unit, chosen: dict[str, fold.Candidate], goal: int) -> int:
+    """Lanes of a unit's words: as folded, or the fewest that reach the goal."""
+    if unit.mac:
+        return chosen[unit.name].plan.fold.word_lanes
+    channels = [t.channels for t in unit.input_types]
+    common = [d for d in fold.divisors(min(channels)) if all(c % d == 0 for c in channels)]
+    taps = 1
+    if unit.kind in ("maxpool", "sumpool"):
+        taps = unit.node.op.kernel[0] * unit.node.op.kernel[1]
+    words = max(unit.type.size * taps, *(t.size for t in unit.input_types))
+    return next((d for d in common if words <= goal * d), common[-1])
+
+
+def unit_cycles(plan: UnitPlan) -> int:
+    """Cycles a frame of a unit, its streams included."""
+    cycles = [t.size // n for t, n in zip(plan.unit.input_types, plan.in_lanes, strict=True)]
+    cycles += [t.size // plan.lanes for t in plan.unit.input_types] + [plan.unit.type.size // plan.out_lanes]
+    if plan.mac is not None:
+        cycles += [plan.mac.cycles, plan.mac.window.interval_cycles]
+    elif (window := reader(plan)) is not None:
+        cycles.append(window.interval_cycles)
+    elif plan.unit.kind == "concat":
+        cycles.append(plan.unit.type.size // plan.lanes)
+    return max(cycles)
+
+
+def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> Estimate:
+    """The cost model's figures of a plan."""
+    layers = []
+    for plan in plans:
+        components = cost.unit_cost(plan)
+        details = {"components": {name: asdict(c) for name, c in components.items()}}
+        if plan.mac:
+            details |= {
+                "element": plan.mac.element.kind,
+                "fold": asdict(plan.mac.fold),
+                "out_lanes": plan.mac.out_lanes,
+            }
+        layers.append(LayerEstimate(plan.unit.name, plan.unit.kind, cost.total(components), unit_cycles(plan), details))
+    interval = max(layer.cycles for layer in layers)
+    return Estimate(tuple(layers), interval, sum(layer.cycles for layer in layers))
