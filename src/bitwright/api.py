@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bitwright import targets
 from bitwright.errors import ModelError
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Design, make_options, refuse
+
+if TYPE_CHECKING:
+    from bitwright.readers import FloatGraph
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -23,7 +27,19 @@ def load(path: str | os.PathLike[str]) -> Network:
         return storage.load(path)
     from bitwright import readers  # ONNX takes long to load
 
-    return readers.lower(readers.read(path))
+    graph = readers.read(path)
+    floats = float_layers(graph)
+    if floats:
+        raise ModelError(
+            f"{path} is a float model ({len(floats)} layers with float weights, the first {floats[0]!r}); "
+            "legal is an integer network: `quantize` makes one of it"
+        )
+    return readers.lower(graph)
+
+
+def float_layers(graph: FloatGraph) -> list[str]:
+    """The names of the layers of a float graph whose weights are not quantized."""
+    return [node.name for node in graph.nodes if node.kind in ("Conv", "Dense") and node.quantized is None]
 
 
 def is_network_file(path: Path) -> bool:

@@ -1,0 +1,91 @@
+"""`bitwright check`: what is in a model, and what each target says to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from bitwright.commands.common import Json, Model, Verbose
+
+if TYPE_CHECKING:
+    from bitwright.console import Console
+    from bitwright.network import Network
+
+
+def run(model: Model, json: Json = False, verbose: Verbose = False) -> None:
+    """Say what is in a model and what each target says to it."""
+    from bitwright.console import Console
+
+    console = Console(json, verbose)
+    kind, network, graph = _open(model)
+    found = {"model": str(model), "kind": kind}
+    found |= _describe_network(console, network) if network else _describe_graph(console, graph)
+    console.result(found)
+
+
+def _open(model: Any) -> tuple[str, Any, Any]:
+    """(kind, network or None, float graph or None)."""
+    from bitwright import readers
+    from bitwright.api import float_layers, is_network_file
+    from bitwright.network import storage
+
+    if is_network_file(model):
+        return "integer network", storage.load(model), None
+    graph = readers.read(model)
+    if not float_layers(graph):
+        return "quantized ONNX", readers.lower(graph), graph
+    return "float ONNX", None, graph
+
+
+def _describe_network(console: Console, network: Network) -> dict[str, Any]:
+    from bitwright import targets
+    from bitwright.network.ops import Conv2d, Dense
+    from bitwright.network.passes import simplify
+
+    weights = sum(n.op.weight.size for n in network.nodes if isinstance(n.op, (Conv2d, Dense)))
+    bits = sum(n.op.weight.size * n.op.weight_type.bits for n in network.nodes if isinstance(n.op, (Conv2d, Dense)))
+    kinds = Counter(type(n.op).__name__ for n in network.nodes)
+    console.say(f"integer network {network.name}: {network.input.type} -> {network.output_type}")
+    console.say(f"{weights:,} weights, {bits / 8:,.0f} bytes")
+    console.table("operations", ["operation", "nodes"], sorted(kinds.items()))
+    if console.verbose:
+        rows = [[n.name, type(n.op).__name__, str(network.types[n.name])] for n in network.nodes]
+        console.table("nodes", ["node", "operation", "value"], rows)
+    simple = simplify(network)
+    verdicts = {name: _verdict(targets.get(name), simple) for name in targets.names()}
+    rows = [[name, "accepts" if not v["problems"] else "refuses", v["summary"]] for name, v in verdicts.items()]
+    console.table("targets", ["target", "verdict", "what it is"], rows)
+    for name, verdict in verdicts.items():
+        for problem in verdict["problems"]:
+            console.say(f"  {name}: {problem}")
+    return {
+        "input": str(network.input.type),
+        "output": str(network.output_type),
+        "weights": weights,
+        "weight_bits": bits,
+        "operations": dict(kinds),
+        "targets": verdicts,
+    }
+
+
+def _verdict(target: Any, network: Network) -> dict[str, Any]:
+    problems = [str(p) for p in target.check(network, target.options())]
+    return {"summary": target.summary, "accepts": not problems, "problems": problems}
+
+
+def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:
+    kinds = Counter(node.kind for node in graph.nodes)
+    layers = [node for node in graph.nodes if node.kind in ("Conv", "Dense")]
+    weights = sum(node["weight"].size for node in layers)
+    shapes = f"{graph.input_shape} ({graph.input_layout}) -> {graph.output_shape}"
+    console.say(f"float network {graph.name}: {shapes}, {weights:,} weights")
+    console.table("operations", ["operation", "nodes"], sorted(kinds.items()))
+    console.say("targets compile integer networks: `bitwright quantize` makes one of this model")
+    return {
+        "input": list(graph.input_shape),
+        "input_layout": graph.input_layout,
+        "output": list(graph.output_shape),
+        "weights": weights,
+        "operations": dict(kinds),
+        "targets": {},
+    }

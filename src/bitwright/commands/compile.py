@@ -1,0 +1,70 @@
+"""`bitwright compile`: an integer network to hardware."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bitwright.commands.common import (
+    Json,
+    Layout,
+    Mean,
+    Model,
+    Output,
+    Scale,
+    Std,
+    TargetOptions,
+    Verbose,
+    load_network,
+)
+
+if TYPE_CHECKING:
+    from bitwright.console import Console
+    from bitwright.targets.contract import Design
+
+
+def run(
+    model: Model,
+    output: Output,
+    target: Annotated[str, typer.Option("--target", help="architecture; `bitwright targets` lists them")] = "tlmac",
+    option: TargetOptions = [],  # noqa: B006
+    input_layout: Layout = None,
+    input_scale: Scale = None,
+    input_mean: Mean = None,
+    input_std: Std = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="of every random choice")] = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compile an integer network for a target into a build folder."""
+    import bitwright as bw
+    from bitwright import targets
+    from bitwright.console import Console
+    from bitwright.design_io import check_build_folder, estimate_dict
+    from bitwright.options import parse_options
+
+    console = Console(json, verbose)
+    chosen = targets.get(target)
+    options = parse_options(chosen.options, option, f"target {target}")
+    if seed is not None:
+        options |= parse_options(chosen.options, [f"seed={seed}"], f"target {target}")
+    check_build_folder(output)
+    network = load_network(model, input_layout, input_scale, input_mean, input_std)
+    design = bw.compile(network, target=target, **options)
+    bw.save_design(design, output)
+    _show(console, design)
+    console.say(f"{output}: {len(design.files)} files, top {design.top}")
+    console.result(
+        {"output": str(output), "target": target, "digest": design.digest, "estimate": estimate_dict(design.estimate)}
+    )
+
+
+def _show(console: Console, design: Design) -> None:
+    estimate = design.estimate
+    columns = ["layer", "kind", "cycles", "lut", "ff", "carry", "bram36", "dsp"]
+    rows = [[e.name, e.kind, e.cycles, *asdict(e.resources).values()] for e in estimate.layers]
+    total = ["total", "", estimate.interval_cycles, *asdict(estimate.total).values()]
+    console.table(f"{design.target}, estimated", columns, [*rows, total])
+    console.say(f"interval {estimate.interval_cycles:,} cycles, latency {estimate.latency_cycles:,} cycles (estimated)")

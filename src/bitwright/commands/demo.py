@@ -1,0 +1,39 @@
+"""`bitwright demo`: the whole way with the embedded network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bitwright.commands.common import Jobs, Json, Verbose, job_count
+
+
+def run(
+    output: Annotated[Path, typer.Option("--output", "-o", help="build folder")] = Path("build/demo"),
+    jobs: Jobs = 0,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compile, simulate and synthesize the embedded digits network, and show its figures."""
+    from bitwright.console import Console
+    from bitwright.demo.run import DEVICE, run
+
+    console = Console(json, verbose)
+    result = run(output, console.say, job_count(jobs))
+    simulation, synthesis = result.simulation, result.synthesis
+    found = {
+        "images": result.images,
+        "network_accuracy": result.network_accuracy,
+        "hardware_accuracy": result.hardware_accuracy,
+        "bit_exact": simulation.bit_exact,
+        "latency_cycles": simulation.latency_cycles,
+        "interval_cycles": simulation.interval_cycles,
+        **{name: getattr(synthesis, name) for name in ("lut", "ff", "bram36", "dsp")},
+    }
+    console.table(f"digits on {DEVICE}", ["figure", "value"], [[k, v] for k, v in found.items()])
+    console.say(f"report: {output / 'report.html'}")
+    console.result(found)
+    if not simulation.bit_exact:
+        raise typer.Exit(1)

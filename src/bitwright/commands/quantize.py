@@ -1,0 +1,102 @@
+"""`bitwright quantize`: a float model and calibration data to an integer network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bitwright.commands.common import (
+    DataFile,
+    Jobs,
+    Json,
+    Layout,
+    Mean,
+    Model,
+    Output,
+    Scale,
+    Seed,
+    Std,
+    Verbose,
+    job_count,
+)
+
+if TYPE_CHECKING:
+    from bitwright.console import Console
+    from bitwright.network import InputSpec, Network
+
+Bits = Annotated[int, typer.Option(help="bits of all weights, 1 to 16", show_default=True)]
+ActivationBits = Annotated[int, typer.Option(help="bits of all activations, 1 to 16", show_default=True)]
+Options = Annotated[list[str], typer.Option("--option", "-O", help="key=value, a further option of the quantizer")]
+
+
+def run(
+    model: Model,
+    output: Output,
+    data: DataFile = None,
+    weight_bits: Bits = 8,
+    activation_bits: ActivationBits = 8,
+    option: Options = [],  # noqa: B006
+    input_layout: Layout = None,
+    input_scale: Scale = None,
+    input_mean: Mean = None,
+    input_std: Std = None,
+    seed: Seed = 1,
+    jobs: Jobs = 0,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make an integer network (.bw) of a model; a float model needs calibration data.
+
+    A model that is quantized already keeps its widths; how raw data become its input is remembered.
+    """
+    import bitwright as bw
+    from bitwright.console import Console
+
+    console = Console(json, verbose)
+    raw = (input_layout, input_scale, input_mean, input_std)
+    given = {"weight_bits": weight_bits, "activation_bits": activation_bits, "seed": seed, "jobs": job_count(jobs)}
+    network, report = _network(console, model, data, option, raw, given)
+    bw.save(network, output)
+    console.say(f"{output}: {network.input.type} -> {network.output_type}, {len(network.nodes)} operations")
+    console.result({"output": str(output), "digest": network.digest, "report": report})
+
+
+def _network(
+    console: Console, model: Path, data: Path | None, option: list[str], raw: tuple, given: dict[str, Any]
+) -> tuple[Network, dict[str, Any] | None]:
+    """The network and, of a float model, the report of its quantization."""
+    from bitwright import readers
+    from bitwright.api import float_layers, is_network_file, load
+    from bitwright.data import load_data, with_data_options
+    from bitwright.errors import OptionError
+    from bitwright.options import parse_options
+    from bitwright.quantize.options import QuantizeOptions
+    from bitwright.quantize.ptq import quantize_model
+
+    graph = None if is_network_file(model) else readers.read(model)
+    if graph is None or not float_layers(graph):
+        network = load(model) if graph is None else readers.lower(graph)
+        return replace(network, input=with_data_options(network.input, *raw)), None
+    if data is None:
+        raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
+    options = QuantizeOptions(**{**given, **parse_options(QuantizeOptions, option, "the quantizer")})
+    spec = with_data_options(_float_input(graph), *raw)
+    x = load_data(data).prepared(spec)
+    with console.progress() as progress:
+        made = quantize_model(graph, x, options, progress)
+    console.detail(made.report.table())
+    kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
+    network = replace(made.network, input=replace(made.network.input, **kept))
+    return network, made.report.as_dict()
+
+
+def _float_input(graph: Any) -> InputSpec:
+    """The float model's input, to prepare data by; the integer type plays no part in that."""
+    from bitwright.network import InputSpec, IntType, TensorType
+    from bitwright.readers.floatgraph import INPUT
+
+    t = TensorType(graph.shapes[INPUT], IntType(8))
+    return InputSpec(t, shape=graph.input_shape, layout=graph.input_layout)

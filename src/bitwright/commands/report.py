@@ -1,0 +1,43 @@
+"""`bitwright report`: one HTML page and one JSON file about a build folder."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Any
+
+from bitwright.commands.common import Build, Json, Verbose
+
+COMMAND = {"simulation": "simulate", "synthesis": "synthesize"}
+
+
+def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
+    """Write report.html and report.json of all that is known of a build folder."""
+    import bitwright as bw
+    from bitwright.console import Console
+    from bitwright.report import summary
+
+    console = Console(json, verbose)
+    design = bw.load_design(build)
+    results = {name: _result(build / f"{name}.json", design.digest) for name in ("simulation", "synthesis")}
+    page = bw.report(design, build, **results)
+    for name, found in results.items():
+        if found is None:
+            console.say(f"no {name} yet: `bitwright {COMMAND[name]} {build}` adds it")
+    console.say(f"{page}")
+    console.result(summary(design, **results))
+
+
+def _result(path: Path, digest: str) -> dict[str, Any] | None:
+    """The result of an earlier command on this very design."""
+    from bitwright.errors import ModelError
+
+    if not path.is_file():
+        return None
+    try:
+        found = json_module.loads(path.read_text())
+        if found["design"] != digest:
+            return None
+    except (ValueError, KeyError, TypeError):
+        raise ModelError(f"{path} is damaged; run the command that writes it again") from None
+    return found

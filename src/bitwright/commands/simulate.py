@@ -1,0 +1,73 @@
+"""`bitwright simulate`: stream data through the compiled design, cycle by cycle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bitwright.commands.common import Build, DataFile, Jobs, Json, Seed, Verbose, job_count
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from bitwright.targets.contract import Design
+
+RANDOM_FRAMES = 16
+Frames = Annotated[int | None, typer.Option("--frames", help="so many frames; all of --data, or 16 random ones", min=1)]
+StallShare = Annotated[float, typer.Option("--stalls", help="probability of a pause on both streams, 0 to below 1")]
+Trace = Annotated[Path | None, typer.Option("--trace", help="write a waveform (VCD) of the first cycles")]
+
+
+def run(
+    build: Build,
+    data: DataFile = None,
+    frames: Frames = None,
+    stalls: StallShare = 0.0,
+    trace: Trace = None,
+    seed: Seed = 0,
+    jobs: Jobs = 0,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Simulate a design and compare it with its network, bit for bit."""
+    import bitwright as bw
+    from bitwright.console import Console
+    from bitwright.design_io import as_json
+    from bitwright.files import write_file
+    from bitwright.tools.model import Stalls
+
+    console = Console(json, verbose)
+    design = bw.load_design(build)
+    x, labels = _frames(design, data, frames, seed)
+    pauses = Stalls(seed, stalls, stalls) if stalls else None
+    result = bw.simulate(design, x, stalls=pauses, seed=seed, trace=trace, jobs=job_count(jobs))
+    found: dict[str, Any] = {"design": design.digest, "data": data and str(data), **result.as_dict()}
+    if labels is not None:
+        found["accuracy"] = float((result.predictions == labels).mean())
+    write_file(build / "simulation.json", as_json(found))
+    rows = [[name, value] for name, value in found.items() if name not in ("design", "counters")]
+    console.table(f"{build}, simulated", ["figure", "value"], rows)
+    if not result.bit_exact:
+        console.say(f"the hardware differs from its network: {result.first_mismatch()}")
+    console.result(found)
+    if not result.bit_exact:
+        raise typer.Exit(1)
+
+
+def _frames(design: Design, data: Path | None, frames: int | None, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Inputs and labels: of the data file, or random integers of the input type."""
+    import numpy as np
+
+    from bitwright.data import load_data
+
+    spec = design.network.input
+    if data is None:
+        t = spec.type
+        shape = (frames or RANDOM_FRAMES, *t.shape)
+        words = np.random.default_rng(seed).integers(0, 1 << t.dtype.bits, shape)
+        return t.dtype.decode(words), None
+    read = load_data(data)
+    read = read.first(frames) if frames else read
+    return read.prepared(spec), read.labels

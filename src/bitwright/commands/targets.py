@@ -1,0 +1,32 @@
+"""`bitwright targets`: the targets, their options, and the devices."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from bitwright.commands.common import Json, Verbose
+
+
+def run(json: Json = False, verbose: Verbose = False) -> None:
+    """List the targets with their options, and the devices."""
+    from bitwright import targets
+    from bitwright.console import Console
+    from bitwright.devices import DEVICES
+
+    console = Console(json, verbose)
+    found = {}
+    for name in targets.names():
+        target = targets.get(name)
+        options = {f.name: _option(f) for f in dataclasses.fields(target.options)}
+        found[name] = {"summary": target.summary, "options": options}
+        console.say(f"{name}: {target.summary}")
+        console.table("", ["option", "default", "meaning"], [[k, v["default"], v["doc"]] for k, v in options.items()])
+        console.say("")
+    rows = [[d.name, d.board, d.lut, d.ff, d.bram36, d.dsp] for d in DEVICES.values()]
+    console.table("devices", ["device", "board", "lut", "ff", "bram36", "dsp"], rows)
+    console.result({"targets": found, "devices": {d.name: dataclasses.asdict(d) for d in DEVICES.values()}})
+
+
+def _option(f: dataclasses.Field) -> dict[str, object]:
+    default = f.default if f.default is not dataclasses.MISSING else f.default_factory()  # type: ignore[misc]
+    return {"default": str(default), "doc": f.metadata.get("doc", "")}

@@ -1,0 +1,78 @@
+"""What the command line shows: tables and lines for people, one JSON object for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console as Rich
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bitwright.design_io import as_json
+
+Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
+
+
+class Console:
+    """Where a command's words go.
+
+    With `json` standard output gets exactly one JSON object, from `result`, and everything else goes to
+    standard error. Progress bars always go to standard error and vanish when done.
+    """
+
+    def __init__(self, json: bool = False, verbose: bool = False) -> None:
+        self.json = json
+        self.verbose = verbose
+        self._rich = Rich(stderr=json, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        self._rich.print(text, markup=False)
+
+    def detail(self, text: str) -> None:
+        """A line that only --verbose shows."""
+        if self.verbose:
+            self.say(text)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """A table; numbers stand to the right."""
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for i, column in enumerate(columns):
+            numeric = any(isinstance(row[i], (int, float)) and not isinstance(row[i], bool) for row in rows)
+            table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(figure(value) for value in row))
+        self._rich.print(table, markup=False)
+
+    @contextmanager
+    def progress(self) -> Iterator[Report]:
+        """A callback that moves one progress bar for each kind of work."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Rich(stderr=True), transient=True) as bars:
+            tasks: dict[str, Any] = {}
+
+            def report(what: str, done: int, total: int) -> None:
+                if what not in tasks:
+                    tasks[what] = bars.add_task(what, total=total)
+                bars.update(tasks[what], completed=done, total=total)
+
+            yield report
+
+    def result(self, tree: Mapping[str, Any]) -> None:
+        """The command's outcome for programs."""
+        if self.json:
+            sys.stdout.write(as_json(tree))
+
+
+def figure(value: object) -> str:
+    """A value as a table shows it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,61 @@
+"""Options given as text, `key=value`, for a dataclass of options."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from bitwright.errors import OptionError
+
+
+def parse_options(kind: type, texts: Sequence[str], what: str) -> dict[str, Any]:
+    """The values of `key=value` texts in the types of the fields of `kind`; `what` names the owner in errors.
+
+    Booleans are true or false, none is None where the field allows it, tuples are separated by commas, and
+    mappings are JSON objects. Raises `OptionError` naming the key and what is legal.
+    """
+    hints = typing.get_type_hints(kind)
+    legal = [f.name for f in dataclasses.fields(kind)]
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals:
+            raise OptionError(f"option {text!r} has no value; legal is key=value")
+        if key not in legal:
+            raise OptionError(f"{what} has no option {key!r}; legal are {', '.join(legal)}")
+        values[key] = _typed(value.strip(), hints[key], key)
+    return values
+
+
+def _typed(text: str, hint: Any, key: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if types.NoneType in arguments and text.lower() == "none":
+            return None
+        (hint,) = (a for a in arguments if a is not types.NoneType)
+        return _typed(text, hint, key)
+    try:
+        if hint is bool:
+            return {"true": True, "false": False}[text.lower()]
+        if hint in (int, float, str):
+            return hint(text)
+        if origin is tuple:
+            parts = [part.strip() for part in text.split(",")]
+            repeated = len(arguments) == 2 and arguments[1] is Ellipsis
+            kinds = [arguments[0]] * len(parts) if repeated else arguments
+            return tuple(_typed(part, kind, key) for part, kind in zip(parts, kinds, strict=True))
+        return json.loads(text)
+    except (ValueError, KeyError):
+        raise OptionError(f"option {key} is {text!r}; legal is {_name(hint)}") from None
+
+
+def _name(hint: Any) -> str:
+    plain = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+    if typing.get_origin(hint) is tuple:
+        return "a list separated by commas"
+    return plain.get(hint, "a JSON object")

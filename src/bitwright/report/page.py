@@ -1,0 +1,61 @@
+"""The HTML page of a report: tables from the template, charts by plotly, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import plotly.graph_objects as graph
+from plotly.offline import get_plotlyjs
+
+from bitwright.console import figure
+from bitwright.report.summary import RESOURCES
+
+FOLDER = Path(__file__).parent
+COLORS = {"estimated": "#9db4c0", "measured": "#1b4965", "cycles": "#5fa8d3"}
+
+
+def page(found: dict[str, Any]) -> str:
+    """The page of a `summary`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = figure
+    charts = [_resource_chart(found, "lut", "LUT"), _resource_chart(found, "ff", "FF"), _cycle_chart(found)]
+    return environment.get_template("page.html.j2").render(
+        **found, names=RESOURCES, charts=charts, plotly=get_plotlyjs(), deviation=_deviation
+    )
+
+
+def _deviation(layer: dict[str, Any], name: str) -> str:
+    """By how much the estimate misses the measurement, in percent of the measurement."""
+    if not layer["measured"] or not layer["estimated"] or not layer["measured"][name]:
+        return "-"
+    return f"{100 * (layer['estimated'][name] / layer['measured'][name] - 1):+.1f} %"
+
+
+def _resource_chart(found: dict[str, Any], name: str, title: str) -> str:
+    layers = found["layers"]
+    bars = []
+    for kind in ("estimated", "measured"):
+        if any(layer[kind] for layer in layers):
+            y = [layer[kind][name] if layer[kind] else None for layer in layers]
+            bars.append(graph.Bar(name=kind, x=[v["name"] for v in layers], y=y, marker_color=COLORS[kind]))
+    return _chart(bars, f"{title} by layer", f"chart_{name}")
+
+
+def _cycle_chart(found: dict[str, Any]) -> str:
+    layers = [layer for layer in found["layers"] if layer["cycles"] is not None]
+    bar = graph.Bar(x=[v["name"] for v in layers], y=[v["cycles"] for v in layers], marker_color=COLORS["cycles"])
+    return _chart([bar], "Busy cycles a frame by layer (estimated); the longest sets the interval", "chart_cycles")
+
+
+def _chart(bars: list[graph.Bar], title: str, name: str) -> str:
+    shown = graph.Figure(bars)
+    shown.update_layout(title=title, template="simple_white", height=380, margin={"l": 60, "r": 20, "t": 50, "b": 80})
+    return shown.to_html(full_html=False, include_plotlyjs=False, div_id=name)
