@@ -80,7 +80,8 @@ def build(cases: Sequence[Case], cache_dir, extra_sources: Mapping[str, str] | N
                 ports += _declare(port, direction)
                 pins += [f".{s.removeprefix(f'c{i}_')}({s})" for s in _signals(port)]
         body.append(f"  {case.module} #({', '.join(names)}) u_{i} ({', '.join(pins)});")
-        files |= rtl.sources([case.module]) | dict(case.files)
+        library = [] if f"{case.module}.sv" in files else [case.module]
+        files |= rtl.sources(library) | dict(case.files)
     assert max(len(inputs), len(outputs)) <= MAX_STREAMS
     files["bank.sv"] = f"module bank ({', '.join(ports)});\n" + "\n".join(body) + "\nendmodule\n"
     return Bank(tuple(cases), verilator.build(files, "bank", inputs, outputs, cache_dir=cache_dir))

@@ -45,7 +45,7 @@ module stream_pack #(
   logic [Size*Unit-1:0] buffer_q, kept, inserted;
   logic [FillBits-1:0] fill_q, fill_kept;  // units in the buffer; the rest of it is zero
   logic flush_q;  // the buffer holds the end of a frame
-  logic last, take, give, full;
+  logic last, take, give, full, room;
 
   if (Words == 1) begin : g_one
     assign last = 1'b1;
@@ -68,10 +68,17 @@ module stream_pack #(
   assign m_valid_o = full || flush_q;
   assign m_data_o  = buffer_q[Out*Unit-1:0];
   assign give      = m_valid_o && m_ready_i;
-  assign s_ready_o = (!m_valid_o || m_ready_i) && !(flush_q && fill_q > FillBits'(Out));
+  assign s_ready_o = !m_valid_o || (m_ready_i && room);
   assign take      = s_valid_i && s_ready_o;
   assign kept      = give ? buffer_q >> (Out * Unit) : buffer_q;
   assign fill_kept = !give ? fill_q : full ? fill_q - FillBits'(Out) : '0;
+
+  // Behind this word's output there is room: less than one output word is left, nothing of an ending frame.
+  if (In > Out) begin : g_several
+    assign room = flush_q ? fill_q <= FillBits'(Out) : fill_q < FillBits'(2 * Out);
+  end else begin : g_single
+    assign room = !flush_q || !full || fill_q == FillBits'(Out);
+  end
 
   // Only the elements of the frame enter, so that the rest of the buffer stays zero.
   logic [In*Unit-1:0] word;
