@@ -11,16 +11,9 @@ from bitwright.targets.contract import StreamSpec
 
 def pack(spec: StreamSpec, values: np.ndarray) -> np.ndarray:
     """Values [N, *shape] as stream words, uint32 [N * words, ceil(tdata_bits / 32)], lowest bits first."""
-    bits, lanes = spec.type.dtype.bits, spec.lanes
-    frames = len(values)
-    encoded = spec.type.dtype.encode(np.asarray(values, np.int64)).reshape(frames, spec.type.size)
-    stored = f"<u{_bytes(bits)}"
-    elements = np.zeros((frames, spec.words * lanes), stored)
-    elements[:, : spec.type.size] = encoded
-    planes = np.unpackbits(elements.view(np.uint8).reshape(*elements.shape, -1), axis=-1, count=bits, bitorder="little")
-    words = planes.reshape(frames * spec.words, lanes * bits)
-    packed = np.zeros((len(words), 4 * math.ceil(spec.tdata_bits / 32)), np.uint8)
-    part = np.packbits(words, axis=1, bitorder="little")
+    encoded = spec.type.dtype.encode(np.asarray(values, np.int64)).reshape(len(values), spec.type.size)
+    part = to_bytes(encoded, spec.type.dtype.bits, spec.lanes)
+    packed = np.zeros((len(part), 4 * math.ceil(spec.tdata_bits / 32)), np.uint8)
     packed[:, : part.shape[1]] = part
     return packed.view("<u4")
 
@@ -30,16 +23,9 @@ def unpack(spec: StreamSpec, words: np.ndarray) -> np.ndarray:
 
     Bits above `word_bits` and the filling of a frame's last word are ignored.
     """
-    bits, lanes = spec.type.dtype.bits, spec.lanes
     raw = np.ascontiguousarray(words, "<u4").view(np.uint8)
-    planes = np.unpackbits(raw, axis=1, count=spec.word_bits, bitorder="little")
-    planes = planes.reshape(-1, spec.words * lanes, bits)[:, : spec.type.size]
-    size = _bytes(bits)
-    stored = np.zeros((*planes.shape[:2], size), np.uint8)
-    part = np.packbits(planes, axis=2, bitorder="little")
-    stored[:, :, : part.shape[2]] = part
-    encoded = stored.view(f"<u{size}")[:, :, 0]
-    return spec.type.dtype.decode(encoded.astype(np.int64)).reshape(-1, *spec.type.shape)
+    encoded = from_bytes(raw, spec.type.dtype.bits, spec.lanes, spec.type.size)
+    return spec.type.dtype.decode(encoded).reshape(-1, *spec.type.shape)
 
 
 def filling(spec: StreamSpec, words: np.ndarray) -> np.ndarray:
@@ -51,6 +37,22 @@ def filling(spec: StreamSpec, words: np.ndarray) -> np.ndarray:
     return above | inside[:, spec.type.size * spec.type.dtype.bits :].any(axis=1)
 
 
-def _bytes(bits: int) -> int:
-    """Bytes of the NumPy type that holds an element."""
-    return 1 if bits <= 8 else 2 if bits <= 16 else 4
+def to_bytes(encoded: np.ndarray, bits: int, lanes: int) -> np.ndarray:
+    """Elements of `bits` bits [N, size] as words of `lanes` elements, uint8 [N * words, bytes], lowest bits first."""
+    frames, size = encoded.shape
+    words = -(-size // lanes)
+    elements = np.zeros((frames, words * lanes), "<u1" if bits <= 8 else "<u2" if bits <= 16 else "<u4")
+    elements[:, :size] = encoded
+    planes = np.unpackbits(elements.view(np.uint8).reshape(*elements.shape, -1), axis=-1, count=bits, bitorder="little")
+    return np.packbits(planes.reshape(frames * words, lanes * bits), axis=1, bitorder="little")
+
+
+def from_bytes(raw: np.ndarray, bits: int, lanes: int, size: int) -> np.ndarray:
+    """The inverse of `to_bytes`: uint8 [N * words, bytes] as elements int64 [N, size]; bytes above are ignored."""
+    words = -(-size // lanes)
+    planes = np.unpackbits(raw, axis=1, count=lanes * bits, bitorder="little")
+    planes = planes.reshape(-1, words * lanes, bits)[:, :size]
+    stored = np.zeros((*planes.shape[:2], 1 if bits <= 8 else 2 if bits <= 16 else 4), np.uint8)
+    part = np.packbits(planes, axis=2, bitorder="little")
+    stored[:, :, : part.shape[2]] = part
+    return stored.view(f"<u{stored.shape[2]}")[:, :, 0].astype(np.int64)

@@ -12,7 +12,6 @@ import numpy as np
 from bitwright.errors import DataError
 from bitwright.network.fast import Evaluator
 from bitwright.network.graph import check_integers
-from bitwright.network.inputs import dequantize, quantize
 from bitwright.packing import filling, pack, unpack
 from bitwright.targets.contract import Design
 from bitwright.tools import verilator
@@ -118,7 +117,7 @@ def simulate(
     latency, interval = _timing(design, timing)
     return SimulationResult(
         outputs=outputs,
-        floats=dequantize(design.network.output, outputs),
+        floats=design.network.output.dequantize(outputs),
         expected=Evaluator(design.network).run(x) if check else None,
         latency_cycles=latency,
         interval_cycles=interval,
@@ -152,7 +151,7 @@ def _inputs(design: Design, x: np.ndarray, frames: int | None) -> np.ndarray:
         x = x[:frames]
     if len(x) == 0:
         raise DataError("no frames to simulate")
-    return check_integers(design.network, quantize(design.network.input, x) if x.dtype.kind == "f" else x)
+    return check_integers(design.network, design.network.input.quantize(x) if x.dtype.kind == "f" else x)
 
 
 def _stream(

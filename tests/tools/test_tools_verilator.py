@@ -183,11 +183,6 @@ def test_memory_files_do_not_enter_the_build(model_cache):
     assert model.cached
 
 
-def test_files_of_one_name_are_refused(stage):
-    with pytest.raises(ToolError, match=r"two files of the design are called x\.sv"):
-        verilator.flatten({"a/x.sv": "", "b/x.sv": ""})
-
-
 def test_cache_hits_and_damaged_entries(stage, model_cache, tmp_path):
     build_stage(stage, model_cache)
     for runtime in (model_cache / "verilator").glob("runtime-*"):

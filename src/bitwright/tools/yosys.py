@@ -55,7 +55,7 @@ class Synthesis:
         if self.family not in FAMILIES:
             raise ToolError(f"no synthesis for family {self.family!r}; legal are {', '.join(FAMILIES)}")
         xilinx = f"synth_xilinx -family {self.family} -noiopad -flatten"
-        synth = ("synth_ecp5 -abc9" if self.family == "ecp5" else xilinx) + f" -top {self.top}"
+        synth = ("synth_ecp5" if self.family == "ecp5" else xilinx) + f" -top {self.top}"
         commands = [
             f"read_verilog -sv {' '.join(sources)}",
             "scratchpad -copy abc9.script.default.fast abc9.script",

