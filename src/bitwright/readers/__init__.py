@@ -1,7 +1,47 @@
 """Readers: ONNX, QONNX and QDQ files as float graphs, and quantized float graphs as integer networks."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
+from bitwright.network.graph import Network
+from bitwright.network.types import IntType
 from bitwright.readers.export import to_onnx
 from bitwright.readers.floatgraph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
+from bitwright.readers.lowering import is_quantized, lower
 from bitwright.readers.onnx_reader import read, read_model
 
-__all__ = ["FloatGraph", "FloatNode", "QuantizedWeight", "Quantizer", "read", "read_model", "to_onnx"]
+__all__ = [
+    "FloatGraph",
+    "FloatNode",
+    "QuantizedWeight",
+    "Quantizer",
+    "is_quantized",
+    "load",
+    "lower",
+    "read",
+    "read_model",
+    "to_onnx",
+]
+
+
+def load(
+    path: str | Path,
+    *,
+    output: str | None = None,
+    input_type: IntType | str | None = None,
+    input_scale: float | None = None,
+    multiplier_bits: int | None = None,
+    notes: list[str] | None = None,
+) -> Network:
+    """The integer network of a quantized ONNX file; the options are those of `read` and `lower`.
+
+    Raises `ModelError`, for a float model with the advice to quantize it first.
+    """
+    return lower(
+        read(path, output),
+        input_type=input_type,
+        input_scale=input_scale,
+        multiplier_bits=multiplier_bits,
+        notes=notes,
+    )

@@ -172,17 +172,17 @@ def _arg_max(b: _Builder, node: FloatNode, shape, x: str) -> str:
 
 def _quant(b: _Builder, node: FloatNode, shape, x: str) -> str:
     q: Quantizer = node["quantizer"]
-    scale = b.channels(q.scale, shape)
+    scale = b.channels(q.scale, shape) if np.any(q.scale != 1) else ""
     if q.dtype.bipolar:
         sign = b.op("GreaterOrEqual", x, b.constant(0.0))
-        return b.op("Mul", b.op("Where", sign, b.constant(1.0), b.constant(-1.0)), scale)
-    if np.any(q.scale != 1):
-        x = b.op("Div", x, scale)
+        x = b.op("Where", sign, b.constant(1.0), b.constant(-1.0))
+        return b.op("Mul", x, scale) if scale else x
+    x = b.op("Div", x, scale) if scale else x
     zero = b.channels(q.zero_point, shape) if np.any(q.zero_point != 0) else ""
     x = b.op("Add", x, zero) if zero else x
     x = b.op("Clip", _round(b, q, shape, x), b.constant(q.low), b.constant(q.high))
     x = b.op("Sub", x, zero) if zero else x
-    return b.op("Mul", x, scale) if np.any(q.scale != 1) else x
+    return b.op("Mul", x, scale) if scale else x
 
 
 def _round(b: _Builder, q: Quantizer, shape, x: str) -> str:

@@ -89,8 +89,8 @@ class Quantizer:
             raise ModelError("quantizer scales must be positive and finite")
         if not np.all(self.zero_point == np.rint(self.zero_point)):
             raise ModelError("quantizer zero points must be integers")
-        if not self.dtype.min <= self.low <= self.high <= self.dtype.max:
-            raise ModelError(f"quantizer codes [{self.low}, {self.high}] do not lie within {self.dtype}")
+        if not self.dtype.min <= self.low < self.high <= self.dtype.max:
+            raise ModelError(f"quantizer codes [{self.low}, {self.high}] are not two or more codes of {self.dtype}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,296 @@
+"""Lowering of layers, sums, pools and moves: integer operations on values with affine chains."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.network.ops import Add, Concat, Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, Resize, SumPool
+from bitwright.network.types import IntType
+from bitwright.readers.chain import ONE, ZERO, Affine, Chain, Rationals, combine, rationals, spread
+from bitwright.readers.floatgraph import FloatNode
+from bitwright.readers.values import Builder, Value, realize
+
+SUM_BITS = 30  # of an aligned sum: the widest that leaves room for the sum itself
+ALIGN_BITS = 24
+
+
+def _layer(b: Builder, node: FloatNode, v: Value) -> Value:
+    """Conv and Dense: acc = sum of w * q, real = s * sw * (acc - sum of w * z) + bias, with q - z = real / s."""
+    v = realize(b, node, v)
+    groups = node["groups"] if node.kind == "Conv" else 1
+    padded = node.kind == "Conv" and any(node["pads"])
+    scale = _group_scales(v, groups)
+    zero = _zeros(v, scale, groups)
+    pad_value = 0
+    if padded:
+        v, zero, pad_value = _padding(b, node, v, zero)
+    quantized = node.quantized
+    assert quantized is not None
+    weights = quantized.values
+    outputs = len(weights)
+    correction = _correction(weights, zero, groups)
+    weight_scale = spread(rationals(quantized.scale), outputs)
+    real_scale = tuple(scale[o * groups // outputs] * s for o, s in enumerate(weight_scale))
+    bias = (ZERO,) if node["bias"] is None else rationals(node["bias"])
+    steps = (Affine(_single(real_scale), _single(bias)),)
+    if any(correction):
+        steps = (Affine((ONE,), tuple(-c for c in correction)), *steps)
+    return b.value(node.name, _layer_op(node, weights, quantized.dtype, pad_value), [v], Chain(steps))
+
+
+def _layer_op(node: FloatNode, weights: np.ndarray, dtype: IntType, pad_value: int) -> Op:
+    if node.kind == "Dense":
+        return Dense(weights, dtype)
+    shape = {name: node[name] for name in ("stride", "pads", "dilation", "groups")}
+    return Conv2d(weights, dtype, **shape, pad_value=pad_value)
+
+
+def _single(values: Rationals) -> Rationals:
+    return values[:1] if len(set(values)) == 1 else values
+
+
+def _group_scales(v: Value, groups: int) -> Rationals:
+    """The scale of each group's input channels."""
+    scale = spread(v.line().scale, v.type.channels)
+    size = v.type.channels // groups
+    parts = [set(scale[g * size : (g + 1) * size]) for g in range(groups)]
+    if any(len(p) != 1 or 0 in p for p in parts):
+        raise ModelError("its input channels have different scales; legal is one scale for the channels of a group")
+    return tuple(p.pop() for p in parts)
+
+
+def _zeros(v: Value, scale: Rationals, groups: int) -> Rationals:
+    """The integer (or fraction) of each input channel that stands for the real 0."""
+    shift = spread(v.line().shift, v.type.channels)
+    size = v.type.channels // groups
+    return tuple(-o / scale[c // size] for c, o in enumerate(shift))
+
+
+def _padding(b: Builder, node: FloatNode, v: Value, zero: Rationals) -> tuple[Value, Rationals, int]:
+    """The value in a type that holds its zero, one zero for all channels, and that zero."""
+    if any(z.denominator != 1 for z in zero):
+        raise ModelError("pads with 0, which no integer of its input stands for; legal are whole zero points")
+    if len(set(zero)) > 1:
+        t = v.type.dtype
+        reach = [(t.min - int(z), t.max - int(z)) for z in zero]
+        dtype = IntType.holding(min(0, *(r[0] for r in reach)), max(0, *(r[1] for r in reach)))
+        centered = Requantize(dtype, bias=[-int(z) for z in zero])
+        return b.value(f"{node.name}/centered", centered, [v], Chain()), (ZERO,) * len(zero), 0
+    value = int(zero[0])
+    return b.widened(node.inputs[0], v, value, value), zero, value
+
+
+def _correction(weights: np.ndarray, zero: Rationals, groups: int) -> Rationals:
+    """sum of w * z per output channel, over all taps."""
+    if not any(zero):
+        return (ZERO,)
+    outputs = len(weights)
+    sums = weights.reshape(outputs, -1, weights.shape[-1]).sum(1)  # per input channel of the group
+    size = sums.shape[1]
+    rows = []
+    for o in range(outputs):
+        start = (o * groups // outputs) * size
+        rows.append(sum((int(w) * zero[start + i] for i, w in enumerate(sums[o])), ZERO))
+    return tuple(rows)
+
+
+def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
+    """The sum of two values: of their integers where the scales agree, else on a common grid."""
+    if v.name == w.name and v.chain == w.chain:
+        return v.then(Affine((Fraction(2),), (ZERO,)))
+    v, w = realize(b, node, v), realize(b, node, w)
+    a, c = v.line(), w.line()
+    shift = combine(a.shift, c.shift, lambda x, y: x + y)
+    channels = v.type.channels
+    pairs = list(zip(spread(a.scale, channels), spread(c.scale, channels), strict=True))
+    common = [_measure(x, y) for x, y in pairs]
+    exact = all(_width(v, x / u) + _width(w, y / u) < 1 << SUM_BITS for (x, y), u in zip(pairs, common, strict=True))
+    if not exact:
+        bits = min(ALIGN_BITS, b.multiplier_bits or ALIGN_BITS)
+        common = [_closest(v, w, x, y, bits) for x, y in pairs]
+    first, second = ([round(p[i] / u) for p, u in zip(pairs, common, strict=True)] for i in (0, 1))
+    if not exact:
+        errors = [
+            abs(m * u / s - 1)
+            for multipliers, i in ((first, 0), (second, 1))
+            for m, u, s in zip(multipliers, common, [p[i] for p in pairs], strict=True)
+            if s
+        ]
+        error = float(max(errors))
+        b.note(
+            node, f"its inputs' scales have no common measure; they are aligned with a relative error of {error:.1e}"
+        )
+    v = _multiplied(b, f"{node.name}/a", v, first)
+    w = _multiplied(b, f"{node.name}/b", w, second)
+    return b.value(node.name, Add(), [v, w], Chain((Affine(_single(tuple(common)), _single(shift)),)))
+
+
+def _measure(x: Fraction, y: Fraction) -> Fraction:
+    """The largest u of which x and y are whole multiples."""
+    if x == 0 and y == 0:
+        return ONE
+    denominator = x.denominator * y.denominator
+    return Fraction(math.gcd(x.numerator * y.denominator, y.numerator * x.denominator), denominator)
+
+
+def _width(v: Value, factor: Fraction) -> int:
+    return int(abs(factor)) * max(-v.type.dtype.min, v.type.dtype.max)
+
+
+def _closest(v: Value, w: Value, x: Fraction, y: Fraction, bits: int) -> Fraction:
+    """A unit in which both scales are nearly whole: the larger one exactly, with at most `bits` bits."""
+    large = max(abs(x), abs(y))
+    multiplier = 1 << bits
+    while multiplier > 1:
+        multiplier -= 1 if multiplier == 1 << bits else 0
+        unit = large / multiplier
+        if _width(v, Fraction(round(x / unit))) + _width(w, Fraction(round(y / unit))) < 1 << SUM_BITS:
+            return unit
+        multiplier >>= 1
+    return large
+
+
+def _multiplied(b: Builder, name: str, v: Value, factors: list[int]) -> Value:
+    if all(f == 1 for f in factors):
+        return v
+    t = v.type.dtype
+    ends = [f * e for f in factors for e in (t.min, t.max)]
+    factors = factors[:1] if len(set(factors)) == 1 else factors
+    op = Requantize(IntType.holding(min(ends), max(ends)), multiplier=factors)
+    return b.value(name, op, [v], Chain())
+
+
+def common_grid(b: Builder, node: FloatNode, v: Value, line: Affine) -> Value:
+    """The integers m * q + n with one scale for all channels and no shift, as close as 31 bits allow."""
+    scale, shift = (spread(a, v.type.channels) for a in (line.scale, line.shift))
+    t = v.type.dtype
+    largest = max(max(abs(s * t.min + o), abs(s * t.max + o)) for s, o in zip(scale, shift, strict=True))
+    unit = largest / (1 << SUM_BITS) or ONE
+    measure = ZERO
+    for value in (*scale, *shift):
+        measure = _measure(measure, value) if measure else abs(value)
+    exact = measure and largest / measure < 1 << SUM_BITS
+    unit = measure if exact else unit
+    if not exact:
+        b.note(node, "its channels' scales and shifts have no common measure; they are aligned to 30 bits")
+    multiplier, bias = ([round(a / unit) for a in values] for values in (scale, shift))
+    dtype = IntType.holding(-(1 << (SUM_BITS + 1)), (1 << (SUM_BITS + 1)) - 1)
+    if exact:
+        ends = [m * e + n for m, n in zip(multiplier, bias, strict=True) for e in (t.min, t.max)]
+        dtype = IntType.holding(min(ends), max(ends))
+    op = Requantize(dtype, multiplier=multiplier, bias=bias)
+    return b.value(f"{node.name}/aligned", op, [v], Chain((Affine((unit,), (ZERO,)),)))
+
+
+def _concat(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
+    """The channels of both, each with its own scale; chains that are not affine must be of one form."""
+    if not _alike(v.chain, w.chain):
+        v, w = realize(b, node, v), realize(b, node, w)
+        v, w = (Value(x.name, x.type, Chain((x.line(),))) for x in (v, w))
+    steps = tuple(
+        _joined(a, c, v.type.channels, w.type.channels) for a, c in zip(v.chain.steps, w.chain.steps, strict=True)
+    )
+    return b.value(node.name, Concat(), [v, w], Chain(steps))
+
+
+def _alike(a: Chain, c: Chain) -> bool:
+    if len(a.steps) != len(c.steps):
+        return False
+    pairs = zip(a.steps, c.steps, strict=True)
+    return all(x == y or (type(x) is type(y) and hasattr(x, "__dict__") and _per_channel(x)) for x, y in pairs)
+
+
+def _per_channel(step: object) -> bool:
+    return step.__class__.__name__ in ("Affine", "Leaky")
+
+
+def _joined(a, c, first: int, second: int):
+    if a == c and all(len(x) == 1 for x in vars(a).values() if isinstance(x, tuple)):
+        return a
+    if not _per_channel(a):
+        return a
+    names = ("scale", "shift") if isinstance(a, Affine) else ("slope",)
+    return type(a)(*(_single(spread(getattr(a, n), first) + spread(getattr(c, n), second)) for n in names))
+
+
+def _max_pool(b: Builder, node: FloatNode, v: Value) -> Value:
+    """The maximum of the integers, negated first in channels whose chain falls."""
+    directions = v.chain.directions()
+    if np.any(directions == 0):
+        v = realize(b, node, v)
+        directions = v.chain.directions()
+    if np.any(directions < 0):
+        t = v.type.dtype
+        reach = IntType.holding(min(-t.max, t.min), max(-t.min, t.max))
+        sign = tuple(Fraction(int(d)) for d in directions)
+        negated = Requantize(reach, multiplier=directions)
+        v = b.value(f"{node.name}/turned", negated, [v], Chain((Affine(sign, (ZERO,)), *v.chain.steps)))
+    return b.value(node.name, MaxPool(node["kernel"], node["stride"], node["pads"]), [v], v.chain)
+
+
+def _average_pool(b: Builder, node: FloatNode, v: Value) -> Value:
+    """The sum of the integers; the division by the number of taps joins the chain."""
+    v = realize(b, node, v)
+    kernel, stride, pads = node["kernel"], node["stride"], node["pads"]
+    if any(pads):
+        if not node["count_include_pad"]:
+            raise ModelError(
+                "averages over fewer pixels at the edges (count_include_pad 0 with pads); "
+                "legal are pads of 0 or count_include_pad 1"
+            )
+        zero = _zeros(v, spread(_scale_of_all(v), v.type.channels), v.type.channels)
+        v, zero, value = _padding(b, node, v, zero)
+        v = Value(v.name, v.type, v.chain if v.chain.steps else Chain((Affine(_scale_of_all(v), (ZERO,)),)))
+        if value:
+            v = b.value(f"{node.name}/padded", Pad(pads, value), [v], v.chain)
+            pads = (0, 0, 0, 0)
+    mean = Affine((Fraction(1, kernel[0] * kernel[1]),), (ZERO,))
+    return b.value(node.name, SumPool(kernel, stride, pads), [v], Chain((mean, *v.chain.steps)))
+
+
+def _scale_of_all(v: Value) -> Rationals:
+    return v.line().scale
+
+
+def _pad(b: Builder, node: FloatNode, v: Value) -> Value:
+    """Padding with the integer that stands for the pad value."""
+    v = realize(b, node, v)
+    line, channels = v.line(), v.type.channels
+    real = Fraction(float(node["value"]))
+    pairs = zip(spread(line.scale, channels), spread(line.shift, channels), strict=True)
+    codes = {(real - shift) / scale if scale else None for scale, shift in pairs}
+    code = codes.pop()
+    if codes or code is None or code.denominator != 1:
+        raise ModelError(f"pads with {node['value']:g}, which no single integer of its input stands for")
+    v = b.widened(node.inputs[0], v, int(code), int(code))
+    return b.value(node.name, Pad(node["pads"], int(code)), [v], v.chain)
+
+
+def _resize(b: Builder, node: FloatNode, v: Value) -> Value:
+    return b.value(node.name, Resize(node["factor"]), [v], v.chain)
+
+
+def flatten(b: Builder, node: FloatNode, v: Value) -> Value:
+    """(H, W, C) to (H*W*C,): the constants of every channel repeat from pixel to pixel."""
+    channels, pixels = v.type.channels, v.type.pixels
+    chain = v.chain.map(lambda a: a * pixels if len(a) == channels and channels > 1 else a)
+    if not v.name:
+        flat = type(v.type)((channels * pixels,), v.type.dtype)
+        return Value("", flat, chain)
+    return b.value(node.name, Flatten(), [v], chain)
+
+
+HANDLERS = {
+    "Conv": _layer,
+    "Dense": _layer,
+    "Add": _add,
+    "Concat": _concat,
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "Pad": _pad,
+    "Resize": _resize,
+}
