@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from bitwright.network import Network
-from bitwright.network.ops import Resize
+from bitwright.network.ops import Lookup, Requantize, Threshold
 from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.options import TlmacOptions
+
+MAX_COUNT_BITS = 16  # of module threshold
+MAX_TABLE_BITS = 16
 
 
 def problems(network: Network, options: TlmacOptions) -> list[Problem]:
     """One problem a node that the circuit cannot compute."""
     found = []
     for node in network.nodes:
-        if isinstance(node.op, Resize):
-            found.append(Problem(node.name, "enlargement has no circuit", "networks without Resize"))
+        if isinstance(node.op, Threshold):
+            step, count = 2 if node.op.dtype.bipolar else 1, node.op.thresholds.shape[1]
+            if np.any(np.abs(node.op.step) != step):
+                found.append(Problem(node.name, f"threshold steps {np.unique(node.op.step)}", f"+{step} and -{step}"))
+            if count >= 1 << MAX_COUNT_BITS:
+                found.append(Problem(node.name, f"{count} thresholds", f"at most {(1 << MAX_COUNT_BITS) - 1}"))
+        elif isinstance(node.op, Lookup) and node.op.domain.bits > MAX_TABLE_BITS:
+            found.append(Problem(node.name, f"a table over {node.op.domain}", f"at most {MAX_TABLE_BITS} bits"))
+        elif isinstance(node.op, Requantize) and abs(node.op.zero_point) >= 1 << 31:
+            found.append(Problem(node.name, f"zero point {node.op.zero_point}", "less than 2**31 in magnitude"))
     return found

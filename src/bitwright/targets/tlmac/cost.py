@@ -6,7 +6,7 @@ from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost as library
 from bitwright.targets.tlmac.mac import MacPlan
 from bitwright.targets.tlmac.plan import UnitPlan
-from bitwright.targets.tlmac.stages import converter, main_module, post_module, reader
+from bitwright.targets.tlmac.stages import converter, main_module, post_module, readers
 
 Components = dict[str, Resources]
 
@@ -27,9 +27,7 @@ def unit_cost(plan: UnitPlan) -> Components:
     if plan.mac is not None:
         found |= mac_cost(plan.mac)
     elif plan.unit.node is not None:
-        window = reader(plan)
-        if window is not None:
-            found["window"] = library.window(window)
+        found["window"] = sum((library.window(window) for window in readers(plan)), Resources())
         main = main_module(plan)
         if main is not None:
             found["operation"] = library.MODULES[main.name](main.parameters)

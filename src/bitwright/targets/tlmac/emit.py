@@ -12,7 +12,7 @@ from bitwright.targets.contract import Design, StreamSpec, SynthesisUnit
 from bitwright.targets.tlmac.element import rom_file
 from bitwright.targets.tlmac.mac import emit_mac
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
-from bitwright.targets.tlmac.stages import emit_posts, emit_main, repack
+from bitwright.targets.tlmac.stages import emit_main, emit_posts, repack
 from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance
 
 TOP = "tlmac_top"

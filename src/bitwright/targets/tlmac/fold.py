@@ -106,3 +106,14 @@ def best(layer: MacLayer, goal: int, elements: tuple[str, ...], limit: int = 12)
                     if option and (found is None or option.price < found.price):
                         found = option
     return found
+
+
+def fastest(layer: MacLayer, elements: tuple[str, ...]) -> int:
+    """Cycles a frame of the fastest circuit of a layer."""
+    found = []
+    parallel = min(folds(layer), key=lambda f: f.cycles(layer))
+    for group, digit in addressings(layer, parallel.lanes):
+        folded = Fold(parallel.lanes, parallel.outputs, parallel.blocks, group, digit)
+        if any(map_layer(layer, folded, kind) is not None for kind in elements):
+            found.append(folded.cycles(layer))
+    return min(found)

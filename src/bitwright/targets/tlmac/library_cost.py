@@ -209,7 +209,13 @@ def argmax(p: Mapping[str, object]) -> Resources:
     return total + Resources(lut=math.ceil(bits / 2) + 4, ff=bits + out + 1, carry=(nodes + 1) * math.ceil(bits / 8))
 
 
+def concat(p: Mapping[str, object]) -> Resources:
+    """Module tlmac_concat."""
+    return counter(p["AWords"]) + counter(p["BWords"]) + Resources(lut=p["Lanes"] * p["OutBits"] + 7, ff=1)
+
+
 MODULES = {
+    "tlmac_concat": concat,
     "threshold": threshold,
     "channel_add": channel_add,
     "lookup": lookup,

@@ -8,10 +8,11 @@ from bitwright.errors import OptionError
 from bitwright.network import INPUT, Network
 from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.tlmac import cost, fold
+from bitwright.targets.tlmac.joins import fifo_pixels
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.options import TlmacOptions
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
-from bitwright.targets.tlmac.stages import reader
+from bitwright.targets.tlmac.stages import readers
 from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
 
 DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
@@ -23,13 +24,15 @@ def plan_network(network: Network, options: TlmacOptions) -> TlmacPlan:
     _check_layers(circuit, options)
     if options.lut is not None:
         return _within(circuit, options)
-    return plan_interval(circuit, options, options.interval or default_interval(circuit))
+    return plan_interval(circuit, options, options.interval or default_interval(circuit, options))
 
 
-def default_interval(circuit: Circuit) -> int:
+def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     """The goal where the user sets none: about 64 multiplications a cycle in the busiest layer."""
-    busiest = max((unit.mac.macs for unit in circuit.units if unit.mac), default=0)
-    return max(1, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
+    layers = [unit.mac for unit in circuit.units if unit.mac]
+    busiest = max((layer.macs for layer in layers), default=0)
+    least = max((fold.fastest(layer, options.elements) for layer in layers), default=1)
+    return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
 
 
 def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
@@ -37,6 +40,7 @@ def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPl
     units: dict[str, UnitPlan] = {}
     chosen = {unit.name: _choose(unit, options, goal) for unit in circuit.units if unit.mac}
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
+    depths = fifo_pixels(circuit)
     first = circuit.readers(INPUT)[0][0]
     produced = {INPUT: lanes[circuit.units[first].name]}
     for unit in circuit.units:
@@ -52,7 +56,12 @@ def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPl
         after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None)
         result = circuit.network.types[unit.node.name if unit.node else unit.value].dtype
         inputs = tuple(produced[value] for value in unit.inputs)
-        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, (0,) * len(inputs))
+        words = tuple(
+            -(-pixels * t.size // (stream * n))
+            for (pixels, stream), t, n in zip(depths.get(unit.name, ()), unit.input_types, inputs, strict=False)
+        )
+        fifos = words or (0,) * len(inputs)
+        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, fifos)
         produced[unit.value] = out
     plans = tuple(units.values())
     return TlmacPlan(circuit.network, circuit, plans, estimate(circuit, plans), _chosen_options(options, goal))
@@ -104,8 +113,8 @@ def _choose(unit: Unit, options: TlmacOptions, goal: int) -> fold.Candidate:
         return found
     found = fold.best(layer, goal, options.elements)
     if found is None:
-        fastest = min(f.cycles(layer) // layer.in_bits for f in fold.folds(layer))
-        raise OptionError(f"layer {unit.name} cannot reach {goal} cycles a frame; its fastest folding takes {fastest}")
+        least = fold.fastest(layer, options.elements)
+        raise OptionError(f"layer {unit.name} cannot reach {goal} cycles a frame; its fastest circuit takes {least}")
     return found
 
 
@@ -128,10 +137,8 @@ def unit_cycles(plan: UnitPlan) -> int:
     cycles += [t.size // plan.lanes for t in plan.unit.input_types] + [plan.unit.type.size // plan.out_lanes]
     if plan.mac is not None:
         cycles += [plan.mac.cycles, plan.mac.window.interval_cycles]
-    elif (window := reader(plan)) is not None:
-        cycles.append(window.interval_cycles)
-    elif plan.unit.kind == "concat":
-        cycles.append(plan.unit.type.size // plan.lanes)
+    else:
+        cycles += [window.interval_cycles for window in readers(plan)]
     return max(cycles)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bitwright.network import IntType, TensorType
-from bitwright.network.ops import Pad, Requantize, SumPool, Threshold
+from bitwright.network.ops import Pad, Requantize, Resize, SumPool, Threshold
 from bitwright.rtl import tables
 from bitwright.rtl.window import Window
 from bitwright.targets.tlmac.plan import UnitPlan
@@ -58,7 +58,7 @@ class Module:
     files: dict[str, str] = field(default_factory=dict)
 
 
-def signed_bipolar(plan: UnitPlan) -> tuple[IntType, ...]:
+def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
     """Types of the words that enter the main operation: it takes bipolar lanes as signed ones where it must."""
     types = tuple(t.dtype for t in plan.unit.input_types)
     if plan.unit.kind in ("add", "sumpool") or (plan.unit.kind == "concat" and types[0] != types[1]):
@@ -66,22 +66,25 @@ def signed_bipolar(plan: UnitPlan) -> tuple[IntType, ...]:
     return types
 
 
-def reader(plan: UnitPlan) -> Window | None:
-    """The window reader of a pool or a pad; None for other operations."""
-    if plan.unit.kind not in ("maxpool", "sumpool", "pad"):
-        return None
+def readers(plan: UnitPlan) -> tuple[Window, ...]:
+    """The window readers of a pool, a pad (1x1 windows), or an enlargement (rows repeated, then pixels)."""
+    if plan.unit.kind not in ("maxpool", "sumpool", "pad", "resize"):
+        return ()
     op, (height, width, channels) = plan.unit.node.op, plan.unit.input_types[0].shape
-    kernel, stride = ((1, 1), (1, 1)) if isinstance(op, Pad) else (op.kernel, op.stride)
-    (dtype,) = signed_bipolar(plan)
-    chunks = channels // plan.lanes
-    groups = 1 if isinstance(op, Pad) else chunks
-    return Window(plan.lanes * dtype.bits, height, width, chunks, kernel, stride, op.pads, groups=groups)
+    (dtype,) = wire_types(plan)
+    chunks, bits = channels // plan.lanes, plan.lanes * dtype.bits
+    if isinstance(op, Resize):
+        rows = Window(bits, height, 1, width * chunks, repeats=op.factor[0])
+        return rows, Window(bits, height * op.factor[0], width, chunks, repeats=op.factor[1])
+    if isinstance(op, Pad):
+        return (Window(bits, height, width, chunks, pads=op.pads),)
+    return (Window(bits, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks),)
 
 
 def main_module(plan: UnitPlan) -> Module | None:
     """The module of the main operation behind its window reader, if it has one."""
     unit, lanes, out = plan.unit, plan.lanes, plan.main_type.bits
-    types = signed_bipolar(plan)
+    types = wire_types(plan)
     plain = [IntType(t.bits, t.signed and not t.bipolar) for t in types]
     if unit.kind in ("maxpool", "sumpool"):
         taps = unit.node.op.kernel[0] * unit.node.op.kernel[1]
@@ -106,27 +109,27 @@ def emit_main(plan: UnitPlan, inputs: list[Stream]) -> tuple[str, Stream]:
     if plan.unit.node is None:
         return "", inputs[0]
     text, inputs = "", list(inputs)
-    for k, (t, wire) in enumerate(zip(plan.unit.input_types, signed_bipolar(plan), strict=True)):
+    for k, (t, wire) in enumerate(zip(plan.unit.input_types, wire_types(plan), strict=True)):
         if t.dtype != wire:
             body, inputs[k] = _decode(inputs[k], plan.lanes)
             text += body
     result = Stream("main", plan.out_lanes * plan.main_type.bits)
     text += result.declare()
-    window, main = reader(plan), main_module(plan)
-    if window is not None:
-        words = result if main is None else Stream("window", window.width)
-        text += "" if main is None else words.declare()
+    main = main_module(plan)
+    for i, window in enumerate(readers(plan)):
+        words = Stream(f"window_{i}", window.width)
+        text += words.declare()
         text += emit_reader(window, _pad_lane(plan), plan.lanes, inputs[0], words)
         inputs = [words]
     if main is None:
-        return text, result
+        return text + connect(inputs[0], result), result
     sinks = inputs[0].sink() if len(inputs) == 1 else inputs[0].sink("a") | inputs[1].sink("b")
     return text + instance(main.name, "i_main", main.parameters, CLOCK | sinks | result.source()), result
 
 
 def _pad_lane(plan: UnitPlan) -> int:
     """The word of one padding lane: it never wins a maximum and counts as 0 in a sum."""
-    op, (dtype,) = plan.unit.node.op, signed_bipolar(plan)
+    op, (dtype,) = plan.unit.node.op, wire_types(plan)
     value = op.value if isinstance(op, Pad) else 0 if isinstance(op, SumPool) else dtype.min
     return int(dtype.encode(np.array(value)))
 
