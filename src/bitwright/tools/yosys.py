@@ -57,7 +57,7 @@ class Synthesis:
         xilinx = f"synth_xilinx -family {self.family} -noiopad -flatten"
         synth = ("synth_ecp5" if self.family == "ecp5" else xilinx) + f" -top {self.top}"
         commands = [
-            f"read_verilog -sv {' '.join(sources)}",
+            f"read_verilog -sv -defer {' '.join(sources)}",
             "scratchpad -copy abc9.script.default.fast abc9.script",
             synth + ("" if self.dsp else " -nodsp"),
             f"tee -q -o {STAT} stat -json",
