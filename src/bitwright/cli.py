@@ -48,7 +48,8 @@ for _name in COMMANDS:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
-        return app(args=arguments, prog_name="bitwright", standalone_mode=False) or 0
+        code = app(args=arguments, prog_name="bitwright", standalone_mode=False) or 0
+        return _fail("interrupted", code) if code == INTERRUPTED else code
     except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", INTERRUPTED)
     except TyperException as error:

@@ -15,6 +15,8 @@ from bitwright.design_io import as_json
 
 Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
 
+FILE_WIDTH = 200  # columns where the output is no terminal
+
 
 class Console:
     """Where a command's words go.
@@ -26,11 +28,13 @@ class Console:
     def __init__(self, json: bool = False, verbose: bool = False) -> None:
         self.json = json
         self.verbose = verbose
-        self._rich = Rich(stderr=json, highlight=False, soft_wrap=True)
+        self._rich = Rich(stderr=json, highlight=False)
+        if not self._rich.is_terminal:
+            self._rich.width = FILE_WIDTH
 
     def say(self, text: str) -> None:
         """A line for people."""
-        self._rich.print(text, markup=False)
+        self._rich.print(text, markup=False, soft_wrap=True)
 
     def detail(self, text: str) -> None:
         """A line that only --verbose shows."""
@@ -39,13 +43,14 @@ class Console:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table; numbers stand to the right."""
-        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for i, column in enumerate(columns):
             numeric = any(isinstance(row[i], (int, float)) and not isinstance(row[i], bool) for row in rows)
-            table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+            last = i == len(columns) - 1
+            table.add_column(column, justify="right" if numeric else "left", no_wrap=not last)
         for row in rows:
             table.add_row(*(figure(value) for value in row))
-        self._rich.print(table, markup=False)
+        self._rich.print(table)
 
     @contextmanager
     def progress(self) -> Iterator[Report]:

@@ -53,6 +53,9 @@ def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
 
 def check_build_folder(folder: Path) -> None:
     """Raise `OptionError` unless `folder` is free, empty or an earlier build folder without foreign files."""
+    parent = next(p for p in folder.absolute().parents if p.exists())
+    if not parent.is_dir():
+        raise OptionError(f"{folder} cannot be made: {parent} is a file")
     if not folder.exists():
         return
     if not folder.is_dir():

@@ -47,9 +47,9 @@ def run(
 
     console = Console(json, verbose)
     chosen = targets.get(target)
-    options = parse_options(chosen.options, option, f"target {target}")
+    options = parse_options(chosen.options, option, f"target {chosen.name}")
     if seed is not None:
-        options |= parse_options(chosen.options, [f"seed={seed}"], f"target {target}")
+        options |= parse_options(chosen.options, [f"seed={seed}"], f"target {chosen.name}")
     check_build_folder(output)
     network = load_network(model, input_layout, input_scale, input_mean, input_std)
     design = bw.compile(network, target=target, **options)

@@ -11,7 +11,7 @@ def run(json: Json = False, verbose: Verbose = False) -> None:
     """List the targets with their options, and the devices."""
     from bitwright import targets
     from bitwright.console import Console
-    from bitwright.devices import DEVICES
+    from bitwright.devices import BOARDS, DEVICES
 
     console = Console(json, verbose)
     found = {}
@@ -22,8 +22,11 @@ def run(json: Json = False, verbose: Verbose = False) -> None:
         console.say(f"{name}: {target.summary}")
         console.table("", ["option", "default", "meaning"], [[k, v["default"], v["doc"]] for k, v in options.items()])
         console.say("")
-    rows = [[d.name, d.board, d.lut, d.ff, d.bram36, d.dsp] for d in DEVICES.values()]
-    console.table("devices", ["device", "board", "lut", "ff", "bram36", "dsp"], rows)
+    boards: dict[str, str] = {}
+    for board in BOARDS.values():
+        boards[board.device] = f"{boards.get(board.device, '')} {board.name}".strip()
+    rows = [[d.name, boards.get(d.name, ""), d.lut, d.ff, d.bram36, d.dsp] for d in DEVICES.values()]
+    console.table("devices", ["device", "boards", "lut", "ff", "bram36", "dsp"], rows)
     console.result({"targets": found, "devices": {d.name: dataclasses.asdict(d) for d in DEVICES.values()}})
 
 

@@ -1,0 +1,179 @@
+"""What the commands say and write when all is well."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bitwright as bw
+from bitwright.design_io import as_json
+
+SUPPORT = Path(__file__).parents[1] / "support"
+
+
+@pytest.fixture
+def build(run, model, tmp_path):
+    folder = tmp_path / "build"
+    code, _, err = run("compile", model, "-o", folder, "--target", "fake", "-O", "lanes=2", "-O", "program=true")
+    assert code == 0, err
+    return folder
+
+
+def test_help_and_version(run):
+    code, out, _ = run()
+    assert code == 0
+    assert "synthesize" in out
+    code, out, _ = run("--version")
+    assert (code, out) == (0, f"bitwright {bw.__version__}\n")
+
+
+def test_check(result, run, model):
+    found = result("check", model)
+    assert found["kind"] == "integer network"
+    assert found["operations"] == {"Conv2d": 1, "Threshold": 1, "Flatten": 1, "Dense": 1}
+    assert found["targets"] == {"fake": {"summary": "no hardware at all", "accepts": True, "problems": []}}
+    code, out, _ = run("check", model, "--verbose")
+    assert code == 0
+    assert "uint2[4, 4, 2] -> int9[3]" in out
+
+
+def test_check_of_a_float_model(result, float_onnx):
+    found = result("check", float_onnx)
+    assert found["kind"] == "float ONNX"
+    assert found["weights"] == 264
+
+
+def test_evaluate(result, model, data):
+    found = result("evaluate", model, "--data", data)
+    assert found["samples"] == 20
+    assert found["accuracy"] == 0.9
+    assert result("evaluate", model, "--data", data, "--samples", 4)["accuracy"] == 0.5
+
+
+def test_raw_data_options_are_remembered(result, model, images, network, tmp_path):
+    raw = np.random.default_rng(3).integers(0, 256, (20, 4, 4, 2), dtype=np.uint8)
+    x = (raw.astype(np.float32) * np.float32(1 / 255) - np.array([0.1, 0.2], np.float32)) / np.float32(0.5)
+    labels = network.predict(np.ascontiguousarray(x.transpose(0, 3, 1, 2))).argmax(axis=1)
+    path, made = tmp_path / "raw.npz", tmp_path / "raw.bw"
+    np.savez(path, images=raw, labels=labels)
+    options = ["--input-layout", "hwc", "--input-scale", "1/255", "--input-mean", "0.1,0.2", "--input-std", "0.5"]
+    assert result("evaluate", model, "--data", path, *options)["accuracy"] == 1
+    result("quantize", model, "-o", made, *options)
+    assert result("evaluate", made, "--data", path)["accuracy"] == 1
+
+
+def test_quantize(result, float_onnx, tmp_path, images):
+    path, made = tmp_path / "calibration.npz", tmp_path / "made.bw"
+    np.savez(path, x=images)
+    result("quantize", float_onnx, "--data", path, "-o", made, "--weight-bits", 6, "-O", "method=minmax")
+    network = bw.load(made)
+    assert {str(n.op.weight_type) for n in network.nodes if hasattr(n.op, "weight_type")} == {"int6"}
+    found = result("evaluate", made, "--data", path, "--float", float_onnx)
+    assert found["float_agreement"] > 0.8
+
+
+def test_compile_writes_a_folder_that_reads_back(build, network):
+    names = {"design.json", "estimate.json", "network.bw", "rtl", "program.npy"}
+    assert {p.name for p in build.iterdir()} == names
+    design = bw.load_design(build)
+    assert design.options == {"lanes": 2, "shape": []}
+    assert design.input.lanes == 2
+    assert design.program.tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert design.files["rtl/table.mem"] == "0f\n"
+    assert design.estimate.layers[1].resources.lut == 11
+    again = build.parent / "again"
+    bw.save_design(design, again)
+    for file in sorted(p for p in build.rglob("*") if p.is_file()):
+        assert (again / file.relative_to(build)).read_bytes() == file.read_bytes()
+
+
+def test_an_earlier_build_is_replaced(run, build, model):
+    (build / "simulation.json").write_text("{}")
+    assert run("compile", model, "-o", build)[0] == 0
+    assert not (build / "simulation.json").exists()
+    assert bw.load_design(build).input.lanes == 1
+
+
+@pytest.mark.parametrize("name", ["rtl/top.sv", "design.json", "estimate.json", "network.bw"])
+def test_a_changed_build_is_refused(build, fails, name):
+    content = (build / name).read_bytes()
+    (build / name).write_bytes(content.replace(b"e", b"#"))
+    assert "damaged" in fails("report", build)
+    (build / name).unlink()
+    assert str(build) in fails("report", build)
+
+
+def test_report(result, build):
+    digest = bw.load_design(build).digest
+    units = [
+        {"name": n, "copies": 1, "resources": {"lut": 20, "ff": 4, "carry": 0, "bram36": 0, "dsp": 0}}
+        for n in ("conv", "act", "flat", "fc")
+    ]
+    synthesis = {
+        "design": digest,
+        "device": {"name": "xczu3eg"},
+        "units": units,
+        "total": {"lut": 80, "ff": 16, "carry": 0, "bram36": 0, "dsp": 0},
+        "utilization": {"lut": 0.001},
+        "tools": ["Yosys 1.2"],
+        "fmax_mhz": 100.0,
+    }
+    (build / "synthesis.json").write_text(as_json(synthesis))
+    found = result("report", build)
+    assert found["performance"]["frames_per_second"] == 100e6 / 110
+    assert found["layers"][0]["estimated"]["lut"] == 10
+    assert found["layers"][0]["measured"]["lut"] == 20
+    assert found == json.loads((build / "report.json").read_text())
+    page = (build / "report.html").read_text()
+    assert "-50.0 %" in page
+    assert "Yosys 1.2" in page
+    assert "https://cdn" not in page.split("<body>")[1]
+    first = (build / "report.html").read_bytes()
+    result("report", build)
+    assert (build / "report.html").read_bytes() == first
+
+
+def test_results_of_another_design_are_left_out(result, build):
+    (build / "synthesis.json").write_text(as_json({"design": "0"}))
+    assert result("report", build)["synthesis"] is None
+
+
+def test_targets(result):
+    found = result("targets")
+    assert found["targets"]["fake"]["options"]["lanes"] == {"default": "1", "doc": "elements a word"}
+    assert "xczu3eg" in found["devices"]
+
+
+SLOW_COMPILE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import fake_target
+from bitwright import cli, targets
+targets.names, targets.get = lambda: ["fake"], lambda name: fake_target.TARGET
+print("ready", flush=True)
+sys.exit(cli.main(["compile", sys.argv[2], "-o", sys.argv[3], "-O", "delay=60"]))
+"""
+
+
+def test_interrupt_leaves_nothing(model, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_COMPILE, SUPPORT, model, folder / "build"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "ready\n"
+    time.sleep(2)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err == "bitwright: error: interrupted\n"
+    assert list(folder.iterdir()) == []

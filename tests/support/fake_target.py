@@ -1,0 +1,77 @@
+"""A target without hardware tools, for tests of what surrounds targets: its files only name the layers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bitwright.network import Network
+from bitwright.network.ops import Lookup
+from bitwright.targets.contract import (
+    Design,
+    Estimate,
+    LayerEstimate,
+    Problem,
+    Resources,
+    StreamSpec,
+    SynthesisUnit,
+)
+
+
+@dataclass(frozen=True)
+class FakeOptions:
+    lanes: int = field(default=1, metadata={"doc": "elements a word"})
+    delay: float = field(default=0.0, metadata={"doc": "seconds that planning takes"})
+    note: str | None = field(default=None, metadata={"doc": "free text"})
+    shape: tuple[int, ...] = field(default=(), metadata={"doc": "numbers"})
+    program: bool = field(default=False, metadata={"doc": "whether there is a program"})
+    seed: int = field(default=0, metadata={"doc": "seed"})
+
+
+@dataclass(frozen=True)
+class FakePlan:
+    network: Network
+    options: FakeOptions
+    estimate: Estimate
+
+
+class FakeTarget:
+    name = "fake"
+    summary = "no hardware at all"
+    options = FakeOptions
+
+    def check(self, network: Network, options: FakeOptions) -> list[Problem]:
+        refused = [n for n in network.nodes if isinstance(n.op, Lookup)]
+        return [Problem(n.name, "Lookup is not supported", "Threshold or Requantize") for n in refused]
+
+    def plan(self, network: Network, options: FakeOptions) -> FakePlan:
+        time.sleep(options.delay)
+        layers = tuple(
+            LayerEstimate(n.name, type(n.op).__name__, Resources(lut=10 + i, ff=5), 100 + i, {"position": i})
+            for i, n in enumerate(network.nodes)
+        )
+        return FakePlan(network, options, Estimate(layers, 110, 250))
+
+    def emit(self, plan: FakePlan) -> Design:
+        network, options = plan.network, plan.options
+        files = {f"layer_{i}.sv": f"// {n.name}\n" for i, n in enumerate(network.nodes)}
+        files |= {"top.sv": "module top; endmodule\n", "rtl/table.mem": "0f\n"}
+        return Design(
+            target=self.name,
+            network=network,
+            top="top",
+            files=files,
+            input=StreamSpec(network.input.type, options.lanes),
+            output=StreamSpec(network.output_type, 1),
+            units=tuple(SynthesisUnit(layer.name, "top") for layer in plan.estimate.layers),
+            estimate=plan.estimate,
+            options={"lanes": options.lanes, "shape": options.shape},
+            program=np.arange(6, dtype=np.uint32).reshape(3, 2) if options.program else None,
+            counters={"cycles": 16} if options.program else None,
+            parameters={"lanes": np.int64(options.lanes)},
+        )
+
+
+TARGET = FakeTarget()
