@@ -1,0 +1,168 @@
+"""The container and bit-plane units against integer arithmetic, in both versions."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from bitwright.network import BIPOLAR, IntType
+from bitwright.sources import closure
+from bitwright.targets.bitsys import units
+from bitwright.tools import verilator
+from bitwright.tools.bench import inner_input, inner_output
+from bitwright.tools.model import Stalls
+
+VERSIONS = ("generic", "xilinx")
+STALLS = (None, Stalls(seed=1, input=0.4, output=0.4), Stalls(seed=2, input=0.0, output=0.7))
+WIDTHS = {"bitsys_container_unit": 21, "bitsys_bitplane_unit": 132}
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def build(request, unit_sources, bitsys_cache):
+    """`build(top)`: the compiled unit in one version."""
+
+    def make(top):
+        files = closure(unit_sources(request.param), top)
+        streams = [inner_input("s", WIDTHS[top])], [inner_output("m", 32)]
+        return verilator.build(files, top, *streams, cache_dir=bitsys_cache)
+
+    return make
+
+
+def run(model, words, expected, stalls=None):
+    """Stream words; the sums must equal `expected` modulo 2**32."""
+    found = model.run({"s": words}, {"m": len(expected)}, stalls=stalls)
+    got = found.integers("m").astype(np.uint32).astype(np.int32)
+    np.testing.assert_array_equal(got, np.asarray(expected, dtype=np.int64).astype(np.int32))
+    return found
+
+
+def container_types(mode):
+    """All operand types of a mode."""
+    if mode == 0:
+        return [(BIPOLAR, BIPOLAR)]
+    width = units.CONTAINER_WIDTHS[mode]
+    return list(itertools.product([IntType(width), IntType(width, True)], repeat=2))
+
+
+def container_stream(mode, a_type, b_type, a, b):
+    """Words of one dot product over values [K], and its scaled sum."""
+    word_a = units.container_words(a_type.encode(a), mode, reverse=False)
+    word_b = units.container_words(b_type.encode(b), mode, reverse=True)
+    control = mode | int(a_type.signed) << 2 | int(b_type.signed) << 3
+    words = word_a | word_b << 8 | control << 16
+    words[-1] |= 1 << 20
+    return words, int((a * b).sum()) << units.CONTAINER_SHIFT[mode]
+
+
+@pytest.mark.parametrize("mode", range(4))
+def test_container_products_exhaustively(build, mode):
+    """Every pair of container words with every pair of signs is one dot product: 65,536 pairs a sign pair."""
+    model = build("bitsys_container_unit")
+    width = units.CONTAINER_WIDTHS[mode]
+    channels = 8 // width
+    a, b = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
+    a, b = a.ravel(), b.ravel()
+    words, expected = [], []
+    for a_type, b_type in container_types(mode):
+        control = 16 | mode | int(a_type.signed) << 2 | int(b_type.signed) << 3
+        words.append(a | b << 8 | control << 16)
+        x = np.stack([a_type.decode(a >> width * k) for k in range(channels)])
+        y = np.stack([b_type.decode(b >> width * (channels - 1 - k)) for k in range(channels)])
+        expected.append((x * y).sum(0) << units.CONTAINER_SHIFT[mode])
+    run(model, np.concatenate(words), np.concatenate(expected))
+
+
+@pytest.mark.parametrize("stalls", STALLS, ids=str)
+def test_container_mixed_dot_products(build, stalls):
+    """Long dot products, mode and signs changing from one to the next without a gap."""
+    rng = np.random.default_rng(3)
+    words, expected = [], []
+    for _ in range(300):
+        mode = int(rng.integers(4))
+        types = container_types(mode)
+        a_type, b_type = types[rng.integers(len(types))]
+        count = int(rng.integers(1, 12)) * 8 // units.CONTAINER_WIDTHS[mode]
+        a, b = rng.choice(a_type.values(), count), rng.choice(b_type.values(), count)
+        stream, total = container_stream(mode, a_type, b_type, a, b)
+        words.append(stream)
+        expected.append(total)
+    found = run(build("bitsys_container_unit"), np.concatenate(words), expected, stalls)
+    if stalls is None:
+        assert found.cycles == sum(map(len, words)) + 5  # one word a cycle, 5 cycles from the last word to its sum
+
+
+def test_container_extreme_sums(build):
+    """The largest sums of either sign over 4,096 words."""
+    low, high = np.full(4096, -128), np.full(4096, 255)
+    words, expected = [], []
+    for a_type, a in ((IntType(8, True), low), (IntType(8), high)):
+        for b_type, b in ((IntType(8, True), low), (IntType(8), high)):
+            stream, total = container_stream(3, a_type, b_type, a, b)
+            words.append(stream)
+            expected.append(total)
+    run(build("bitsys_container_unit"), np.concatenate(words), expected)
+
+
+def plane_stream(a_type, b_type, a, b):
+    """Words (Python integers) of one dot product over values [K], and its sum."""
+    plane_a = units.plane_words(a_type.encode(a), a_type.bits)
+    plane_b = units.plane_words(b_type.encode(b), b_type.bits)
+    words = []
+    for step in units.plane_steps(a_type, b_type):
+        for k in range(plane_a.shape[-1]):
+            control = int(step.negate) | int(step.shift and k == 0) << 1 | int(not words) << 2
+            words.append(int(plane_a[step.i, k]) | int(plane_b[step.j, k]) << 64 | control << 128)
+    words[-1] |= 1 << 131
+    return words, int((a * b).sum())
+
+
+def to_uint32(words):
+    return np.array([[word >> 32 * k & 0xFFFFFFFF for k in range(5)] for word in words], np.uint32)
+
+
+def test_bitplane_single_products(build):
+    """All products of all pairs of widths up to 4 bits, and samples of the wider ones."""
+    rng = np.random.default_rng(5)
+    words, expected = [], []
+    for bits_a, bits_b, signs in itertools.product(range(1, 9), range(1, 9), range(4)):
+        a_type, b_type = IntType(bits_a, bool(signs & 1)), IntType(bits_b, bool(signs & 2))
+        pairs = list(itertools.product(a_type.values(), b_type.values()))
+        if max(bits_a, bits_b) > 3:
+            extremes = list(itertools.product((a_type.min, a_type.max), (b_type.min, b_type.max)))
+            pairs = extremes + [pairs[i] for i in rng.integers(len(pairs), size=8)]
+        for x, y in pairs:
+            stream, total = plane_stream(a_type, b_type, np.array([x]), np.array([y]))
+            words += stream
+            expected.append(total)
+    run(build("bitsys_bitplane_unit"), to_uint32(words), expected)
+
+
+@pytest.mark.parametrize("stalls", STALLS, ids=str)
+def test_bitplane_mixed_dot_products(build, stalls):
+    """Long dot products of random widths and signs, one after the other without a gap."""
+    rng = np.random.default_rng(7)
+    words, expected = [], []
+    for _ in range(60):
+        a_type = IntType(int(rng.integers(1, 9)), bool(rng.integers(2)))
+        b_type = IntType(int(rng.integers(1, 9)), bool(rng.integers(2)))
+        count = int(rng.integers(1, 300))
+        a, b = rng.choice(a_type.values(), count), rng.choice(b_type.values(), count)
+        stream, total = plane_stream(a_type, b_type, a, b)
+        words += stream
+        expected.append(total)
+    found = run(build("bitsys_bitplane_unit"), to_uint32(words), expected, stalls)
+    if stalls is None:
+        assert found.cycles == len(words) + 8
+
+
+def test_bitplane_every_bit_position(build):
+    """Each of the 64 channels counts: full words, single bits and random words against each other."""
+    rng = np.random.default_rng(9)
+    full = (1 << 64) - 1
+    samples = [full, 0, *(1 << k for k in range(64)), *(int(v) for v in rng.integers(0, full, 200, np.uint64))]
+    words, expected = [], []
+    for x, y in [(full, v) for v in samples] + list(itertools.pairwise(samples)):
+        words.append(x | y << 64 | 12 << 128)
+        expected.append((x & y).bit_count())
+    run(build("bitsys_bitplane_unit"), to_uint32(words), expected)
