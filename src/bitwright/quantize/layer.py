@@ -46,9 +46,9 @@ def quantize_layer(
 
 
 def corrected_bias(node: FloatNode, moments: Moments) -> np.ndarray:
-    """b + E[W x] - E[W' x']: the bias that restores each channel's mean; W', x' quantized."""
+    """b + E[W x] - E[W' x'] + E[r - r']: the bias that restores each channel's mean; primes are quantized."""
     groups = len(moments.mean)
     old, new = (n["weight"].reshape(groups, len(n["weight"]) // groups, -1) for n in (node, dequantized(node)))
     bias = 0.0 if node["bias"] is None else node["bias"]
     shift = np.einsum("gok,gk->go", old, moments.mean_float) - np.einsum("gok,gk->go", new, moments.mean)
-    return bias + shift.ravel()
+    return bias + shift.ravel() + moments.residual_mean

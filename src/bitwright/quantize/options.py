@@ -47,7 +47,7 @@ class QuantizeOptions:
     add_extra_bits: int = _doc(4, "bits that operands of residual additions have beyond activation_bits")
     multiplier_bits: int = _doc(16, "bits of the multipliers of free scales, 2 to 24")
     samples: int = _doc(1024, "calibration samples used at most; further ones are not read")
-    correction_samples: int = _doc(128, "samples that bias correction and second-order rounding use at most")
+    correction_samples: int = _doc(1024, "samples that bias correction and second-order rounding use at most")
     seed: int = _doc(1, "of every random choice, 1 to 2**32 - 1")
     jobs: int = _doc(0, "threads of float runs; 0 is all cores")
 

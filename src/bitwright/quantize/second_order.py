@@ -1,11 +1,12 @@
 """Second-order weight rounding: the codes that keep a layer's output, not the weights, closest.
 
 For one output channel with weights w, input columns X (float network) and X' (quantized network so far),
-the squared output error of codes q and scale s is, up to a constant,
+the squared error of codes q and scale s is, up to a constant,
 
-    (s*q - v) A (s*q - v)^T,    A = X' X'^T,    v = w + w (X X'^T - X' X'^T) A^-1.
+    (s*q - v) A (s*q - v)^T,    A = X' X'^T,    v = w + (w (X X'^T - X' X'^T) + R X'^T) A^-1.
 
-v undoes the error of the layers before; both matrices are taken about the means where a bias
+v undoes the error of the layers before and, with R, that of the value that a residual addition adds to
+the layer's output, as far as the inputs tell it; the matrices are taken about the means where a bias
 correction will restore the means. Codes are found in closed form, without training: column by
 column, each rounding error spread over the columns still free by the Cholesky factor of A^-1 (as in
 optimal brain quantization), then by coordinate descent, which changes one code at a time to its
@@ -32,18 +33,26 @@ class Moments:
     """Second moments of a layer's input columns, one block per group: float64 [G, K, K] and means [G, K].
 
     hessian: mean of x' x'^T; cross: mean of x x'^T (x float, x' quantized); mean, mean_float of x' and x.
+    Where the layer's output is added to a value that is quantized already, `residual` [O, K] is the mean
+    of (r - r') x'^T and `residual_mean` [O] that of r - r', the error of that value, else both are 0.
     """
 
     hessian: np.ndarray
     cross: np.ndarray
     mean: np.ndarray
     mean_float: np.ndarray
+    residual: np.ndarray | float = 0.0
+    residual_mean: np.ndarray | float = 0.0
 
     def centered(self) -> Moments:
         """The same about the means: for layers whose bias absorbs the means."""
         hessian = self.hessian - np.einsum("gi,gj->gij", self.mean, self.mean)
         cross = self.cross - np.einsum("gi,gj->gij", self.mean_float, self.mean)
-        return Moments(hessian, cross, np.zeros_like(self.mean), np.zeros_like(self.mean))
+        zero, residual = np.zeros_like(self.mean), self.residual
+        if isinstance(residual, np.ndarray):
+            each = len(residual) // len(self.mean)
+            residual = residual - self.residual_mean[:, None] * np.repeat(self.mean, each, axis=0)  # type: ignore[index]
+        return Moments(hessian, cross, zero, zero, residual)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -99,9 +108,9 @@ def damped(hessian: np.ndarray) -> np.ndarray:
     return hessian + np.eye(len(hessian)) * (DAMPING * mean if mean > 0 else 1.0)
 
 
-def compensated(rows: np.ndarray, hessian: np.ndarray, cross: np.ndarray) -> np.ndarray:
-    """v = w + w (C - H) (H + damping)^-1: the weights that best repeat the float output on quantized inputs."""
-    return rows + np.linalg.solve(damped(hessian), (rows @ (cross - hessian)).T).T
+def compensated(rows: np.ndarray, hessian: np.ndarray, cross: np.ndarray, residual: np.ndarray | float) -> np.ndarray:
+    """v = w + (w (C - H) + R) (H + damping)^-1: the weights that best repeat the float sum on quantized inputs."""
+    return rows + np.linalg.solve(damped(hessian), (rows @ (cross - hessian) + residual).T).T
 
 
 def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, hessian: np.ndarray) -> np.ndarray:
@@ -142,8 +151,12 @@ def second_order(
     rows = np.asarray(rows, np.float64)
     groups = len(moments.hessian)
     blocks = [slice(g * len(rows) // groups, (g + 1) * len(rows) // groups) for g in range(groups)]
+    residual = np.broadcast_to(moments.residual, rows.shape)
     target = np.concatenate(
-        [compensated(rows[b], h, c) for b, h, c in zip(blocks, moments.hessian, moments.cross, strict=True)]
+        [
+            compensated(rows[b], h, c, residual[b])
+            for b, h, c in zip(blocks, moments.hessian, moments.cross, strict=True)
+        ]
     )
     importance = np.concatenate(
         [np.broadcast_to(np.diag(damped(h)), rows[b].shape) for b, h in zip(blocks, moments.hessian, strict=True)]

@@ -19,7 +19,7 @@ from bitwright.quantize.placement import ALIGNED, LAYERS
 from bitwright.quantize.second_order import Moments
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
-MAX_COLUMNS = 32768
+MAX_COLUMNS = 131072
 WALK_BYTES = 3 << 30
 COLUMN_BYTES = 128 << 20
 
@@ -60,7 +60,8 @@ def sweep(
             continue
         reference = graph.node(node.name)
         pair = walk.value(True, reference.inputs[0]), walk.value(False, node.inputs[0])
-        done[node.name] = round_layer(node, layer_moments(reference, *pair, random, second=second))
+        added = walk.added_error(node.name)
+        done[node.name] = round_layer(node, layer_moments(reference, *pair, added, random, second=second))
         walk.finish(node.name, dequantized(done[node.name]))
         progress("round weights", len(done), total)
     return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
@@ -86,6 +87,27 @@ class _Walk:
     def finish(self, name: str, quantized: FloatNode) -> None:
         """The quantized network goes on with this form of a layer."""
         self.replaced[name] = quantized
+
+    def added_error(self, name: str) -> np.ndarray | None:
+        """r - r' of the value that an addition adds to a layer's output; None where there is no such known value."""
+        readers = self.graphs[True].consumers[name]
+        if len(readers) != 1 or readers[0].kind != "Add":
+            return None
+        pair = readers[0].inputs
+        other = 1 - pair.index(name)
+        if pair[other] == name or not self._is_known(pair[other]):
+            return None
+        quantized = self.graphs[False].node(readers[0].name).inputs[other]
+        return self.value(True, pair[other]) - self.value(False, quantized)
+
+    def _is_known(self, value: str) -> bool:
+        """Whether all layers before a value of the float graph are quantized already."""
+        if value == INPUT:
+            return True
+        node = self.graphs[True].node(value)
+        if node.kind in LAYERS:
+            return value in self.replaced
+        return all(self._is_known(v) for v in node.inputs)
 
     def value(self, side: bool, name: str) -> np.ndarray:
         """A value of the float (True) or quantized (False) network, [N, *shape]."""
@@ -150,33 +172,69 @@ def _columns(node: FloatNode, x: np.ndarray, picks: np.ndarray) -> np.ndarray:
 
 
 def layer_moments(
-    node: FloatNode, x: np.ndarray, xq: np.ndarray, random: np.random.Generator, *, second: bool
+    node: FloatNode,
+    x: np.ndarray,
+    xq: np.ndarray,
+    added: np.ndarray | None,
+    random: np.random.Generator,
+    *,
+    second: bool,
 ) -> Moments:
     """Moments of a layer's input columns in the float (x) and the quantized (xq) network.
 
-    At most `MAX_COLUMNS` output positions are taken, the same number from each sample. Without
+    added: the error r - r' of the value that is added to the layer's output, [N, *output shape].
+    About `MAX_COLUMNS` output positions are taken, the same number from each sample. Without
     `second` only the means are computed and the second moments are empty.
     """
     if node.kind == "Dense":
-        picks = np.zeros((len(x), 1), np.int64)
-        size = x.shape[1]
+        picks, size = np.zeros((len(x), 1), np.int64), x.shape[1]
     else:
         shape = windows(x[:1], node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"]).shape
-        positions = shape[1] * shape[2]
-        each = int(np.clip(MAX_COLUMNS // len(x), 1, positions))
-        picks = np.stack([random.choice(positions, each, replace=False) for _ in range(len(x))])
+        each = int(np.clip(MAX_COLUMNS // len(x), 1, shape[1] * shape[2]))
+        picks = np.stack([random.choice(shape[1] * shape[2], each, replace=False) for _ in range(len(x))])
         size = int(np.prod(shape[3:]))
     batch = max(1, COLUMN_BYTES // max(8 * size * picks.shape[1], 2 * x[0].nbytes))
-    sums: list = [0.0, 0.0, 0.0, 0.0]
+    sums = _Sums(second)
     for start in range(0, len(x), batch):
         part = slice(start, start + batch)
-        a, b = _columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part])
-        if second:
-            sums[0] = sums[0] + np.matmul(b.transpose(0, 2, 1), b).astype(np.float64)
-            sums[1] = sums[1] + np.matmul(a.transpose(0, 2, 1), b).astype(np.float64)
-        sums[2] = sums[2] + b.sum(1, dtype=np.float64)
-        sums[3] = sums[3] + a.sum(1, dtype=np.float64)
-    count = picks.size
-    empty = np.zeros((len(sums[2]), 0, 0))
-    hessian, cross = (sums[0] / count, sums[1] / count) if second else (empty, empty)
-    return Moments(hessian, cross, sums[2] / count, sums[3] / count)
+        error = None if added is None else _outputs(added[part], picks[part], node.attributes.get("groups", 1))
+        sums.add(_columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part]), error)
+    return sums.moments()
+
+
+def _outputs(values: np.ndarray, picks: np.ndarray, groups: int) -> np.ndarray:
+    """Output values [G, P, O/G] at the same positions as `_columns`."""
+    flat = values.reshape(len(values), -1, values.shape[-1])
+    taken = flat[np.arange(len(values))[:, None], picks].reshape(picks.size, groups, -1)
+    return np.moveaxis(taken, 1, 0)
+
+
+class _Sums:
+    """Running sums of the moments over batches of columns [G, P, K]."""
+
+    def __init__(self, second: bool) -> None:
+        self.second = second
+        self.count = 0
+        self.totals: dict[str, np.ndarray | float] = {}
+
+    def add(self, x: np.ndarray, xq: np.ndarray, error: np.ndarray | None) -> None:
+        self.count += x.shape[1]
+        found = {"mean": xq.sum(1, dtype=np.float64), "mean_float": x.sum(1, dtype=np.float64)}
+        if self.second:
+            found["hessian"] = np.matmul(xq.transpose(0, 2, 1), xq)
+            found["cross"] = np.matmul(x.transpose(0, 2, 1), xq)
+        if error is not None:
+            found["residual_mean"] = error.sum(1, dtype=np.float64)
+            if self.second:
+                found["residual"] = np.matmul(error.transpose(0, 2, 1), xq)
+        for name, value in found.items():
+            self.totals[name] = self.totals.get(name, 0.0) + value.astype(np.float64)
+
+    def moments(self) -> Moments:
+        means = {name: total / self.count for name, total in self.totals.items()}
+        if "residual" in means:
+            means["residual"] = means["residual"].reshape(-1, means["residual"].shape[-1])
+        if "residual_mean" in means:
+            means["residual_mean"] = means["residual_mean"].ravel()
+        empty = np.zeros((len(means["mean"]), 0, 0))
+        return Moments(**{"hessian": empty, "cross": empty, **means})
