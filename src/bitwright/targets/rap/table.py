@@ -91,6 +91,8 @@ _LOADS = (
 _MAC = (_C, _AS, _BS, *_LOADS)
 _SIGN = {"unsigned": 0, "signed": 1}
 _STALL = "1, and waits until no slot is at work"
+_STREAM_CYCLES = "1; O, P and R wait until no slot is at work"
+_CONFIG = "8"
 _ALU = "2"
 
 
@@ -122,13 +124,16 @@ TABLE: tuple[Instruction, ...] = (
             _enum("bsign", _SIGN, "lanes of B"),
         ),
         "Set the width and the signedness of the lanes.",
+        _CONFIG,
     ),
     Instruction(
         "MASK",
         6,
         "control",
         (Field("rows", 8, doc="bit r enables row r"), Field("cols", 8, doc="bit c: column c")),
-        "Only enabled elements load or write registers and accumulators. All are enabled after reset.",
+        "Only enabled elements load or write registers and accumulators, and only enabled rows write results. All are "
+        "enabled after reset.",
+        _CONFIG,
     ),
     Instruction(
         "STREAM",
@@ -141,7 +146,7 @@ TABLE: tuple[Instruction, ...] = (
             Field("y", 12, "int", 0, doc="row"),
         ),
         "Place a stream; all its levels get count 1.",
-        _STALL,
+        _STREAM_CYCLES,
     ),
     Instruction(
         "LEVEL",
@@ -152,12 +157,12 @@ TABLE: tuple[Instruction, ...] = (
             Field("level", 3, doc="0 is the innermost"),
             Field("count", 14, "count", doc="passes"),
             Field("step", ADDRESS_BITS + 1, "int", doc="added to the address"),
-            Field("dx", 8, "int", 0, doc="added to x"),
-            Field("dy", 8, "int", 0, doc="added to y"),
+            Field("dx", 10, "int", 0, doc="added to x"),
+            Field("dy", 10, "int", 0, doc="added to y"),
         ),
         "Set one of the nested loops of a stream: when the loops below it have finished, its steps are added once, "
         "count - 1 times. The steps therefore contain the way back of the loops below.",
-        _STALL,
+        _STREAM_CYCLES,
     ),
     Instruction(
         "SHAPE",
@@ -171,8 +176,8 @@ TABLE: tuple[Instruction, ...] = (
             Field("span", 15, doc="words of one row of the image in one bank"),
         ),
         "How an image lies in the banks: bank r holds columns r * strip to (r + 1) * strip - 1. Columns and rows "
-        "outside the image read as the pad word.",
-        _STALL,
+        "outside the image read as the pad word and are not written. Strip 0: no image, every row has its own bank.",
+        f"{_CONFIG}, and O0 and O1 wait until no slot is at work",
     ),
     Instruction(
         "PAD",
@@ -180,6 +185,7 @@ TABLE: tuple[Instruction, ...] = (
         "streams",
         (Field("word", 16, doc="pad word"),),
         "Set the word that stream A reads outside the image.",
+        _CONFIG,
     ),
     Instruction(
         "MAC",

@@ -1,0 +1,32 @@
+"""Cycles that the hardware takes, beyond one for each instruction: one table for simulator and cost model.
+
+All follow from the pipeline of `rap_core`: issue, address, read, rotate, load, multiply, sum, accumulate.
+"""
+
+from __future__ import annotations
+
+START = 2  # from the start to the issue of the first instruction
+BRANCH = 2  # LOOP and JUMP
+ALU = 2  # operations that write an A or B register behind the load stage
+CONFIG = 8  # WIDTH, MASK, PAD and SHAPE wait for the operations under way
+GET = 4  # waits for sums under way
+DRAIN_START = 8  # from the issue of DRAIN to the read of its first accumulator
+POST_DEPTH = 11  # from the read of an accumulator to its write into a bank
+STORE = 10  # from the issue of ST to its write into a bank
+PARAM_LANES = 4  # 32-bit numbers in a parameter word
+HEADER_STEPS = 3  # thresholds in the first parameter word, which holds base and step too
+IN_START = 2
+IN_BEAT = 1
+OUT_START = 2
+OUT_WORD = 6
+OUT_BEAT = 1
+
+
+def seed_words(size: int) -> int:
+    """Parameter words that hold one random seed for every row."""
+    return -(-size // PARAM_LANES)
+
+
+def drain_cycles(size: int, pixels: int, elements: int, words: int, stochastic: bool) -> int:
+    """Cycles in which a slot reads accumulators: `elements` a pixel, `words` parameter words an element."""
+    return pixels * (seed_words(size) * stochastic + elements * words)
