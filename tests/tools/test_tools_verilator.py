@@ -141,6 +141,7 @@ def test_control_slave(doubler, model_cache):
         model.run({"s_axis": np.array([1])}, {"m_axis": 1}, program=[(0x80, 1)])
 
 
+@pytest.mark.slow
 def test_trace_holds_the_first_cycles(stage, model_cache, tmp_path):
     model = build_stage(stage, model_cache, trace=True)
     model.run({"s": np.arange(100)}, {"m": 100}, trace=tmp_path / "wave.vcd", trace_cycles=20)

@@ -1,6 +1,6 @@
 """Verilator: SystemVerilog to a compiled model that streams words through a module.
 
-The model is built without make: the runtime library is compiled once a machine, the model's files as
+The model is built without make: what all models share is compiled once a machine, the model's files as
 few translation units. Only a C++ compiler is needed beside the `verilator` package.
 """
 
@@ -23,11 +23,13 @@ from bitwright.tools.bench import TOP, StreamPort, wrapper
 from bitwright.tools.model import Model
 
 MINIMUM = (5, 20)
-HARNESS = Path(__file__).with_name("harness.cpp")
+CPP = Path(__file__).with_name("cpp")
 TRANSLATE = (
     *("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "--noassert"),
     *("--output-split", "40000", "--prefix", f"V{TOP}", "--top-module", TOP),
 )
+FAST = "-O2"
+PRELUDE = "prelude.h"
 UNIT_BYTES = 400_000  # generated C++ that one translation unit holds at most
 DEFINES = ("-DVM_TIMING=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0")
 
@@ -43,10 +45,15 @@ class Verilator:
     compiler_version: str
 
     @property
+    def precompiles(self) -> bool:
+        """Whether the compiler takes a precompiled header (`.gch`) beside a header by itself, as GCC does."""
+        return self.compiler.name == "g++"
+
+    @property
     def flags(self) -> list[str]:
         """Compiler flags for everything that includes the runtime's headers."""
         include = self.root / "include"
-        return [*DEFINES, "-std=c++17", "-w", f"-I{include}", f"-I{include / 'vltstd'}"]
+        return [*DEFINES, "-std=c++17", "-w", f"-I{include}", f"-I{include / 'vltstd'}", f"-I{CPP}"]
 
     def run(self, arguments: Sequence[str], folder: Path) -> None:
         """Run Verilator itself; `ToolError` with its first complaint."""
@@ -114,7 +121,7 @@ def build(
     bench = wrapper(top, inputs, outputs, axil, parameters)
     memory = {name: text for name, text in flat.items() if name.endswith(".mem")}
     sources = {name: text for name, text in flat.items() if name not in memory} | {f"{TOP}.sv": bench}
-    identity = [tool.version, tool.compiler_version, *TRANSLATE, f"trace={trace}", HARNESS.read_text()]
+    identity = [tool.version, tool.compiler_version, *TRANSLATE, f"trace={trace}", *_own_sources()]
     for name in sorted(sources):
         identity += [name, sources[name]]
 
@@ -143,19 +150,24 @@ def _compile(tool: Verilator, sources: Mapping[str, str], folder: Path, root: Pa
     names = _write(sources, folder)
     options = [*TRANSLATE, *(["--trace"] if trace else []), "-I.", "--Mdir", "cpp"]
     tool.run([*options, *names], folder)
-    flags = [*tool.flags, *_trace_flags(trace), "-I."]
     runtime = _runtime(tool, root, trace, jobs)
+    flags = [*tool.flags, *_trace_flags(trace), "-I.", "-include", str(runtime / PRELUDE)]
     cpp = folder / "cpp"
     units = _units(cpp)
     commands = [[tool.compiler, level, *flags, "-c", unit] for unit, level in units]
     joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, cpp) for c in commands)
-    objects = [f"{Path(unit).stem}.o" for unit, _ in units]
-    process.run([tool.compiler, *objects, *runtime, "-pthread", "-o", "../model"], cpp)
+    objects = [*(f"{Path(unit).stem}.o" for unit, _ in units), *sorted(runtime.glob("*.o"))]
+    process.run([tool.compiler, *objects, "-pthread", "-o", "../model"], cpp)
     return folder / "model"
 
 
+def _own_sources() -> list[str]:
+    """The texts of the hand-written C++ files."""
+    return [path.read_text() for path in sorted(CPP.iterdir()) if path.suffix in (".cpp", ".h")]
+
+
 def _units(cpp: Path) -> list[tuple[str, str]]:
-    """Bundle the generated files and the harness into translation units: (name, optimization level).
+    """Bundle the generated files and the binding into translation units: (name, optimization level).
 
     Small models become one unit, as most of a unit's time goes into headers. Code that runs once
     (`__Slow`) of large models is not optimized.
@@ -163,11 +175,11 @@ def _units(cpp: Path) -> list[tuple[str, str]]:
     files = sorted(cpp.glob(f"V{TOP}*.cpp"))
     slow = [f for f in files if f.stem.endswith("Slow")]
     fast = [f for f in files if f not in slow]
-    (cpp / "harness.cpp").write_text(HARNESS.read_text())
+    binding = CPP / "binding.cpp"
     if sum(f.stat().st_size for f in files) <= UNIT_BYTES:
-        bundles = [([*files, cpp / "harness.cpp"], "-O2")]
+        bundles = [([*files, binding], FAST)]
     else:
-        bundles = [([cpp / "harness.cpp"], "-O2")]
+        bundles = [([binding], FAST)]
         bundles += [(bundle, "-O1") for bundle in _bundle(fast)]
         bundles += [(bundle, "-O0") for bundle in _bundle(slow)]
     units = []
@@ -196,16 +208,22 @@ def _trace_flags(trace: bool) -> list[str]:
     return [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
 
 
-def _runtime(tool: Verilator, root: Path, trace: bool, jobs: int) -> list[Path]:
-    """Object files of Verilator's own runtime, compiled once a version."""
+def _runtime(tool: Verilator, root: Path, trace: bool, jobs: int) -> Path:
+    """Folder of what all models share, compiled once a version: Verilator's runtime, the harness, and Verilator's
+    headers in precompiled form, which take most of the time of a small model."""
     names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
-    flags = [*tool.flags, *_trace_flags(trace), "-O1"]
+    sources = [*(tool.root / "include" / f"{name}.cpp" for name in names), CPP / "harness.cpp"]
+    flags = [*tool.flags, *_trace_flags(trace)]
 
     def make(folder: Path) -> list[Path]:
-        commands = [[tool.compiler, *flags, "-c", tool.root / "include" / f"{name}.cpp"] for name in names]
+        (folder / PRELUDE).write_text('#include "verilated.h"\n')
+        commands = [[tool.compiler, FAST, *flags, "-c", source] for source in sources]
+        header = [PRELUDE, f"{PRELUDE}.gch"] if tool.precompiles else [PRELUDE]
+        if tool.precompiles:
+            commands.insert(0, [tool.compiler, FAST, *flags, "-x", "c++-header", PRELUDE, "-o", header[1]])
         joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, folder) for c in commands)
-        return [folder / f"{name}.o" for name in names]
+        return [folder / name for name in (*header, *(f"{source.stem}.o" for source in sources))]
 
-    identity = [tool.version, tool.compiler_version, *flags, *names]
+    identity = [tool.version, tool.compiler_version, *flags, FAST, *_own_sources()]
     folder, _ = cache.entry(root / "verilator", "runtime-" + cache.digest(identity), make)
-    return [folder / f"{name}.o" for name in names]
+    return folder

@@ -12,10 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "Vbench.h"
-#if VM_TRACE
-#include "verilated_vcd_c.h"
-#endif
+#include "dut.h"
 
 namespace {
 
@@ -137,11 +134,11 @@ Job read_job(const char* path) {
 class Bench {
   public:
     // Registers and memories without an initial value start at random, from the seed.
-    explicit Bench(Job& job) : job_(job), top_(randomized(context_, job.seed)) {
+    explicit Bench(Job& job) : job_(job), dut_(make_dut(randomized(context_, job.seed))), top_(*dut_) {
 #if VM_TRACE
         if (!job.trace_file.empty()) {
             context_.traceEverOn(true);
-            top_.trace(&trace_, 99);
+            top_.trace(&trace_);
             trace_.open(job.trace_file.c_str());
         }
 #endif
@@ -195,7 +192,8 @@ class Bench {
   private:
     Job& job_;
     VerilatedContext context_;
-    Vbench top_;
+    std::unique_ptr<Dut> dut_;
+    Dut& top_;
     uint64_t ticks_ = 0;
 #if VM_TRACE
     VerilatedVcdC trace_;

@@ -1,0 +1,32 @@
+// What the harness sees of a compiled module `bench`: its ports by reference. So the harness is compiled
+// once, and only a few lines of binding with each model.
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+struct Ports {
+    uint8_t &clk_i, &rst_i;
+    uint32_t *in_data_i, &in_valid_i, &in_ready_o;
+    uint32_t *out_data_o, &out_valid_o, &out_ready_i;
+    uint32_t &axil_awaddr_i, &axil_wdata_i, &axil_araddr_i, &axil_rdata_o;
+    uint8_t &axil_awvalid_i, &axil_wstrb_i, &axil_wvalid_i, &axil_bready_i, &axil_arvalid_i, &axil_rready_i;
+    uint8_t &axil_awready_o, &axil_wready_o, &axil_bresp_o, &axil_bvalid_o;
+    uint8_t &axil_arready_o, &axil_rresp_o, &axil_rvalid_o;
+};
+
+struct Dut : Ports {
+    explicit Dut(const Ports& ports) : Ports(ports) {}
+    virtual ~Dut() = default;
+    virtual void eval() = 0;
+    virtual void final() = 0;
+#if VM_TRACE
+    virtual void trace(VerilatedVcdC* file) = 0;
+#endif
+};
+
+std::unique_ptr<Dut> make_dut(VerilatedContext* context);
