@@ -229,7 +229,7 @@ def _max_pool(b: Builder, node: FloatNode, v: Value) -> Value:
         sign = tuple(Fraction(int(d)) for d in directions)
         negated = Requantize(reach, multiplier=directions)
         v = b.value(f"{node.name}/turned", negated, [v], Chain((Affine(sign, (ZERO,)), *v.chain.steps)))
-    return b.value(node.name, MaxPool(node["kernel"], node["stride"], node["pads"]), [v], v.chain)
+    return b.value(node.name, MaxPool(node["kernel"], node["stride"], node["pads"]), [v], v.chain, v.limits)
 
 
 def _average_pool(b: Builder, node: FloatNode, v: Value) -> Value:
@@ -271,7 +271,7 @@ def _pad(b: Builder, node: FloatNode, v: Value) -> Value:
 
 
 def _resize(b: Builder, node: FloatNode, v: Value) -> Value:
-    return b.value(node.name, Resize(node["factor"]), [v], v.chain)
+    return b.value(node.name, Resize(node["factor"]), [v], v.chain, v.limits)
 
 
 def flatten(b: Builder, node: FloatNode, v: Value) -> Value:
@@ -281,7 +281,7 @@ def flatten(b: Builder, node: FloatNode, v: Value) -> Value:
     if not v.name:
         flat = type(v.type)((channels * pixels,), v.type.dtype)
         return Value("", flat, chain)
-    return b.value(node.name, Flatten(), [v], chain)
+    return b.value(node.name, Flatten(), [v], chain, v.limits)
 
 
 HANDLERS = {

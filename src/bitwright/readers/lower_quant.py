@@ -38,13 +38,13 @@ def quantize(b: Builder, node: FloatNode, v: Value) -> Value:
     table = tabulate(v.chain, quantizer, v.type.dtype, v.type.channels, b.multiplier_bits)
     if table.note:
         b.note(node, table.note)
-    chain = dequantized(quantizer)
+    chain, limits = dequantized(quantizer), (quantizer.low, quantizer.high)
     if len(table.ops) == 1:
-        return b.value(node.name, table.ops[0], [v], chain)
+        return b.value(node.name, table.ops[0], [v], chain, limits)
     first, second, narrowing = table.ops
     halves = [b.value(f"{node.name}/{k}", op, [v], chain) for k, op in (("first", first), ("second", second))]
     both = b.value(f"{node.name}/sum", Add(), halves, chain)
-    return b.value(node.name, narrowing, [both], chain)
+    return b.value(node.name, narrowing, [both], chain, limits)
 
 
 def _changes_nothing(v: Value, quantizer: Quantizer) -> bool:
@@ -52,8 +52,8 @@ def _changes_nothing(v: Value, quantizer: Quantizer) -> bool:
     line = v.chain.affine()
     if line is None:
         return False
-    t, channels = v.type.dtype, v.type.channels
-    if quantizer.dtype.bipolar != t.bipolar:
+    channels, (least, most) = v.type.channels, v.reach
+    if quantizer.dtype.bipolar != v.type.dtype.bipolar:
         return False
     steps = Steps.of(quantizer)
     for c in range(channels):
@@ -62,7 +62,7 @@ def _changes_nothing(v: Value, quantizer: Quantizer) -> bool:
         offset = shift / s + zero
         if scale != s or offset.denominator != 1:
             return False
-        if not quantizer.low <= t.min + offset <= t.max + offset <= quantizer.high:
+        if not quantizer.low <= least + offset <= most + offset <= quantizer.high:
             return False
     return True
 
@@ -88,9 +88,9 @@ def _quantized_input(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer
         raise ModelError(f"the flattened input is scaled element by element; {hint}")
     ((low, high),) = limits
     _add_input(b, node, quantizer, per_channel, low, high)
-    first = Value(INPUT, b.types[INPUT], dequantized(quantizer))
+    first = Value(INPUT, b.types[INPUT], dequantized(quantizer), (low, high))
     if flat:
-        return b.value(f"{INPUT}/flat", Flatten(), [first], first.chain)
+        return b.value(f"{INPUT}/flat", Flatten(), [first], first.chain, first.limits)
     return first
 
 

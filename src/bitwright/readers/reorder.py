@@ -16,7 +16,8 @@ def quantizers_first(graph: FloatGraph) -> FloatGraph:
     max(f(x)) = f(max(x)) for every function that does not fall, so pools change places with elementwise
     nodes and with the quantizer where nothing else reads the values between.
     """
-    for pool in [n for n in graph.nodes if n.kind == "MaxPool"]:
+    for name in [n.name for n in graph.nodes if n.kind == "MaxPool"]:
+        pool = graph.node(name)
         run = _run(graph, pool)
         if run:
             graph = _moved(graph, pool, run)
@@ -38,19 +39,16 @@ def _run(graph: FloatGraph, pool: FloatNode) -> list[FloatNode]:
 
 
 def _moved(graph: FloatGraph, pool: FloatNode, run: list[FloatNode]) -> FloatGraph:
-    """The pool takes the last name, so that whatever reads the quantizer reads the pool."""
-    last = run[-1]
-    source = pool.inputs[0]
-    chain: list[FloatNode] = []
-    for node in run:
-        name = f"{last.name}/before pool" if node is last else node.name
-        chain.append(replace(node, name=name, inputs=(source,)))
-        source = name
-    chain.append(replace(pool, name=last.name, inputs=(source,)))
+    """The run reads what the pool read, the pool reads the quantizer, and what read that reads the pool."""
+    first, last = run[0], run[-1]
     kept: list[FloatNode] = []
     for node in graph.nodes:
-        if node is last:
-            kept.extend(chain)
-        elif node is not pool and all(node is not n for n in run):
+        if node is first:
+            node = replace(node, inputs=pool.inputs)
+        elif node is not last:
+            node = replace(node, inputs=tuple(pool.name if i == last.name else i for i in node.inputs))
+        if node.name != pool.name:
             kept.append(node)
+        if node.name == last.name:
+            kept.append(replace(pool, inputs=(last.name,)))
     return graph.with_nodes(kept)

@@ -17,14 +17,23 @@ from bitwright.readers.requantize import Clamped, clamped
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """real = chain(integer value `name`), of that type. An empty name is the model's unquantized input."""
+    """real = chain(integer value `name`), of that type. An empty name is the model's unquantized input.
+
+    `limits` are those of the integers where they are narrower than the type's, as behind a narrow quantizer.
+    """
 
     name: str
     type: TensorType
     chain: Chain
+    limits: tuple[int, int] | None = None
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Lowest and highest integer."""
+        return self.limits or (self.type.dtype.min, self.type.dtype.max)
 
     def then(self, *steps: Step) -> Value:
-        return Value(self.name, self.type, self.chain.then(*steps))
+        return Value(self.name, self.type, self.chain.then(*steps), self.limits)
 
     def line(self) -> Affine:
         """The chain as an affine function; `ModelError` where it is none."""
@@ -51,12 +60,19 @@ class Builder:
         self.input = spec
         self.types[INPUT] = spec.type
 
-    def value(self, name: str, op: Op, inputs: Sequence[Value], chain: Chain) -> Value:
+    def value(
+        self,
+        name: str,
+        op: Op,
+        inputs: Sequence[Value],
+        chain: Chain,
+        limits: tuple[int, int] | None = None,
+    ) -> Value:
         """Append a node and give its integer value a chain."""
         names = tuple(v.name for v in inputs)
         for node in self.nodes:
             if node.inputs == names and node.op == op:
-                return Value(node.name, self.types[node.name], chain)
+                return Value(node.name, self.types[node.name], chain, limits)
         inferred = op.infer(*(self.types[n] for n in names))
         unique, count = name, 1
         while unique in self.types:
@@ -64,14 +80,14 @@ class Builder:
             unique = f"{name}_{count}"
         self.nodes.append(Node(unique, op, names))
         self.types[unique] = inferred
-        return Value(unique, inferred, chain)
+        return Value(unique, inferred, chain, limits)
 
     def widened(self, name: str, v: Value, low: int, high: int) -> Value:
         """The same integers in a type that holds [low, high] too."""
         if v.type.dtype.contains(low) and v.type.dtype.contains(high):
             return v
         dtype = IntType.holding(min(low, v.type.dtype.min), max(high, v.type.dtype.max))
-        return self.value(f"{name}/wide", Requantize(dtype), [v], v.chain)
+        return self.value(f"{name}/wide", Requantize(dtype), [v], v.chain, v.limits)
 
     def note(self, node: FloatNode, text: str) -> None:
         self.notes.append(f"{node.kind} {node.name!r}: {text}")
