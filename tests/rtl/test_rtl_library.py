@@ -1,0 +1,192 @@
+"""The library as a whole: lint, synthesis, dependencies, primitives, illegal parameters, catalogue."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitwright import rtl
+from bitwright.errors import ToolError
+from bitwright.tools import verilator, yosys
+from bitwright.tools.bench import inner_input, inner_output
+
+CATALOGUE = Path(__file__).parents[2] / "docs" / "rtl.md"
+ROMS = {  # memory files that default parameters name, for tools that read them at once
+    "rom": {"File": '"ones.mem"'},
+    "threshold": {"File": '"ones"'},
+    "threshold_lane": {"File": '"ones"'},
+    "lookup": {"File": '"ones"'},
+    "channel_add": {"File": '"ones"'},
+}
+MEMORIES = {f"ones{end}.mem": "1\n" for end in ("", "_l000", "_s00_l000", "_s01_l000", "_b000")}
+
+
+@pytest.mark.parametrize("module", rtl.modules())
+def test_module_lints(module, tmp_path):
+    verilator.lint(rtl.sources([module]) | {"waivers.vlt": rtl.WAIVERS.read_text()}, module, tmp_path)
+
+
+def test_every_module_is_synthesized(tmp_path):
+    """Yosys takes each with its default parameters down to gates; nothing is left undriven or driven twice."""
+    for name, text in verilator.flatten(rtl.sources(rtl.modules()) | MEMORIES).items():
+        (tmp_path / name).write_text(text)
+    sources = [f"{name}.sv" for name in rtl.modules()]
+    lines = [f"read_verilog -sv -defer {' '.join(sources)}"]
+    for module in rtl.modules():
+        sets = " ".join(f"-set {k} {v}" for k, v in ROMS.get(module, {}).items())
+        lines += [f"chparam {sets} {module}"] if sets else []
+    for module in rtl.modules():
+        lines += [
+            "design -save all",
+            f"hierarchy -check -top {module}",
+            "check -assert",
+            "synth -noabc",
+            "check -assert",
+            "design -load all",
+        ]
+    (tmp_path / "check.ys").write_text("\n".join(lines) + "\n")
+    yosys.process.run([yosys.find().program, "-q", "-s", "check.ys"], tmp_path)
+
+
+def test_dependencies_are_what_the_tools_find(tmp_path):
+    """Each module elaborates from its listed sources alone, and needs every one of them."""
+    listed = {module: set(rtl.dependencies(module)) for module in rtl.modules()}
+    assert listed["stream_fifo"] == {"loop_counter", "ram_sdp"}
+    for module, needed in listed.items():
+        text = rtl.path(module).read_text()
+        instances = {m for m in rtl.modules() if re.search(rf"^\s+{m} #\(", text, re.M)} - {module}
+        assert needed == instances, module
+
+
+def test_sources_pick_the_vendor():
+    assert "LUT6 #(" in rtl.sources(["lut6"], "xilinx")["rtl/lut6.sv"]
+    assert "LUT6 #(" not in rtl.sources(["lut6"])["rtl/lut6.sv"]
+    assert list(rtl.sources(["stream_fifo"], "xilinx")) == list(rtl.sources(["stream_fifo"]))
+    with pytest.raises(ValueError, match="no module 'nothing'"):
+        rtl.sources(["nothing"])
+    with pytest.raises(ValueError, match="unknown vendor 'acme'"):
+        rtl.sources(["rom"], "acme")
+
+
+def test_vendor_primitives_have_the_generic_ports():
+    ports = re.compile(r"\b(input|output)\s+logic\s*(\[[^\]]*\])?\s*(\w+)")
+    for file in (rtl.ROOT / "prim" / "xilinx").glob("*.sv"):
+        generic = (rtl.ROOT / "prim" / "generic" / file.name).read_text()
+        assert ports.findall(file.read_text()) == ports.findall(generic), file.name
+
+
+def test_memory_file():
+    assert rtl.memory_file([0, 5, -1, 31], 5) == "00\n05\n1f\n1f\n"
+    assert rtl.memory_file(np.array([[1 << 40], [-1]], dtype=object), 64) == "0000010000000000\nffffffffffffffff\n"
+
+
+LUT6 = """module LUT6 #(parameter logic [63:0] INIT = 0) (
+    input logic I0, input logic I1, input logic I2, input logic I3, input logic I4, input logic I5, output logic O);
+  assign O = INIT[{I5, I4, I3, I2, I1, I0}];
+endmodule
+module LUT6_2 #(parameter logic [63:0] INIT = 0) (
+    input logic I0, input logic I1, input logic I2, input logic I3, input logic I4, input logic I5,
+    output logic O6, output logic O5);
+  assign O6 = INIT[{I5, I4, I3, I2, I1, I0}];
+  assign O5 = INIT[{1'b0, I4, I3, I2, I1, I0}];
+endmodule
+"""
+INIT = 0x8F3C_17A5_69D2_0BE4
+LUTS = f"""module luts (
+    input logic clk_i, input logic rst_i,
+    input logic [5:0] s_data_i, input logic s_valid_i, output logic s_ready_o,
+    output logic [2:0] m_data_o, output logic m_valid_o, input logic m_ready_i);
+  lut6 #(.Init(64'h{INIT:x})) u_one (.addr_i(s_data_i), .data_o(m_data_o[0]));
+  lut6_2 #(.Init(64'h{INIT:x})) u_two (.addr_i(s_data_i), .o6_o(m_data_o[1]), .o5_o(m_data_o[2]));
+  assign m_valid_o = s_valid_i;
+  assign s_ready_o = m_ready_i;
+  logic unused;
+  assign unused = clk_i ^ rst_i;
+endmodule
+"""
+
+
+@pytest.mark.parametrize("vendor", rtl.VENDORS)
+def test_lut_primitives(rtl_cache, vendor):
+    """Both versions compute the same truth tables."""
+    files = rtl.sources(["lut6", "lut6_2"], vendor) | {"luts.sv": LUTS}
+    files |= {"models.sv": LUT6} if vendor == "xilinx" else {}
+    model = verilator.build(files, "luts", [inner_input("s", 6)], [inner_output("m", 3)], cache_dir=rtl_cache)
+    got = model.run({"s": np.arange(64)}, {"m": 64}).integers("m")
+    six = np.array([INIT >> a & 1 for a in range(64)])
+    five = np.array([INIT >> (a & 31) & 1 for a in range(64)])
+    np.testing.assert_array_equal(got, six | six << 1 | five << 2)
+
+
+ILLEGAL = [
+    ("ram_sdp", {"Style": 3}, "ram_sdp: Width, Depth >= 1"),
+    ("stream_narrow", {"InLanes": 5, "OutLanes": 2}, "OutLanes must divide InLanes"),
+    ("stream_widen", {"InLanes": 2, "OutLanes": 5}, "InLanes must divide OutLanes"),
+    ("window_reader", {"Chunks": 3, "Groups": 2}, "Groups divide Chunks"),
+    ("window_reader", {"KernelH": 9}, "the window must fit the padded image"),
+    ("threshold", {"CountBits": 17}, "1..16 count bits"),
+    ("requantize", {"Shift": 33}, "requantize: illegal parameters"),
+    ("stream_add", {"OutBits": 4}, "OutBits must be at least"),
+    ("argmax", {"Channels": 17}, "OutBits must hold"),
+    ("pool_reduce", {"Op": 2}, "Op 0 or 1"),
+]
+
+
+@pytest.mark.parametrize(("module", "parameters", "message"), ILLEGAL)
+def test_illegal_parameters_stop_elaboration(module, parameters, message, tmp_path):
+    with pytest.raises(ToolError, match=re.escape(message)):
+        verilator.lint(rtl.sources([module]), module, tmp_path, parameters)
+
+
+def test_catalogue_lists_every_module():
+    listed = re.findall(r"^\| `(\w+)`", CATALOGUE.read_text(), re.M)
+    assert sorted(listed) == sorted(rtl.modules())
+
+
+@pytest.mark.parametrize("module", rtl.modules())
+def test_file_holds_its_module_and_says_what_it_is(module):
+    text = rtl.path(module).read_text()
+    assert text.startswith("// ")
+    assert re.findall(r"^module (\w+)", text, re.M) == [module]
+
+
+AXIL = """module registers (
+    input logic clk_i, input logic rst_i,
+    input logic [7:0] s_data_i, input logic s_valid_i, output logic s_ready_o,
+    output logic [7:0] m_data_o, output logic m_valid_o, input logic m_ready_i,
+    input logic [7:0] s_axil_awaddr, input logic s_axil_awvalid, output logic s_axil_awready,
+    input logic [31:0] s_axil_wdata, input logic [3:0] s_axil_wstrb, input logic s_axil_wvalid,
+    output logic s_axil_wready, output logic [1:0] s_axil_bresp, output logic s_axil_bvalid,
+    input logic s_axil_bready, input logic [7:0] s_axil_araddr, input logic s_axil_arvalid,
+    output logic s_axil_arready, output logic [31:0] s_axil_rdata, output logic [1:0] s_axil_rresp,
+    output logic s_axil_rvalid, input logic s_axil_rready);
+  logic [7:0] addr;
+  logic [31:0] wdata, rdata_q;
+  logic we, re;
+  logic [3:0] delay_q;  // registers from 16 on answer after 4 cycles
+  logic [31:0] mem[64];
+  axil_bus #(.AddrBits(8)) u_bus (.*, .addr_o(addr), .wdata_o(wdata), .we_o(we), .re_o(re),
+      .rdata_i(addr[6] ? rdata_q : mem[addr[7:2]]), .rvalid_i(addr[6] ? delay_q[3] : re));
+  always_ff @(posedge clk_i) begin
+    if (we) mem[addr[7:2]] <= wdata;
+    rdata_q <= mem[addr[7:2]];
+    delay_q <= {delay_q[2:0], re && addr[6]};
+  end
+  assign m_data_o = s_data_i;
+  assign m_valid_o = s_valid_i;
+  assign s_ready_o = m_ready_i;
+endmodule
+"""
+
+
+def test_axil_bus(rtl_cache):
+    """Writes reach their addresses; reads return them, at once or late."""
+    files = rtl.sources(["axil_bus"]) | {"registers.sv": AXIL}
+    streams = [inner_input("s", 8)], [inner_output("m", 8)]
+    model = verilator.build(files, "registers", *streams, axil=True, cache_dir=rtl_cache)
+    values = np.random.default_rng(0).integers(0, 1 << 32, 32)
+    program = [(4 * i, int(v)) for i, v in enumerate(values)]
+    addresses = [4 * i for i in range(32)]
+    run = model.run({"s": np.arange(5)}, {"m": 5}, program=program, counters=addresses)
+    assert [run.counters[a] for a in addresses] == values.tolist()
