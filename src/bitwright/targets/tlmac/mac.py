@@ -13,9 +13,16 @@ from bitwright.targets.tlmac import direct
 from bitwright.targets.tlmac.element import Element
 from bitwright.targets.tlmac.layer import Fold, MacLayer, per_output
 from bitwright.targets.tlmac.reader import emit_reader
+from bitwright.targets.tlmac.shared import map_shared
 from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance, literal
 
-MAPPERS = {"private": direct.map_private, "products": direct.map_products, "gates": direct.map_gates}
+MAPPERS = {
+    "private": direct.map_private,
+    "products": direct.map_products,
+    "gates": direct.map_gates,
+    "shared": lambda layer, fold: map_shared(layer, fold, sign_sharing=False),
+    "shared_signed": lambda layer, fold: map_shared(layer, fold, sign_sharing=True),
+}
 
 
 @dataclass(frozen=True, eq=False)

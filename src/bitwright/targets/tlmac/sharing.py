@@ -1,0 +1,169 @@
+"""Shared tables: unique weight groups, clusters of steps, and the placement of groups on table arrays.
+
+Every step uses one select value (its cluster); an array holds one group a cluster. So the number of arrays
+is the largest cluster's number of distinct groups, and what an output must be wired to (its routes) follows
+from where its groups lie. Placement after TLMAC (Gerlinghoff et al., FPGA 2024, section 4), with the
+assignment problem in place of annealing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+ROUNDS = 16
+NOISE = 0.3  # of one shared output, at the start; falls to nothing
+REPEATED = 0.01  # reward for a wire that several clusters use already
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The groups of a layer: `values` [U, G]; step s and output p use group ids[s, p], negated where flips[s, p]."""
+
+    values: np.ndarray
+    ids: np.ndarray
+    flips: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Placement:
+    """Where groups lie: `place` [clusters, U] is the array of each group in each cluster, -1 where it is not used.
+
+    cluster [S] is the select value of each step; `routes` [arrays, P] tells which outputs read which array.
+    """
+
+    cluster: np.ndarray
+    place: np.ndarray
+    routes: np.ndarray
+
+    @property
+    def arrays(self) -> int:
+        return self.routes.shape[0]
+
+    @property
+    def route_count(self) -> int:
+        return int(self.routes.sum())
+
+
+def find_groups(w: np.ndarray, sign_sharing: bool) -> Groups:
+    """Distinct groups of w [S, P, G]; with sign sharing a group and its negation are one."""
+    steps, outputs, size = w.shape
+    flat = w.reshape(-1, size)
+    flips = np.zeros(len(flat), bool)
+    if sign_sharing:
+        first = np.take_along_axis(flat, (flat != 0).argmax(1)[:, None], axis=1)[:, 0]
+        flips = first < 0
+        flat = np.where(flips[:, None], -flat, flat)
+    low = int(flat.min())
+    base = int(flat.max()) - low + 1
+    keys = (flat - low) @ (base ** np.arange(size, dtype=np.int64))
+    found, ids = np.unique(keys, return_inverse=True)
+    values = (found[:, None] // base ** np.arange(size)) % base + low
+    return Groups(values, ids.reshape(steps, outputs).astype(np.int32), flips.reshape(steps, outputs))
+
+
+def cyclic_clusters(steps: int, clusters: int) -> np.ndarray:
+    """Step modulo the number of clusters: needs no memory."""
+    return np.arange(steps) % clusters
+
+
+def local_clusters(groups: Groups, clusters: int, seed: int, sweeps: int = 24) -> np.ndarray:
+    """Local search from the cyclic clusters on sum(|U_c| ** 16), by moves and swaps of steps."""
+    start = cyclic_clusters(len(groups.ids), clusters).astype(np.int64)
+    unique = [np.unique(row) for row in groups.ids]
+    offsets = np.cumsum([0, *map(len, unique)])
+    return _search(np.concatenate(unique), offsets, start, clusters, len(groups.values), seed, sweeps)
+
+
+@numba.njit(cache=True)
+def _search(members, offsets, cluster, clusters, total, seed, sweeps):
+    np.random.seed(seed)
+    steps = len(offsets) - 1
+    count = np.zeros((clusters, total), np.int32)  # steps of a cluster that use a group
+    size = np.zeros(clusters, np.int64)
+    for s in range(steps):
+        size[cluster[s]] += _insert(members, offsets, count, s, cluster[s])
+    best, best_size = cluster.copy(), size.max()
+    for sweep in range(sweeps):
+        reference = float(size.max())
+        heat = 0.02 * (1 - sweep / sweeps)
+        for s in np.random.permutation(steps):
+            old = cluster[s]
+            size[old] -= _remove(members, offsets, count, s, old)
+            choice, lowest = old, np.inf
+            for c in range(clusters):
+                new = 0
+                for k in range(offsets[s], offsets[s + 1]):
+                    new += count[c, members[k]] == 0
+                before, after = (size[c] / reference) ** 16, ((size[c] + new) / reference) ** 16
+                score = (after - before) * (1 + heat * np.random.random())
+                if score < lowest:
+                    choice, lowest = c, score
+            cluster[s] = choice
+            size[choice] += _insert(members, offsets, count, s, choice)
+        if size.max() < best_size:
+            best, best_size = cluster.copy(), size.max()
+    return best
+
+
+@numba.njit(cache=True)
+def _insert(members, offsets, count, s, c):
+    new = 0
+    for k in range(offsets[s], offsets[s + 1]):
+        g = members[k]
+        new += count[c, g] == 0
+        count[c, g] += 1
+    return new
+
+
+@numba.njit(cache=True)
+def _remove(members, offsets, count, s, c):
+    gone = 0
+    for k in range(offsets[s], offsets[s + 1]):
+        g = members[k]
+        count[c, g] -= 1
+        gone += count[c, g] == 0
+    return gone
+
+
+def place_groups(groups: Groups, cluster: np.ndarray, clusters: int, seed: int, rounds: int = ROUNDS) -> Placement:
+    """Arrays for the groups of every cluster such that outputs need few wires.
+
+    Round by round, each cluster in turn is taken off and put back by a maximum-weight assignment: the weight of
+    group g on array e is the number of outputs of g that other clusters have wired to e already.
+    """
+    rng = np.random.default_rng(seed)
+    users = [_users(groups, cluster == c) for c in range(clusters)]
+    arrays = max(len(ids) for ids, _ in users)
+    wires = np.zeros((arrays, groups.ids.shape[1]), np.float32)  # clusters that use each wire
+    where = [np.zeros(0, np.int64)] * clusters
+    best, best_count = None, np.inf
+    for turn in range(rounds):
+        noise = NOISE * (1 - turn / max(1, rounds - 1)) if turn else 0.0
+        for c in rng.permutation(clusters) if turn else range(clusters):
+            _, outputs = users[c]
+            if turn:
+                wires[where[c]] -= outputs
+            weight = outputs @ ((wires > 0) + REPEATED * wires).T
+            weight += rng.random(weight.shape, dtype=np.float32) * max(noise, 1e-3)
+            where[c] = linear_sum_assignment(weight, maximize=True)[1]
+            wires[where[c]] += outputs
+        count = int((wires > 0).sum())
+        if count < best_count:
+            best, best_count = ([w.copy() for w in where], wires > 0), count
+    place = np.full((clusters, len(groups.values)), -1, np.int32)
+    for c, (ids, _) in enumerate(users):
+        place[c, ids] = best[0][c]
+    return Placement(cluster, place, best[1])
+
+
+def _users(groups: Groups, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Groups that the chosen steps use, and the outputs [groups, P] that use them, float32."""
+    rows = groups.ids[chosen]
+    ids = np.unique(rows)
+    outputs = np.zeros((len(ids), rows.shape[1]), np.float32)
+    outputs[np.searchsorted(ids, rows), np.arange(rows.shape[1])[None, :]] = 1
+    return ids, outputs
