@@ -140,8 +140,9 @@ def test_illegal_parameters_stop_elaboration(module, parameters, message, tmp_pa
 
 
 def test_catalogue_lists_every_module():
-    listed = re.findall(r"^\| `(\w+)`", CATALOGUE.read_text(), re.M)
-    assert sorted(listed) == sorted(rtl.modules())
+    listed = re.findall(r"^\| `(\w+)` \| ", CATALOGUE.read_text(), re.M)
+    signals = {"m_first_o", "m_last_o"}
+    assert sorted(set(listed) - signals) == sorted(rtl.modules())
 
 
 @pytest.mark.parametrize("module", rtl.modules())
