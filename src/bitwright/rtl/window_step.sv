@@ -16,6 +16,7 @@ module window_step #(
   end
 
   logic [7:0][AddrBits-1:0] up;  // steps in [0, Depth)
+  logic [7:0][AddrBits-1:0] down;  // the same, one turn of the buffer earlier
   logic [AddrBits-1:0] sum;
   for (genvar l = 0; l < 8; l++) begin : g_level
     localparam int Step = $signed(Steps[32*l+:32]);
@@ -24,10 +25,10 @@ module window_step #(
   assign sum = address_i + up[level_i];
 
   if (Depth == 1 << AddrBits) begin : g_power_of_two
+    assign down = '0;
     assign address_o = sum;
   end else begin : g_wrap
     // Adding step + 2**AddrBits - Depth carries out exactly where address + step >= Depth.
-    logic [7:0][AddrBits-1:0] down;
     logic [AddrBits-1:0] wrapped;
     logic carry;
     for (genvar l = 0; l < 8; l++) begin : g_level_down
