@@ -16,7 +16,6 @@ module window_step #(
   end
 
   logic [7:0][AddrBits-1:0] up;  // steps in [0, Depth)
-  logic [7:0][AddrBits-1:0] down;  // the same, one turn of the buffer earlier
   logic [AddrBits-1:0] sum;
   for (genvar l = 0; l < 8; l++) begin : g_level
     localparam int Step = $signed(Steps[32*l+:32]);
@@ -25,17 +24,18 @@ module window_step #(
   assign sum = address_i + up[level_i];
 
   if (Depth == 1 << AddrBits) begin : g_power_of_two
-    assign down = '0;
     assign address_o = sum;
   end else begin : g_wrap
     // Adding step + 2**AddrBits - Depth carries out exactly where address + step >= Depth.
-    logic [AddrBits-1:0] wrapped;
+    logic [7:0][AddrBits-1:0] down;
+    logic [AddrBits-1:0] step, wrapped;
     logic carry;
     for (genvar l = 0; l < 8; l++) begin : g_level_down
       localparam int Step = $signed(Steps[32*l+:32]);
       assign down[l] = AddrBits'((Step % Depth + Depth) % Depth + (1 << AddrBits) - Depth);
     end
-    assign {carry, wrapped} = {1'b0, address_i} + {1'b0, down[level_i]};
+    assign step = down[level_i];
+    assign {carry, wrapped} = {1'b0, address_i} + {1'b0, step};
     assign address_o = carry ? wrapped : sum;
   end
 endmodule
