@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from bitwright import targets
-from bitwright.errors import ModelError
+from bitwright.errors import ModelError, OptionError
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Design, make_options, refuse
 
-if TYPE_CHECKING:
-    from bitwright.readers import FloatGraph
 
-
-def load(path: str | os.PathLike[str]) -> Network:
+def load(path: str | os.PathLike[str], **options: Any) -> Network:
     """The integer network of a `.bw` file or of a quantized ONNX model (QONNX or QDQ).
 
-    Raises `ModelError` where the file is missing, damaged or not supported, and where the model is
-    still float: `quantize` makes a network of it.
+    options, for ONNX models only, are those of `readers.load`, for instance input_type="uint8" for a network
+    that takes the integers of that type. Raises `ModelError` where the file is missing, damaged or not
+    supported, and where the model is still float: `quantize` makes a network of it.
     """
     path = Path(path)
-    if is_network_file(path):
-        return storage.load(path)
-    from bitwright import readers  # ONNX takes long to load
+    if not is_network_file(path):
+        from bitwright import readers  # ONNX takes long to load
 
-    graph = readers.read(path)
-    floats = float_layers(graph)
-    if floats:
-        raise ModelError(
-            f"{path} is a float model ({len(floats)} layers with float weights, the first {floats[0]!r}); "
-            "legal is an integer network: `quantize` makes one of it"
-        )
-    return readers.lower(graph)
-
-
-def float_layers(graph: FloatGraph) -> list[str]:
-    """The names of the layers of a float graph whose weights are not quantized."""
-    return [node.name for node in graph.nodes if node.kind in ("Conv", "Dense") and node.quantized is None]
+        return readers.load(path, **options)
+    if options:
+        raise OptionError(f"{path} is a network already; {', '.join(options)} is for ONNX models")
+    return storage.load(path)
 
 
 def is_network_file(path: Path) -> bool:

@@ -88,8 +88,8 @@ def test_dynamic_size(fails, one_node_onnx, data, tmp_path, command):
 def test_float_weights(fails, float_onnx, data, tmp_path, command):
     line = fails(*arguments(command, float_onnx, tmp_path))
     assert line == (
-        f"{float_onnx} is a float model (2 layers with float weights, the first 'a'); legal is an integer network: "
-        "`quantize` makes one of it"
+        "float.onnx: 2 of 2 layers have float weights (a, y); "
+        "quantize the model first (`bitwright quantize`, or `bitwright.quantize`)"
     )
 
 

@@ -8,6 +8,7 @@ from random_networks import random_input
 
 from bitwright.errors import DataError
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate, ops
+from bitwright.network.input_onnx import merges
 
 
 def with_specs(network: Network, rng: np.random.Generator) -> Network:
@@ -63,6 +64,17 @@ def test_half_to_even_and_limits():
     assert spec.quantize(x).tolist() == [[0, 2, 0, -2, 7, -7]]
     signs = InputSpec(TensorType((3,), BIPOLAR))
     assert signs.quantize(np.array([[0.0, -0.1, 3.0]], np.float32)).tolist() == [[1, -1, 1]]
+
+
+@pytest.mark.parametrize("low", [-1, -4])
+def test_merged_rounding_is_used_only_where_it_is_equal(low):
+    """With scale 1/2 and offset -1, float32 rounds 2x - 1 itself below -2: there one rounding is not like two."""
+    t = TensorType((1, 1, 1), IntType(3, True))
+    spec = InputSpec(t, scale=[0.5], offset=[-1.0], low=low, high=1)
+    assert merges(spec) == (low == -1)
+    steps = (np.arange(-40, 41) / 8).astype(np.float32)
+    x = np.concatenate([np.nextafter(steps, -np.inf), steps, np.nextafter(steps, np.inf)])[:, None, None, None]
+    np.testing.assert_array_equal(identity_network(spec).predict(x), spec.quantize(x).astype(np.float32))
 
 
 def identity_network(spec: InputSpec) -> Network:

@@ -26,13 +26,13 @@ def run(model: Model, json: Json = False, verbose: Verbose = False) -> None:
 def _open(model: Any) -> tuple[str, Any, Any]:
     """(kind, network or None, float graph or None)."""
     from bitwright import readers
-    from bitwright.api import float_layers, is_network_file
+    from bitwright.api import is_network_file
     from bitwright.network import storage
 
     if is_network_file(model):
         return "integer network", storage.load(model), None
     graph = readers.read(model)
-    if not float_layers(graph):
+    if readers.is_quantized(graph):
         return "quantized ONNX", readers.lower(graph), graph
     return "float ONNX", None, graph
 

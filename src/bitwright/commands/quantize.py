@@ -69,7 +69,7 @@ def _network(
 ) -> tuple[Network, dict[str, Any] | None]:
     """The network and, of a float model, the report of its quantization."""
     from bitwright import readers
-    from bitwright.api import float_layers, is_network_file, load
+    from bitwright.api import is_network_file, load
     from bitwright.data import load_data, with_data_options
     from bitwright.errors import OptionError
     from bitwright.options import parse_options
@@ -77,13 +77,13 @@ def _network(
     from bitwright.quantize.ptq import quantize_model
 
     graph = None if is_network_file(model) else readers.read(model)
-    if graph is None or not float_layers(graph):
+    if graph is None or readers.is_quantized(graph):
         network = load(model) if graph is None else readers.lower(graph)
         return replace(network, input=with_data_options(network.input, *raw)), None
     if data is None:
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
     options = QuantizeOptions(**{**given, **parse_options(QuantizeOptions, option, "the quantizer")})
-    spec = with_data_options(_float_input(graph), *raw)
+    spec = with_data_options(float_input(graph), *raw)
     x = load_data(data).prepared(spec)
     with console.progress() as progress:
         made = quantize_model(graph, x, options, progress)
@@ -93,7 +93,7 @@ def _network(
     return network, made.report.as_dict()
 
 
-def _float_input(graph: Any) -> InputSpec:
+def float_input(graph: Any) -> InputSpec:
     """The float model's input, to prepare data by; the integer type plays no part in that."""
     from bitwright.network import InputSpec, IntType, TensorType
     from bitwright.readers.floatgraph import INPUT

@@ -11,7 +11,7 @@ from bitwright.network.graph import INPUT, Network, check_integers
 from bitwright.network.inputs import check_floats, dequantize
 from bitwright.network.translate import translate
 
-TENSOR_BYTES = 1 << 22  # size of a batch's largest tensor
+TENSOR_BYTES = 1 << 20  # of a batch's largest tensor: batches that stay in the caches are fastest
 
 
 class Evaluator:

@@ -10,9 +10,6 @@ from bitwright.errors import DataError
 
 if TYPE_CHECKING:
     from bitwright.network.graph import InputSpec, OutputSpec
-    from bitwright.network.onnx_builder import Builder
-
-EXACT_BITS = 24  # integers of up to so many bits are exact in float32
 
 
 def prepare(spec: InputSpec, raw: np.ndarray) -> np.ndarray:
@@ -64,10 +61,16 @@ def _along_channels(values: tuple[float, ...], layout: str, axes: int) -> np.nda
 
 def check_finite(x: np.ndarray) -> None:
     """Raise `DataError` at the first NaN or infinity."""
-    if x.dtype.kind != "f" or x.size == 0 or (np.isfinite(x.min()) and np.isfinite(x.max())):
+    if x.dtype.kind != "f":
         return
-    index = np.unravel_index(int(np.argmin(np.isfinite(x))), x.shape)
-    raise DataError(f"data hold {x[index]} at index ({', '.join(map(str, index))}); legal are finite numbers")
+    flat = x.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.dot(flat, flat)):  # one quick pass; what overflows it is looked at below
+            return
+    finite = np.isfinite(x)
+    if not finite.all():
+        index = np.unravel_index(int(np.argmin(finite)), x.shape)
+        raise DataError(f"data hold {x[index]} at index ({', '.join(map(str, index))}); legal are finite numbers")
 
 
 def check_floats(spec: InputSpec, x: np.ndarray) -> np.ndarray:
@@ -88,11 +91,16 @@ def quantize(spec: InputSpec, x: np.ndarray) -> np.ndarray:
     even; for a bipolar type q = +1 where x * (1/scale) + offset >= 0, else -1.
     """
     x = _in_hwc(spec, check_floats(spec, x))
-    inverse, offset = _affine(spec)
+    inverse, offset = affine(spec)
     with np.errstate(over="ignore"):
         v = x * inverse + offset
     if spec.type.dtype.bipolar:
         return np.where(v >= 0, np.int64(1), np.int64(-1))
+    return round_and_clip(v, spec)
+
+
+def round_and_clip(v: np.ndarray, spec: InputSpec) -> np.ndarray:
+    """clamp(round(v), low, high), half to even, int64."""
     return np.clip(np.rint(v).astype(np.float64), spec.low, spec.high).astype(np.int64)
 
 
@@ -103,31 +111,9 @@ def _in_hwc(spec: InputSpec, x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), *shape)
 
 
-def _affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
+def affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
     """(1/scale, offset) as float32."""
     return (1 / spec.scale).astype(np.float32), spec.offset.astype(np.float32)
-
-
-def quantizing(g: Builder, spec: InputSpec, x: str, wide: bool) -> str:
-    """`quantize` as ONNX nodes: the float input [N, *shape] as integers in NCHW, float64 where `wide`."""
-    shape, dtype, image = spec.type.shape, spec.type.dtype, len(spec.type.shape) == 3
-    own = (shape[2], *shape[:2]) if spec.layout == "CHW" else shape
-    if spec.shape != own:
-        x = g.reshape(x, 0, *own)
-    if spec.layout == "HWC":
-        x = g.transpose(x, 0, 3, 1, 2)
-    for kind, operand, neutral in zip(("Mul", "Add"), _affine(spec), (1, 0), strict=True):
-        if np.any(operand != neutral):
-            form = (1, -1, 1, 1) if image else (1, -1)
-            x = g.add(kind, x, g.operand(operand.reshape(form if operand.size > 1 else ())))
-    if dtype.bipolar:
-        zero, one, minus = (np.array(v, np.float32) for v in (0, 1, -1))
-        return g.add("Where", g.add("GreaterOrEqual", x, g.constant(zero)), g.constant(one), g.constant(minus))
-    x = g.add("Round", x)
-    wide_limits = dtype.bits > EXACT_BITS
-    x = g.cast(x, "float64") if wide or wide_limits else x
-    limits = (np.array(v, np.float64 if wide or wide_limits else np.float32) for v in (spec.low, spec.high))
-    return g.add("Clip", x, *(g.constant(v) for v in limits))
 
 
 def dequantize(spec: OutputSpec, q: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bitwright.network import ops
 from bitwright.network.graph import INPUT, Network, Node
-from bitwright.network.inputs import quantizing
+from bitwright.network.input_onnx import quantizing
 from bitwright.network.onnx_builder import Builder
 from bitwright.network.products import FLOAT32_EXACT, conv, dense, float_conv, float_dense, pad, taps
 from bitwright.network.ranges import Interval, intervals, product_reach

@@ -1,0 +1,142 @@
+"""`bitwright search`: widths for every layer, the Pareto front of loss and cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bitwright.commands.common import DataFile, Jobs, Json, Layout, Mean, Model, Scale, Seed, Std, Verbose
+
+if TYPE_CHECKING:
+    from bitwright.explore.front import SearchResult
+    from bitwright.network import InputSpec
+
+WeightBits = Annotated[str, typer.Option("--weight-bits", help="candidates of weight bits, separated by commas")]
+ActivationBits = Annotated[str, typer.Option("--activation-bits", help="candidates of activation bits")]
+Evaluation = Annotated[Path | None, typer.Option("--evaluate", help=".npz to measure on; default the calibration data")]
+Budget = Annotated[float | None, typer.Option(help="largest cost allowed")]
+MaxLoss = Annotated[float | None, typer.Option(help="largest loss of accuracy allowed, in points")]
+Cost = Annotated[str, typer.Option(help="bytes, or with a target lut, ff, carry, bram36, dsp or cycles")]
+TargetName = Annotated[str | None, typer.Option("--target", help="the target whose cost model prices the layers")]
+Cluster = Annotated[str | None, typer.Option(help="address of a Dask scheduler, tcp://host:port")]
+Settings = Annotated[list[str], typer.Option("--option", "-O", help="key=value, an option of the search")]
+QuantizerSettings = Annotated[list[str], typer.Option("--quantize", "-Q", help="key=value, an option of the quantizer")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", help="write all points here")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", help="write an HTML plot here")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="write the chosen network here (.bw)")]
+
+
+def run(
+    model: Model,
+    data: DataFile = None,
+    evaluate: Evaluation = None,
+    weight_bits: WeightBits = "2,3,4,6,8",
+    activation_bits: ActivationBits = "8",
+    cost: Cost = "bytes",
+    target: TargetName = None,
+    budget: Budget = None,
+    max_loss: MaxLoss = None,
+    option: Settings = [],  # noqa: B006
+    quantize: QuantizerSettings = [],  # noqa: B006
+    csv: CsvFile = None,
+    plot: PlotFile = None,
+    output: Output = None,
+    cluster: Cluster = None,
+    input_layout: Layout = None,
+    input_scale: Scale = None,
+    input_mean: Mean = None,
+    input_std: Std = None,
+    seed: Seed = 1,
+    jobs: Jobs = 0,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Search bit widths for every layer of a float model under a budget or a bound on the loss of accuracy.
+
+    An interrupted search resumes from its cache.
+    """
+    from bitwright.console import Console
+    from bitwright.errors import OptionError
+
+    if data is None:
+        raise OptionError("--data with calibration samples is needed")
+    if output is not None and budget is None and max_loss is None:
+        raise OptionError("--output needs --budget or --max-loss, which choose the network")
+    console = Console(json, verbose)
+    given = {
+        "weight_candidates": _widths(weight_bits, "--weight-bits"),
+        "activation_candidates": _widths(activation_bits, "--activation-bits"),
+        "cost": cost,
+        "target": target,
+        "budget": budget,
+        "max_loss": max_loss,
+        "jobs": jobs,
+        "cluster": cluster,
+    }
+    raw = (input_layout, input_scale, input_mean, input_std)
+    graph, spec, result, save = _search(console, model, (data, evaluate), raw, option, quantize, given, seed)
+    console.table(f"{graph.name}: {len(result.points)} networks measured", *result.rows())
+    for path, text in ((csv, result.csv), (plot, result.html)):
+        if path is not None:
+            path.write_text(text())
+    if result.chosen is not None:
+        console.say(f"chosen: {result.chosen.label}, {result.price.quantity} {result.chosen.cost:,.0f}")
+        if output is not None:
+            save(result, spec, output)
+    elif budget is not None or max_loss is not None:
+        raise OptionError(
+            f"no measured network keeps {'the budget' if budget is not None else 'the bound on the loss'}"
+        )
+    console.result(result.as_dict())
+
+
+def _widths(text: str, name: str) -> tuple[int, ...]:
+    from bitwright.errors import OptionError
+
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise OptionError(f"{name} is {text!r}; legal are whole numbers separated by commas") from None
+
+
+def _search(
+    console: Any, model: Path, data: tuple, raw: tuple, option: list[str], quantize: list[str], given: dict, seed: int
+):
+    """The float graph, its input, the result, and the function that saves the chosen network."""
+    from bitwright import readers
+    from bitwright.commands.quantize import float_input
+    from bitwright.data import load_data, with_data_options
+    from bitwright.explore.search import SearchOptions, search
+    from bitwright.options import parse_options
+    from bitwright.quantize.options import QuantizeOptions
+
+    graph = readers.read(model)
+    spec = with_data_options(float_input(graph), *raw)
+    calibration = load_data(data[0])
+    evaluation = load_data(data[1]) if data[1] is not None else calibration
+    settings = parse_options(SearchOptions, option, "the search")
+    made = QuantizeOptions(**{"seed": seed, **parse_options(QuantizeOptions, quantize, "the quantizer")})
+    x = calibration.prepared(spec)
+    with console.progress() as progress:
+        result = search(
+            graph,
+            x,
+            evaluation.prepared(spec),
+            evaluation.labels,
+            quantize=made,
+            progress=progress,
+            **{**given, **settings},
+        )
+
+    def save(result: SearchResult, spec: InputSpec, path: Path) -> None:
+        import bitwright as bw
+        from bitwright.explore.search import network_of
+
+        network = network_of(graph, x, result, made)
+        kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
+        bw.save(replace(network, input=replace(network.input, **kept)), path)
+
+    return graph, spec, result, save
