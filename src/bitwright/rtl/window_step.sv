@@ -15,27 +15,16 @@ module window_step #(
     $error("window_step: Depth >= 2 is legal");
   end
 
-  logic [7:0][AddrBits-1:0] up;  // steps in [0, Depth)
-  logic [AddrBits-1:0] sum;
+  // Adding step + 2**AddrBits - Depth carries out exactly where address + step >= Depth.
+  logic [7:0][AddrBits-1:0] up, down;  // step in [0, Depth), and the same plus 2**AddrBits - Depth
+  logic [AddrBits-1:0] sum, wrapped;
+  logic carry;
   for (genvar l = 0; l < 8; l++) begin : g_level
     localparam int Step = $signed(Steps[32*l+:32]);
     assign up[l] = AddrBits'((Step % Depth + Depth) % Depth);
+    assign down[l] = AddrBits'((Step % Depth + Depth) % Depth + (1 << AddrBits) - Depth);
   end
   assign sum = address_i + up[level_i];
-
-  if (Depth == 1 << AddrBits) begin : g_power_of_two
-    assign address_o = sum;
-  end else begin : g_wrap
-    // Adding step + 2**AddrBits - Depth carries out exactly where address + step >= Depth.
-    logic [7:0][AddrBits-1:0] down;
-    logic [AddrBits-1:0] step, wrapped;
-    logic carry;
-    for (genvar l = 0; l < 8; l++) begin : g_level_down
-      localparam int Step = $signed(Steps[32*l+:32]);
-      assign down[l] = AddrBits'((Step % Depth + Depth) % Depth + (1 << AddrBits) - Depth);
-    end
-    assign step = down[level_i];
-    assign {carry, wrapped} = {1'b0, address_i} + {1'b0, step};
-    assign address_o = carry ? wrapped : sum;
-  end
+  assign {carry, wrapped} = {1'b0, address_i} + {1'b0, down[level_i]};
+  assign address_o = Depth != 1 << AddrBits && carry ? wrapped : sum;
 endmodule
