@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,6 +81,7 @@ def candidate_loss(
 def measure(
     prepared: Prepared,
     widths: Widths,
+    names: Sequence[str],
     weight_candidates: tuple[int, ...],
     activation_candidates: tuple[int, ...],
     *,
@@ -91,7 +92,7 @@ def measure(
     cluster: str | None = None,
     progress: Progress = quiet,
 ) -> Sensitivities:
-    """Change one layer's weights, or its input's quantizer, at a time; everything else stays at `widths`.
+    """Change the weights of one of the layers `names`, or its input's quantizer, at a time; all else stays at `widths`.
 
     Every measurement runs the network with the values of its codes on the same `samples` calibration samples.
     """
@@ -100,7 +101,8 @@ def measure(
     reference = FloatRunner(prepared.graph, jobs=prepared.options.jobs).outputs(x)
     labels: list[tuple[str, str, int]] = [("base", "", 0)]
     tasks: list[tuple] = [((), ())]
-    for name, (base_weight, base_activation) in widths.layers.items():
+    for name in names:
+        base_weight, base_activation = widths.layers[name]
         for bits in weight_candidates:
             if bits != base_weight:
                 labels.append(("weight", name, bits))

@@ -19,7 +19,8 @@ from bitwright.quantize.placement import ALIGNED, LAYERS
 from bitwright.quantize.second_order import Moments
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
-MAX_COLUMNS = 131072
+MAX_COLUMNS = 131072  # for second moments
+MEAN_COLUMNS = 16384  # where only means are measured
 WALK_BYTES = 3 << 30
 COLUMN_BYTES = 128 << 20
 
@@ -184,13 +185,14 @@ def layer_moments(
 
     added: the error r - r' of the value that is added to the layer's output, [N, *output shape].
     About `MAX_COLUMNS` output positions are taken, the same number from each sample. Without
-    `second` only the means are computed and the second moments are empty.
+    `second` only the means are computed, from `MEAN_COLUMNS`, and the second moments are empty.
     """
     if node.kind == "Dense":
         picks, size = np.zeros((len(x), 1), np.int64), x.shape[1]
     else:
         shape = windows(x[:1], node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"]).shape
-        each = int(np.clip(MAX_COLUMNS // len(x), 1, shape[1] * shape[2]))
+        most = MAX_COLUMNS if second else MEAN_COLUMNS
+        each = int(np.clip(most // len(x), 1, shape[1] * shape[2]))
         picks = np.stack([random.choice(shape[1] * shape[2], each, replace=False) for _ in range(len(x))])
         size = int(np.prod(shape[3:]))
     batch = max(1, COLUMN_BYTES // max(8 * size * picks.shape[1], 2 * x[0].nbytes))

@@ -1,0 +1,105 @@
+"""What widths cost: model bytes, or the resources and cycles that a target's own cost model gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from bitwright import targets
+from bitwright.errors import OptionError
+from bitwright.network import Network
+from bitwright.network.passes import simplify
+from bitwright.quantize.placement import Widths
+from bitwright.quantize.ptq import Prepared, finish
+from bitwright.quantize.size import weight_bits
+from bitwright.targets.contract import Estimate, make_options, refuse
+
+BYTES = "bytes"
+TARGET_COSTS = ("lut", "ff", "carry", "bram36", "dsp", "cycles")
+PIPELINE = 0.9  # an interval below this part of the layers' cycles means that they work at the same time
+
+Pair = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The quantity to save: "bytes" of weights, or one of TARGET_COSTS of a target with its options."""
+
+    quantity: str = BYTES
+    target: str | None = None
+    target_options: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        legal = TARGET_COSTS if self.target else (BYTES,)
+        if self.quantity not in legal:
+            where = f"of target {self.target}" if self.target else "without a target"
+            raise OptionError(f"cost {where} is {self.quantity!r}; legal are {', '.join(legal)}")
+
+
+@dataclass(frozen=True)
+class LayerCosts:
+    """Cost of every layer at every (weight, activation) width; bottleneck: the dearest layer counts, not the sum."""
+
+    table: Mapping[str, Mapping[Pair, float]]
+    fixed: float = 0.0
+    bottleneck: bool = False
+
+    def total(self, widths: Mapping[str, Pair]) -> float:
+        """Predicted cost of the network at those widths."""
+        each = [self.table[name][pair] for name, pair in widths.items()]
+        return max([self.fixed, *each]) if self.bottleneck else self.fixed + sum(each)
+
+
+def estimate(network: Network, cost: Cost) -> Estimate:
+    """The target's estimate of a network; `ModelError` with all reasons where it refuses."""
+    target = targets.get(cost.target or "")
+    options = make_options(target, cost.target_options)
+    network = simplify(network)
+    refuse(target, target.check(network, options))
+    return target.plan(network, options).estimate
+
+
+def network_cost(network: Network, cost: Cost) -> float:
+    """Cost of a network as it is."""
+    if cost.target is None:
+        return weight_bits(network) / 8
+    found = estimate(network, cost)
+    return float(found.interval_cycles if cost.quantity == "cycles" else getattr(found.total, cost.quantity))
+
+
+def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pair, ...]], cost: Cost) -> LayerCosts:
+    """Costs of every pair of widths that the layers may have; a target prices one network for each pair.
+
+    In such a network all layers that may have the pair have it; the others keep their width of `widths`.
+    """
+    if cost.target is None:
+        sizes = {name: np.asarray(prepared.graph.node(name)["weight"]).size for name in pairs}
+        return LayerCosts({name: {p: sizes[name] * p[0] / 8 for p in options} for name, options in pairs.items()})
+    quick = replace(prepared, options=replace(prepared.options, weight_rounding="nearest", bias_correction=False))
+    table: dict[str, dict[Pair, float]] = {name: {} for name in pairs}
+    fixed, bottleneck = [], []
+    for pair in sorted({p for options in pairs.values() for p in options}):
+        chosen = {name: pair if pair in pairs[name] else widths.layers[name] for name in pairs}
+        found = estimate(finish(quick, replace(widths, layers=chosen)).network, cost)
+        by_layer, rest = _split(found, cost.quantity, list(pairs))
+        for name, own in chosen.items():
+            table[name].setdefault(own, by_layer[name])
+        fixed.append(rest)
+        cycles = sum(unit.cycles for unit in found.layers)
+        bottleneck.append(cost.quantity == "cycles" and found.interval_cycles < PIPELINE * cycles)
+    return LayerCosts(table, float(np.mean(fixed)), all(bottleneck))
+
+
+def _split(found: Estimate, quantity: str, names: list[str]) -> tuple[dict[str, float], float]:
+    """Cost of each layer, with the units named after it ("layer.part"), and of all other units together."""
+    by_layer, rest = dict.fromkeys(names, 0.0), 0.0
+    for unit in found.layers:
+        value = float(unit.cycles if quantity == "cycles" else getattr(unit.resources, quantity))
+        owner = next((n for n in names if unit.name == n or unit.name.startswith(f"{n}.")), None)
+        if owner is None:
+            rest += value
+        else:
+            by_layer[owner] += value
+    return by_layer, rest

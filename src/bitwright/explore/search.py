@@ -1,0 +1,298 @@
+"""Mixed precision: the Pareto front of loss and cost over the widths of every layer.
+
+Sensitivities are measured once per layer and width; an integer program picks the widths for each budget;
+what it picks is made into an integer network and measured again, as are the uniform networks beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from bitwright.errors import DataError, OptionError
+from bitwright.explore import measures, sensitivity
+from bitwright.explore.cache import ResultCache, digest
+from bitwright.explore.costs import Cost, LayerCosts, Pair, layer_costs, network_cost
+from bitwright.explore.front import Point, SearchResult, mark_front
+from bitwright.explore.program import choose
+from bitwright.explore.tasks import run_tasks
+from bitwright.network import Network
+from bitwright.network.fast import Evaluator
+from bitwright.quantize.calibrate import Progress, quiet
+from bitwright.quantize.floatrun import FloatRunner, check_data
+from bitwright.quantize.options import MAX_QUANTIZED_BITS, QuantizeOptions
+from bitwright.quantize.placement import Widths, layers
+from bitwright.quantize.ptq import Prepared, finish, prepare, resolve_widths
+from bitwright.readers.floatgraph import FloatGraph
+
+BISECTIONS = 7
+
+
+def _doc(default: object, doc: str):
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What to search; every field is a keyword of `search`."""
+
+    weight_candidates: tuple[int, ...] = _doc((2, 3, 4, 6, 8), "weight bits that a layer may have")
+    activation_candidates: tuple[int, ...] = _doc((8,), "bits that a layer's input may have")
+    cost: str = _doc("bytes", "bytes of weights, or a target's lut, ff, carry, bram36, dsp or cycles")
+    target: str | None = _doc(None, "the target whose cost model prices the layers")
+    target_options: Mapping[str, object] = field(default_factory=dict, metadata={"doc": "options of the target"})
+    budget: float | None = _doc(None, "largest cost allowed")
+    max_loss: float | None = _doc(None, "largest loss of accuracy allowed, in points, against the float model")
+    points: int = _doc(8, "budgets between the cheapest and the dearest network, for the front")
+    metric: str = _doc("kl", "loss of the network's output: kl (of class probabilities) or error (relative, squared)")
+    samples: int = _doc(64, "calibration samples that the sensitivities are measured on")
+    uniform: bool = _doc(True, "measure uniform networks of every candidate too")
+    jobs: int = _doc(0, "processes; 0 is one a core")
+    cluster: str | None = _doc(None, "address of a Dask scheduler, tcp://host:port")
+    cache: str | None = _doc(None, "folder of cached results; default the user's cache folder")
+
+    def __post_init__(self) -> None:
+        for name in ("weight_candidates", "activation_candidates"):
+            bits = tuple(sorted(set(getattr(self, name))))
+            object.__setattr__(self, name, bits)
+            if not bits or any(isinstance(b, bool) or not 1 <= b <= MAX_QUANTIZED_BITS for b in bits):
+                raise OptionError(f"{name} is {bits}; legal are widths of 1 to {MAX_QUANTIZED_BITS}")
+        if self.metric not in measures.METRICS:
+            raise OptionError(f"metric is {self.metric!r}; legal are {', '.join(measures.METRICS)}")
+        if self.budget is not None and self.max_loss is not None:
+            raise OptionError("budget and max_loss exclude each other; legal is one of them")
+        for name, low in (("points", 0), ("samples", 1), ("jobs", 0)):
+            if getattr(self, name) < low:
+                raise OptionError(f"{name} is {getattr(self, name)}; legal is at least {low}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Setting:
+    """What every measurement of the search shares."""
+
+    prepared: Prepared
+    widths: Widths
+    pairs: Mapping[str, tuple[Pair, ...]]
+    costs: LayerCosts
+    losses: sensitivity.Sensitivities
+    x: np.ndarray
+    labels: np.ndarray | None
+    reference: np.ndarray
+    options: SearchOptions
+    price: Cost
+    cache: ResultCache
+    progress: Progress
+
+
+def make_options(values: Mapping[str, object]) -> SearchOptions:
+    """Options of keyword arguments; `OptionError` names what is unknown and what is legal."""
+    legal = [f.name for f in fields(SearchOptions)]
+    unknown = sorted(set(values) - set(legal))
+    if unknown:
+        raise OptionError(f"search has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")
+    return SearchOptions(**values)  # type: ignore[arg-type]
+
+
+def search(
+    model: str | Path | FloatGraph,
+    calibration: np.ndarray,
+    evaluation: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+    *,
+    quantize: QuantizeOptions | None = None,
+    progress: Progress = quiet,
+    **options: object,
+) -> SearchResult:
+    """Widths for every layer of a float model; options as in `SearchOptions`, `quantize` for all else.
+
+    evaluation, labels: what the candidates are measured on; without them the calibration data, where the
+    float model's own answers stand for labels. Layers whose widths `quantize` sets (first_bits,
+    last_bits, layer_bits) keep them.
+    """
+    chosen, made = make_options(options), quantize or QuantizeOptions()
+    setting = _set_up(model, calibration, evaluation, labels, made, chosen, progress)
+    points = _measure(setting, _candidates(setting))
+    if chosen.max_loss is not None:
+        points = _bisect(setting, points, chosen.max_loss)
+    points = mark_front(points)
+    return SearchResult(
+        tuple(points), _pick(points, chosen), setting.losses, setting.price, _float_accuracy(setting), _widest(chosen)
+    )
+
+
+def network_of(
+    model: str | Path | FloatGraph, calibration: np.ndarray, result: SearchResult, quantize: QuantizeOptions
+) -> Network:
+    """The chosen network of a search over the same model, calibration data and options, made again."""
+    if result.chosen is None:
+        raise OptionError("the search chose no network; legal with a budget or max_loss that one keeps")
+    prepared = prepare(model, calibration, replace(quantize, **result.widest))
+    widths = resolve_widths(prepared.graph, prepared.options)
+    return finish(prepared, replace(widths, layers=dict(result.chosen.widths))).network
+
+
+def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _Setting:
+    prepared = prepare(model, calibration, replace(made, **_widest(chosen), jobs=1), progress)
+    widths = resolve_widths(prepared.graph, prepared.options)
+    x = prepared.x if evaluation is None else check_data(prepared.graph, evaluation, "evaluation data")
+    if labels is not None and len(labels) != len(x):
+        raise DataError(f"{len(labels)} labels for {len(x)} evaluation samples; legal is one for each")
+    cache = ResultCache(chosen.cache)
+    price = Cost(chosen.cost, chosen.target, chosen.target_options)
+    pairs = _pairs(prepared, widths, chosen)
+    free = [name for name, options in pairs.items() if len(options) > 1]
+    costs = layer_costs(prepared, widths, pairs, price)
+    least, _ = _extremes(costs, pairs)
+    if chosen.budget is not None and chosen.budget < least * (1 - 1e-9):
+        raise OptionError(f"the budget is {chosen.budget:g}; the least that these candidates can cost is {least:g}")
+    losses = sensitivity.measure(
+        prepared,
+        widths,
+        free,
+        chosen.weight_candidates,
+        chosen.activation_candidates,
+        samples=chosen.samples,
+        metric=chosen.metric,
+        cache=cache,
+        jobs=chosen.jobs,
+        cluster=chosen.cluster,
+        progress=progress,
+    )
+    reference = FloatRunner(prepared.graph, jobs=chosen.jobs).outputs(x)
+    return _Setting(prepared, widths, pairs, costs, losses, x, labels, reference, chosen, price, cache, progress)
+
+
+def _widest(chosen: SearchOptions) -> dict[str, int]:
+    return {"weight_bits": max(chosen.weight_candidates), "activation_bits": max(chosen.activation_candidates)}
+
+
+def _pairs(prepared: Prepared, widths: Widths, chosen: SearchOptions) -> dict[str, tuple[Pair, ...]]:
+    """Legal (weight, activation) widths of every layer; one where the user has set them."""
+    names = [node.name for node in layers(prepared.graph)]
+    made = prepared.options
+    fixed = {*made.layer_bits, *(names[:1] if made.first_bits else ()), *(names[-1:] if made.last_bits else ())}
+    every = tuple((w, a) for w in chosen.weight_candidates for a in chosen.activation_candidates)
+    return {name: (widths.layers[name],) if name in fixed else every for name in names}
+
+
+def _candidates(setting: _Setting) -> list[tuple[str, dict[str, Pair]]]:
+    """Labelled widths to measure: the solutions of all budgets, and the uniform networks."""
+    options, costs, pairs = setting.options, setting.costs, setting.pairs
+    low, high = _extremes(costs, pairs)
+    budgets = list(np.geomspace(max(low, 1e-9), max(high, 1e-9), options.points)) if options.points else []
+    if options.budget is not None:
+        budgets.append(options.budget)
+    found = [("mixed", _solve(setting, budget)) for budget in budgets]
+    if options.uniform:
+        for pair in sorted({p for legal in pairs.values() for p in legal}):
+            uniform = {name: pair if pair in legal else legal[0] for name, legal in pairs.items()}
+            found.append((f"uniform W{pair[0]}A{pair[1]}", uniform))
+    # The same widths by two ways are measured once, under the uniform name if they have one.
+    unique = {tuple(widths.items()): (label, widths) for label, widths in found}
+    return list(unique.values())
+
+
+def _extremes(costs: LayerCosts, pairs: Mapping[str, tuple[Pair, ...]]) -> tuple[float, float]:
+    """Least and largest predicted cost."""
+    least = {name: min(legal, key=costs.table[name].__getitem__) for name, legal in pairs.items()}
+    most = {name: max(legal, key=costs.table[name].__getitem__) for name, legal in pairs.items()}
+    return costs.total(least), costs.total(most)
+
+
+def _solve(setting: _Setting, budget: float) -> dict[str, Pair]:
+    costs, losses = setting.costs, setting.losses
+    rest = 0.0 if costs.bottleneck else costs.fixed
+    table = [np.array([costs.table[n][p] for p in legal]) for n, legal in setting.pairs.items()]
+    loss = [
+        np.array([losses.weights[n][w] + losses.activations[n][a] for w, a in legal])
+        for n, legal in setting.pairs.items()
+    ]
+    slack = 1e-9 * abs(budget)  # the cheapest network's own cost is a legal budget
+    picked = choose(loss, table, budget - rest + slack, bottleneck=costs.bottleneck)
+    return {name: legal[i] for (name, legal), i in zip(setting.pairs.items(), picked, strict=True)}
+
+
+def measure_point(
+    prepared: Prepared,
+    widths: Widths,
+    x: np.ndarray,
+    labels: np.ndarray | None,
+    reference: np.ndarray,
+    metric: str,
+    price: Cost,
+    layer_widths: Mapping[str, Pair],
+) -> dict[str, float | None]:
+    """Quantize at some widths and measure the integer network; one task of the search."""
+    network = finish(prepared, replace(widths, layers=dict(layer_widths))).network
+    outputs = Evaluator(network, threads=1).predict(x)
+    return {
+        "loss": measures.output_loss(
+            reference, outputs, metric, probabilities=prepared.graph.nodes[-1].kind == "Softmax"
+        ),
+        "agreement": measures.agreement(reference, outputs),
+        "accuracy": None if labels is None else measures.accuracy(outputs, labels),
+        "cost": network_cost(network, price),
+    }
+
+
+def _measure(setting: _Setting, candidates: list[tuple[str, dict[str, Pair]]]) -> list[Point]:
+    s = setting
+    labels = None if s.labels is None else np.asarray(s.labels)
+    shared = (s.prepared, s.widths, s.x, labels, s.reference, s.options.metric, s.price)
+    key = digest(s.prepared.graph, s.prepared.options, s.prepared.x, s.widths, s.x, labels, s.options.metric, s.price)
+    results = run_tasks(
+        measure_point,
+        shared,
+        [(widths,) for _, widths in candidates],
+        [digest(key, "point", widths) for _, widths in candidates],
+        s.cache,
+        jobs=s.options.jobs,
+        cluster=s.options.cluster,
+        stage="networks",
+        progress=s.progress,
+    )
+    points = []
+    for (label, widths), result in zip(candidates, results, strict=True):
+        predicted = sum(s.losses.weights[n][w] + s.losses.activations[n][a] for n, (w, a) in widths.items())
+        points.append(Point(label, widths, s.costs.total(widths), predicted, **result))
+    return points
+
+
+def _float_accuracy(setting: _Setting) -> float | None:
+    return None if setting.labels is None else measures.accuracy(setting.reference, setting.labels)
+
+
+def _lost(setting: _Setting, point: Point) -> float:
+    """Accuracy lost in points; without labels, the share of answers that differ from the float model's."""
+    full = _float_accuracy(setting)
+    return 100 - point.agreement if full is None or point.accuracy is None else full - point.accuracy
+
+
+def _bisect(setting: _Setting, points: list[Point], bound: float) -> list[Point]:
+    """More points at budgets around the cheapest measured one that loses at most `bound`."""
+    for _ in range(BISECTIONS):
+        good = [p.predicted_cost for p in points if _lost(setting, p) <= bound]
+        bad = [p.predicted_cost for p in points if _lost(setting, p) > bound]
+        high = min(good, default=max(bad, default=0.0))
+        low = max((c for c in bad if c < high), default=high)
+        if not good or low >= high * 0.99:
+            break
+        widths = _solve(setting, (low * high) ** 0.5)
+        if any(p.widths == widths for p in points):
+            break
+        points = [*points, *_measure(setting, [("mixed", widths)])]
+    return [replace(p, lost=_lost(setting, p)) for p in points]
+
+
+def _pick(points: list[Point], options: SearchOptions) -> Point | None:
+    """The best point within the budget, or the cheapest one within the loss; None where there is none."""
+    if options.budget is not None:
+        legal = [p for p in points if p.cost <= options.budget * (1 + 1e-9)]
+        return min(legal, key=lambda p: p.loss, default=None)
+    if options.max_loss is not None:
+        legal = [p for p in points if p.lost is not None and p.lost <= options.max_loss]
+        return min(legal, key=lambda p: (p.cost, p.loss), default=None)
+    return None
