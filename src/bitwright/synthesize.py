@@ -22,7 +22,11 @@ Progress = Callable[[str, int, int], None]  # what is done, how many are, of how
 
 @dataclass(frozen=True)
 class UnitResult:
-    """One unit as synthesized, once; the design holds `copies` of it. lutram and srl are parts of resources.lut."""
+    """One unit as synthesized, once; the design holds `copies` of it. lutram and srl are parts of resources.lut.
+
+    estimate: what the target's cost model says of the layer of the same name; None where it says nothing of it, and
+    for devices without LUT6.
+    """
 
     name: str
     top: str
@@ -162,7 +166,9 @@ def _units(
         found[top] = yosys.count((folder / yosys.STAT).read_text()), hit
         if progress:
             progress(top, len(found), steps)
-    estimates = {layer.name: layer.resources for layer in design.estimate.layers}
+    # The targets' cost models count the LUT6 of the Xilinx families.
+    layers = design.estimate.layers if part.vendor == "xilinx" else ()
+    estimates = {layer.name: layer.resources for layer in layers}
     return tuple(_result(unit, *found[unit.top], estimates.get(unit.name)) for unit in design.units)
 
 

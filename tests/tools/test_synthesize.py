@@ -221,6 +221,7 @@ def test_place_and_route_for_the_ecp5(doubler, synthesis_cache):
     assert 100 < result.fmax_mhz < 500
     assert 100 <= result.total.ff <= 110
     assert 60 <= result.total.lut <= 140
+    assert result.units[0].estimate is None
     assert result.bitstream[:200].find(b"LFE5U-25F") > 0
     assert result.tools[1].startswith("nextpnr-ecp5 0.1")
     again = synthesize(doubler, "ecp5-25k", cache_dir=synthesis_cache)

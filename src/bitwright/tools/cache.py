@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import platformdirs
 
 MANIFEST = "manifest.json"
+STALE_SECONDS = 2 * 86_400
 
 
 def user_folder() -> Path:
@@ -42,6 +45,7 @@ def entry(root: Path, key: str, make: Callable[[Path], Iterable[Path]]) -> tuple
         os.utime(final)
         return final, True
     root.mkdir(parents=True, exist_ok=True)
+    _sweep(root)
     work = Path(tempfile.mkdtemp(prefix=".making-", dir=root))
     try:
         kept = Path(tempfile.mkdtemp(prefix=".made-", dir=work))
@@ -67,6 +71,14 @@ def _publish(kept: Path, final: Path, work: Path) -> None:
         except OSError:
             if not final.exists():
                 raise
+
+
+def _sweep(root: Path) -> None:
+    """Remove what makers left that were killed long ago."""
+    for work in root.glob(".making-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - work.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(work)
 
 
 def _intact(folder: Path) -> bool:
