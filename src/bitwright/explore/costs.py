@@ -72,7 +72,7 @@ def network_cost(network: Network, cost: Cost) -> float:
 def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pair, ...]], cost: Cost) -> LayerCosts:
     """Costs of every pair of widths that the layers may have; a target prices one network for each pair.
 
-    In such a network all layers that may have the pair have it; the others keep their width of `widths`.
+    In such a network every layer that may have the pair has it, the others the legal pair most like it.
     """
     if cost.target is None:
         sizes = {name: np.asarray(prepared.graph.node(name)["weight"]).size for name in pairs}
@@ -81,7 +81,7 @@ def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pa
     table: dict[str, dict[Pair, float]] = {name: {} for name in pairs}
     fixed, bottleneck = [], []
     for pair in sorted({p for options in pairs.values() for p in options}):
-        chosen = {name: pair if pair in pairs[name] else widths.layers[name] for name in pairs}
+        chosen = {name: alike(pair, pairs[name]) for name in pairs}
         found = estimate(finish(quick, replace(widths, layers=chosen)).network, cost)
         by_layer, rest = _split(found, cost.quantity, list(pairs))
         for name, own in chosen.items():
@@ -90,6 +90,11 @@ def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pa
         cycles = sum(unit.cycles for unit in found.layers)
         bottleneck.append(cost.quantity == "cycles" and found.interval_cycles < PIPELINE * cycles)
     return LayerCosts(table, float(np.mean(fixed)), all(bottleneck))
+
+
+def alike(pair: Pair, legal: tuple[Pair, ...]) -> Pair:
+    """The legal pair nearest to a pair, in weight bits first."""
+    return min(legal, key=lambda p: (abs(p[0] - pair[0]), abs(p[1] - pair[1])))
 
 
 def _split(found: Estimate, quantity: str, names: list[str]) -> tuple[dict[str, float], float]:

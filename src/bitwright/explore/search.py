@@ -6,6 +6,7 @@ what it picks is made into an integer network and measured again, as are the uni
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from bitwright.errors import DataError, OptionError
 from bitwright.explore import measures, sensitivity
 from bitwright.explore.cache import ResultCache, digest
-from bitwright.explore.costs import Cost, LayerCosts, Pair, layer_costs, network_cost
+from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs, network_cost
 from bitwright.explore.front import Point, SearchResult, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.tasks import run_tasks
@@ -26,7 +27,7 @@ from bitwright.quantize.floatrun import FloatRunner, check_data
 from bitwright.quantize.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantize.placement import Widths, layers
 from bitwright.quantize.ptq import Prepared, finish, prepare, resolve_widths
-from bitwright.readers.floatgraph import FloatGraph
+from bitwright.readers.floatgraph import INPUT, FloatGraph
 
 BISECTIONS = 7
 
@@ -170,12 +171,21 @@ def _widest(chosen: SearchOptions) -> dict[str, int]:
 
 
 def _pairs(prepared: Prepared, widths: Widths, chosen: SearchOptions) -> dict[str, tuple[Pair, ...]]:
-    """Legal (weight, activation) widths of every layer; one where the user has set them."""
-    names = [node.name for node in layers(prepared.graph)]
-    made = prepared.options
-    fixed = {*made.layer_bits, *(names[:1] if made.first_bits else ()), *(names[-1:] if made.last_bits else ())}
-    every = tuple((w, a) for w in chosen.weight_candidates for a in chosen.activation_candidates)
-    return {name: (widths.layers[name],) if name in fixed else every for name in names}
+    """Legal (weight, activation) widths of every layer; one where the user has set them.
+
+    A layer that reads the network's input takes it as it is.
+    """
+    nodes, made = layers(prepared.graph), prepared.options
+    fixed = {*made.layer_bits}
+    fixed.update(node.name for node in nodes[:1] if made.first_bits)
+    fixed.update(node.name for node in nodes[-1:] if made.last_bits)
+    pairs: dict[str, tuple[Pair, ...]] = {}
+    for node in nodes:
+        own = widths.layers[node.name]
+        inputs = (own[1],) if node.inputs[0] == INPUT else chosen.activation_candidates
+        every = tuple((w, a) for w in chosen.weight_candidates for a in inputs)
+        pairs[node.name] = (own,) if node.name in fixed else every
+    return pairs
 
 
 def _candidates(setting: _Setting) -> list[tuple[str, dict[str, Pair]]]:
@@ -187,8 +197,8 @@ def _candidates(setting: _Setting) -> list[tuple[str, dict[str, Pair]]]:
         budgets.append(options.budget)
     found = [("mixed", _solve(setting, budget)) for budget in budgets]
     if options.uniform:
-        for pair in sorted({p for legal in pairs.values() for p in legal}):
-            uniform = {name: pair if pair in legal else legal[0] for name, legal in pairs.items()}
+        for pair in itertools.product(options.weight_candidates, options.activation_candidates):
+            uniform = {name: alike(pair, legal) for name, legal in pairs.items()}
             found.append((f"uniform W{pair[0]}A{pair[1]}", uniform))
     # The same widths by two ways are measured once, under the uniform name if they have one.
     unique = {tuple(widths.items()): (label, widths) for label, widths in found}

@@ -74,7 +74,7 @@ def own_widths(graph: FloatGraph, widths: Widths) -> dict[str, int]:
             continue
         bits = _own_bits(value, graph, widths)
         if value == INPUT:
-            bits = widths.input
+            bits = bits or widths.input
         elif bits is None and _needs_output_grid(value, graph):
             bits = widths.output
         if bits is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -101,22 +102,42 @@ def place(prepared: Prepared, widths: placement.Widths) -> FloatGraph:
 
 
 def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Widths:
-    """Widths of every layer: its own, else those of the first or last layer, else the uniform ones."""
-    names = [node.name for node in placement.layers(graph)]
+    """Widths of every layer: its own, else those of the first or last layer, else the uniform ones.
+
+    A layer that reads the network's input has `input_bits` there, unless its own widths say otherwise.
+    Inputs are narrowed where 32-bit accumulators could not hold a product sum of full precision.
+    """
     placement.check_layer_names(graph, list(options.layer_bits))
-    bits = dict.fromkeys(names, (options.weight_bits, options.activation_bits))
-    if names and options.first_bits:
-        bits[names[0]] = options.first_bits
-    if names and options.last_bits:
-        bits[names[-1]] = options.last_bits
     wide = max(8, options.activation_bits)
+    bits: dict[str, tuple[int, int]] = {}
+    for node in placement.layers(graph):
+        activation = (options.input_bits or wide) if node.inputs[0] == INPUT else options.activation_bits
+        bits[node.name] = (options.weight_bits, activation)
+    names = list(bits)
+    for name, own in ((names[:1], options.first_bits), (names[-1:], options.last_bits)):
+        if own is not None:
+            bits.update(dict.fromkeys(name, own))
+    bits.update(options.layer_bits)
     return placement.Widths(
-        {**bits, **options.layer_bits},
+        {name: (w, narrowed(graph.node(name)["weight"], w, a)) for name, (w, a) in bits.items()},
         options.activation_bits,
         options.input_bits or wide,
         options.output_bits or wide,
         options.add_extra_bits,
     )
+
+
+def narrowed(weight: np.ndarray, weight_bits: int, activation_bits: int) -> int:
+    """Activation bits that leave weights as much precision as activations within 32-bit accumulators.
+
+    A layer needs weight_bits - 1 + activation_bits + log2(sum|w| / max|w|) + 1 bits (the last for the bias).
+    What passes 31 is taken from activations and weights in equal parts; `fit_accumulator` takes the
+    weights' part by their scales. Only widths of about 12 bits and more are concerned.
+    """
+    rows = np.abs(np.asarray(weight, np.float64)).reshape(len(weight), -1)
+    growth = float((rows.sum(1) / np.maximum(rows.max(1), 1e-300)).max())
+    excess = weight_bits - 1 + activation_bits + np.log2(max(growth, 1.0)) + 1 - 31
+    return activation_bits - max(0, math.ceil(excess / 2))
 
 
 def range_rule(options: QuantizeOptions, position: int = 0) -> RangeRule:
