@@ -150,8 +150,8 @@ class NodeView:
         self.output = next((o for o in proto.output if o), proto.op_type)
         self.name = proto.name or self.output
         self.inputs = [context.env.get(i) if i else None for i in proto.input]
-        missing = [i for i in proto.input if i and i not in context.env]
-        self.unknown = bool(missing) or any(i and context.env[i] is None for i in proto.input)
+        self.missing = [i for i in proto.input if i and i not in context.env]
+        self.unknown = any(i and context.env.get(i) is None for i in proto.input)
         self.given = [bool(i) for i in proto.input]
         self._attributes = {a.name: a for a in proto.attribute}
 

@@ -29,9 +29,9 @@ class ModelInput:
 
 
 def open_model(path: str | Path) -> onnx.ModelProto:
-    """The model of a file, with external data loaded, local functions inlined and QONNX domains unified.
+    """The model of a file, with external data loaded.
 
-    Raises `ModelError` for a file that is missing, truncated, no ONNX, invalid, or whose external data are missing.
+    Raises `ModelError` for a file that is missing, truncated or no ONNX, or whose external data are missing.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,9 +48,16 @@ def open_model(path: str | Path) -> onnx.ModelProto:
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(f"{path} keeps weights in external files that cannot be read: {_line(error)}") from None
-    _unify_domains(model)
-    _check(model, path)
-    return onnx.inliner.inline_local_functions(model) if model.functions else model
+    return model
+
+
+def prepared(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
+    """A copy of the model with QONNX domains unified and local functions inlined."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    _unify_domains(copy)
+    _check_opset(copy, source)
+    return onnx.inliner.inline_local_functions(copy) if copy.functions else copy
 
 
 def opset_version(model: onnx.ModelProto) -> int:
@@ -138,18 +145,24 @@ def _unify_domains(model: onnx.ModelProto) -> None:
         model.opset_import.append(helper.make_opsetid(QUANT_DOMAIN, 1))
 
 
-def _check(model: onnx.ModelProto, path: Path) -> None:
+def _check_opset(model: onnx.ModelProto, source: str) -> None:
     version, newest = opset_version(model), onnx.defs.onnx_opset_version()
     if not MIN_OPSET <= version <= newest:
-        raise ModelError(f"{path} has opset {version}; legal are {MIN_OPSET} to {newest}")
-    local = {f.name for f in model.functions}
-    standard = [n for n in model.graph.node if n.domain in ("", "ai.onnx")]
-    if any(not onnx.defs.has(n.op_type, "") and n.op_type not in local for n in standard):
-        return  # the reader names every unknown operator; the checker would only name the first
+        raise ModelError(f"{source} has opset {version}; legal are {MIN_OPSET} to {newest}")
+
+
+def node_problem(node: onnx.NodeProto, opset: int) -> str | None:
+    """What ONNX's checker says against a standard node: unknown attributes, a wrong number of inputs."""
+    if node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type, ""):
+        return None
+    context = type(onnx.checker.DEFAULT_CONTEXT)()
+    context.ir_version = onnx.IR_VERSION
+    context.opset_imports = {"": opset}
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_node(node, context)
     except onnx.checker.ValidationError as error:
-        raise ModelError(f"{path} is not valid ONNX: {_line(error)}") from None
+        return _line(error)
+    return None
 
 
 def _line(error: Exception) -> str:

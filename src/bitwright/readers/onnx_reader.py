@@ -26,8 +26,10 @@ from bitwright.readers.onnx_file import (
     initializers,
     model_input,
     needed_nodes,
+    node_problem,
     open_model,
     opset_version,
+    prepared,
 )
 from bitwright.readers.simplify import simplify
 from bitwright.readers.tensors import Constant, Tensor, fresh
@@ -56,6 +58,7 @@ def read_model(
     model: onnx.ModelProto, *, name: str = "model", source: str = "", output: str | None = None
 ) -> FloatGraph:
     """The float graph of an opened model; see `read`."""
+    model = prepared(model, source or name)
     stored = initializers(model)
     given = model_input(model, stored)
     attempts: list[tuple[str, tuple[int, ...]]] = _input_views(given)
@@ -142,6 +145,11 @@ def _read_node(context: Context, node: NodeView) -> tuple:
         context.env.update({t.name: Constant(onnx.numpy_helper.to_array(t)) for t in branch.initializer})
         read_nodes(context, list(branch.node))
         return tuple(context.env[o.name] for o in branch.output)
+    wrong = node_problem(node.proto, context.opset)
+    if wrong:
+        raise ModelError(f"is not valid ONNX: {wrong}")
+    if node.missing:
+        raise ModelError(f"reads {node.missing[0]!r}, which nothing before it computes")
     known = HANDLERS.get((node.domain, node.op))
     if node.domain in ("", "ai.onnx") and node.op not in onnx_shapes.ALWAYS and node.all_constant:
         return onnx_shapes.fold(context, node)
