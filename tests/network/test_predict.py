@@ -8,7 +8,6 @@ from random_networks import random_input
 
 from bitwright.errors import DataError
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate, ops
-from bitwright.network.input_onnx import merges
 
 
 def with_specs(network: Network, rng: np.random.Generator) -> Network:
@@ -66,15 +65,18 @@ def test_half_to_even_and_limits():
     assert signs.quantize(np.array([[0.0, -0.1, 3.0]], np.float32)).tolist() == [[1, -1, 1]]
 
 
-@pytest.mark.parametrize("low", [-1, -4])
-def test_merged_rounding_is_used_only_where_it_is_equal(low):
-    """With scale 1/2 and offset -1, float32 rounds 2x - 1 itself below -2: there one rounding is not like two."""
-    t = TensorType((1, 1, 1), IntType(3, True))
-    spec = InputSpec(t, scale=[0.5], offset=[-1.0], low=low, high=1)
-    assert merges(spec) == (low == -1)
-    steps = (np.arange(-40, 41) / 8).astype(np.float32)
-    x = np.concatenate([np.nextafter(steps, -np.inf), steps, np.nextafter(steps, np.inf)])[:, None, None, None]
-    np.testing.assert_array_equal(identity_network(spec).predict(x), spec.quantize(x).astype(np.float32))
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("bits", [1, 3, 7, 8, 9])
+@pytest.mark.parametrize(("scale", "offset"), [(0.5, -1.0), (0.7, 0.3), (0.25, 0), (1 / 255, 0)])
+def test_inputs_around_every_step(dense, bits, scale, offset):
+    """The floats next to every rounding limit, by both ways that codes enter a network."""
+    dtype = IntType(bits, bits > 1 and offset != 0)
+    spec = InputSpec(TensorType((1,), dtype), scale=[scale], offset=[offset], low=dtype.min + (bits > 2))
+    steps = ((np.arange(2 * dtype.min - 4, 2 * dtype.max + 5) / 2 - offset) * scale).astype(np.float32)
+    x = np.concatenate([np.nextafter(steps, -np.inf), steps, np.nextafter(steps, np.inf)])[:, None]
+    op = ops.Dense([[1]], IntType(2, True)) if dense else ops.Requantize(dtype)
+    network = Network(spec, (Node("y", op, ("input",)),))
+    np.testing.assert_array_equal(network.predict(x), spec.quantize(x).astype(np.float32))
 
 
 def identity_network(spec: InputSpec) -> Network:

@@ -57,6 +57,26 @@ def dense(g: Builder, op: Dense, x: str, wide: bool, interval: Interval) -> tupl
     return float_dense(g, x, op.weight, op.bias, np.float32 if exact else np.float64), not exact
 
 
+def codes_exact(op: Dense, base: int, high: int) -> bool:
+    """Whether integer kernels compute the Dense of uint8 codes x - base exactly, and float32 holds the result.
+
+    Some kernels add two products of a uint8 and an int8 in 16 bits with saturation, so two must fit there.
+    """
+    span, largest = high - base, int(np.abs(op.weight).max())
+    constant = np.abs(base * op.weight.sum(axis=1) + (0 if op.bias is None else op.bias))
+    sums = span * np.abs(op.weight).sum(axis=1) + constant
+    return largest < 128 and 2 * span * largest < 1 << 15 and int(sums.max()) <= FLOAT32_EXACT
+
+
+def dense_of_codes(g: Builder, op: Dense, codes: str, base: int) -> str:
+    """Dense of x = codes + base in integer kernels, where `codes_exact`; yields float32."""
+    y = g.add("MatMulInteger", codes, g.constant(np.ascontiguousarray(op.weight.T).astype(np.int8)))
+    constant = base * op.weight.sum(axis=1) + (0 if op.bias is None else op.bias)
+    if np.any(constant):
+        y = g.add("Add", y, g.constant(constant.astype(np.int32)))
+    return g.cast(y, "float32")
+
+
 def float_dense(g: Builder, x: str, weight: np.ndarray, bias: np.ndarray | None, dtype: type) -> str:
     """x @ weight.T + bias in one float type; weight [O, I]."""
     w = g.constant(np.ascontiguousarray(weight.T).astype(dtype))

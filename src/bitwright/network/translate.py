@@ -6,15 +6,25 @@ in float64. The proofs are in `products` and `staircase`; every node takes the c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bitwright.network import ops
 from bitwright.network.graph import INPUT, Network, Node
-from bitwright.network.input_onnx import quantizing
+from bitwright.network.input_onnx import CODE_BITS, code_base, coding, quantizing
 from bitwright.network.onnx_builder import Builder
-from bitwright.network.products import FLOAT32_EXACT, conv, dense, float_conv, float_dense, pad, taps
+from bitwright.network.products import (
+    FLOAT32_EXACT,
+    codes_exact,
+    conv,
+    dense,
+    dense_of_codes,
+    float_conv,
+    float_dense,
+    pad,
+    taps,
+)
 from bitwright.network.ranges import Interval, intervals, product_reach
 from bitwright.network.step_fallbacks import requantize, search, table
 from bitwright.network.step_forms import Form, emit, emit_tail, forms
@@ -27,11 +37,13 @@ class Value:
     """A tensor of the ONNX graph: its name and whether it is float64.
 
     order: for a vector that is kept in channel-major order, the (H, W, C) of the image it comes from.
+    codes: the tensor is uint8 and holds the value minus `code_base`.
     """
 
     name: str
     wide: bool
     order: tuple[int, ...] = ()
+    codes: bool = False
 
 
 def translate(network: Network, values: tuple[str, ...], *, floats: bool) -> bytes:
@@ -72,8 +84,21 @@ class _Translator:
     def _float_input(self) -> Value:
         spec = self.network.input
         x = self.g.input("x", "float32", spec.shape)
+        if self._codes_suffice():
+            return Value(coding(self.g, spec, x), False, codes=True)
         wide = self.intervals[INPUT].reach > FLOAT32_EXACT
         return Value(quantizing(self.g, spec, x, wide), wide)
+
+    def _codes_suffice(self) -> bool:
+        """Whether the input is only read by Dense nodes, behind Flattens, that integer kernels compute exactly."""
+        name, spec = INPUT, self.network.input
+        readers = self.network.consumers[name]
+        while len(readers) == 1 and isinstance(readers[0].op, ops.Flatten) and name not in self.wanted:
+            name = readers[0].name
+            readers = self.network.consumers[name]
+        dense_only = readers and all(isinstance(r.op, ops.Dense) for r in readers) and name not in self.wanted
+        narrow = spec.type.dtype.bits <= CODE_BITS and not spec.type.dtype.bipolar
+        return bool(dense_only and narrow and all(codes_exact(r.op, code_base(spec), spec.high) for r in readers))
 
     def _output(self, name: str, as_name: str, floats: bool) -> None:
         value, t = self.in_order(self.values[name]), self.network.types[name]
@@ -122,6 +147,8 @@ class _Translator:
             shapes = self.network.types[node.inputs[0]].shape, self.network.types[node.name].shape
             return Value(*conv(self.g, node.op, self.in_order(x).name, x.wide, interval, shapes))
         op = _channel_major(node.op, x.order)
+        if x.codes:
+            return Value(dense_of_codes(self.g, op, x.name, code_base(self.network.input)), False)
         return Value(*dense(self.g, op, x.name, x.wide, _reorder(interval, x.order)))
 
     def _step(self, node: Node) -> Value:
@@ -160,7 +187,7 @@ class _Translator:
     def _folded(self, node: Node, form: Form) -> str | None:
         """The product with m times its weights and b in its bias, or None where that could change a result."""
         x = self.values[node.inputs[0]]
-        if x.wide or (isinstance(node.op, ops.Conv2d) and node.op.pad_value and any(node.op.pads)):
+        if x.wide or x.codes or (isinstance(node.op, ops.Conv2d) and node.op.pad_value and any(node.op.pads)):
             return None
         reach = product_reach(node.op, self.intervals[node.inputs[0]])
         if not form.folds(reach, node.op.weight[0].size):
@@ -204,7 +231,7 @@ def _flatten(t: _Translator, node: Node, x: Value) -> Value:
         return x
     flat = t.g.reshape(x.name, 0, t.network.types[node.name].size)
     trivial = before[2] == 1 or before[:2] == (1, 1)
-    return Value(flat, x.wide, () if trivial else before)
+    return replace(x, name=flat, order=() if trivial else before)
 
 
 def _combine(kind: str, **attributes: int):
