@@ -66,6 +66,8 @@ def threshold_files(op: Threshold, in_type: TensorType, lanes: int, name: str) -
     fill = np.full((len(levels), (1 << count_bits) - 1 - levels.shape[1]), wire.max + 1)
     levels = np.concatenate([levels, fill], axis=1) - 1
     wide = bool(levels.size) and int(levels.min()) < wire.min
+    if wide or wire.signed:
+        levels = levels + (1 << (wire.bits + wide - 1))  # offset binary
     channels = 1 if shared else in_type.channels
     levels = np.broadcast_to(levels[:channels], (channels, levels.shape[1]))
     base = np.broadcast_to(op.base + op.step * always, (in_type.channels,))

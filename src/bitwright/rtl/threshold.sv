@@ -6,7 +6,8 @@
 //
 // The count is below 2**CountBits; bitwright.rtl.tables.threshold_files fills up with thresholds that are never
 // reached and writes T - 1, so that the test is x > T - 1. Wide: T - 1 has one bit more than x and is signed
-// (thresholds that even the smallest x reaches). Shared: all channels have the same thresholds.
+// (thresholds that even the smallest x reaches). Signed levels are written as offset binary, with the sign bit
+// turned over. Shared: all channels have the same thresholds.
 // Uniform: y = Base + count, or Base - count where Falling; otherwise a memory gives {falling, base} per channel.
 // A bipolar output is one bit with base 0 or 1: 0 stands for -1.
 //

@@ -61,16 +61,13 @@ module threshold_lane #(
         count_q <= count[s];
       end
     end
+    // Offset binary: signed numbers with their sign bit turned over compare as unsigned ones.
     if (Wide) begin : g_wide
-      assign value = {InSigned && x[s+1][InBits-1], x[s+1]};
+      assign value = {!(InSigned && x[s+1][InBits-1]), x[s+1]};
     end else begin : g_narrow
-      assign value = x[s+1];
+      assign value = x[s+1] ^ (InSigned ? InBits'(1) << (InBits - 1) : '0);
     end
-    if (InSigned || Wide) begin : g_signed
-      assign more = $signed(value) > $signed(level);
-    end else begin : g_unsigned
-      assign more = value > level;
-    end
+    assign more = value > level;
     assign count[s+1] = (count_q << 1) | CountBits'(more);
   end
 

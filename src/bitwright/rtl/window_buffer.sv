@@ -152,10 +152,9 @@ module window_buffer #(
   // A frame that starts with padding waits for its first word, so that nothing comes out before something goes in.
   if (Origin != 0) begin : g_hold
     logic start_q, start_d, unused_begun;
-    logic [NeedBits-1:0] wide_lead, wide_move, begun;  // begun >= 0: the first word of the item's frame is there
-    assign wide_lead = NeedBits'($signed(lead_q));
-    assign wide_move = NeedBits'($signed(move)) + NeedBits'(Origin);
-    assign {begun, unused_begun} = {wide_lead, 1'b1} + {fire ? wide_move : NeedBits'(Origin), write};
+    logic [NeedBits-1:0] begun;  // >= 0: the first word of the frame is there; counts where the next item starts one
+    assign {begun, unused_begun} = {NeedBits'($signed(lead_q)), 1'b1} +
+        {fire ? NeedBits'(Origin - ToFrame) : NeedBits'(Origin), write};
     assign start_d = fire ? level == 3'd7 : start_q;
     always_ff @(posedge clk_i) begin
       start_q <= rst_i || start_d;
