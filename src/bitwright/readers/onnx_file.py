@@ -42,8 +42,10 @@ def open_model(path: str | Path) -> onnx.ModelProto:
         raise ModelError(f"{path} is no ONNX file, or it is truncated") from None
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
+    if not model.opset_import:
+        raise ModelError(f"{path} is no ONNX file, or it is truncated")
     if not model.graph.node or not model.graph.output:
-        raise ModelError(f"{path} is no ONNX file, or its graph is empty")
+        raise ModelError(f"{path} holds an empty graph")
     try:
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
