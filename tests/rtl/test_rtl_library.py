@@ -191,3 +191,30 @@ def test_axil_bus(rtl_cache):
     addresses = [4 * i for i in range(32)]
     run = model.run({"s": np.arange(5)}, {"m": 5}, program=program, counters=addresses)
     assert [run.counters[a] for a in addresses] == values.tolist()
+
+
+MEMORY_TOP = """module memories (
+    input logic clk_i, input logic we_i, input logic [9:0] waddr_i, input logic [9:0] raddr_i,
+    input logic [15:0] wdata_i, output logic [15:0] small_o, output logic [15:0] large_o, output logic [15:0] rom_o);
+  ram_sdp #(.Width(16), .Depth(32)) u_small (.clk_i, .we_i, .waddr_i(waddr_i[4:0]), .wdata_i, .re_i(!we_i),
+      .raddr_i(raddr_i[4:0]), .rdata_o(small_o));
+  ram_sdp #(.Width(16), .Depth(1024)) u_large (.clk_i, .we_i, .waddr_i, .wdata_i, .re_i(!we_i), .raddr_i,
+      .rdata_o(large_o));
+  rom #(.Width(16), .Depth(1024), .File("table.mem")) u_rom (.clk_i, .re_i(!we_i), .addr_i(raddr_i), .data_o(rom_o));
+endmodule
+"""
+
+
+@pytest.mark.parametrize("family", ["xcup", "ecp5"])
+def test_memories_map_to_what_their_size_asks_for(family, tmp_path):
+    """A small RAM becomes LUT RAM, large ones block RAM with the read register inside."""
+    table = rtl.memory_file(np.random.default_rng(0).integers(0, 1 << 16, 1024), 16)
+    files = rtl.sources(["ram_sdp", "rom"]) | {"memories.sv": MEMORY_TOP, "table.mem": table}
+    for name, text in verilator.flatten(files).items():
+        (tmp_path / name).write_text(text)
+    options = yosys.Synthesis(family, "memories")
+    yosys.run(yosys.find(), options, ["memories.sv", "ram_sdp.sv", "rom.sv"], tmp_path, tmp_path / "log")
+    cells = yosys.count((tmp_path / yosys.STAT).read_text())
+    assert cells.lutram > 0
+    assert cells.bram36 == 1  # two memories of 16 Kbit
+    assert cells.ff == 16  # the small RAM's output register alone
