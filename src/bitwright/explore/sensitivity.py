@@ -20,6 +20,8 @@ from bitwright.quantize.second_order import Moments
 from bitwright.quantize.sweep import dequantized, sweep
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 
+Change = tuple[str, str, int]  # "weight" or "activation", the layer, its bits; first "base"
+
 
 @dataclass(frozen=True)
 class Sensitivities:
@@ -96,34 +98,40 @@ def measure(
 
     Every measurement runs the network with the values of its codes on the same `samples` calibration samples.
     """
-    base, forms = _rounded_layers(prepared, widths, weight_candidates, progress)
-    x = prepared.x[:samples]
-    reference = FloatRunner(prepared.graph, jobs=prepared.options.jobs).outputs(x)
-    labels: list[tuple[str, str, int]] = [("base", "", 0)]
-    tasks: list[tuple] = [((), ())]
+    changes: list[Change] = [("base", "", 0)]
     for name in names:
-        base_weight, base_activation = widths.layers[name]
-        for bits in weight_candidates:
-            if bits != base_weight:
-                labels.append(("weight", name, bits))
-                tasks.append(((forms[name][bits],), ()))
-        for bits in activation_candidates:
-            if bits != base_activation:
-                labels.append(("activation", name, bits))
-                tasks.append(((), _other_quantizers(prepared, widths, name, bits)))
-    key = digest(prepared.graph, prepared.options, prepared.x, widths, samples, metric)
-    results = run_tasks(
-        candidate_loss,
-        (base, x, reference, metric),
-        tasks,
-        [digest(key, label) for label in labels],
-        cache,
-        jobs=jobs,
-        cluster=cluster,
-        stage="sensitivities",
-        progress=progress,
-    )
-    return _gather(widths, labels, [result["loss"] for result in results])
+        own_weight, own_activation = widths.layers[name]
+        changes += [("weight", name, bits) for bits in weight_candidates if bits != own_weight]
+        changes += [("activation", name, bits) for bits in activation_candidates if bits != own_activation]
+    key = digest(prepared.graph, prepared.options, prepared.x, widths, weight_candidates, samples, metric)
+    keys = [digest(key, change) for change in changes]
+    losses = [cache.get(k) for k in keys]
+    if any(loss is None for loss in losses):
+        base, forms = _rounded_layers(prepared, widths, weight_candidates, progress)
+        x = prepared.x[:samples]
+        reference = FloatRunner(prepared.graph, jobs=prepared.options.jobs).outputs(x)
+        losses = run_tasks(
+            candidate_loss,
+            (base, x, reference, metric),
+            [_task(prepared, widths, forms, change) for change in changes],
+            keys,
+            cache,
+            jobs=jobs,
+            cluster=cluster,
+            stage="sensitivities",
+            progress=progress,
+        )
+    return _gather(widths, changes, [result["loss"] for result in losses if result is not None])
+
+
+def _task(
+    prepared: Prepared, widths: Widths, forms: Mapping[str, Mapping[int, FloatNode]], change: Change
+) -> tuple[tuple[FloatNode, ...], tuple[FloatNode, ...]]:
+    """What `candidate_loss` needs for one change: layers rounded otherwise, or nodes placed otherwise."""
+    kind, name, bits = change
+    if kind == "base":
+        return (), ()
+    return ((forms[name][bits],), ()) if kind == "weight" else ((), _other_quantizers(prepared, widths, name, bits))
 
 
 def _other_quantizers(prepared: Prepared, widths: Widths, name: str, bits: int) -> tuple[FloatNode, ...]:
@@ -136,10 +144,10 @@ def _other_quantizers(prepared: Prepared, widths: Widths, name: str, bits: int) 
     return tuple(replace(n, attributes={}) if n.kind in placement.LAYERS else n for n in placed.nodes)
 
 
-def _gather(widths: Widths, labels: list[tuple[str, str, int]], losses: list[float]) -> Sensitivities:
+def _gather(widths: Widths, changes: Sequence[Change], losses: Sequence[float]) -> Sensitivities:
     weights = {name: {w: 0.0} for name, (w, _) in widths.layers.items()}
     activations = {name: {a: 0.0} for name, (_, a) in widths.layers.items()}
-    for (kind, name, bits), loss in zip(labels[1:], losses[1:], strict=True):
+    for (kind, name, bits), loss in zip(changes[1:], losses[1:], strict=True):
         table = weights if kind == "weight" else activations
         table[name][bits] = max(loss - losses[0], 0.0)
     return Sensitivities(weights, activations)
