@@ -17,6 +17,8 @@ from bitwright.network import evaluate
 from bitwright.packing import from_bytes, to_bytes
 from bitwright.sources import flatten
 from bitwright.tools import verilator
+from bitwright.tools.bench import AXIL_IN, AXIL_OUT, axis_input, axis_output
+from bitwright.tools.model import Stalls
 
 
 class Buffer(np.ndarray):
@@ -106,6 +108,38 @@ def test_the_wrapper_and_its_helper_are_clean(doubler, tmp_path):
     files = flatten(doubler.files) | overlay_files(doubler) | {"waivers.vlt": waiver}
     wide = files["doubler.sv"].replace("logic [7:0]  s_axil_", f"logic [{address_bits(doubler) - 1}:0] s_axil_")
     verilator.lint({**files, "doubler.sv": wide}, "bitwright_overlay", tmp_path)
+
+
+STREAMS = """
+  input logic [7:0] s_axis_tdata, input logic s_axis_tvalid, output logic s_axis_tready,
+  output logic [15:0] m_axis_tdata, output logic m_axis_tvalid, input logic m_axis_tready, output logic m_axis_tlast"""
+
+
+def overlay_bench() -> str:
+    """A top with this project's clock and reset around the wrapper, in batches of three frames."""
+    ports = [
+        f"input logic [{bits - 1}:0] s_axil_{name}" for name, bits in {**AXIL_IN, "awaddr": 12, "araddr": 12}.items()
+    ]
+    ports += [f"output logic [{bits - 1}:0] s_axil_{name}" for name, bits in AXIL_OUT.items()]
+    return (
+        f"module overlay_bench (input logic clk_i, input logic rst_i, {STREAMS},\n  {', '.join(ports)});\n"
+        "  bitwright_overlay u_overlay (.aclk(clk_i), .aresetn(!rst_i), .frames(32'd3), .*);\nendmodule\n"
+    )
+
+
+def test_the_wrapper_ends_a_batch_once(doubler, model_cache):
+    text = (
+        doubler.files["rtl/doubler.sv"]
+        .replace("[7:0]  s_axil_", "[11:0] s_axil_")
+        .replace("[7:0] s_axil", "[11:0] s_axil")
+    )
+    text = text.replace("== 8'h04", "== 12'h04")
+    files = {**doubler.files, "rtl/doubler.sv": text, **overlay_files(doubler), "overlay_bench.sv": overlay_bench()}
+    ports = [axis_input(8)], [axis_output(16)]
+    model = verilator.build(files, "overlay_bench", *ports, axil=True, cache_dir=model_cache)
+    run = model.run({"s_axis": np.full(14, 0x21)}, {"m_axis": 14}, stalls=Stalls(2), program=[(0, 0xFF)])
+    assert (run.outputs["m_axis"][:, 0] >> 16).tolist() == [0, 0, 0, 0, 0, 1] * 2 + [0, 0]
+    assert set(run.outputs["m_axis"][:, 0] & 0xFFFF) == {0x82}
 
 
 def test_addresses_of_the_wrapper_cover_program_and_counters(doubler):

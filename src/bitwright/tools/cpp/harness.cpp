@@ -13,122 +13,22 @@
 #include <vector>
 
 #include "dut.h"
+#include "job.h"
 
 namespace {
 
 constexpr int kResetCycles = 16;
-
-// xorshift64*: one generator a stream, so that streams stall independently of each other.
-class Random {
-  public:
-    explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15ull + 0xD1B54A32D192ED03ull) {
-        if (state_ == 0) state_ = 1;
-        for (int i = 0; i < 4; ++i) next();
-    }
-    uint32_t next() {
-        state_ ^= state_ >> 12;
-        state_ ^= state_ << 25;
-        state_ ^= state_ >> 27;
-        return static_cast<uint32_t>((state_ * 0x2545F4914F6CDD1Dull) >> 32);
-    }
-
-  private:
-    uint64_t state_;
-};
-
-struct Stream {
-    std::string name;
-    size_t words = 0;   // 32-bit words of one stream word
-    size_t offset = 0;  // first 32-bit word in the shared vector
-    uint64_t count = 0;  // words to send or to expect
-    uint64_t done = 0;
-    std::string data_file, cycles_file;
-    std::vector<uint32_t> data;
-    std::vector<uint64_t> cycles;
-    bool holding = false;           // input: a word is offered; output: a word waits unaccepted
-    std::vector<uint32_t> waiting;  // output: the word that waits
-    Random random{0};
-};
-
-struct Job {
-    uint64_t idle_cycles = 0, settle_cycles = 0, seed = 0;
-    bool stalls = false;
-    uint64_t stall_in = 0, stall_out = 0;  // probabilities times 2**32
-    std::vector<Stream> inputs, outputs;
-    std::vector<uint32_t> program;  // address, word, address, word, ...
-    std::vector<uint32_t> counters;
-    std::string trace_file;
-    uint64_t trace_cycles = 0;
-};
 
 struct Failure : std::runtime_error {
     Failure(std::string kind_, const std::string& text) : std::runtime_error(text), kind(std::move(kind_)) {}
     std::string kind;
 };
 
-std::vector<uint32_t> read_words(const std::string& path, size_t count) {
-    std::vector<uint32_t> words(count);
-    std::ifstream file(path, std::ios::binary);
-    file.read(reinterpret_cast<char*>(words.data()), static_cast<std::streamsize>(4 * count));
-    if (!file) throw std::runtime_error("cannot read " + path);
-    return words;
-}
-
 template <typename T>
 void write_all(const std::string& path, const std::vector<T>& values) {
     std::ofstream file(path, std::ios::binary);
     file.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(sizeof(T) * values.size()));
     if (!file) throw std::runtime_error("cannot write " + path);
-}
-
-Stream read_stream(std::ifstream& file, std::vector<Stream>& before) {
-    Stream s;
-    file >> s.name >> s.words >> s.count >> s.data_file >> s.cycles_file;
-    if (!before.empty()) s.offset = before.back().offset + before.back().words;
-    s.cycles.reserve(s.count);
-    return s;
-}
-
-Job read_job(const char* path) {
-    Job job;
-    std::ifstream file(path);
-    std::string key;
-    while (file >> key) {
-        if (key == "idle") {
-            file >> job.idle_cycles;
-        } else if (key == "settle") {
-            file >> job.settle_cycles;
-        } else if (key == "seed") {
-            file >> job.seed;
-        } else if (key == "stalls") {
-            job.stalls = true;
-            file >> job.stall_in >> job.stall_out;
-        } else if (key == "in") {
-            Stream s = read_stream(file, job.inputs);
-            s.data = read_words(s.data_file, s.words * s.count);
-            job.inputs.push_back(std::move(s));
-        } else if (key == "out") {
-            Stream s = read_stream(file, job.outputs);
-            s.data.reserve(s.words * s.count);
-            s.waiting.resize(s.words);
-            job.outputs.push_back(std::move(s));
-        } else if (key == "program") {
-            size_t count;
-            std::string words;
-            file >> count >> words;
-            job.program = read_words(words, 2 * count);
-        } else if (key == "counter") {
-            job.counters.emplace_back();
-            file >> job.counters.back();
-        } else if (key == "trace") {
-            file >> job.trace_cycles >> job.trace_file;
-        } else {
-            throw std::runtime_error("unknown key " + key);
-        }
-    }
-    for (size_t i = 0; i < job.inputs.size(); ++i) job.inputs[i].random = Random(job.seed * 64 + i);
-    for (size_t i = 0; i < job.outputs.size(); ++i) job.outputs[i].random = Random(job.seed * 64 + 32 + i);
-    return job;
 }
 
 class Bench {
