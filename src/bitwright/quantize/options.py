@@ -30,6 +30,7 @@ class QuantizeOptions:
     scales: str = _doc(
         "free", "free (multiplier and shift) or power_of_two (shift alone, best radix point of each tensor)"
     )
+    refine_scales: bool = _doc(False, "choose scales of layer inputs by the error of the layers' outputs")
     weight_method: str = _doc("mse", "weight scales: mse (least squared error) or minmax (nothing clips)")
     per_channel: bool = _doc(True, "a weight scale for every output channel, or one for the tensor")
     zero_points: bool = _doc(False, "unsigned codes with a zero point for activations that become negative")

@@ -20,6 +20,7 @@ from bitwright.quantize.histogram import Distribution
 from bitwright.quantize.layer import LayerRule, quantize_layer
 from bitwright.quantize.options import QuantizeOptions, make_options
 from bitwright.quantize.ranges import RangeRule, choose_quantizer
+from bitwright.quantize.refine import refine
 from bitwright.quantize.report import QuantizationReport, make_report
 from bitwright.quantize.second_order import Moments
 from bitwright.quantize.sweep import sweep
@@ -89,16 +90,26 @@ def finish(prepared: Prepared, widths: placement.Widths, progress: Progress = qu
     """The network of those widths."""
     start = time.perf_counter()
     graph, options = prepared.graph, prepared.options
-    quantized = round_weights(prepared, place(prepared, widths), widths, progress)
+    quantized = round_weights(prepared, place(prepared, widths, progress), widths, progress)
     network = lower(quantized, multiplier_bits=options.multiplier_bits)
     samples, seconds = len(prepared.x), time.perf_counter() - start
     report = make_report(graph, quantized, network, prepared.seen, options, samples, seconds)
     return Quantized(network, report, quantized)
 
 
-def place(prepared: Prepared, widths: placement.Widths) -> FloatGraph:
+def place(prepared: Prepared, widths: placement.Widths, progress: Progress = quiet) -> FloatGraph:
     """The float graph with quantizers of those widths inserted."""
-    return placement.insert_quantizers(prepared.graph, widths, chooser(prepared))
+    graph, options, choose = prepared.graph, prepared.options, chooser(prepared)
+    own = placement.own_widths(graph, widths)
+    chosen = {value: choose(value, bits) for value, bits in own.items()}
+    if options.refine_scales:
+        how = {"correct_bias": options.bias_correction, "seed": options.seed, "jobs": options.jobs}
+        chosen = refine(graph, chosen, prepared.x, options.scales, progress=progress, **how)
+
+    def choose_refined(value: str, bits: int) -> Quantizer:
+        return chosen[value] if own.get(value) == bits else choose(value, bits)
+
+    return placement.insert_quantizers(graph, widths, choose_refined)
 
 
 def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Widths:

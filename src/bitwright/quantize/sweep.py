@@ -19,7 +19,7 @@ from bitwright.quantize.placement import ALIGNED, LAYERS
 from bitwright.quantize.second_order import Moments
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
-MAX_COLUMNS = 131072  # for second moments
+MAX_COLUMNS, MAX_ELEMENTS = 65536, 3 << 23  # for second moments: columns of one layer, and values in them
 MEAN_COLUMNS = 16384  # where only means are measured
 WALK_BYTES = 3 << 30
 COLUMN_BYTES = 128 << 20
@@ -191,10 +191,10 @@ def layer_moments(
         picks, size = np.zeros((len(x), 1), np.int64), x.shape[1]
     else:
         shape = windows(x[:1], node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"]).shape
-        most = MAX_COLUMNS if second else MEAN_COLUMNS
+        size = int(np.prod(shape[3:]))
+        most = min(MAX_COLUMNS, MAX_ELEMENTS // size) if second else MEAN_COLUMNS
         each = int(np.clip(most // len(x), 1, shape[1] * shape[2]))
         picks = np.stack([random.choice(shape[1] * shape[2], each, replace=False) for _ in range(len(x))])
-        size = int(np.prod(shape[3:]))
     batch = max(1, COLUMN_BYTES // max(8 * size * picks.shape[1], 2 * x[0].nbytes))
     sums = _Sums(second)
     for start in range(0, len(x), batch):
