@@ -121,3 +121,20 @@ class Steps:
         column = (-1, *[1] * (x.ndim - 1))
         v = x / q.scale.reshape(column) + q.zero_point.reshape(column)
         return np.clip(np.nan_to_num(np.rint(v)), q.low, q.high).astype(np.int64)
+
+    def confirmed(self, codes: np.ndarray, real: np.ndarray, error: np.ndarray) -> np.ndarray:
+        """Where reals [C, K] of bounded error lie surely between the boundaries of their codes."""
+        q = self.quantizer
+        good = np.ones(codes.shape, bool)
+        for offset in (0, 2 if q.dtype.bipolar else 1):
+            level = codes + offset
+            levels = np.unique(level)
+            (limit, slack), inclusive = self.limits(levels)
+            position = np.searchsorted(levels, level)
+            rows = np.minimum(np.arange(len(codes))[:, None], len(limit) - 1)
+            limit, slack, inclusive = limit[rows, position], slack[rows, position] + error, inclusive[position]
+            above = np.where(inclusive, real >= limit, real > limit)
+            sure = (slack == 0) | (np.abs(real - limit) > slack)
+            inside = (level > q.low) & (level <= q.high)  # the outermost codes have no outer boundary
+            good &= ~inside | (sure & (above == (offset == 0)))
+        return good

@@ -282,9 +282,9 @@ class Chain:
             x = step.evaluate(x)
         return x
 
-    def bounded(self, x: np.ndarray) -> Bounded:
-        """f(x) in float64 and a bound of its error, which is 0 where the result is exact."""
-        error = np.zeros(x.shape)
+    def bounded(self, x: np.ndarray, error: np.ndarray | float = 0.0) -> Bounded:
+        """f(x) in float64 and a bound of its error, which is 0 where the result is exact; x itself may have one."""
+        error = np.broadcast_to(np.float64(error), x.shape)
         for step in self.steps:
             x, error = step.bounded(x, error)
             error = np.where(np.isfinite(error), error * (1 + 2.0**-40), np.inf)
@@ -331,3 +331,8 @@ def combine(a: Rationals, b: Rationals, function: Callable[[Fraction, Fraction],
 def spread(a: Sequence[Fraction], channels: int) -> Rationals:
     """One number for every channel."""
     return tuple(a) if len(a) == channels else tuple(a) * channels
+
+
+def single(values: Rationals) -> Rationals:
+    """One number where all channels agree."""
+    return values[:1] if len(set(values)) == 1 else values

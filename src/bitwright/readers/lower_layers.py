@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.network.ops import Add, Concat, Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, Resize, SumPool
+from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, Resize, SumPool
 from bitwright.network.types import IntType
-from bitwright.readers.chain import ONE, ZERO, Affine, Chain, Rationals, combine, rationals, spread
+from bitwright.readers.chain import ONE, ZERO, Affine, Chain, Rationals, rationals, single, spread
 from bitwright.readers.floatgraph import FloatNode
 from bitwright.readers.values import Builder, Value, realize
-
-SUM_BITS = 30  # of an aligned sum: the widest that leaves room for the sum itself
-ALIGN_BITS = 24
 
 
 def _layer(b: Builder, node: FloatNode, v: Value) -> Value:
@@ -36,7 +32,7 @@ def _layer(b: Builder, node: FloatNode, v: Value) -> Value:
     weight_scale = spread(rationals(quantized.scale), outputs)
     real_scale = tuple(scale[o * groups // outputs] * s for o, s in enumerate(weight_scale))
     bias = (ZERO,) if node["bias"] is None else rationals(node["bias"])
-    steps = (Affine(_single(real_scale), _single(bias)),)
+    steps = (Affine(single(real_scale), single(bias)),)
     if any(correction):
         steps = (Affine((ONE,), tuple(-c for c in correction)), *steps)
     return b.value(node.name, _layer_op(node, weights, quantized.dtype, pad_value), [v], Chain(steps))
@@ -47,10 +43,6 @@ def _layer_op(node: FloatNode, weights: np.ndarray, dtype: IntType, pad_value: i
         return Dense(weights, dtype)
     shape = {name: node[name] for name in ("stride", "pads", "dilation", "groups")}
     return Conv2d(weights, dtype, **shape, pad_value=pad_value)
-
-
-def _single(values: Rationals) -> Rationals:
-    return values[:1] if len(set(values)) == 1 else values
 
 
 def _group_scales(v: Value, groups: int) -> Rationals:
@@ -96,125 +88,6 @@ def _correction(weights: np.ndarray, zero: Rationals, groups: int) -> Rationals:
         start = (o * groups // outputs) * size
         rows.append(sum((int(w) * zero[start + i] for i, w in enumerate(sums[o])), ZERO))
     return tuple(rows)
-
-
-def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
-    """The sum of two values: of their integers where the scales agree, else on a common grid."""
-    if v.name == w.name and v.chain == w.chain:
-        return v.then(Affine((Fraction(2),), (ZERO,)))
-    v, w = realize(b, node, v), realize(b, node, w)
-    a, c = v.line(), w.line()
-    shift = combine(a.shift, c.shift, lambda x, y: x + y)
-    channels = v.type.channels
-    pairs = list(zip(spread(a.scale, channels), spread(c.scale, channels), strict=True))
-    common = [_measure(x, y) for x, y in pairs]
-    exact = all(_width(v, x / u) + _width(w, y / u) < 1 << SUM_BITS for (x, y), u in zip(pairs, common, strict=True))
-    if not exact:
-        bits = min(ALIGN_BITS, b.multiplier_bits or ALIGN_BITS)
-        common = [_closest(v, w, x, y, bits) for x, y in pairs]
-    first, second = ([round(p[i] / u) for p, u in zip(pairs, common, strict=True)] for i in (0, 1))
-    if not exact:
-        errors = [
-            abs(m * u / s - 1)
-            for multipliers, i in ((first, 0), (second, 1))
-            for m, u, s in zip(multipliers, common, [p[i] for p in pairs], strict=True)
-            if s
-        ]
-        error = float(max(errors))
-        b.note(
-            node, f"its inputs' scales have no common measure; they are aligned with a relative error of {error:.1e}"
-        )
-    v = _multiplied(b, f"{node.name}/a", v, first)
-    w = _multiplied(b, f"{node.name}/b", w, second)
-    return b.value(node.name, Add(), [v, w], Chain((Affine(_single(tuple(common)), _single(shift)),)))
-
-
-def _measure(x: Fraction, y: Fraction) -> Fraction:
-    """The largest u of which x and y are whole multiples."""
-    if x == 0 and y == 0:
-        return ONE
-    denominator = x.denominator * y.denominator
-    return Fraction(math.gcd(x.numerator * y.denominator, y.numerator * x.denominator), denominator)
-
-
-def _width(v: Value, factor: Fraction) -> int:
-    return int(abs(factor)) * max(-v.type.dtype.min, v.type.dtype.max)
-
-
-def _closest(v: Value, w: Value, x: Fraction, y: Fraction, bits: int) -> Fraction:
-    """A unit in which both scales are nearly whole: the larger one exactly, with at most `bits` bits."""
-    large = max(abs(x), abs(y))
-    multiplier = 1 << bits
-    while multiplier > 1:
-        multiplier -= 1 if multiplier == 1 << bits else 0
-        unit = large / multiplier
-        if _width(v, Fraction(round(x / unit))) + _width(w, Fraction(round(y / unit))) < 1 << SUM_BITS:
-            return unit
-        multiplier >>= 1
-    return large
-
-
-def _multiplied(b: Builder, name: str, v: Value, factors: list[int]) -> Value:
-    if all(f == 1 for f in factors):
-        return v
-    t = v.type.dtype
-    ends = [f * e for f in factors for e in (t.min, t.max)]
-    factors = factors[:1] if len(set(factors)) == 1 else factors
-    op = Requantize(IntType.holding(min(ends), max(ends)), multiplier=factors)
-    return b.value(name, op, [v], Chain())
-
-
-def common_grid(b: Builder, node: FloatNode, v: Value, line: Affine) -> Value:
-    """The integers m * q + n with one scale for all channels and no shift, as close as 31 bits allow."""
-    scale, shift = (spread(a, v.type.channels) for a in (line.scale, line.shift))
-    t = v.type.dtype
-    largest = max(max(abs(s * t.min + o), abs(s * t.max + o)) for s, o in zip(scale, shift, strict=True))
-    unit = largest / (1 << SUM_BITS) or ONE
-    measure = ZERO
-    for value in (*scale, *shift):
-        measure = _measure(measure, value) if measure else abs(value)
-    exact = measure and largest / measure < 1 << SUM_BITS
-    unit = measure if exact else unit
-    if not exact:
-        b.note(node, "its channels' scales and shifts have no common measure; they are aligned to 30 bits")
-    multiplier, bias = ([round(a / unit) for a in values] for values in (scale, shift))
-    dtype = IntType.holding(-(1 << (SUM_BITS + 1)), (1 << (SUM_BITS + 1)) - 1)
-    if exact:
-        ends = [m * e + n for m, n in zip(multiplier, bias, strict=True) for e in (t.min, t.max)]
-        dtype = IntType.holding(min(ends), max(ends))
-    op = Requantize(dtype, multiplier=multiplier, bias=bias)
-    return b.value(f"{node.name}/aligned", op, [v], Chain((Affine((unit,), (ZERO,)),)))
-
-
-def _concat(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
-    """The channels of both, each with its own scale; chains that are not affine must be of one form."""
-    if not _alike(v.chain, w.chain):
-        v, w = realize(b, node, v), realize(b, node, w)
-        v, w = (Value(x.name, x.type, Chain((x.line(),))) for x in (v, w))
-    steps = tuple(
-        _joined(a, c, v.type.channels, w.type.channels) for a, c in zip(v.chain.steps, w.chain.steps, strict=True)
-    )
-    return b.value(node.name, Concat(), [v, w], Chain(steps))
-
-
-def _alike(a: Chain, c: Chain) -> bool:
-    if len(a.steps) != len(c.steps):
-        return False
-    pairs = zip(a.steps, c.steps, strict=True)
-    return all(x == y or (type(x) is type(y) and hasattr(x, "__dict__") and _per_channel(x)) for x, y in pairs)
-
-
-def _per_channel(step: object) -> bool:
-    return step.__class__.__name__ in ("Affine", "Leaky")
-
-
-def _joined(a, c, first: int, second: int):
-    if a == c and all(len(x) == 1 for x in vars(a).values() if isinstance(x, tuple)):
-        return a
-    if not _per_channel(a):
-        return a
-    names = ("scale", "shift") if isinstance(a, Affine) else ("slope",)
-    return type(a)(*(_single(spread(getattr(a, n), first) + spread(getattr(c, n), second)) for n in names))
 
 
 def _max_pool(b: Builder, node: FloatNode, v: Value) -> Value:
@@ -287,8 +160,6 @@ def flatten(b: Builder, node: FloatNode, v: Value) -> Value:
 HANDLERS = {
     "Conv": _layer,
     "Dense": _layer,
-    "Add": _add,
-    "Concat": _concat,
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
     "Pad": _pad,

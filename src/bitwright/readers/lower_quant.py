@@ -10,6 +10,7 @@ from bitwright.errors import ModelError
 from bitwright.network.graph import INPUT, InputSpec
 from bitwright.network.ops import Add, Flatten, Rounding
 from bitwright.network.types import TensorType
+from bitwright.readers.alignment import is_exact
 from bitwright.readers.boundaries import Steps
 from bitwright.readers.chain import ONE, ZERO, Affine, Chain, rationals, spread
 from bitwright.readers.floatgraph import ExtraRounding, FloatNode, Quantizer
@@ -38,6 +39,9 @@ def quantize(b: Builder, node: FloatNode, v: Value) -> Value:
     table = tabulate(v.chain, quantizer, v.type.dtype, v.type.channels, b.multiplier_bits)
     if table.note:
         b.note(node, table.note)
+    if v.alignment is not None:
+        proof = is_exact(v.alignment, v.chain, quantizer, table.ops, v.type.channels)
+        b.inexact[v.alignment.name][1].append(proof)
     chain, limits = dequantized(quantizer), (quantizer.low, quantizer.high)
     if len(table.ops) == 1:
         return b.value(node.name, table.ops[0], [v], chain, limits)

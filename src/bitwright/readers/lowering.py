@@ -17,7 +17,7 @@ from bitwright.errors import ModelError
 from bitwright.network.graph import INPUT, InputSpec, Network, Node, OutputSpec
 from bitwright.network.ops import ArgMax
 from bitwright.network.types import IntType, TensorType
-from bitwright.readers import lower_layers, lower_quant
+from bitwright.readers import lower_layers, lower_quant, lower_sums
 from bitwright.readers.chain import ELEMENTWISE, ZERO, Affine, Chain, Smooth, rationals, spread, steps_of
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 from bitwright.readers.reorder import quantizers_first
@@ -73,6 +73,9 @@ def lower(
         raise ModelError(f"{graph.source or graph.name}: {many}" + "\n  ".join(problems))
     last = values[graph.output_name]
     assert last is not None
+    if last.alignment is not None:
+        b.inexact[last.alignment.name][1].append(False)
+    b.notes.extend(note for note, proofs in b.inexact.values() if not proofs or not all(proofs))
     return _network(b, last)
 
 
@@ -108,6 +111,9 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
         return v.then(*steps_of(node))
     if node.kind == "Quant":
         return lower_quant.quantize(b, node, v)
+    for i in inputs:
+        if i.alignment is not None:  # only a quantizer can make up for an inexact sum
+            b.inexact[i.alignment.name][1].append(False)
     if node.kind == "Flatten":
         return lower_layers.flatten(b, node, v)
     if any(not i.name for i in inputs):
@@ -122,7 +128,8 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
         return v
     if node.kind == "ArgMax":
         return _arg_max(b, node, v)
-    return lower_layers.HANDLERS[node.kind](b, node, *inputs)
+    handlers = {**lower_layers.HANDLERS, **lower_sums.HANDLERS}
+    return handlers[node.kind](b, node, *inputs)
 
 
 def _arg_max(b: Builder, node: FloatNode, v: Value) -> Value:
@@ -134,7 +141,7 @@ def _arg_max(b: Builder, node: FloatNode, v: Value) -> Value:
     line = v.line()
     scale, shift = (spread(a, v.type.channels) for a in (line.scale, line.shift))
     if len(set(scale)) > 1 or len(set(shift)) > 1 or scale[0] <= 0:
-        v = lower_layers.common_grid(b, node, v, line)
+        v = lower_sums.common_grid(b, node, v, line)
     return b.value(node.name, ArgMax(), [v], Chain())
 
 

@@ -206,28 +206,11 @@ def _lookup(problem: Problem) -> Lookup:
     with np.errstate(all="ignore"):
         real, error = problem.chain.bounded(x.copy())
     codes = problem.steps.estimate(real)
-    wrong = ~_confirmed(problem, codes, real, error)
+    wrong = ~problem.steps.confirmed(codes, real, error)
     for c, i in np.argwhere(wrong):
         codes[c, i] = problem.steps.code(problem.chain.exact(int(values[i]), int(c)), int(c))
     table = codes[:1] if np.all(codes == codes[:1]) else codes
     return Lookup(problem.dtype, table, narrowed(problem.quantizer))
-
-
-def _confirmed(problem: Problem, codes: np.ndarray, real: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Where the real number lies surely between the boundaries of its code."""
-    q = problem.quantizer
-    good = np.ones(codes.shape, bool)
-    for offset in (0, 2 if q.dtype.bipolar else 1):
-        level = codes + offset
-        (limit, slack), inclusive = problem.steps.limits(np.unique(level))
-        position = np.searchsorted(np.unique(level), level)
-        rows = np.minimum(np.arange(len(codes))[:, None], len(limit) - 1)
-        limit, slack, inclusive = limit[rows, position], slack[rows, position] + error, inclusive[position]
-        above = np.where(inclusive, real >= limit, real > limit)
-        sure = (slack == 0) | (np.abs(real - limit) > slack)
-        inside = (level > q.low) & (level <= q.high)  # the outermost codes have no outer boundary
-        good &= ~inside | (sure & (above == (offset == 0)))
-    return good
 
 
 def _not_monotone(problem: Problem) -> Tabulated:

@@ -10,6 +10,7 @@ from bitwright.errors import ModelError
 from bitwright.network.graph import INPUT, InputSpec, Node
 from bitwright.network.ops import Op, Requantize
 from bitwright.network.types import IntType, TensorType
+from bitwright.readers.alignment import Alignment
 from bitwright.readers.chain import ONE, Affine, Chain, Step
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 from bitwright.readers.requantize import Clamped, clamped
@@ -20,12 +21,14 @@ class Value:
     """real = chain(integer value `name`), of that type. An empty name is the model's unquantized input.
 
     `limits` are those of the integers where they are narrower than the type's, as behind a narrow quantizer.
+    `alignment` tells how near an inexact sum comes.
     """
 
     name: str
     type: TensorType
     chain: Chain
     limits: tuple[int, int] | None = None
+    alignment: Alignment | None = None
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -33,7 +36,7 @@ class Value:
         return self.limits or (self.type.dtype.min, self.type.dtype.max)
 
     def then(self, *steps: Step) -> Value:
-        return Value(self.name, self.type, self.chain.then(*steps), self.limits)
+        return Value(self.name, self.type, self.chain.then(*steps), self.limits, self.alignment)
 
     def line(self) -> Affine:
         """The chain as an affine function; `ModelError` where it is none."""
@@ -54,6 +57,7 @@ class Builder:
         self.types: dict[str, TensorType] = {}
         self.input: InputSpec | None = None
         self.function = "identity"
+        self.inexact: dict[str, tuple[str, list[bool]]] = {}  # note, and whether each reader is exact all the same
 
     def start(self, spec: InputSpec) -> None:
         """Take `spec` as the network's input; `ModelError` where another one was taken."""
