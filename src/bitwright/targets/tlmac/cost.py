@@ -68,13 +68,9 @@ def _front(plan: MacPlan) -> Resources:
 
 
 def _trees(plan: MacPlan) -> Resources:
-    shapes: dict[int, int] = {}
-    for leaves in plan.element.leaves:
-        count = max(1, len(leaves))
-        shapes[count] = shapes.get(count, 0) + 1
     found = Resources()
-    for count, copies in shapes.items():
-        one = tree(count, plan.element.leaf_bits, plan.levels, plan.sum_bits)
+    for count, copies in plan.element.leaf_counts.items():
+        one = tree(max(1, count), plan.element.leaf_bits, plan.levels, plan.sum_bits)
         found += Resources(copies * one.lut, copies * one.ff, copies * one.carry)
     return found
 

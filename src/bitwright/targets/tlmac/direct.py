@@ -7,14 +7,16 @@ gates     One activation bit opens or closes a weight of any width that comes fr
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost
 from bitwright.targets.tlmac.element import Leaf, Rom, rom_instance
-from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights
+from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 from bitwright.targets.tlmac.verilog import concat, instance, literal, pack_words
 
 ADDRESS_BITS = 6
@@ -56,49 +58,95 @@ def bits_for(peak: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Direct:
-    """Common data of the direct elements; see `Element`. `select_bits`: weight or step bits of an address."""
+    """Common data of the direct elements; see `Element`. Everything that takes long is computed when asked for.
+
+    select_bits: step or weight bits of a table address. code_bits: bits of a weight's code in the ROM.
+    """
 
     kind: str
+    layer: MacLayer = field(repr=False)
     fold: Fold
     leaf_bits: int
-    leaves: tuple[tuple[Leaf, ...], ...] = field(repr=False)
-    offset: np.ndarray = field(repr=False)
-    peak: np.ndarray = field(repr=False)
     select_bits: int
-    tables: tuple[np.ndarray, ...] = field(repr=False)  # private: per lane [arrays, entries]; products: one, shared
-    rom: Rom | None = None
-    code_bits: int = 0
+    code_bits: int
+    private: Private | None = field(default=None, repr=False)
     latency: int = 1
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        return ordered_weights(self.layer, self.fold)
+
+    @property
+    def word_peak(self) -> int:
+        return self.layer.chunk_peak(self.fold.lanes) * ((1 << self.fold.digit) - 1)
+
+    @property
+    def output_peak(self) -> int:
+        return self.layer.output_peak * ((1 << self.fold.digit) - 1)
+
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        return per_output(self.layer, self.fold, group_offset(self.weights, self.fold.digit).sum(-1))
 
     @property
     def arrays(self) -> int:
         """Table arrays (leaves with tables of their own) of the layer."""
-        if self.kind == "private":
-            return sum(len(t) for t in self.tables)
+        if self.private:
+            return sum(map(len, self.private.tables))
         return self.fold.parallel * self.fold.lane_groups
 
+    @property
+    def leaf_counts(self) -> dict[int, int]:
+        if self.private:
+            return dict(Counter(map(len, self.private.leaves)))
+        return {self.fold.lane_groups: self.fold.parallel}
+
+    @property
+    def leaves(self) -> tuple[tuple[Leaf, ...], ...]:
+        return self.private.leaves if self.private else all_leaves(self.fold)
+
+    @property
+    def rom_shapes(self) -> dict[str, tuple[int, int]]:
+        if not self.code_bits:
+            return {}
+        depth = self.fold.steps(self.layer) * self.fold.tiles(self.layer)
+        return {"weights": (self.fold.parallel * self.fold.lane_groups * self.code_bits, depth)}
+
+    @cached_property
+    def products(self) -> tuple[np.ndarray, np.ndarray]:
+        """The distinct weight groups [U, group], and the code of every group of `weights`."""
+        return distinct(self.weights)
+
     def roms(self) -> tuple[Rom, ...]:
-        return (self.rom,) if self.rom else ()
+        if not self.code_bits:
+            return ()
+        if self.kind == "products":
+            codes = self.products[1]
+        else:
+            w = self.weights[..., 0]
+            codes = np.abs(w) | ((w < 0).astype(np.int64) << self.leaf_bits)
+        columns = codes.transpose(0, 1, 3, 2).reshape(len(codes), -1)  # block, lane, output
+        return (Rom("weights", columns, self.code_bits),)
 
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Tables or gates: one LUT and one register a leaf bit; the ROM apart."""
         bits = self.arrays * self.leaf_bits
         found = {"gates" if self.kind == "gates" else "tables": Resources(lut=bits, ff=bits)}
-        if self.rom:
-            found["rom"] = library_cost.rom(self.rom.width, self.rom.depth, styles[self.rom.name])
+        for name, (width, depth) in self.rom_shapes.items():
+            found["rom"] = library_cost.rom(width, depth, styles[name])
         return found
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text = ""
-        if self.rom:
-            text += f"  logic [{self.rom.width - 1}:0] code;\n"
-            text += rom_instance(self.rom, prefix, styles[self.rom.name], "code")
+        for name, (width, depth) in self.rom_shapes.items():
+            text += f"  logic [{width - 1}:0] code;\n"
+            text += rom_instance(name, width, depth, prefix, styles[name], "code")
         for lane in range(self.fold.blocks * self.fold.lane_groups):
             text += self._lane(lane)
         return text
 
     def _lane(self, lane: int) -> str:
-        arrays = len(self.tables[lane]) if self.kind == "private" else self.fold.outputs
+        arrays = len(self.private.tables[lane]) if self.private else self.fold.outputs
         if arrays == 0:
             return ""
         width = arrays * self.code_bits
@@ -115,7 +163,10 @@ class Direct:
             ports = clock | {"bit_i": digits_of(self.fold, lane), "code_i": code} | ports
             return text + instance("tlmac_gates", f"i_gates_{lane}", parameters, ports)
         own = self.kind == "products"
-        table = np.repeat(self.tables[0], arrays, axis=0) if own else self.tables[lane]
+        if own:
+            table = np.repeat(entries(self.products[0], self.fold).reshape(1, -1), arrays, axis=0)
+        else:
+            table = self.private.tables[lane]
         parameters = {
             "Arrays": arrays,
             "DigitBits": self.fold.address_bits,
@@ -140,7 +191,16 @@ def digits_of(fold: Fold, lane: int) -> str:
     return concat([*parts, literal(0, missing)] if missing else parts)
 
 
-def _all_leaves(fold: Fold) -> tuple[tuple[Leaf, ...], ...]:
+@dataclass(frozen=True, eq=False)
+class Private:
+    """Step-indexed tables: contents [arrays, entries] of every lane group, and what each output reads."""
+
+    tables: tuple[np.ndarray, ...]
+    leaves: tuple[tuple[Leaf, ...], ...]
+
+
+def all_leaves(fold: Fold) -> tuple[tuple[Leaf, ...], ...]:
+    """One leaf a lane group for every output, in a bundle of its own."""
     q = range(fold.lane_groups)
     return tuple(
         tuple(Leaf(block * fold.lane_groups + lane, p) for lane in q)
@@ -149,59 +209,49 @@ def _all_leaves(fold: Fold) -> tuple[tuple[Leaf, ...], ...]:
     )
 
 
+def distinct(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct groups [U, group] of w [..., group], ascending, and each one's index [...]."""
+    low = int(w.min())
+    radix = (int(w.max()) - low + 1) ** np.arange(w.shape[-1], dtype=np.int64)
+    keys, codes = np.unique((w - low) @ radix, return_inverse=True)
+    values = keys[:, None] // radix % (int(w.max()) - low + 1) + low
+    return values, codes.reshape(w.shape[:-1])
+
+
 def map_private(layer: MacLayer, fold: Fold) -> Direct | None:
     """Private step-indexed tables, or None where the steps do not fit one LUT6."""
-    w = ordered_weights(layer, fold)
-    select_bits = (len(w) - 1).bit_length()
+    select_bits = (fold.steps(layer) * fold.tiles(layer) - 1).bit_length()
     if select_bits + fold.address_bits > ADDRESS_BITS:
         return None
-    content = entries(w, fold)  # [steps, blocks, outputs, lanes, entries]
+    content = entries(ordered_weights(layer, fold), fold)  # [steps, blocks, outputs, lanes, entries]
+    bits = bits_for(int(content.max()))
     content = content.transpose(1, 3, 2, 0, 4).reshape(fold.blocks * fold.lane_groups, fold.outputs, -1)
     tables, leaves = [], [[] for _ in range(fold.parallel)]
     for lane, rows in enumerate(content):
-        unique, inverse = np.unique(rows, axis=0, return_inverse=True)
-        used = unique.any(axis=1)  # a table of zeros is no leaf
-        position = np.cumsum(used) - 1
-        tables.append(unique[used])
-        first = lane // fold.lane_groups * fold.outputs
-        for p, u in enumerate(inverse.reshape(-1)):
-            if used[u]:
-                leaves[first + p].append(Leaf(lane, int(position[u])))
-    bits = bits_for(max((int(t.max()) for t in tables if t.size), default=1))
-    offset, peak = group_offset(w, fold.digit).sum(-1), group_peak(w, fold.digit).sum(-1)
-    return Direct("private", fold, bits, tuple(map(tuple, leaves)), offset, peak, select_bits, tuple(tables))
-
-
-def _rom(w_codes: np.ndarray, bits: int) -> Rom:
-    """ROM of codes [steps, blocks, outputs, lanes], column order block, lane, output."""
-    columns = w_codes.transpose(0, 1, 3, 2).reshape(len(w_codes), -1)
-    return Rom("weights", columns, bits)
+        first: dict[bytes, int] = {}
+        for p, row in enumerate(rows):
+            if row.any():  # a table of zeros is no leaf
+                array = first.setdefault(row.tobytes(), len(first))
+                leaves[lane // fold.lane_groups * fold.outputs + p].append(Leaf(lane, array))
+        unique = [np.frombuffer(row, rows.dtype) for row in first]
+        tables.append(np.array(unique, np.int64).reshape(len(unique), rows.shape[1]))
+    private = Private(tuple(tables), tuple(map(tuple, leaves)))
+    return Direct("private", layer, fold, bits, select_bits, 0, private)
 
 
 def map_products(layer: MacLayer, fold: Fold) -> Direct | None:
     """LUT6 products, or None where weight groups and digits do not fit one LUT6."""
-    w = ordered_weights(layer, fold)
-    unique, codes = np.unique(w.reshape(-1, fold.group), axis=0, return_inverse=True)
-    code_bits = (len(unique) - 1).bit_length()
+    count, peak = layer.group_statistics(fold.lanes, fold.group)
+    code_bits = (count - 1).bit_length()
     if code_bits < 1 or code_bits + fold.address_bits > ADDRESS_BITS:
         return None
-    table = entries(unique, fold).reshape(1, -1)
-    rom = _rom(codes.reshape(w.shape[:-1]), code_bits)
-    offset, peak = group_offset(w, fold.digit).sum(-1), group_peak(w, fold.digit).sum(-1)
-    bits = bits_for(int(table.max()))
-    return Direct(
-        "products", fold, bits, _all_leaves(fold), offset, peak, code_bits, (table,), rom=rom, code_bits=code_bits
-    )
+    bits = bits_for(peak * ((1 << fold.digit) - 1))
+    return Direct("products", layer, fold, bits, code_bits, code_bits)
 
 
 def map_gates(layer: MacLayer, fold: Fold) -> Direct | None:
     """Gated weights; None unless one activation bit enters a time."""
     if fold.group != 1 or fold.digit != 1:
         return None
-    w = ordered_weights(layer, fold)
-    bits = bits_for(int(np.abs(w).max()))
-    code = np.abs(w[..., 0]) | ((w[..., 0] < 0).astype(np.int64) << bits)
-    code_bits = bits + int(np.any(w < 0))
-    offset, peak = group_offset(w, 1).sum(-1), group_peak(w, 1).sum(-1)
-    rom = _rom(code, code_bits)
-    return Direct("gates", fold, bits, _all_leaves(fold), offset, peak, 0, (), rom=rom, code_bits=code_bits)
+    bits = bits_for(int(np.abs(layer.weight).max()))
+    return Direct("gates", layer, fold, bits, 0, bits + int(layer.weight.min() < 0))

@@ -33,28 +33,24 @@ class Rom:
     codes: np.ndarray = field(repr=False)
     bits: int
 
-    @property
-    def depth(self) -> int:
-        return self.codes.shape[0]
-
-    @property
-    def width(self) -> int:
-        """Bits of a word."""
-        return self.codes.shape[1] * self.bits
-
 
 class Element(Protocol):
     """A mapped element: tables, wires and memories of one layer.
 
-    leaves: for every parallel output its leaves. offset, peak: [tiles*steps, blocks, outputs], see above;
-    `peak` is the greatest sum of leaves. latency: cycles from registered digits to registered leaves.
+    leaves: for every parallel output its leaves; leaf_counts: how many outputs have how many. offsets [O]:
+    sum of the offsets of all steps of an output. word_peak, output_peak: greatest sum of the leaves of one
+    step, and of all steps, of an output. rom_shapes: (width, depth) of its ROMs by name.
+    latency: cycles from registered digits to registered leaves.
     """
 
     kind: str
     leaf_bits: int
     leaves: tuple[tuple[Leaf, ...], ...]
-    offset: np.ndarray
-    peak: np.ndarray
+    leaf_counts: dict[int, int]
+    offsets: np.ndarray
+    word_peak: int
+    output_peak: int
+    rom_shapes: dict[str, tuple[int, int]]
     latency: int
 
     def roms(self) -> tuple[Rom, ...]:
@@ -67,13 +63,13 @@ class Element(Protocol):
         """Wiring from `digits` (all lanes), `step` (registered), `addr` and `en` to `leaf_<lane>` bundles."""
 
 
-def rom_instance(rom: Rom, prefix: str, style: int, data: str, address: str = "addr") -> str:
+def rom_instance(name: str, width: int, depth: int, prefix: str, style: int, data: str, address: str = "addr") -> str:
     """Instance of prim/rom that follows the step address."""
-    parameters = {"Width": rom.width, "Depth": rom.depth, "File": f"{prefix}_{rom.name}.mem", "Style": style}
+    parameters = {"Width": width, "Depth": depth, "File": f"{prefix}_{name}.mem", "Style": style}
     ports = {"clk_i": "clk_i", "re_i": "en", "addr_i": address, "data_o": data}
-    return instance("rom", f"i_{rom.name}", parameters, ports)
+    return instance("rom", f"i_{name}", parameters, ports)
 
 
 def rom_file(rom: Rom) -> str:
     """The text of the ROM's memory file."""
-    return memory_file(pack_words(rom.codes, rom.bits), rom.width)
+    return memory_file(pack_words(rom.codes, rom.bits), rom.codes.shape[1] * rom.bits)

@@ -101,7 +101,8 @@ def _ports(module: str, plan: UnitPlan, width: int) -> str:
         bits = plan.in_lanes[k] * t.dtype.bits
         lines += [f"input logic [{bits - 1}:0] s{k}_data_i", f"input logic s{k}_valid_i", f"output logic s{k}_ready_o"]
         wires += Stream(f"s{k}", bits).declare()
-        wires += f"  assign s{k}_data = s{k}_data_i;\n  assign s{k}_valid = s{k}_valid_i;\n  assign s{k}_ready_o = s{k}_ready;\n"
+        pairs = ((f"s{k}_data", f"s{k}_data_i"), (f"s{k}_valid", f"s{k}_valid_i"), (f"s{k}_ready_o", f"s{k}_ready"))
+        wires += "".join(f"  assign {target} = {source};\n" for target, source in pairs)
     lines += [f"output logic [{width - 1}:0] m_data_o", "output logic m_valid_o", "input logic m_ready_i"]
     return f"module {module} (\n    " + ",\n    ".join(lines) + "\n);\n" + wires
 

@@ -63,8 +63,8 @@ def addressings(layer: MacLayer, lanes: int) -> Iterator[tuple[int, int]]:
 def rom_styles(element: Element) -> dict[str, int]:
     """For every ROM the cheaper of block RAM (1) and LUTs (2)."""
     return {
-        rom.name: min((2, 1), key=lambda style: price(library_cost.rom(rom.width, rom.depth, style)))
-        for rom in element.roms()
+        name: min((2, 1), key=lambda style: price(library_cost.rom(*shape, style)))
+        for name, shape in element.rom_shapes.items()
     }
 
 

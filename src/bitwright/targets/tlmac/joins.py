@@ -1,10 +1,12 @@
 """How deep the FIFOs at joins must be, exactly, so that forks and joins never block each other.
 
-Feed the network's input pixel by pixel and let every unit compute what it can. After each pixel the words
-that one branch has delivered to a join and the other has not yet matched are in the FIFO: their greatest
-number, and one pixel on its way, is the depth. Units with windows hold all other pixels in their own
-buffers. A schedule without overflow exists then, and since streams are determinate, no other schedule of the
-same circuit can deadlock (Kahn). After a whole frame every FIFO is empty, so one frame decides.
+A fork can only run ahead of its slower branch as far as the join's FIFOs allow. Feed the forked value pixel by
+pixel and let every unit behind it compute what it can: after each pixel, what one branch has delivered to
+the join and the other has not yet matched is in the FIFO. The greatest number, over all forks that reach
+both inputs of the join, and some pixels on their way, is the depth. Units with windows hold all other
+pixels in their own buffers. A schedule without overflow exists then, and since streams are determinate, no
+other schedule of the same circuit can deadlock (Kahn). After a whole frame every FIFO is empty, so one
+frame decides.
 """
 
 from __future__ import annotations
@@ -20,12 +22,29 @@ from bitwright.targets.tlmac.units import Circuit, Unit
 SLACK_PIXELS = 3  # on the way: in the fork, in the other branch's pipeline, in this pixel's last words
 
 
-def needs(circuit: Circuit) -> dict[str, np.ndarray]:
-    """For each value and each pixel of its stream, how many input pixels must have arrived; ascending."""
-    found = {INPUT: np.arange(1, circuit.network.input.type.pixels + 1)}
+def needs(circuit: Circuit, fork: str) -> dict[str, np.ndarray]:
+    """For each value behind `fork` and each pixel of its stream, how many pixels of `fork` it needs; ascending.
+
+    Values that do not depend on the fork are left out.
+    """
+    pixels = _pixels(circuit)
+    found = {fork: np.arange(1, pixels[fork] + 1)}
     for unit in circuit.units:
-        sources = [found[value] for value in unit.inputs]
-        found[unit.value] = np.maximum.accumulate(_unit_needs(unit, sources))
+        if unit.value not in found and any(value in found for value in unit.inputs):
+            sources = [found.get(value, np.zeros(pixels[value], np.int64)) for value in unit.inputs]
+            found[unit.value] = np.maximum.accumulate(_unit_needs(unit, sources))
+    return found
+
+
+def _pixels(circuit: Circuit) -> dict[str, int]:
+    """Pixels of each value's stream; a flattened value keeps those of its image."""
+    found = {INPUT: circuit.network.input.type.pixels}
+    for unit in circuit.units:
+        main = circuit.network.types[unit.node.name].pixels if unit.node else found[unit.inputs[0]]
+        inputs = [found[value] for value in unit.inputs]
+        if unit.kind in ("add", "concat") and inputs[0] != inputs[1]:
+            main = len(align(*(np.zeros(n) for n in inputs), unit.input_types[0].size)[0])
+        found[unit.value] = main
     return found
 
 
@@ -38,7 +57,7 @@ def _unit_needs(unit: Unit, sources: list[np.ndarray]) -> np.ndarray:
         return sources[0][-1:]
     (source,) = sources
     height, width, _ = unit.input_types[0].shape
-    rows, columns = last_rows(unit, 0, height), last_rows(unit, 1, width)
+    rows, columns = last_taps(unit, 0, height), last_taps(unit, 1, width)
     return source.reshape(height, width)[rows[:, None], columns[None, :]].reshape(-1)
 
 
@@ -51,31 +70,40 @@ def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarr
     return a[np.arange(common) * len(a) // common], b[np.arange(common) * len(b) // common]
 
 
-def last_rows(unit: Unit, axis: int, size: int) -> np.ndarray:
-    """Along one axis, the last input row (or column) that each output row needs."""
+def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
+    """Along one axis, the last row (or column) inside the image that each output row needs."""
     op = unit.node.op
     if isinstance(op, Resize):
         return np.arange(size * op.factor[axis]) // op.factor[axis]
     kernel, stride, dilation = (getattr(op, name, (1, 1))[axis] for name in ("kernel", "stride", "dilation"))
     before, after = op.pads[axis], op.pads[axis + 2]
     count = (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
-    last = np.arange(count) * stride - before + dilation * (kernel - 1)
-    return np.clip(last, 0, size - 1)
+    first = np.arange(count) * stride - before
+    taps = np.clip((size - 1 - first) // dilation, 0, kernel - 1)
+    return np.clip(first + taps * dilation, 0, size - 1)
 
 
 def fifo_pixels(circuit: Circuit) -> dict[str, tuple[tuple[int, int], ...]]:
     """For each join's two inputs (pixels in the FIFO, pixels of the stream), by unit name."""
-    found, need = {}, needs(circuit)
-    for unit in circuit.units:
-        if unit.kind not in ("add", "concat"):
-            continue
-        branches = align(*(need[value] for value in unit.inputs), unit.input_types[0].size)
-        joined = np.maximum(*branches)
-        # When pixel m of a branch has arrived, all pixels whose joint need is met have left.
-        depths = []
-        for branch in branches:
-            left = np.searchsorted(joined, branch, side="right")
-            waiting = int((np.arange(1, len(branch) + 1) - left).max())
-            depths.append((max(0, waiting) + SLACK_PIXELS, len(branch)))
-        found[unit.name] = tuple(depths)
-    return found
+    joins = [unit for unit in circuit.units if unit.kind in ("add", "concat")]
+    pixels = _pixels(circuit)
+    forks = [value for value in pixels if len(circuit.readers(value)) > 1] if joins else []
+    waiting = {unit.name: [0, 0] for unit in joins}
+    for fork in forks:
+        need = needs(circuit, fork)
+        for unit in joins:
+            if all(value in need for value in unit.inputs):
+                branches = align(*(need[value] for value in unit.inputs), unit.input_types[0].size)
+                joined = np.maximum(*branches)
+                for k, branch in enumerate(branches):
+                    # When pixel m of a branch has arrived, all pixels whose joint need is met have left.
+                    left = np.searchsorted(joined, branch, side="right")
+                    depth = int((np.arange(1, len(branch) + 1) - left).max())
+                    scaled = -(-depth * pixels[unit.inputs[k]] // len(branch))
+                    waiting[unit.name][k] = max(waiting[unit.name][k], scaled)
+    return {
+        unit.name: tuple(
+            (depth + SLACK_PIXELS, pixels[value]) for depth, value in zip(waiting[unit.name], unit.inputs, strict=True)
+        )
+        for unit in joins
+    }

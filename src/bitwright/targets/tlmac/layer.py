@@ -79,6 +79,36 @@ class MacLayer:
     def macs(self) -> int:
         return self.pixels * self.weight.size
 
+    @cached_property
+    def output_peak(self) -> int:
+        """Greatest sum of an output's weight magnitudes."""
+        return int(np.abs(self.weight).reshape(self.outputs, -1).sum(1).max())
+
+    @cached_property
+    def _statistics(self) -> dict[tuple[int, ...], tuple[int, int]]:
+        return {}
+
+    def chunk_peak(self, lanes: int) -> int:
+        """Greatest sum of weight magnitudes of one output over a word of `lanes` channels."""
+        key = (lanes,)
+        if key not in self._statistics:
+            chunks = np.abs(self.weight).reshape(-1, lanes).sum(1)
+            self._statistics[key] = (0, int(chunks.max()))
+        return self._statistics[key][1]
+
+    def group_statistics(self, lanes: int, group: int) -> tuple[int, int]:
+        """Number of distinct weight groups, the last of a word filled up with zeros, and their greatest magnitude."""
+        key = (group,) if lanes % group == 0 else (group, lanes)
+        key = (0, *key)
+        if key not in self._statistics:
+            words = self.weight.reshape(-1, lanes)
+            words = np.pad(words, ((0, 0), (0, -lanes % group))).reshape(-1, group)
+            low = int(words.min())
+            radix = (int(words.max()) - low + 1) ** np.arange(group, dtype=np.int64)
+            count = len(np.unique((words - low) @ radix))
+            self._statistics[key] = (count, int(np.abs(words).sum(1).max()))
+        return self._statistics[key]
+
 
 def mac_layer(network: Network, node: Node) -> MacLayer:
     """The layer of a Conv2d or Dense node."""
@@ -155,6 +185,8 @@ class Fold:
 
     def legal(self, layer: MacLayer) -> bool:
         """Whether the layer can be folded so."""
+        if min(self.lanes, self.outputs, self.blocks, self.group, self.digit) < 1:
+            return False
         if layer.group_channels % self.lanes or layer.group_outputs % self.outputs or layer.groups % self.blocks:
             return False
         whole = self.lanes == layer.group_channels and self.outputs == layer.group_outputs

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from bitwright.rtl.window import Window
 from bitwright.targets.contract import Resources
 
-LUT_RAM_BITS = 7  # data bits of one RAM64M8, which takes 8 LUTs
 BLOCK_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 
 
@@ -61,22 +60,25 @@ def rom_luts(depth: int) -> float:
 
 def lut_ram(width: int, depth: int) -> int:
     """LUTs of a simple dual-port memory in LUT RAM, its read multiplexer included."""
+    # RAM32M16 holds 14 bits and RAM64M8 7 bits a word, in 8 LUTs.
     blocks = math.ceil(depth / 64)
-    cells = math.ceil(width / LUT_RAM_BITS) * 8
+    cells = math.ceil(width / (14 if depth <= 32 else 7)) * 8
     return blocks * cells + mux(blocks) * width + (blocks > 1) * blocks
 
 
 def counter(count: int) -> Resources:
     """Module loop_counter, last_o used."""
+    bits = index_bits(count)
     if count <= 1:
         return Resources()
-    bits = index_bits(count)
-    return Resources(lut=bits + 2, ff=bits + 1, carry=math.ceil(bits / 4) if bits > 2 else 0)
+    if bits <= 2:
+        return Resources(lut=2 * bits, ff=bits + 1)
+    return Resources(lut=bits + 3, ff=bits + 1, carry=math.ceil(bits / 4))
 
 
 def pipe(stages: int) -> Resources:
     """Module pipe_control."""
-    return Resources(lut=stages, ff=stages)
+    return Resources(lut=2 * stages, ff=stages)
 
 
 def window(parameters: Window) -> Resources:
@@ -93,22 +95,24 @@ def window(parameters: Window) -> Resources:
 
 
 def _window_control(p: Window) -> Resources:
-    oh, ow = p.output
-    loops = (p.chunks // p.groups, p.kernel[1], p.kernel[0], p.repeats, p.groups, ow, oh)
-    total = sum((counter(n) for n in loops), Resources())
-    levels = sum(n > 1 for n in loops)
+    """Loops, positions and flags of a window reader."""
+    rows, columns = p.output
+    loops = (p.chunks // p.groups, p.kernel[1], p.kernel[0], p.repeats, p.groups, columns, rows)
+    found = sum((counter(n) for n in loops), Resources(lut=12, ff=3))
     address = index_bits(p.depth)
-    lead = address + 3
-    kinds = max(1, levels + 1)
-    total += Resources(
-        lut=2 * lead + address * 2 + 3 + 4, ff=2 * lead + 1 + 2 * address + 8, carry=4 * math.ceil(lead / 4)
+    lead = 2 + index_bits(max(p.depth, p.image_width * p.chunks) + 2)
+    positions = 2 * lead + 1
+    found += Resources(
+        lut=positions + address + 6 + address // 2 + 5,
+        ff=positions + 2 * address + 6,
+        carry=2 * math.ceil(lead / 4) + 2 * math.ceil(address / 4),
     )
     if p.depth & (p.depth - 1):
-        total += Resources(lut=2 * address, carry=math.ceil(address / 4))
+        found += Resources(lut=2 * address, carry=math.ceil(address / 4))
     if any(p.pads):
-        bits = index_bits(p.image_width) + index_bits(p.height) + 4
-        total += Resources(lut=2 * bits + p.width, ff=bits + 1, carry=math.ceil(bits / 4))
-    return total + Resources(lut=kinds)
+        bits = 2 + index_bits(p.image_width + p.pads[1] + 1) + index_bits(p.height + p.pads[0] + 1)
+        found += Resources(lut=3 * bits + 4 + p.width, ff=bits + 2, carry=2 * math.ceil(bits / 8) + 2)
+    return found
 
 
 def converter(module: str, p: Mapping[str, int]) -> Resources:
@@ -146,7 +150,7 @@ def threshold(p: Mapping[str, object]) -> Resources:
         depth = (1 if p["Shared"] else tiles) << s
         copies = lanes
         memory = rom(level, depth)
-        compare = Resources(lut=math.ceil(level / 2) if depth == 1 else level, carry=math.ceil(level / 4))
+        compare = Resources(lut=math.ceil(level / 2) + 2 * (depth > 1), carry=math.ceil(level / 8))
         carried = Resources(ff=bits + s + 1)
         for part in (memory, compare, carried):
             total += Resources(*(copies * v for v in (part.lut, part.ff, part.carry, part.bram36, part.dsp)))

@@ -11,7 +11,7 @@ from bitwright.network import IntType
 from bitwright.rtl.window import Window
 from bitwright.targets.tlmac import direct
 from bitwright.targets.tlmac.element import Element
-from bitwright.targets.tlmac.layer import Fold, MacLayer, per_output
+from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.reader import emit_reader
 from bitwright.targets.tlmac.shared import map_shared
 from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance, literal
@@ -47,25 +47,24 @@ class MacPlan:
     def constant(self) -> np.ndarray:
         """c[o] with  convolution = code_scale * accumulator + c, [O]."""
         layer = self.layer
-        offset = per_output(layer, self.fold, self.element.offset) * self.digit_weights
+        offset = self.element.offsets * self.digit_weights
         weight_sum = layer.weight.reshape(layer.outputs, -1).sum(axis=1)
         return layer.code_scale * offset + layer.code_shift * weight_sum + layer.bias
 
     @cached_property
     def acc_type(self) -> IntType:
         """Type of the finished accumulators: unsigned, as wide as the greatest possible value."""
-        peak = per_output(self.layer, self.fold, self.element.peak).max() * self.digit_weights
-        return IntType(direct.bits_for(int(peak)))
+        return IntType(direct.bits_for(self.element.output_peak * self.digit_weights))
 
     @cached_property
     def sum_bits(self) -> int:
         """Bits of the sum of one word's leaves."""
-        return min(self.acc_type.bits, direct.bits_for(int(self.element.peak.max())))
+        return min(self.acc_type.bits, direct.bits_for(self.element.word_peak))
 
     @property
     def levels(self) -> int:
         """Register levels of the adder trees."""
-        return max(0, max(len(leaves) for leaves in self.element.leaves) - 1).bit_length()
+        return max(0, max(self.element.leaf_counts) - 1).bit_length()
 
     @property
     def delay(self) -> int:

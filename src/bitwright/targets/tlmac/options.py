@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
 
+ELEMENTS = ("private", "products", "gates", "shared", "shared_signed")
+LAYER_SETTINGS = ("lanes", "outputs", "blocks", "group", "digit", "element")
+
 
 @dataclass(frozen=True)
 class TlmacOptions:
@@ -29,7 +32,6 @@ class TlmacOptions:
             "doc": "per layer by name, in place of the planner's choice: lanes, outputs, blocks, group, digit, element"
         },
     )
-    seed: int = field(default=0, metadata={"doc": "seed of clustering and placement of shared tables"})
 
     def __post_init__(self) -> None:
         if self.interval is not None and self.lut is not None:
@@ -39,3 +41,8 @@ class TlmacOptions:
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise OptionError(f"{name} must be a whole number of at least 1, not {value!r}")
         object.__setattr__(self, "elements", tuple(self.elements))
+        if not self.elements:
+            raise OptionError("elements must name at least one element")
+        for name in self.elements:
+            if name not in ELEMENTS:
+                raise OptionError(f"unknown element {name!r}; legal are {', '.join(ELEMENTS)}")

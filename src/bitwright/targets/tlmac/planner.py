@@ -10,7 +10,7 @@ from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.tlmac import cost, fold
 from bitwright.targets.tlmac.joins import fifo_pixels
 from bitwright.targets.tlmac.layer import Fold, MacLayer
-from bitwright.targets.tlmac.options import TlmacOptions
+from bitwright.targets.tlmac.options import LAYER_SETTINGS, TlmacOptions
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.stages import readers
 from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
@@ -98,6 +98,9 @@ def _check_layers(circuit: Circuit, options: TlmacOptions) -> None:
     for name in options.layers:
         if name not in names:
             raise OptionError(f"layers: no multiply-accumulate layer {name!r}; legal are {', '.join(names)}")
+        for key in options.layers[name]:
+            if key not in LAYER_SETTINGS:
+                raise OptionError(f"layers: {name} has no setting {key!r}; legal are {', '.join(LAYER_SETTINGS)}")
 
 
 def _choose(unit: Unit, options: TlmacOptions, goal: int) -> fold.Candidate:

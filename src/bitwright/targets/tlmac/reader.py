@@ -7,7 +7,7 @@ from bitwright.targets.tlmac.verilog import CLOCK, Stream, instance, literal
 
 
 def emit_reader(window: Window, pad: int, lanes: int, source: Stream, words: Stream) -> str:
-    """Instance of window_reader whose padding words hold `pad` in every lane; its marks are <words>_first and <words>_last."""
+    """Instance of window_reader; padding holds `pad` in every lane, the marks are <words>_first and <words>_last."""
     bits = window.width // lanes
     pad_word = literal(sum(pad << (bits * i) for i in range(lanes)), window.width)
     marks = {f"m_{mark}_o": f"{words.name}_{mark}" for mark in ("first", "last")}

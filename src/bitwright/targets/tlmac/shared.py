@@ -10,6 +10,7 @@ from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost
 from bitwright.targets.tlmac.direct import (
     ADDRESS_BITS,
+    all_leaves,
     bits_for,
     digits_of,
     entries,
@@ -18,7 +19,7 @@ from bitwright.targets.tlmac.direct import (
     pack_tables,
 )
 from bitwright.targets.tlmac.element import Leaf, Rom, rom_instance
-from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights
+from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 from bitwright.targets.tlmac.sharing import Placement, cyclic_clusters, find_groups, place_groups
 from bitwright.targets.tlmac.verilog import concat, instance
 
@@ -38,8 +39,9 @@ class Shared:
     fold: Fold
     leaf_bits: int
     lanes: tuple[Lane, ...]
-    offset: np.ndarray = field(repr=False)
-    peak: np.ndarray = field(repr=False)
+    offsets: np.ndarray = field(repr=False)
+    word_peak: int
+    output_peak: int
     select_bits: int
     signed: bool
     rom_columns: tuple[Rom, ...] = field(repr=False)
@@ -49,12 +51,15 @@ class Shared:
     @property
     def leaves(self) -> tuple[tuple[Leaf, ...], ...]:
         """Leaf `array` of a lane is the output of that output's multiplexer."""
-        q = self.fold.lane_groups
-        return tuple(
-            tuple(Leaf(block * q + lane, p) for lane in range(q))
-            for block in range(self.fold.blocks)
-            for p in range(self.fold.outputs)
-        )
+        return all_leaves(self.fold)
+
+    @property
+    def leaf_counts(self) -> dict[int, int]:
+        return {self.fold.lane_groups: self.fold.parallel}
+
+    @property
+    def rom_shapes(self) -> dict[str, tuple[int, int]]:
+        return {rom.name: rom.codes.shape[::-1] for rom in self.rom_columns}
 
     @property
     def arrays(self) -> int:
@@ -75,14 +80,15 @@ class Shared:
         muxes = sum(route_luts(len(used), self.signed) for lane in self.lanes for used in lane.inputs)
         count = sum(len(lane.inputs) for lane in self.lanes)
         found["multiplexers"] = Resources(lut=muxes * bits, ff=count * bits)
-        for rom in self.rom_columns:
-            found["rom"] = library_cost.rom(rom.width, rom.depth, styles[rom.name])
+        for name, shape in self.rom_shapes.items():
+            found["rom"] = library_cost.rom(*shape, styles[name])
         return found
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text, position = "", 0
-        for rom in self.rom_columns:
-            text += f"  logic [{rom.width - 1}:0] code;\n" + rom_instance(rom, prefix, styles[rom.name], "code", "step")
+        for name, (width, depth) in self.rom_shapes.items():
+            text += f"  logic [{width - 1}:0] code;\n"
+            text += rom_instance(name, width, depth, prefix, styles[name], "code", "step")
         for number, lane in enumerate(self.lanes):
             body, position = self._lane(number, lane, position)
             text += body
@@ -133,11 +139,14 @@ def map_shared(layer: MacLayer, fold: Fold, sign_sharing: bool, seed: int = 0) -
     placed = [_place(groups, fold, sign_sharing, select_bits, seed) for groups in per_lane]
     flips = np.stack([flip for _, _, flip in placed]) if sign_sharing else None
     offset, peak = _constants(w, fold, bits, flips)
+    word_peak = int(peak.max())
+    offset, peak = per_output(layer, fold, offset), per_output(layer, fold, peak)
     columns = [c for lane, codes, _ in placed for c in codes]
     rom = ()
     if columns:
         rom = (Rom("routes", np.concatenate(columns, axis=1), 1),)
-    return Shared(fold, bits, tuple(lane for lane, _, _ in placed), offset, peak, select_bits, sign_sharing, rom)
+    lanes = tuple(lane for lane, _, _ in placed)
+    return Shared(fold, bits, lanes, offset, word_peak, int(peak.max()), select_bits, sign_sharing, rom)
 
 
 def _place(w: np.ndarray, fold: Fold, sign_sharing: bool, select_bits: int, seed: int):
@@ -174,7 +183,7 @@ def _constants(w: np.ndarray, fold: Fold, bits: int, flips: np.ndarray | None) -
         # flips [blocks * lanes, steps, outputs] to [steps, blocks, outputs, lanes]
         flips = flips.reshape(fold.blocks, fold.lane_groups, len(w), -1).transpose(2, 0, 3, 1)
         full = (1 << bits) - 1
-        # Of the negated group v = -w, the table holds v.digit - offset(v); its complement is w.digit + full + offset(v).
+        # The table holds the negated group v = -w as v*digit - offset(v); its complement is w*digit + full + offset(v).
         offset = np.where(flips, -(full + group_offset(-w, fold.digit)), offset)
         peak = np.where(flips, full, peak)
     return offset.sum(-1), peak.sum(-1)

@@ -1,0 +1,73 @@
+"""What the target refuses, and how it says so."""
+
+import numpy as np
+import pytest
+
+from bitwright.errors import OptionError
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType
+from bitwright.network.ops import Dense, Requantize, Threshold
+from bitwright.targets import get
+from bitwright.targets.contract import make_options
+
+TLMAC = get("tlmac")
+
+
+def problems(*ops, bits=8):
+    nodes, source = [], "input"
+    for i, op in enumerate(ops):
+        nodes.append(Node(f"n{i}", op, (source,)))
+        source = f"n{i}"
+    network = Network(InputSpec(TensorType((4,), IntType(bits))), tuple(nodes))
+    return [str(problem) for problem in TLMAC.check(network, make_options(TLMAC, {}))]
+
+
+def test_all_problems_are_told_at_once():
+    found = problems(
+        Threshold(np.array([[3, 5]]), IntType(4), step=np.array([2])),
+        Requantize(IntType(8), zero_point=1 << 31),
+    )
+    assert found == [
+        "n0: threshold steps [2]; legal: +1 and -1",
+        "n1: zero point 2147483648; legal: less than 2**31 in magnitude",
+    ]
+
+
+def test_a_plain_network_passes():
+    assert problems(Dense(np.ones((3, 4)), IntType(1))) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"interval": 0}, "interval must be a whole number of at least 1, not 0"),
+        ({"lut": 2.5}, "lut must be a whole number of at least 1, not 2.5"),
+        ({"lut": 5, "interval": 5}, "interval and lut are two goals; give one of them"),
+        (
+            {"elements": ("magic",)},
+            "unknown element 'magic'; legal are private, products, gates, shared, shared_signed",
+        ),
+        ({"elements": ()}, "elements must name at least one element"),
+        ({"speed": 3}, "target tlmac has no option 'speed'; legal are interval, lut, elements, bram36, layers"),
+    ],
+)
+def test_options_are_validated(options, message):
+    with pytest.raises(OptionError) as error:
+        make_options(TLMAC, options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ({"x": {}}, "layers: no multiply-accumulate layer 'x'; legal are n0"),
+        ({"n0": {"lanes": 3}}, "layers: n0 cannot be built as {'lanes': 3}"),
+        ({"n0": {"pe": 3}}, "layers: n0 has no setting 'pe'; legal are lanes, outputs, blocks, group, digit, element"),
+    ],
+)
+def test_layer_settings_are_validated(layers, message):
+    network = Network(
+        InputSpec(TensorType((4,), IntType(8))), (Node("n0", Dense(np.ones((3, 4)), IntType(1)), ("input",)),)
+    )
+    with pytest.raises(OptionError) as error:
+        TLMAC.plan(network, make_options(TLMAC, {"layers": layers}))
+    assert str(error.value).startswith(message)

@@ -1,0 +1,193 @@
+"""The circuit equals the network's evaluation, bit for bit, and takes the cycles that the plan says."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from random_networks import random_input
+
+import bitwright as bw
+from bitwright.errors import OptionError
+from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType
+from bitwright.network.ops import Add, Conv2d, Dense, Threshold
+from bitwright.simulate import simulate
+from bitwright.targets import get
+from bitwright.targets.contract import make_options
+from bitwright.tools.model import Stalls
+
+TLMAC = get("tlmac")
+STALLS = Stalls(7, 0.3, 0.3)
+
+
+def plan_of(network, **options):
+    chosen = make_options(TLMAC, options)
+    assert TLMAC.check(network, chosen) == []
+    return TLMAC.plan(network, chosen)
+
+
+def run(network, plan, x, stalls=None):
+    result = simulate(TLMAC.emit(plan), x, stalls=stalls)
+    assert result.bit_exact, result.first_mismatch()
+    return result
+
+
+def conv_network(dtype, weight_type, seed=0, shape=(5, 5, 6), outputs=8, kernel=(3, 3), **conv):
+    rng = np.random.default_rng(seed)
+    size = (outputs, *kernel, shape[2] // conv.get("groups", 1))
+    w = weight_type.values()[rng.integers(0, weight_type.levels, size)]
+    op = Conv2d(w, weight_type, bias=rng.integers(-50, 50, outputs), **conv)
+    return Network(InputSpec(TensorType(shape, dtype)), (Node("conv", op, ("input",)),), name="conv")
+
+
+ELEMENTS = [
+    ("private", {"lanes": 6, "outputs": 8, "group": 3, "digit": 1, "kernel": (1, 1)}),
+    ("private", {"lanes": 2, "outputs": 4, "group": 2, "digit": 1, "kernel": (1, 1)}),
+    ("products", {"lanes": 3, "outputs": 2, "group": 1, "digit": 3}),
+    ("products", {"lanes": 6, "outputs": 4, "group": 2, "digit": 1}),
+    ("gates", {"lanes": 2, "outputs": 8}),
+    ("shared", {"lanes": 3, "outputs": 4, "group": 3}),
+    ("shared", {"lanes": 2, "outputs": 8, "group": 1, "digit": 3}),
+    ("shared_signed", {"lanes": 6, "outputs": 4, "group": 2, "digit": 2}),
+    ("shared_signed", {"lanes": 3, "outputs": 8, "group": 3}),
+]
+
+
+@pytest.mark.parametrize("dtype", [IntType(3), IntType(3, True), BIPOLAR], ids=str)
+@pytest.mark.parametrize(("element", "fold"), ELEMENTS)
+def test_every_element_computes_the_convolution(element, fold, dtype):
+    fold = dict(fold)
+    if dtype.bipolar:
+        fold["digit"] = 1
+    kernel = fold.pop("kernel", (3, 3))
+    network = conv_network(
+        dtype, IntType(2, True), kernel=kernel, pads=(1, 1, 1, 0), pad_value=-1 if dtype.signed else 0
+    )
+    plan = plan_of(network, layers={"conv": {"element": element, **fold}})
+    assert plan.units[0].mac.element.kind == element.removesuffix("_signed")
+    result = run(network, plan, random_input(network, 3))
+    assert result.interval_cycles == plan.estimate.interval_cycles
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 6])
+def test_depthwise_convolution_runs_channels_in_parallel(blocks):
+    network = conv_network(IntType(4), IntType(4, True), outputs=6, groups=6, stride=(2, 1), pads=(1, 1, 0, 1))
+    plan = plan_of(network, layers={"conv": {"element": "gates", "blocks": blocks}})
+    result = run(network, plan, random_input(network, 3), STALLS)
+    assert result.interval_cycles == plan.estimate.interval_cycles == 3 * 5 * 9 * 4 * 6 // blocks
+
+
+@pytest.mark.parametrize("goal", [20, 100, 784])
+def test_folding_goals_are_met_and_cost_less_when_slower(goal):
+    network = dense_network()
+    plan = plan_of(network, interval=goal)
+    assert plan.estimate.interval_cycles <= goal
+    result = run(network, plan, random_input(network, 20))
+    assert result.interval_cycles == plan.estimate.interval_cycles
+
+
+def dense_network(sizes=(120, 32, 10), seed=3):
+    rng = np.random.default_rng(seed)
+    nodes, source = [], "input"
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        nodes.append(Node(f"dense{i}", Dense(rng.integers(-1, 2, (b, a)), IntType(2, True)), (source,)))
+        source = f"dense{i}"
+        if i < len(sizes) - 2:
+            steps = np.sort(rng.integers(-12, 12, (b, 3)), axis=1)
+            nodes.append(Node(f"act{i}", Threshold(steps, IntType(2)), (source,)))
+            source = f"act{i}"
+    return Network(InputSpec(TensorType((sizes[0],), IntType(2))), tuple(nodes), name="dense")
+
+
+def test_faster_goals_cost_more_logic():
+    luts = [plan_of(dense_network(), interval=goal).estimate.total.lut for goal in (20, 100, 784)]
+    assert luts[0] > luts[1] > luts[2]
+
+
+def test_an_area_goal_is_kept():
+    plan = plan_of(dense_network(), lut=1500)
+    assert 700 < plan.estimate.total.lut <= 1500
+    assert plan.estimate.interval_cycles < plan_of(dense_network(), lut=800).estimate.interval_cycles
+
+
+def test_goals_out_of_reach_are_refused():
+    with pytest.raises(OptionError, match=r"lut=10 is too small: the smallest circuit takes about \d+ LUTs"):
+        plan_of(dense_network(), lut=10)
+    network = conv_network(IntType(3), IntType(8, True))
+    with pytest.raises(OptionError, match="layer conv cannot reach 3 cycles a frame; its fastest circuit takes 675"):
+        plan_of(network, interval=3)
+
+
+def residual_network():
+    """Two convolutions in one branch, a wire in the other, twice."""
+    rng = np.random.default_rng(5)
+    nodes, source = [], "input"
+    for block in range(2):
+        entry = source
+        for i, pads in enumerate(((1, 1, 1, 1), (2, 0, 0, 2))):
+            w = rng.integers(-2, 2, (4, 3, 3, 4))
+            nodes.append(Node(f"conv{block}{i}", Conv2d(w, IntType(2, True), pads=pads), (source,)))
+            steps = np.sort(rng.integers(-30, 30, (4, 7)), axis=1)
+            nodes.append(Node(f"act{block}{i}", Threshold(steps, IntType(3)), (f"conv{block}{i}",)))
+            source = f"act{block}{i}"
+        nodes.append(Node(f"add{block}", Add(), (source, entry)))
+        nodes.append(Node(f"out{block}", Threshold(np.arange(1, 8)[None], IntType(3)), (f"add{block}",)))
+        source = f"out{block}"
+    return Network(InputSpec(TensorType((7, 6, 4), IntType(3))), tuple(nodes), name="residual")
+
+
+@pytest.mark.parametrize("goal", [700, 4000])
+@pytest.mark.parametrize("stalls", [None, STALLS])
+def test_residual_branches_flow(goal, stalls):
+    network = residual_network()
+    plan = plan_of(network, interval=goal)
+    run(network, plan, random_input(network, 4), stalls)
+
+
+def random_case(random_network, seed):
+    network = random_network(seed, kernel=(1, 5), weight_bits=(1, 4))
+    plan = plan_of(network)
+    result = run(network, plan, random_input(network, 5, seed), Stalls(seed, 0.3, 0.3))
+    estimate = plan.estimate.interval_cycles
+    assert result.interval_cycles == pytest.approx(estimate, rel=0.01, abs=4)
+
+
+@pytest.mark.parametrize("seed", [2, 6, 12, 29])
+def test_random_networks(random_network, seed):
+    random_case(random_network, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_random_networks(random_network, seed):
+    random_case(random_network, seed)
+
+
+def reference(shared_data, name, count):
+    """Network and model inputs (floats) of a reference network."""
+    network = bw.load(shared_data / "qonnx" / f"{name}.onnx")
+    if name.startswith("TFC"):
+        images = np.load(shared_data / "mnist/dev.npz")["images"][:count, None]
+        return network, images.astype(np.float32) / np.float32(255)
+    clips = np.load(shared_data / "mlperf_tiny/speech_commands_dev.npz")
+    return network, clips["x_int8"][:count].astype(np.float32) * clips["input_scale"]
+
+
+REFERENCES = ["TFC_1W2A", "TFC_2W2A", "kws_finn_submission_v0.7"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", REFERENCES)
+def test_reference_networks(shared_data, name):
+    network, x = reference(shared_data, name, 20)
+    run(network, plan_of(network, interval=3000), x)
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFERENCES)
+def test_reference_networks_on_all_data(shared_data, name):
+    network, x = reference(shared_data, name, 5000)
+    assert len(x) == (5000 if name.startswith("TFC") else 500)
+    plan = plan_of(network, interval=800)
+    result = run(network, plan, x)
+    assert result.interval_cycles == pytest.approx(plan.estimate.interval_cycles, rel=0.01)
