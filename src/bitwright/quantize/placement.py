@@ -123,7 +123,13 @@ def insert_quantizers(graph: FloatGraph, widths: Widths, choose: Choose) -> Floa
 
     def own_grid(value: str) -> None:
         if value in own:
-            build.names[value] = build.quantize(value, value + SUFFIX, choose(value, own[value]))
+            quantizer = choose(value, own[value])
+            if value != INPUT and _clips_inside(graph.node(value), quantizer):
+                # Codes first: then the clip is a small table of codes, not thresholds on the accumulator.
+                clip = build.nodes.pop()
+                name = build.quantize(clip.inputs[0], f"{value}_unclipped{SUFFIX}", quantizer)
+                build.nodes.append(replace(clip, inputs=(name,)))
+            build.names[value] = build.quantize(value, value + SUFFIX, quantizer)
 
     own_grid(INPUT)
     for node in graph.nodes:
@@ -137,6 +143,15 @@ def insert_quantizers(graph: FloatGraph, widths: Widths, choose: Choose) -> Floa
             build.grids[node.name] = _widest([build.grids[v] for v in inputs])
         own_grid(node.name)
     return graph.with_nodes(build.nodes)
+
+
+def _clips_inside(node: FloatNode, q: Quantizer) -> bool:
+    """Whether a clip ends inside the range of the grid behind it, so that saturation cannot stand for it."""
+    if node.kind != "Clip" or q.dtype.bipolar:
+        return False
+    low, high = ((code - q.zero_point[0]) * q.scale[0] for code in (q.low, q.high))
+    half = q.scale[0] / 2
+    return bool(high > node["high"] + half or low < node["low"] - half)
 
 
 def _widest(grids: list[Quantizer]) -> Quantizer:
@@ -180,7 +195,8 @@ def _operand(value: str, grid: Quantizer | None, bits: int, choose: Choose) -> Q
     high = float(((grid.high - grid.zero_point) * grid.scale).max())
     dtype = IntType(bits, signed=low < 0)
     scale = max(high / dtype.max if dtype.max else 0.0, low / dtype.min if low < 0 else 0.0)
-    return Quantizer(dtype, np.array([scale or 1.0]), rounding=grid.rounding, seed=grid.seed)
+    other_seed = grid.seed % ((1 << 32) - 1) + 1  # two roundings in a row must not share their random bits
+    return Quantizer(dtype, np.array([scale or 1.0]), rounding=grid.rounding, seed=other_seed)
 
 
 def _scaled(own: Quantizer, scale: float, reach: float, bits: int) -> Quantizer:
