@@ -174,7 +174,9 @@ def run(
                 multiply_lanes(a[f[1]], b[f[2]], acc[s[HALF], f[0]], fresh[f[0]], op == MAXL, s, n)
                 fresh[f[0]] = 0
         elif op == HALT:
-            n[CYCLES] = s[CYCLE] + 1
+            _wait(s[IDLE], s, n)
+            s[CYCLE] += CONFIG
+            n[CYCLES] = s[CYCLE]
             n[INSTRUCTIONS] += 1
             return True
         elif op == JUMP:
@@ -193,13 +195,16 @@ def run(
             cycles = CONFIG
         elif op == DRAIN:
             _wait(s[DRAIN_FREE], s, n)
+            if slots[f[0], 2] == 32 and slots[f[0], 3] < 2:
+                s[FAULT] = 3
+                return False
             if not f[5]:
                 s[HALF] ^= 1
                 fresh[:] = 1
             drain(f, acc[1 - s[HALF]], a_mem, params, streams, slots, s, n)
         elif LDA <= op <= GET:
             _element(op, f, a, b, acc[s[HALF]], s)
-            cycles = 1 if op <= LDB else (GETTING if op == GET else ALU)
+            cycles = 1 if op <= MOV else (GETTING if op == GET else ALU)
         elif op != NOP:
             if op not in (STREAM, LEVEL) or f[0] >= O0:
                 _wait(s[IDLE], s, n)
@@ -224,7 +229,7 @@ def run(
         pc = following
         if op == OUT:
             n[CYCLES] = s[CYCLE]
-            if s[FRAMES] == len(outputs):
+            if s[FRAMES] == len(outputs) and (pc >= len(code) or code[pc, 0] != HALT):
                 return True
     s[PC] = pc if not s[FAULT] else s[PC]
     return False

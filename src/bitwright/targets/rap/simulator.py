@@ -14,7 +14,11 @@ from bitwright.targets.rap.machine import Machine, Program
 from bitwright.targets.rap.state import COUNTERS, CYCLE, FAULT, FRAMES, PC, State, make_state
 
 MAX_FIELDS = 8
-_FAULTS = {1: "an address lies outside the memory", 2: "loops nest too deep"}
+_FAULTS = {
+    1: "an address lies outside the memory",
+    2: "loops nest too deep",
+    3: "a slot that stores s32 needs words >= 2",
+}
 
 
 class ProgramError(UserError):
@@ -63,7 +67,7 @@ def execute(
     cycle_limit: int = 1 << 40,
     trace: int = 0,
 ) -> Execution:
-    """Run a program on frames, integers [n, elements], until as many are sent or HALT.
+    """Run a program on frames, integers [n, elements], until HALT or, where none follows, the last frame is sent.
 
     Input words are taken as always there, outputs as always taken. Raises `ProgramError` where the program leaves the
     memories, does not fit them, or does not end within `cycle_limit` cycles.

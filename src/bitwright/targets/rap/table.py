@@ -93,7 +93,7 @@ _SIGN = {"unsigned": 0, "signed": 1}
 _STALL = "1, and waits until no slot is at work"
 _STREAM_CYCLES = "1; O, P and R wait until no slot is at work"
 _CONFIG = "8"
-_ALU = "2"
+_ALU = "3"
 
 
 def _alu(name: str, opcode: int, fields: tuple[Field, ...], doc: str) -> Instruction:
@@ -102,7 +102,14 @@ def _alu(name: str, opcode: int, fields: tuple[Field, ...], doc: str) -> Instruc
 
 TABLE: tuple[Instruction, ...] = (
     Instruction("NOP", 0, "control", (), "Nothing."),
-    Instruction("HALT", 1, "control", (), "Stop; the program starts anew when the control register is written."),
+    Instruction(
+        "HALT",
+        1,
+        "control",
+        (),
+        "Stop; the control register starts the program anew.",
+        f"{_CONFIG}, and waits until no slot is at work",
+    ),
     Instruction("JUMP", 2, "control", (Field("target", 16, "target", doc="instruction"),), "Go on at target.", "2"),
     Instruction(
         "LOOP",
@@ -207,9 +214,10 @@ TABLE: tuple[Instruction, ...] = (
         (Field("bd", 3, "b", doc="destination"), Field("word", 16, doc="bits")),
         "B register = the word.",
     ),
-    _alu(
+    Instruction(
         "MOV",
         24,
+        "elements",
         (_AD, _AS, _enum("of", {"self": 0, "north": 2, "east": 3, "south": 4, "west": 5}, "whose register", 0)),
         "ad = A register of the element itself or of a neighbor. Beyond the edge stands the pad word, or, on a torus, "
         "the element of the opposite edge.",
@@ -253,7 +261,7 @@ TABLE: tuple[Instruction, ...] = (
         (_AD, _C, Field("shift", 5, "uint", 0, doc="bits"), _flag("lanes", "1: separate lanes")),
         "ad = floor(acc / 2**shift), saturated to a signed or unsigned lane as A has them; one accumulator fills "
         "lane 0 and clears the others.",
-        "4",
+        "5",
     ),
     Instruction(
         "POST",
@@ -267,7 +275,7 @@ TABLE: tuple[Instruction, ...] = (
             Field("words", 10, "count", 1, doc="parameter words an element"),
         ),
         "Set up a slot. requantize: clamp(round((acc * multiplier + bias) / 2**shift) + zero); threshold: base + step "
-        "* (number of thresholds not above acc); raw: acc.",
+        "* (number of thresholds not above acc), step one of -2, -1, 1, 2; raw: acc. Store s32 takes two words or more.",
         _STALL,
     ),
     Instruction(
@@ -316,7 +324,7 @@ TABLE: tuple[Instruction, ...] = (
         ),
         "Receive elements and write them, packed in lanes of the current width, along stream O0; a pixel begins "
         "a new word.",
-        "2 and one an element, and waits for the stream",
+        "8, one a stream word, one an element, and waits for the stream",
     ),
     Instruction(
         "OUT",
@@ -332,6 +340,6 @@ TABLE: tuple[Instruction, ...] = (
         ),
         "Send elements that lie in lanes of the current width along stream A; a pixel begins a new word. The last "
         "stream word carries tlast.",
-        "2, 6 a word, one an element, and waits for the stream",
+        "2, 6 a word, one an element, one a stream word, and waits for the stream",
     ),
 )

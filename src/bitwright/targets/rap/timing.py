@@ -5,17 +5,17 @@ All follow from the pipeline of `rap_core`: issue, address, read, rotate, load, 
 
 from __future__ import annotations
 
-START = 2  # from the start to the issue of the first instruction
+START = 1  # from the start to the issue of the first instruction
 BRANCH = 2  # LOOP and JUMP
-ALU = 2  # operations that write an A or B register behind the load stage
-CONFIG = 8  # WIDTH, MASK, PAD and SHAPE wait for the operations under way
-GET = 4  # waits for sums under way
+ALU = 3  # operations that write an A or B register behind the multiplication
+CONFIG = 8  # HALT, WIDTH, MASK, PAD and SHAPE wait for the operations under way
+GET = 5  # waits for sums under way
 DRAIN_START = 8  # from the issue of DRAIN to the read of its first accumulator
-POST_DEPTH = 11  # from the read of an accumulator to its write into a bank
-STORE = 10  # from the issue of ST to its write into a bank
+POST_DEPTH = 14  # from the last read of an accumulator to the end of the last write into a bank
+STORE = 12  # from the issue of ST to the end of its write into a bank
 PARAM_LANES = 4  # 32-bit numbers in a parameter word
 HEADER_STEPS = 3  # thresholds in the first parameter word, which holds base and step too
-IN_START = 2
+IN_START = 8
 IN_BEAT = 1
 OUT_START = 2
 OUT_WORD = 6

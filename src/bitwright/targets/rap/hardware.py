@@ -1,0 +1,82 @@
+"""The sources of a machine's hardware, and the AXI4-Lite writes that load a program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from bitwright import rtl
+from bitwright.targets.rap.machine import Machine, Program, banks
+from bitwright.targets.rap.state import COUNTERS
+from bitwright.targets.rap.svh import header
+
+TOP = "rap"
+CONTROL, SELECT, ADDRESS, DATA, COUNTER = 0x00, 0x04, 0x08, 0x0C, 0x40
+CODE, PARAMS, BANK_A, BANK_B = range(4)
+_RTL = Path(__file__).parent / "rtl"
+_PORTS = {
+    "clk_i": ("input", 1), "rst_i": ("input", 1),
+    "s_axis_tdata": ("input", 0), "s_axis_tvalid": ("input", 1), "s_axis_tready": ("output", 1),
+    "m_axis_tdata": ("output", 0), "m_axis_tvalid": ("output", 1), "m_axis_tready": ("input", 1),
+    "m_axis_tlast": ("output", 1),
+    "s_axil_awaddr": ("input", 8), "s_axil_awvalid": ("input", 1), "s_axil_awready": ("output", 1),
+    "s_axil_wdata": ("input", 32), "s_axil_wstrb": ("input", 4), "s_axil_wvalid": ("input", 1),
+    "s_axil_wready": ("output", 1), "s_axil_bresp": ("output", 2), "s_axil_bvalid": ("output", 1),
+    "s_axil_bready": ("input", 1), "s_axil_araddr": ("input", 8), "s_axil_arvalid": ("input", 1),
+    "s_axil_arready": ("output", 1), "s_axil_rdata": ("output", 32), "s_axil_rresp": ("output", 2),
+    "s_axil_rvalid": ("output", 1), "s_axil_rready": ("input", 1),
+}  # fmt: skip
+
+
+def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str, str]:
+    """Every source file by path; module `rap` is the top, with stream words of the given bits."""
+    files = {f"rap/{path.name}": path.read_text() for path in sorted(_RTL.iterdir())}
+    files |= rtl.sources(["axil_bus", "ram_sdp"]) | {"rtl/waivers.vlt": rtl.WAIVERS.read_text()}
+    return files | {"rap/rap_isa.svh": header(), f"{TOP}.sv": _top(machine, in_bits, out_bits)}
+
+
+def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
+    widths = {"s_axis_tdata": in_bits, "m_axis_tdata": out_bits}
+    ports = [f"  {d} logic [{widths.get(name, bits) - 1}:0] {name}" for name, (d, bits) in _PORTS.items()]
+    parameters = {
+        "Size": machine.size,
+        "AWords": machine.a_words,
+        "BWords": machine.b_words,
+        "ParamWords": machine.param_words,
+        "ProgramWords": machine.program_words,
+        "Torus": int(machine.torus),
+        "InBits": in_bits,
+        "OutBits": out_bits,
+    }
+    values = ", ".join(f".{name}({value})" for name, value in parameters.items())
+    head = "// The array processor with its parameters.\n"
+    return f"{head}module {TOP} (\n" + ",\n".join(ports) + f"\n);\n  rap_top #({values}) u_top (.*);\nendmodule\n"
+
+
+def loading(machine: Machine, program: Program) -> np.ndarray:
+    """AXI4-Lite writes (address, word), uint32 [n, 2], that fill the memories and start the processor."""
+    writes: list[np.ndarray] = []
+    code = np.ascontiguousarray(program.code.astype("<u8")).view("<u4")
+    writes += _memory(CODE, 0, code)
+    if len(program.params):
+        writes += _memory(PARAMS, 0, program.params.reshape(-1))
+    for kind, segments, words in ((BANK_A, program.a, machine.a_words), (BANK_B, program.b, machine.b_words)):
+        image = banks(machine, segments, words)
+        for bank in range(machine.size):
+            used = np.flatnonzero(image[bank])
+            if len(used):
+                last = 2 * (int(used[-1]) // 2 + 1)
+                writes += _memory(kind, bank, np.ascontiguousarray(image[bank, :last]).view("<u4"))
+    return np.concatenate([*writes, np.array([[CONTROL, 1]])]).astype(np.uint32)
+
+
+def _memory(kind: int, bank: int, words: np.ndarray) -> list[np.ndarray]:
+    """Writes of data words from address 0 of one memory on."""
+    data = np.stack([np.full(len(words), DATA), words.astype(np.int64)], axis=1)
+    return [np.array([[SELECT, kind | bank << 4], [ADDRESS, 0]]), data]
+
+
+def counter_addresses() -> dict[str, int]:
+    """AXI4-Lite address of each counter, in the order of the simulator's."""
+    return {name: COUNTER + 4 * i for i, name in enumerate(COUNTERS)}

@@ -1,0 +1,135 @@
+// Order of instruction DRAIN: for every pixel, accumulator, column and lane the parameter words of the element.
+//
+// start_i hands over the fields; the first accumulator is read Delay cycles later, then one parameter word a cycle.
+// Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 read_o, acc_o, col_o, lane_o, p_step_o
+// and r_step_o hold; what belongs to that word is repeated at the slot's first stage, one cycle later (m_*_o).
+module rap_drain #(
+    parameter int unsigned Size  = 4,
+    parameter int unsigned Delay = 8,
+    localparam int unsigned SeedWords = (Size + 3) / 4
+) (
+    input  logic       clk_i,
+    input  logic       rst_i,
+    input  logic       start_i,
+    input  logic       slot_i,
+    input  logic [3:0] pixels_i,      // each less 1
+    input  logic [3:0] accs_i,
+    input  logic [3:0] cols_i,
+    input  logic [1:0] lanes_i,
+    input  logic [9:0] words_i,       // parameter words an element, less 1
+    input  logic       stochastic_i,
+    input  logic       params_i,      // 0: no parameters are read
+    output logic       busy_o,        // until the last read
+    output logic       read_o,        // a parameter word, of slot slot_o
+    output logic       slot_o,
+    output logic [3:0] acc_o,
+    output logic [2:0] col_o,
+    output logic [1:0] lane_o,
+    output logic       p_step_o,
+    output logic       r_step_o,
+    output logic       m_valid_o,     // a word of an element
+    output logic       m_slot_o,
+    output logic       m_first_o,     // its first word
+    output logic       m_last_o,      // its last word
+    output logic       m_end_o,       // its last word, and the last element of the pixel
+    output logic       m_seed_o,      // a word of seeds
+    output logic       m_seed_word_o  // which of them
+);
+  logic [3:0] delay_q;
+  logic busy_q, slot_q, stochastic_q, params_q;
+  logic [3:0] pixels_q, accs_q, cols_q;
+  logic [1:0] lanes_q;
+  logic [9:0] words_q;
+  logic [3:0] pixel_q, acc_q, col_q, index_q;
+  logic [1:0] lane_q;
+  logic [9:0] word_q;
+  logic seeding_q, seed_word_q;
+
+  logic active, seed, word_last, lane_last, col_last, acc_last, pixel_last, seed_last;
+  assign active = busy_q && delay_q == '0;
+  assign seed = active && seeding_q;
+  assign seed_last = seed_word_q == 1'(SeedWords - 1);
+  assign word_last = word_q == words_q;
+  assign lane_last = lane_q == lanes_q;
+  assign col_last = col_q == cols_q;
+  assign acc_last = acc_q == accs_q;
+  assign pixel_last = pixel_q == pixels_q;
+
+  logic element_end, pixel_end;
+  assign element_end = word_last && lane_last && col_last;
+  assign pixel_end = element_end && acc_last;
+
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      busy_q <= 1'b0;
+    end else if (start_i) begin
+      busy_q <= 1'b1;
+    end else if (active && !seed && pixel_end && pixel_last) begin
+      busy_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      slot_q <= slot_i;
+      pixels_q <= pixels_i;
+      accs_q <= accs_i;
+      cols_q <= cols_i;
+      lanes_q <= lanes_i;
+      words_q <= words_i;
+      stochastic_q <= stochastic_i;
+      params_q <= params_i;
+      delay_q <= 4'(Delay - 1);
+      pixel_q <= '0;
+      acc_q <= '0;
+      col_q <= '0;
+      lane_q <= '0;
+      word_q <= '0;
+      index_q <= '0;
+      seeding_q <= stochastic_i;
+      seed_word_q <= '0;
+    end else if (busy_q && delay_q != '0) begin
+      delay_q <= delay_q - 4'd1;
+    end else if (seed) begin
+      seed_word_q <= !seed_last;
+      seeding_q   <= !seed_last;
+    end else if (active) begin
+      word_q <= word_last ? '0 : word_q + 10'd1;
+      if (word_last) lane_q <= lane_last ? '0 : lane_q + 2'd1;
+      if (word_last && lane_last) col_q <= col_last ? '0 : col_q + 4'd1;
+      if (element_end) acc_q <= acc_last ? '0 : acc_q + 4'd1;
+      if (element_end) index_q <= index_q + 4'd1;
+      if (pixel_end) begin
+        pixel_q <= pixel_q + 4'd1;
+        seeding_q <= stochastic_q;
+      end
+    end
+  end
+
+  assign busy_o = busy_q;
+  assign read_o = active;
+  assign slot_o = slot_q;
+  assign acc_o = index_q;
+  assign col_o = col_q[2:0];
+  assign lane_o = lane_q;
+  assign p_step_o = active && !seed && params_q;
+  assign r_step_o = seed;
+
+  logic valid_q, first_q, last_q, end_q, seed_q, which_q, m_slot_q;
+  always_ff @(posedge clk_i) begin
+    valid_q <= active && !seed && !rst_i;
+    first_q <= word_q == '0;
+    last_q <= word_last;
+    end_q <= pixel_end;
+    seed_q <= seed && !rst_i;
+    which_q <= seed_word_q;
+    m_slot_q <= slot_q;
+  end
+  assign m_valid_o = valid_q;
+  assign m_slot_o = m_slot_q;
+  assign m_first_o = first_q;
+  assign m_last_o = last_q;
+  assign m_end_o = end_q;
+  assign m_seed_o = seed_q;
+  assign m_seed_word_o = which_q;
+endmodule
