@@ -15,7 +15,7 @@ from bitwright.readers.floatgraph import FloatGraph, FloatNode
 
 
 def simplify(graph: FloatGraph) -> FloatGraph:
-    """The same function with fewer nodes; every value that remains keeps its name."""
+    """The same function with fewer nodes; what is folded has the last name, a quantized layer its own."""
     exact = any(node.kind == "Quant" or node.quantized for node in graph.nodes)
     changed = True
     while changed:
@@ -38,7 +38,7 @@ def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | No
         merged = rule(before, node, exact)
         if merged is not None:
             kept = [merged if n is node else n for n in graph.nodes if n is not before]
-            return graph.with_nodes(kept)
+            return graph.with_nodes(_renamed(n, node.name, merged.name) for n in kept)
     return None
 
 
@@ -46,9 +46,12 @@ def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
     """The graph without a node that changes nothing; the last node must stay a node."""
     if node is graph.nodes[-1] and node.inputs[0] != graph.nodes[-2].name:
         return None
-    new = node.inputs[0]
-    kept = [n for n in graph.nodes if n is not node]
-    return graph.with_nodes(replace(n, inputs=tuple(new if i == node.name else i for i in n.inputs)) for n in kept)
+    return graph.with_nodes(_renamed(n, node.name, node.inputs[0]) for n in graph.nodes if n is not node)
+
+
+def _renamed(node: FloatNode, old: str, new: str) -> FloatNode:
+    """The node with `new` where it read `old`."""
+    return replace(node, inputs=tuple(new if i == old else i for i in node.inputs))
 
 
 def _is_nothing(graph: FloatGraph, node: FloatNode) -> bool:
@@ -73,10 +76,10 @@ def _scale_into_weights(before: FloatNode, node: FloatNode, exact: bool) -> Floa
         return None
     weight, scale, shift = before["weight"], node["scale"], node["shift"]
     bias = np.zeros(len(weight)) if before["bias"] is None else before["bias"]
-    if np.all(scale == 1) and (not before.quantized or not np.any(bias)):
-        return _with(before, node.name, before.inputs, bias=np.broadcast_to(bias + shift, len(weight)).copy())
     if before.quantized:
-        return None
+        if np.any(scale != 1) or np.any(bias):
+            return None
+        return _with(before, before.name, before.inputs, bias=np.broadcast_to(shift, len(weight)).copy())
     column = np.broadcast_to(scale, len(weight)).reshape(-1, *[1] * (weight.ndim - 1))
     shifted = np.broadcast_to(bias * scale + shift, len(weight)).copy()
     return _with(before, node.name, before.inputs, weight=weight * column, bias=shifted)
