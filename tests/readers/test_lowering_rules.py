@@ -207,6 +207,23 @@ def test_output_functions():
         lower(build(*start, node("y", "Tanh", "a")))
 
 
+def test_both_probabilities_of_a_binary_classifier():
+    """Concat(1 - p, p) with p = sigmoid(x) is sigmoid(Concat(-x, x)): both channels are the same accumulator."""
+    minus = {"scale": -np.ones(1), "shift": np.ones(1)}
+    graph = build(
+        quant("q", "input"),
+        dense("a", "q", 1, 6, scale=0.25, bias=np.array([0.5])),
+        node("p", "Sigmoid", "a"),
+        node("n", "Affine", "p", **minus),
+        node("y", "Concat", "n", "p"),
+    )
+    network = lower(graph)
+    assert kinds(network) == ["Dense", "Concat"]
+    assert network.output.function == "sigmoid"
+    assert network.output.scale.tolist() == [-0.25, 0.25]
+    assert network.output.offset.tolist() == [-2.0, -2.0]
+
+
 def test_constant_output_channels(rational):
     tail = {"scale": np.array([1.0, 0.0, 0.0]), "shift": np.array([0.5, 1.5, 0.0])}
     graph = build(quant("q", "input"), dense("a", "q", 3, 6), node("s", "Affine", "a", **tail))

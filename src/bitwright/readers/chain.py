@@ -231,6 +231,8 @@ _SMOOTH: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
 Step = Affine | Clip | Leaky | Smooth
 ONE, ZERO = Fraction(1), Fraction(0)
 RELU = Clip(ZERO, None)
+SIGMOID = Smooth("Sigmoid")
+NEGATION, COMPLEMENT = Affine((-ONE,), (ZERO,)), Affine((-ONE,), (ONE,))
 
 
 def steps_of(node: FloatNode) -> tuple[Step, ...]:
@@ -274,7 +276,18 @@ class Chain:
     steps: tuple[Step, ...] = ()
 
     def then(self, *steps: Step) -> Chain:
+        """The chain with further steps; 1 - sigmoid(x) becomes sigmoid(-x)."""
+        if self.steps and self.steps[-1] == SIGMOID and steps == (COMPLEMENT,):
+            return Chain((*self.steps[:-1], NEGATION, SIGMOID))
         return Chain((*self.steps, *steps))
+
+    def merged(self) -> Chain:
+        """The chain with neighboring affine functions in one."""
+        found: list[Step] = []
+        for step in self.steps:
+            both = Chain((found[-1], step)).affine() if found else None
+            found[-1 if both else len(found) :] = [both or step]
+        return Chain(tuple(found))
 
     def evaluate(self, x: np.ndarray) -> np.ndarray:
         """f(x) in float64; x [C, ...]."""

@@ -106,6 +106,7 @@ def common_grid(b: Builder, node: FloatNode, v: Value, line: Affine) -> Value:
 
 def _concat(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
     """The channels of both, each with its own scale; chains that are not affine must be of one form."""
+    v, w = (replace(x, chain=x.chain.merged()) for x in (v, w))
     if not _alike(v.chain, w.chain):
         v, w = realize(b, node, v), realize(b, node, w)
         v, w = (Value(x.name, x.type, Chain((x.line(),))) for x in (v, w))

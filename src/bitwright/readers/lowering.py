@@ -18,7 +18,7 @@ from bitwright.network.graph import INPUT, InputSpec, Network, Node, OutputSpec
 from bitwright.network.ops import ArgMax
 from bitwright.network.types import IntType, TensorType
 from bitwright.readers import lower_layers, lower_quant, lower_sums
-from bitwright.readers.chain import ELEMENTWISE, ZERO, Affine, Chain, Smooth, rationals, spread, steps_of
+from bitwright.readers.chain import ELEMENTWISE, SIGMOID, ZERO, Affine, Chain, Smooth, rationals, spread, steps_of
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 from bitwright.readers.reorder import quantizers_first
 from bitwright.readers.values import Builder, Value, realize
@@ -149,7 +149,7 @@ def _network(b: Builder, last: Value) -> Network:
     """The nodes that the output needs, and the scale and offset that make it real."""
     graph = b.graph
     steps = list(last.chain.steps)
-    if steps and steps[-1] == Smooth("Sigmoid") and b.function == "identity":
+    if steps and steps[-1] == SIGMOID and b.function == "identity":
         b.function = "sigmoid"
         last = Value(last.name, last.type, Chain(tuple(steps[:-1])))
     if last.name:
