@@ -8,6 +8,7 @@
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
     syn = bw.synthesize(design, "xczu3eg")       # .lut .ff .bram36 .dsp
     bw.report(design, "build", simulation=sim, synthesis=syn)
+    bw.deploy(design, "board", "ultra96")        # Vivado scripts, sources, driver
 
 The functions are loaded on first use: importing the package costs nothing.
 """
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitwright.api import compile, load, save
+    from bitwright.deploy import deploy
     from bitwright.design_io import load_design, save_design
     from bitwright.errors import UserError
     from bitwright.quantize.ptq import quantize
@@ -33,6 +35,7 @@ __version__ = version("bitwright")
 __all__ = [
     "UserError",
     "compile",
+    "deploy",
     "load",
     "load_design",
     "quantize",
@@ -46,6 +49,7 @@ __all__ = [
 _HOMES = {
     "UserError": "errors",
     "compile": "api",
+    "deploy": "deploy",
     "load": "api",
     "load_design": "design_io",
     "quantize": "quantize.ptq",

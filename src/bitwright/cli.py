@@ -14,7 +14,19 @@ from typer.exceptions import TyperException
 from bitwright import __version__
 from bitwright.errors import UserError
 
-COMMANDS = ("check", "quantize", "search", "evaluate", "compile", "simulate", "synthesize", "report", "targets", "demo")
+COMMANDS = (
+    "check",
+    "quantize",
+    "search",
+    "evaluate",
+    "compile",
+    "simulate",
+    "synthesize",
+    "report",
+    "deploy",
+    "targets",
+    "demo",
+)
 INTERRUPTED = 130
 
 app = typer.Typer(

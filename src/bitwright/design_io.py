@@ -6,7 +6,7 @@
     rtl/...         every source and memory file, by its path in `Design.files`
     program.npy     AXI4-Lite writes, where the target has a program
 
-`simulation.json`, `synthesis.json`, `report.json` and `report.html` join it as the commands run.
+`simulation.json`, `synthesis.json`, `design.bit` (ECP5), `report.json` and `report.html` join it as the commands run.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.errors import ModelError, OptionError
-from bitwright.files import new_folder
+from bitwright.errors import ModelError
+from bitwright.files import check_replaceable, new_folder
 from bitwright.network import IntType, TensorType, storage
 from bitwright.targets.contract import Design, Estimate, LayerEstimate, Resources, StreamSpec, SynthesisUnit
 
 FORMAT = "bitwright design"
 VERSION = 1
 DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM = "design.json", "estimate.json", "network.bw", "rtl", "program.npy"
-RESULTS = ("simulation.json", "synthesis.json", "report.json", "report.html", "synthesis", "waves.vcd")
+RESULTS = ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html")
+CONTENTS = frozenset({DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM, *RESULTS})
 
 
 def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
@@ -53,18 +54,7 @@ def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
 
 def check_build_folder(folder: Path) -> None:
     """Raise `OptionError` unless `folder` is free, empty or an earlier build folder without foreign files."""
-    parent = next(p for p in folder.absolute().parents if p.exists())
-    if not parent.is_dir():
-        raise OptionError(f"{folder} cannot be made: {parent} is a file")
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise OptionError(f"{folder} is a file; legal is a new folder, an empty one or an earlier build folder")
-    entries = {entry.name for entry in folder.iterdir()}
-    foreign = sorted(entries - {DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM, *RESULTS})
-    if entries and (foreign or DESIGN not in entries):
-        found = foreign[0] if foreign else sorted(entries)[0]
-        raise OptionError(f"{folder} is no build folder (it holds {found}); legal is a new, empty or earlier one")
+    check_replaceable(folder, "build folder", DESIGN, CONTENTS)
 
 
 def load_design(folder: str | os.PathLike[str]) -> Design:

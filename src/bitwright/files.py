@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
+
+from bitwright.errors import OptionError
 
 
 def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
@@ -41,6 +43,26 @@ def new_folder(path: Path) -> Iterator[Path]:
         os.replace(made, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_replaceable(folder: Path, kind: str, marker: str, own: Set[str]) -> None:
+    """Raise `OptionError` unless `folder` is free, empty or an earlier one of its kind without foreign files.
+
+    kind: what the folder is called in the message; marker: the file that every such folder holds; own: the names
+    of all that it may hold.
+    """
+    parent = next(p for p in folder.absolute().parents if p.exists())
+    if not parent.is_dir():
+        raise OptionError(f"{folder} cannot be made: {parent} is a file")
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OptionError(f"{folder} is a file; legal is a new folder, an empty one or an earlier {kind}")
+    entries = {entry.name for entry in folder.iterdir()}
+    foreign = sorted(entries - own)
+    if entries and (foreign or marker not in entries):
+        found = foreign[0] if foreign else sorted(entries)[0]
+        raise OptionError(f"{folder} is no {kind} (it holds {found}); legal is a new, empty or earlier one")
 
 
 def _umask() -> int:

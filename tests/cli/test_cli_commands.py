@@ -94,7 +94,8 @@ def test_compile_writes_a_folder_that_reads_back(build, network):
 
 
 def test_an_earlier_build_is_replaced(run, build, model):
-    (build / "simulation.json").write_text("{}")
+    for name in ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html"):
+        (build / name).write_text("{}")
     assert run("compile", model, "-o", build)[0] == 0
     assert not (build / "simulation.json").exists()
     assert bw.load_design(build).input.lanes == 1

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bitwright.console import Console
     from bitwright.synthesize import SynthesisResult
 
-BITSTREAM = "design.bit"
+BITSTREAM = "design.bit"  # also in design_io.RESULTS
 
 
 def run(

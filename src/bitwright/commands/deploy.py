@@ -1,0 +1,37 @@
+"""`bitwright deploy`: a design as files for a board."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bitwright.commands.common import Build, Json, Output, Verbose
+
+
+def run(
+    build: Build,
+    output: Output,
+    device: Annotated[str, typer.Option("--device", help="part or board; a board with PYNQ also gets a driver")],
+    clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="the design's clock, 1 to 1000")] = 100,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="tasks that Vivado runs at once", min=1)] = 4,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Write Vivado scripts and sources of a design, and a driver, into a folder."""
+    import bitwright as bw
+    from bitwright.console import Console
+
+    console = Console(json, verbose)
+    found = bw.deploy(bw.load_design(build), output, device, clock_mhz=clock_mhz, jobs=jobs)
+    files = found["files"]
+    for path in files:
+        console.detail(f"{output / path}")
+    console.say(f"{output}: {len(files)} files for {found['part']} at {clock_mhz:g} MHz")
+    console.say("resources and timing:  vivado -mode batch -source reports.tcl")
+    if "overlay.tcl" in files:
+        console.say("bitstream:             vivado -mode batch -source overlay.tcl")
+        console.say("on the board:          driver.py, beside overlay.bit and overlay.hwh")
+    else:
+        console.say(f"no overlay and no driver for {device}; `bitwright targets` lists the boards that run PYNQ")
+    console.result({"output": str(output), **found})

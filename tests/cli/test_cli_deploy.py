@@ -1,0 +1,121 @@
+"""`bitwright deploy`: what it writes for parts and boards, and what it refuses."""
+
+import ast
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import bitwright as bw
+
+OVERLAY = {"deploy.json", "driver.py", "overlay.tcl", "reports.tcl", "sources"}
+
+
+@pytest.fixture
+def compiled(run, model, tmp_path):
+    """A build folder of the fake target, without a program unless options say so."""
+
+    def compiled(*options: str) -> Path:
+        folder = tmp_path / "build"
+        code, _, err = run("compile", model, "-o", folder, "--target", "fake", *options)
+        assert code == 0, err
+        return folder
+
+    return compiled
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_board_gets_overlay_and_driver(result, compiled, tmp_path):
+    out = tmp_path / "board"
+    found = result("deploy", compiled(), "-o", out, "--device", "Ultra96", "--clock-mhz", 150)
+    assert names(out) == OVERLAY
+    assert (found["device"], found["board"], found["clock_mhz"]) == ("xczu3eg", "ultra96", 150)
+    assert found["files"] == sorted(p.relative_to(out).as_posix() for p in out.rglob("*.*") if p.name != "deploy.json")
+    assert json.loads((out / "deploy.json").read_text())["design"] == found["design"]
+    assert {"top.sv", "table.mem", "bitwright_overlay.v"} <= names(out / "sources")
+    assert "-period 6.667 " in (out / "reports.tcl").read_text()
+    assert "xczu3eg-sbva484-1-e" in (out / "overlay.tcl").read_text()
+    assert "'clock_mhz': 150.0" in (out / "driver.py").read_text()
+    ast.parse((out / "driver.py").read_text())
+
+
+def test_a_program_comes_along(result, compiled, tmp_path):
+    out = tmp_path / "board"
+    result("deploy", compiled("-O", "program=true"), "-o", out, "--device", "pynq-z2")
+    assert names(out) == OVERLAY | {"program.npy"}
+    assert "s_axil_awaddr" in (out / "sources" / "bitwright_overlay.v").read_text()
+
+
+@pytest.mark.parametrize("device", ["xczu3eg", "arty-a7-35"])
+def test_without_processors_there_is_no_driver(run, compiled, tmp_path, device):
+    out = tmp_path / "part"
+    code, said, err = run("deploy", compiled(), "-o", out, "--device", device)
+    assert (code, err) == (0, "")
+    assert names(out) == {"deploy.json", "reports.tcl", "sources"}
+    assert f"no overlay and no driver for {device}" in said
+
+
+def test_the_function_writes_the_same(result, compiled, tmp_path):
+    build = compiled()
+    result("deploy", build, "-o", tmp_path / "a", "--device", "kv260")
+    found = bw.deploy(bw.load_design(build), tmp_path / "b", "kv260")
+    assert "driver.py" in found["files"]
+    for path in ("deploy.json", *found["files"]):
+        assert (tmp_path / "a" / path).read_bytes() == (tmp_path / "b" / path).read_bytes()
+
+
+def test_an_earlier_deployment_is_replaced_but_no_results(result, fails, compiled, tmp_path):
+    build, out = compiled(), tmp_path / "board"
+    result("deploy", build, "-o", out, "--device", "ultra96")
+    result("deploy", build, "-o", out, "--device", "xczu3eg")
+    assert "driver.py" not in names(out)
+    (out / "overlay.bit").write_bytes(b"hours of work")
+    line = fails("deploy", build, "-o", out, "--device", "ultra96")
+    assert line == f"{out} is no deployment (it holds overlay.bit); legal is a new, empty or earlier one"
+    assert (out / "overlay.bit").read_bytes() == b"hours of work"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "ulx3s-85f"], "Vivado does not know ulx3s-85f; legal are xczu3eg, "),
+        (["--device", "ecp5-85k"], "Vivado does not know ecp5-85k; legal are xczu3eg, "),
+        (["--device", "stratix"], "unknown device 'stratix'; legal are parts xczu3eg, "),
+        (["--device", "ultra96", "--clock-mhz", "0"], "clock_mhz is 0.0; legal are 1 to 1000"),
+        (["--device", "ultra96", "--clock-mhz", "nan"], "clock_mhz is nan; legal are 1 to 1000"),
+        (["--device", "ultra96", "--jobs", "0"], "Invalid value for '--jobs'"),
+        ([], "Missing option '--device'."),
+    ],
+)
+def test_bad_options(fails, compiled, tmp_path, options, message):
+    build = compiled()
+    assert fails("deploy", build, "-o", tmp_path / "out", *options).startswith(message)
+    assert names(tmp_path) == {"build", "tiny.bw"}
+
+
+def test_bad_folders(fails, compiled, tmp_path):
+    build, options = compiled(), ["--device", "ultra96"]
+    assert "is no build folder" in fails("deploy", tmp_path, "-o", tmp_path / "out", *options)
+    line = fails("deploy", build, "-o", build, *options)
+    assert line == f"{build} is no deployment (it holds design.json); legal is a new, empty or earlier one"
+    assert bw.load_design(build).top == "top"
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    assert fails("deploy", build, "-o", taken, *options).startswith(f"{taken} is a file")
+
+
+def test_a_full_disk_leaves_nothing(fails, compiled, tmp_path, monkeypatch):
+    build, replace = compiled(), os.replace
+
+    def full(source: object, target: object) -> None:
+        if Path(target).name == "out":
+            raise OSError(28, "No space left on device", str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    assert fails("deploy", build, "-o", tmp_path / "out", "--device", "ultra96").endswith("No space left on device")
+    assert names(tmp_path) == {"build", "tiny.bw"}
