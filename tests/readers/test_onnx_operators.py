@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, version_converter
 
 rng = np.random.default_rng(7)
 
@@ -233,3 +233,32 @@ def test_batch_norm_folds_into_weights(onnx_tools):
     nodes, constants = IMAGE["conv batch norm"]
     model = onnx_tools.model([(op, tuple(i), o, dict(a)) for op, i, o, a in nodes], constants)
     assert [n.kind for n in onnx_tools.check(model).nodes] == ["Conv"]
+
+
+@pytest.mark.parametrize("opset", range(11, 23))
+def test_every_opset(opset, onnx_tools):
+    nodes = [
+        ("Pad", "xp", "a", {}),
+        ("Conv", "aw", "b", {}),
+        ("BatchNormalization", "bgomv", "c", {}),
+        ("Clip", "cl", "d", {}),
+        ("Dropout", "d", "e", {}),
+        ("ReduceMean", "e", "f", {"axes": [2, 3], "keepdims": 1}),
+        ("Squeeze", "f", "h", {"axes": [2, 3]}),
+        ("Gemm", "hk", "i", {}),
+        ("Softmax", "i", "y", {"axis": 1}),
+    ]
+    constants = {
+        "p": i64(0, 0, 1, 1, 0, 0, 1, 1), "w": W, "g": f(4), "o": f(4), "m": f(4), "v": np.abs(f(4)),
+        "l": np.float32(-0.5), "k": f(4, 3),
+    }  # fmt: skip
+    model = version_converter.convert_version(onnx_tools.model(nodes, constants, opset=11), opset)
+    graph = onnx_tools.check(model)
+    assert [n.kind for n in graph.nodes] == ["Conv", "Clip", "AveragePool", "Flatten", "Dense", "Softmax"]
+
+
+def test_local_functions_are_inlined(onnx_tools):
+    body = [helper.make_node("Relu", ["i"], ["t"]), helper.make_node("Neg", ["t"], ["o"])]
+    function = helper.make_function("local", "Twist", ["i"], ["o"], body, [helper.make_opsetid("", 17)])
+    model = onnx_tools.model([("Twist", "x", "y", {"domain": "local"})], functions=[function])
+    assert [n.kind for n in onnx_tools.check(model).nodes] == ["Relu", "Affine"]
