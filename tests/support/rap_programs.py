@@ -1,8 +1,11 @@
-"""Random programs for the array processor that use every instruction and never leave their memories."""
+"""Random programs for the array processor that use every instruction and never leave their memories.
+
+Streams write the lower half of the banks and read the upper one: what a slot writes may be read behind a WAIT only.
+"""
 
 import numpy as np
 
-REGION = 256  # words of each bank A that streams write; as many again are only read
+REGION = 256  # words of each half of a bank
 
 
 class Writer:
@@ -60,7 +63,7 @@ class Writer:
         self.add(f"PAD {self.below(65536)}")
         width = self.below(size * strip) + 1
         self.add(f"SHAPE A, {self.pick(0, strip)}, {width}, {self.below(4) + 1}, {self.below(5)}")
-        self.add(f"STREAM A, {16 + self.below(8)}, x={self.below(4) - 2}, y={self.below(3) - 1}")
+        self.add(f"STREAM A, {REGION + 16 + self.below(8)}, x={self.below(4) - 2}, y={self.below(3) - 1}")
         for level in range(self.below(4)):
             steps = f"{self.below(3)}, dx={self.below(3) - 1}, dy={self.below(3) - 1}"
             self.add(f"LEVEL A, {2 * level}, {self.below(2) + 2}, {steps}")
@@ -134,8 +137,9 @@ class Writer:
         self.add(f"STREAM O{slot}, {self.below(8)}")
         count = self.below(8) + 1
         self.add(f"LEVEL O{slot}, 0, {count}, 1")
-        self.add(f"LEVEL O{slot}, 1, 3, {self.below(8)}, dx={self.below(2)}, dy={self.below(2)}")
-        self.add(f"LEVEL O{slot}, 2, 16384, {1 - count}, dx=-1")
+        step = self.below(8)
+        self.add(f"LEVEL O{slot}, 1, 3, {step}, dx={self.below(2)}, dy={self.below(2)}")
+        self.add(f"LEVEL O{slot}, 2, 16384, {-3 * (count - 1) - 2 * step}, dx=-1")
         self.add(f"STREAM P{slot}, {0 if mode == 'requantize' else 32}")
         count = self.below(24) + 2
         self.add(f"LEVEL P{slot}, 0, {count}, 1")

@@ -143,7 +143,7 @@ module rap_element #(
         .Count(2 * Accumulators)
     ) u_acc (
         .clk_i,
-        .we_i        (update_i && enable_i && (l == 0 || update_lanes_i)),
+        .we_i        (update_i && enable_i && (l == 0 || (update_lanes_i && (width_i == 2'd2 || (width_i == 2'd1 && l == 1))))),
         .first_i,
         .max_i,
         .addr_i      (acc_i),
