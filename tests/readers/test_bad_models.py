@@ -123,6 +123,12 @@ REFUSED = {
         {"w": W},
         "works along axis 3; legal is the channel axis, 1",
     ),
+    "malformed": (
+        [("Resize", ("x", "", "s"), "y", {"mode": "nearest", "nearest_mode": "bogus"})],
+        {"s": np.float32([1, 1, 2, 2])},
+        "Resize_0': its attributes and constants do not fit: 'bogus'",
+    ),
+    "strides": ([("Conv", "xw", "y", {"strides": [1]})], {"w": W}, r"has strides \[1\]; legal are two numbers"),
     "undefined": ([("Add", "xq", "y", {})], {}, "reads 'q', which nothing before it computes"),
     "attribute": ([("Relu", "x", "y", {"speed": 3})], {}, "is not valid ONNX: Unrecognized attribute: speed"),
 }

@@ -125,7 +125,10 @@ class Context:
         for info in copy.graph.input:
             if info.name == self.input_name:
                 info.type.tensor_type.shape.dim[0].dim_value = 1
-        inferred = onnx.shape_inference.infer_shapes(copy, data_prop=True)
+        try:
+            inferred = onnx.shape_inference.infer_shapes(copy, data_prop=True)
+        except onnx.shape_inference.InferenceError:
+            return {}  # a broken node; the problems found so far are told all the same
         infos = [*inferred.graph.value_info, *inferred.graph.output]
         dims = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in infos}
         return {name: tuple(d) for name, d in dims.items() if d and all(n > 0 for n in d[1:])}

@@ -253,6 +253,7 @@ def node_shape(node: FloatNode, *inputs: Shape) -> Shape:
     if node.kind == "Dense":
         weight = node["weight"]
         _require(shape == weight.shape[1:], f"weight [O, I] {weight.shape} does not fit the input {shape}")
+        _check_bias(node)
         return weight.shape[:1]
     if node.kind == "Add":
         _require(inputs[0] == inputs[1], f"takes two values of one shape, not {inputs[0]} and {inputs[1]}")
@@ -284,6 +285,11 @@ def _image(shape: Shape) -> Shape:
     return shape
 
 
+def _check_bias(node: FloatNode) -> None:
+    outputs, bias = len(node["weight"]), node["bias"]
+    _require(bias is None or bias.shape == (outputs,), f"has {np.shape(bias)} biases; legal are ({outputs},)")
+
+
 def _window_shape(node: FloatNode, shape: Shape) -> Shape:
     h, w, c = _image(shape)
     channels, kernel, dilation = c, node.attributes.get("kernel"), (1, 1)
@@ -291,6 +297,8 @@ def _window_shape(node: FloatNode, shape: Shape) -> Shape:
         channels, *kernel, depth = node["weight"].shape
         dilation = node["dilation"]
         _require(c == depth * node["groups"], f"takes {depth * node['groups']} input channels, not {c}")
+        _require(channels % node["groups"] == 0, f"has {channels} output channels for {node['groups']} groups")
+        _check_bias(node)
     stride, pads = node["stride"], node["pads"]
     size = tuple(window_output(n, kernel[i], stride[i], pads[i], pads[i + 2], dilation[i]) for i, n in ((0, h), (1, w)))
     _require(min(size) >= 1, f"the window {tuple(kernel)} is larger than the padded input")

@@ -155,6 +155,8 @@ def _neg(context: Context, node: NodeView) -> Tensor:
 def _clip(context: Context, node: NodeView) -> Tensor:
     low = node.optional(1, "lower bound")
     high = node.optional(2, "upper bound")
+    if any(bound is not None and bound.size != 1 for bound in (low, high)):
+        raise ModelError("clips to several bounds; legal is one number each")
     lowest = float(low.item()) if low is not None else float(node.attribute("min", -np.inf))
     highest = float(high.item()) if high is not None else float(node.attribute("max", np.inf))
     return clip(context, node.tensor(), node.output, lowest, highest)

@@ -30,6 +30,14 @@ def _finite(array: np.ndarray, what: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
+def _pair(node: NodeView, name: str, default: list[int]) -> tuple[int, int]:
+    """An attribute of two positive integers, for height and width."""
+    found = tuple(node.attribute(name, default))
+    if len(found) != 2 or min(found) < 1:
+        raise ModelError(f"has {name} {list(found)}; legal are two numbers of at least 1, for height and width")
+    return found  # type: ignore[return-value]
+
+
 def _conv(context: Context, node: NodeView) -> Tensor:
     tensor = context.plain(node.tensor())
     stored = node.stored(1, "weights")
@@ -39,8 +47,8 @@ def _conv(context: Context, node: NodeView) -> Tensor:
     value = context.image(tensor)
     bias = node.optional(2, "bias")
     kernel = stored.array.shape[2:]
-    dilation = tuple(node.attribute("dilations", [1, 1]))
-    stride = tuple(node.attribute("strides", [1, 1]))
+    dilation = _pair(node, "dilations", [1, 1])
+    stride = _pair(node, "strides", [1, 1])
     span = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
     attributes = {
         "weight": _finite(np.moveaxis(stored.array, 1, 3), "weights"),
@@ -133,8 +141,7 @@ def _gemm(context: Context, node: NodeView) -> Tensor:
 def _pool(context: Context, node: NodeView) -> Tensor:
     tensor = context.plain(node.tensor())
     value = context.image(tensor)
-    kernel = tuple(node.attribute("kernel_shape", []))
-    stride = tuple(node.attribute("strides", [1] * len(kernel)))
+    kernel, stride = _pair(node, "kernel_shape", []), _pair(node, "strides", [1, 1])
     if any(d != 1 for d in node.attribute("dilations", [1])):
         raise ModelError("has a dilated window; legal is dilation 1")
     if len(node.proto.output) > 1 and node.proto.output[1]:

@@ -41,6 +41,8 @@ INTEGER_INPUTS = {
     TensorProto.UINT16: IntType(16),
     TensorProto.INT16: IntType(16, signed=True),
 }
+# What NumPy and Python raise for a node whose shapes, axes or numbers contradict each other.
+MALFORMED = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
 FLOAT_INPUTS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
@@ -133,6 +135,9 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
             results = _read_node(context, node)
         except ModelError as error:
             context.problems.append(f"{node.op} {node.name!r}: {error}")
+            results = ()
+        except MALFORMED as error:
+            context.problems.append(f"{node.op} {node.name!r}: its attributes and constants do not fit: {error}")
             results = ()
         for i, name in enumerate(proto.output):
             if name:
