@@ -19,7 +19,7 @@ from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
 
 LAYERS = ("Conv", "Dense")
 ELEMENTWISE = (
-    "Affine", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Sign",
+    "Affine", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Elu", "Sign",
 )  # fmt: skip
 MOVES = ("MaxPool", "Pad", "Resize", "Flatten")  # codes in, the same codes out
 ALIGNED = ("Add", "Concat")
