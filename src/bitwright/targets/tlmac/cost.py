@@ -33,7 +33,7 @@ def unit_cost(plan: UnitPlan) -> Components:
             found["operation"] = library.MODULES[main.name](main.parameters)
     for i, post in enumerate(plan.posts):
         module = post_module(post, plan.out_lanes, plan.unit.type.size // post.channels, "")
-        found[f"{module.name} {i}"] = library.MODULES[module.name](module.parameters)
+        found[f"{module.name} {i}"] = library.ELEMENTWISE[module.name](module.parameters, module.files)
     return {name: cost for name, cost in found.items() if cost != Resources()}
 
 
@@ -58,7 +58,11 @@ def _front(plan: MacPlan) -> Resources:
     flip = fold.word_lanes if layer.flips and digits == 1 else 0
     steps = Resources()
     if fold.steps(layer) * fold.tiles(layer) > 1:
-        steps = Resources(lut=address + 3, ff=2 * address, carry=library.mux(4 * (address > 2)) and -(-address // 4))
+        steps = Resources(
+            lut=address + 3,
+            ff=address * (1 + plan.element.uses_step),
+            carry=library.mux(4 * (address > 2)) and -(-address // 4),
+        )
     if fold.tiles(layer) > 1 and digits > 1:
         steps += Resources(lut=address + 1, ff=address)
     flags = (2 if fold.tile_cycles(layer) > 1 else 1) + (digits > 1) + (not plan.single)

@@ -77,6 +77,10 @@ class Direct:
         return ordered_weights(self.layer, self.fold)
 
     @property
+    def uses_step(self) -> bool:
+        return self.private is not None
+
+    @property
     def word_peak(self) -> int:
         return self.layer.chunk_peak(self.fold.lanes) * ((1 << self.fold.digit) - 1)
 

@@ -40,7 +40,7 @@ class Element(Protocol):
     leaves: for every parallel output its leaves; leaf_counts: how many outputs have how many. offsets [O]:
     sum of the offsets of all steps of an output. word_peak, output_peak: greatest sum of the leaves of one
     step, and of all steps, of an output. rom_shapes: (width, depth) of its ROMs by name.
-    latency: cycles from registered digits to registered leaves.
+    latency: cycles from registered digits to registered leaves. uses_step: whether it reads `step`.
     """
 
     kind: str
@@ -52,6 +52,7 @@ class Element(Protocol):
     output_peak: int
     rom_shapes: dict[str, tuple[int, int]]
     latency: int
+    uses_step: bool
 
     def roms(self) -> tuple[Rom, ...]:
         """Memories that the element reads."""

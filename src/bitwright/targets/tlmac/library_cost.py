@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
+
 from bitwright.rtl.window import Window
 from bitwright.targets.contract import Resources
 
@@ -52,10 +54,36 @@ def rom(width: int, depth: int, style: int = 0) -> Resources:
     return Resources(lut=rom_luts(depth) * width, ff=width)
 
 
-def rom_luts(depth: int) -> float:
-    """LUTs of one bit of a ROM in logic."""
+def rom_luts(depth: int) -> int:
+    """LUTs of one bit of a ROM in logic; MUXF7 and MUXF8 join up to four LUTs for free."""
     blocks = math.ceil(depth / 64)
-    return blocks + (math.ceil((blocks - 1) / 3) if blocks > 1 else 0)
+    return blocks + mux(math.ceil(blocks / 4))
+
+
+def rom_contents(words: np.ndarray, width: int, style: int = 0) -> Resources:
+    """Module rom with these words: constant columns vanish, equal ones are one, simple ones take fewer LUTs."""
+    depth = len(words)
+    if is_block(width, depth, style):
+        return rom(width, depth, style)
+    columns = {((words >> bit) & 1).astype(np.uint8).tobytes() for bit in range(width)}
+    luts = [column_luts(np.frombuffer(column, np.uint8)) for column in columns]
+    return Resources(lut=sum(luts), ff=sum(bool(np.ptp(np.frombuffer(c, np.uint8))) for c in columns))
+
+
+def column_luts(column: np.ndarray) -> int:
+    """LUTs of one column of a ROM: a function of the address bits that it depends on."""
+    bits = index_bits(len(column))
+    full = np.resize(column, 1 << bits)
+    full[len(column) :] = column[: (1 << bits) - len(column)]
+    shape = full.reshape((2,) * bits)
+    support = [axis for axis in range(bits) if np.any(shape != np.flip(shape, axis))]
+    if len(support) <= 1:
+        return len(support)
+    if len(support) <= 6:
+        return 1
+    reduced = shape[tuple(slice(None) if axis in support else 0 for axis in range(bits))].reshape(-1, 64)
+    blocks = {block.tobytes() for block in reduced if np.ptp(block)}
+    return max(1, len(blocks)) + mux(math.ceil(len(reduced) / 4))
 
 
 def lut_ram(width: int, depth: int) -> int:
@@ -98,12 +126,13 @@ def _window_control(p: Window) -> Resources:
     """Loops, positions and flags of a window reader."""
     rows, columns = p.output
     loops = (p.chunks // p.groups, p.kernel[1], p.kernel[0], p.repeats, p.groups, columns, rows)
-    found = sum((counter(n) for n in loops), Resources(lut=12, ff=3))
+    # Where only words and repetitions step, two of the three bits that name the loop are equal.
+    found = sum((counter(n) for n in loops), Resources(lut=17 if max(p.kernel) > 1 or columns * rows > 1 else 0, ff=3))
     address = index_bits(p.depth)
     lead = 2 + index_bits(max(p.depth, p.image_width * p.chunks) + 2)
     positions = 2 * lead + 1
     found += Resources(
-        lut=positions + address + 6 + address // 2 + 5,
+        lut=positions + address + 6 + address // 2,
         ff=positions + 2 * address + 6,
         carry=2 * math.ceil(lead / 4) + 2 * math.ceil(address / 4),
     )
@@ -140,53 +169,60 @@ def fifo(width: int, depth: int) -> Resources:
     return control + Resources(lut=lut_ram(width, depth), ff=width)
 
 
-def threshold(p: Mapping[str, object]) -> Resources:
+def _memories(files: Mapping[str, str], width: int, prefix: str) -> Resources:
+    """All ROMs of a module whose files begin with `prefix`."""
+    found = Resources()
+    for name, text in files.items():
+        if name.startswith(prefix):
+            found += rom_contents(np.array([int(word, 16) for word in text.split()], dtype=object), width)
+    return found
+
+
+def _times(count: int, part: Resources) -> Resources:
+    return Resources(count * part.lut, count * part.ff, count * part.carry, count * part.bram36, count * part.dsp)
+
+
+def threshold(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
     """Module threshold."""
     lanes, tiles, stages, bits = p["Lanes"], p["Tiles"], p["CountBits"], p["InBits"]
     level = bits + p["Wide"]
     adjust = not p["Uniform"] or (p["OutBits"] > 1 and (p["Falling"] or not p["Base"].endswith("'h0")))
-    total = pipe(stages + 1 + adjust) + counter(tiles) + Resources(ff=stages * index_bits(tiles) * (tiles > 1))
+    found = pipe(stages + 1 + adjust) + counter(tiles) + Resources(ff=stages * index_bits(tiles) * (tiles > 1))
+    found += _times(lanes if p["Shared"] else 1, _memories(files, level, f"{p['File']}_s"))
     for s in range(stages):
-        depth = (1 if p["Shared"] else tiles) << s
-        copies = lanes
-        memory = rom(level, depth)
-        compare = Resources(lut=math.ceil(level / 2) + 2 * (depth > 1), carry=math.ceil(level / 8))
-        carried = Resources(ff=bits + s + 1)
-        for part in (memory, compare, carried):
-            total += Resources(*(copies * v for v in (part.lut, part.ff, part.carry, part.bram36, part.dsp)))
+        constant = s == 0 and (tiles == 1 or p["Shared"])
+        compare = Resources(lut=math.ceil(level / 2) + 2 * (not constant), carry=math.ceil(level / 8))
+        found += _times(lanes, compare + Resources(ff=bits + s + 1))
     if adjust:
-        total += Resources(lut=lanes * (p["OutBits"] + rom(p["OutBits"] + 1, tiles).lut), ff=lanes * 2 * p["OutBits"])
-    return total
+        found += Resources(lut=lanes * p["OutBits"], ff=lanes * p["OutBits"])
+        found += _memories(files, p["OutBits"] + 1, f"{p['File']}_b")
+    return found
 
 
-def channel_add(p: Mapping[str, object]) -> Resources:
+def channel_add(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
     """Module channel_add."""
     lanes, bits, out = p["Lanes"], p["InBits"], p["OutBits"]
-    memory = rom(out, p["Tiles"])
-    lane = Resources(lut=memory.lut + out, ff=memory.ff + bits + out, carry=math.ceil(out / 4), bram36=memory.bram36)
-    return pipe(2) + counter(p["Tiles"]) + Resources(*(lanes * v for v in (lane.lut, lane.ff, lane.carry, lane.bram36)))
+    lane = Resources(lut=out, ff=bits + out, carry=math.ceil(out / 4))
+    return pipe(2) + counter(p["Tiles"]) + _times(lanes, lane) + _memories(files, out, p["File"])
 
 
-def lookup(p: Mapping[str, object]) -> Resources:
+def lookup(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
     """Module lookup."""
-    tiles = 1 if p["Shared"] else p["Tiles"]
-    memory = rom(p["OutBits"], tiles << p["InBits"])
-    lane = (memory.lut, memory.ff, 0, memory.bram36)
-    return pipe(1) + counter(tiles) + Resources(*(p["Lanes"] * v for v in lane))
+    tables = _memories(files, p["OutBits"], p["File"])
+    return pipe(1) + counter(1 if p["Shared"] else p["Tiles"]) + _times(p["Lanes"] if p["Shared"] else 1, tables)
 
 
-def requantize(p: Mapping[str, object]) -> Resources:
+def requantize(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
     """Module requantize; a multiplier becomes DSP blocks."""
     lanes, acc, out, uniform = p["Lanes"], p["AccBits"], p["OutBits"], p["Uniform"]
     steps = (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     width = p["MultBits"] + p["BiasBits"] + int(p["Lift"]).bit_length()
-    memory = Resources() if uniform else rom(width, p["Tiles"])
-    lane = Resources(lut=memory.lut + out + 4, ff=memory.ff + p["InBits"] + out, bram36=memory.bram36)
+    memory = Resources() if uniform else _memories(files, width, p["File"])
+    lane = Resources(lut=out + 4, ff=p["InBits"] + out)
     lane += Resources(lut=(p["BiasBits"] > 0) * acc + acc - p["Shift"] + 2, ff=acc * steps + acc - p["Shift"])
     lane += Resources(carry=2 * math.ceil(acc / 4), dsp=math.ceil(p["MultBits"] / 18) * (p["MultBits"] > 0))
     lane += Resources(lut=(p["Lift"] > 0) * acc * 2)
-    values = (lane.lut, lane.ff, lane.carry, lane.bram36, lane.dsp)
-    return pipe(3 + steps) + counter(p["Tiles"]) + Resources(*(lanes * v for v in values))
+    return pipe(3 + steps) + counter(p["Tiles"]) + memory + _times(lanes, lane)
 
 
 def pool_reduce(p: Mapping[str, object]) -> Resources:
@@ -218,12 +254,9 @@ def concat(p: Mapping[str, object]) -> Resources:
     return counter(p["AWords"]) + counter(p["BWords"]) + Resources(lut=p["Lanes"] * p["OutBits"] + 7, ff=1)
 
 
+ELEMENTWISE = {"threshold": threshold, "channel_add": channel_add, "lookup": lookup, "requantize": requantize}
 MODULES = {
     "tlmac_concat": concat,
-    "threshold": threshold,
-    "channel_add": channel_add,
-    "lookup": lookup,
-    "requantize": requantize,
     "pool_reduce": pool_reduce,
     "stream_add": stream_add,
     "argmax": argmax,

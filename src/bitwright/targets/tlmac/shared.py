@@ -47,6 +47,7 @@ class Shared:
     rom_columns: tuple[Rom, ...] = field(repr=False)
     kind: str = "shared"
     latency: int = 2
+    uses_step: bool = True
 
     @property
     def leaves(self) -> tuple[tuple[Leaf, ...], ...]:
