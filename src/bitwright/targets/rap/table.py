@@ -275,7 +275,7 @@ TABLE: tuple[Instruction, ...] = (
             Field("words", 10, "count", 1, doc="parameter words an element"),
         ),
         "Set up a slot. requantize: clamp(round((acc * multiplier + bias) / 2**shift) + zero); threshold: base + step "
-        "* (number of thresholds not above acc), step one of -2, -1, 1, 2; raw: acc. Store s32 takes two words or more.",
+        "* (number of thresholds not above acc), step one of -2, -1, 1, 2; raw: acc. Store s32 takes words >= 2.",
         _STALL,
     ),
     Instruction(

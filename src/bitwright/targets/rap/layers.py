@@ -1,0 +1,168 @@
+"""From the graph to layers: one operation on accumulators each, with the one or two results that its slots make.
+
+A layer reads stored values and writes stored values. Requantize and Threshold join the operation before them; on a
+stored value they follow a copy. Flatten stores nothing: a dense layer on an image is a convolution as large as it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitwright.network import Network
+from bitwright.network.graph import INPUT, Node
+from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Op, Requantize, SumPool, Threshold
+from bitwright.network.types import TensorType
+from bitwright.targets.contract import Problem
+
+COMPUTE = (Conv2d, Dense, SumPool, MaxPool, Add)
+POST = (Requantize, Threshold)
+SLOTS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A stored value: by which operation it comes from the accumulators, None for raw ones."""
+
+    name: str
+    op: Op | None
+    type: TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A window over an image in the terms of Conv2d; weight [O, KH, KW, C/groups], None for pools, Add and copies."""
+
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    pad_value: int = 0
+    weight: np.ndarray | None = None
+    bias: np.ndarray | None = None
+    maximum: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One operation on accumulators. shape: (H, W, C) of its accumulators; inputs: stored values, two for Add."""
+
+    name: str
+    kind: str
+    window: Window
+    inputs: tuple[str, ...]
+    shape: tuple[int, int, int]
+    accumulator: TensorType
+    results: tuple[Result, ...]
+
+    @property
+    def operations(self) -> int:
+        """Multiplications, or additions and comparisons where there is nothing to multiply, a frame."""
+        taps = self.window.kernel[0] * self.window.kernel[1] * len(self.inputs)
+        channels = 1 if self.window.weight is None else self.window.weight.shape[3]
+        return int(np.prod(self.shape)) * taps * channels
+
+
+def image_shape(t: TensorType) -> tuple[int, int, int]:
+    """(H, W, C) of a value; a vector is one pixel."""
+    return t.shape if len(t.shape) == 3 else (1, 1, t.shape[0])  # type: ignore[return-value]
+
+
+def stored_shape(network: Network, name: str) -> tuple[int, int, int]:
+    """(H, W, C) in which a value is stored; an input image that is only flattened is stored as a vector."""
+    t = network.types[name]
+    if name == INPUT and all(isinstance(node.op, Flatten) for node in network.consumers[INPUT]):
+        return (1, 1, t.size)
+    return image_shape(t)
+
+
+def stored_names(network: Network) -> dict[str, str]:
+    """For every value the value that it is a view of: itself, or the input of a Flatten."""
+    names = {INPUT: INPUT}
+    for node in network.nodes:
+        names[node.name] = names[node.inputs[0]] if isinstance(node.op, Flatten) else node.name
+    return names
+
+
+def find_problems(network: Network) -> list[Problem]:
+    """Nodes whose operation the array processor has no mapping for."""
+    legal = ", ".join(op.__name__ for op in (*COMPUTE, *POST, Flatten))
+    found = [
+        Problem(node.name, f"{type(node.op).__name__} has no mapping", legal)
+        for node in network.nodes
+        if not isinstance(node.op, (*COMPUTE, *POST, Flatten))
+    ]
+    if found:
+        return found
+    for node in network.nodes:
+        if isinstance(node.op, Flatten) and not _is_view(network, node):
+            rule = f"it rearranges {network.types[node.inputs[0]]} for another operation than Dense"
+            found.append(Problem(node.name, rule, "Flatten of the input, of a single pixel, or before Dense only"))
+        count = len(_results(network, node)) if isinstance(node.op, COMPUTE) else 0
+        if count > SLOTS:
+            found.append(Problem(node.name, f"it has {count} different results", f"at most {SLOTS}"))
+    return found
+
+
+def _is_view(network: Network, node: Node) -> bool:
+    """Whether the consumers of a Flatten can read its input where it lies."""
+    h, w, _ = stored_shape(network, stored_names(network)[node.inputs[0]])
+    return h * w == 1 or all(isinstance(c.op, (Dense, Flatten)) for c in network.consumers[node.name])
+
+
+def make_layers(network: Network) -> tuple[Layer, ...]:
+    """The layers in the order of the nodes; `find_problems` must have found none."""
+    names = stored_names(network)
+    layers = []
+    for node in network.nodes:
+        if isinstance(node.op, COMPUTE):
+            layers.append(_compute_layer(network, node, names))
+        elif isinstance(node.op, POST) and not isinstance(_producer(network, node), COMPUTE):
+            layers.append(_copy_layer(network, node, names))
+    return tuple(layers)
+
+
+def _producer(network: Network, node: Node) -> Op | None:
+    """The operation that makes the (first) input of a node; None for the network's input."""
+    name = node.inputs[0]
+    return None if name == INPUT else network.node(name).op
+
+
+def _results(network: Network, node: Node) -> tuple[Result, ...]:
+    """What is stored of an operation's accumulators, in the order of the nodes."""
+    found, raw = [], node.name == network.output_name
+    for consumer in network.consumers[node.name]:
+        if isinstance(consumer.op, POST):
+            found.append(Result(consumer.name, consumer.op, network.types[consumer.name]))
+        else:
+            raw = True
+    if raw:
+        found.append(Result(node.name, None, network.types[node.name]))
+    return tuple({result.name: result for result in found}.values())
+
+
+def _compute_layer(network: Network, node: Node, names: dict[str, str]) -> Layer:
+    op, out = node.op, network.types[node.name]
+    inputs = tuple(names[n] for n in node.inputs)
+    h, w, c = stored_shape(network, inputs[0])
+    if isinstance(op, Conv2d):
+        window = Window(op.kernel, op.stride, op.pads, op.dilation, op.groups, op.pad_value, op.weight, op.bias)
+    elif isinstance(op, Dense):
+        window = Window((h, w), weight=op.weight.reshape(-1, h, w, c), bias=op.bias)
+    elif isinstance(op, (SumPool, MaxPool)):
+        maximum = isinstance(op, MaxPool)
+        low = network.types[inputs[0]].dtype.min if maximum else 0
+        window = Window(op.kernel, op.stride, op.pads, pad_value=low, maximum=maximum)
+    else:
+        window = Window()
+    kind = type(op).__name__
+    return Layer(node.name, kind, window, inputs, image_shape(out), out, _results(network, node))
+
+
+def _copy_layer(network: Network, node: Node, names: dict[str, str]) -> Layer:
+    source = network.types[node.inputs[0]]
+    result = Result(node.name, node.op, network.types[node.name])
+    inputs = (names[node.inputs[0]],)
+    return Layer(node.name, type(node.op).__name__, Window(), inputs, image_shape(source), source, (result,))
