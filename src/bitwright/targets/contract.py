@@ -73,12 +73,14 @@ class StreamSpec:
     """One AXI4-Stream: a frame is the value's elements in (H, W, C) row-major order, `lanes` a word.
 
     The first element lies in the lowest bits; each takes `type.dtype.bits` bits (bipolar: 1 is +1).
-    The last word of a frame is filled up with zeros; tdata is rounded up to whole bytes; tlast
-    marks the last word of a frame (outputs drive it, inputs ignore it).
+    The last word of a frame is filled up with zeros; tdata is rounded up to whole bytes, or as wide as
+    the hardware's bus where that is fixed (`bus_bits`); tlast marks the last word of a frame (outputs
+    drive it, inputs ignore it).
     """
 
     type: TensorType
     lanes: int
+    bus_bits: int = 0
 
     @property
     def word_bits(self) -> int:
@@ -86,7 +88,7 @@ class StreamSpec:
 
     @property
     def tdata_bits(self) -> int:
-        return 8 * math.ceil(self.word_bits / 8)
+        return self.bus_bits or 8 * math.ceil(self.word_bits / 8)
 
     @property
     def words(self) -> int:

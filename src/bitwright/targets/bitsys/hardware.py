@@ -1,0 +1,124 @@
+"""The hardware configuration: what is fixed when the bitstream is made."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from bitwright.errors import OptionError
+
+UNITS = ("container", "bitplane", "fixed")
+LATENCY = {"container": 5, "bitplane": 8, "fixed": 3}  # from a word to the sum that it completes
+PRESETS = Path(__file__).with_name("presets")
+PLANE_CHANNELS = 64
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Unit kind and sizes; all memories are on chip. One group is eight channels.
+
+    unit: container (1/2/4/8 bits), bitplane (any widths), fixed (plain 8-bit multipliers or DSPs).
+    rows x columns: pixels and output channels that are computed at once. row_words, act_words: 64-bit words of a
+    pixel's window and of all activations. weight_lines: operand words of each column. param_groups, table_entries:
+    channel groups with parameters, entries of thresholds and tables. output_groups: groups of 32-bit results.
+    """
+
+    name: str
+    unit: str
+    rows: int
+    columns: int
+    row_words: int
+    act_words: int
+    weight_lines: int
+    param_groups: int
+    table_entries: int
+    output_groups: int
+    layers: int
+    multiplier_bits: int
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise OptionError(f"hardware {self.name}: unit is {self.unit!r}; legal are {', '.join(UNITS)}")
+        for name, low, high in (
+            ("rows", 2, 64),
+            ("columns", 8, 64),
+            ("row_words", 16, 1024),
+            ("act_words", 64, 65536),
+            ("weight_lines", 64, 1 << 19),
+            ("param_groups", 8, 16384),
+            ("table_entries", 8, 65536),
+            ("output_groups", 8, 65536),
+            ("layers", 2, 128),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not low <= value <= high or value & (value - 1):
+                raise OptionError(
+                    f"hardware {self.name}: {name} is {value!r}; legal are powers of two, {low} to {high}"
+                )
+        if not 2 <= self.multiplier_bits <= 32:
+            raise OptionError(f"hardware {self.name}: multiplier_bits is {self.multiplier_bits}; legal are 2 to 32")
+        if self.weight_lines * self.slices > 1 << 19:
+            most = (1 << 19) // self.slices
+            raise OptionError(f"hardware {self.name}: weight_lines is {self.weight_lines}; legal are at most {most}")
+
+    @property
+    def planes(self) -> bool:
+        """Whether activations are stored as bit planes."""
+        return self.unit == "bitplane"
+
+    @property
+    def word_bits(self) -> int:
+        """Bits of an operand word."""
+        return 64 if self.planes else 8
+
+    @property
+    def slices(self) -> int:
+        """32-bit slices of a weight line."""
+        return self.columns * self.word_bits // 32
+
+    @property
+    def slots(self) -> int:
+        """Tiles whose sums the result buffer holds: LUT memories are 32 words deep at least."""
+        return max(2, 32 // self.rows)
+
+    @property
+    def latency(self) -> int:
+        """Cycles of the unit, from a word to the sum that it completes."""
+        return LATENCY[self.unit]
+
+    def parameters(self) -> dict[str, int]:
+        """Parameters of module bitsys_core."""
+        return {
+            "Unit": UNITS.index(self.unit),
+            "Rows": self.rows,
+            "Columns": self.columns,
+            "Slots": self.slots,
+            "RowWords": self.row_words,
+            "WeightLines": self.weight_lines,
+            "ActWords": self.act_words,
+            "ParamGroups": self.param_groups,
+            "TableEntries": self.table_entries,
+            "OutputGroups": self.output_groups,
+            "Layers": self.layers,
+            "MultiplierBits": self.multiplier_bits,
+        }
+
+
+def load(source: str) -> Hardware:
+    """A preset by its name, or a TOML file by its path; `OptionError` says what is wrong with it."""
+    names = sorted(path.stem for path in PRESETS.glob("*.toml"))
+    path = PRESETS / f"{source}.toml" if source in names else Path(source)
+    if not path.is_file():
+        raise OptionError(f"hardware {source!r} is neither a preset ({', '.join(names)}) nor a TOML file")
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"hardware {source!r}: {error}") from None
+    legal = [f.name for f in fields(Hardware) if f.name != "name"]
+    wrong = sorted(set(values) ^ set(legal))
+    if wrong:
+        raise OptionError(
+            f"hardware {source!r}: fields {', '.join(wrong)} are missing or unknown; all of {', '.join(legal)}"
+        )
+    return Hardware(path.stem, **values)

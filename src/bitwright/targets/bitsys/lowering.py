@@ -1,0 +1,272 @@
+"""Stages to layer descriptors, weight lines and parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bitwright.network import IntType
+from bitwright.network.graph import INPUT
+from bitwright.network.ops import Add, Conv2d, MaxPool, SumPool
+from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.bitsys.post import Post, Sums, post
+from bitwright.targets.bitsys.stages import Stage, Staged, constant
+from bitwright.targets.bitsys.storage import Layout, Stored
+from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_words, plane_words
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One descriptor's fields, its weight lines [lines, columns] and its post parameters (bases still 0)."""
+
+    stage: Stage
+    fields: dict[str, int]
+    post: Post
+    weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint64))
+
+
+def layers(staged: Staged, places: Layout, hardware: Hardware) -> list[Layer]:
+    """All layers in order, without the places of weights, parameters and tables."""
+    found = []
+    for k, stage in enumerate(staged.stages):
+        last = k == len(staged.stages) - 1
+        target = None if last else places.values[stage.name]
+        lower = _array if stage.is_array else _vector
+        fields, sums, weights = lower(stage, places, hardware)
+        made = post(stage.post, sums, stage.result.dtype, target is not None and target.coded)
+        fields |= _common(stage, places, target) | _post_fields(made)
+        fields["interval"] = _interval(fields, made)
+        fields["last"] = int(last)
+        reading = [i for i, s in enumerate(staged.stages) if INPUT in s.sources]
+        fields["release_input"] = int(k == reading[-1])
+        found.append(Layer(stage, fields, made, weights))
+    return found
+
+
+def _common(stage: Stage, places: Layout, target: Stored | None) -> dict[str, int]:
+    """Source window and result."""
+    source = places.values[stage.sources[0]]
+    h, w, _ = source.type.shape
+    oh, ow, channels = stage.result.shape
+    kernel = getattr(stage.op, "kernel", (1, 1))
+    sy, sx = getattr(stage.op, "stride", (1, 1))
+    dy, dx = getattr(stage.op, "dilation", (1, 1))
+    top, left = getattr(stage.op, "pads", (0, 0, 0, 0))[:2]
+    pitch, kw = source.pitch, kernel[1]
+    row = w * pitch
+    across, down = (ow - 1) * sx * pitch, (oh - 1) * sy * row
+    pad = pad_word(source, getattr(stage.op, "pad_value", 0))
+    return {
+        "src_input": int(stage.sources[0] == INPUT),
+        "src_base": (source.base - top * row - left * pitch) & 0xFFFF,  # of the first tap, maybe outside the image
+        "wide_a": int(source.wide),
+        "signed_a": int(source.signed),
+        "stored_a": 0 if source.wide else source.bits,
+        "frames": places.batch,
+        "step_x": sx * pitch,
+        "step_y": sy * row - across,
+        "step_f": h * row - down - across,
+        "tap_x": dx * pitch,
+        "tap_y": dy * row - (kw - 1) * dx * pitch,
+        "out_w": ow,
+        "out_h": oh,
+        "kernel_h": kernel[0],
+        "kernel_w": kw,
+        "stride_y": sy if oh > 1 else 0,
+        "stride_x": sx if ow > 1 else 0,
+        "dilation_y": dy if kernel[0] > 1 else 0,
+        "dilation_x": dx if kw > 1 else 0,
+        "in_h": h,
+        "in_w": w,
+        "pad_top": top,
+        "pad_left": left,
+        "pad_low": pad & 0xFFFFFFFF,
+        "pad_high": pad >> 32,
+        "to_output": int(target is None),
+        "wide_out": int(target is not None and target.wide),
+        "stored_out": 0 if target is None or target.wide else target.bits,
+        "out_base": 0 if target is None else target.base,
+        "out_pitch": math.ceil(channels / 8) if target is None else target.pitch,
+    }
+
+
+def pad_word(source: Stored, value: int) -> int:
+    """The word that a tap outside the image yields; for bit planes the value must be 0 or have equal planes."""
+    if source.wide or (value == 0 and not source.coded):
+        return 0
+    code = (value + 1) // 2 if source.coded else value & ((1 << source.bits) - 1)
+    if source.planes:
+        return (1 << 64) - 1 if code else 0
+    return sum(code << shift for shift in range(0, 64, source.bits))
+
+
+def _post_fields(made: Post) -> dict[str, int]:
+    return {
+        "table_bits": made.table_bits,
+        "lookup": int(made.lookup),
+        "rounding": made.rounding,
+        "zero_point": made.zero_point,
+        "clamp_low": made.low,
+        "clamp_high": made.high,
+    }
+
+
+def _interval(fields: dict[str, int], made: Post) -> int:
+    """Cycles between groups that the search and the two writes of a 16-bit group need."""
+    search = 0 if made.table is None else 2 if made.lookup else made.table_bits + 1
+    return max(1, search, 1 + fields["wide_out"])
+
+
+def _vector(stage: Stage, places: Layout, hardware: Hardware):
+    """Fields of a vector layer, its sums."""
+    sources = [places.values[name] for name in stage.sources]
+    fields = {"vector": 1, "maximum": int(isinstance(stage.op, MaxPool)), "groups": sources[0].groups}
+    coded = sources[0].coded
+    k, c = (2, -1) if coded else (1, 0)
+    if isinstance(stage.op, SumPool):
+        c *= stage.op.kernel[0] * stage.op.kernel[1]
+    if isinstance(stage.op, Add):
+        b = sources[1]
+        fields |= {
+            "add": 1,
+            "srcb_input": int(stage.sources[1] == INPUT),
+            "srcb_base": b.base,
+            "wide_b": int(b.wide),
+            "signed_b": int(b.signed),
+            "stored_b": 0 if b.wide else b.bits,
+            "srcb_pitch": b.pitch,
+        }
+        c *= 2
+    return fields, Sums(k, np.full(stage.source.channels, c, np.int64)), np.zeros((0, 0), np.uint64)
+
+
+def _array(stage: Stage, places: Layout, hardware: Hardware):
+    """Fields, sums and weight lines of an array layer."""
+    conv, source = stage.op, places.values[stage.sources[0]]
+    outputs = conv.weight.shape[0]
+    oh, ow, _ = stage.result.shape
+    pixels = places.batch * oh * ow
+    tiles_m, tiles_n = math.ceil(pixels / hardware.rows), math.ceil(outputs / hardware.columns)
+    left = outputs - (tiles_n - 1) * hardware.columns
+    fields = {
+        "inner": source.pitch,
+        "taps": conv.kernel[0] * conv.kernel[1],
+        "tiles_n": tiles_n,
+        "tiles_m": tiles_m,
+        "rows_last": pixels - (tiles_m - 1) * hardware.rows,
+        "groups_last": math.ceil(left / 8),
+    }
+    lower = _plane_weights if hardware.planes else _container_weights
+    more, sums, weights = lower(conv, source, hardware, tiles_n)
+    return fields | more, sums, weights
+
+
+def full_weights(conv: Conv2d, channels: int) -> np.ndarray:
+    """Weights of all input channels [O, taps, C]: zero outside an output's group."""
+    o, kh, kw, per_group = conv.weight.shape
+    full = np.zeros((o, kh * kw, channels), np.int64)
+    for k in range(o):
+        first = (k // (o // conv.groups)) * per_group
+        full[k, :, first : first + per_group] = conv.weight[k].reshape(kh * kw, per_group)
+    return full
+
+
+def tile_words(conv: Conv2d, tiles: int, columns: int, per_word: int, available: int) -> tuple[int, int]:
+    """(words of a tap that a channel tile reads, words from one tile's first to the next).
+
+    A grouped convolution reads only the words of its outputs' groups where those advance evenly; else all.
+    """
+    outputs, channels = conv.weight.shape[0], conv.weight.shape[3] * conv.groups
+    everything = math.ceil(channels / per_word)
+    per_output = outputs // conv.groups
+    spans = []
+    for t in range(tiles):
+        first, last = t * columns // per_output, (min((t + 1) * columns, outputs) - 1) // per_output
+        low = first * conv.weight.shape[3] // per_word
+        spans.append((low, math.ceil((last + 1) * conv.weight.shape[3] / per_word)))
+    length = max(high - low for low, high in spans)
+    step = spans[1][0] if tiles > 1 else 0
+    even = all(low == t * step for t, (low, _) in enumerate(spans))
+    if conv.groups > 1 and even and spans[-1][0] + length <= available:
+        return length, step
+    return everything, 0
+
+
+def _tiled(full: np.ndarray, tiles: int, columns: int, per_word: int, words: int, step: int) -> np.ndarray:
+    """Weights [tiles, columns, taps, words * per_word] of what each tile reads, zeros beyond outputs and channels."""
+    outputs, taps, channels = full.shape
+    width = max(channels, ((tiles - 1) * step + words) * per_word)
+    padded = np.zeros((tiles * columns, taps, width), np.int64)
+    padded[:outputs, :, :channels] = full
+    padded = padded.reshape(tiles, columns, taps, width)
+    parts = [padded[t, :, :, t * step * per_word : (t * step + words) * per_word] for t in range(tiles)]
+    return np.stack(parts)
+
+
+def _container_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int):
+    """Lines of containers: tile, tap, word; channels reversed within a container."""
+    mode = CONTAINER_WIDTHS.index(source.bits)
+    per_word = 8 // source.bits
+    channels = source.type.channels
+    words, step = tile_words(conv, tiles, hardware.columns, per_word, 8 * source.pitch)
+    weight_type = conv.weight_type
+    full = full_weights(conv, channels)
+    coded = full if mode else (full + 1) // 2
+    tiled = _tiled(coded, tiles, hardware.columns, per_word, words, step)
+    lines = container_words(tiled, mode, reverse=True)  # [tiles, columns, taps, words]
+    taps = lines.shape[2]
+    fields = {
+        "mode": mode,
+        "signed_b": int(weight_type.signed and mode > 0),
+        "tap_words": words,
+        "word_step": 1,
+        "tap_step": 8 * source.pitch - (words - 1),
+        "tile_step": step,
+        "plane_words": taps * words,
+        "tile_words": taps * words,
+    }
+    weights = lines.transpose(0, 2, 3, 1).reshape(-1, hardware.columns).astype(np.uint64)
+    return fields, Sums(1, constant(conv)), weights
+
+
+def plane_code(conv: Conv2d, source: Stored) -> tuple[IntType, bool]:
+    """Type whose planes hold the weights, and whether bipolar ones are stored as bits with a correction.
+
+    With bits q, weights 2q - 1 need the sum of the activations of each window, which the loader counts: all
+    channels of its words must then be the value's own, or zeros as in the input (which lies at base 0).
+    """
+    bipolar = conv.weight_type.bipolar
+    channels = source.type.channels
+    clean = channels % PLANE_CHANNELS == 0 or (source.base == 0 and not any(conv.pads))
+    if bipolar and conv.groups == 1 and clean:
+        return IntType(1), True
+    return (IntType(2, True), False) if bipolar else (conv.weight_type, False)
+
+
+def _plane_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int):
+    """Lines of planes: tile, plane, tap, word."""
+    code, correct = plane_code(conv, source)
+    channels, bits = source.type.channels, source.bits
+    words, step = tile_words(conv, tiles, hardware.columns, PLANE_CHANNELS, math.ceil(channels / PLANE_CHANNELS))
+    full = full_weights(conv, channels)
+    coded = (full + 1) // 2 if correct else code.encode(full)
+    tiled = _tiled(coded, tiles, hardware.columns, PLANE_CHANNELS, words, step)
+    lines = plane_words(tiled, code.bits)  # [tiles, columns, taps, planes, words]
+    taps = lines.shape[2]
+    fields = {
+        "correct": int(correct),
+        "double": int(source.coded),
+        "signed_b": int(code.signed),
+        "stored_b": code.bits,
+        "tap_words": words,
+        "word_step": bits,
+        "tap_step": bits * (math.ceil(channels / PLANE_CHANNELS) - words + 1),
+        "tile_step": step * bits,
+        "plane_words": taps * words,
+        "tile_words": code.bits * taps * words,
+    }
+    offset = constant(conv) - (full.sum(axis=(1, 2)) if source.coded else 0)
+    weights = lines.transpose(0, 3, 2, 4, 1).reshape(-1, hardware.columns)
+    return fields, Sums(1, offset), weights

@@ -1,0 +1,110 @@
+"""What follows on the sums, as the post stage computes it: search, multiplier, bias, shift, clamp.
+
+The hardware's sum v stands for the network's sum k * v + c, per channel: c holds the bias of a convolution and what
+the coding of operands leaves over, k is 2 where a bipolar value is read as 0 and 1. Everything is folded, exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitwright.network import IntType
+from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
+
+ROUNDINGS = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2, Rounding.HALF_AWAY: 3}
+LOW, HIGH = -(1 << 31), (1 << 31) - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Post:
+    """Per-channel parameters [C] of the post stage. table: [C, 2**table_bits] or None; lookup: it holds results."""
+
+    multiplier: np.ndarray
+    bias: np.ndarray
+    shift: np.ndarray
+    rounding: int
+    zero_point: int
+    low: int
+    high: int
+    table: np.ndarray | None = None
+    lookup: bool = False
+
+    @property
+    def table_bits(self) -> int:
+        return 0 if self.table is None else int(self.table.shape[1]).bit_length() - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """The network's sums are k * v + c of the hardware's sums v; c [C]."""
+
+    k: int
+    c: np.ndarray
+
+
+def post(op: Op | None, sums: Sums, result: IntType, coded: bool) -> Post:
+    """Parameters for `op` on the sums; coded: a bipolar result leaves as 0 and 1.
+
+    result: type of the value.
+    """
+    channels = len(sums.c)
+    if isinstance(op, Requantize):
+        return _requantize(op, sums, channels)
+    if isinstance(op, Threshold):
+        return _threshold(op, sums, channels, coded)
+    if isinstance(op, Lookup):
+        return _lookup(op, sums, channels, coded)
+    if result.bipolar and coded:
+        # (k * v + c + 1) / 2 is whole for the two values that occur.
+        return _affine(channels, sums.k, sums.c + 1, 1, 0, 1)
+    return _affine(channels, sums.k, sums.c, 0, result.min, result.max)
+
+
+def _affine(channels: int, multiplier, bias, shift: int, low: int, high: int) -> Post:
+    def spread(values):
+        return np.broadcast_to(np.asarray(values, np.int64), (channels,))
+
+    return Post(spread(multiplier), spread(bias), spread(shift), 0, 0, low, high)
+
+
+def _requantize(op: Requantize, sums: Sums, channels: int) -> Post:
+    m, s, b = (np.broadcast_to(v, (channels,)) for v in (op.multiplier, op.shift, op.bias))
+    return Post(m * sums.k, b + m * sums.c, s, ROUNDINGS[op.rounding], op.zero_point, op.dtype.min, op.dtype.max)
+
+
+def _threshold(op: Threshold, sums: Sums, channels: int, coded: bool) -> Post:
+    count = op.thresholds.shape[1]
+    thresholds = np.broadcast_to(op.thresholds, (channels, count))
+    thresholds = -((sums.c[:, None] - thresholds) // sums.k)  # ceil((T - c) / k)
+    base, step = (np.broadcast_to(v, (channels,)) for v in (op.base, op.step))
+    if coded:
+        base, step = (base + 1) // 2, step // 2
+    ends = np.stack([base, base + step * count])
+    low, high = int(ends.min()), int(ends.max())
+    if count == 1 and high - low == 1:
+        # One threshold: base + step * clamp(v - T + 1, 0, 1), where the clamp is the layer's.
+        return _affine(channels, step, base + step * (1 - thresholds[:, 0]), 0, low, high)
+    if count == 0:
+        return _affine(channels, 0, base, 0, low, high)
+    bits = int(count).bit_length()
+    table = np.full((channels, 1 << bits), HIGH, np.int64)
+    table[:, :count] = np.clip(thresholds, LOW, HIGH)
+    found = _affine(channels, step, base, 0, low, high)
+    return Post(found.multiplier, found.bias, found.shift, 0, 0, low, high, table)
+
+
+def _lookup(op: Lookup, sums: Sums, channels: int, coded: bool) -> Post:
+    """Entries in the order of the low bits of the hardware's sum."""
+    source = op.domain
+    bits = source.bits + int(source.bipolar and sums.k == 1)
+    table = np.zeros((channels, 1 << bits), np.int64)
+    results = np.broadcast_to(op.table, (channels, op.table.shape[1]))
+    results = (results + 1) // 2 if coded else results
+    for index, value in enumerate(source.values()):
+        at = (value - sums.c) // sums.k & ((1 << bits) - 1)
+        table[np.arange(channels), at] = results[:, index]
+    low, high = (0, 1) if coded else (op.dtype.min, op.dtype.max)
+    found = _affine(channels, 1, 0, 0, low, high)
+    return Post(found.multiplier, found.bias, found.shift, 0, 0, low, high, table, lookup=True)

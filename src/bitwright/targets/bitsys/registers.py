@@ -1,0 +1,105 @@
+"""Registers, memory map and layer descriptors, all from registers.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path(__file__).with_name("registers.toml")
+LAYER_WORDS = 28  # of the 32 words that each descriptor takes
+REGION_SHIFT = 21
+ADDRESS_BITS = 24
+
+
+@dataclass(frozen=True)
+class Field:
+    """Bits of a layer descriptor."""
+
+    name: str
+    word: int
+    low: int
+    bits: int
+    doc: str
+
+
+@dataclass(frozen=True)
+class Register:
+    """A 32-bit control register; access is "rw" or "r"."""
+
+    name: str
+    offset: int
+    access: str
+    doc: str
+
+
+@cache
+def _source() -> dict:
+    return tomllib.loads(SOURCE.read_text())
+
+
+@cache
+def layer_fields() -> dict[str, Field]:
+    """All fields of a layer descriptor by name."""
+    return {name: Field(name, *values) for name, values in _source()["layer"].items()}
+
+
+@cache
+def control_registers() -> dict[str, Register]:
+    """All control registers by name."""
+    return {name: Register(name, *values) for name, values in _source()["control"].items()}
+
+
+def address(region: str, word: int) -> int:
+    """Byte address of a 32-bit word of a region."""
+    return _source()["regions"][region][0] << REGION_SHIFT | 4 * word
+
+
+def encode_layer(values: Mapping[str, int]) -> list[int]:
+    """The words of a descriptor; fields that are not given are 0. `ValueError` where a value does not fit its field."""
+    words = [0] * LAYER_WORDS
+    fields = layer_fields()
+    for name, value in values.items():
+        f = fields[name]
+        if not -(1 << (f.bits - 1)) <= value < 1 << f.bits:
+            raise ValueError(f"{name} = {value} does not fit {f.bits} bits")
+        words[f.word] |= (value & ((1 << f.bits) - 1)) << f.low
+    return words
+
+
+def header() -> str:
+    """The text of rtl/bitsys_registers.svh."""
+    lines = [
+        "// Memory map, control registers and layer descriptor. Made from registers.toml by registers.py; included in",
+        "// modules, which read a field of a descriptor as layer_i[FName +: WName].",
+        f"localparam int unsigned LayerWords = {LAYER_WORDS};",
+        f"localparam int unsigned AddressBits = {ADDRESS_BITS};",
+        f"localparam int unsigned RegionShift = {REGION_SHIFT};",
+    ]
+    for name, (number, _) in _source()["regions"].items():
+        lines.append(f"localparam logic [2:0] Region{_camel(name)} = 3'd{number};")
+    for r in control_registers().values():
+        lines.append(f"localparam logic [7:0] Reg{_camel(r.name)} = 8'd{r.offset};")
+    for f in layer_fields().values():
+        lines.append(f"localparam int unsigned F{_camel(f.name)} = {32 * f.word + f.low};")
+        lines.append(f"localparam int unsigned W{_camel(f.name)} = {f.bits};")
+    return "\n".join(lines) + "\n"
+
+
+def tables() -> str:
+    """The tables of the documentation, in Markdown."""
+    lines = ["| region | number | contents |", "| --- | --- | --- |"]
+    lines += [f"| {name} | {number} | {doc} |" for name, (number, doc) in _source()["regions"].items()]
+    lines += ["", "| register | offset | access | meaning |", "| --- | --- | --- | --- |"]
+    lines += [f"| {r.name} | {r.offset:#04x} | {r.access} | {r.doc} |" for r in control_registers().values()]
+    lines += ["", "| field | word | bits | meaning |", "| --- | --- | --- | --- |"]
+    for f in layer_fields().values():
+        place = f"{f.low + f.bits - 1}..{f.low}" if f.bits > 1 else str(f.low)
+        lines.append(f"| {f.name} | {f.word} | {place} | {f.doc} |")
+    return "\n".join(lines) + "\n"
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -1,0 +1,249 @@
+// The array with its operand memories, sequenced: row buffers, weights, grid of one kind of unit, result buffer.
+//
+// Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate. Rows and Columns are powers of two, Columns a
+// multiple of 8.
+module bitsys_array #(
+    parameter int unsigned Unit        = 0,
+    parameter int unsigned Rows        = 8,
+    parameter int unsigned Columns     = 8,
+    parameter int unsigned Slots       = 4,
+    parameter int unsigned RowWords    = 256,
+    parameter int unsigned WeightLines = 1024,
+    localparam bit Planes = Unit == 1,
+    localparam int unsigned WordBits = Planes ? 64 : 8,
+    localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 8 : 3
+) (
+    input  logic             clk_i,
+    input  logic             rst_i,
+    input  logic             start_i,
+    input  logic [32*28-1:0] layer_i,
+    output logic             busy_o,
+    output logic             operands_o,
+    input  logic             weight_we_i,
+    input  logic [     18:0] windex_i,
+    input  logic [     31:0] wdata_i,
+    output logic [      1:0] half_free_o,
+    input  logic             row_we_i,
+    input  logic             row_half_i,
+    input  logic [      7:0] row_i,
+    input  logic [      9:0] row_pos_i,
+    input  logic [      3:0] row_plane_i,
+    input  logic             row_last_i,
+    input  logic             claim_i,
+    input  logic             loaded_i,
+    input  logic [     63:0] row_data_i,
+    output logic             valid_o,
+    output logic [    255:0] value_o,
+    output logic [     15:0] group_o,
+    output logic [     15:0] pixel_o
+);
+  `include "bitsys_registers.svh"
+  if (Unit > 2 || Rows < 2 || (Rows & (Rows - 1)) != 0 || Columns < 8 || (Columns & (Columns - 1)) != 0 || Slots < 2
+      || (Slots & (Slots - 1)) != 0) begin : g_illegal
+    $error("bitsys_array: Unit 0..2, Rows >= 2, Columns >= 8 and Slots >= 2, all three powers of two, are legal");
+  end
+
+  // Halves of the row buffers: claimed by the loader's last read, loaded by its last write, released by the last step.
+  logic release_half, half, claimed_q;
+  logic [1:0] taken_q, full_q;
+  always_ff @(posedge clk_i) begin
+    if (rst_i || start_i) begin
+      taken_q <= 2'd0;
+      full_q <= 2'd0;
+      claimed_q <= 1'b0;
+    end else begin
+      if (claim_i) begin
+        taken_q[claimed_q] <= 1'b1;
+        claimed_q <= !claimed_q;
+      end
+      if (loaded_i) full_q[row_half_i] <= 1'b1;
+      if (release_half) begin
+        taken_q[half] <= 1'b0;
+        full_q[half] <= 1'b0;
+      end
+    end
+  end
+  assign half_free_o = ~taken_q;
+
+  logic steps_busy, drain_busy, slot_free, claim_slot, valid, first, last, shift, negate;
+  logic [15:0] a_addr;
+  logic [19:0] w_addr;
+  bitsys_steps #(
+      .Rows  (Rows),
+      .Planes(Planes)
+  ) u_steps (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .start_i(start_i),
+      .layer_i(layer_i),
+      .busy_o(steps_busy),
+      .loaded_i(full_q[half]),
+      .slot_free_i(slot_free),
+      .claim_slot_o(claim_slot),
+      .release_half_o(release_half),
+      .half_o(half),
+      .valid_o(valid),
+      .first_o(first),
+      .last_o(last),
+      .shift_o(shift),
+      .negate_o(negate),
+      .a_addr_o(a_addr),
+      .w_addr_o(w_addr)
+  );
+
+  logic [Rows*WordBits-1:0] a;
+  logic [Columns*WordBits-1:0] b;
+  bitsys_rows #(
+      .Rows(Rows),
+      .Words(RowWords),
+      .Planes(Planes)
+  ) u_rows (
+      .clk_i(clk_i),
+      .we_i(row_we_i),
+      .whalf_i(row_half_i),
+      .row_i(row_i),
+      .pos_i(row_pos_i),
+      .wdata_i(row_data_i),
+      .rhalf_i(half),
+      .raddr_i(a_addr),
+      .operand_o(a)
+  );
+  bitsys_weights #(
+      .Columns(Columns),
+      .Lines(WeightLines),
+      .Planes(Planes)
+  ) u_weights (
+      .clk_i(clk_i),
+      .we_i(weight_we_i),
+      .windex_i(windex_i),
+      .wdata_i(wdata_i),
+      .raddr_i(w_addr),
+      .operand_o(b)
+  );
+
+  // Control beside the two cycles that the operands take.
+  logic [4:0] control_q, control_qq;
+  always_ff @(posedge clk_i) begin
+    control_q  <= rst_i ? 5'd0 : {valid, first, last, shift, negate};
+    control_qq <= rst_i ? 5'd0 : control_q;
+  end
+  logic [32*Rows*Columns-1:0] acc;
+  if (Unit == 0) begin : g_container
+    bitsys_container_grid #(
+        .Rows(Rows),
+        .Columns(Columns)
+    ) u_grid (
+        .clk_i(clk_i),
+        .rst_i(rst_i),
+        .a_i(a),
+        .b_i(b),
+        .mode_i(layer_i[FMode+:WMode]),
+        .signed_a_i(layer_i[FSignedA]),
+        .signed_b_i(layer_i[FSignedB]),
+        .valid_i(control_qq[4]),
+        .first_i(control_qq[3]),
+        .acc_o(acc)
+    );
+  end else if (Unit == 1) begin : g_bitplane
+    bitsys_bitplane_grid #(
+        .Rows(Rows),
+        .Columns(Columns)
+    ) u_grid (
+        .clk_i(clk_i),
+        .rst_i(rst_i),
+        .a_i(a),
+        .b_i(b),
+        .valid_i(control_qq[4]),
+        .first_i(control_qq[3]),
+        .shift_i(control_qq[1]),
+        .negate_i(control_qq[0]),
+        .acc_o(acc)
+    );
+  end else begin : g_fixed
+    bitsys_fixed_grid #(
+        .Rows(Rows),
+        .Columns(Columns)
+    ) u_grid (
+        .clk_i(clk_i),
+        .rst_i(rst_i),
+        .a_i(a),
+        .b_i(b),
+        .signed_a_i(layer_i[FSignedA]),
+        .signed_b_i(layer_i[FSignedB]),
+        .valid_i(control_qq[4]),
+        .first_i(control_qq[3]),
+        .acc_o(acc)
+    );
+  end
+
+  logic written;
+  logic [$clog2(Slots)-1:0] rslot;
+  logic [$clog2(Rows)-1:0] rrow;
+  logic [32*Columns-1:0] rdata;
+  bitsys_results #(
+      .Rows(Rows),
+      .Columns(Columns),
+      .Slots(Slots),
+      .Latency(Latency)
+  ) u_results (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .done_i(control_qq[2]),
+      .acc_i(acc),
+      .written_o(written),
+      .rslot_i(rslot),
+      .rrow_i(rrow),
+      .rdata_o(rdata)
+  );
+
+  logic [$clog2(Slots):0] sum_tile;
+  logic [31:0] sum;
+  if (Planes) begin : g_sums
+    bitsys_sums #(
+        .Rows (Rows),
+        .Slots(Slots)
+    ) u_sums (
+        .clk_i(clk_i),
+        .start_i(start_i),
+        .layer_i(layer_i),
+        .we_i(row_we_i),
+        .row_i(row_i),
+        .plane_i(row_plane_i),
+        .last_i(row_last_i),
+        .tile_end_i(loaded_i),
+        .data_i(row_data_i),
+        .rtile_i(sum_tile),
+        .rrow_i(rrow),
+        .sum_o(sum)
+    );
+  end else begin : g_no_sums
+    assign sum = 32'd0;
+  end
+
+  bitsys_drain #(
+      .Rows(Rows),
+      .Columns(Columns),
+      .Slots(Slots),
+      .Planes(Planes)
+  ) u_drain (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .start_i(start_i),
+      .layer_i(layer_i),
+      .busy_o(drain_busy),
+      .claim_i(claim_slot),
+      .written_i(written),
+      .slot_free_o(slot_free),
+      .rslot_o(rslot),
+      .rrow_o(rrow),
+      .rdata_i(rdata),
+      .sum_tile_o(sum_tile),
+      .sum_i(sum),
+      .valid_o(valid_o),
+      .value_o(value_o),
+      .group_o(group_o),
+      .pixel_o(pixel_o)
+  );
+  assign busy_o = steps_busy || drain_busy;
+  assign operands_o = valid;
+endmodule

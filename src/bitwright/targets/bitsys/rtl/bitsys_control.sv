@@ -1,0 +1,137 @@
+// Control registers and the write bus of the memories, behind AXI4-Lite; see registers.toml.
+module bitsys_control (
+    input  logic        clk_i,
+    input  logic        rst_i,
+    // Simple bus
+    input  logic [23:0] addr_i,
+    input  logic [31:0] wdata_i,
+    input  logic        we_i,
+    input  logic        re_i,
+    output logic [31:0] rdata_o,
+    output logic        rvalid_o,
+    // Memories
+    output logic        layers_we_o,
+    output logic        param_we_o,
+    output logic        table_we_o,
+    output logic        weight_we_o,
+    output logic [18:0] windex_o,
+    output logic [31:0] wdata_o,
+    // Settings
+    output logic        run_o,
+    output logic [ 7:0] batch_o,
+    output logic [31:0] input_type_o,
+    output logic [31:0] input_base_o,
+    output logic [31:0] input_shape_o,
+    output logic [31:0] output_shape_o,
+    output logic [31:0] idle_o,
+    output logic [ 5:0] output_bits_o,
+    // Observation
+    input  logic        input_seen_i,
+    input  logic        running_i,
+    input  logic        waiting_i,
+    input  logic        output_busy_i,
+    input  logic        array_valid_i,
+    input  logic        batch_done_i,
+    input  logic        fetching_i,
+    input  logic [ 7:0] layer_index_i
+);
+  `include "bitsys_registers.svh"
+  logic [2:0] region;
+  logic [7:0] register;
+  logic memory_we, control_we, known;
+  assign region = addr_i[RegionShift+:3];
+  assign register = addr_i[7:0];
+  assign control_we = we_i && region == RegionControl;
+  assign memory_we = we_i && region != RegionControl;
+  assign layers_we_o = we_i && region == RegionLayers;
+  assign param_we_o = we_i && region == RegionParameters;
+  assign table_we_o = we_i && region == RegionTables;
+  assign weight_we_o = we_i && region == RegionWeights;
+  assign windex_o = addr_i[20:2];
+  assign wdata_o = wdata_i;
+  assign known = region == RegionControl ? addr_i[20:8] == 13'd0 && register <= RegOutputBits : region <= RegionWeights;
+
+  logic run_q, seen_q;
+  logic [1:0] errors_q;
+  logic [5:0] output_bits_q;
+  logic [7:0] batch_q, select_q, timed_q;
+  logic [31:0] type_q, base_q, in_shape_q, out_shape_q, idle_q;
+  logic [31:0] total_q, busy_q, array_q, batches_q, timer_q, layer_q;
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      run_q <= 1'b0;
+    end else if (control_we && register == RegRun) begin
+      run_q <= wdata_i[0];
+    end
+    if (control_we) begin
+      case (register)
+        RegBatch: batch_q <= wdata_i[7:0];
+        RegInputType: type_q <= wdata_i;
+        RegInputBase: base_q <= wdata_i;
+        RegInputShape: in_shape_q <= wdata_i;
+        RegOutputShape: out_shape_q <= wdata_i;
+        RegIdle: idle_q <= wdata_i;
+        RegOutputBits: output_bits_q <= wdata_i[5:0];
+        RegLayerSelect: select_q <= wdata_i[7:0];
+        default: ;
+      endcase
+    end
+  end
+
+  // Counters start with run; a layer is timed from its fetch to the next one, or to the end of the batch.
+  always_ff @(posedge clk_i) begin
+    if (rst_i || !run_q) begin
+      errors_q <= 2'd0;
+      seen_q <= 1'b0;
+      total_q <= 32'd0;
+      busy_q <= 32'd0;
+      array_q <= 32'd0;
+      batches_q <= 32'd0;
+    end else begin
+      seen_q <= seen_q || input_seen_i;
+      total_q <= total_q + 32'(seen_q);
+      busy_q <= busy_q + 32'(running_i);
+      array_q <= array_q + 32'(array_valid_i);
+      batches_q <= batches_q + 32'(batch_done_i);
+    end
+    if (we_i && !known) errors_q[0] <= 1'b1;
+    if (memory_we && running_i) errors_q[1] <= 1'b1;
+    if (rst_i) errors_q <= 2'd0;
+    timer_q <= fetching_i ? 32'd1 : timer_q + 32'd1;
+    if (fetching_i) timed_q <= layer_index_i;
+    if ((fetching_i || batch_done_i) && timed_q == select_q) layer_q <= timer_q;
+    if (batch_done_i) timed_q <= 8'hFF;
+    if (rst_i || !run_q) timed_q <= 8'hFF;
+  end
+
+  always_comb begin
+    case (register)
+      RegRun: rdata_o = {31'd0, run_q};
+      RegStatus: rdata_o = {29'd0, output_busy_i, waiting_i, running_i};
+      RegErrors: rdata_o = {30'd0, errors_q};
+      RegBatch: rdata_o = {24'd0, batch_q};
+      RegInputType: rdata_o = type_q;
+      RegInputBase: rdata_o = base_q;
+      RegInputShape: rdata_o = in_shape_q;
+      RegOutputShape: rdata_o = out_shape_q;
+      RegIdle: rdata_o = idle_q;
+      RegOutputBits: rdata_o = {26'd0, output_bits_q};
+      RegCyclesTotal: rdata_o = total_q;
+      RegCyclesBusy: rdata_o = busy_q;
+      RegCyclesArray: rdata_o = array_q;
+      RegBatches: rdata_o = batches_q;
+      RegLayerSelect: rdata_o = {24'd0, select_q};
+      RegLayerCycles: rdata_o = layer_q;
+      default: rdata_o = 32'd0;
+    endcase
+  end
+  assign rvalid_o = re_i;
+  assign run_o = run_q;
+  assign batch_o = batch_q;
+  assign input_type_o = type_q;
+  assign input_base_o = base_q;
+  assign input_shape_o = in_shape_q;
+  assign output_shape_o = out_shape_q;
+  assign idle_o = idle_q;
+  assign output_bits_o = output_bits_q;
+endmodule

@@ -1,0 +1,378 @@
+// The whole accelerator: program in over AXI4-Lite, frames in and results out over AXI4-Stream.
+//
+// One layer at a time: bitsys_fetch reads its source, the array or the vector stage computes, the post stage turns sums
+// into the next layer's activations, bitsys_store writes them. Input and output of other batches go on meanwhile.
+// Inside, time is fixed by the descriptors alone: only the streams at the edge can wait.
+// s_axis_tdata: eight elements of the input's bits; m_axis_tdata: one element of 32 bits.
+module bitsys_core #(
+    parameter int unsigned Unit           = 0,
+    parameter int unsigned Rows           = 8,
+    parameter int unsigned Columns        = 8,
+    parameter int unsigned Slots          = 4,
+    parameter int unsigned RowWords       = 256,
+    parameter int unsigned WeightLines    = 1024,
+    parameter int unsigned ActWords       = 1024,
+    parameter int unsigned ParamGroups    = 256,
+    parameter int unsigned TableEntries   = 1024,
+    parameter int unsigned OutputGroups   = 64,
+    parameter int unsigned Layers         = 32,
+    parameter int unsigned MultiplierBits = 25
+) (
+    input  logic        clk_i,
+    input  logic        rst_i,
+    input  logic [63:0] s_axis_tdata,
+    input  logic        s_axis_tvalid,
+    output logic        s_axis_tready,
+    output logic [31:0] m_axis_tdata,
+    output logic        m_axis_tvalid,
+    input  logic        m_axis_tready,
+    output logic        m_axis_tlast,
+    input  logic [23:0] s_axil_awaddr,
+    input  logic        s_axil_awvalid,
+    output logic        s_axil_awready,
+    input  logic [31:0] s_axil_wdata,
+    input  logic [ 3:0] s_axil_wstrb,
+    input  logic        s_axil_wvalid,
+    output logic        s_axil_wready,
+    output logic [ 1:0] s_axil_bresp,
+    output logic        s_axil_bvalid,
+    input  logic        s_axil_bready,
+    input  logic [23:0] s_axil_araddr,
+    input  logic        s_axil_arvalid,
+    output logic        s_axil_arready,
+    output logic [31:0] s_axil_rdata,
+    output logic [ 1:0] s_axil_rresp,
+    output logic        s_axil_rvalid,
+    input  logic        s_axil_rready
+);
+  `include "bitsys_registers.svh"
+  localparam bit Planes = Unit == 1;
+
+  // Control
+  logic [23:0] bus_addr;
+  logic [31:0] bus_wdata, bus_rdata, wdata, input_type, input_base, input_shape, output_shape, idle;
+  logic bus_we, bus_re, bus_rvalid, layers_we, param_we, table_we, weight_we, run;
+  logic [18:0] windex;
+  logic [5:0] output_bits;
+  logic [7:0] batch, batch_frames, layer_index, output_frames;
+  logic running, waiting, output_busy, operands, output_start, fetching;
+  axil_bus #(
+      .AddrBits(AddressBits)
+  ) u_bus (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .s_axil_awaddr(s_axil_awaddr),
+      .s_axil_awvalid(s_axil_awvalid),
+      .s_axil_awready(s_axil_awready),
+      .s_axil_wdata(s_axil_wdata),
+      .s_axil_wstrb(s_axil_wstrb),
+      .s_axil_wvalid(s_axil_wvalid),
+      .s_axil_wready(s_axil_wready),
+      .s_axil_bresp(s_axil_bresp),
+      .s_axil_bvalid(s_axil_bvalid),
+      .s_axil_bready(s_axil_bready),
+      .s_axil_araddr(s_axil_araddr),
+      .s_axil_arvalid(s_axil_arvalid),
+      .s_axil_arready(s_axil_arready),
+      .s_axil_rdata(s_axil_rdata),
+      .s_axil_rresp(s_axil_rresp),
+      .s_axil_rvalid(s_axil_rvalid),
+      .s_axil_rready(s_axil_rready),
+      .addr_o(bus_addr),
+      .wdata_o(bus_wdata),
+      .we_o(bus_we),
+      .re_o(bus_re),
+      .rdata_i(bus_rdata),
+      .rvalid_i(bus_rvalid)
+  );
+  bitsys_control u_control (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .addr_i(bus_addr),
+      .wdata_i(bus_wdata),
+      .we_i(bus_we),
+      .re_i(bus_re),
+      .rdata_o(bus_rdata),
+      .rvalid_o(bus_rvalid),
+      .layers_we_o(layers_we),
+      .param_we_o(param_we),
+      .table_we_o(table_we),
+      .weight_we_o(weight_we),
+      .windex_o(windex),
+      .wdata_o(wdata),
+      .run_o(run),
+      .batch_o(batch),
+      .input_type_o(input_type),
+      .input_base_o(input_base),
+      .input_shape_o(input_shape),
+      .output_shape_o(output_shape),
+      .idle_o(idle),
+      .output_bits_o(output_bits),
+      .input_seen_i(s_axis_tvalid && s_axis_tready),
+      .running_i(running),
+      .waiting_i(waiting),
+      .output_busy_i(output_busy),
+      .array_valid_i(operands),
+      .batch_done_i(output_start),
+      .fetching_i(fetching),
+      .layer_index_i(layer_index)
+  );
+
+  // Program
+  logic batch_valid, batch_buffer, batch_take, release_input, start, buffer_select, busy;
+  logic [32*LayerWords-1:0] layer;
+  assign waiting = batch_valid;
+  bitsys_sequencer #(
+      .Layers(Layers)
+  ) u_sequencer (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .run_i(run),
+      .we_i(layers_we),
+      .windex_i(windex),
+      .wdata_i(wdata),
+      .batch_valid_i(batch_valid),
+      .batch_buffer_i(batch_buffer),
+      .batch_frames_i(batch_frames),
+      .batch_take_o(batch_take),
+      .release_o(release_input),
+      .start_o(start),
+      .layer_o(layer),
+      .buffer_o(buffer_select),
+      .busy_i(busy),
+      .output_start_o(output_start),
+      .output_frames_o(output_frames),
+      .output_busy_i(output_busy),
+      .running_o(running),
+      .fetching_o(fetching),
+      .layer_index_o(layer_index)
+  );
+
+  // Input
+  logic in_valid, in_ready;
+  logic [63:0] in_elements;
+  logic [15:0] in_pixel;
+  logic [11:0] in_group;
+  logic [3:0] in_stored;
+  bitsys_input #(
+      .Planes(Planes)
+  ) u_input (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .run_i(run),
+      .batch_i(batch),
+      .type_i(input_type),
+      .base_i(input_base),
+      .shape_i(input_shape),
+      .idle_i(idle),
+      .s_axis_tdata(s_axis_tdata),
+      .s_axis_tvalid(s_axis_tvalid),
+      .s_axis_tready(s_axis_tready),
+      .m_valid_o(in_valid),
+      .m_ready_i(in_ready),
+      .m_elements_o(in_elements),
+      .m_pixel_o(in_pixel),
+      .m_group_o(in_group),
+      .m_stored_o(in_stored),
+      .batch_valid_o(batch_valid),
+      .batch_buffer_o(batch_buffer),
+      .batch_frames_o(batch_frames),
+      .batch_take_i(batch_take),
+      .release_i(release_input)
+  );
+
+  // Source
+  logic [15:0] input_start, base_a, base_b, read_addr, write_addr;
+  logic [2:0] read_byte, write_byte;
+  logic [3:0] write_count;
+  logic [63:0] read_data, write_data, row_data;
+  logic read, read_group, write, fetch_busy;
+  logic [1:0] half_free;
+  logic row_we, row_half, row_inside, row_last, claim, loaded;
+  logic [7:0] row;
+  logic [9:0] row_pos;
+  logic [3:0] row_plane;
+  logic item_valid, item_inside, item_first, item_last, item_b, item_half, item_pixel_last;
+  logic [11:0] item_group;
+  assign input_start = input_base[15:0] + (buffer_select ? input_base[31:16] : 16'd0);
+  assign base_a = layer[FSrcBase+:WSrcBase] + (layer[FSrcInput] ? input_start : 16'd0);
+  assign base_b = layer[FSrcbBase+:WSrcbBase] + (layer[FSrcbInput] ? input_start : 16'd0);
+  bitsys_fetch #(
+      .Rows  (Rows),
+      .Planes(Planes)
+  ) u_fetch (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .start_i(start),
+      .layer_i(layer),
+      .base_a_i(base_a),
+      .base_b_i(base_b),
+      .busy_o(fetch_busy),
+      .read_o(read),
+      .read_group_o(read_group),
+      .read_addr_o(read_addr),
+      .read_byte_o(read_byte),
+      .half_free_i(half_free),
+      .row_we_o(row_we),
+      .row_half_o(row_half),
+      .row_o(row),
+      .row_pos_o(row_pos),
+      .row_plane_o(row_plane),
+      .row_inside_o(row_inside),
+      .row_last_o(row_last),
+      .claim_o(claim),
+      .loaded_o(loaded),
+      .item_valid_o(item_valid),
+      .item_inside_o(item_inside),
+      .item_first_o(item_first),
+      .item_last_o(item_last),
+      .item_b_o(item_b),
+      .item_half_o(item_half),
+      .item_group_o(item_group),
+      .item_pixel_last_o(item_pixel_last)
+  );
+  bitsys_memory #(
+      .Depth (ActWords),
+      .Planes(Planes)
+  ) u_memory (
+      .clk_i(clk_i),
+      .re_i(read),
+      .rgroup_i(read_group),
+      .raddr_i(read_addr),
+      .rbyte_i(read_byte),
+      .rdata_o(read_data),
+      .we_i(write),
+      .waddr_i(write_addr),
+      .wbyte_i(write_byte),
+      .wcount_i(write_count),
+      .wdata_i(write_data)
+  );
+  assign row_data = row_inside ? read_data : {layer[FPadHigh+:WPadHigh], layer[FPadLow+:WPadLow]};
+
+  // Computation
+  logic array_busy, array_valid, vector_valid, post_busy, post_valid, store_busy, out_we;
+  logic [255:0] array_value, vector_value, code, out_data;
+  logic [15:0] array_group, array_pixel, vector_group, vector_pixel, code_group, code_pixel, out_addr;
+  bitsys_array #(
+      .Unit(Unit),
+      .Rows(Rows),
+      .Columns(Columns),
+      .Slots(Slots),
+      .RowWords(RowWords),
+      .WeightLines(WeightLines)
+  ) u_array (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .start_i(start),
+      .layer_i(layer),
+      .busy_o(array_busy),
+      .operands_o(operands),
+      .weight_we_i(weight_we),
+      .windex_i(windex),
+      .wdata_i(wdata),
+      .half_free_o(half_free),
+      .row_we_i(row_we),
+      .row_half_i(row_half),
+      .row_i(row),
+      .row_pos_i(row_pos),
+      .row_plane_i(row_plane),
+      .row_last_i(row_last),
+      .claim_i(claim),
+      .loaded_i(loaded),
+      .row_data_i(row_data),
+      .valid_o(array_valid),
+      .value_o(array_value),
+      .group_o(array_group),
+      .pixel_o(array_pixel)
+  );
+  bitsys_vector #(
+      .Planes(Planes)
+  ) u_vector (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .start_i(start),
+      .layer_i(layer),
+      .valid_i(item_valid),
+      .inside_i(item_inside),
+      .first_i(item_first),
+      .last_i(item_last),
+      .is_b_i(item_b),
+      .half_i(item_half),
+      .group_i(item_group),
+      .pixel_last_i(item_pixel_last),
+      .bytes_i(read_data),
+      .valid_o(vector_valid),
+      .value_o(vector_value),
+      .group_o(vector_group),
+      .pixel_o(vector_pixel)
+  );
+  bitsys_post #(
+      .ParamGroups(ParamGroups),
+      .TableEntries(TableEntries),
+      .MultiplierBits(MultiplierBits)
+  ) u_post (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .layer_i(layer),
+      .param_we_i(param_we),
+      .table_we_i(table_we),
+      .windex_i(windex),
+      .wdata_i(wdata),
+      .valid_i(array_valid || vector_valid),
+      .value_i(array_valid ? array_value : vector_value),
+      .group_i(array_valid ? array_group : vector_group),
+      .pixel_i(array_valid ? array_pixel : vector_pixel),
+      .busy_o(post_busy),
+      .valid_o(post_valid),
+      .code_o(code),
+      .group_o(code_group),
+      .pixel_o(code_pixel)
+  );
+  assign busy = fetch_busy || array_busy || vector_valid || post_busy || store_busy;
+
+  // Results
+  bitsys_store #(
+      .Planes(Planes)
+  ) u_store (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .layer_i(layer),
+      .valid_i(post_valid),
+      .code_i(code),
+      .group_i(code_group),
+      .pixel_i(code_pixel),
+      .busy_o(store_busy),
+      .s_valid_i(in_valid),
+      .s_ready_o(in_ready),
+      .s_elements_i(in_elements),
+      .s_pixel_i(in_pixel),
+      .s_group_i(in_group),
+      .s_stored_i(in_stored),
+      .we_o(write),
+      .waddr_o(write_addr),
+      .wbyte_o(write_byte),
+      .wcount_o(write_count),
+      .wdata_o(write_data),
+      .out_we_o(out_we),
+      .out_addr_o(out_addr),
+      .out_data_o(out_data)
+  );
+  bitsys_output #(
+      .Groups(OutputGroups)
+  ) u_output (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .shape_i(output_shape),
+      .bits_i(output_bits),
+      .start_i(output_start),
+      .frames_i(output_frames),
+      .busy_o(output_busy),
+      .we_i(out_we),
+      .waddr_i(out_addr),
+      .wdata_i(out_data),
+      .m_axis_tdata(m_axis_tdata),
+      .m_axis_tvalid(m_axis_tvalid),
+      .m_axis_tready(m_axis_tready),
+      .m_axis_tlast(m_axis_tlast)
+  );
+endmodule

@@ -1,0 +1,197 @@
+"""The network as the hardware runs it: stages of one array or vector operation and what follows on its sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bitwright.network import Network, TensorType
+from bitwright.network.graph import INPUT
+from bitwright.network.ops import (
+    Add,
+    ArgMax,
+    Conv2d,
+    Dense,
+    Flatten,
+    Lookup,
+    MaxPool,
+    Op,
+    Requantize,
+    Rounding,
+    SumPool,
+    Threshold,
+)
+from bitwright.targets.contract import Problem
+
+POST = (Threshold, Requantize, Lookup)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One layer descriptor: `op` on the sources, then `post` on its sums, giving the value `name`.
+
+    op is Conv2d (Dense too, as a convolution over the whole image), MaxPool, SumPool, Add, or None for a
+    copy. source: the type that the hardware sees, (H, W, C); a vector is (1, 1, C).
+    """
+
+    name: str
+    op: Op | None
+    sources: tuple[str, ...]
+    source: TensorType
+    result: TensorType
+    post: Op | None
+
+    @property
+    def is_array(self) -> bool:
+        return isinstance(self.op, Conv2d)
+
+
+@dataclass(frozen=True)
+class Staged:
+    """All stages in order, the types of the stored values, and whether the output is an index of the greatest."""
+
+    stages: tuple[Stage, ...]
+    types: dict[str, TensorType]
+    argmax: bool
+
+
+def image(t: TensorType) -> TensorType:
+    """The type as (H, W, C)."""
+    return t if len(t.shape) == 3 else TensorType((1, 1, *t.shape), t.dtype)
+
+
+def as_convolution(op: Dense, source: TensorType) -> Conv2d:
+    """A dense layer over a flattened (H, W, C) value: one window of the size of the image."""
+    h, w, c = source.shape
+    return Conv2d(op.weight.reshape(-1, h, w, c), op.weight_type, bias=op.bias)
+
+
+def problems(network: Network) -> list[Problem]:
+    """What no configuration of the hardware can run, node by node."""
+    found = []
+    for node in network.nodes:
+        op, last = node.op, node is network.nodes[-1]
+        known = (*POST, Conv2d, Dense, MaxPool, SumPool, Add, Flatten, ArgMax)
+        if not isinstance(op, known):
+            found.append(
+                Problem(
+                    node.name,
+                    f"{type(op).__name__} is not supported",
+                    "Conv2d, Dense, pooling, Add and what follows on them",
+                )
+            )
+        elif isinstance(op, Requantize) and op.rounding is Rounding.STOCHASTIC:
+            found.append(
+                Problem(
+                    node.name,
+                    "tiles are not computed in the order of the random draws",
+                    "floor, half_up, half_even, half_away",
+                )
+            )
+        elif isinstance(op, ArgMax) and not last:
+            found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
+        elif isinstance(op, Flatten) and any(not isinstance(c.op, Dense) for c in network.consumers[node.name]):
+            found.append(
+                Problem(node.name, "a flattened value is read by another node than Dense", "Flatten before Dense")
+            )
+        elif isinstance(op, Flatten) and last:
+            found.append(Problem(node.name, "Flatten is the last node", "Flatten before Dense"))
+        elif isinstance(op, (Conv2d, Dense)) and op.weight_type.bits > 8:
+            found.append(Problem(node.name, f"weights have {op.weight_type.bits} bits", "at most 8 bits"))
+        elif isinstance(op, Threshold) and op.thresholds.shape[1] > 255:
+            found.append(Problem(node.name, f"{op.thresholds.shape[1]} thresholds a channel", "at most 255"))
+        elif isinstance(op, Lookup) and op.domain.bits > 8:
+            found.append(Problem(node.name, f"a table over {op.domain}", "inputs of at most 8 bits"))
+        elif isinstance(op, SumPool) and network.types[node.inputs[0]].dtype.bipolar and any(op.pads):
+            found.append(Problem(node.name, "padding of a bipolar SumPool is no bipolar value", "no padding"))
+    return found
+
+
+def stage(network: Network) -> Staged:
+    """Fuse each operation with what follows on its sums; `problems` must be empty."""
+    nodes, types = _flat_first(network)
+    argmax = isinstance(nodes[-1].op, ArgMax)
+    nodes = nodes[:-1] if argmax else nodes
+    users: dict[str, list] = {name: [] for name in types}
+    for node in nodes:
+        for name in node.inputs:
+            users[name].append(node)
+    alias: dict[str, str] = {}
+    stages: list[Stage] = []
+    fused: set[str] = set()
+    for node in nodes:
+        if node.name in fused:
+            continue
+        sources = tuple(alias.get(n, n) for n in node.inputs)
+        if isinstance(node.op, Flatten):
+            alias[node.name] = sources[0]
+            continue
+        source = image(types[sources[0]])
+        op: Op | None = as_convolution(node.op, source) if isinstance(node.op, Dense) else node.op
+        post, last = None, node
+        if isinstance(op, POST):
+            op, post = None, node.op
+        elif len(users[node.name]) == 1 and isinstance(users[node.name][0].op, POST):
+            last = users[node.name][0]
+            post = last.op
+            fused.add(last.name)
+        stages.append(Stage(last.name, op, sources, source, image(types[last.name]), post))
+    stored = {s: image(types[s]) for s in (INPUT, *(stage.name for stage in stages))}
+    return Staged(tuple(stages), stored, argmax)
+
+
+def _flat_first(network: Network):
+    """Nodes and types, with Flatten moved before what acts on all channels alike, up to the input.
+
+    A stream of pixels is its own flattening, so the input is then one pixel of H * W * C channels.
+    """
+    nodes, types = list(network.nodes), dict(network.types)
+    while True:
+        k = next((k for k, n in enumerate(nodes) if isinstance(n.op, Flatten) and _movable(nodes, types, n)), None)
+        if k is None:
+            return nodes, types
+        flat = nodes[k]
+        (before,) = flat.inputs
+        nodes.pop(k)
+        if before == INPUT:
+            types[INPUT] = types[flat.name]
+            nodes = [replace(n, inputs=tuple(INPUT if i == flat.name else i for i in n.inputs)) for n in nodes]
+            continue
+        j = next(j for j, n in enumerate(nodes) if n.name == before)
+        elementwise = nodes[j]
+        source = types[elementwise.inputs[0]]
+        size = TensorType((source.size,), source.dtype)
+        types[before] = types[flat.name]
+        types[flat.name] = size
+        nodes[j] = replace(elementwise, inputs=(flat.name,))
+        nodes.insert(j, replace(flat, inputs=elementwise.inputs))
+        nodes = [
+            n
+            if n.name in (before, flat.name)
+            else replace(n, inputs=tuple(before if i == flat.name else i for i in n.inputs))
+            for n in nodes
+        ]
+
+
+def _movable(nodes, types, flat) -> bool:
+    """Whether a Flatten is the only reader of the input, or of a node that treats all elements alike."""
+    (before,) = flat.inputs
+    readers = [n for n in nodes if before in n.inputs]
+    if any(not isinstance(n.op, Flatten) for n in readers) or len(readers) != 1:
+        return False
+    if before == INPUT:
+        return len(types[INPUT].shape) == 3
+    node = next(n for n in nodes if n.name == before)
+    arrays = {
+        Threshold: ("thresholds", "base", "step"),
+        Requantize: ("multiplier", "shift", "bias"),
+        Lookup: ("table",),
+    }
+    names = arrays.get(type(node.op))
+    return names is not None and all(getattr(node.op, name).shape[0] == 1 for name in names)
+
+
+def constant(conv: Conv2d) -> np.ndarray:
+    """The bias of each output channel, int64 [O]."""
+    return np.zeros(conv.weight.shape[0], np.int64) if conv.bias is None else conv.bias

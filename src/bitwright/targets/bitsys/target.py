@@ -1,0 +1,148 @@
+"""The bitsys target: one bitstream that runs every network, at every precision, by a program."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from bitwright.errors import OptionError
+from bitwright.network import Network
+from bitwright.network.graph import INPUT
+from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, stages, storage
+from bitwright.targets.bitsys.check import fits, unsuited
+from bitwright.targets.bitsys.emit import TOP, files
+from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.bitsys.lowering import Layer
+from bitwright.targets.bitsys.program import Usage
+from bitwright.targets.bitsys.registers import address, control_registers
+from bitwright.targets.bitsys.stages import Staged
+from bitwright.targets.bitsys.storage import Layout
+from bitwright.targets.contract import Design, Estimate, LayerEstimate, Problem, Resources, StreamSpec, SynthesisUnit
+
+INPUT_LANES, INPUT_BITS, OUTPUT_BITS = 8, 64, 32
+
+
+@dataclass(frozen=True)
+class BitsysOptions:
+    """Options of target bitsys."""
+
+    hardware: str = field(
+        default="ultra96", metadata={"doc": "preset (ultra96, ultra96_planes, small) or path of a TOML file"}
+    )
+    batch: int = field(
+        default=0,
+        metadata={
+            "doc": "frames computed together, 1 to 255; 0: a frame, or a row of the array each without convolutions"
+        },
+    )
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.batch, int) or not 0 <= self.batch <= 255:
+            raise OptionError(f"batch is {self.batch!r}; legal are 0 to 255")
+        hardware.load(self.hardware)
+
+
+@dataclass(frozen=True, eq=False)
+class BitsysPlan:
+    """Stages, their places in memory and their descriptors."""
+
+    network: Network
+    options: BitsysOptions
+    hardware: Hardware
+    staged: Staged
+    layout: Layout
+    layers: tuple[Layer, ...]
+    usage: Usage
+    estimate: Estimate
+
+
+def _batch(options: BitsysOptions, staged: Staged, machine: Hardware) -> int:
+    """Rows of the array are pixels; a network of dense layers alone fills them with frames."""
+    if options.batch:
+        return options.batch
+    dense = all(s.result.pixels == 1 for s in staged.stages if s.is_array)
+    return machine.rows if dense else 1
+
+
+def _lower(network: Network, options: BitsysOptions):
+    """(hardware, staged, layout, layers, usage) of a network that `unsuited` accepts."""
+    machine = hardware.load(options.hardware)
+    staged = stages.stage(network)
+    places = storage.layout(staged, machine, _batch(options, staged, machine))
+    layers, usage = program.place(lowering.layers(staged, places, machine))
+    return machine, staged, places, layers, usage
+
+
+class Bitsys:
+    """See `bitwright.targets.contract.Target`."""
+
+    name = "bitsys"
+    summary = "bitwise systolic array: one bitstream for all networks, precision switched at run time"
+    options = BitsysOptions
+
+    def check(self, network: Network, options: Any) -> list[Problem]:
+        """All reasons to refuse the network; the memories are checked where its operations can run at all."""
+        machine = hardware.load(options.hardware)
+        found = unsuited(network, machine)
+        return found or fits(*_lower(network, options))
+
+    def plan(self, network: Network, options: Any) -> BitsysPlan:
+        """Stages, memory layout, descriptors, and what they cost."""
+        machine, staged, places, layers, usage = _lower(network, options)
+        estimate = _estimate(machine, staged, places, layers)
+        return BitsysPlan(network, options, machine, staged, places, tuple(layers), usage, estimate)
+
+    def emit(self, plan: BitsysPlan) -> Design:
+        """The hardware's files, which no network changes, and the network's program."""
+        registers = control_registers().values()
+        return Design(
+            target=self.name,
+            network=plan.network,
+            top=TOP,
+            files=files(plan.hardware),
+            input=StreamSpec(plan.network.input.type, INPUT_LANES, INPUT_BITS),
+            output=StreamSpec(plan.network.output_type, 1, OUTPUT_BITS),
+            units=(SynthesisUnit("accelerator", TOP),),
+            estimate=plan.estimate,
+            options=dataclasses.asdict(plan.options),
+            program=program.writes(list(plan.layers), plan.staged, plan.layout, plan.hardware),
+            counters={r.name: address("control", 0) + r.offset for r in registers if r.access == "r"},
+            parameters=_facts(plan),
+        )
+
+
+def _estimate(machine: Hardware, staged: Staged, places: Layout, layers: list[Layer]) -> Estimate:
+    """Cycles by layer and resources of the whole hardware, which all layers share."""
+    batch = places.batch
+    per_layer = [cycles.layer_cycles(layer.fields, machine) for layer in layers]
+    busy = [cycles.array_cycles(layer.fields, machine) for layer in layers]
+    found = [LayerEstimate("accelerator", TOP, cost.resources(machine), math.ceil(sum(per_layer) / batch))]
+    for layer, total, active in zip(layers, per_layer, busy, strict=True):
+        details = {"cycles_batch": total, "array_cycles": active, "array_utilization": active / total}
+        kind = type(layer.stage.op).__name__ if layer.stage.op is not None else type(layer.stage.post).__name__
+        found.append(LayerEstimate(layer.stage.name, kind, Resources(), math.ceil(total / batch), details))
+    value, result = places.values[INPUT], staged.stages[-1].result
+    taking = batch * cycles.input_cycles(value.type.channels, value.type.pixels, machine.planes)
+    sending = batch * cycles.output_cycles(result.channels, result.pixels, staged.argmax)
+    interval = max(sum(per_layer), taking, sending) / batch
+    return Estimate(tuple(found), math.ceil(interval), taking + sum(per_layer) + sending)
+
+
+def _facts(plan: BitsysPlan) -> dict[str, Any]:
+    machine = plan.hardware
+    macs = sum(layer.stage.op.weight[0].size * layer.stage.result.size for layer in plan.layers if layer.stage.is_array)
+    return {
+        "hardware": dataclasses.asdict(machine),
+        "batch": plan.layout.batch,
+        "macs_per_frame": macs,
+        "activation_words": plan.layout.words,
+        "weight_lines": plan.usage.weight_lines,
+        "param_groups": plan.usage.param_groups,
+        "table_entries": plan.usage.table_entries,
+        "program_words": sum(len(layer.weights) for layer in plan.layers) * machine.slices,
+    }
+
+
+TARGET = Bitsys()
