@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnxruntime
@@ -12,20 +14,23 @@ from bitwright.network.inputs import check_floats, dequantize
 from bitwright.network.translate import translate
 
 TENSOR_BYTES = 1 << 20  # of a batch's largest tensor: batches that stay in the caches are fastest
+PARALLEL_BATCHES = 2  # a thread, at least, to be computed side by side
 
 
 class Evaluator:
     """Computes a network's values in batches of bounded memory; sessions are made on first use and kept.
 
-    threads: threads of ONNX Runtime, None for one a core.
+    Batches are computed side by side, one a thread; few of them by all threads together.
+    threads: None for one a core.
     """
 
     def __init__(self, network: Network, *, threads: int | None = None) -> None:
         self.network = network
-        self.threads = threads
+        self.threads = threads or os.cpu_count() or 1
         largest = max(t.size for t in network.types.values())
         self.batch = max(1, TENSOR_BYTES // (4 * largest))
-        self._sessions: dict[tuple[tuple[str, ...], bool], onnxruntime.InferenceSession] = {}
+        self._models: dict[tuple[tuple[str, ...], bool], bytes] = {}
+        self._sessions: dict[tuple[tuple[str, ...], bool, int], onnxruntime.InferenceSession] = {}
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_sessions": {}}  # sessions do not travel to other processes
@@ -53,19 +58,31 @@ class Evaluator:
     def _batches(self, names: tuple[str, ...], floats: bool, x: np.ndarray) -> list[np.ndarray]:
         if not names:
             return []
-        session = self._session(names, floats)
-        parts = [session.run(None, {"x": x[i : i + self.batch]}) for i in range(0, max(len(x), 1), self.batch)]
+        together = len(x) < PARALLEL_BATCHES * self.batch * self.threads
+        session = self._session(names, floats, self.threads if together else 1)
+        slices = [x[i : i + self.batch] for i in range(0, max(len(x), 1), self.batch)]
+
+        def work(part: np.ndarray) -> list[np.ndarray]:
+            return session.run(None, {"x": part})
+
+        if together:
+            parts = [work(part) for part in slices]
+        else:
+            with ThreadPoolExecutor(self.threads) as pool:
+                parts = list(pool.map(work, slices))
         if len(parts) == 1:
             return parts[0]
         return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
 
-    def _session(self, names: tuple[str, ...], floats: bool) -> onnxruntime.InferenceSession:
-        key = (names, floats)
+    def _session(self, names: tuple[str, ...], floats: bool, threads: int) -> onnxruntime.InferenceSession:
+        key = (names, floats, threads)
         if key not in self._sessions:
+            if (names, floats) not in self._models:
+                self._models[names, floats] = translate(self.network, names, floats=floats)
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3  # errors; warnings of overridable constants are no news to the user
-            if self.threads:
-                options.intra_op_num_threads = self.threads
-            model = translate(self.network, names, floats=floats)
-            self._sessions[key] = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            options.intra_op_num_threads = threads
+            self._sessions[key] = onnxruntime.InferenceSession(
+                self._models[names, floats], options, providers=["CPUExecutionProvider"]
+            )
         return self._sessions[key]

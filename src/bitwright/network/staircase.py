@@ -15,7 +15,7 @@ import numpy as np
 from bitwright.network.ops import Requantize, Rounding, Threshold
 from bitwright.network.ranges import Interval
 
-MAX_STEPS = 4096  # steps a channel that are tabulated for a proof
+MAX_STEPS = 1024  # steps a channel that are tabulated for a proof
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def fit(steps: Steps, dtype: type) -> Staircase | None:
 def _proved(steps: Steps, m: np.ndarray, b: np.ndarray, margin: np.ndarray, flat: bool) -> Staircase | None:
     """The staircase with these m, b if it equals `steps`: with clip bounds common to all channels, or else its own."""
     low, high = steps.ends
-    points = _critical_points(steps)
+    points = critical_points(steps)
     exact = steps(points)
     whole = np.full_like(low, low.min()), np.full_like(high, high.max())
     for bounds in (whole, (low, high)):
@@ -137,7 +137,7 @@ def _proved(steps: Steps, m: np.ndarray, b: np.ndarray, margin: np.ndarray, flat
     return None
 
 
-def _critical_points(steps: Steps) -> np.ndarray:
+def critical_points(steps: Steps) -> np.ndarray:
     """x at both sides of every step and at both ends, clipped to the interval, int64 [C, n]."""
     low, high = steps.x.low[:, None], steps.x.high[:, None]
     t = steps.thresholds
@@ -155,11 +155,9 @@ def _single_step(steps: Steps, dtype: type):
     if active.sum(axis=1).max(initial=0) > 1:
         return
     has = active.any(axis=1)
-    t = (
-        np.where(has, np.take_along_axis(steps.thresholds, active.argmax(axis=1)[:, None], 1)[:, 0], 0)
-        if (active.size)
-        else np.zeros_like(steps.base)
-    )
+    t = np.zeros_like(steps.base)
+    if active.size:
+        t = np.where(has, np.take_along_axis(steps.thresholds, active.argmax(axis=1)[:, None], 1)[:, 0], 0)
     before = steps(steps.x.low[:, None])[:, 0]
     m = np.where(has, steps.step, 0)
     b = np.where(has, before + steps.step - steps.step * t, before)
@@ -170,8 +168,8 @@ def _line(steps: Steps, dtype: type):
     """Lines through the steps: x * m + b crosses level k between T_k - 1 and T_k."""
     if np.any(np.abs(steps.step) != 1):
         return
-    u, k, count = _levels(steps)
-    slope, center, deviation = _best_line(u, k, count, steps.x)
+    u, k, count = levels(steps)
+    slope, center, deviation = best_line(u, k, count, steps.x)
     sign = steps.step.astype(np.float64)
     inverse = np.where(count > 0, 1 / slope, 0.0)
     start = steps.base + np.where(sign < 0, 1, 0)
@@ -185,7 +183,7 @@ def _line(steps: Steps, dtype: type):
     yield from ((m, b, margin, False) for m, b in _neighbors(steps, m, b, u, k, count, start))
 
 
-def _levels(steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def levels(steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Active steps as points (k, u = T_k - 1/2) [C, K]; inactive places repeat an active point."""
     active = _active(steps)
     count = active.sum(axis=1)
@@ -197,14 +195,14 @@ def _levels(steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return u, k, count
 
 
-def _spread(u: np.ndarray, k: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def spread(u: np.ndarray, k: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Center and half width of u - slope * k in each channel."""
     rest = u - slope[:, None] * k
     low, high = rest.min(axis=1), rest.max(axis=1)
     return (low + high) / 2, (high - low) / 2
 
 
-def _best_line(u: np.ndarray, k: np.ndarray, count: np.ndarray, x: Interval):
+def best_line(u: np.ndarray, k: np.ndarray, count: np.ndarray, x: Interval):
     """The line u = slope * k + center of least maximal deviation: (slope, center, deviation), each [C].
 
     The half width is convex in the slope; a golden-section search finds its minimum. With one
@@ -218,18 +216,18 @@ def _best_line(u: np.ndarray, k: np.ndarray, count: np.ndarray, x: Interval):
     ratio = (np.sqrt(5) - 1) / 2
     for _ in range(72):
         a, b = high - ratio * (high - low), low + ratio * (high - low)
-        left = _spread(u, k, a)[1] <= _spread(u, k, b)[1]
+        left = spread(u, k, a)[1] <= spread(u, k, b)[1]
         low, high = np.where(left, low, a), np.where(left, b, high)
     slope = (low + high) / 2
     single = count == 1
     reach = np.maximum(x.high - u[:, 0], u[:, 0] - x.low) + 1 if u.shape[1] else np.ones(len(count))
     slope = np.where(single, 2.0 ** np.ceil(np.log2(np.maximum(reach, 1))), slope)
-    return slope, *_spread(u, k, slope)
+    return slope, *spread(u, k, slope)
 
 
 def _neighbors(steps: Steps, m: np.ndarray, b: np.ndarray, u: np.ndarray, k: np.ndarray, count: np.ndarray, start):
     """One better guess: for each channel that fails, the first (m, b) close by whose rounding errors do no harm."""
-    points, exact = _critical_points(steps), None
+    points = critical_points(steps)
     exact = steps(points)
     low, high = steps.ends
     bad = np.flatnonzero(np.any(Staircase(m, b, low, high, False, low)(points) != exact, axis=1))
@@ -239,7 +237,7 @@ def _neighbors(steps: Steps, m: np.ndarray, b: np.ndarray, u: np.ndarray, k: np.
         slanted = m[bad] * m.dtype.type(1 + i * np.finfo(m.dtype).eps)
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(slanted != 0, np.abs(1 / slanted.astype(np.float64)), 0.0)
-            center = start[bad] - sign[bad] * _spread(u[bad], k[bad], slope)[0] / slope
+            center = start[bad] - sign[bad] * spread(u[bad], k[bad], slope)[0] / slope
         for j in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6, 8, -8):
             moved = center.astype(m.dtype)
             moved = moved + j * np.spacing(moved)

@@ -13,7 +13,10 @@ MAX_TABLE = 1 << 20  # entries
 
 
 def requantize(g: Builder, x: str, op: Requantize, shape: tuple[int, ...]) -> str:
-    """Requantize in int64, |x * multiplier + bias| < 2**62 as its type rules guarantee; yields float64."""
+    """Requantize in int64, |x * multiplier + bias| < 2**62 as its type rules guarantee; yields float64.
+
+    ONNX Runtime's int64 Max, Min, Clip, Abs and Sign err between numbers whose high words are equal; none is used.
+    """
     image = len(shape) == 3
     v = g.cast(x, "int64")
     if np.any(op.multiplier != 1):
@@ -22,8 +25,8 @@ def requantize(g: Builder, x: str, op: Requantize, shape: tuple[int, ...]) -> st
         v = g.add("Add", v, _operand(g, op.bias, image))
     y = _round_shift(g, v, op, shape)
     y = g.add("Add", y, g.operand(np.array(op.zero_point, np.int64)))
-    y = g.add("Clip", y, *(g.constant(np.array(bound, np.int64)) for bound in (op.dtype.min, op.dtype.max)))
-    return g.cast(y, "float64")
+    y = g.cast(y, "float64")
+    return g.add("Clip", y, *(g.constant(np.array(bound, np.float64)) for bound in (op.dtype.min, op.dtype.max)))
 
 
 def _operand(g: Builder, a: np.ndarray, image: bool) -> str:
@@ -35,8 +38,12 @@ def _floor_shift(g: Builder, v: str, shift: np.ndarray, image: bool) -> str:
     divisor = _operand(g, np.int64(1) << shift, image)
     quotient = g.add("Div", v, divisor)
     rest = g.add("Sub", v, g.add("Mul", quotient, divisor))
-    below = g.cast(g.add("Less", rest, g.operand(np.array(0, np.int64))), "int64")
-    return g.add("Sub", quotient, below)
+    return g.add("Sub", quotient, _is_negative(g, rest))
+
+
+def _is_negative(g: Builder, v: str) -> str:
+    """1 where v < 0, else 0."""
+    return g.cast(g.add("Less", v, g.operand(np.array(0, np.int64))), "int64")
 
 
 def _round_shift(g: Builder, v: str, op: Requantize, shape: tuple[int, ...]) -> str:
@@ -47,8 +54,9 @@ def _round_shift(g: Builder, v: str, op: Requantize, shape: tuple[int, ...]) -> 
     if op.rounding is Rounding.HALF_UP:
         return _floor_shift(g, g.add("Add", v, _operand(g, half, image)), shift, image)
     if op.rounding is Rounding.HALF_AWAY:
-        magnitude = g.add("Add", g.add("Abs", v), _operand(g, half, image))
-        return g.add("Mul", _floor_shift(g, magnitude, shift, image), g.add("Sign", v))
+        sign = g.add("Sub", g.operand(np.array(1)), g.add("Mul", _is_negative(g, v), g.operand(np.array(2))))
+        magnitude = g.add("Add", g.add("Mul", v, sign), _operand(g, half, image))
+        return g.add("Mul", _floor_shift(g, magnitude, shift, image), sign)
     if op.rounding is Rounding.STOCHASTIC:
         random = draws(op.seed, int(np.prod(shape))).reshape(shape) & ((np.int64(1) << shift) - 1)
         random = np.moveaxis(random, -1, 0) if image else random

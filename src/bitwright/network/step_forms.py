@@ -15,7 +15,7 @@ from bitwright.network.lfsr import draws
 from bitwright.network.onnx_builder import Builder
 from bitwright.network.ops import Requantize, Rounding, Threshold
 from bitwright.network.ranges import Interval
-from bitwright.network.staircase import fit, steps_of
+from bitwright.network.staircase import Steps, fit
 
 UNIT = 2.0**-24  # unit roundoff of float32
 EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}
@@ -65,9 +65,11 @@ class Form:
         )
 
 
-def forms(op: Threshold | Requantize, x: Interval, shape: tuple[int, ...]) -> Iterator[Form]:
-    """The exact forms of a step operation on x, whose value has `shape`, the cheapest first."""
-    steps = steps_of(op, x)
+def forms(op: Threshold | Requantize, steps: Steps | None, x: Interval, shape: tuple[int, ...]) -> Iterator[Form]:
+    """The exact forms of a step operation on x, whose value has `shape`, the cheapest first.
+
+    steps: of the operation, None where it has too many of them.
+    """
     for dtype in (np.float32, np.float64):
         if x.reach > EXACT[dtype]:
             continue
@@ -117,11 +119,25 @@ def per_channel(g: Builder, a: np.ndarray, dtype: type, image: bool) -> str:
 
 def emit(g: Builder, x: str, form: Form, image: bool) -> str:
     """The form on a value of its float type."""
-    if np.any(form.m != 1):
+    scaled, moved = bool(np.any(form.m != 1)), bool(np.any(form.b != 0))
+    if form.unit is not None and scaled and moved:
+        return emit_tail(g, _scale_and_move(g, x, form), form, image)
+    if scaled:
         x = g.add("Mul", x, per_channel(g, form.m, form.dtype, image))
-    if np.any(form.b != 0):
+    if moved:
         x = g.add("Add", x, per_channel(g, form.b, form.dtype, image))
     return emit_tail(g, x, form, image)
+
+
+def _scale_and_move(g: Builder, x: str, form: Form) -> str:
+    """x * m + b in one pass: a batch normalization with mean 0 and variance 1.
+
+    For exact forms only: it may or may not round between the product and the sum.
+    """
+    m, b, mean, variance = (
+        g.operand(np.asarray(a, form.dtype)) for a in (form.m, form.b, np.zeros_like(form.m), np.ones_like(form.m))
+    )
+    return g.add("BatchNormalization", x, m, b, mean, variance, epsilon=0.0)
 
 
 def emit_tail(g: Builder, x: str, form: Form, image: bool) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bitwright.network import ops
+from bitwright.network.code_fit import emit_codes, fit_codes
 from bitwright.network.graph import INPUT, Network, Node
 from bitwright.network.input_onnx import CODE_BITS, code_base, coding, quantizing
 from bitwright.network.onnx_builder import Builder
@@ -26,8 +27,9 @@ from bitwright.network.products import (
     taps,
 )
 from bitwright.network.ranges import Interval, intervals, product_reach
+from bitwright.network.staircase import steps_of
 from bitwright.network.step_fallbacks import requantize, search, table
-from bitwright.network.step_forms import Form, emit, emit_tail, forms
+from bitwright.network.step_forms import Form, emit, emit_tail, forms, per_channel
 
 Product = ops.Conv2d | ops.Dense
 
@@ -152,24 +154,31 @@ class _Translator:
         return Value(*dense(self.g, op, x.name, x.wide, _reorder(interval, x.order)))
 
     def _step(self, node: Node) -> Value:
-        """Threshold or Requantize, folded into the product before it where that is exact."""
+        """Threshold or Requantize in the cheapest exact form, the product before it taking what it can of it."""
         source = node.inputs[0]
         interval, shape = self.intervals[source], self.network.types[source].shape
-        exact = list(forms(node.op, interval, shape))
-        if source not in self.values:
-            producer = self.network.node(source)
-            for form in exact:
-                folded = self._folded(producer, form)
-                if folded:
-                    return Value(emit_tail(self.g, folded, form, len(shape) == 3), False)
-            x = self.product(producer)
-        else:
-            x = self.in_order(self.values[source])
-        for form in exact:
-            if form.dtype is np.float64 or not x.wide:
-                x = self.widen(x) if form.dtype is np.float64 else x
-                return self._narrowed(Value(emit(self.g, x.name, form, len(shape) == 3), x.wide), node)
+        image = len(shape) == 3
+        producer = self.network.node(source) if source not in self.values else None
+        steps = steps_of(node.op, interval)
+        found = next(forms(node.op, steps, interval, shape), None)
+        if producer and found and self._folds(producer, found):
+            y = self._scaled_product(producer, found.m, found.b)
+            return Value(emit_tail(self.g, y, found, image), False)
+        codes = fit_codes(steps) if steps and interval.reach <= FLOAT32_EXACT else None
+        if producer and codes and self._is_plain(producer):
+            return Value(emit_codes(self.g, self._scaled_product(producer, np.ones(1), codes.shift), codes), False)
+        x = self.product(producer) if producer else self.in_order(self.values[source])
+        if codes and not x.wide:
+            shifted = x.name if not np.any(codes.shift) else self._shifted(x.name, codes.shift, image)
+            return Value(emit_codes(self.g, shifted, codes), False)
+        if found:
+            x = self.widen(x) if found.dtype is np.float64 else x
+            found = found if x.wide == (found.dtype is np.float64) else replace(found, dtype=np.float64)
+            return self._narrowed(Value(emit(self.g, x.name, found, image), x.wide), node)
         return self._narrowed(Value(self._fallback(node.op, x, interval, shape), True), node)
+
+    def _shifted(self, x: str, shift: np.ndarray, image: bool) -> str:
+        return self.g.add("Add", x, per_channel(self.g, shift, np.float32, image))
 
     def _fallback(self, op: ops.Threshold | ops.Requantize, x: Value, interval: Interval, shape) -> str:
         """The operation without a floating-point form, in float64."""
@@ -184,19 +193,24 @@ class _Translator:
             return y
         return Value(self.g.cast(y.name, "float32"), False)
 
-    def _folded(self, node: Node, form: Form) -> str | None:
-        """The product with m times its weights and b in its bias, or None where that could change a result."""
+    def _is_plain(self, node: Node) -> bool:
+        """Whether a product may be computed in float32 with other weights and another bias."""
         x = self.values[node.inputs[0]]
-        if x.wide or x.codes or (isinstance(node.op, ops.Conv2d) and node.op.pad_value and any(node.op.pads)):
-            return None
+        padded = isinstance(node.op, ops.Conv2d) and node.op.pad_value and any(node.op.pads)
+        return not (x.wide or x.codes or padded)
+
+    def _folds(self, node: Node, form: Form) -> bool:
+        """Whether a product may carry the m and b of a form without changing a result."""
         reach = product_reach(node.op, self.intervals[node.inputs[0]])
-        if not form.folds(reach, node.op.weight[0].size):
-            return None
-        bias = form.b if node.op.bias is None else form.b + form.m * node.op.bias
-        if isinstance(node.op, ops.Conv2d):
-            weight = node.op.weight * form.m[:, None, None, None]
-            return float_conv(self.g, node.op, self.in_order(x).name, weight, bias)
-        weight = _channel_major(node.op, x.order).weight * form.m[:, None]
+        return self._is_plain(node) and form.folds(reach, node.op.weight[0].size)
+
+    def _scaled_product(self, node: Node, m: np.ndarray, b: np.ndarray) -> str:
+        """m * product + b in float32, m in the weights and b in the bias; m, b float64 [O or 1]."""
+        x, op = self.values[node.inputs[0]], node.op
+        bias = b if op.bias is None else b + m * op.bias
+        if isinstance(op, ops.Conv2d):
+            return float_conv(self.g, op, self.in_order(x).name, op.weight * m[:, None, None, None], bias)
+        weight = _channel_major(op, x.order).weight * m[:, None]
         return float_dense(self.g, x.name, weight, bias, np.float32)
 
 
