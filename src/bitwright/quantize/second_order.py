@@ -6,11 +6,11 @@ the squared error of codes q and scale s is, up to a constant,
     (s*q - v) A (s*q - v)^T,    A = X' X'^T,    v = w + (w (X X'^T - X' X'^T) + R X'^T) A^-1.
 
 v undoes the error of the layers before and, with R, that of the value that a residual addition adds to
-the layer's output, as far as the inputs tell it; the matrices are taken about the means where a bias
-correction will restore the means. Codes are found in closed form, without training: column by
-column, each rounding error spread over the columns still free by the Cholesky factor of A^-1 (as in
-optimal brain quantization), then by coordinate descent, which changes one code at a time to its
-conditional optimum until none improves.
+the layer's output, as far as the inputs tell it; half of that correction is taken, since it fits the
+noise of the sample too. The matrices are taken about the means where a bias correction will restore the
+means. Codes are found in closed form, without training: column by column, each rounding error spread
+over the columns still free by the Cholesky factor of A^-1 (as in optimal brain quantization), then by
+coordinate descent, which changes one code at a time to its conditional optimum until none improves.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from bitwright.network.types import IntType
 from bitwright.quantize.weights import WeightRule, fit_accumulator, to_codes, weight_scales, weight_type
 
 DAMPING = 0.01  # of the mean diagonal
+COMPENSATION = 0.5  # of the earlier layers' error: what a sample says of it is half noise
 MAX_SWEEPS = 20
 SCALE_ROUNDS = 3
+SCALE_FACTORS = (1.0, 0.93, 1.07)  # of the first scale, each tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +111,8 @@ def damped(hessian: np.ndarray) -> np.ndarray:
 
 
 def compensated(rows: np.ndarray, hessian: np.ndarray, cross: np.ndarray, residual: np.ndarray | float) -> np.ndarray:
-    """v = w + (w (C - H) + R) (H + damping)^-1: the weights that best repeat the float sum on quantized inputs."""
-    return rows + np.linalg.solve(damped(hessian), (rows @ (cross - hessian) + residual).T).T
+    """w + half of (w (C - H) + R) (H + damping)^-1: weights that repeat the float sum better on quantized inputs."""
+    return rows + COMPENSATION * np.linalg.solve(damped(hessian), (rows @ (cross - hessian) + residual).T).T
 
 
 def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, hessian: np.ndarray) -> np.ndarray:
@@ -168,13 +170,29 @@ def second_order(
     if dtype.bipolar:
         return to_codes(target, scales, dtype, rule.rounding), scales
     each = np.broadcast_to(scales, len(rows)).copy()
-    codes = np.concatenate(
-        [round_rows(target[b], each[b], dtype, h) for b, h in zip(blocks, moments.hessian, strict=True)]
-    )
-    if rule.scales == "free" and rule.per_channel and rule.method == "mse" and bits <= 8:
-        for b, h in zip(blocks, moments.hessian, strict=True):
-            codes[b], each[b] = _alternate(target[b], codes[b], each[b], dtype, h)
+    codes = np.zeros(rows.shape, np.int64)
+    search = rule.scales == "free" and rule.per_channel and rule.method == "mse" and bits <= 8
+    for b, h in zip(blocks, moments.hessian, strict=True):
+        rounder = _with_best_scales if search else _with_these_scales
+        codes[b], each[b] = rounder(target[b], each[b], dtype, h)
     return codes, each if len(scales) > 1 else scales
+
+
+def _with_these_scales(rows, scales, dtype, hessian):
+    return round_rows(rows, scales, dtype, hessian), scales
+
+
+def _with_best_scales(rows, scales, dtype, hessian):
+    """Codes and scales, best of some starts; a row keeps its best pair."""
+    codes, best_scales, best = np.zeros(rows.shape, np.int64), scales, np.full(len(rows), np.inf)
+    for factor in SCALE_FACTORS:
+        first = round_rows(rows, scales * factor, dtype, hessian)
+        new, new_scales = _alternate(rows, first, scales * factor, dtype, hessian)
+        error = output_error(rows, new, new_scales, hessian)
+        better = error < best
+        codes = np.where(better[:, None], new, codes)
+        best_scales, best = np.where(better, new_scales, best_scales), np.where(better, error, best)
+    return codes, best_scales
 
 
 def _alternate(rows, codes, scales, dtype, hessian):

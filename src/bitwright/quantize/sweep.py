@@ -19,7 +19,7 @@ from bitwright.quantize.placement import ALIGNED, LAYERS
 from bitwright.quantize.second_order import Moments
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
-MAX_COLUMNS, MAX_ELEMENTS = 65536, 3 << 23  # for second moments: columns of one layer, and values in them
+MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of one layer, and values in them
 MEAN_COLUMNS = 16384  # where only means are measured
 WALK_BYTES = 3 << 30
 COLUMN_BYTES = 128 << 20
