@@ -35,9 +35,10 @@ from bitwright.targets.rap.state import (
     X,
     Y,
 )
-from bitwright.targets.rap.table import SOURCES
+from bitwright.targets.rap.table import ADDRESS_BITS, SOURCES
 
 BUS, NORTH, EAST, SOUTH, WEST = (SOURCES[n] for n in ("bus", "north", "east", "south", "west"))
+ADDRESS_MASK = (1 << ADDRESS_BITS) - 1
 
 
 @numba.njit(cache=True)
@@ -59,12 +60,12 @@ def place(q: np.ndarray, row: int) -> tuple[bool, int, int]:
     """(inside the image, bank, address) that `row` reads or writes."""
     strip = q[STRIP]
     if strip == 0:
-        return True, row, q[ADDR]
+        return True, row, q[ADDR] & ADDRESS_MASK
     column = q[X] + row * strip
     if not (0 <= q[Y] < q[HEIGHT] and 0 <= column < q[WIDTH]):
-        return False, row, q[ADDR]
+        return False, row, 0
     turn = q[X] // strip
-    return True, row + turn, q[ADDR] - turn * q[SPAN]
+    return True, row + turn, (q[ADDR] - turn * q[SPAN]) & ADDRESS_MASK
 
 
 @numba.njit(cache=True)
@@ -106,7 +107,7 @@ def load_a(mem: np.ndarray, q: np.ndarray, a: np.ndarray, s: np.ndarray, n: np.n
 def load_b(mem: np.ndarray, q: np.ndarray, b: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """Every column loads a word of stream B into one register."""
     bits, sign, rows, size = s[BITS], s[BSIGN], s[ROWS], s[SIZE]
-    address = locate(mem, 0, q[ADDR], s)
+    address = locate(mem, 0, q[ADDR] & ADDRESS_MASK, s)
     for c in range(size):
         if s[COLS] >> c & 1:
             n[B_READS] += 1

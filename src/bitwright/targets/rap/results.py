@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from bitwright.targets.rap import timing
-from bitwright.targets.rap.datapath import advance, locate, read_a, write_row, write_rows
+from bitwright.targets.rap.datapath import ADDRESS_MASK, advance, locate, read_a, write_row, write_rows
 from bitwright.targets.rap.lanes import lane
 from bitwright.targets.rap.post import RAW, STOCHASTIC, next_draw, post_element
 from bitwright.targets.rap.state import ADDR, ASIGN, BITS, CYCLE, DRAIN_FREE, IDLE, PARAM_READS, SIZE
@@ -19,7 +19,7 @@ START, DEPTH, SEED_LANES = timing.DRAIN_START, timing.POST_DEPTH, timing.PARAM_L
 @numba.njit(cache=True)
 def _parameter(params: np.ndarray, q: np.ndarray, out: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """The next parameter word of a P or R stream."""
-    out[:] = params[locate(params.T, 0, q[ADDR], s)]
+    out[:] = params[locate(params.T, 0, q[ADDR] & ADDRESS_MASK, s)]
     n[PARAM_READS] += 1
     advance(q)
 
@@ -114,7 +114,7 @@ def receive(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s:
 
 @numba.njit(cache=True)
 def send(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np.ndarray, n: np.ndarray) -> int:
-    """OUT with fields f: read the elements of a frame; the cycles that it takes without waiting."""
+    """OUT with fields f: read the elements of a frame as they stand in the stream; the cycles without waiting."""
     count, channels, lanes, wide, bits = f[0], f[1], f[3], f[4], s[BITS]
     word = left = reads = 0
     for e in range(count):
@@ -126,7 +126,8 @@ def send(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np
             word |= read_a(mem, q, 0, s, n) << 16
             advance(q)
             reads += 1
-        frame[e] = word if wide else lane(word, 0, bits, s[ASIGN])
+        value = word if wide else lane(word, 0, bits, s[ASIGN])
+        frame[e] = (value > 0 if f[5] else value) & ((np.int64(1) << f[2]) - 1)
         word >>= bits
         left -= bits
     return timing.OUT_START + timing.OUT_WORD * reads + count + timing.OUT_BEAT * -(-count // lanes)

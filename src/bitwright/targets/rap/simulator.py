@@ -27,7 +27,9 @@ class ProgramError(UserError):
 
 @dataclass(frozen=True, eq=False)
 class Execution:
-    """What a program did. outputs: int64 [frames, elements]; counters as in `state.COUNTERS`.
+    """What a program did. outputs: int64 [frames, elements], as they stand in the stream, without sign.
+
+    counters as in `state.COUNTERS`.
 
     profile: int64 [instructions, 2], cycles spent at and passes over each instruction. trace: int64 [n, 2], cycle and
     instruction of the first issues. state: all registers and memories at the end.

@@ -1,7 +1,8 @@
 """How values lie in the banks: width of their lanes, strip of columns in each bank, words of a pixel, address.
 
 Bank r holds columns r * strip to (r + 1) * strip - 1; word k of pixel (y, x) lies in bank x // strip at
-address + (y * strip + x % strip) * pitch + k. The pitch has room for all channels that the columns of the grid make.
+address + (y * strip + x % strip) * pitch + k. The pitch has room for all channels that the columns of the grid or
+the lanes of a word make.
 """
 
 from __future__ import annotations
@@ -165,8 +166,8 @@ def place(
     top = 0
     for index, layer in enumerate((None, *layers)):
         for name in [INPUT] if layer is None else [result.name for result in layer.results]:
-            columns = machine.size * math.ceil(shapes[name][2] / machine.size)
-            pitch = words_of(columns, bits[name])
+            group = max(machine.size, WORD // min(WIDTHS))
+            pitch = words_of(group * math.ceil(shapes[name][2] / group), bits[name])
             value = Storage(name, shapes[name], network.types[name].dtype, bits[name], strip[name], pitch, 0)
             taken = [v for v in placed.values() if until[v.name] >= index - 1]
             value = _at(value, _gap(taken, value.words))

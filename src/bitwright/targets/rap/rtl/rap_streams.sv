@@ -21,7 +21,7 @@ module rap_streams (
   assign y = place ? instr_i[LsbSTREAM_y+:12] : 12'($signed(instr_i[LsbLEVEL_dy+:10]));
   for (genvar s = 0; s < 8; s++) begin : g_stream
     rap_stream #(
-        .Levels(s == 0 ? 8 : s == 2 || s == 3 ? 7 : s >= 6 ? 1 : 4)
+        .Levels(s == 0 ? 8 : s == 2 || s == 3 ? 7 : s >= 6 ? 2 : 4)
     ) u_stream (
         .clk_i,
         .step_i    (step_i[s]),
