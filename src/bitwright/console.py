@@ -66,6 +66,12 @@ class Console:
 
             yield report
 
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """A sign of life, on standard error, for work that does not count its steps."""
+        with Rich(stderr=True).status(what):
+            yield
+
     def result(self, tree: Mapping[str, Any]) -> None:
         """The command's outcome for programs."""
         if self.json:

@@ -142,11 +142,17 @@ def _design_dict(design: Design) -> dict[str, Any]:
 
 
 def _stream_dict(stream: StreamSpec) -> dict[str, Any]:
-    return {"shape": stream.type.shape, "dtype": str(stream.type.dtype), "lanes": stream.lanes}
+    return {
+        "shape": stream.type.shape,
+        "dtype": str(stream.type.dtype),
+        "lanes": stream.lanes,
+        "bus_bits": stream.bus_bits,
+    }
 
 
 def _stream(tree: Mapping[str, Any]) -> StreamSpec:
-    return StreamSpec(TensorType(tuple(tree["shape"]), IntType.parse(tree["dtype"])), tree["lanes"])
+    t = TensorType(tuple(tree["shape"]), IntType.parse(tree["dtype"]))
+    return StreamSpec(t, tree["lanes"], tree["bus_bits"])
 
 
 def _parse(path: Path) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def test_compile_writes_a_folder_that_reads_back(build, network):
     assert {p.name for p in build.iterdir()} == names
     design = bw.load_design(build)
     assert design.options == {"lanes": 2, "shape": []}
-    assert design.input.lanes == 2
+    assert (design.input.lanes, design.output.bus_bits) == (2, 64)
     assert design.program.tolist() == [[0, 1], [2, 3], [4, 5]]
     assert design.files["rtl/table.mem"] == "0f\n"
     assert design.estimate.layers[1].resources.lut == 11

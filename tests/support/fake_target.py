@@ -64,7 +64,7 @@ class FakeTarget:
             top="top",
             files=files,
             input=StreamSpec(network.input.type, options.lanes),
-            output=StreamSpec(network.output_type, 1),
+            output=StreamSpec(network.output_type, 1, bus_bits=64),
             units=tuple(SynthesisUnit(layer.name, "top") for layer in plan.estimate.layers),
             estimate=plan.estimate,
             options={"lanes": options.lanes, "shape": options.shape},

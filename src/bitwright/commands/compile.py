@@ -52,7 +52,8 @@ def run(
         options |= parse_options(chosen.options, [f"seed={seed}"], f"target {chosen.name}")
     check_build_folder(output)
     network = load_network(model, input_layout, input_scale, input_mean, input_std)
-    design = bw.compile(network, target=target, **options)
+    with console.busy(f"compiling for {chosen.name}"):
+        design = bw.compile(network, target=target, **options)
     bw.save_design(design, output)
     _show(console, design)
     console.say(f"{output}: {len(design.files)} files, top {design.top}")

@@ -42,7 +42,8 @@ def run(
     design = bw.load_design(build)
     x, labels = _frames(design, data, frames, seed)
     pauses = Stalls(seed, stalls, stalls) if stalls else None
-    result = bw.simulate(design, x, stalls=pauses, seed=seed, trace=trace, jobs=job_count(jobs))
+    with console.busy(f"simulating {len(x):,} frames"):
+        result = bw.simulate(design, x, stalls=pauses, seed=seed, trace=trace, jobs=job_count(jobs))
     found: dict[str, Any] = {"design": design.digest, "data": data and str(data), **result.as_dict()}
     if labels is not None:
         found["accuracy"] = float((result.predictions == labels).mean())
