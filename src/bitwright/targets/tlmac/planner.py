@@ -9,6 +9,7 @@ from bitwright.network import INPUT, Network
 from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.tlmac import cost, fold
 from bitwright.targets.tlmac.joins import fifo_pixels
+from bitwright.targets.tlmac.latency import fixed_latency, latency_cycles
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.options import LAYER_SETTINGS, TlmacOptions
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
@@ -42,6 +43,7 @@ def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPl
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
     depths = fifo_pixels(circuit)
     first = circuit.readers(INPUT)[0][0]
+    delay = {INPUT: 0}  # register stages on the longest way to a value
     produced = {INPUT: lanes[circuit.units[first].name]}
     for unit in circuit.units:
         reads = lanes[unit.name]
@@ -56,13 +58,18 @@ def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPl
         after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None)
         result = circuit.network.types[unit.node.name if unit.node else unit.value].dtype
         inputs = tuple(produced[value] for value in unit.inputs)
+        late = max(delay[value] for value in unit.inputs)
         words = tuple(
-            -(-pixels * t.size // (stream * n))
-            for (pixels, stream), t, n in zip(depths.get(unit.name, ()), unit.input_types, inputs, strict=False)
+            # what branches in step need, and what the later one's pipeline delays at full speed
+            -(-pixels * t.size // (stream * n)) + -(-(late - delay[value]) * t.size // (n * goal))
+            for (pixels, stream), t, n, value in zip(
+                depths.get(unit.name, ()), unit.input_types, inputs, unit.inputs, strict=False
+            )
         )
         fifos = words or (0,) * len(inputs)
         units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, fifos)
         produced[unit.value] = out
+        delay[unit.value] = late + fixed_latency(units[unit.name])
     plans = tuple(units.values())
     return TlmacPlan(circuit.network, circuit, plans, estimate(circuit, plans), _chosen_options(options, goal))
 
@@ -159,4 +166,8 @@ def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> Estimate:
             }
         layers.append(LayerEstimate(plan.unit.name, plan.unit.kind, cost.total(components), unit_cycles(plan), details))
     interval = max(layer.cycles for layer in layers)
-    return Estimate(tuple(layers), interval, sum(layer.cycles for layer in layers))
+    first, port = circuit.readers(INPUT)[0]
+    source = circuit.network.input.type
+    words = source.size // plans[first].in_lanes[port]
+    latency = latency_cycles(plans, source.pixels, words, circuit.output)
+    return Estimate(tuple(layers), interval, latency)
