@@ -54,3 +54,8 @@ def graph():
 @pytest.fixture(scope="session")
 def data():
     return make_data()
+
+
+@pytest.fixture(scope="session")
+def small_graph():
+    return make_graph(channels=2)

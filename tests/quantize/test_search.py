@@ -212,3 +212,21 @@ def test_a_dask_cluster_gives_the_same_front(graph, data, tmp_path):
         remote = search(graph, data, **SEARCH, cache=str(tmp_path / "b"), cluster=cluster.scheduler_address)
     assert remote.points == local.points
     assert remote.sensitivities == local.sensitivities
+
+
+@pytest.mark.parametrize("quantity", ["lut", "cycles"])
+def test_a_target_prices_the_search(small_graph, data, tmp_path, quantity):
+    """Predicted costs are close to those that the target's cost model gives for the whole network."""
+    result = search(
+        small_graph,
+        data,
+        **{**SEARCH, "weight_candidates": (2, 4)},
+        activation_candidates=(2, 4),
+        target="tlmac",
+        cost=quantity,
+        cache=str(tmp_path),
+        jobs=1,
+    )
+    assert len(result.points) >= 4
+    for p in result.points:
+        assert p.predicted_cost == pytest.approx(p.cost, rel=0.15)

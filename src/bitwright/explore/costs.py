@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -79,17 +80,18 @@ def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pa
         return LayerCosts({name: {p: sizes[name] * p[0] / 8 for p in options} for name, options in pairs.items()})
     quick = replace(prepared, options=replace(prepared.options, weight_rounding="nearest", bias_correction=False))
     table: dict[str, dict[Pair, float]] = {name: {} for name in pairs}
-    fixed, bottleneck = [], []
+    fixed: list[float] = []
+    bottleneck = False
     for pair in sorted({p for options in pairs.values() for p in options}):
         chosen = {name: alike(pair, pairs[name]) for name in pairs}
         found = estimate(finish(quick, replace(widths, layers=chosen)).network, cost)
-        by_layer, rest = _split(found, cost.quantity, list(pairs))
+        cycles = sum(unit.cycles for unit in found.layers)
+        bottleneck = cost.quantity == "cycles" and found.interval_cycles < PIPELINE * cycles
+        by_layer, rest = _split(found, cost.quantity, list(pairs), bottleneck)
         for name, own in chosen.items():
             table[name].setdefault(own, by_layer[name])
         fixed.append(rest)
-        cycles = sum(unit.cycles for unit in found.layers)
-        bottleneck.append(cost.quantity == "cycles" and found.interval_cycles < PIPELINE * cycles)
-    return LayerCosts(table, float(np.mean(fixed)), all(bottleneck))
+    return LayerCosts(table, max(fixed) if bottleneck else float(np.mean(fixed)), bottleneck)
 
 
 def alike(pair: Pair, legal: tuple[Pair, ...]) -> Pair:
@@ -97,14 +99,18 @@ def alike(pair: Pair, legal: tuple[Pair, ...]) -> Pair:
     return min(legal, key=lambda p: (abs(p[0] - pair[0]), abs(p[1] - pair[1])))
 
 
-def _split(found: Estimate, quantity: str, names: list[str]) -> tuple[dict[str, float], float]:
-    """Cost of each layer, with the units named after it ("layer.part"), and of all other units together."""
+def _split(found: Estimate, quantity: str, names: list[str], bottleneck: bool) -> tuple[dict[str, float], float]:
+    """Cost of each layer, with the units named after it ("layer.part"), and of all other units together.
+
+    Together is the sum, or in a pipeline's cycles the dearest.
+    """
     by_layer, rest = dict.fromkeys(names, 0.0), 0.0
+    join = max if bottleneck else operator.add
     for unit in found.layers:
         value = float(unit.cycles if quantity == "cycles" else getattr(unit.resources, quantity))
         owner = next((n for n in names if unit.name == n or unit.name.startswith(f"{n}.")), None)
         if owner is None:
-            rest += value
+            rest = join(rest, value)
         else:
-            by_layer[owner] += value
+            by_layer[owner] = join(by_layer[owner], value)
     return by_layer, rest
