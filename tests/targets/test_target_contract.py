@@ -1,0 +1,118 @@
+"""What every target owes the rest, whatever its architecture: each test runs for all targets by itself."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+import bitwright as bw
+from bitwright import targets
+from bitwright.deploy.driver import driver_text
+from bitwright.design_io import plain
+from bitwright.errors import OptionError
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
+from bitwright.network.passes import simplify
+from bitwright.sources import flatten
+from bitwright.targets.contract import make_options
+from bitwright.tools.model import Stalls
+
+TARGETS = targets.names()
+CHEAP = {"bitsys": {"hardware": "small"}}  # options that make a small circuit
+NETWORKS = range(12)
+
+
+def image_network() -> Network:
+    """Convolution with pads, step, pool, scale, dense layer: what any target for CNNs can compute."""
+    rng = np.random.default_rng(7)
+    int4 = IntType(4, True)
+    nodes = [
+        Node("conv", ops.Conv2d(rng.integers(-8, 8, (5, 3, 3, 3)), int4, pads=(1, 1, 1, 1)), ("input",)),
+        Node("step", ops.Threshold(np.sort(rng.integers(-90, 90, (5, 15)), axis=1), IntType(4)), ("conv",)),
+        Node("pool", ops.MaxPool((2, 2), (2, 2)), ("step",)),
+        Node("mix", ops.Conv2d(rng.integers(-2, 2, (6, 1, 1, 5)), IntType(2, True)), ("pool",)),
+        Node("scale", ops.Requantize(IntType(4), multiplier=[3], shift=[4], bias=[5]), ("mix",)),
+        Node("flat", ops.Flatten(), ("scale",)),
+        Node("fc", ops.Dense(rng.integers(-8, 8, (4, 54)), int4, bias=[3, 0, -3, 1]), ("flat",)),
+    ]
+    return Network(InputSpec(TensorType((6, 6, 3), IntType(4))), nodes, name="contract")
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    """The design of `image_network` for a target."""
+    return lambda name: bw.compile(image_network(), target=name, **CHEAP.get(name, {}))
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_it_says_what_it_is(name):
+    target = targets.get(name)
+    assert target.name == name
+    assert target.summary
+    assert dataclasses.is_dataclass(make_options(target, {}))
+    for field in dataclasses.fields(target.options):
+        assert field.metadata.get("doc"), f"option {field.name} has no doc"
+    with pytest.raises(OptionError, match=f"target {name} has no option 'no_such_thing'; legal are "):
+        make_options(target, {"no_such_thing": 1})
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("seed", NETWORKS)
+def test_check_decides_before_any_work(name, seed, random_network):
+    """What `check` accepts can be planned and emitted; what it refuses it refuses by the names of nodes."""
+    network, target = simplify(random_network(seed)), targets.get(name)
+    options = make_options(target, CHEAP.get(name, {}))
+    problems = target.check(network, options)
+    if not problems:
+        design = target.emit(target.plan(network, options))
+        assert design.network.digest == network.digest
+    for problem in problems:
+        assert problem.node in network.types
+        assert problem.rule
+        assert problem.legal
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_design_is_complete(name, compiled):
+    design = compiled(name)
+    network = design.network
+    assert design.target == name
+    assert design.input.type == network.input.type
+    assert design.output.type == network.output_type
+    assert design.estimate.interval_cycles >= 1
+    assert design.estimate.latency_cycles >= 1
+    assert design.estimate.total.lut > 0
+    flat = flatten(design.files)  # refuses two files of one name
+    modules = set(re.findall(r"^module (\w+)", "\n".join(t for n, t in flat.items() if n.endswith(".sv")), re.M))
+    assert {design.top, *(unit.top for unit in design.units)} <= modules
+    compile(driver_text(design, 100), "driver.py", "exec")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_same_input_same_bytes(name, compiled):
+    first, second = compiled(name), compiled(name)
+    for field in dataclasses.fields(first):
+        if field.name != "network":
+            assert plain(getattr(first, field.name)) == plain(getattr(second, field.name)), field.name
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_designs_survive_the_disk(name, compiled, tmp_path):
+    design = compiled(name)
+    bw.save_design(design, tmp_path / "build")
+    loaded = bw.load_design(tmp_path / "build")
+    assert loaded.network.digest == design.network.digest
+    for field in dataclasses.fields(design):
+        if field.name != "network":
+            assert plain(getattr(loaded, field.name)) == plain(getattr(design, field.name)), field.name
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_hardware_equals_the_network(name, compiled):
+    design = compiled(name)
+    dtype = design.network.input.type.dtype
+    x = np.random.default_rng(0).integers(dtype.min, dtype.max + 1, (12, *design.network.input.type.shape))
+    result = bw.simulate(design, x, stalls=Stalls(seed=3, input=0.2, output=0.3))
+    assert result.first_mismatch() is None
+    assert np.array_equal(result.outputs, evaluate(image_network(), x)["fc"])
+    assert len(np.unique(result.outputs)) > 10
