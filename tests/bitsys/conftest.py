@@ -18,7 +18,7 @@ def bitsys_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def unit_sources():
-    """`unit_sources(vendor)`: the RTL of the units; the Xilinx version on behavioural models of the LUTs and carries."""
+    """`unit_sources(vendor)`: the units; the Xilinx version on behavioural models of LUTs and carries."""
 
     def sources(vendor: str) -> dict[str, str]:
         files = {f.name: f.read_text() for pattern in ("*.sv", "*.svh") for f in ROOT.glob(pattern)}

@@ -85,16 +85,16 @@ module bitsys_window (
       ox_q <= 12'd0;
       oy_q <= 12'd0;
       frame_q <= 8'd0;
-      x_q <= -13'(layer_i[FPadLeft+:WPadLeft]);
-      y_q <= -13'(layer_i[FPadTop+:WPadTop]);
+      x_q <= 13'd0 - 13'(layer_i[FPadLeft+:WPadLeft]);
+      y_q <= 13'd0 - 13'(layer_i[FPadTop+:WPadTop]);
     end else if (pixel_done) begin
       ox_q <= last_ox ? 12'd0 : ox_q + 12'd1;
-      x_q <= last_ox ? -13'(layer_i[FPadLeft+:WPadLeft]) : x_q + 13'(layer_i[FStrideX+:WStrideX]);
+      x_q <= last_ox ? 13'd0 - 13'(layer_i[FPadLeft+:WPadLeft]) : x_q + 13'(layer_i[FStrideX+:WStrideX]);
       if (!last_ox) begin
         pixel_q <= pixel_q + layer_i[FStepX+:WStepX];
       end else begin
         oy_q <= last_oy ? 12'd0 : oy_q + 12'd1;
-        y_q <= last_oy ? -13'(layer_i[FPadTop+:WPadTop]) : y_q + 13'(layer_i[FStrideY+:WStrideY]);
+        y_q <= last_oy ? 13'd0 - 13'(layer_i[FPadTop+:WPadTop]) : y_q + 13'(layer_i[FStrideY+:WStrideY]);
         pixel_q <= pixel_q + (last_oy ? layer_i[FStepF+:WStepF] : layer_i[FStepY+:WStepY]);
         if (last_oy) frame_q <= frame_q + 8'd1;
       end
