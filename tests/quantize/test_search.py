@@ -216,7 +216,7 @@ def test_a_dask_cluster_gives_the_same_front(graph, data, tmp_path):
 
 @pytest.mark.parametrize("quantity", ["lut", "cycles"])
 def test_a_target_prices_the_search(small_graph, data, tmp_path, quantity):
-    """Predicted costs are close to those that the target's cost model gives for the whole network."""
+    """The prediction repeats the target's own figures where all layers are alike, and is near them elsewhere."""
     result = search(
         small_graph,
         data,
@@ -229,4 +229,5 @@ def test_a_target_prices_the_search(small_graph, data, tmp_path, quantity):
     )
     assert len(result.points) >= 4
     for p in result.points:
-        assert p.predicted_cost == pytest.approx(p.cost, rel=0.15)
+        assert p.predicted_cost == pytest.approx(p.cost, rel=0.1 if p.label.startswith("uniform") else 0.4)
+    assert len({p.cost for p in result.points}) >= 2

@@ -28,6 +28,8 @@ class FloatRunner:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = jobs
         options.log_severity_level = 3
+        # Threads that spin while they wait take the cores from the other processes of a search.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = to_onnx(graph, None if outputs is None else self.names)
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
