@@ -21,6 +21,7 @@ def run(
     """Write Vivado scripts and sources of a design, and a driver, into a folder."""
     import bitwright as bw
     from bitwright.console import Console
+    from bitwright.devices import BOARDS
 
     console = Console(json, verbose)
     found = bw.deploy(bw.load_design(build), output, device, clock_mhz=clock_mhz, jobs=jobs)
@@ -33,5 +34,6 @@ def run(
         console.say("bitstream:             vivado -mode batch -source overlay.tcl")
         console.say("on the board:          driver.py, beside overlay.bit and overlay.hwh")
     else:
-        console.say(f"no overlay and no driver for {device}; `bitwright targets` lists the boards that run PYNQ")
+        boards = ", ".join(board.name for board in BOARDS.values() if board.processor)
+        console.say(f"no overlay and no driver for {device}; the boards that run PYNQ are {boards}")
     console.result({"output": str(output), **found})
