@@ -57,14 +57,20 @@ class _Builder:
 
     def op(self, kind: str, *inputs: str, name: str = "", **attributes: object) -> str:
         """Append a node; the name of its result."""
-        self.count += 1
-        name = name or f"//{kind}{self.count}"
+        name = name or self._fresh(kind)
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
         return name
 
+    def _fresh(self, kind: str) -> str:
+        """A name that no value of the graph has, even if the graph was exported before."""
+        while True:
+            self.count += 1
+            name = f"//{kind}{self.count}"
+            if name not in self.graph.shapes:
+                return name
+
     def constant(self, value: object, dtype: type = np.float32) -> str:
-        self.count += 1
-        name = f"//constant{self.count}"
+        name = self._fresh("constant")
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
