@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.network.onnx_builder import Builder
-from bitwright.network.staircase import Steps, best_line, critical_points, levels, spread
+from bitwright.network.staircase import Steps, spread
 
 FLOAT32_EXACT = 1 << 24
 FRACTION_BITS = 8  # of the shift, at most
+HOPELESS = 0.7  # share of channels left after the first guesses at which no more are made
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,10 @@ def fit_codes(steps: Steps) -> CodeForm | None:
     dtype = next((d for d in (np.uint8, np.int8) if np.iinfo(d).min <= low and high <= np.iinfo(d).max), None)
     if dtype is None or steps.thresholds.shape[1] == 0 or np.any(steps.step != 1):
         return None
-    u, k, count = levels(steps)
-    slope, _, _ = best_line(u, k, count, steps.x)
+    u, k, count = steps.levels
     if np.any(count == 0):
         return None
-    points = critical_points(steps)
-    exact = steps(points)
+    slope, points, exact = steps.line[0], steps.points, steps.exact
     found = CodeForm(slope.astype(np.float32), np.zeros(len(slope)), low, high, dtype)
     bad = np.arange(len(slope))
     for i in (0, 1, -1, 2, -2, 3, -3, 4, -4):
@@ -64,6 +63,8 @@ def fit_codes(steps: Steps) -> CodeForm | None:
             bad, scale, center = bad[~right], scale[~right], center[~right]
             if not len(bad):
                 return found
+        if i == 0 and len(bad) > HOPELESS * len(slope):
+            return None
     return None
 
 

@@ -9,12 +9,16 @@ checked in the very arithmetic that is used later; nothing rests on an estimate.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from bitwright.network.ops import Requantize, Rounding, Threshold
 from bitwright.network.ranges import Interval
 
+SEARCH_STEPS = 48  # of the golden-section search for a slope
+ALL_BUT_NONE = 0.95  # share of channels that fail at the first guess at which no more are made
+HOPELESS = 0.6  # share of channels left after the first guesses at which no more are made
 MAX_STEPS = 1024  # steps a channel that are tabulated for a proof
 
 
@@ -23,12 +27,14 @@ class Steps:
     """y = base[c] + step[c] * (number of k with x >= thresholds[c, k]); as `Threshold`, channels spelt out.
 
     thresholds [C, K] ascending, base and step [C]; x of channel c lies in [x.low[c], x.high[c]].
+    slope [C]: distance of the thresholds, where it is known from a multiplier.
     """
 
     thresholds: np.ndarray
     base: np.ndarray
     step: np.ndarray
     x: Interval
+    slope: np.ndarray | None = None
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The exact function of x [C, n], int64."""
@@ -37,11 +43,50 @@ class Steps:
             count[c] = np.searchsorted(row, x[c], side="right")
         return self.base[:, None] + self.step[:, None] * count
 
-    @property
+    @cached_property
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Smallest and largest y of each channel over the interval of x, int64 [C]."""
         y = self(np.stack([self.x.low, self.x.high], axis=1))
         return y.min(axis=1), y.max(axis=1)
+
+    @cached_property
+    def points(self) -> np.ndarray:
+        """x at both sides of every step and at both ends, clipped to the interval, int64 [C, n]."""
+        low, high = self.x.low[:, None], self.x.high[:, None]
+        t = self.thresholds
+        return np.concatenate([low, np.clip(t - 1, low, high), np.clip(t, low, high), high], axis=1)
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """y at `points`."""
+        return self(self.points)
+
+    @cached_property
+    def active(self) -> np.ndarray:
+        """Which thresholds lie inside the interval of x, bool [C, K]."""
+        return (self.thresholds > self.x.low[:, None]) & (self.thresholds <= self.x.high[:, None])
+
+    @cached_property
+    def levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Active steps as points (u = T_k - 1/2, k) [C, K], and their number [C]; inactive places repeat one."""
+        active = self.active
+        count = active.sum(axis=1)
+        number = np.broadcast_to(np.arange(1.0, active.shape[1] + 1), active.shape)
+        first = active.argmax(axis=1)[:, None] if active.shape[1] else np.zeros((len(count), 0), np.int64)
+        u = self.thresholds - 0.5
+        u = np.where(active, u, np.take_along_axis(u, first, 1))
+        k = np.where(active, number, np.take_along_axis(number, first, 1))
+        return u, k, count
+
+    @cached_property
+    def line(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The line u = slope * k + center of least maximal deviation: (slope, center, deviation), each [C]."""
+        u, k, count = self.levels
+        slope = _best_slope(u, k, count) if self.slope is None else self.slope
+        if u.shape[1]:  # with one step the slope is free: the next one is put beyond the interval
+            reach = np.maximum(self.x.high - u[:, 0], u[:, 0] - self.x.low) + 1
+            slope = np.where(count == 1, 2.0 ** np.ceil(np.log2(np.maximum(reach, 1))), slope)
+        return slope, *spread(u, k, slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +142,8 @@ def _requantize_steps(op: Requantize, x: Interval) -> Steps | None:
     thresholds = np.where(multiplier == 0, beyond, np.clip(thresholds, x.low[:, None], beyond))
     constant = op.evaluate(x.low[None])[0]
     base = np.where(rising[:, 0], low, np.where(multiplier[:, 0] == 0, constant, high))
-    return Steps(thresholds, base, np.where(multiplier[:, 0] < 0, -1, 1), x)
+    slope = 2.0 ** shift[:, 0] / np.abs(safe[:, 0])
+    return Steps(thresholds, base, np.where(multiplier[:, 0] < 0, -1, 1), x, slope)
 
 
 def _least_product(k: np.ndarray, shift: np.ndarray, rounding: Rounding) -> np.ndarray:
@@ -127,31 +173,17 @@ def fit(steps: Steps, dtype: type) -> Staircase | None:
 def _proved(steps: Steps, m: np.ndarray, b: np.ndarray, margin: np.ndarray, flat: bool) -> Staircase | None:
     """The staircase with these m, b if it equals `steps`: with clip bounds common to all channels, or else its own."""
     low, high = steps.ends
-    points = critical_points(steps)
-    exact = steps(points)
     whole = np.full_like(low, low.min()), np.full_like(high, high.max())
     for bounds in (whole, (low, high)):
         candidate = Staircase(m, b, *bounds, flat, margin)
-        if np.array_equal(candidate(points), exact):
+        if np.array_equal(candidate(steps.points), steps.exact):
             return candidate
     return None
 
 
-def critical_points(steps: Steps) -> np.ndarray:
-    """x at both sides of every step and at both ends, clipped to the interval, int64 [C, n]."""
-    low, high = steps.x.low[:, None], steps.x.high[:, None]
-    t = steps.thresholds
-    return np.concatenate([low, np.clip(t - 1, low, high), np.clip(t, low, high), high], axis=1)
-
-
-def _active(steps: Steps) -> np.ndarray:
-    """Which thresholds lie inside the interval of x, bool [C, K]."""
-    return (steps.thresholds > steps.x.low[:, None]) & (steps.thresholds <= steps.x.high[:, None])
-
-
 def _single_step(steps: Steps, dtype: type):
     """Where no channel has more than one step: y = step * (x - T) + step + base is an integer already."""
-    active = _active(steps)
+    active = steps.active
     if active.sum(axis=1).max(initial=0) > 1:
         return
     has = active.any(axis=1)
@@ -168,8 +200,8 @@ def _line(steps: Steps, dtype: type):
     """Lines through the steps: x * m + b crosses level k between T_k - 1 and T_k."""
     if np.any(np.abs(steps.step) != 1):
         return
-    u, k, count = levels(steps)
-    slope, center, deviation = best_line(u, k, count, steps.x)
+    u, k, count = steps.levels
+    slope, center, deviation = steps.line
     sign = steps.step.astype(np.float64)
     inverse = np.where(count > 0, 1 / slope, 0.0)
     start = steps.base + np.where(sign < 0, 1, 0)
@@ -183,18 +215,6 @@ def _line(steps: Steps, dtype: type):
     yield from ((m, b, margin, False) for m, b in _neighbors(steps, m, b, u, k, count, start))
 
 
-def levels(steps: Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Active steps as points (k, u = T_k - 1/2) [C, K]; inactive places repeat an active point."""
-    active = _active(steps)
-    count = active.sum(axis=1)
-    number = np.broadcast_to(np.arange(1.0, active.shape[1] + 1), active.shape)
-    first = active.argmax(axis=1)[:, None] if active.shape[1] else np.zeros((len(count), 0), np.int64)
-    u, k = steps.thresholds - 0.5, number
-    u = np.where(active, u, np.take_along_axis(u, first, 1))
-    k = np.where(active, k, np.take_along_axis(k, first, 1))
-    return u, k, count
-
-
 def spread(u: np.ndarray, k: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Center and half width of u - slope * k in each channel."""
     rest = u - slope[:, None] * k
@@ -202,11 +222,10 @@ def spread(u: np.ndarray, k: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray,
     return (low + high) / 2, (high - low) / 2
 
 
-def best_line(u: np.ndarray, k: np.ndarray, count: np.ndarray, x: Interval):
-    """The line u = slope * k + center of least maximal deviation: (slope, center, deviation), each [C].
+def _best_slope(u: np.ndarray, k: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """The slope of the line u = slope * k + center of least maximal deviation, [C].
 
-    The half width is convex in the slope; a golden-section search finds its minimum. With one
-    step the slope is free: the next step is put beyond the interval of x.
+    The half width is convex in the slope; a golden-section search finds its minimum.
     """
     levels = k.max(axis=1) - k.min(axis=1)
     rise = np.maximum(u.max(axis=1) - u.min(axis=1), 0)
@@ -214,23 +233,26 @@ def best_line(u: np.ndarray, k: np.ndarray, count: np.ndarray, x: Interval):
     low = np.maximum(middle - 1.5 / np.maximum(levels, 1), 1 / (2 * np.maximum(count, 1)))
     high = np.maximum(middle + 1.5 / np.maximum(levels, 1), low)
     ratio = (np.sqrt(5) - 1) / 2
-    for _ in range(72):
-        a, b = high - ratio * (high - low), low + ratio * (high - low)
-        left = spread(u, k, a)[1] <= spread(u, k, b)[1]
+    a, b = high - ratio * (high - low), low + ratio * (high - low)
+    at_a, at_b = spread(u, k, a)[1], spread(u, k, b)[1]
+    for _ in range(SEARCH_STEPS):
+        left = at_a <= at_b
         low, high = np.where(left, low, a), np.where(left, b, high)
-    slope = (low + high) / 2
-    single = count == 1
-    reach = np.maximum(x.high - u[:, 0], u[:, 0] - x.low) + 1 if u.shape[1] else np.ones(len(count))
-    slope = np.where(single, 2.0 ** np.ceil(np.log2(np.maximum(reach, 1))), slope)
-    return slope, *spread(u, k, slope)
+        new = np.where(left, high - ratio * (high - low), low + ratio * (high - low))
+        at_new = spread(u, k, new)[1]
+        a, b = np.where(left, new, b), np.where(left, a, new)
+        at_a, at_b = np.where(left, at_new, at_b), np.where(left, at_a, at_new)
+    return (low + high) / 2
 
 
 def _neighbors(steps: Steps, m: np.ndarray, b: np.ndarray, u: np.ndarray, k: np.ndarray, count: np.ndarray, start):
     """One better guess: for each channel that fails, the first (m, b) close by whose rounding errors do no harm."""
-    points = critical_points(steps)
-    exact = steps(points)
+    points, exact = steps.points, steps.exact
     low, high = steps.ends
     bad = np.flatnonzero(np.any(Staircase(m, b, low, high, False, low)(points) != exact, axis=1))
+    failed = len(bad)
+    if failed > ALL_BUT_NONE * len(m):
+        return
     m, b = m.copy(), b.copy()
     sign = steps.step.astype(np.float64)
     for i in (0, 1, -1, 2, -2, 3, -3, 4, -4):
@@ -248,3 +270,5 @@ def _neighbors(steps: Steps, m: np.ndarray, b: np.ndarray, u: np.ndarray, k: np.
             if not len(bad):
                 yield m, b
                 return
+        if i == 0 and len(bad) > HOPELESS * failed:
+            return
