@@ -1,13 +1,16 @@
 """What a newcomer gets wrong: one clear line, exit code 2, nothing half-written."""
 
 import os
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import bitwright as bw
 from bitwright.network import Node, ops
+from bitwright.targets.contract import Resources
 
 COMMANDS = ("check", "compile", "evaluate", "quantize")
 
@@ -227,3 +230,33 @@ def test_full_disk(fails, model, tmp_path, monkeypatch):
 def test_no_build_folder(fails, tmp_path, command):
     line = fails(*command, tmp_path)
     assert line == f"{tmp_path} is no build folder: design.json is missing; `compile` makes one"
+
+
+def test_device_too_small(run, fails, model, tmp_path, monkeypatch):
+    """What synthesis measures is given; the rest is as it is."""
+    synthesis = import_module("bitwright.synthesize")
+    unit = synthesis.UnitResult("conv", "top", 1, Resources(lut=99_000), 0, 0, {}, None, True)
+    monkeypatch.setattr(synthesis.yosys, "find", lambda: SimpleNamespace(version="0"))
+    monkeypatch.setattr(synthesis, "_units", lambda *_arguments: (unit,))
+    folder = tmp_path / "design"
+    assert run("compile", model, "-o", folder)[0] == 0
+    line = fails("synthesize", folder, "--device", "xczu3eg")
+    assert "xczu3eg" in line
+    assert "lut" in line.lower()
+    assert not (folder / "synthesis.json").exists()
+    assert run("synthesize", folder, "--device", "xczu9eg")[0] == 0
+
+
+def test_unknown_device(run, fails, model, tmp_path):
+    folder = tmp_path / "design"
+    assert run("compile", model, "-o", folder)[0] == 0
+    assert fails("synthesize", folder, "--device", "xc9000").startswith("unknown device 'xc9000'; legal are ")
+
+
+@pytest.mark.parametrize("content", ["x", "{}", "[1]"])
+def test_damaged_result(run, fails, model, tmp_path, content):
+    folder = tmp_path / "design"
+    assert run("compile", model, "-o", folder)[0] == 0
+    (folder / "synthesis.json").write_text(content)
+    path = folder / "synthesis.json"
+    assert fails("report", folder) == f"{path} is damaged; run the command that writes it again"
