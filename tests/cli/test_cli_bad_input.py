@@ -168,7 +168,10 @@ def test_bad_options_of_evaluate(fails, model, data, option, message):
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("speed=3", "target fake has no option 'speed'; legal are lanes, delay, note, shape, program, seed"),
+        ("speed=3", "target fake has no option 'speed'; legal are lanes, delay, note, shape, layers, program, seed"),
+        ("delay=nan", "option delay is 'nan'; legal is a number"),
+        ("layers=5", "option layers is '5'; legal is a JSON object"),
+        ("layers={", "option layers is '{'; legal is a JSON object"),
         ("lanes", "option 'lanes' has no value; legal is key=value"),
         ("lanes=two", "option lanes is 'two'; legal is a whole number"),
         ("program=maybe", "option program is 'maybe'; legal is true or false"),

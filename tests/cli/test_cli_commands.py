@@ -113,7 +113,12 @@ def test_a_changed_build_is_refused(build, fails, name):
 def test_report(result, build):
     digest = bw.load_design(build).digest
     units = [
-        {"name": n, "copies": 1, "resources": {"lut": 20, "ff": 4, "carry": 0, "bram36": 0, "dsp": 0}}
+        {
+            "name": n,
+            "copies": 1,
+            "resources": {"lut": 20, "ff": 4, "carry": 0, "bram36": 0, "dsp": 0},
+            "estimate": {"lut": 10},
+        }
         for n in ("conv", "act", "flat", "fc")
     ]
     synthesis = {

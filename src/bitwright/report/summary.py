@@ -19,7 +19,7 @@ def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) ->
     """The facts of the network, the design, its estimate and, where given, its simulation and synthesis.
 
     `layers` sets each unit's estimate beside what synthesis measured of it; a figure that is
-    not known is None. Estimated figures come from the target's cost model, measured ones from the tools in
+    not known is None. `comparable` says whether both count the same kind of cells. Estimated figures come from the target's cost model, measured ones from the tools in
     `tools`.
     """
     simulated, synthesized = _as_dict(simulation), _as_dict(synthesis)
@@ -40,6 +40,7 @@ def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) ->
         },
         "estimate": plain(estimate_dict(design.estimate)),
         "layers": _layers(design, synthesized),
+        "comparable": any(unit.get("estimate") for unit in (synthesized or {}).get("units", ())),
         "simulation": simulated,
         "synthesis": synthesized,
         "performance": _performance(design, simulated, synthesized),
