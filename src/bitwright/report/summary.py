@@ -18,9 +18,9 @@ RESOURCES = tuple(f.name for f in dataclasses.fields(Resources))
 def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) -> dict[str, Any]:
     """The facts of the network, the design, its estimate and, where given, its simulation and synthesis.
 
-    `layers` sets each unit's estimate beside what synthesis measured of it; a figure that is
-    not known is None. `comparable` says whether both count the same kind of cells. Estimated figures come from the target's cost model, measured ones from the tools in
-    `tools`.
+    `layers` sets each unit's estimate beside what synthesis measured of it; a figure that is not known is
+    None. `comparable` says whether both count the same kind of cells. Estimated figures come from the
+    target's cost model, measured ones from the tools in `tools`.
     """
     simulated, synthesized = _as_dict(simulation), _as_dict(synthesis)
     tools = [f"bitwright {__version__}"]
