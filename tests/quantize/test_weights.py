@@ -7,7 +7,7 @@ from bitwright.errors import DataError
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, IntType
 from bitwright.quantize.rounding import round_array
-from bitwright.quantize.second_order import Moments, damped, output_error, round_rows, second_order
+from bitwright.quantize.second_order import Form, Moments, damped, output_error, round_rows, second_order
 from bitwright.quantize.weights import WeightRule, fit_accumulator, quantize_weight, to_codes, weight_scales
 
 
@@ -123,27 +123,29 @@ def test_codes_are_a_local_optimum():
     """No single code can change by one and lower the error."""
     w = np.random.default_rng(2).normal(size=(5, 20))
     _, _, m = moments(20)
-    h, dtype = m.hessian[0], IntType(3, True)
+    form, dtype = Form.of(m.hessian[0]), IntType(3, True)
     scales = weight_scales(w, 3, WeightRule())
-    codes = round_rows(w, scales, dtype, h)
-    best = output_error(w, codes, scales, h)
+    codes = round_rows(w, scales, dtype, form)
+    best = output_error(w, codes, scales, form)
     for k in range(20):
         for step in (-1, 1):
             other = codes.copy()
             other[:, k] += step
             legal = (other[:, k] >= dtype.min) & (other[:, k] <= dtype.max)
-            assert np.all(output_error(w, other, scales, h)[legal] >= best[legal] - 1e-9)
+            assert np.all(output_error(w, other, scales, form)[legal] >= best[legal] - 1e-9)
 
 
 def test_small_problem_is_close_to_the_best_of_all_codes():
     w = np.random.default_rng(3).normal(size=(10, 6))
     _, _, m = moments(6)
-    h, dtype = m.hessian[0], IntType(2, True)
+    form, dtype = Form.of(m.hessian[0]), IntType(2, True)
     scales = weight_scales(w, 2, WeightRule())
-    codes = round_rows(w, scales, dtype, h)
+    codes = round_rows(w, scales, dtype, form)
     every = np.stack(np.meshgrid(*[dtype.values()] * 6), -1).reshape(-1, 6)
-    best = [output_error(np.repeat(w[o : o + 1], len(every), 0), every, scales[o : o + 1], h).min() for o in range(10)]
-    assert output_error(w, codes, scales, h).sum() <= 1.3 * np.sum(best)
+    best = [
+        output_error(np.repeat(w[o : o + 1], len(every), 0), every, scales[o : o + 1], form).min() for o in range(10)
+    ]
+    assert output_error(w, codes, scales, form).sum() <= 1.3 * np.sum(best)
 
 
 def test_second_order_compensates_the_error_of_earlier_layers():

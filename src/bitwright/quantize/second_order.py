@@ -75,23 +75,15 @@ def _successive(rows, scales, low, high, upper, order, codes):
 
 
 @numba.njit(cache=True, nogil=True)
-def _descend(rows, scales, low, high, hessian, codes, sweeps):
-    """Coordinate descent on the codes; gradient g = (s*q - w) H is kept up to date."""
-    count = rows.shape[1]
-    for o in range(rows.shape[0]):
+def _descend(scales, low, high, hessian, codes, gradient):
+    """Coordinate descent on the codes; gradient [O, K] = (s*q - w) H is kept up to date."""
+    count = codes.shape[1]
+    for o in range(codes.shape[0]):
         s = scales[o]
-        gradient = np.zeros(count)
-        for k in range(count):
-            difference = s * codes[o, k] - rows[o, k]
-            if difference != 0.0:
-                for j in range(count):
-                    gradient[j] += difference * hessian[k, j]
-        for _ in range(sweeps):
+        for _ in range(MAX_SWEEPS):
             changed = False
             for k in range(count):
-                if hessian[k, k] <= 0.0:
-                    continue
-                wanted = codes[o, k] - gradient[k] / hessian[k, k] / s
+                wanted = codes[o, k] - gradient[o, k] / hessian[k, k] / s
                 code = min(max(np.rint(wanted), low), high)
                 # Only a strict improvement counts, so the descent ends.
                 if abs(code - wanted) < abs(codes[o, k] - wanted) - 1e-9:
@@ -99,7 +91,7 @@ def _descend(rows, scales, low, high, hessian, codes, sweeps):
                     codes[o, k] = code
                     changed = True
                     for j in range(count):
-                        gradient[j] += step * hessian[k, j]
+                        gradient[o, j] += step * hessian[k, j]
             if not changed:
                 break
 
@@ -110,36 +102,54 @@ def damped(hessian: np.ndarray) -> np.ndarray:
     return hessian + np.eye(len(hessian)) * (DAMPING * mean if mean > 0 else 1.0)
 
 
-def compensated(rows: np.ndarray, hessian: np.ndarray, cross: np.ndarray, residual: np.ndarray | float) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Form:
+    """A damped Hessian [K, K], its columns by falling diagonal, the Cholesky factor of its inverse in that order."""
+
+    hessian: np.ndarray
+    order: np.ndarray
+    upper: np.ndarray
+
+    @staticmethod
+    def of(hessian: np.ndarray) -> Form:
+        h = damped(hessian)
+        order = np.argsort(-np.diag(h), kind="stable")
+        inverse = np.linalg.inv(h[np.ix_(order, order)])
+        return Form(h, order, np.ascontiguousarray(np.linalg.cholesky((inverse + inverse.T) / 2).T))
+
+
+def compensated(rows: np.ndarray, form: Form, hessian, cross, residual) -> np.ndarray:
     """w + half of (w (C - H) + R) (H + damping)^-1: weights that repeat the float sum better on quantized inputs."""
-    return rows + COMPENSATION * np.linalg.solve(damped(hessian), (rows @ (cross - hessian) + residual).T).T
+    return rows + COMPENSATION * np.linalg.solve(form.hessian, (rows @ (cross - hessian) + residual).T).T
 
 
-def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, hessian: np.ndarray) -> np.ndarray:
-    """Codes int64 [O, K] that keep (s*q - w) H (s*q - w)^T small for every row; scales [O]."""
-    h = damped(hessian)
-    order = np.argsort(-np.diag(h), kind="stable")
-    inverse = np.linalg.inv(h[np.ix_(order, order)])
-    upper = np.ascontiguousarray(np.linalg.cholesky((inverse + inverse.T) / 2).T)
+def descend(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form) -> np.ndarray:
+    """Codes, float64, of which none can be changed alone to lower (s*q - w) H (s*q - w)^T of its row."""
+    codes = codes.astype(np.float64)
+    gradient = (scales[:, None] * codes - rows) @ form.hessian
+    _descend(scales, float(dtype.min), float(dtype.max), form.hessian, codes, gradient)
+    return codes
+
+
+def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form) -> np.ndarray:
+    """Codes, float64 [O, K], that keep (s*q - w) H (s*q - w)^T small for every row; scales [O]."""
     codes = np.empty_like(rows)
-    low, high = float(dtype.min), float(dtype.max)
-    _successive(rows, scales, low, high, upper, order, codes)
-    _descend(rows, scales, low, high, h, codes, MAX_SWEEPS)
-    return codes.astype(np.int64)
+    _successive(rows, scales, float(dtype.min), float(dtype.max), form.upper, form.order, codes)
+    return descend(rows, codes, scales, dtype, form)
 
 
-def refit_scales(rows: np.ndarray, codes: np.ndarray, hessian: np.ndarray, scales: np.ndarray) -> np.ndarray:
+def refit_scales(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, form: Form) -> np.ndarray:
     """Optimal free scales for fixed codes: s = (q H w^T) / (q H q^T); the old scale where that is not positive."""
-    projected = codes @ damped(hessian)
+    projected = codes @ form.hessian
     top, bottom = (projected * rows).sum(1), (projected * codes).sum(1)
     good = (top > 0) & (bottom > 0)
     return np.where(good, top / np.where(good, bottom, 1.0), scales)
 
 
-def output_error(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, hessian: np.ndarray) -> np.ndarray:
+def output_error(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, form: Form) -> np.ndarray:
     """(s*q - w) H (s*q - w)^T of every row."""
     difference = scales[:, None] * codes - rows
-    return ((difference @ damped(hessian)) * difference).sum(1)
+    return ((difference @ form.hessian) * difference).sum(1)
 
 
 def second_order(
@@ -153,16 +163,12 @@ def second_order(
     rows = np.asarray(rows, np.float64)
     groups = len(moments.hessian)
     blocks = [slice(g * len(rows) // groups, (g + 1) * len(rows) // groups) for g in range(groups)]
+    forms = [Form.of(h) for h in moments.hessian]
     residual = np.broadcast_to(moments.residual, rows.shape)
-    target = np.concatenate(
-        [
-            compensated(rows[b], h, c, residual[b])
-            for b, h, c in zip(blocks, moments.hessian, moments.cross, strict=True)
-        ]
-    )
-    importance = np.concatenate(
-        [np.broadcast_to(np.diag(damped(h)), rows[b].shape) for b, h in zip(blocks, moments.hessian, strict=True)]
-    )
+    target, importance = np.empty_like(rows), np.empty_like(rows)
+    for block, form, h, c in zip(blocks, forms, moments.hessian, moments.cross, strict=True):
+        target[block] = compensated(rows[block], form, h, c, residual[block])
+        importance[block] = np.diag(form.hessian)
     dtype = weight_type(bits)
     scales = weight_scales(target, bits, rule, importance)
     if input_type is not None:
@@ -170,42 +176,38 @@ def second_order(
     if dtype.bipolar:
         return to_codes(target, scales, dtype, rule.rounding), scales
     each = np.broadcast_to(scales, len(rows)).copy()
-    codes = np.zeros(rows.shape, np.int64)
+    codes = np.empty_like(rows)
     search = rule.scales == "free" and rule.per_channel and rule.method == "mse" and bits <= 8
-    for b, h in zip(blocks, moments.hessian, strict=True):
-        rounder = _with_best_scales if search else _with_these_scales
-        codes[b], each[b] = rounder(target[b], each[b], dtype, h)
-    return codes, each if len(scales) > 1 else scales
+    for block, form in zip(blocks, forms, strict=True):
+        if search:
+            codes[block], each[block] = _with_best_scales(target[block], each[block], dtype, form)
+        else:
+            codes[block] = round_rows(target[block], each[block], dtype, form)
+    return codes.astype(np.int64), each if len(scales) > 1 else scales
 
 
-def _with_these_scales(rows, scales, dtype, hessian):
-    return round_rows(rows, scales, dtype, hessian), scales
-
-
-def _with_best_scales(rows, scales, dtype, hessian):
+def _with_best_scales(rows, scales, dtype, form):
     """Codes and scales, best of some starts; a row keeps its best pair."""
-    codes, best_scales, best = np.zeros(rows.shape, np.int64), scales, np.full(len(rows), np.inf)
+    best_codes, best_scales, best = np.zeros(rows.shape), scales, np.full(len(rows), np.inf)
     for factor in SCALE_FACTORS:
-        first = round_rows(rows, scales * factor, dtype, hessian)
-        new, new_scales = _alternate(rows, first, scales * factor, dtype, hessian)
-        error = output_error(rows, new, new_scales, hessian)
+        codes = round_rows(rows, scales * factor, dtype, form)
+        codes, new_scales, error = _alternate(rows, codes, scales * factor, dtype, form)
         better = error < best
-        codes = np.where(better[:, None], new, codes)
+        best_codes = np.where(better[:, None], codes, best_codes)
         best_scales, best = np.where(better, new_scales, best_scales), np.where(better, error, best)
-    return codes, best_scales
+    return best_codes, best_scales
 
 
-def _alternate(rows, codes, scales, dtype, hessian):
-    """Refit scales and codes in turn; a row keeps its best pair."""
-    best = output_error(rows, codes, scales, hessian)
+def _alternate(rows, codes, scales, dtype, form):
+    """Refit scales and codes in turn; a row keeps its best pair. Codes, scales and errors."""
+    best = output_error(rows, codes, scales, form)
     for _ in range(SCALE_ROUNDS):
-        new_scales = refit_scales(rows, codes, hessian, scales)
-        new_codes = codes.astype(np.float64)
-        _descend(rows, new_scales, float(dtype.min), float(dtype.max), damped(hessian), new_codes, MAX_SWEEPS)
-        error = output_error(rows, new_codes, new_scales, hessian)
+        new_scales = refit_scales(rows, codes, scales, form)
+        new_codes = descend(rows, codes, new_scales, dtype, form)
+        error = output_error(rows, new_codes, new_scales, form)
         better = error < best * (1 - 1e-6)
         if not better.any():
             break
-        codes = np.where(better[:, None], new_codes.astype(np.int64), codes)
+        codes = np.where(better[:, None], new_codes, codes)
         scales, best = np.where(better, new_scales, scales), np.where(better, error, best)
-    return codes, scales
+    return codes, scales, best
