@@ -35,8 +35,8 @@ from bitwright.readers import read
 HERE = Path(__file__).parent
 PACKAGES = ("bitwright", "numpy", "scipy", "numba", "onnx", "onnxruntime", "joblib")
 GROUPS = ("accuracy", "ranges", "roundings", "search", "speed", "lite0_ranges")
-SEARCH_WIDTHS = (2, 3, 4, 6, 8)
-SEARCH_SAMPLES = 32
+SEARCH_WIDTHS = (2, 3, 4, 8)
+SEARCH_SAMPLES = 16
 FLOAT_RUNS = 10
 SPEED_IMAGES, SPEED_REPEATS = 1000, 5
 
