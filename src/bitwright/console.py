@@ -43,20 +43,23 @@ class Console:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table; numbers stand to the right."""
-        table = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
         for i, column in enumerate(columns):
             numeric = any(isinstance(row[i], (int, float)) and not isinstance(row[i], bool) for row in rows)
             last = i == len(columns) - 1
             table.add_column(column, justify="right" if numeric else "left", no_wrap=not last)
         for row in rows:
             table.add_row(*(figure(value) for value in row))
+        if title:  # not the table's own, which wraps where the table is narrow
+            self._rich.print(title, style="bold", markup=False, soft_wrap=True)
         self._rich.print(table)
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
         """A callback that moves one progress bar for each kind of work."""
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Rich(stderr=True), transient=True) as bars:
+        rich = Rich(stderr=True)
+        with Progress(*columns, console=rich, transient=True, disable=not rich.is_terminal) as bars:
             tasks: dict[str, Any] = {}
 
             def report(what: str, done: int, total: int) -> None:

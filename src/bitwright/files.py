@@ -12,13 +12,27 @@ from pathlib import Path
 from bitwright.errors import OptionError
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let errors of the operating system name `path` in place of a temporary file beside it."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
     """Write a file under a temporary name and rename it; on failure the old file, if any, stays."""
     path = Path(path)
+    with _named(path):
+        _write_renamed(path, content.encode() if isinstance(content, str) else content)
+
+
+def _write_renamed(path: Path, content: bytes) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
@@ -33,7 +47,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     A folder that is there already is replaced. The caller decides before whether it may be.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    with _named(path):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         made = temporary / "new"
         made.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Sequence
@@ -42,16 +43,30 @@ def _typed(text: str, hint: Any, key: str) -> Any:
     try:
         if hint is bool:
             return {"true": True, "false": False}[text.lower()]
-        if hint in (int, float, str):
+        if hint in (int, str):
             return hint(text)
+        if hint is float:
+            return _finite(float(text))
         if origin is tuple:
             parts = [part.strip() for part in text.split(",")]
             repeated = len(arguments) == 2 and arguments[1] is Ellipsis
             kinds = [arguments[0]] * len(parts) if repeated else arguments
             return tuple(_typed(part, kind, key) for part, kind in zip(parts, kinds, strict=True))
-        return json.loads(text)
+        return _object(json.loads(text))
     except (ValueError, KeyError):
         raise OptionError(f"option {key} is {text!r}; legal is {_name(hint)}") from None
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError
+    return value
 
 
 def _name(hint: Any) -> str:

@@ -211,10 +211,14 @@ def test_foreign_folder_is_not_replaced(fails, model, tmp_path):
     assert (home / "thesis.tex").read_text() == "mine"
 
 
-def test_unwritable_folder(fails, model, float_onnx, data, tmp_path):
+def test_unwritable_folder(fails, model, tmp_path, monkeypatch):
     assert fails("compile", model, "-o", "/proc/nowhere/build").startswith("/proc/nowhere")
-    line = fails("quantize", model, "-o", tmp_path / "none" / "out.bw")
-    assert line.endswith("No such file or directory")
+    assert fails("compile", model, "-o", "/proc/build") == "/proc/build: No such file or directory"
+    path = tmp_path / "none" / "out.bw"
+    assert fails("quantize", model, "-o", path) == f"{path}: No such file or directory"
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert fails("quantize", model, "-o", "folder") == "folder: Is a directory"
 
 
 def test_full_disk(fails, model, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,6 +27,7 @@ class FakeOptions:
     delay: float = field(default=0.0, metadata={"doc": "seconds that planning takes"})
     note: str | None = field(default=None, metadata={"doc": "free text"})
     shape: tuple[int, ...] = field(default=(), metadata={"doc": "numbers"})
+    layers: Mapping[str, int] = field(default_factory=dict, metadata={"doc": "numbers by name"})
     program: bool = field(default=False, metadata={"doc": "whether there is a program"})
     seed: int = field(default=0, metadata={"doc": "seed"})
 

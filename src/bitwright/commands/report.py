@@ -8,7 +8,7 @@ from typing import Any
 
 from bitwright.commands.common import Build, Json, Verbose
 
-COMMAND = {"simulation": "simulate", "synthesis": "synthesize"}
+COMMAND = {"simulation": "bitwright simulate {}", "synthesis": "bitwright synthesize {} --device ..."}
 
 
 def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
@@ -23,7 +23,7 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
     page = bw.report(design, build, **results)
     for name, found in results.items():
         if found is None:
-            console.say(f"no {name} yet: `bitwright {COMMAND[name]} {build}` adds it")
+            console.say(f"no {name} yet: `{COMMAND[name].format(build)}` adds it")
     console.say(f"{page}")
     console.result(summary(design, **results))
 

@@ -48,7 +48,8 @@ def run(
     if labels is not None:
         found["accuracy"] = float((result.predictions == labels).mean())
     write_file(build / "simulation.json", as_json(found))
-    rows = [[name, value] for name, value in found.items() if name not in ("design", "counters")]
+    hidden, shown = ("design", "counters"), {"frames_per_second": "frames_per_second (of the simulator)"}
+    rows = [[shown.get(name, name), value] for name, value in found.items() if name not in hidden]
     console.table(f"{build}, simulated", ["figure", "value"], rows)
     if not result.bit_exact:
         console.say(f"the hardware differs from its network: {result.first_mismatch()}")
