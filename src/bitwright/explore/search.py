@@ -136,7 +136,7 @@ def network_of(
 
 
 def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _Setting:
-    prepared = prepare(model, calibration, replace(made, **_widest(chosen), jobs=1), progress)
+    prepared = prepare(model, calibration, replace(made, **_widest(chosen)), progress)
     widths = resolve_widths(prepared.graph, prepared.options)
     x = prepared.x if evaluation is None else check_data(prepared.graph, evaluation, "evaluation data")
     if labels is not None and len(labels) != len(x):
@@ -251,8 +251,9 @@ def measure_point(
 def _measure(setting: _Setting, candidates: list[tuple[str, dict[str, Pair]]]) -> list[Point]:
     s = setting
     labels = None if s.labels is None else np.asarray(s.labels)
-    shared = (s.prepared, s.widths, s.x, labels, s.reference, s.options.metric, s.price)
-    key = digest(s.prepared.graph, s.prepared.options, s.prepared.x, s.widths, s.x, labels, s.options.metric, s.price)
+    alone = replace(s.prepared, options=replace(s.prepared.options, jobs=1))  # the tasks are parallel already
+    shared = (alone, s.widths, s.x, labels, s.reference, s.options.metric, s.price)
+    key = digest(alone.graph, alone.options, alone.x, s.widths, s.x, labels, s.options.metric, s.price)
     results = run_tasks(
         measure_point,
         shared,

@@ -103,7 +103,8 @@ def measure(
         own_weight, own_activation = widths.layers[name]
         changes += [("weight", name, bits) for bits in weight_candidates if bits != own_weight]
         changes += [("activation", name, bits) for bits in activation_candidates if bits != own_activation]
-    key = digest(prepared.graph, prepared.options, prepared.x, widths, weight_candidates, samples, metric)
+    settings = replace(prepared.options, jobs=1)  # threads change no result
+    key = digest(prepared.graph, settings, prepared.x, widths, weight_candidates, samples, metric)
     keys = [digest(key, change) for change in changes]
     losses = [cache.get(k) for k in keys]
     if any(loss is None for loss in losses):
