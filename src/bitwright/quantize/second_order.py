@@ -59,52 +59,55 @@ class Moments:
 
 @numba.njit(cache=True, nogil=True)
 def _successive(rows, scales, low, high, upper, order, codes):
-    """Round column after column; upper [K, K] is the Cholesky factor of the permuted inverse Hessian."""
-    count = len(order)
+    """Round column after column; upper [G, K, K] is the Cholesky factor of the permuted inverse Hessian."""
+    groups, outputs, count = rows.shape
     w = np.empty(count)
-    for o in range(rows.shape[0]):
-        for k in range(count):
-            w[k] = rows[o, order[k]]
-        s = scales[o]
-        for k in range(count):
-            code = min(max(np.rint(w[k] / s), low), high)
-            codes[o, order[k]] = code
-            error = (w[k] - code * s) / upper[k, k]
-            for j in range(k + 1, count):
-                w[j] -= error * upper[k, j]
+    for g in range(groups):
+        for o in range(outputs):
+            for k in range(count):
+                w[k] = rows[g, o, order[g, k]]
+            s = scales[g, o]
+            for k in range(count):
+                code = min(max(np.rint(w[k] / s), low), high)
+                codes[g, o, order[g, k]] = code
+                error = (w[k] - code * s) / upper[g, k, k]
+                for j in range(k + 1, count):
+                    w[j] -= error * upper[g, k, j]
 
 
 @numba.njit(cache=True, nogil=True)
 def _descend(scales, low, high, hessian, codes, gradient):
-    """Coordinate descent on the codes; gradient [O, K] = (s*q - w) H is kept up to date."""
-    count = codes.shape[1]
-    for o in range(codes.shape[0]):
-        s = scales[o]
-        for _ in range(MAX_SWEEPS):
-            changed = False
-            for k in range(count):
-                wanted = codes[o, k] - gradient[o, k] / hessian[k, k] / s
-                code = min(max(np.rint(wanted), low), high)
-                # Only a strict improvement counts, so the descent ends.
-                if abs(code - wanted) < abs(codes[o, k] - wanted) - 1e-9:
-                    step = (code - codes[o, k]) * s
-                    codes[o, k] = code
-                    changed = True
-                    for j in range(count):
-                        gradient[o, j] += step * hessian[k, j]
-            if not changed:
-                break
+    """Coordinate descent on the codes; gradient [G, R, K] = (s*q - w) H is kept up to date."""
+    groups, outputs, count = codes.shape
+    for g in range(groups):
+        for o in range(outputs):
+            s = scales[g, o]
+            for _ in range(MAX_SWEEPS):
+                changed = False
+                for k in range(count):
+                    wanted = codes[g, o, k] - gradient[g, o, k] / hessian[g, k, k] / s
+                    code = min(max(np.rint(wanted), low), high)
+                    # Only a strict improvement counts, so the descent ends.
+                    if abs(code - wanted) < abs(codes[g, o, k] - wanted) - 1e-9:
+                        step = (code - codes[g, o, k]) * s
+                        codes[g, o, k] = code
+                        changed = True
+                        for j in range(count):
+                            gradient[g, o, j] += step * hessian[g, k, j]
+                if not changed:
+                    break
 
 
 def damped(hessian: np.ndarray) -> np.ndarray:
-    """Hessian with 1 % of its mean diagonal added, so that dead and dependent inputs stay solvable."""
-    mean = float(np.trace(hessian)) / len(hessian)
-    return hessian + np.eye(len(hessian)) * (DAMPING * mean if mean > 0 else 1.0)
+    """Hessians [G, K, K] with 1 % of their mean diagonal added: dead and dependent inputs stay solvable."""
+    mean = np.trace(hessian, axis1=1, axis2=2) / hessian.shape[1]
+    extra = np.where(mean > 0, DAMPING * mean, 1.0)
+    return hessian + extra[:, None, None] * np.eye(hessian.shape[1])
 
 
 @dataclass(frozen=True, eq=False)
 class Form:
-    """A damped Hessian [K, K], its columns by falling diagonal, the Cholesky factor of its inverse in that order."""
+    """Damped Hessians [G, K, K], columns by falling diagonal, Cholesky factors of the inverses in that order."""
 
     hessian: np.ndarray
     order: np.ndarray
@@ -113,26 +116,30 @@ class Form:
     @staticmethod
     def of(hessian: np.ndarray) -> Form:
         h = damped(hessian)
-        order = np.argsort(-np.diag(h), kind="stable")
-        inverse = np.linalg.inv(h[np.ix_(order, order)])
-        return Form(h, order, np.ascontiguousarray(np.linalg.cholesky((inverse + inverse.T) / 2).T))
+        order = np.argsort(-np.diagonal(h, axis1=1, axis2=2), axis=1, kind="stable")
+        sorted_rows = np.take_along_axis(h, order[:, :, None], 1)
+        inverse = np.linalg.inv(np.take_along_axis(sorted_rows, order[:, None, :], 2))
+        lower = np.linalg.cholesky((inverse + inverse.swapaxes(1, 2)) / 2)
+        return Form(h, order, np.ascontiguousarray(lower.swapaxes(1, 2)))
 
 
-def compensated(rows: np.ndarray, form: Form, hessian, cross, residual) -> np.ndarray:
+def compensated(rows: np.ndarray, form: Form, moments: Moments) -> np.ndarray:
     """w + half of (w (C - H) + R) (H + damping)^-1: weights that repeat the float sum better on quantized inputs."""
-    return rows + COMPENSATION * np.linalg.solve(form.hessian, (rows @ (cross - hessian) + residual).T).T
+    residual = np.broadcast_to(moments.residual, (rows.shape[0] * rows.shape[1], rows.shape[2])).reshape(rows.shape)
+    wanted = rows @ (moments.cross - moments.hessian) + residual
+    return rows + COMPENSATION * np.linalg.solve(form.hessian, wanted.swapaxes(1, 2)).swapaxes(1, 2)
 
 
 def descend(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form) -> np.ndarray:
     """Codes, float64, of which none can be changed alone to lower (s*q - w) H (s*q - w)^T of its row."""
-    codes = codes.astype(np.float64)
-    gradient = (scales[:, None] * codes - rows) @ form.hessian
+    codes = codes.copy()
+    gradient = (scales[..., None] * codes - rows) @ form.hessian
     _descend(scales, float(dtype.min), float(dtype.max), form.hessian, codes, gradient)
     return codes
 
 
 def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form) -> np.ndarray:
-    """Codes, float64 [O, K], that keep (s*q - w) H (s*q - w)^T small for every row; scales [O]."""
+    """Codes, float64 [G, R, K], that keep (s*q - w) H (s*q - w)^T small for every row; scales [G, R]."""
     codes = np.empty_like(rows)
     _successive(rows, scales, float(dtype.min), float(dtype.max), form.upper, form.order, codes)
     return descend(rows, codes, scales, dtype, form)
@@ -141,15 +148,15 @@ def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form)
 def refit_scales(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, form: Form) -> np.ndarray:
     """Optimal free scales for fixed codes: s = (q H w^T) / (q H q^T); the old scale where that is not positive."""
     projected = codes @ form.hessian
-    top, bottom = (projected * rows).sum(1), (projected * codes).sum(1)
+    top, bottom = (projected * rows).sum(2), (projected * codes).sum(2)
     good = (top > 0) & (bottom > 0)
     return np.where(good, top / np.where(good, bottom, 1.0), scales)
 
 
 def output_error(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, form: Form) -> np.ndarray:
-    """(s*q - w) H (s*q - w)^T of every row."""
-    difference = scales[:, None] * codes - rows
-    return ((difference @ form.hessian) * difference).sum(1)
+    """(s*q - w) H (s*q - w)^T of every row, [G, R]."""
+    difference = scales[..., None] * codes - rows
+    return ((difference @ form.hessian) * difference).sum(2)
 
 
 def second_order(
@@ -160,40 +167,35 @@ def second_order(
     Free per-channel scales are refitted to the codes and the codes to the scales, while the error falls.
     Bipolar weights keep their signs (there is no second neighbor to round to).
     """
-    rows = np.asarray(rows, np.float64)
-    groups = len(moments.hessian)
-    blocks = [slice(g * len(rows) // groups, (g + 1) * len(rows) // groups) for g in range(groups)]
-    forms = [Form.of(h) for h in moments.hessian]
-    residual = np.broadcast_to(moments.residual, rows.shape)
-    target, importance = np.empty_like(rows), np.empty_like(rows)
-    for block, form, h, c in zip(blocks, forms, moments.hessian, moments.cross, strict=True):
-        target[block] = compensated(rows[block], form, h, c, residual[block])
-        importance[block] = np.diag(form.hessian)
+    flat = np.shape(rows)
+    grouped = np.asarray(rows, np.float64).reshape(len(moments.hessian), -1, flat[1])
+    form = Form.of(moments.hessian)
+    target = np.ascontiguousarray(compensated(grouped, form, moments))
+    diagonal = np.diagonal(form.hessian, axis1=1, axis2=2)[:, None, :]
+    importance = np.broadcast_to(diagonal, target.shape).reshape(flat)
     dtype = weight_type(bits)
-    scales = weight_scales(target, bits, rule, importance)
+    scales = weight_scales(target.reshape(flat), bits, rule, importance)
     if input_type is not None:
-        scales = fit_accumulator(target, scales, input_type)
+        scales = fit_accumulator(target.reshape(flat), scales, input_type)
     if dtype.bipolar:
-        return to_codes(target, scales, dtype, rule.rounding), scales
-    each = np.broadcast_to(scales, len(rows)).copy()
-    codes = np.empty_like(rows)
-    search = rule.scales == "free" and rule.per_channel and rule.method == "mse" and bits <= 8
-    for block, form in zip(blocks, forms, strict=True):
-        if search:
-            codes[block], each[block] = _with_best_scales(target[block], each[block], dtype, form)
-        else:
-            codes[block] = round_rows(target[block], each[block], dtype, form)
-    return codes.astype(np.int64), each if len(scales) > 1 else scales
+        return to_codes(target.reshape(flat), scales, dtype, rule.rounding), scales
+    each = np.broadcast_to(scales, len(rows)).reshape(target.shape[:2]).copy()
+    if rule.scales == "free" and rule.per_channel and rule.method == "mse" and bits <= 8:
+        codes, each = _with_best_scales(target, each, dtype, form)
+        scales = each.ravel()
+    else:
+        codes = round_rows(target, each, dtype, form)
+    return codes.reshape(flat).astype(np.int64), scales
 
 
 def _with_best_scales(rows, scales, dtype, form):
     """Codes and scales, best of some starts; a row keeps its best pair."""
-    best_codes, best_scales, best = np.zeros(rows.shape), scales, np.full(len(rows), np.inf)
+    best_codes, best_scales, best = np.zeros(rows.shape), scales, np.full(scales.shape, np.inf)
     for factor in SCALE_FACTORS:
         codes = round_rows(rows, scales * factor, dtype, form)
         codes, new_scales, error = _alternate(rows, codes, scales * factor, dtype, form)
         better = error < best
-        best_codes = np.where(better[:, None], codes, best_codes)
+        best_codes = np.where(better[..., None], codes, best_codes)
         best_scales, best = np.where(better, new_scales, best_scales), np.where(better, error, best)
     return best_codes, best_scales
 
@@ -208,6 +210,6 @@ def _alternate(rows, codes, scales, dtype, form):
         better = error < best * (1 - 1e-6)
         if not better.any():
             break
-        codes = np.where(better[:, None], new_codes, codes)
+        codes = np.where(better[..., None], new_codes, codes)
         scales, best = np.where(better, new_scales, scales), np.where(better, error, best)
     return codes, scales, best
