@@ -175,10 +175,10 @@ def _flat_first(network: Network):
 
 
 def _movable(nodes, types, flat) -> bool:
-    """Whether a Flatten is the only reader of the input, or of a node that treats all elements alike."""
+    """Whether only nodes that treat all elements alike lie between the input image and a Flatten."""
     (before,) = flat.inputs
     readers = [n for n in nodes if before in n.inputs]
-    if any(not isinstance(n.op, Flatten) for n in readers) or len(readers) != 1:
+    if len(readers) != 1:
         return False
     if before == INPUT:
         return len(types[INPUT].shape) == 3
@@ -189,7 +189,8 @@ def _movable(nodes, types, flat) -> bool:
         Lookup: ("table",),
     }
     names = arrays.get(type(node.op))
-    return names is not None and all(getattr(node.op, name).shape[0] == 1 for name in names)
+    alike = names is not None and all(getattr(node.op, name).shape[0] == 1 for name in names)
+    return alike and _movable(nodes, types, node)
 
 
 def constant(conv: Conv2d) -> np.ndarray:
