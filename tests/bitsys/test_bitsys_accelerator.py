@@ -82,7 +82,7 @@ def dense(rng):
         ("d2", ops.Dense(values(rng, BIPOLAR, (72, 24)), BIPOLAR), ("t1",)),
         ("t2", threshold(rng, 72, 6, IntType(3), 0, 1, 20), ("d2",)),
         ("d3", ops.Dense(values(rng, IntType(5), (10, 72)), IntType(5), rng.integers(-9, 9, 10)), ("t2",)),
-        ("t3", threshold(rng, 10, 200, U8, 0, 1, 2000), ("d3",)),
+        ("t3", threshold(rng, 10, 200, U8, 0, 1, 6000), ("d3",)),
         ("d4", ops.Dense(values(rng, S8, (5, 10)), S8), ("t3",)),
         ("y", ops.ArgMax(), ("d4",)),
         name="dense",

@@ -166,3 +166,45 @@ def test_bitplane_every_bit_position(build):
         words.append(x | y << 64 | 12 << 128)
         expected.append((x & y).bit_count())
     run(build("bitsys_bitplane_unit"), to_uint32(words), expected)
+
+
+MAC_WRAPPER = """
+module mac_stream (
+    input  logic        clk_i,
+    input  logic        rst_i,
+    input  logic [34:0] s_data_i,
+    input  logic        s_valid_i,
+    output logic        s_ready_o,
+    output logic [31:0] m_data_o,
+    output logic        m_valid_o,
+    input  logic        m_ready_i
+);
+  logic unused;
+  assign unused = m_ready_i;
+  assign s_ready_o = 1'b1;
+  bitsys_container_mac u_mac (
+      .sys_clk(clk_i), .sys_rst_n(!rst_i), .mac_rst(1'b0), .precision(s_data_i[17:16]), .is_signed(s_data_i[18]),
+      .accu_length(s_data_i[34:19]), .in_0(s_data_i[7:0]), .in_1(s_data_i[15:8]), .in_valid(s_valid_i),
+      .mac_out(m_data_o), .mac_out_valid(m_valid_o)
+  );
+endmodule
+"""
+
+
+@pytest.mark.parametrize("vendor", VERSIONS)
+@pytest.mark.parametrize("length", [1, 2, 37])
+def test_published_ports(vendor, length, unit_sources, bitsys_cache):
+    """The drop-in: sums of `accu_length` words in natural channel order, unscaled, every mode, with gaps."""
+    rng = np.random.default_rng(13)
+    files = closure(unit_sources(vendor) | {"mac_stream.sv": MAC_WRAPPER}, "mac_stream")
+    streams = [inner_input("s", 35)], [inner_output("m", 32)]
+    model = verilator.build(files, "mac_stream", *streams, cache_dir=bitsys_cache)
+    words, expected = [], []
+    for _ in range(40):
+        mode, signed = int(rng.integers(4)), int(rng.integers(2))
+        t = BIPOLAR if mode == 0 else IntType(units.CONTAINER_WIDTHS[mode], bool(signed))
+        a, b = (rng.choice(t.values(), length * 8 // units.CONTAINER_WIDTHS[mode]) for _ in range(2))
+        pair = [units.container_words(t.encode(v), mode, reverse=False) for v in (a, b)]
+        words.append(pair[0] | pair[1] << 8 | mode << 16 | signed << 18 | length << 19)
+        expected.append(int((a * b).sum()))
+    run(model, np.concatenate(words), expected, Stalls(seed=4, input=0.3, output=0.0))

@@ -1,0 +1,97 @@
+"""Logic figures: units and arrays by Yosys, ECP5 clock rates by nextpnr, whole accelerators."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bitwright import rtl
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType
+from bitwright.network.ops import Dense
+from bitwright.sources import closure, with_vendor, write
+from bitwright.synthesize import synthesize
+from bitwright.targets import get
+from bitwright.targets.bitsys import emit
+from bitwright.tools import yosys
+
+AUTHORS_MAC_LUT = 777  # the published RTL, same tool and script
+BOUNDS = {
+    "bitsys_container_unit": {"xilinx": 105, "generic": 150},
+    "bitsys_bitplane_unit": {"xilinx": 112},
+    "bitsys_container_mac": {"xilinx": 190},
+}
+GRIDS = {
+    "container": ("bitsys_container_grid", 4, 4, "xilinx"),
+    "planes": ("bitsys_bitplane_grid", 4, 4, "xilinx"),
+    "fixed": ("bitsys_fixed_grid", 4, 4, "generic"),
+}
+SIZES = {"container": (4, 8), "fixed": (4, 8), "planes": (2, 8), "fixed_small": (2, 8)}
+
+
+def sources(vendor: str) -> dict[str, str]:
+    """All RTL of the target with a vendor's primitives, flat."""
+    files = {f.name: f.read_text() for pattern in ("*.sv", "*.svh") for f in emit.ROOT.glob(pattern)}
+    files |= {f.name: f.read_text() for f in (emit.ROOT / "prim" / "generic").glob("*.sv")}
+    files |= {Path(name).name: text for name, text in rtl.sources(emit.SHARED).items()}
+    return with_vendor(files, vendor)
+
+
+def cells(top: str, vendor: str, wrapper: str = "") -> yosys.Cells:
+    """Cells of one module for UltraScale+, without DSP blocks."""
+    name = "wrapped" if wrapper else top
+    files = closure(sources(vendor) | ({"wrapped.sv": wrapper} if wrapper else {}), name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        yosys.run(yosys.find(), yosys.Synthesis("xcup", name, dsp=False), write(files, path), path, path / "log")
+        return yosys.count((path / yosys.STAT).read_text())
+
+
+def units() -> dict:
+    """LUTs and registers of the units in both versions."""
+    found = {}
+    for top, bounds in BOUNDS.items():
+        for vendor in ("xilinx", "generic"):
+            made = cells(top, vendor)
+            found[f"{top}/{vendor}"] = {"lut": made.lut, "ff": made.ff, "bound": bounds.get(vendor)}
+            print(top, vendor, made.lut, bounds.get(vendor), flush=True)
+    return found
+
+
+def grid_lut(kind: str, rows: int, columns: int) -> int:
+    """LUTs of an array of elements, operands and control in, sums out."""
+    module, _, _, vendor = GRIDS[kind]
+    return cells(module, vendor, _wrapped(module, rows, columns)).lut
+
+
+def _wrapped(module: str, rows: int, columns: int) -> str:
+    """A module `wrapped` that fixes the size of an array."""
+    text = (emit.ROOT / f"{module}.sv").read_text()
+    ports = text.partition(") (")[2].partition(");")[0]
+    names = [line.split()[-1].rstrip(",") for line in ports.strip().splitlines()]
+    ports = ports.replace("Rows", str(rows)).replace("Columns", str(columns))
+    pins = ", ".join(f".{name}({name})" for name in names)
+    return f"module wrapped ({ports});\n  {module} #(.Rows({rows}), .Columns({columns})) u_grid ({pins});\nendmodule\n"
+
+
+def arrays() -> dict:
+    """LUTs an element of 4 x 4 arrays, and LUTs of the arrays of the TFC comparison."""
+    found: dict = {"per_element_4x4": {kind: grid_lut(kind, 4, 4) / 16 for kind in GRIDS}}
+    for name, (rows, columns) in SIZES.items():
+        found[name] = grid_lut(name.removesuffix("_small"), rows, columns)
+    print(found, flush=True)
+    return found
+
+
+def accelerators() -> dict:
+    """The presets: Yosys against the cost model; `small` placed and routed on its ECP5."""
+    target, found = get("bitsys"), {}
+    net = Network(InputSpec(TensorType((8,), IntType(8))), (Node("d", Dense([[1] * 8], IntType(2)), ("input",)),))
+    for preset, device in (("ultra96", "xczu3eg"), ("ultra96_planes", "xczu3eg"), ("small", "ecp5-85k")):
+        design = target.emit(target.plan(net, target.options(hardware=preset)))
+        made = synthesize(design, device)
+        estimate = design.estimate.total
+        figures = {name: getattr(made.total, name) for name in ("lut", "ff", "bram36", "dsp")}
+        ratio = {k: getattr(estimate, k) / v for k, v in figures.items() if v}
+        found[preset] = {"device": device, **figures, "estimate_ratio": ratio, "fmax_mhz": made.fmax_mhz}
+        print(preset, found[preset], flush=True)
+    return found
