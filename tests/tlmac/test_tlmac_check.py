@@ -46,6 +46,8 @@ def test_a_plain_network_passes():
             {"elements": ("magic",)},
             "unknown element 'magic'; legal are private, products, gates, shared, shared_signed",
         ),
+        ({"bram36": -1}, "bram36 must be a number of at least 0, not -1"),
+        ({"bram36": float("nan")}, "bram36 must be a number of at least 0, not nan"),
         ({"elements": ()}, "elements must name at least one element"),
         ({"speed": 3}, "target tlmac has no option 'speed'; legal are interval, lut, elements, bram36, layers"),
     ],
@@ -59,6 +61,10 @@ def test_options_are_validated(options, message):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
+        ({"n0": {"lanes": "x"}}, "layers: n0 has lanes 'x'; legal is a whole number of at least 1"),
+        ({"n0": {"element": 3}}, "layers: n0 has element 3; legal are private, products, gates, shared, shared_signed"),
+        ({"n0": 3}, "layers: n0 is 3; legal is a mapping of lanes, outputs, blocks, group, digit, element"),
+        (5, "layers is 5; legal is a mapping from layer names to their settings"),
         ({"x": {}}, "layers: no multiply-accumulate layer 'x'; legal are n0"),
         ({"n0": {"lanes": 3}}, "layers: n0 cannot be built as {'lanes': 3}"),
         ({"n0": {"pe": 3}}, "layers: n0 has no setting 'pe'; legal are lanes, outputs, blocks, group, digit, element"),

@@ -8,7 +8,7 @@ from random_networks import random_input
 
 import bitwright as bw
 from bitwright.errors import OptionError
-from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add, Conv2d, Dense, Threshold
 from bitwright.simulate import simulate
 from bitwright.targets import get
@@ -41,42 +41,39 @@ def conv_network(dtype, weight_type, seed=0, shape=(5, 5, 6), outputs=8, kernel=
 
 ELEMENTS = [
     ("private", {"lanes": 6, "outputs": 8, "group": 3, "digit": 1, "kernel": (1, 1)}),
-    ("private", {"lanes": 2, "outputs": 4, "group": 2, "digit": 1, "kernel": (1, 1)}),
+    ("private", {"lanes": 2, "outputs": 4, "group": 2, "kernel": (1, 1), "dtype": "uint3"}),
+    ("private", {"lanes": 6, "outputs": 8, "group": 6, "kernel": (1, 1), "dtype": "bipolar"}),
     ("products", {"lanes": 3, "outputs": 2, "group": 1, "digit": 3}),
-    ("products", {"lanes": 6, "outputs": 4, "group": 2, "digit": 1}),
-    ("gates", {"lanes": 2, "outputs": 8}),
+    ("products", {"lanes": 6, "outputs": 4, "group": 2, "dtype": "bipolar"}),
+    ("gates", {"lanes": 2, "outputs": 8, "dtype": "uint3"}),
     ("shared", {"lanes": 3, "outputs": 4, "group": 3}),
     ("shared", {"lanes": 2, "outputs": 8, "group": 1, "digit": 3}),
     ("shared_signed", {"lanes": 6, "outputs": 4, "group": 2, "digit": 2}),
-    ("shared_signed", {"lanes": 3, "outputs": 8, "group": 3}),
+    ("shared_signed", {"lanes": 3, "outputs": 8, "group": 3, "dtype": "bipolar"}),
 ]
 
 
-@pytest.mark.parametrize("dtype", [IntType(3), IntType(3, True), BIPOLAR], ids=str)
 @pytest.mark.parametrize(("element", "fold"), ELEMENTS)
-def test_every_element_computes_the_convolution(element, fold, dtype):
+def test_every_element_computes_the_convolution(element, fold):
     fold = dict(fold)
-    if dtype.bipolar:
-        fold["digit"] = 1
-    kernel = fold.pop("kernel", (3, 3))
-    network = conv_network(
-        dtype, IntType(2, True), kernel=kernel, pads=(1, 1, 1, 0), pad_value=-1 if dtype.signed else 0
-    )
+    kernel, dtype = fold.pop("kernel", (3, 3)), IntType.parse(fold.pop("dtype", "int3"))
+    pad_value = -1 if dtype.signed else 0
+    network = conv_network(dtype, IntType(2, True), kernel=kernel, pads=(1, 1, 1, 0), pad_value=pad_value)
     plan = plan_of(network, layers={"conv": {"element": element, **fold}})
     assert plan.units[0].mac.element.kind == element.removesuffix("_signed")
     result = run(network, plan, random_input(network, 3))
     assert result.interval_cycles == plan.estimate.interval_cycles
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 6])
+@pytest.mark.parametrize("blocks", [1, 3])
 def test_depthwise_convolution_runs_channels_in_parallel(blocks):
     network = conv_network(IntType(4), IntType(4, True), outputs=6, groups=6, stride=(2, 1), pads=(1, 1, 0, 1))
     plan = plan_of(network, layers={"conv": {"element": "gates", "blocks": blocks}})
     result = run(network, plan, random_input(network, 3), STALLS)
-    assert result.interval_cycles == plan.estimate.interval_cycles == 3 * 5 * 9 * 4 * 6 // blocks
+    assert result.interval_cycles == plan.estimate.interval_cycles == 2 * 5 * 9 * 4 * 6 // blocks
 
 
-@pytest.mark.parametrize("goal", [20, 100, 784])
+@pytest.mark.parametrize("goal", [20, 784])
 def test_folding_goals_are_met_and_cost_less_when_slower(goal):
     network = dense_network()
     plan = plan_of(network, interval=goal)
@@ -113,7 +110,7 @@ def test_goals_out_of_reach_are_refused():
     with pytest.raises(OptionError, match=r"lut=10 is too small: the smallest circuit takes about \d+ LUTs"):
         plan_of(dense_network(), lut=10)
     network = conv_network(IntType(3), IntType(8, True))
-    with pytest.raises(OptionError, match="layer conv cannot reach 3 cycles a frame; its fastest circuit takes 675"):
+    with pytest.raises(OptionError, match="layer conv cannot reach 3 cycles a frame; its fastest circuit takes 162"):
         plan_of(network, interval=3)
 
 
@@ -136,11 +133,13 @@ def residual_network():
 
 
 @pytest.mark.parametrize("goal", [700, 4000])
-@pytest.mark.parametrize("stalls", [None, STALLS])
-def test_residual_branches_flow(goal, stalls):
+def test_residual_branches_flow(goal):
     network = residual_network()
     plan = plan_of(network, interval=goal)
-    run(network, plan, random_input(network, 4), stalls)
+    for stalls in (None, STALLS):
+        result = run(network, plan, random_input(network, 4), stalls)
+    assert result.interval_cycles == plan.estimate.interval_cycles
+    assert result.latency_cycles == pytest.approx(plan.estimate.latency_cycles, rel=0.1)
 
 
 def random_case(random_network, seed):
@@ -151,7 +150,7 @@ def random_case(random_network, seed):
     assert result.interval_cycles == pytest.approx(estimate, rel=0.01, abs=4)
 
 
-@pytest.mark.parametrize("seed", [2, 6, 12, 29])
+@pytest.mark.parametrize("seed", [6, 12, 29])
 def test_random_networks(random_network, seed):
     random_case(random_network, seed)
 
@@ -176,7 +175,7 @@ REFERENCES = ["TFC_1W2A", "TFC_2W2A", "kws_finn_submission_v0.7"]
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("name", REFERENCES)
+@pytest.mark.parametrize("name", ["TFC_2W2A"])
 def test_reference_networks(shared_data, name):
     network, x = reference(shared_data, name, 20)
     run(network, plan_of(network, interval=3000), x)

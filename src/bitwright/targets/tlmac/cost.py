@@ -39,8 +39,9 @@ def unit_cost(plan: UnitPlan) -> Components:
 
 def mac_cost(plan: MacPlan) -> Components:
     """Components of a multiply-accumulate core, window to output lanes."""
+    taps = (patch.cost(lanes) for patch, lanes in zip(plan.patches, plan.patch_lanes, strict=False))
     return {
-        "window": library.window(plan.window),
+        "window": sum(taps, library.window(plan.window)),
         "select": _front(plan),
         **plan.element.cost(plan.rom_styles),
         "adders": _trees(plan),

@@ -12,15 +12,16 @@ from bitwright.targets.tlmac.direct import ADDRESS_BITS
 from bitwright.targets.tlmac.element import Element
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.mac import MacPlan, map_layer
+from bitwright.targets.tlmac.patch import Variant, variants
 
 LUTS_PER_BRAM36 = 330  # the exchange rate of block RAM against logic on the supported parts
 LUTS_PER_FF = 0.05  # breaks ties: registers are plentiful
 MAX_GROUP = 6
 
 
-def price(cost: Resources) -> float:
+def price(cost: Resources, bram_price: float = LUTS_PER_BRAM36) -> float:
     """What the planner minimizes: LUTs, with block RAM and registers at their exchange rates."""
-    return cost.lut + LUTS_PER_BRAM36 * cost.bram36 + LUTS_PER_FF * cost.ff
+    return cost.lut + bram_price * cost.bram36 + LUTS_PER_FF * cost.ff
 
 
 def divisors(n: int) -> list[int]:
@@ -35,17 +36,17 @@ class Candidate:
 
     plan: MacPlan
     cost: Resources
-
-    @property
-    def price(self) -> float:
-        return price(self.cost)
+    price: float
 
 
-def folds(layer: MacLayer) -> Iterator[Fold]:
-    """Parallelisms of a layer (group and digit 1): lanes, outputs, and blocks for grouped convolutions."""
-    for lanes in divisors(layer.group_channels):
+def folds(layer: MacLayer, taps: int = 1) -> Iterator[Fold]:
+    """Parallelisms of a layer (group and digit 1): lanes, outputs, and blocks for grouped convolutions.
+
+    `taps` channels belong together in a word.
+    """
+    for lanes in divisors(layer.group_channels // taps):
         for outputs in divisors(layer.group_outputs):
-            yield Fold(lanes, outputs)
+            yield Fold(lanes * taps, outputs)
     if layer.groups > 1:
         for blocks in divisors(layer.groups)[1:]:
             yield Fold(layer.group_channels, layer.group_outputs, blocks)
@@ -60,10 +61,10 @@ def addressings(layer: MacLayer, lanes: int) -> Iterator[tuple[int, int]]:
             yield group, digit
 
 
-def rom_styles(element: Element) -> dict[str, int]:
+def rom_styles(element: Element, bram_price: float) -> dict[str, int]:
     """For every ROM the cheaper of block RAM (1) and LUTs (2)."""
     return {
-        name: min((2, 1), key=lambda style: price(library_cost.rom(*shape, style)))
+        name: min((2, 1), key=lambda style: price(library_cost.rom(*shape, style), bram_price))
         for name, shape in element.rom_shapes.items()
     }
 
@@ -75,45 +76,61 @@ def out_lanes(fold: Fold, layer: MacLayer, reader_lanes: int) -> int:
     return (fitting or enough)[0]
 
 
-def candidate(layer: MacLayer, fold: Fold, kind: str, reader_lanes: int = 1) -> Candidate | None:
+def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> Candidate | None:
     """The priced plan of one folding and element, None where they do not fit together."""
+    layer = variant.layer
     element = map_layer(layer, fold, kind)
     if element is None:
         return None
-    plan = MacPlan(layer, fold, element, out_lanes(fold, layer, reader_lanes), rom_styles(element))
-    return Candidate(plan, total(mac_cost(plan)))
+    styles = rom_styles(element, bram_price)
+    plan = MacPlan(layer, fold, element, out_lanes(fold, layer, 1), styles, variant.patches)
+    cost = total(mac_cost(plan))
+    return Candidate(plan, cost, price(cost, bram_price))
 
 
-def best(layer: MacLayer, goal: int, elements: tuple[str, ...], limit: int = 12) -> Candidate | None:
+def best(
+    layer: MacLayer, goal: int, elements: tuple[str, ...], bram_price: float = LUTS_PER_BRAM36, limit: int = 12
+) -> Candidate | None:
     """The cheapest candidate of at most `goal` cycles a frame; None where no folding is fast enough.
 
-    Only the `limit` parallelisms with the fewest multiplications a cycle are looked into for every
-    addressing: more parallel ones only cost more.
+    Of every variant, only the `limit` parallelisms with the fewest multiplications a cycle are looked into
+    for every addressing: more parallel ones only cost more.
     """
     found: Candidate | None = None
-    for digit_count in sorted({-(-layer.in_bits // d) for _, d in addressings(layer, 1)}):
-        fast = [f for f in folds(layer) if f.cycles(layer) * digit_count // layer.in_bits <= goal]
+    for variant in variants(layer):
+        for option in _options(variant, goal, elements, bram_price, limit):
+            if found is None or option.price < found.price:
+                found = option
+    return found
+
+
+def _options(
+    variant: Variant, goal: int, elements: tuple[str, ...], bram_price: float, limit: int
+) -> Iterator[Candidate]:
+    layer = variant.layer
+    for digits in sorted({-(-layer.in_bits // d) for _, d in addressings(layer, 1)}):
+        fast = [f for f in folds(layer, variant.taps) if f.cycles(layer) * digits // layer.in_bits <= goal]
         fast.sort(key=lambda f: (f.word_lanes * f.outputs, f.word_lanes))
         for fold in fast[:limit]:
             for group, digit in addressings(layer, fold.lanes):
-                if -(-layer.in_bits // digit) != digit_count:
-                    continue
                 folded = Fold(fold.lanes, fold.outputs, fold.blocks, group, digit)
-                if folded.cycles(layer) > goal:
+                if folded.digits(layer) != digits or folded.cycles(layer) > goal:
                     continue
                 for kind in elements:
-                    option = candidate(layer, folded, kind)
-                    if option and (found is None or option.price < found.price):
-                        found = option
-    return found
+                    option = candidate(variant, folded, kind, bram_price)
+                    if option and option.plan.patch_cycles <= goal:
+                        yield option
 
 
 def fastest(layer: MacLayer, elements: tuple[str, ...]) -> int:
     """Cycles a frame of the fastest circuit of a layer."""
     found = []
-    parallel = min(folds(layer), key=lambda f: f.cycles(layer))
-    for group, digit in addressings(layer, parallel.lanes):
-        folded = Fold(parallel.lanes, parallel.outputs, parallel.blocks, group, digit)
-        if any(map_layer(layer, folded, kind) is not None for kind in elements):
-            found.append(folded.cycles(layer))
+    for variant in variants(layer):
+        inner = variant.layer
+        parallel = min(folds(inner, variant.taps), key=lambda f: f.cycles(inner))
+        for group, digit in addressings(inner, parallel.lanes):
+            folded = Fold(parallel.lanes, parallel.outputs, parallel.blocks, group, digit)
+            option = next(filter(None, (candidate(variant, folded, kind) for kind in elements)), None)
+            if option:
+                found.append(max(folded.cycles(inner), option.plan.patch_cycles))
     return min(found)

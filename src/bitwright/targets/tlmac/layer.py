@@ -10,6 +10,9 @@ import numpy as np
 from bitwright.network import Network, Node, TensorType
 from bitwright.network.ops import Conv2d
 
+MANY = 64  # distinct weight groups that no LUT6 can tell apart
+SAMPLE = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class MacLayer:
@@ -97,7 +100,10 @@ class MacLayer:
         return self._statistics[key][1]
 
     def group_statistics(self, lanes: int, group: int) -> tuple[int, int]:
-        """Number of distinct weight groups, the last of a word filled up with zeros, and their greatest magnitude."""
+        """Number of distinct weight groups (at least so many, if more than MANY) and their greatest magnitude.
+
+        The last group of a word is filled up with zeros.
+        """
         key = (group,) if lanes % group == 0 else (group, lanes)
         key = (0, *key)
         if key not in self._statistics:
@@ -105,7 +111,9 @@ class MacLayer:
             words = np.pad(words, ((0, 0), (0, -lanes % group))).reshape(-1, group)
             low = int(words.min())
             radix = (int(words.max()) - low + 1) ** np.arange(group, dtype=np.int64)
-            count = len(np.unique((words - low) @ radix))
+            count = len(np.unique((words[:SAMPLE] - low) @ radix))
+            if count <= MANY:  # a sample with more settles it
+                count = len(np.unique((words - low) @ radix))
             self._statistics[key] = (count, int(np.abs(words).sum(1).max()))
         return self._statistics[key]
 

@@ -192,6 +192,8 @@ def threshold(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
     for s in range(stages):
         constant = s == 0 and (tiles == 1 or p["Shared"])
         compare = Resources(lut=math.ceil(level / 2) + 2 * (not constant), carry=math.ceil(level / 8))
+        if constant and level <= 6:
+            compare = Resources(lut=1)
         found += _times(lanes, compare + Resources(ff=bits + s + 1))
     if adjust:
         found += Resources(lut=lanes * p["OutBits"], ff=lanes * p["OutBits"])

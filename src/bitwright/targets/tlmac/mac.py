@@ -12,6 +12,7 @@ from bitwright.rtl.window import Window
 from bitwright.targets.tlmac import direct
 from bitwright.targets.tlmac.element import Element
 from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.patch import ROWS, Patch
 from bitwright.targets.tlmac.reader import emit_reader
 from bitwright.targets.tlmac.shared import map_shared
 from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance, literal
@@ -27,8 +28,9 @@ MAPPERS = {
 
 @dataclass(frozen=True, eq=False)
 class MacPlan:
-    """A layer with its folding and mapped element; `out_lanes` accumulators leave in a word.
+    """A layer, as it is computed, with its folding and mapped element; `out_lanes` accumulators leave in a word.
 
+    patches: modules that set kernel taps side by side before the layer's own window reader.
     rom_styles: 1 block RAM, 2 LUTs, by the name of the element's ROM.
     """
 
@@ -37,6 +39,42 @@ class MacPlan:
     element: Element = field(repr=False)
     out_lanes: int
     rom_styles: dict[str, int] = field(default_factory=dict)
+    patches: tuple[Patch, ...] = field(default=(), repr=False)
+
+    @property
+    def patch_lanes(self) -> list[int]:
+        """Lanes of the words that enter each patch module, and at last the window reader."""
+        found = [self.fold.word_lanes]
+        for patch in reversed(self.patches):
+            found.insert(0, found[0] // patch.taps)
+        return found
+
+    @property
+    def in_lanes(self) -> int:
+        """Channels a word as they arrive."""
+        return self.patch_lanes[0]
+
+    @property
+    def patch_cycles(self) -> int:
+        """Cycles a frame of the slowest patch module, and what waits for it.
+
+        Rows without a window of their own follow each other at the end of a frame (and between strided rows); the
+        layer works on two buffered words meanwhile and then stands still.
+        """
+        found, lanes = 0, self.patch_lanes
+        per_word = self.cycles // max(1, self.window.in_words)
+        for patch, n in zip(self.patches, lanes, strict=False):
+            layer = patch.layer
+            chunks = layer.input.channels // n
+            found = max(found, patch.cycles * chunks)
+            if patch.module == ROWS:
+                row, stride = layer.input.shape[1] * chunks, layer.stride[0]
+                rows = layer.pads[0] + layer.input.shape[0] + layer.pads[2]
+                gap = rows - (layer.out_size[0] - 1) * stride - 1
+                idle = max(0, gap * row - 2 * per_word)
+                idle += (layer.out_size[0] - 1) * max(0, (stride - 1) * row - 2 * per_word)
+                found = max(found, self.cycles + idle)
+        return found
 
     @property
     def digit_weights(self) -> int:
@@ -119,9 +157,15 @@ def map_layer(layer: MacLayer, fold: Fold, kind: str) -> Element | None:
 def emit_mac(plan: MacPlan, prefix: str, source: Stream, target: Stream) -> str:
     """Wiring from words of activations to words of accumulators."""
     layer, fold = plan.layer, plan.fold
+    text = ""
+    for i, (patch, lanes) in enumerate(zip(plan.patches, plan.patch_lanes, strict=False)):
+        taps = Stream(f"taps_{i}", source.width * patch.taps)
+        ports = CLOCK | source.sink() | taps.source()
+        text += taps.declare() + instance(patch.module, f"i_taps_{i}", patch.parameters(lanes), ports)
+        source = taps
     words = Stream("window", source.width)
     pad = int(layer.input.dtype.encode(np.array(layer.pad_value)))
-    text = words.declare() + emit_reader(plan.window, pad, fold.word_lanes, source, words)
+    text += words.declare() + emit_reader(plan.window, pad, fold.word_lanes, source, words)
     address_bits = max(1, (fold.steps(layer) * fold.tiles(layer) - 1).bit_length())
     text += f"  logic en, valid, clear, shift, done, take;\n  logic [{address_bits - 1}:0] addr, step;\n"
     text += f"  logic [{fold.word_lanes * fold.digit - 1}:0] digits;\n"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
 
 ELEMENTS = ("private", "products", "gates", "shared", "shared_signed")
-LAYER_SETTINGS = ("lanes", "outputs", "blocks", "group", "digit", "element")
+LAYER_SETTINGS = ("lanes", "outputs", "blocks", "group", "digit", "element", "taps")
+_SIDE = ("columns", "rows", "columns+rows")
+TAPS = ("plain", "pairs", *_SIDE, *(f"pairs+{name}" for name in _SIDE))
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,7 @@ class TlmacOptions:
     bram36: float | None = field(default=None, metadata={"doc": "limit on block RAMs (36 Kb)"})
     layers: Mapping[str, Mapping[str, object]] = field(
         default_factory=dict,
-        metadata={
-            "doc": "per layer by name, in place of the planner's choice: lanes, outputs, blocks, group, digit, element"
-        },
+        metadata={"doc": "per layer by name, in place of the planner's choice: " + ", ".join(LAYER_SETTINGS)},
     )
 
     def __post_init__(self) -> None:
@@ -40,9 +41,36 @@ class TlmacOptions:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise OptionError(f"{name} must be a whole number of at least 1, not {value!r}")
+        if self.bram36 is not None and not (_is_number(self.bram36) and 0 <= self.bram36 < math.inf):
+            raise OptionError(f"bram36 must be a number of at least 0, not {self.bram36!r}")
+        _check_layers(self.layers)
         object.__setattr__(self, "elements", tuple(self.elements))
         if not self.elements:
             raise OptionError("elements must name at least one element")
         for name in self.elements:
             if name not in ELEMENTS:
                 raise OptionError(f"unknown element {name!r}; legal are {', '.join(ELEMENTS)}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_layers(layers: object) -> None:
+    """Raise `OptionError` unless `layers` maps names to mappings whose values have the type of their setting."""
+    if not isinstance(layers, Mapping):
+        raise OptionError(f"layers is {layers!r}; legal is a mapping from layer names to their settings")
+    for name, settings in layers.items():
+        if not isinstance(settings, Mapping):
+            raise OptionError(f"layers: {name} is {settings!r}; legal is a mapping of {', '.join(LAYER_SETTINGS)}")
+        for key, value in settings.items():
+            if key not in LAYER_SETTINGS:
+                raise OptionError(f"layers: {name} has no setting {key!r}; legal are {', '.join(LAYER_SETTINGS)}")
+            if key == "element":
+                if value not in ELEMENTS:
+                    raise OptionError(f"layers: {name} has element {value!r}; legal are {', '.join(ELEMENTS)}")
+            elif key == "taps":
+                if value not in TAPS:
+                    raise OptionError(f"layers: {name} has taps {value!r}; legal are {', '.join(TAPS)}")
+            elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise OptionError(f"layers: {name} has {key} {value!r}; legal is a whole number of at least 1")

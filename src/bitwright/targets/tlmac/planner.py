@@ -11,11 +11,13 @@ from bitwright.targets.tlmac import cost, fold
 from bitwright.targets.tlmac.joins import fifo_pixels
 from bitwright.targets.tlmac.latency import fixed_latency, latency_cycles
 from bitwright.targets.tlmac.layer import Fold, MacLayer
-from bitwright.targets.tlmac.options import LAYER_SETTINGS, TlmacOptions
+from bitwright.targets.tlmac.options import TlmacOptions
+from bitwright.targets.tlmac.patch import variants
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.stages import readers
 from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
 
+BRAM_PRICES = (fold.LUTS_PER_BRAM36, 1_000, 4_000, 1_000_000)  # LUTs; the dearer ones where block RAM is short
 DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
 
 
@@ -37,9 +39,18 @@ def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
 
 
 def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
-    """The cheapest plan of at most `goal` cycles a frame."""
+    """The cheapest plan of at most `goal` cycles a frame that keeps the limit on block RAM."""
+    for bram_price in BRAM_PRICES:
+        plan = _plan_at(circuit, options, goal, bram_price)
+        used = plan.estimate.total.bram36
+        if options.bram36 is None or used <= options.bram36:
+            return plan
+    raise OptionError(f"bram36={options.bram36:g} is too small: the circuit needs at least {used:g} block RAMs")
+
+
+def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: float) -> TlmacPlan:
     units: dict[str, UnitPlan] = {}
-    chosen = {unit.name: _choose(unit, options, goal) for unit in circuit.units if unit.mac}
+    chosen = {unit.name: _choose(unit, options, goal, bram_price) for unit in circuit.units if unit.mac}
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
     depths = fifo_pixels(circuit)
     first = circuit.readers(INPUT)[0][0]
@@ -105,23 +116,25 @@ def _check_layers(circuit: Circuit, options: TlmacOptions) -> None:
     for name in options.layers:
         if name not in names:
             raise OptionError(f"layers: no multiply-accumulate layer {name!r}; legal are {', '.join(names)}")
-        for key in options.layers[name]:
-            if key not in LAYER_SETTINGS:
-                raise OptionError(f"layers: {name} has no setting {key!r}; legal are {', '.join(LAYER_SETTINGS)}")
 
 
-def _choose(unit: Unit, options: TlmacOptions, goal: int) -> fold.Candidate:
+def _choose(unit: Unit, options: TlmacOptions, goal: int, bram_price: float) -> fold.Candidate:
     """The user's folding of a layer, or the cheapest one that reaches the goal."""
     layer: MacLayer = unit.mac
     if unit.name in options.layers:
         wish = dict(options.layers[unit.name])
         kind = str(wish.pop("element", "products"))
-        chosen = Fold(**{"lanes": 1, "outputs": 1} | wish)
-        found = fold.candidate(layer, chosen, kind) if chosen.legal(layer) else None
+        name = str(wish.pop("taps", "plain"))
+        variant = next((v for v in variants(layer) if v.name == name), None)
+        found = None
+        if variant is not None:
+            chosen = Fold(**{"lanes": variant.taps, "outputs": 1} | wish)
+            if chosen.legal(variant.layer) and chosen.lanes % variant.taps == 0:
+                found = fold.candidate(variant, chosen, kind, bram_price)
         if found is None:
             raise OptionError(f"layers: {unit.name} cannot be built as {options.layers[unit.name]}")
         return found
-    found = fold.best(layer, goal, options.elements)
+    found = fold.best(layer, goal, options.elements, bram_price)
     if found is None:
         least = fold.fastest(layer, options.elements)
         raise OptionError(f"layer {unit.name} cannot reach {goal} cycles a frame; its fastest circuit takes {least}")
@@ -131,7 +144,7 @@ def _choose(unit: Unit, options: TlmacOptions, goal: int) -> fold.Candidate:
 def _lanes(unit: Unit, chosen: dict[str, fold.Candidate], goal: int) -> int:
     """Lanes of a unit's words: as folded, or the fewest that reach the goal."""
     if unit.mac:
-        return chosen[unit.name].plan.fold.word_lanes
+        return chosen[unit.name].plan.in_lanes
     channels = [t.channels for t in unit.input_types]
     common = [d for d in fold.divisors(min(channels)) if all(c % d == 0 for c in channels)]
     taps = 1
@@ -146,7 +159,7 @@ def unit_cycles(plan: UnitPlan) -> int:
     cycles = [t.size // n for t, n in zip(plan.unit.input_types, plan.in_lanes, strict=True)]
     cycles += [t.size // plan.lanes for t in plan.unit.input_types] + [plan.unit.type.size // plan.out_lanes]
     if plan.mac is not None:
-        cycles += [plan.mac.cycles, plan.mac.window.interval_cycles]
+        cycles += [plan.mac.cycles, plan.mac.window.interval_cycles, plan.mac.patch_cycles]
     else:
         cycles += [window.interval_cycles for window in readers(plan)]
     return max(cycles)

@@ -1,0 +1,139 @@
+"""TLMAC on ResNet-18 against the published method, on the same weights and with the same cost model.
+
+    python benchmarks/tlmac/run.py [--output results.json]
+
+Rows: shared tables as published (groups of a kernel row, G = 3) with this compiler's clustering, sign sharing
+and placement; shared tables with the group size chosen for each layer; the element chosen freely, at the same
+cycles; the whole network on a device. Every figure is measured in this run except what `reference.py` cites.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+from reference import ALL_LAYERS_3BIT, FIRST_LAYER_4BIT, STEP_OUTPUTS, Layer, layer_weights, layers, luts
+
+from bitwright.network import IntType, TensorType
+from bitwright.targets.contract import Resources
+from bitwright.targets.tlmac import cost, fold
+from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.sharing import cyclic_clusters, find_groups, local_clusters, place_groups
+
+SELECT_BITS = 6  # of a LUT's address, less one for each activation of the group
+
+
+def arranged(w: np.ndarray, group: int) -> np.ndarray:
+    """Weights [O, I, 3, 3] as [steps, accumulators, group], with as many steps for every group size.
+
+    3: a kernel row, 64 outputs and 3 rows in parallel. 2: two input channels, 32 outputs and 9 taps.
+    1: one weight, 64 outputs and 9 taps.
+    """
+    outputs, inputs = w.shape[:2]
+    if group == 3:
+        w = w.reshape(-1, STEP_OUTPUTS, inputs, 3, 3).transpose(0, 2, 1, 3, 4)
+        return w.reshape(-1, STEP_OUTPUTS * 3, 3)
+    parallel = STEP_OUTPUTS // group
+    w = w.reshape(outputs // parallel, parallel, inputs // group, group, 9)
+    return w.transpose(0, 2, 1, 4, 3).reshape(-1, parallel * 9, group)
+
+
+def share(layer: Layer, bits: int, group: int, rounds: int) -> dict[str, object]:
+    """Shared tables with sign sharing for one layer: arrays, routes, LUTs of the reference's model, seconds."""
+    start = time.perf_counter()
+    w = arranged(layer_weights(layer, bits), group)
+    groups = find_groups(w, sign_sharing=True)
+    clusters = 1 << (SELECT_BITS - group)
+    saturated = len(groups.values) * 2 >= (2**bits) ** group
+    steps = cyclic_clusters(len(w), clusters) if saturated and bits < 4 else local_clusters(groups, clusters, seed=0)
+    placement = place_groups(groups, steps, clusters, seed=0, rounds=rounds)
+    lut = luts(placement.arrays, placement.routes.sum(0), layer.inputs, bits, group, sign_sharing=True)
+    seconds = time.perf_counter() - start
+    return {
+        "layer": layer.name,
+        "group": group,
+        "arrays": placement.arrays,
+        "routes": placement.route_count,
+        "lut": lut,
+        "seconds": round(seconds, 2),
+    }
+
+
+def free_choice(layer: Layer, bits: int) -> dict[str, object]:
+    """The cheapest element at the cycles of the shared tables: 192 multiplications a cycle, ROM apart."""
+    w = layer_weights(layer, bits).transpose(0, 2, 3, 1)
+    mac = MacLayer(
+        layer.name,
+        TensorType((layer.size, layer.size, layer.inputs), IntType(bits)),
+        np.ascontiguousarray(w),
+        np.zeros(layer.outputs, np.int64),
+        (layer.size, layer.size),
+        pads=(1, 1, 1, 1),
+    )
+    per_step = STEP_OUTPUTS * 9 / bits  # multiplications of whole activations a cycle
+    goal = int(mac.macs / per_step)
+    found: tuple[float, dict] | None = None
+    for parallel in fold.folds(mac):
+        for group, digit in fold.addressings(mac, parallel.lanes):
+            folded = Fold(parallel.lanes, parallel.outputs, parallel.blocks, group, digit)
+            if not 0.5 * goal <= folded.cycles(mac) <= goal:
+                continue
+            for kind in ("private", "products", "gates"):
+                option = fold.candidate(mac, folded, kind)
+                if option is None:
+                    continue
+                parts = cost.mac_cost(option.plan)
+                core = sum(
+                    (v for k, v in parts.items() if k in ("tables", "gates", "adders", "accumulators")), Resources()
+                )
+                row = {"layer": layer.name, "element": kind, "group": group, "digit": digit, "lut": core.lut}
+                row |= {
+                    "cycles": folded.cycles(mac),
+                    "goal": goal,
+                    "rom_bits": sum(a * b for a, b in option.plan.element.rom_shapes.values()),
+                }
+                if found is None or core.lut < found[0]:
+                    found = core.lut, row
+    return found[1]
+
+
+def summed(rows: list[dict[str, object]], reference) -> dict[str, object]:
+    """Totals of rows and their ratios to the reference."""
+    total = {key: round(sum(row[key] for row in rows), 1) for key in ("arrays", "routes", "lut", "seconds")}
+    named = (
+        ("arrays", reference.arrays),
+        ("routes", reference.routes),
+        ("lut", reference.lut),
+        ("seconds", reference.seconds),
+    )
+    return {"total": total, "ratio": {key: round(total[key] / value, 4) for key, value in named if value}, "rows": rows}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results.json"))
+    arguments = parser.parse_args()
+    share(layers()[0], 3, 3, rounds=1)  # compiles the search, once a machine
+    report: dict[str, object] = {"python": platform.python_version()}
+    rows = [share(layer, 3, 3, rounds=3) for layer in layers()]
+    report["shared, kernel rows, 3 bits"] = summed(rows, ALL_LAYERS_3BIT)
+    best = [min((share(layer, 3, g, rounds=6) for g in (1, 2)), key=lambda row: row["lut"]) for layer in layers()]
+    report["shared, group chosen, 3 bits"] = summed(best, ALL_LAYERS_3BIT)
+    first = [share(layers()[0], 4, group, rounds=24) for group in (2, 3)]
+    report["shared, 4 bits, first layer"] = [summed([row], FIRST_LAYER_4BIT) for row in first]
+    chosen = [free_choice(layer, 3) for layer in layers()]
+    lut = sum(row["lut"] for row in chosen)
+    report["element chosen, 3 bits"] = {"lut": lut, "ratio": round(lut / ALL_LAYERS_3BIT.lut, 4), "rows": chosen}
+    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+    for name, entry in report.items():
+        for part in entry if isinstance(entry, list) else [entry]:
+            if isinstance(part, dict):
+                print(name, {k: v for k, v in part.items() if k != "rows"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+// Vertically adjacent words side by side: word (y, i) of the output holds, for each lane, Kernel taps.
+//
+//   m[lane * Kernel + k] = word (y*Stride - PadBefore + k, i)[lane], PadLane outside the image
+//
+// Images of Size rows of RowWords words of Lanes numbers. A convolution of kernel height Kernel becomes one of
+// height 1 with Kernel times as many channels. The last Kernel - 1 rows lie in one memory, RowWords deep. One word
+// a cycle, rows of padding included: (PadBefore + Size + PadAfter) * RowWords cycles a frame; latency 1.
+// Part of Conv2d.
+module tlmac_rows #(
+    parameter int unsigned Lanes = 1,
+    parameter int unsigned Bits = 1,
+    parameter int unsigned Size = 4,
+    parameter int unsigned RowWords = 4,
+    parameter int unsigned Kernel = 3,
+    parameter int unsigned Stride = 1,
+    parameter int unsigned PadBefore = 0,
+    parameter int unsigned PadAfter = 0,
+    parameter logic [Bits-1:0] PadLane = '0
+) (
+    input  logic                         clk_i,
+    input  logic                         rst_i,
+    input  logic [       Lanes*Bits-1:0] s_data_i,
+    input  logic                         s_valid_i,
+    output logic                         s_ready_o,
+    output logic [Kernel*Lanes*Bits-1:0] m_data_o,
+    output logic                         m_valid_o,
+    input  logic                         m_ready_i
+);
+  localparam int unsigned Width = Lanes * Bits;
+  localparam int unsigned Padded = PadBefore + Size + PadAfter;
+
+  if (RowWords < 2 || Kernel < 2 || Padded < Kernel) begin : g_illegal
+    $error("tlmac_rows: legal are RowWords >= 2, Kernel >= 2 and a window that fits the padded image");
+  end
+
+  // ---- where the next word stands in the padded image
+  logic take, last_word, last_row, first_word, first_row, hit, pad;
+  logic [$clog2(RowWords)-1:0] word;
+  logic [$clog2(Padded)-1:0] row;
+  loop_counter #(
+      .Count(RowWords)
+  ) u_word (
+      .clk_i,
+      .rst_i,
+      .step_i (take),
+      .count_o(word),
+      .first_o(first_word),
+      .last_o (last_word)
+  );
+  loop_counter #(
+      .Count(Padded)
+  ) u_row (
+      .clk_i,
+      .rst_i,
+      .step_i (take && last_word),
+      .count_o(row),
+      .first_o(first_row),
+      .last_o (last_row)
+  );
+  tlmac_hits #(
+      .Size  (Padded),
+      .Span  (Kernel - 1),
+      .Stride(Stride)
+  ) u_hits (
+      .clk_i,
+      .rst_i,
+      .step_i (take && last_word),
+      .index_i(row),
+      .last_i (last_row),
+      .hit_o  (hit)
+  );
+  logic leading;
+  if (PadBefore > 0) begin : g_leading
+    assign leading = 32'(row) < PadBefore;
+  end else begin : g_no_leading
+    assign leading = 1'b0;
+  end
+  assign pad = leading || 32'(row) >= PadBefore + Size;
+
+  // ---- the newest word meets those above it, and takes their place
+  logic full_q, hit_q, advance;
+  logic [$clog2(RowWords)-1:0] word_q;
+  logic [Width-1:0] new_q;
+  logic [(Kernel-1)*Width-1:0] above;  // the oldest in the lowest bits
+  logic [Kernel*Width-1:0] column;
+  assign advance = !full_q || !hit_q || m_ready_i;
+  assign take = advance && (pad || s_valid_i);
+  assign s_ready_o = advance && !pad;
+  assign m_valid_o = full_q && hit_q;
+  assign column = {new_q, above};
+  always_ff @(posedge clk_i) begin
+    if (rst_i) full_q <= 1'b0;
+    else if (advance) full_q <= take;
+  end
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      new_q  <= pad ? {Lanes{PadLane}} : s_data_i;
+      word_q <= word;
+      hit_q  <= hit;
+    end
+  end
+  ram_sdp #(
+      .Width((Kernel - 1) * Width),
+      .Depth(RowWords)
+  ) u_ram (
+      .clk_i,
+      .we_i   (full_q && advance),
+      .waddr_i(word_q),
+      .wdata_i(column[Kernel*Width-1:Width]),
+      .re_i   (take),
+      .raddr_i(word),
+      .rdata_o(above)
+  );
+
+  for (genvar l = 0; l < Lanes; l++) begin : g_lane
+    for (genvar k = 0; k < Kernel; k++) begin : g_tap
+      assign m_data_o[(l*Kernel+k)*Bits+:Bits] = column[k*Width+l*Bits+:Bits];
+    end
+  end
+
+  logic unused;
+  assign unused = &{1'b0, first_word, first_row};
+endmodule
