@@ -67,7 +67,10 @@ def test_options_are_validated(options, message):
         (5, "layers is 5; legal is a mapping from layer names to their settings"),
         ({"x": {}}, "layers: no multiply-accumulate layer 'x'; legal are n0"),
         ({"n0": {"lanes": 3}}, "layers: n0 cannot be built as {'lanes': 3}"),
-        ({"n0": {"pe": 3}}, "layers: n0 has no setting 'pe'; legal are lanes, outputs, blocks, group, digit, element"),
+        (
+            {"n0": {"pe": 3}},
+            "layers: n0 has no setting 'pe'; legal are lanes, outputs, blocks, group, digit, element, taps",
+        ),
     ],
 )
 def test_layer_settings_are_validated(layers, message):

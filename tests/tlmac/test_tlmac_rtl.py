@@ -13,6 +13,8 @@ from bitwright.network.ops import Add, Conv2d, Dense, Threshold
 from bitwright.simulate import simulate
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
+from bitwright.targets.tlmac.patch import variants
+from bitwright.targets.tlmac.units import build_circuit
 from bitwright.tools.model import Stalls
 
 TLMAC = get("tlmac")
@@ -63,6 +65,24 @@ def test_every_element_computes_the_convolution(element, fold):
     assert plan.units[0].mac.element.kind == element.removesuffix("_signed")
     result = run(network, plan, random_input(network, 3))
     assert result.interval_cycles == plan.estimate.interval_cycles
+
+
+TAPS = [
+    ("columns", {"kernel": (3, 3), "pads": (1, 1, 1, 1)}, 4),
+    ("columns+rows", {"kernel": (2, 3), "stride": (2, 1), "pads": (0, 2, 1, 0), "dilation": (1, 2)}, 2),
+    ("pairs+columns+rows", {"kernel": (3, 5), "stride": (2, 2), "pads": (1, 2, 1, 2)}, 8),
+]
+
+
+@pytest.mark.parametrize(("taps", "conv", "outputs"), TAPS)
+def test_kernel_taps_side_by_side(taps, conv, outputs):
+    network = conv_network(IntType(2, True), IntType(3, True), shape=(6, 6, 2), pad_value=1, **conv)
+    variant = next(v for v in variants(build_circuit(network).units[0].mac) if v.name == taps)
+    lanes = variant.layer.group_channels
+    setting = {"element": "gates", "taps": taps, "lanes": lanes, "outputs": outputs}
+    plan = plan_of(network, layers={"conv": setting})
+    assert plan.units[0].mac.in_lanes == lanes // variant.taps
+    run(network, plan, random_input(network, 4), STALLS)
 
 
 @pytest.mark.parametrize("blocks", [1, 3])

@@ -1,0 +1,53 @@
+"""The cost model against synthesis: every layer within 10 % (or a handful of cells, where there are few)."""
+
+import numpy as np
+import pytest
+
+import bitwright as bw
+from bitwright.synthesize import synthesize
+from bitwright.targets import get
+from bitwright.targets.contract import make_options
+from bitwright.targets.tlmac.cost import tree
+from bitwright.targets.tlmac.library_cost import block_ram, column_luts, lut_ram, mux, rom_luts
+
+TLMAC = get("tlmac")
+
+
+def test_adder_trees_are_counted_exactly():
+    """Figures of Yosys 0.70 for module tlmac_sum_tree: (lanes, bits, levels, out) to (LUT, FF, CARRY4)."""
+    measured = {(16, 2, 4, 6): (41, 56, 18), (13, 1, 4, 4): (26, 35, 6), (7, 5, 3, 8): (33, 45, 12)}
+    for shape, cells in measured.items():
+        found = tree(*shape)
+        assert (found.lut, found.ff, found.carry) == cells
+
+
+def test_memories_are_counted_as_yosys_builds_them():
+    assert [rom_luts(depth) for depth in (49, 64, 100, 128, 256, 500)] == [1, 1, 2, 2, 4, 9]
+    assert [lut_ram(32, depth) for depth in (64, 128)] == [40, 80 + 32 + 2]
+    assert [mux(n) for n in (1, 2, 4, 16, 32)] == [0, 1, 1, 5, 11]
+    assert [block_ram(72, 500), block_ram(144, 600), block_ram(30, 1500)] == [1.0, 4.0, 1.5]
+
+
+def test_regular_rom_columns_are_cheap():
+    address = np.arange(128)
+    assert column_luts(np.zeros(128, np.uint8)) == 0
+    assert column_luts((address >> 3 & 1).astype(np.uint8)) == 1
+    assert column_luts((address % 64 > 40).astype(np.uint8)) == 1
+    assert column_luts(np.random.default_rng(0).integers(0, 2, 128).astype(np.uint8)) == 2
+
+
+GOALS = {"TFC_1W2A": (784,), "TFC_2W2A": (784, 196), "kws_finn_submission_v0.7": (1960,)}
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "goal"), [(name, goal) for name, goals in GOALS.items() for goal in goals])
+def test_estimates_hold_for_every_layer(shared_data, name, goal):
+    network = bw.load(shared_data / "qonnx" / f"{name}.onnx")
+    plan = TLMAC.plan(network, make_options(TLMAC, {"interval": goal}))
+    result = synthesize(TLMAC.emit(plan), "xczu3eg")
+    for unit in result.units:
+        for kind in ("lut", "ff"):
+            measured, estimate = getattr(unit.resources, kind), getattr(unit.estimate, kind)
+            assert estimate == pytest.approx(measured, rel=0.1, abs=10), f"{unit.name} {kind}"
+        assert unit.estimate.bram36 == pytest.approx(unit.resources.bram36, rel=0.1, abs=0.5)
