@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
@@ -13,6 +14,15 @@ from pathlib import Path
 from bitwright.errors import ToolError
 
 _COMPLAINT = re.compile(r"%(Fatal|Error|Warning)|\bERROR\b|\berror:|^Error")
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+
+
+@atexit.register
+def _end_all() -> None:
+    """End the programs that worker threads still wait for: after an interrupt nothing else would."""
+    for process in list(_RUNNING):
+        process.kill()
+        process.wait()
 
 
 def which(name: str) -> Path | None:
@@ -52,13 +62,25 @@ def run(
     """
     argv = [str(part) for part in command]
     variables = {**os.environ, **(environment or {})}
-    done = subprocess.run(
-        argv, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
-    text = done.stdout.decode(errors="replace")
+    code, output = _wait(argv, folder, variables)
+    text = output.decode(errors="replace")
     if log is not None:
         log.write_text(text)
-    if done.returncode != 0:
+    if code != 0:
         where = f" (log: {log})" if log is not None else ""
         raise ToolError(f"{Path(argv[0]).name} failed: {first_error(text)}{where}")
     return text
+
+
+def _wait(argv: Sequence[str], folder: Path, variables: Mapping[str, str]) -> tuple[int, bytes]:
+    """Exit code and output of a program, which ends with this process at the latest."""
+    with subprocess.Popen(argv, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        _RUNNING.add(process)
+        try:
+            output, _ = process.communicate()
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            _RUNNING.discard(process)
+    return process.returncode, output
