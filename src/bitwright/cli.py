@@ -26,6 +26,8 @@ COMMANDS = (
     "deploy",
     "targets",
     "demo",
+    "assemble",
+    "disassemble",
 )
 INTERRUPTED = 130
 

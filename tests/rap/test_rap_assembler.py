@@ -99,7 +99,7 @@ def test_data_directives():
         ("LOOP 2\nHALT\nENDL", 3, 1, "a loop cannot end on LOOP, JUMP or HALT"),
         ("LOOP 2\n" * 5, 5, 1, "loops nest at most 4 deep"),
         ("NOP\n" * 9, 9, 1, "memory overflow: the program memory holds 8 instructions"),
-        ("LEVEL R0, 1, 2, 3", 1, 1, "stream R0 has no level 1; legal are 0 to 0"),
+        ("LEVEL R0, 2, 2, 3", 1, 1, "stream R0 has no level 2; legal are 0 to 1"),
         (".a 0 62: 1 2 3", 1, 1, "memory overflow: words 62 to 64; legal are 0 to 63"),
         (".a 4 0: 1", 1, 1, "bank 4 out of range; legal are 0 to 3"),
         (".c 4 0: 1", 1, 1, "unknown directive"),

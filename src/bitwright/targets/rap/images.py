@@ -31,6 +31,8 @@ def weights(plan: Plan) -> np.ndarray:
     bits, groups = plan.source[0].bits, plan.groups
     if plan.lanes:  # [O, KH, KW, 1]: lanes are output channels; word, row, column of the kernel, within a tile
         words = pack_lanes(np.moveaxis(w[..., 0], 0, -1), bits)
+        total = plan.channel_tiles * plan.words
+        words = np.pad(words, [(0, 0), (0, 0), (0, total - words.shape[2])])
         words = words.reshape(*words.shape[:2], plan.channel_tiles, plan.words)
         return np.moveaxis(words, 2, 0).reshape(1, -1)
     w = w if plan.layer.window.groups == groups else _dense(w, plan.layer.window.groups)

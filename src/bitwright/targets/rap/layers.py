@@ -131,7 +131,10 @@ def _producer(network: Network, node: Node) -> Op | None:
 
 
 def _results(network: Network, node: Node) -> tuple[Result, ...]:
-    """What is stored of an operation's accumulators, in the order of the nodes."""
+    """What is stored of an operation's accumulators, in the order of the nodes.
+
+    Slots add a bias with the multiplication, so biased results that nothing requantizes are multiplied by 1.
+    """
     found, raw = [], node.name == network.output_name
     for consumer in network.consumers[node.name]:
         if isinstance(consumer.op, POST):
@@ -139,7 +142,9 @@ def _results(network: Network, node: Node) -> tuple[Result, ...]:
         else:
             raw = True
     if raw:
-        found.append(Result(node.name, None, network.types[node.name]))
+        t = network.types[node.name]
+        biased = getattr(node.op, "bias", None) is not None
+        found.append(Result(node.name, Requantize(t.dtype) if biased else None, t))
     return tuple({result.name: result for result in found}.values())
 
 

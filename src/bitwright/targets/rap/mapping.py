@@ -18,7 +18,7 @@ from bitwright.targets.rap import timing
 from bitwright.targets.rap.body import Body
 from bitwright.targets.rap.layers import Layer, Result
 from bitwright.targets.rap.machine import ACCUMULATORS, Machine
-from bitwright.targets.rap.storage import Storage, words_of
+from bitwright.targets.rap.storage import Storage, padded_channels, words_of
 from bitwright.targets.rap.timing import HEADER_STEPS, PARAM_LANES
 
 
@@ -74,8 +74,8 @@ def is_stochastic(result: Result) -> bool:
     return isinstance(result.op, Requantize) and result.op.rounding is Rounding.STOCHASTIC
 
 
-def cycles(plan: Plan) -> int:
-    """Cycles of all tiles, from the first operation to the issue behind the last DRAIN, exactly."""
+def schedule(plan: Plan) -> tuple[int, int]:
+    """(cycles of all tiles up to the issue behind the last DRAIN, further cycles until its last read), exactly."""
     compute = (timing.BRANCH if plan.inner > 1 else 0) + plan.inner * len(plan.body.steps)
     drains = [
         timing.drain_cycles(
@@ -83,7 +83,7 @@ def cycles(plan: Plan) -> int:
         )
         for result, target in zip(plan.layer.results, plan.target, strict=True)
     ]
-    now, free, times = 0, 0, []
+    now, free, times = timing.BRANCH if plan.tiles > 1 else 0, 0, []
     for _ in range(min(plan.tiles, 4)):
         now += compute
         for drain in drains:
@@ -91,8 +91,13 @@ def cycles(plan: Plan) -> int:
             free = now + timing.DRAIN_START + drain
             now += 1
         times.append(now)
-    loop = timing.BRANCH if plan.tiles > 1 else 0
-    return loop + now + (plan.tiles - len(times)) * (times[-1] - times[-2] if len(times) > 1 else 0)
+    rest = (plan.tiles - len(times)) * (times[-1] - times[-2] if len(times) > 1 else 0)
+    return now + rest, free - now
+
+
+def cycles(plan: Plan) -> int:
+    """Cycles of all tiles."""
+    return schedule(plan)[0]
 
 
 def memory_words(plan: Plan) -> tuple[int, int, int]:
@@ -139,13 +144,14 @@ def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, r
     groups = window.groups if not lanes and _aligned(layer, source[0], machine) else 1
     cols = 1 if lanes else machine.size
     k_words = 1 if lanes else words_of(source[0].shape[2] // groups, source[0].bits)
-    total = source[0].pixel_words if lanes else -(-(channels // groups) // machine.size)
+    padded = padded_channels(channels // groups, machine.size)
+    total = padded // (source[0].lanes if lanes else machine.size)
     strip = target[0].strip if layer.shape[1] > 1 else 1
     taps = window.kernel[0] * window.kernel[1]
-    for pixels in range(1, min(strip, ACCUMULATORS if reuse else 1) + 1):
-        for words in range(1, min(total, ACCUMULATORS // pixels if reuse else 1) + 1):
-            if total % words or not _packs(words, cols, total, target, source[0] if lanes else None):
-                continue
+    for pixels in range(1, min(strip, ACCUMULATORS) + 1 if reuse else 2):
+        fitting = [n for n in range(1, ACCUMULATORS // pixels + 1) if total % n == 0]
+        legal = [n for n in fitting if _packs(n * (source[0].lanes if lanes else cols), n, total, target)]
+        for words in legal if reuse else legal[:1]:
             for rowwise, body in _bodies(layer, pixels, words, strip, lanes, reuse):
                 inner = k_words * (window.kernel[0] if rowwise else taps) * len(source)
                 yield Plan(
@@ -157,15 +163,14 @@ def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, r
 def _aligned(layer: Layer, source: Storage, machine: Machine) -> bool:
     """Whether the groups of a convolution begin on words of input and on columns of the grid."""
     groups, channels = layer.window.groups, layer.shape[2]
-    return (source.shape[2] // groups) % source.lanes == 0 and (channels // groups) % machine.size == 0
+    per_group = channels // groups
+    whole = per_group == padded_channels(per_group, machine.size)
+    return (source.shape[2] // groups) % source.lanes == 0 and whole
 
 
-def _packs(words: int, cols: int, total: int, target: tuple[Storage, ...], lanes: Storage | None) -> bool:
+def _packs(elements: int, words: int, total: int, target: tuple[Storage, ...]) -> bool:
     """Whether the results of a pixel fill whole stored words, or are all its channels."""
-    if words == total and lanes is None:
-        return True
-    elements = words * (cols if lanes is None else lanes.lanes)
-    return all(elements % t.lanes == 0 for t in target) or words == total
+    return words == total or all(elements % t.lanes == 0 for t in target)
 
 
 def _bodies(layer: Layer, pixels: int, words: int, strip: int, lanes: bool, reuse: bool) -> Iterator[tuple[bool, Body]]:

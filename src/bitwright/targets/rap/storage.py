@@ -62,6 +62,12 @@ def words_of(elements: int, bits: int) -> int:
     return elements * 2 if bits == 32 else math.ceil(elements * bits / WORD)
 
 
+def padded_channels(channels: int, size: int) -> int:
+    """Channels that are computed: whole words of the narrowest lanes, and all columns of the grid."""
+    group = max(size, WORD // min(WIDTHS))
+    return group * math.ceil(channels / group)
+
+
 def lane_bits(network: Network, layers: Sequence[Layer], least: int) -> dict[str, int]:
     """Bits of the lanes of every stored value; 0 where no lane is wide enough.
 
@@ -166,8 +172,7 @@ def place(
     top = 0
     for index, layer in enumerate((None, *layers)):
         for name in [INPUT] if layer is None else [result.name for result in layer.results]:
-            group = max(machine.size, WORD // min(WIDTHS))
-            pitch = words_of(group * math.ceil(shapes[name][2] / group), bits[name])
+            pitch = words_of(padded_channels(shapes[name][2], machine.size), bits[name])
             value = Storage(name, shapes[name], network.types[name].dtype, bits[name], strip[name], pitch, 0)
             taken = [v for v in placed.values() if until[v.name] >= index - 1]
             value = _at(value, _gap(taken, value.words))

@@ -1,0 +1,226 @@
+"""Measure target rap and write results.json: python benchmarks/rap/run.py DATA [--only part ...]
+
+DATA holds the reference networks (TFC, KWS, resnet8) and their data. Parts: networks, comparison, errors, speed,
+synthesis. What is not measured keeps its former result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import bitwright as bw
+from bitwright.network.fast import Evaluator
+from bitwright.network.inputs import quantize
+from bitwright.quantize.floatrun import FloatRunner
+from bitwright.quantize.options import QuantizeOptions
+from bitwright.quantize.ptq import quantize_model
+from bitwright.readers import read
+from bitwright.simulate import simulate
+from bitwright.synthesize import synthesize
+from bitwright.targets import contract, get
+from bitwright.targets.rap.simulator import execute
+
+RESULTS = Path(__file__).with_name("results.json")
+TARGET = get("rap")
+MIXED = {"batch_normalization_3": (4, 4), "batch_normalization_4": (4, 4), "batch_normalization_5": (16, 16)}
+CALIBRATION, IMAGES = 256, 100
+WIDTHS = (16, 8, 4)
+BOUNDS = {16: 1.0, 8: 1.9, 4: 3.5}
+
+
+@cache
+def resnet8(data: Path, bits: str):
+    """Quantized resnet8 of 16, 8, 4 bits or mixed, and test images as the model takes them."""
+    images = np.load(data / "cifar10/dev.npz")["images"][:IMAGES].transpose(0, 3, 1, 2).astype(np.float32)
+    calibration = np.load(data / "cifar10/calibration.npz")["images"][:CALIBRATION]
+    calibration = calibration.transpose(0, 3, 1, 2).astype(np.float32)
+    width = {"mixed": 8}.get(bits) or int(bits)
+    options = QuantizeOptions(
+        weight_bits=width,
+        activation_bits=width,
+        input_bits=max(width, 8),
+        add_extra_bits=0 if width == 16 or bits == "mixed" else 4,
+        layer_bits=MIXED if bits == "mixed" else {},
+    )
+    return quantize_model(str(data / "mlperf_tiny/resnet8.onnx"), calibration, options), images
+
+
+def networks(data: Path):
+    """(name, network, integer frames) of everything that must agree."""
+    demo = Path(bw.__file__).parent / "demo"
+    digits = np.load(demo / "digits_test.npz")["images"][:, None].astype(np.float32) / 16
+    for bits in WIDTHS:
+        activations, extra = (14, 2) if bits == 16 else (bits, 4)  # operands of sums have at most 16 bits
+        options = {"weight_bits": bits, "activation_bits": activations, "add_extra_bits": extra}
+        net = bw.quantize(str(demo / "digits.onnx"), digits, **options)
+        yield f"digits_{bits}", net, quantize(net.input, digits[:4])
+    mnist = np.load(data / "mnist/dev.npz")["images"][:4, None].astype(np.float32) / 255
+    net = bw.load(str(data / "qonnx/TFC_2W2A.onnx"))
+    yield "tfc_2w2a", net, quantize(net.input, mnist)
+    clips = np.load(data / "mlperf_tiny/speech_commands_dev.npz")
+    net = bw.load(str(data / "qonnx/kws_finn_submission_v0.7.onnx"))
+    frames = clips["x_int8"][:4].astype(np.float32) * clips["input_scale"]
+    yield "kws", net, quantize(net.input, frames.reshape(-1, 1, 10, 49))
+    for bits in ("16", "8", "4", "mixed"):
+        made, images = resnet8(data, bits)
+        yield f"resnet8_{bits}", made.network, quantize(made.network.input, images[:1])
+
+
+def compiled(network, **options):
+    """Plan of a network; raises where it is refused."""
+    chosen = TARGET.options(**options)
+    contract.refuse(TARGET, TARGET.check(network, chosen))
+    return TARGET.plan(network, chosen)
+
+
+def run(plan, x):
+    return execute(plan.options.machine, plan.code.program, x.reshape(len(x), -1), plan.network.output_type.size)
+
+
+def measure_networks(data: Path) -> dict:
+    """RTL, simulator and evaluation of every network: differences, cycles of both, counters."""
+    found = {}
+    for name, network, x in networks(data):
+        plan = compiled(network)
+        done = run(plan, x)
+        outputs = network.output_type.dtype.decode(done.outputs).reshape(len(x), *network.output_type.shape)
+        rtl = simulate(TARGET.emit(plan), x, jobs=1)
+        found[name] = {
+            "frames": len(x),
+            "differences_simulator": int(np.count_nonzero(outputs != Evaluator(network).run(x))),
+            "differences_rtl": rtl.mismatches,
+            "cycles_simulator": done.counters["cycles"],
+            "cycles_rtl": rtl.counters["cycles"],
+            "cycles_model": len(x) * plan.estimate.interval_cycles - 1,
+            "counters_equal": rtl.counters == done.counters,
+            "interval_cycles": plan.estimate.interval_cycles,
+            "utilization": done.utilization,
+            "counters": done.counters,
+        }
+        print(name, {k: v for k, v in found[name].items() if k != "counters"}, flush=True)
+    return found
+
+
+def convolutions(plan) -> dict:
+    """Cycles, memory words and utilization of all convolutions of a plan together."""
+    layers = [layer for layer in plan.estimate.layers if layer.kind == "Conv2d"]
+    busy = sum(layer.cycles for layer in layers)
+    operations = sum(
+        p.rows * p.cols * p.inner * len(p.body.steps) * p.tiles for p in plan.layers if p.layer.kind == "Conv2d"
+    )
+    return {
+        "cycles": busy,
+        "words_read": sum(layer.details["a_reads"] + layer.details["b_reads"] for layer in layers),
+        "words_written": sum(layer.details["writes"] for layer in layers),
+        "utilization": operations / (plan.options.size**2 * busy),
+    }
+
+
+def measure_comparison(data: Path) -> dict:
+    """resnet8's convolutions with packing and reuse against plain 16-bit operations on the same grid."""
+    plain = convolutions(compiled(resnet8(data, "16")[0].network, lane_bits=16, reuse=False))
+    found = {"plain": plain}
+    for bits in map(str, WIDTHS):
+        packed = convolutions(compiled(resnet8(data, bits)[0].network))
+        words = [p["words_read"] + p["words_written"] for p in (packed, plain)]
+        speedup = plain["cycles"] / packed["cycles"]
+        found[bits] = {
+            **packed,
+            "speedup": speedup,
+            "bound": BOUNDS[int(bits)],
+            "met": speedup >= BOUNDS[int(bits)] and packed["utilization"] >= 0.95,
+            "memory_words_saved": 1 - words[0] / words[1],
+        }
+        print(bits, found[bits], flush=True)
+    return found
+
+
+def _error(got: np.ndarray, want: np.ndarray) -> dict[str, float]:
+    """Mean |difference| over mean |value|, mean |difference| over the largest |value|, energy of both as a ratio."""
+    difference = np.abs(got - want)
+    return {
+        "of_mean": float(difference.sum() / np.abs(want).sum()),
+        "of_largest": float(difference.mean() / np.abs(want).max()),
+        "of_energy": float((difference**2).sum() / (want.astype(np.float64) ** 2).sum()),
+    }
+
+
+def measure_errors(data: Path) -> dict:
+    """Relative errors of layer outputs against float on real images, see `_error`."""
+    graph, found = read(str(data / "mlperf_tiny/resnet8.onnx")), {}
+    for bits in map(str, WIDTHS):
+        made, images = resnet8(data, bits)
+        floats = {node.name for node in graph.nodes}
+        values = [v for v in made.report.values if v.name.removesuffix("_q") in floats]
+        sources = [v.name.removesuffix("_q") for v in values]
+        expected = [part for _, part in FloatRunner(graph, sources).batches(images)]
+        names = [v.name for v in values]
+        integers = Evaluator(made.network).run(quantize(made.network.input, images), names)
+        errors = {}
+        for value, source in zip(values, sources, strict=True):
+            want = np.concatenate([part[source] for part in expected])
+            got = (integers[value.name] - value.zero_point) * value.scale
+            errors[source] = _error(got.reshape(want.shape), want)
+        logits = FloatRunner(graph).outputs(images)
+        errors["output"] = _error(made.network.predict(images), logits)
+        mean = {k: float(np.mean([e[k] for e in errors.values()])) for k in errors["output"]}
+        found[bits] = {"mean": mean, "layers": errors}
+        print(bits, found[bits], flush=True)
+    return found
+
+
+def measure_speed(data: Path) -> dict:
+    """Element operations a second of the simulator, on resnet8 at each width, process time."""
+    found = {}
+    for bits in map(str, WIDTHS):
+        made, images = resnet8(data, bits)
+        plan, x = compiled(made.network), quantize(made.network.input, images[:2])
+        run(plan, x[:1])
+        start = time.process_time()
+        done = run(plan, x)
+        found[bits] = done.counters["operations"] / (time.process_time() - start)
+    print(found, flush=True)
+    return found
+
+
+def measure_synthesis(data: Path) -> dict:
+    """Resources of the default grid, with and without DSP blocks, against the estimate; ECP5 timing."""
+    design = TARGET.emit(compiled(bw.load(str(data / "qonnx/TFC_2W2A.onnx"))))
+    estimate = design.estimate.total
+    found = {"estimate": vars(estimate)}
+    for name, dsp in (("xczu3eg", True), ("xczu3eg_no_dsp", False)):
+        made = synthesize(design, "xczu3eg", dsp=dsp, check_fit=False)
+        found[name] = vars(made.total)
+        found[f"{name}_error"] = {k: vars(estimate)[k] / v - 1 for k, v in vars(made.total).items() if v and dsp}
+        print(name, found[name], flush=True)
+    return found
+
+
+PARTS = {
+    "networks": measure_networks,
+    "comparison": measure_comparison,
+    "errors": measure_errors,
+    "speed": measure_speed,
+    "synthesis": measure_synthesis,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    arguments = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for part in arguments.only:
+        results[part] = PARTS[part](arguments.data)
+        RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

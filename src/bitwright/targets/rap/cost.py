@@ -1,0 +1,110 @@
+"""Cost model: cycles of a program, exactly, and resources of a grid, from what its parts took when synthesized."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from bitwright.targets.contract import Estimate, LayerEstimate, Resources, StreamSpec
+from bitwright.targets.rap import timing
+from bitwright.targets.rap.codegen import Code
+from bitwright.targets.rap.isa import decode
+from bitwright.targets.rap.machine import PARAM_BITS, Machine
+from bitwright.targets.rap.mapping import Plan, memory_words, schedule
+from bitwright.targets.rap.storage import Storage
+from bitwright.targets.rap.table import STREAMS
+
+_CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")
+_FIRST_OUTPUT = STREAMS.index("O0")
+# Synthesized by Yosys 0.70 for UltraScale+ at sizes 2 and 4, without the elements; what grows with the rows is a row's.
+_ELEMENT = Resources(lut=2606, ff=172, carry=134, dsp=4)
+_ROW = Resources(lut=1676, ff=636, carry=131, dsp=5)
+_CORE = Resources(lut=6294, ff=5055, carry=407, dsp=0)
+_SHAPES = {1: 32768, 2: 16384, 4: 8192, 9: 4096, 18: 2048, 36: 1024, 72: 512}  # words of a BRAM36 by width
+
+
+def estimate(
+    plans: Sequence[Plan], code: Code, machine: Machine, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
+) -> Estimate:
+    """Busy cycles of every section of the program and the grid's resources, which no single layer owns."""
+    sections = section_cycles(plans, code, spec_in, spec_out, output)
+    layers = [LayerEstimate("processor", "grid", resources(machine), 0, {"size": machine.size})]
+    kinds = ["input", *(plan.layer.kind for plan in plans), "output"]
+    names = ["input", *(plan.layer.name for plan in plans), "output"]
+    details = [{}, *(_details(plan) for plan in plans), {}]
+    for name, kind, busy, facts in zip(names, kinds, sections, details, strict=True):
+        layers.append(LayerEstimate(name, kind, Resources(), busy, facts))
+    interval = sum(sections)
+    return Estimate(tuple(layers), interval, interval - timing.BRANCH)
+
+
+def _details(plan: Plan) -> dict[str, object]:
+    a, b, written = memory_words(plan)
+    slots = plan.machine.size**2 * schedule(plan)[0]
+    used = plan.rows * plan.cols * plan.inner * len(plan.body.steps) * plan.tiles
+    return {
+        "lane_bits": plan.source[0].bits,
+        "pixels": plan.pixels,
+        "accumulators_a_pixel": plan.words,
+        "kernel_rows_reused": plan.rowwise,
+        "tiles": plan.tiles,
+        "a_reads": a,
+        "b_reads": b,
+        "writes": written,
+        "utilization": round(used / slots, 4),
+    }
+
+
+def section_cycles(
+    plans: Sequence[Plan], code: Code, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
+) -> list[int]:
+    """Cycles of the sections of a program from one frame to the next, as `Code.marks` names them."""
+    starts = [index for index, _ in code.marks] + [len(code.program.code)]
+    now, idle, ends = 0, 0, [0]
+    for number, (begin, end) in enumerate(itertools.pairwise(starts)):
+        for word in code.program.code[begin:end]:
+            instruction, values = decode(int(word))
+            if instruction.name in ("LOOP", "MAC", "MACL", "MAXL", "DRAIN"):
+                busy, rest = schedule(plans[number - 1])
+                now, idle = now + busy, now + busy + rest + timing.POST_DEPTH
+                break
+            if instruction.name in ("POST", "LIMIT", "IN", "OUT") or values.get("stream", 0) >= _FIRST_OUTPUT:
+                now = max(now, idle)
+            now += _instruction(instruction.name, spec_in, spec_out, output)
+        ends.append(now)
+    return [after - before for before, after in itertools.pairwise(ends)]
+
+
+def _instruction(name: str, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage) -> int:
+    """Cycles of an instruction outside the loops."""
+    if name in _CONFIG:
+        return timing.CONFIG
+    if name == "JUMP":
+        return timing.BRANCH
+    if name == "IN":
+        return timing.IN_START + spec_in.type.size + timing.IN_BEAT * spec_in.words
+    if name == "OUT":
+        words = output.shape[0] * output.shape[1] * output.pixel_words
+        return timing.OUT_START + spec_out.type.size + timing.OUT_WORD * words + timing.OUT_BEAT * spec_out.words
+    return 1
+
+
+def resources(machine: Machine) -> Resources:
+    """Logic and memory of a grid on LUT6 devices: elements, rows and the rest, as they were synthesized."""
+    n = machine.size
+    logic = _sum(_ELEMENT, n * n) + _sum(_ROW, n) + _CORE
+    memories = [(16, machine.a_words)] * n + [(16, machine.b_words)] * n
+    memories += [(64, machine.program_words), (PARAM_BITS, machine.param_words)]
+    return logic + Resources(bram36=sum(_block_rams(width, depth) for width, depth in memories))
+
+
+def _sum(part: Resources, copies: int) -> Resources:
+    return Resources(part.lut * copies, part.ff * copies, part.carry * copies, part.bram36 * copies, part.dsp * copies)
+
+
+def _block_rams(width: int, depth: int) -> float:
+    """BRAM36 of a memory, in the shape that takes the fewest; small memories are LUT RAM."""
+    if depth <= 64 or width * depth <= 4096:
+        return 0.0
+    return min(math.ceil(width / w) * math.ceil(depth / words) for w, words in _SHAPES.items())

@@ -1,0 +1,173 @@
+"""Networks on the array processor: evaluation, simulator, cost model and RTL agree, in results and in cycles."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from random_networks import random_input
+
+import bitwright as bw
+from bitwright.errors import DeviceError, ModelError, OptionError
+from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.network.fast import Evaluator
+from bitwright.targets.contract import refuse
+from bitwright.targets.rap.simulator import execute
+from bitwright.targets.rap.target import TARGET
+
+OPERATIONS = frozenset(["Conv2d", "Dense", "Threshold", "Requantize", "Add", "MaxPool", "SumPool", "Flatten"])
+FRAMES = 3
+
+
+def options_of(seed):
+    return TARGET.options(
+        size=(4, 2, 8)[seed % 3], lane_bits=(4, 4, 8, 16)[seed % 4], reuse=seed % 5 != 0, param_words=16384
+    )
+
+
+def run(network, options, x):
+    """(outputs, counters, plan) of the simulator."""
+    plan = TARGET.plan(network, options)
+    done = execute(options.machine, plan.code.program, x.reshape(len(x), -1), network.output_type.size)
+    outputs = network.output_type.dtype.decode(done.outputs).reshape(len(x), *network.output_type.shape)
+    return outputs, done.counters, plan
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_random_networks(random_network, block):
+    compiled = 0
+    for seed in range(10 * block, 10 * block + 10):
+        network, options = random_network(seed, operations=OPERATIONS), options_of(seed)
+        if TARGET.check(network, options):
+            continue
+        compiled += 1
+        x = random_input(network, FRAMES, seed)
+        outputs, counters, plan = run(network, options, x)
+        assert np.array_equal(outputs, Evaluator(network).run(x)), seed
+        assert counters["cycles"] == FRAMES * plan.estimate.interval_cycles - 1, seed
+        for name in ("a_reads", "b_reads", "writes"):
+            inner = sum(layer.details.get(name, 0) for layer in plan.estimate.layers)
+            assert counters[name] == FRAMES * (inner + frame_words(plan, name)), (seed, name)
+    assert compiled >= 8
+
+
+def frame_words(plan, name):
+    """Words that IN writes and OUT reads."""
+    if name == "a_reads":
+        output = plan.output_storage
+        return output.shape[0] * output.shape[1] * output.pixel_words
+    value = plan.input_storage
+    return value.shape[0] * value.shape[1] * value.pixel_words if name == "writes" else 0
+
+
+@pytest.mark.parametrize("seed", [1, 4, 16, 27, 31])
+def test_random_networks_in_rtl(random_network, seed):
+    network = random_network(seed, operations=OPERATIONS)
+    options = dataclasses.replace(options_of(seed), size=4)
+    x = random_input(network, FRAMES, seed)
+    _, counters, plan = run(network, options, x)
+    result = bw.simulate(TARGET.emit(plan), x)
+    assert result.bit_exact
+    assert result.counters == counters
+
+
+def image_network(node_ops, shape=(8, 8, 8), bits=4):
+    nodes, name = [], INPUT
+    for index, op in enumerate(node_ops):
+        nodes.append(Node(f"n{index}", op, (name,)))
+        name = f"n{index}"
+    return Network(InputSpec(TensorType(shape, IntType(bits))), tuple(nodes))
+
+
+def conv(rng, outputs, kernel, channels, **values):
+    return ops.Conv2d(rng.integers(-8, 8, (outputs, kernel, kernel, channels)), IntType(4, True), **values)
+
+
+CASES = {
+    "systolic": lambda rng: [conv(rng, 8, 3, 8, pads=(1, 1, 1, 1))],
+    "stride 2": lambda rng: [conv(rng, 8, 3, 8, stride=(2, 2), pads=(0, 0, 1, 1))],
+    "stride 3": lambda rng: [conv(rng, 4, 4, 8, stride=(3, 3), pads=(2, 2, 2, 2))],
+    "dilation": lambda rng: [conv(rng, 8, 3, 8, dilation=(2, 2), pads=(2, 2, 2, 2))],
+    "pad value": lambda rng: [conv(rng, 8, 3, 8, pads=(1, 1, 1, 1), pad_value=5)],
+    "groups on words": lambda rng: [conv(rng, 16, 3, 4, groups=2, pads=(1, 1, 1, 1))],
+    "groups across words": lambda rng: [conv(rng, 8, 3, 2, groups=4)],
+    "depthwise": lambda rng: [conv(rng, 8, 3, 1, groups=8, pads=(1, 1, 1, 1))],
+    "odd sizes": lambda rng: [conv(rng, 5, 3, 8), ops.MaxPool((2, 2), (2, 2))],
+    "pools": lambda rng: [ops.MaxPool((3, 3), (2, 2), (1, 1, 1, 1)), ops.SumPool((2, 2), (2, 2))],
+    "dense on an image": lambda rng: [ops.Flatten(), ops.Dense(rng.integers(-8, 8, (10, 512)), IntType(4, True))],
+    "threshold": lambda rng: [
+        conv(rng, 8, 3, 8),
+        ops.Threshold(np.sort(rng.integers(-300, 300, (8, 15)), axis=1), IntType(4)),
+    ],
+    **{
+        f"{rounding} rounding": lambda rng, rounding=rounding: [
+            conv(rng, 8, 3, 8, pads=(1, 1, 1, 1)),
+            ops.Requantize(IntType(6, True), rng.integers(1, 99, 8), np.full(8, 9), rounding=rounding, seed=7),
+        ]
+        for rounding in ops.Rounding
+    },
+}
+
+
+@pytest.mark.parametrize("reuse", [True, False])
+@pytest.mark.parametrize("case", CASES)
+def test_operations(case, reuse):
+    network = image_network(CASES[case](np.random.default_rng(1)))
+    x = random_input(network, FRAMES, 2)
+    outputs, counters, plan = run(network, TARGET.options(reuse=reuse), x)
+    assert np.array_equal(outputs, Evaluator(network).run(x))
+    assert counters["cycles"] == FRAMES * plan.estimate.interval_cycles - 1
+
+
+def test_the_systolic_mapping_passes_columns_between_neighbors():
+    plan = TARGET.plan(image_network(CASES["systolic"](np.random.default_rng(1))), TARGET.options())
+    assert {step.source for step in plan.layers[0].body.steps} == {"none", "bus", "north", "south"}
+
+
+def test_one_build_serves_networks_of_all_widths():
+    rng = np.random.default_rng(3)
+    last = ops.Requantize(IntType(8, True), 3, 9)
+    designs = [bw.compile(image_network([conv(rng, 8, 3, 8), last], bits=b), target="rap") for b in (1, 4, 8, 16)]
+    assert len({design.digest for design in designs}) == 1
+    assert len({design.program.tobytes() for design in designs}) == len(designs)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "message"),
+    [
+        ([ops.Resize((2, 2))], "n0: Resize has no mapping; legal: Conv2d, Dense"),
+        ([ops.Flatten(), ops.MaxPool((1, 1))], "takes a value of shape"),
+        ([ops.SumPool((8, 8)), ops.Add()], "takes 2 inputs"),
+    ],
+)
+def test_refusals(nodes, message):
+    with pytest.raises(ModelError, match=message):
+        refuse(TARGET, TARGET.check(image_network(nodes), TARGET.options()))
+
+
+def test_a_wide_value_between_layers_is_refused():
+    network = image_network([conv(np.random.default_rng(0), 4, 3, 8), ops.MaxPool((2, 2))], bits=16)
+    (problem,) = TARGET.check(network, TARGET.options())
+    assert str(problem).startswith("n0: int")
+    assert "at most 16 bits" in problem.legal
+
+
+def test_memories_that_are_too_small_are_named():
+    network = image_network(CASES["systolic"](np.random.default_rng(1)))
+    (problem,) = TARGET.check(network, TARGET.options(a_words=16))
+    assert problem.legal == "the option a_words of at least 160"
+    with pytest.raises(DeviceError, match="weights do not fit 16; legal is b_words of at least 36"):
+        TARGET.plan(network, TARGET.options(b_words=16))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"size": 3}, "size is 3; legal are 2, 4 and 8"),
+        ({"lane_bits": 5}, "lane_bits is 5; legal are 4, 8 and 16"),
+        ({"a_words": 1 << 18}, "a_words is 262144; legal are 2 to 131072"),
+        ({"reuse": 1}, "reuse is 1; legal are true and false"),
+    ],
+)
+def test_options(values, message):
+    with pytest.raises(OptionError, match=message):
+        TARGET.options(**values)

@@ -1,0 +1,94 @@
+"""Manual, constants of the hardware, trace view, example kernel, commands."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitwright.cli import main
+from bitwright.errors import OptionError
+from bitwright.network.ops import Requantize
+from bitwright.network.types import IntType
+from bitwright.targets.rap.assembler import assemble
+from bitwright.targets.rap.machine import Machine
+from bitwright.targets.rap.manual import manual
+from bitwright.targets.rap.simulator import ProgramError, execute
+from bitwright.targets.rap.svh import header
+from bitwright.targets.rap.trace import trace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def example():
+    spec = importlib.util.spec_from_file_location("rap_matmul", ROOT / "examples/rap_matmul.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_manual_is_current():
+    assert (ROOT / "docs/targets/rap-isa.md").read_text() == manual()
+
+
+def test_constants_of_the_hardware():
+    text = header()
+    assert "localparam logic [5:0] OpMAC = 6'd16;" in text
+    assert "localparam int LsbLOOP_end = 22;" in text
+
+
+def test_example_kernel(example, run_rtl):
+    rng = np.random.default_rng(5)
+    x, w, multiplier = rng.integers(0, 16, (16, 64)), rng.integers(-8, 8, (64, 8)), rng.integers(1000, 4000, 8)
+    machine = Machine(a_words=512, b_words=512, param_words=64, program_words=1024)
+    program = assemble(example.program_text(x, w, multiplier, 14), machine)
+    done = execute(machine, program, np.zeros((1, 1)), 128)
+    expected = Requantize(IntType(8, True), multiplier, 14).evaluate((x @ w)[None])[0]
+    assert np.array_equal(IntType(8, True).decode(done.outputs).reshape(16, 8), expected)
+    words, counters = run_rtl(machine, program, expect=32)
+    assert np.array_equal(words.astype("<u4").view(np.uint8), expected.reshape(-1).astype(np.uint8))
+    assert counters == done.counters
+
+
+def test_trace():
+    program = assemble("LOOP 2\nMAC c3, a0, b0, afrom=bus\nENDL\nHALT\n")
+    lines = trace(Machine(), program, 13).splitlines()
+    assert lines[0].split() == [
+        "cycle", "issue", "place", "read", "turn", "load", "operands", "execute", "sum", "update", "array",
+        "instruction",
+    ]  # fmt: skip
+    assert lines[2].split() == ["1", "0", *"........", "-", "LOOP", "2"]
+    assert lines[4].split()[:3] == ["3", "1", "."]
+    assert lines[5].split()[:4] == ["4", "1", "1", "."]
+    assert lines[12].split()[9:11] == ["1", "c3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("NOP", "instruction 1: the program runs past its last instruction"),
+        ("STREAM A, 131071\nFETCH afrom=bus\nHALT", "instruction 1: an address lies outside the memory"),
+        ("start: JUMP start", "the program has not ended within 100 cycles"),
+        ("POST 0, raw, store=s32\nDRAIN 0, 1, 1, 1\nHALT", "a slot that stores s32 needs words >= 2"),
+    ],
+)
+def test_programs_that_cannot_run(text, message):
+    with pytest.raises(ProgramError, match=message):
+        execute(Machine(), assemble(text), cycle_limit=100)
+
+
+def test_machine_options():
+    with pytest.raises(OptionError, match="program_words is 1; legal are 2 to 65536"):
+        Machine(program_words=1)
+
+
+def test_commands(tmp_path, capsys):
+    source, words, back = (tmp_path / name for name in ("k.asm", "k.hex", "k2.asm"))
+    source.write_text("LOOP 3\n  ADD a1, a2, b0, sat=1\nENDL\nHALT\n")
+    assert main(["assemble", str(source), "-o", str(words), "--trace", "5"]) == 0
+    assert main(["disassemble", str(words), "-o", str(back)]) == 0
+    assert back.read_text().split() == source.read_text().split()
+    source.write_text("NOP\nADD a1, a2, b9\n")
+    assert main(["assemble", str(source), "-o", str(words)]) == 2
+    assert "line 2, column 13: operand bs = b9 out of range; legal are b0 to b7" in capsys.readouterr().err
