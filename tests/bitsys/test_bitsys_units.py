@@ -172,7 +172,7 @@ MAC_WRAPPER = """
 module mac_stream (
     input  logic        clk_i,
     input  logic        rst_i,
-    input  logic [34:0] s_data_i,
+    input  logic [18:0] s_data_i,
     input  logic        s_valid_i,
     output logic        s_ready_o,
     output logic [31:0] m_data_o,
@@ -184,7 +184,7 @@ module mac_stream (
   assign s_ready_o = 1'b1;
   bitsys_container_mac u_mac (
       .sys_clk(clk_i), .sys_rst_n(!rst_i), .mac_rst(1'b0), .precision(s_data_i[17:16]), .is_signed(s_data_i[18]),
-      .accu_length(s_data_i[34:19]), .in_0(s_data_i[7:0]), .in_1(s_data_i[15:8]), .in_valid(s_valid_i),
+      .accu_length(16'dLENGTH), .in_0(s_data_i[7:0]), .in_1(s_data_i[15:8]), .in_valid(s_valid_i),
       .mac_out(m_data_o), .mac_out_valid(m_valid_o)
   );
 endmodule
@@ -196,8 +196,8 @@ endmodule
 def test_published_ports(vendor, length, unit_sources, bitsys_cache):
     """The drop-in: sums of `accu_length` words in natural channel order, unscaled, every mode, with gaps."""
     rng = np.random.default_rng(13)
-    files = closure(unit_sources(vendor) | {"mac_stream.sv": MAC_WRAPPER}, "mac_stream")
-    streams = [inner_input("s", 35)], [inner_output("m", 32)]
+    files = closure(unit_sources(vendor) | {"mac_stream.sv": MAC_WRAPPER.replace("LENGTH", str(length))}, "mac_stream")
+    streams = [inner_input("s", 19)], [inner_output("m", 32)]
     model = verilator.build(files, "mac_stream", *streams, cache_dir=bitsys_cache)
     words, expected = [], []
     for _ in range(40):
@@ -205,6 +205,6 @@ def test_published_ports(vendor, length, unit_sources, bitsys_cache):
         t = BIPOLAR if mode == 0 else IntType(units.CONTAINER_WIDTHS[mode], bool(signed))
         a, b = (rng.choice(t.values(), length * 8 // units.CONTAINER_WIDTHS[mode]) for _ in range(2))
         pair = [units.container_words(t.encode(v), mode, reverse=False) for v in (a, b)]
-        words.append(pair[0] | pair[1] << 8 | mode << 16 | signed << 18 | length << 19)
+        words.append(pair[0] | pair[1] << 8 | mode << 16 | signed << 18)
         expected.append(int((a * b).sum()))
     run(model, np.concatenate(words), expected, Stalls(seed=4, input=0.3, output=0.0))
