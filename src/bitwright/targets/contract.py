@@ -41,7 +41,13 @@ class Resources:
     dsp: float = 0
 
     def __add__(self, other: Resources) -> Resources:
-        return Resources(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+        return Resources(
+            self.lut + other.lut,
+            self.ff + other.ff,
+            self.carry + other.carry,
+            self.bram36 + other.bram36,
+            self.dsp + other.dsp,
+        )
 
 
 @dataclass(frozen=True)

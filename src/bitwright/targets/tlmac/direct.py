@@ -7,9 +7,9 @@ gates     One activation bit opens or closes a weight of any width that comes fr
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -102,7 +102,7 @@ class Direct:
     @property
     def leaf_counts(self) -> dict[int, int]:
         if self.private:
-            return dict(Counter(map(len, self.private.leaves)))
+            return self.private.leaf_counts
         return {self.fold.lane_groups: self.fold.parallel}
 
     @property
@@ -197,10 +197,50 @@ def digits_of(fold: Fold, lane: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Private:
-    """Step-indexed tables: contents [arrays, entries] of every lane group, and what each output reads."""
+    """Step-indexed tables: contents [arrays, entries] of every lane group, and what each output reads.
+
+    array [lane groups, outputs of a block]: which table of the lane an output reads; -1 where that is all zeros.
+    """
 
     tables: tuple[np.ndarray, ...]
-    leaves: tuple[tuple[Leaf, ...], ...]
+    array: np.ndarray
+    fold: Fold
+
+    @cached_property
+    def leaf_counts(self) -> dict[int, int]:
+        used = (self.array >= 0).reshape(self.fold.blocks, self.fold.lane_groups, -1).sum(1)
+        return {int(n): int(c) for n, c in zip(*np.unique(used, return_counts=True), strict=True)}
+
+    @cached_property
+    def leaves(self) -> tuple[tuple[Leaf, ...], ...]:
+        q = self.fold.lane_groups
+        return tuple(
+            tuple(
+                Leaf(lane, int(self.array[lane, p]))
+                for lane in range(block * q, (block + 1) * q)
+                if self.array[lane, p] >= 0
+            )
+            for block in range(self.fold.blocks)
+            for p in range(self.fold.outputs)
+        )
+
+
+def share_private(w: np.ndarray, fold: Fold) -> Private:
+    """Tables of ordered weights w [steps, blocks, outputs, lanes, group]; outputs with equal weights share one."""
+    lanes = fold.blocks * fold.lane_groups
+    rows = w.transpose(1, 3, 2, 0, 4).reshape(lanes, fold.outputs, -1)
+    lane_of = np.repeat(np.arange(lanes), fold.outputs)[:, None]
+    keys = np.ascontiguousarray(np.concatenate([lane_of, rows.reshape(len(lane_of), -1)], axis=1).astype(">i4"))
+    keys = keys.view(f"V{keys.shape[1] * 4}").reshape(-1)  # sorts by lane first
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    unique = rows.reshape(len(lane_of), len(w), -1)[first]
+    lane = first // fold.outputs
+    used = unique.reshape(len(first), -1).any(axis=1)
+    order = np.cumsum(used) - 1
+    begins = np.searchsorted(lane[used], np.arange(lanes + 1))
+    array = np.where(used, order - begins[lane], -1)[inverse.reshape(lanes, fold.outputs)]
+    content = entries(unique[used], fold).reshape(int(used.sum()), -1)
+    return Private(tuple(content[a:b] for a, b in pairwise(begins)), array, fold)
 
 
 def all_leaves(fold: Fold) -> tuple[tuple[Leaf, ...], ...]:
@@ -227,19 +267,9 @@ def map_private(layer: MacLayer, fold: Fold) -> Direct | None:
     select_bits = (fold.steps(layer) * fold.tiles(layer) - 1).bit_length()
     if select_bits + fold.address_bits > ADDRESS_BITS:
         return None
-    content = entries(ordered_weights(layer, fold), fold)  # [steps, blocks, outputs, lanes, entries]
-    bits = bits_for(int(content.max()))
-    content = content.transpose(1, 3, 2, 0, 4).reshape(fold.blocks * fold.lane_groups, fold.outputs, -1)
-    tables, leaves = [], [[] for _ in range(fold.parallel)]
-    for lane, rows in enumerate(content):
-        first: dict[bytes, int] = {}
-        for p, row in enumerate(rows):
-            if row.any():  # a table of zeros is no leaf
-                array = first.setdefault(row.tobytes(), len(first))
-                leaves[lane // fold.lane_groups * fold.outputs + p].append(Leaf(lane, array))
-        unique = [np.frombuffer(row, rows.dtype) for row in first]
-        tables.append(np.array(unique, np.int64).reshape(len(unique), rows.shape[1]))
-    private = Private(tuple(tables), tuple(map(tuple, leaves)))
+    w = ordered_weights(layer, fold)
+    bits = bits_for(int(group_peak(w, fold.digit).max()))
+    private = share_private(w, fold)
     return Direct("private", layer, fold, bits, select_bits, 0, private)
 
 
