@@ -15,7 +15,7 @@ import numpy as np
 from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.placement import LAYERS
-from bitwright.quantize.sweep import layer_moments, samples_that_fit
+from bitwright.quantize.sweep import MEAN_BYTES, layer_moments, samples_that_fit
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
 
 FACTORS = {"power_of_two": (0.5, 1.0, 2.0), "free": tuple(2.0 ** (k / 4) for k in range(-4, 3))}
@@ -50,7 +50,7 @@ def refine(
     refined = dict(chosen)
     for done, value in enumerate(values):
         # One value at a time: all values of a large network together would not fit.
-        count = samples_that_fit(graph, min(SAMPLES, len(x)))
+        count = samples_that_fit(graph, min(SAMPLES, len(x)), MEAN_BYTES)
         found = np.concatenate([b[value] for _, b in FloatRunner(graph, [value], jobs).batches(x[:count])])
         candidates = [replace(chosen[value], scale=chosen[value].scale * f) for f in FACTORS[scales]]
         errors = [_output_error(readers[value], found, q, correct_bias, seed) for q in candidates]

@@ -6,8 +6,8 @@ the squared error of codes q and scale s is, up to a constant,
     (s*q - v) A (s*q - v)^T,    A = X' X'^T,    v = w + (w (X X'^T - X' X'^T) + R X'^T) A^-1.
 
 v undoes the error of the layers before and, with R, that of the value that a residual addition adds to
-the layer's output, as far as the inputs tell it; half of that correction is taken, since it fits the
-noise of the sample too. The matrices are taken about the means where a bias correction will restore the
+the layer's output, as far as the inputs tell it; it is a ridge regression, since it would fit the noise
+of the sample too. The matrices are taken about the means where a bias correction will restore the
 means. Codes are found in closed form, without training: column by column, each rounding error spread
 over the columns still free by the Cholesky factor of A^-1 (as in optimal brain quantization), then by
 coordinate descent, which changes one code at a time to its conditional optimum until none improves.
@@ -23,8 +23,8 @@ import numpy as np
 from bitwright.network.types import IntType
 from bitwright.quantize.weights import WeightRule, fit_accumulator, to_codes, weight_scales, weight_type
 
-DAMPING = 0.01  # of the mean diagonal
-COMPENSATION = 0.5  # of the earlier layers' error: what a sample says of it is half noise
+DAMPING = 0.02  # of the mean diagonal
+RIDGE = 1.0  # of the mean diagonal, for the correction: a few hundred samples say little of its small directions
 MAX_SWEEPS = 20
 SCALE_ROUNDS = 3
 SCALE_FACTORS = (1.0, 0.93, 1.07)  # of the first scale, each tried
@@ -98,10 +98,10 @@ def _descend(scales, low, high, hessian, codes, gradient):
                     break
 
 
-def damped(hessian: np.ndarray) -> np.ndarray:
-    """Hessians [G, K, K] with 1 % of their mean diagonal added: dead and dependent inputs stay solvable."""
+def damped(hessian: np.ndarray, damping: float = DAMPING) -> np.ndarray:
+    """Hessians [G, K, K] plus a part of their mean diagonal: dead and dependent inputs stay solvable."""
     mean = np.trace(hessian, axis1=1, axis2=2) / hessian.shape[1]
-    extra = np.where(mean > 0, DAMPING * mean, 1.0)
+    extra = np.where(mean > 0, damping * mean, 1.0)
     return hessian + extra[:, None, None] * np.eye(hessian.shape[1])
 
 
@@ -123,11 +123,12 @@ class Form:
         return Form(h, order, np.ascontiguousarray(lower.swapaxes(1, 2)))
 
 
-def compensated(rows: np.ndarray, form: Form, moments: Moments) -> np.ndarray:
-    """w + half of (w (C - H) + R) (H + damping)^-1: weights that repeat the float sum better on quantized inputs."""
+def compensated(rows: np.ndarray, moments: Moments) -> np.ndarray:
+    """w + (w (C - H) + R) (H + ridge)^-1: the weights that best repeat the float sum on quantized inputs."""
     residual = np.broadcast_to(moments.residual, (rows.shape[0] * rows.shape[1], rows.shape[2])).reshape(rows.shape)
     wanted = rows @ (moments.cross - moments.hessian) + residual
-    return rows + COMPENSATION * np.linalg.solve(form.hessian, wanted.swapaxes(1, 2)).swapaxes(1, 2)
+    ridged = damped(moments.hessian, RIDGE)
+    return rows + np.linalg.solve(ridged, wanted.swapaxes(1, 2)).swapaxes(1, 2)
 
 
 def descend(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form) -> np.ndarray:
@@ -170,7 +171,7 @@ def second_order(
     flat = np.shape(rows)
     grouped = np.asarray(rows, np.float64).reshape(len(moments.hessian), -1, flat[1])
     form = Form.of(moments.hessian)
-    target = np.ascontiguousarray(compensated(grouped, form, moments))
+    target = np.ascontiguousarray(compensated(grouped, moments))
     diagonal = np.diagonal(form.hessian, axis1=1, axis2=2)[:, None, :]
     importance = np.broadcast_to(diagonal, target.shape).reshape(flat)
     dtype = weight_type(bits)

@@ -21,7 +21,7 @@ from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
 MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of one layer, and values in them
 MEAN_COLUMNS = 16384  # where only means are measured
-WALK_BYTES = 3 << 30
+WALK_BYTES, MEAN_BYTES = 3 << 30, 1 << 30  # for second moments and for means, which need fewer samples
 COLUMN_BYTES = 128 << 20
 
 Round = Callable[[FloatNode, Moments], FloatNode]
@@ -52,7 +52,8 @@ def sweep(
     x: calibration data [N, *input_shape]. Second moments are measured where `second` says so; `seed`
     chooses the positions that count.
     """
-    walk = _Walk(graph, quantized, x[: samples_that_fit(graph, len(x))], jobs)
+    count = samples_that_fit(graph, len(x), WALK_BYTES if second else MEAN_BYTES)
+    walk = _Walk(graph, quantized, x[:count], jobs)
     total = sum(node.kind in LAYERS for node in graph.nodes)
     random = np.random.default_rng(seed)
     done: dict[str, FloatNode] = {}
@@ -68,10 +69,10 @@ def sweep(
     return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
 
 
-def samples_that_fit(graph: FloatGraph, count: int) -> int:
-    """Samples whose widest values fit `WALK_BYTES` four times: both networks' input and output of a layer."""
+def samples_that_fit(graph: FloatGraph, count: int, size: int) -> int:
+    """At most `count` samples, whose widest values fit `size` bytes four times: both networks' input and output."""
     widest = max(int(np.prod(shape)) for shape in graph.shapes.values())
-    return max(1, min(count, WALK_BYTES // (4 * 4 * widest)))
+    return max(1, min(count, size // (4 * 4 * widest)))
 
 
 class _Walk:
