@@ -1,4 +1,4 @@
-"""Measure target rap and write results.json: python benchmarks/rap/run.py DATA [--only part ...]
+"""Measure target rap and write results.json: python benchmarks/rap/run.py DATA [--only part ...] [--networks name ...]
 
 DATA holds the reference networks (TFC, KWS, resnet8) and their data. Parts: networks, comparison, errors, speed,
 synthesis. What is not measured keeps its former result.
@@ -51,25 +51,40 @@ def resnet8(data: Path, bits: str):
     return quantize_model(str(data / "mlperf_tiny/resnet8.onnx"), calibration, options), images
 
 
-def networks(data: Path):
-    """(name, network, integer frames) of everything that must agree."""
+def digits(data: Path, bits: int):
+    """The demo's network; operands of its sums have at most 16 bits."""
     demo = Path(bw.__file__).parent / "demo"
-    digits = np.load(demo / "digits_test.npz")["images"][:, None].astype(np.float32) / 16
-    for bits in WIDTHS:
-        activations, extra = (14, 2) if bits == 16 else (bits, 4)  # operands of sums have at most 16 bits
-        options = {"weight_bits": bits, "activation_bits": activations, "add_extra_bits": extra}
-        net = bw.quantize(str(demo / "digits.onnx"), digits, **options)
-        yield f"digits_{bits}", net, quantize(net.input, digits[:4])
-    mnist = np.load(data / "mnist/dev.npz")["images"][:4, None].astype(np.float32) / 255
+    images = np.load(demo / "digits_test.npz")["images"][:, None].astype(np.float32) / 16
+    activations, extra = (14, 2) if bits == 16 else (bits, 4)
+    options = {"weight_bits": bits, "activation_bits": activations, "add_extra_bits": extra}
+    net = bw.quantize(str(demo / "digits.onnx"), images, **options)
+    return net, quantize(net.input, images[:4])
+
+
+def tfc(data: Path):
+    images = np.load(data / "mnist/dev.npz")["images"][:4, None].astype(np.float32) / 255
     net = bw.load(str(data / "qonnx/TFC_2W2A.onnx"))
-    yield "tfc_2w2a", net, quantize(net.input, mnist)
+    return net, quantize(net.input, images)
+
+
+def kws(data: Path):
     clips = np.load(data / "mlperf_tiny/speech_commands_dev.npz")
     net = bw.load(str(data / "qonnx/kws_finn_submission_v0.7.onnx"))
     frames = clips["x_int8"][:4].astype(np.float32) * clips["input_scale"]
-    yield "kws", net, quantize(net.input, frames.reshape(-1, 1, 10, 49))
-    for bits in ("16", "8", "4", "mixed"):
-        made, images = resnet8(data, bits)
-        yield f"resnet8_{bits}", made.network, quantize(made.network.input, images[:1])
+    return net, quantize(net.input, frames.reshape(-1, 1, 10, 49))
+
+
+def cifar(data: Path, bits: str):
+    made, images = resnet8(data, bits)
+    return made.network, quantize(made.network.input, images[:1])
+
+
+NETWORKS = {
+    "tfc_2w2a": tfc,
+    "kws": kws,
+    **{f"resnet8_{bits}": lambda data, bits=bits: cifar(data, bits) for bits in ("16", "8", "4", "mixed")},
+    **{f"digits_{bits}": lambda data, bits=bits: digits(data, bits) for bits in WIDTHS},
+}
 
 
 def compiled(network, **options):
@@ -83,10 +98,11 @@ def run(plan, x):
     return execute(plan.options.machine, plan.code.program, x.reshape(len(x), -1), plan.network.output_type.size)
 
 
-def measure_networks(data: Path) -> dict:
+def measure_networks(data: Path, names: list[str]) -> dict:
     """RTL, simulator and evaluation of every network: differences, cycles of both, counters."""
     found = {}
-    for name, network, x in networks(data):
+    for name in names:
+        network, x = NETWORKS[name](data)
         plan = compiled(network)
         done = run(plan, x)
         outputs = network.output_type.dtype.decode(done.outputs).reshape(len(x), *network.output_type.shape)
@@ -203,7 +219,6 @@ def measure_synthesis(data: Path) -> dict:
 
 
 PARTS = {
-    "networks": measure_networks,
     "comparison": measure_comparison,
     "errors": measure_errors,
     "speed": measure_speed,
@@ -214,11 +229,16 @@ PARTS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=["networks", *PARTS], default=["networks", *PARTS])
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     arguments = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for part in arguments.only:
-        results[part] = PARTS[part](arguments.data)
+        if part == "networks":
+            found = measure_networks(arguments.data, arguments.networks)
+        else:
+            found = PARTS[part](arguments.data)
+        results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        results[part] = results.get(part, {}) | found if part == "networks" else found
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 
 

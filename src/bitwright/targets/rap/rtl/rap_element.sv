@@ -7,6 +7,7 @@
 //   sum stage      values <= sum of the products, or the products
 //   update stage   accumulators, see rap_accumulators
 // Each stage takes one cycle; an instruction passes through them in this order.
+(* keep_hierarchy = "yes" *)  // synthesized once for all elements
 module rap_element #(
     parameter int unsigned Accumulators = 16,
     localparam int unsigned AccBits = $clog2(2 * Accumulators)
