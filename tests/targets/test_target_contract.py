@@ -18,7 +18,7 @@ from bitwright.targets.contract import make_options
 from bitwright.tools.model import Stalls
 
 TARGETS = targets.names()
-CHEAP = {"bitsys": {"hardware": "small"}}  # options that make a small circuit
+CHEAP = {"bitsys": {"hardware": "small"}, "rap": {"size": 2}}  # options that make a small circuit
 NETWORKS = range(12)
 
 
