@@ -13,17 +13,22 @@ import argparse
 import json
 import platform
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from reference import ALL_LAYERS_3BIT, FIRST_LAYER_4BIT, STEP_OUTPUTS, Layer, layer_weights, layers, luts
+from resnet18 import resnet18
 
+from bitwright.devices import find_device
 from bitwright.network import IntType, TensorType
-from bitwright.targets.contract import Resources
+from bitwright.targets import get
+from bitwright.targets.contract import Resources, make_options
 from bitwright.targets.tlmac import cost, fold
-from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.layer import MacLayer
 from bitwright.targets.tlmac.sharing import cyclic_clusters, find_groups, local_clusters, place_groups
 
+CORE = ("tables", "gates", "adders", "accumulators")  # what the reference's LUTs count
 SELECT_BITS = 6  # of a LUT's address, less one for each activation of the group
 
 
@@ -76,29 +81,36 @@ def free_choice(layer: Layer, bits: int) -> dict[str, object]:
     )
     per_step = STEP_OUTPUTS * 9 / bits  # multiplications of whole activations a cycle
     goal = int(mac.macs / per_step)
-    found: tuple[float, dict] | None = None
-    for parallel in fold.folds(mac):
-        for group, digit in fold.addressings(mac, parallel.lanes):
-            folded = Fold(parallel.lanes, parallel.outputs, parallel.blocks, group, digit)
-            if not 0.5 * goal <= folded.cycles(mac) <= goal:
-                continue
-            for kind in ("private", "products", "gates"):
-                option = fold.candidate(mac, folded, kind)
-                if option is None:
-                    continue
-                parts = cost.mac_cost(option.plan)
-                core = sum(
-                    (v for k, v in parts.items() if k in ("tables", "gates", "adders", "accumulators")), Resources()
-                )
-                row = {"layer": layer.name, "element": kind, "group": group, "digit": digit, "lut": core.lut}
-                row |= {
-                    "cycles": folded.cycles(mac),
-                    "goal": goal,
-                    "rom_bits": sum(a * b for a, b in option.plan.element.rom_shapes.values()),
-                }
-                if found is None or core.lut < found[0]:
-                    found = core.lut, row
-    return found[1]
+    found: dict[str, object] | None = None
+    for option in fold.options(mac, goal, ("private", "products", "gates")):
+        plan, parts = option.plan, cost.mac_cost(option.plan)
+        core = sum((v for k, v in parts.items() if k in CORE), Resources())
+        rom = sum(width * depth for width, depth in plan.element.rom_shapes.values())
+        if found is None or core.lut < found["lut"]:
+            found = {"layer": layer.name, "element": plan.element.kind, "lut": core.lut, "rom_bits": rom}
+            found |= {"cycles": plan.cycles, "goal": goal, "taps": [patch.module for patch in plan.patches]}
+    return found
+
+
+def whole_network(goal: int, clock_mhz: float) -> dict[str, object]:
+    """All of ResNet-18 planned for `goal` cycles a frame, against the XCVU13P; the clock is assumed."""
+    start = time.perf_counter()
+    target, device = get("tlmac"), find_device("xcvu13p")
+    plan = target.plan(resnet18(), make_options(target, {"interval": goal}))
+    used = plan.estimate.total
+    return {
+        "interval_cycles": plan.estimate.interval_cycles,
+        "assumed_clock_mhz": clock_mhz,
+        "frames_per_second": round(clock_mhz * 1e6 / plan.estimate.interval_cycles),
+        "estimated": asdict(used),
+        "utilization": {"lut": round(used.lut / device.lut, 3), "bram36": round(used.bram36 / device.bram36, 3)},
+        "seconds": round(time.perf_counter() - start, 1),
+        "rows": [
+            {"layer": layer.name, "cycles": layer.cycles, "element": layer.details.get("element", layer.kind)}
+            | {"lut": layer.resources.lut, "bram36": layer.resources.bram36}
+            for layer in plan.estimate.layers
+        ],
+    }
 
 
 def summed(rows: list[dict[str, object]], reference) -> dict[str, object]:
@@ -128,6 +140,7 @@ def main() -> None:
     chosen = [free_choice(layer, 3) for layer in layers()]
     lut = sum(row["lut"] for row in chosen)
     report["element chosen, 3 bits"] = {"lut": lut, "ratio": round(lut / ALL_LAYERS_3BIT.lut, 4), "rows": chosen}
+    report["whole network, 3 bits, estimated"] = whole_network(goal=40_000, clock_mhz=200)
     arguments.output.write_text(json.dumps(report, indent=1) + "\n")
     for name, entry in report.items():
         for part in entry if isinstance(entry, list) else [entry]:

@@ -96,12 +96,15 @@ def best(
     Of every variant, only the `limit` parallelisms with the fewest multiplications a cycle are looked into
     for every addressing: more parallel ones only cost more.
     """
-    found: Candidate | None = None
+    return min(options(layer, goal, elements, bram_price, limit), key=lambda option: option.price, default=None)
+
+
+def options(
+    layer: MacLayer, goal: int, elements: tuple[str, ...], bram_price: float = LUTS_PER_BRAM36, limit: int = 12
+) -> Iterator[Candidate]:
+    """All candidates that `best` compares."""
     for variant in variants(layer):
-        for option in _options(variant, goal, elements, bram_price, limit):
-            if found is None or option.price < found.price:
-                found = option
-    return found
+        yield from _options(variant, goal, elements, bram_price, limit)
 
 
 def _options(

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 from bitwright.errors import OptionError
 from bitwright.network import INPUT, Network
+from bitwright.rtl.window import Window
 from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.tlmac import cost, fold
 from bitwright.targets.tlmac.joins import fifo_pixels
@@ -147,11 +148,17 @@ def _lanes(unit: Unit, chosen: dict[str, fold.Candidate], goal: int) -> int:
         return chosen[unit.name].plan.in_lanes
     channels = [t.channels for t in unit.input_types]
     common = [d for d in fold.divisors(min(channels)) if all(c % d == 0 for c in channels)]
-    taps = 1
-    if unit.kind in ("maxpool", "sumpool"):
-        taps = unit.node.op.kernel[0] * unit.node.op.kernel[1]
-    words = max(unit.type.size * taps, *(t.size for t in unit.input_types))
-    return next((d for d in common if words <= goal * d), common[-1])
+    words = max(unit.type.size, *(t.size for t in unit.input_types))
+    return next((d for d in common if max(words // d, _pool_cycles(unit, d)) <= goal), common[-1])
+
+
+def _pool_cycles(unit: Unit, lanes: int) -> int:
+    """Cycles a frame of a pool's window reader on words of `lanes` channels; 0 for other units."""
+    if unit.kind not in ("maxpool", "sumpool"):
+        return 0
+    op, (height, width, channels) = unit.node.op, unit.input_types[0].shape
+    chunks = channels // lanes
+    return Window(1, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks).interval_cycles
 
 
 def unit_cycles(plan: UnitPlan) -> int:
