@@ -9,7 +9,7 @@ from bitwright.targets.rap.machine import Machine
 from bitwright.targets.rap.simulator import execute
 
 MACHINES = {
-    "4x4": Machine(size=4, a_words=512, b_words=512, param_words=64, program_words=1024),
+    "4x4": Machine(),
     "2x2": Machine(size=2, a_words=512, b_words=512, param_words=64, program_words=1024, torus=True),
 }
 

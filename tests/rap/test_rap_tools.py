@@ -41,7 +41,7 @@ def test_constants_of_the_hardware():
 def test_example_kernel(example, run_rtl):
     rng = np.random.default_rng(5)
     x, w, multiplier = rng.integers(0, 16, (16, 64)), rng.integers(-8, 8, (64, 8)), rng.integers(1000, 4000, 8)
-    machine = Machine(a_words=512, b_words=512, param_words=64, program_words=1024)
+    machine = Machine()
     program = assemble(example.program_text(x, w, multiplier, 14), machine)
     done = execute(machine, program, np.zeros((1, 1)), 128)
     expected = Requantize(IntType(8, True), multiplier, 14).evaluate((x @ w)[None])[0]
