@@ -23,8 +23,23 @@ BOUNDS = {
 GRIDS = {
     "container": ("bitsys_container_grid", 4, 4, "xilinx"),
     "planes": ("bitsys_bitplane_grid", 4, 4, "xilinx"),
-    "fixed": ("bitsys_fixed_grid", 4, 4, "generic"),
 }
+PLAIN_MAC = """
+module wrapped (
+    input logic clk_i, valid_i, first_i,
+    input logic signed [7:0] a_i, b_i,
+    output logic signed [31:0] acc_o
+);
+  logic signed [7:0] a_q, b_q;
+  logic signed [15:0] product_q;
+  always_ff @(posedge clk_i) begin
+    a_q <= a_i;
+    b_q <= b_i;
+    product_q <= a_q * b_q;
+    if (valid_i) acc_o <= 32'(product_q) + (first_i ? 32'sd0 : acc_o);
+  end
+endmodule
+"""
 SIZES = {"container": (4, 8), "fixed": (4, 8), "planes": (2, 8), "fixed_small": (2, 8)}
 
 
@@ -74,10 +89,15 @@ def _wrapped(module: str, rows: int, columns: int) -> str:
 
 
 def arrays() -> dict:
-    """LUTs an element of 4 x 4 arrays, and LUTs of the arrays of the TFC comparison."""
-    found: dict = {"per_element_4x4": {kind: grid_lut(kind, 4, 4) / 16 for kind in GRIDS}}
+    """LUTs an element of 4 x 4 arrays; those of the TFC comparison are as many elements of the same kind.
+
+    A plain element counts as the smallest one, signed 8 x 8 bits alone: that of bitsys_fixed_grid takes either sign.
+    """
+    each = {kind: grid_lut(kind, 4, 4) / 16 for kind in GRIDS}
+    each["fixed"] = cells("plain_mac", "generic", PLAIN_MAC).lut
+    found: dict = {"per_element_4x4": each}
     for name, (rows, columns) in SIZES.items():
-        found[name] = grid_lut(name.removesuffix("_small"), rows, columns)
+        found[name] = each[name.removesuffix("_small")] * rows * columns
     print(found, flush=True)
     return found
 
