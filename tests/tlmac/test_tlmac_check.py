@@ -5,9 +5,11 @@ import pytest
 
 from bitwright.errors import OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
-from bitwright.network.ops import Dense, Requantize, Threshold
+from bitwright.network.ops import Dense, Requantize, Threshold, window_output
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
+from bitwright.targets.tlmac.patch import variants
+from bitwright.targets.tlmac.units import build_circuit
 
 TLMAC = get("tlmac")
 
@@ -80,3 +82,22 @@ def test_layer_settings_are_validated(layers, message):
     with pytest.raises(OptionError) as error:
         TLMAC.plan(network, make_options(TLMAC, {"layers": layers}))
     assert str(error.value).startswith(message)
+
+
+def test_every_rewriting_keeps_the_output_size(random_network):
+    checked = 0
+    for seed in range(40):
+        for unit in build_circuit(random_network(seed, image=True, kernel=(1, 5))).units:
+            for variant in variants(unit.mac) if unit.mac else ():
+                layer = variant.layer
+                height, width, channels = layer.input.shape
+                size = (height, width)
+                for axis in (0, 1):
+                    pads = layer.pads[axis], layer.pads[axis + 2]
+                    found = window_output(
+                        size[axis], layer.kernel[axis], layer.stride[axis], *pads, layer.dilation[axis]
+                    )
+                    assert found == layer.out_size[axis], variant.name
+                assert layer.group_channels * layer.groups == channels
+                checked += variant.name != "plain"
+    assert checked > 20

@@ -138,7 +138,9 @@ def test_goals_out_of_reach_are_refused():
     with pytest.raises(OptionError, match=r"lut=10 is too small: the smallest circuit takes about \d+ LUTs"):
         plan_of(dense_network(), lut=10)
     network = conv_network(IntType(3), IntType(8, True))
-    with pytest.raises(OptionError, match="layer conv cannot reach 3 cycles a frame; its fastest circuit takes [0-9]+"):
+    with pytest.raises(
+        OptionError, match=r"layer conv cannot reach 3 cycles a frame; its fastest circuit takes [0-9]+"
+    ):
         plan_of(network, interval=3)
 
 

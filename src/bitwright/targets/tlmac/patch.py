@@ -82,7 +82,7 @@ class Patch:
 
 
 def with_pairs(layer: MacLayer) -> MacLayer | None:
-    """Column pairs (or as many as the stride) as channels; None where the stride is 1 or does not fit the width."""
+    """Column pairs (or as many as the stride) as channels; None where that does not fit the width."""
     step = layer.stride[1]
     height, width, channels = layer.input.shape
     if step == 1 or width % step or layer.dilation[1] != 1 or layer.groups != 1:
@@ -91,7 +91,9 @@ def with_pairs(layer: MacLayer) -> MacLayer | None:
     before = -(-left // step)
     first = before * step - left
     kernel = -(-(layer.kernel[1] + first) // step)
-    after = max(0, layer.out_size[1] - 1 + kernel - before - width // step)
+    after = layer.out_size[1] - 1 + kernel - before - width // step
+    if after < 0:
+        return None  # the last columns are not used, and there is no cropping
     w = np.pad(layer.weight, ((0, 0), (0, 0), (first, kernel * step - first - layer.kernel[1]), (0, 0)))
     w = w.reshape(*w.shape[:2], kernel, step * channels)
     return replace(

@@ -70,18 +70,19 @@ module tlmac_columns #(
       .last_i (last_x),
       .hit_o  (hit)
   );
-  logic leading;
+  logic leading, trailing;  // leading padding waits for its row, so that nothing leaves before the frame begins
   if (PadBefore > 0) begin : g_leading
     assign leading = 32'(x) < PadBefore;
   end else begin : g_no_leading
     assign leading = 1'b0;
   end
-  assign pad = leading || 32'(x) >= PadBefore + Size;
+  assign trailing = 32'(x) >= PadBefore + Size;
+  assign pad = leading || trailing;
 
   // ---- shift register; its newest word is the last tap
   logic [Depth-1:0][Lanes*Bits-1:0] shift_q;
   logic valid_q;
-  assign move = (pad || s_valid_i) && (!valid_q || m_ready_i);
+  assign move = (trailing || s_valid_i) && (!valid_q || m_ready_i);
   assign s_ready_o = !pad && (!valid_q || m_ready_i);
   always_ff @(posedge clk_i) begin
     if (rst_i) valid_q <= 1'b0;

@@ -69,13 +69,14 @@ module tlmac_rows #(
       .last_i (last_row),
       .hit_o  (hit)
   );
-  logic leading;
+  logic leading, trailing;  // leading padding waits for its frame, so that nothing leaves before it begins
   if (PadBefore > 0) begin : g_leading
     assign leading = 32'(row) < PadBefore;
   end else begin : g_no_leading
     assign leading = 1'b0;
   end
-  assign pad = leading || 32'(row) >= PadBefore + Size;
+  assign trailing = 32'(row) >= PadBefore + Size;
+  assign pad = leading || trailing;
 
   // ---- the newest word meets those above it, and takes their place
   logic full_q, hit_q, advance;
@@ -84,7 +85,7 @@ module tlmac_rows #(
   logic [(Kernel-1)*Width-1:0] above;  // the oldest in the lowest bits
   logic [Kernel*Width-1:0] column;
   assign advance = !full_q || !hit_q || m_ready_i;
-  assign take = advance && (pad || s_valid_i);
+  assign take = advance && (trailing || s_valid_i);
   assign s_ready_o = advance && !pad;
   assign m_valid_o = full_q && hit_q;
   assign column = {new_q, above};
