@@ -51,14 +51,12 @@ def resnet8(data: Path, bits: str):
     return quantize_model(str(data / "mlperf_tiny/resnet8.onnx"), calibration, options), images
 
 
-def digits(data: Path, bits: int):
-    """The demo's network; operands of its sums have at most 16 bits."""
+def digits(data: Path):
+    """The demo's network, trained with 3 bits."""
     demo = Path(bw.__file__).parent / "demo"
-    images = np.load(demo / "digits_test.npz")["images"][:, None].astype(np.float32) / 16
-    activations, extra = (14, 2) if bits == 16 else (bits, 4)
-    options = {"weight_bits": bits, "activation_bits": activations, "add_extra_bits": extra}
-    net = bw.quantize(str(demo / "digits.onnx"), images, **options)
-    return net, quantize(net.input, images[:4])
+    images = np.load(demo / "digits_test.npz")["images"][:4, None].astype(np.float32) / 16
+    net = bw.load(str(demo / "digits.onnx"))
+    return net, quantize(net.input, images)
 
 
 def tfc(data: Path):
@@ -79,12 +77,11 @@ def cifar(data: Path, bits: str):
     return made.network, quantize(made.network.input, images[:1])
 
 
+LOADED = {"digits": digits, "tfc_2w2a": tfc, "kws": kws}
 NETWORKS = {
-    "tfc_2w2a": tfc,
-    "kws": kws,
-    **{f"resnet8_{bits}": lambda data, bits=bits: cifar(data, bits) for bits in ("16", "8", "4", "mixed")},
-    **{f"digits_{bits}": lambda data, bits=bits: digits(data, bits) for bits in WIDTHS},
-}
+    **{f"{name}_{bits}": (load, bits) for name, load in LOADED.items() for bits in WIDTHS},
+    **{f"resnet8_{bits}": (lambda data, bits=bits: cifar(data, bits), 4) for bits in ("16", "8", "4", "mixed")},
+}  # name: (loader, least bits of the lanes)
 
 
 def compiled(network, **options):
@@ -102,8 +99,9 @@ def measure_networks(data: Path, names: list[str]) -> dict:
     """RTL, simulator and evaluation of every network: differences, cycles of both, counters."""
     found = {}
     for name in names:
-        network, x = NETWORKS[name](data)
-        plan = compiled(network)
+        load, least = NETWORKS[name]
+        network, x = load(data)
+        plan = compiled(network, lane_bits=least)
         done = run(plan, x)
         outputs = network.output_type.dtype.decode(done.outputs).reshape(len(x), *network.output_type.shape)
         rtl = simulate(TARGET.emit(plan), x, jobs=1)

@@ -25,3 +25,30 @@ def test_random_programs(run_rtl, name, seed):
     values = expected.outputs[0] & 0xFFFF
     assert np.array_equal(sent, values[0::2] | values[1::2] << 16)
     assert counters == expected.counters
+
+
+def test_zeros_are_loaded_too(run_rtl):
+    """Memories begin with random contents; words that are given as zero must be zero."""
+    text = """
+      .b 0 0: 1 0 0 0
+      .b 1 0: 0 0 0 0
+      WIDTH w16, signed, signed
+      STREAM B, 0
+      LEVEL B, 0, 4, 1
+      LDA a0, 1
+      LOOP 4
+        MAC c0, a0, b0, bfrom=bus
+      ENDL
+      POST 0, raw, store=s16
+      STREAM O0, 0
+      LEVEL O0, 0, 2, 1
+      DRAIN 0, 1, 1, 2
+      WAIT
+      STREAM A, 0
+      LEVEL A, 0, 2, 1
+      OUT 2, 2, 16, 2
+      HALT
+    """
+    machine = MACHINES["4x4"]
+    sent, _ = run_rtl(machine, assemble(text, machine), expect=1)
+    assert sent.tolist() == [1]

@@ -63,11 +63,10 @@ def loading(machine: Machine, program: Program) -> np.ndarray:
         writes += _memory(PARAMS, 0, program.params.reshape(-1))
     for kind, segments, words in ((BANK_A, program.a, machine.a_words), (BANK_B, program.b, machine.b_words)):
         image = banks(machine, segments, words)
-        for bank in range(machine.size):
-            used = np.flatnonzero(image[bank])
-            if len(used):
-                last = 2 * (int(used[-1]) // 2 + 1)
-                writes += _memory(kind, bank, np.ascontiguousarray(image[bank, :last]).view("<u4"))
+        for bank, parts in sorted(segments.items()):
+            end = max(address + len(values) for address, values in parts)
+            words_32 = np.ascontiguousarray(image[bank, : end + end % 2]).view("<u4")
+            writes += _memory(kind, bank, words_32)
     return np.concatenate([*writes, np.array([[CONTROL, 1]])]).astype(np.uint32)
 
 
