@@ -58,8 +58,8 @@ class MacPlan:
     def patch_cycles(self) -> int:
         """Cycles a frame of the slowest patch module, and what waits for it.
 
-        Rows without a window of their own follow each other at the end of a frame (and between strided rows); the
-        layer works on two buffered words meanwhile and then stands still.
+        Rows without a window of their own follow each other at the end of a frame, and between strided rows, where the
+        layer still works on two buffered words; then it stands still.
         """
         found, lanes = 0, self.patch_lanes
         per_word = self.cycles // max(1, self.window.in_words)
@@ -71,8 +71,7 @@ class MacPlan:
                 row, stride = layer.input.shape[1] * chunks, layer.stride[0]
                 rows = layer.pads[0] + layer.input.shape[0] + layer.pads[2]
                 gap = rows - (layer.out_size[0] - 1) * stride - 1
-                idle = max(0, gap * row - 2 * per_word)
-                idle += (layer.out_size[0] - 1) * max(0, (stride - 1) * row - 2 * per_word)
+                idle = gap * row + (layer.out_size[0] - 1) * max(0, (stride - 1) * row - 2 * per_word)
                 found = max(found, self.cycles + idle)
         return found
 
