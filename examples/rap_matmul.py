@@ -1,4 +1,7 @@
-"""A hand-written kernel of the array processor: assemble, simulate, compare with NumPy, look into the pipeline."""
+"""A hand-written kernel of the array processor: assemble, simulate, compare with NumPy, look into the pipeline.
+
+    python examples/rap_matmul.py
+"""
 
 from pathlib import Path
 
