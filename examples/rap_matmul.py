@@ -1,6 +1,10 @@
 """A hand-written kernel of the array processor: assemble, simulate, compare with NumPy, look into the pipeline.
 
+Run it with
+
     python examples/rap_matmul.py
+
+It needs no tool beside bitwright.
 """
 
 from pathlib import Path
