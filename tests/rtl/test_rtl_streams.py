@@ -88,12 +88,12 @@ CASES = [
 ]
 
 
-def fork_case(outputs: int) -> Case:
-    data = words(outputs, 11)
-    return Case("fork_check", {"Outputs": outputs}, {"s": data}, {"m": data, "n": data}, {"s": 11, "m": 11, "n": 11})
+def fork_case() -> Case:
+    data = words(2, 11)
+    return Case("fork_check", {}, {"s": data}, {"m": data, "n": data}, {"s": 11, "m": 11, "n": 11})
 
 
-FORK_CHECK = """module fork_check #(parameter int unsigned Outputs = 2) (
+FORK_CHECK = """module fork_check (
     input logic clk_i, input logic rst_i,
     input logic [10:0] s_data_i, input logic s_valid_i, output logic s_ready_o,
     output logic [10:0] m_data_o, output logic m_valid_o, input logic m_ready_i,
@@ -141,7 +141,7 @@ def test_fifo_holds_its_depth(build_bank):
 
 def test_fork_serves_each_output_once(build_bank):
     sources = rtl.sources(["stream_fork"]) | {"fork_check.sv": FORK_CHECK}
-    bank = build_bank([fork_case(2)], sources)
+    bank = build_bank([fork_case()], sources)
     for stalls in (None, HEAVY, LIGHT, STARVED):
         run = bank.run(stalls)
     assert run.cycles > 0
