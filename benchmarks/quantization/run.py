@@ -42,11 +42,10 @@ SPEED_IMAGES, SPEED_REPEATS = 1000, 5
 
 
 class Bench:
-    """Loaded networks and the results file."""
+    """Loaded networks and the results file, which several runs at a time may fill."""
 
     def __init__(self, data: Path, output: Path, redo: bool) -> None:
         self.data, self.output, self.redo = data, output, redo
-        self.results: dict = json.loads(output.read_text()) if output.exists() else {}
 
     @cache  # noqa: B019 - one Bench lives as long as the program
     def case(self, network: str) -> Case:
@@ -63,15 +62,20 @@ class Bench:
 
     def record(self, group: str, name: str, measure: Callable[[], dict]) -> None:
         """Measure unless the result is there, and write the file."""
-        rows = self.results.setdefault(group, {})
-        if name in rows and not self.redo:
+        if name in self.stored().get(group, {}) and not self.redo:
             return
-        rows[name] = measure()
-        self.results["environment"] = environment()
-        temporary = self.output.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self.results, indent=1) + "\n")
+        found = measure()
+        results = self.stored()  # read again: another run may have measured other rows meanwhile
+        results.setdefault(group, {})[name] = found
+        results["environment"] = environment()
+        temporary = self.output.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(results, indent=1) + "\n")
         temporary.replace(self.output)
-        print(f"{group}: {name}: {rows[name]}", flush=True)
+        print(f"{group}: {name}: {found}", flush=True)
+
+    def stored(self) -> dict:
+        """All results in the file."""
+        return json.loads(self.output.read_text()) if self.output.exists() else {}
 
 
 def environment() -> dict[str, object]:
