@@ -77,9 +77,9 @@ def test_all_unsupported_nodes_are_told_at_once(onnx_tools):
         read_model(onnx_tools.model(nodes, {"w": W}), source="net.onnx")
     assert str(caught.value).splitlines() == [
         "net.onnx: 3 problems:",
-        "  Erf 'Erf_1': the operator is not supported",
+        "  Erf 'Erf_1': the operator is not supported; docs/readers.md lists those that are",
         "  MaxPool 'MaxPool_2': has a dilated window; legal is dilation 1",
-        "  LRN 'LRN_3': the operator is not supported",
+        "  LRN 'LRN_3': the operator is not supported; docs/readers.md lists those that are",
     ]
 
 

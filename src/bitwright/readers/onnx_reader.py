@@ -159,7 +159,8 @@ def _read_node(context: Context, node: NodeView) -> tuple:
     if node.domain in ("", "ai.onnx") and node.op not in onnx_shapes.ALWAYS and node.all_constant:
         return onnx_shapes.fold(context, node)
     if known is None:
-        raise ModelError(f"the operator{f' of domain {node.domain!r}' if node.domain else ''} is not supported")
+        domain = f" of domain {node.domain!r}" if node.domain else ""
+        raise ModelError(f"the operator{domain} is not supported; docs/readers.md lists those that are")
     if node.unknown:
         return ()
     result = known(context, node)

@@ -28,8 +28,19 @@ def page(found: dict[str, Any]) -> str:
     environment.filters["figure"] = figure
     charts = [_resource_chart(found, "lut", "LUT"), _resource_chart(found, "ff", "FF"), _cycle_chart(found)]
     return environment.get_template("page.html.j2").render(
-        **found, names=RESOURCES, charts=charts, plotly=get_plotlyjs(), deviation=_deviation
+        **found,
+        names=RESOURCES,
+        used=_used(found["layers"]),
+        charts=charts,
+        plotly=get_plotlyjs(),
+        deviation=_deviation,
     )
+
+
+def _used(layers: list[dict[str, Any]]) -> list[str]:
+    """The resources of which some layer has any."""
+    kinds = ("estimated", "measured")
+    return [name for name in RESOURCES if any(layer[k] and layer[k][name] for layer in layers for k in kinds)]
 
 
 def _deviation(layer: dict[str, Any], name: str) -> str:
