@@ -214,15 +214,24 @@ def test_a_dask_cluster_gives_the_same_front(graph, data, tmp_path):
     assert remote.sensitivities == local.sensitivities
 
 
-@pytest.mark.parametrize("quantity", ["lut", "cycles"])
-def test_a_target_prices_the_search(small_graph, data, tmp_path, quantity):
+@pytest.mark.parametrize(
+    ("target", "quantity", "target_options"),
+    [
+        ("tlmac", "lut", {}),
+        ("tlmac", "cycles", {"interval": 1152}),
+        ("rap", "cycles", {}),
+        ("bitsys", "cycles", {}),
+    ],
+)
+def test_a_target_prices_the_search(small_graph, data, tmp_path, target, quantity, target_options):
     """The prediction repeats the target's own figures where all layers are alike, and is near them elsewhere."""
     result = search(
         small_graph,
         data,
         **{**SEARCH, "weight_candidates": (2, 4)},
-        activation_candidates=(2, 4),
-        target="tlmac",
+        activation_candidates=(2, 8),
+        target=target,
+        target_options=target_options,
         cost=quantity,
         cache=str(tmp_path),
         jobs=1,
@@ -230,5 +239,5 @@ def test_a_target_prices_the_search(small_graph, data, tmp_path, quantity):
     assert len(result.points) >= 4
     for p in result.points:
         assert p.predicted_cost == pytest.approx(p.cost, rel=0.1 if p.label.startswith("uniform") else 0.4)
-    if quantity == "lut":  # a small network's interval may be bound by its windows, whatever the widths
-        assert len({p.cost for p in result.points}) >= 2
+    assert len({p.cost for p in result.points}) >= 2
+    assert len({p.predicted_cost for p in result.points}) >= 2
