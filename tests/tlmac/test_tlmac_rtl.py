@@ -75,6 +75,22 @@ def test_every_element_computes_the_convolution(element, fold):
     assert result.interval_cycles == plan.estimate.interval_cycles
 
 
+@pytest.mark.parametrize(
+    ("element", "group"), [("private", 2), ("gates", 1), ("shared", 3), ("shared_signed", 3), ("products", 1)]
+)
+def test_a_layer_of_zeros_is_its_bias(element, group):
+    zeros, bias = np.zeros((2, 3, 3, 3), np.int64), np.array([7, -3])
+    conv = Node("conv", Conv2d(zeros, IntType(2, True), bias=bias), ("input",))
+    network = Network(InputSpec(TensorType((3, 4, 3), IntType(2))), (conv,), name="zeros")
+    layers = {"conv": {"element": element, "lanes": 3, "outputs": 2, "group": group}}
+    if element == "products":  # a table of products needs two weights to choose from
+        with pytest.raises(OptionError, match="conv cannot be built"):
+            plan_of(network, layers=layers)
+        return
+    result = run(network, plan_of(network, layers=layers), random_input(network, 3))
+    assert (result.outputs == bias).all()
+
+
 TAPS = [
     ("columns", {"kernel": (3, 3), "pads": (1, 1, 1, 1)}, 4),
     ("columns+rows", {"kernel": (2, 3), "stride": (2, 1), "pads": (0, 2, 1, 0), "dilation": (1, 2)}, 2),

@@ -239,7 +239,7 @@ def share_private(w: np.ndarray, fold: Fold) -> Private:
     order = np.cumsum(used) - 1
     begins = np.searchsorted(lane[used], np.arange(lanes + 1))
     array = np.where(used, order - begins[lane], -1)[inverse.reshape(lanes, fold.outputs)]
-    content = entries(unique[used], fold).reshape(int(used.sum()), -1)
+    content = entries(unique[used], fold).reshape(int(used.sum()), len(w) << fold.address_bits)
     return Private(tuple(content[a:b] for a, b in pairwise(begins)), array, fold)
 
 
