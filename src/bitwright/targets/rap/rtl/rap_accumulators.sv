@@ -11,10 +11,9 @@ module rap_accumulators #(
     input  logic                       max_i,
     input  logic        [AddrBits-1:0] addr_i,
     input  logic signed [        31:0] value_i,
+    output logic        [        31:0] old_o,         // mem[addr_i]
     input  logic        [AddrBits-1:0] drain_addr_i,
-    output logic        [        31:0] drain_o,
-    input  logic        [AddrBits-1:0] get_addr_i,
-    output logic        [        31:0] get_o
+    output logic        [        31:0] drain_o
 );
   (* ram_style = "distributed" *)
   logic [31:0] mem[Count];
@@ -26,6 +25,6 @@ module rap_accumulators #(
     else if (max_i) sum = old;
   end
   always_ff @(posedge clk_i) if (we_i) mem[addr_i] <= sum;
+  assign old_o   = old;
   assign drain_o = mem[drain_addr_i];
-  assign get_o = mem[get_addr_i];
 endmodule

@@ -224,6 +224,16 @@ module rap_core #(
   );
 
   // Elements.
+  logic [57:0] exec;
+  rap_masks u_masks (
+      .clk_i,
+      .width_i(width),
+      .sign_i (asign),
+      .op_i   (s5.op),
+      .imm_i  (s5.imm),
+      .shift_i(s5.get_shift),
+      .exec_o (exec)
+  );
   logic [32*Size-1:0] drained, drained_q;
   logic [16*Size-1:0] operands;
   logic [3:0] drain_acc;
@@ -251,21 +261,19 @@ module rap_core #(
       .bus_b_i       (bus_b_word),
       .read_a_i      (s5.read_a),
       .read_b_i      (s5.read_b),
-      .op_i          (s6.op),
+      .exec_i        (exec),
       .result_a_we_i (s6.result_a),
       .result_b_we_i (s6.result_b),
       .result_i      (s6.result_to),
-      .imm_i         (s6.imm),
       .get_i         (s6.get),
       .get_lanes_i   (s6.get_lanes),
       .get_shift_i   (s6.get_shift),
-      .get_addr_i    (s6.acc),
       .sum_lanes_i   (s7.lanes),
       .update_i      (s8.update),
       .update_lanes_i(s8.lanes),
       .first_i       (s8.first),
       .max_i         (s8.max),
-      .acc_i         (s8.acc),
+      .acc_i         (s6.get ? s6.acc : s8.acc),  // no sum is under way when GET executes
       .drain_i       ({!half, drain_acc}),
       .drain_col_i   (drain_col),
       .drain_lane_i  (drain_lane),

@@ -53,7 +53,7 @@ module rap_decode (
     d.result_b = issue_i && op == OpMOVB;
     d.result_to = op == OpMOVB ? {1'b0, instr_i[LsbMOVB_bd+:3]} : instr_i[LsbADD_ad+:4];
     d.imm = shifts ? instr_i[LsbSHR_shift+:4] : {3'd0, instr_i[LsbADD_sat]};
-    d.get = op == OpGET;
+    d.get = issue_i && op == OpGET;
     d.get_lanes = instr_i[LsbGET_lanes];
     d.get_shift = instr_i[LsbGET_shift+:5];
 

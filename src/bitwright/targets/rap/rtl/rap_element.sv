@@ -35,22 +35,20 @@ module rap_element #(
     input  logic [        3:0] read_a_i,
     input  logic [        2:0] read_b_i,
     // execute stage
-    input  logic [        5:0] op_i,
+    input  logic [       57:0] exec_i,          // exec_t
     input  logic               result_a_we_i,
     input  logic               result_b_we_i,
     input  logic [        3:0] result_i,
-    input  logic [        3:0] imm_i,
     input  logic               get_i,
     input  logic               get_lanes_i,
     input  logic [        4:0] get_shift_i,
-    input  logic [AccBits-1:0] get_addr_i,
     // sum and update stage
     input  logic               sum_lanes_i,
     input  logic               update_i,
     input  logic               update_lanes_i,
     input  logic               first_i,
     input  logic               max_i,
-    input  logic [AccBits-1:0] acc_i,
+    input  logic [AccBits-1:0] acc_i,           // of GET in its execute stage
     // second port
     input  logic [AccBits-1:0] drain_i,
     output logic [      127:0] drain_o,
@@ -115,10 +113,9 @@ module rap_element #(
       .p_o(product)
   );
   rap_alu u_alu (
-      .op_i,
       .width_i,
       .sign_i(asign_i),
-      .imm_i,
+      .exec_i,
       .a_i(a_q),
       .b_i(b_q),
       .y_o(alu)
@@ -128,6 +125,7 @@ module rap_element #(
       .sign_i (asign_i),
       .lanes_i(get_lanes_i),
       .shift_i(get_shift_i),
+      .range_i(exec_i[31:0]),
       .acc_i  (got),
       .y_o    (get)
   );
@@ -149,10 +147,9 @@ module rap_element #(
         .max_i,
         .addr_i      (acc_i),
         .value_i     (value_q),
+        .old_o       (got[32*l+:32]),
         .drain_addr_i(drain_i),
-        .drain_o     (drain_o[32*l+:32]),
-        .get_addr_i  (get_addr_i),
-        .get_o       (got[32*l+:32])
+        .drain_o     (drain_o[32*l+:32])
     );
   end
 endmodule

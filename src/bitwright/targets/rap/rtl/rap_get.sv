@@ -1,54 +1,48 @@
 // Instruction GET: floor(acc / 2**shift), saturated to lanes of the current width; combinational.
 //
-// With lanes_i each lane has its own accumulator at acc_i[32*l+:32]; else lane 0 has one and the others are 0.
+// With lanes_i each lane has its own accumulator at acc_i[32*l+:32]; else lane 0 has one and the others are 0. Lane 0
+// has up to 16 bits, lane 1 up to 8, lanes 2 and 3 have 4. range_i marks the bits that must equal the sign (rap_masks).
 module rap_get (
     input  logic [  1:0] width_i,
     input  logic         sign_i,
     input  logic         lanes_i,
     input  logic [  4:0] shift_i,
+    input  logic [ 31:0] range_i,
     input  logic [127:0] acc_i,
     output logic [ 15:0] y_o
 );
-  logic [63:0] y16;
-  logic [31:0] y8;
-  logic [15:0] y4;
+  logic [15:0] y0;
+  logic [7:0] y1;
+  logic [7:0] y32;
   for (genvar l = 0; l < 4; l++) begin : g_lane
-    logic signed [31:0] value;
-    logic [31:0] limited;
-    assign value = $signed(acc_i[32*l+:32]) >>> shift_i;
-    assign limited = !sign_i && value[31] ? '0 : value;
-    rap_saturate #(
-        .InBits (32),
-        .OutBits(16)
-    ) u_16 (
-        .sign_i,
-        .x_i(limited),
-        .y_o(y16[16*l+:16])
-    );
-    rap_saturate #(
-        .InBits (32),
-        .OutBits(8)
-    ) u_8 (
-        .sign_i,
-        .x_i(limited),
-        .y_o(y8[8*l+:8])
-    );
-    rap_saturate #(
-        .InBits (32),
-        .OutBits(4)
-    ) u_4 (
-        .sign_i,
-        .x_i(limited),
-        .y_o(y4[4*l+:4])
-    );
+    localparam int Bits = l == 0 ? 16 : l == 1 ? 8 : 4;
+    logic [31:0] acc;
+    logic negative, fits;
+    logic [15:0] ends;  // whether a lane of the current width ends with this bit
+    logic [Bits-1:0] shifted, y;
+    assign acc = acc_i[32*l+:32];
+    assign negative = acc[31];
+    assign fits = !(|((acc ^ {32{negative}}) & range_i));
+    // Turned by up to 3, 12 and 16 bits in turn: 4:1 selections of no more bits than the lane needs.
+    logic [Bits+14:0] far;
+    logic [Bits+2:0] near;
+    assign far = (Bits + 15)'(shift_i[4] ? {{16{negative}}, acc[31:16]} : acc);
+    assign near = (Bits + 3)'(far >> {shift_i[3:2], 2'd0});
+    assign shifted = Bits'(near >> shift_i[1:0]);
+    assign ends = width_i == 2'd0 ? 16'h8000 : width_i == 2'd1 ? 16'h0080 : 16'h0008;
+    always_comb begin
+      if (sign_i) y = fits ? shifted : {Bits{!negative}} ^ Bits'(ends);
+      else y = negative ? '0 : shifted | {Bits{!fits}};
+    end
+    if (l == 0) assign y0 = y;
+    if (l == 1) assign y1 = y;
+    if (l > 1) assign y32[4*(l-2)+:4] = y;
   end
   always_comb begin
     case (width_i)
-      2'd0: y_o = y16[15:0];
-      2'd1: y_o = lanes_i ? y8[15:0] : {8'd0, y8[7:0]};
-      default: y_o = lanes_i ? y4 : {12'd0, y4[3:0]};
+      2'd0: y_o = y0;
+      2'd1: y_o = {lanes_i ? y1 : 8'd0, y0[7:0]};
+      default: y_o = {lanes_i ? {y32, y1[3:0]} : 12'd0, y0[3:0]};
     endcase
   end
-  logic unused;
-  assign unused = ^{y16[63:16], y8[31:16]};
 endmodule

@@ -22,3 +22,20 @@ typedef struct packed {
   logic       max;
   logic [4:0] acc;
 } op_t;
+// Operations from register to register, decoded by rap_masks for the execute stage; 58 bits.
+typedef struct packed {
+  logic [2:0]  kind;
+  logic        other;     // MIN, SHL, UNPH; 0: MAX, SHR, UNPL
+  logic        subtract;
+  logic        saturate;
+  logic [3:0]  rotate;
+  logic [15:0] mask;
+  logic [31:0] range;
+} exec_t;
+localparam logic [2:0] KindAdd = 3'd0;
+localparam logic [2:0] KindSelect = 3'd1;
+localparam logic [2:0] KindShift = 3'd2;
+localparam logic [2:0] KindLimit = 3'd3;
+localparam logic [2:0] KindPack = 3'd4;
+localparam logic [2:0] KindUnpack = 3'd5;
+localparam logic [2:0] KindMove = 3'd6;
