@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 PACKAGES = ("bitwright", "numpy", "scipy", "numba", "onnx", "onnxruntime", "joblib")
 GROUPS = ("accuracy", "ranges", "roundings", "search", "speed", "lite0_ranges")
 SEARCH_WIDTHS = (2, 3, 4, 8)
-SEARCH_SAMPLES = 16
+SEARCH_SAMPLES = 32
 FLOAT_RUNS = 10
 SPEED_IMAGES, SPEED_REPEATS = 1000, 5
 
@@ -139,6 +139,7 @@ def measure_search(bench: Bench, bits: int) -> dict:
     point = found.chosen
     counts = {w: sum(own[0] == w for own in point.widths.values()) for w in SEARCH_WIDTHS}
     return {
+        "sensitivity_samples": SEARCH_SAMPLES,
         "budget_bytes": weights * bits / 8,
         "bytes": point.cost,
         "float_accuracy": found.float_accuracy,

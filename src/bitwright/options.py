@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import numbers
+import os
 import types
 import typing
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from bitwright.errors import OptionError
 
@@ -31,6 +35,35 @@ def parse_options(kind: type, texts: Sequence[str], what: str) -> dict[str, Any]
             raise OptionError(f"{what} has no option {key!r}; legal are {', '.join(legal)}")
         values[key] = _typed(value.strip(), hints[key], key)
     return values
+
+
+def check_types(options: Any) -> None:
+    """`OptionError` for a field of a dataclass of options whose value is not of the field's type."""
+    hints = typing.get_type_hints(type(options))
+    for f in dataclasses.fields(options):
+        value = getattr(options, f.name)
+        if not _is(value, hints[f.name]):
+            raise OptionError(f"option {f.name} is {value!r}; legal is {_name(hints[f.name])}")
+
+
+def _is(value: Any, hint: Any) -> bool:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_is(value, a) for a in arguments)
+    if hint is types.NoneType:
+        return value is None
+    if origin is tuple:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return False
+        repeated = len(arguments) == 2 and arguments[1] is Ellipsis
+        kinds = arguments[:1] * len(value) if repeated else arguments
+        return len(kinds) == len(value) and all(map(_is, value, kinds))
+    if hint in (int, float) and isinstance(value, bool):
+        return False
+    if hint is float:
+        return isinstance(value, numbers.Real) and math.isfinite(value)
+    legal = {int: numbers.Integral, bool: (bool, np.bool_), str: (str, os.PathLike)}
+    return isinstance(value, legal.get(hint, origin or hint))
 
 
 def _typed(text: str, hint: Any, key: str) -> Any:
@@ -70,7 +103,9 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def _name(hint: Any) -> str:
-    plain = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return " or ".join(_name(a) for a in typing.get_args(hint))
+    plain = {types.NoneType: "none", bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
     if typing.get_origin(hint) is tuple:
         return "a list separated by commas"
     return plain.get(hint, "a JSON object")

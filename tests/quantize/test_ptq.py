@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.errors import DataError, OptionError
+from bitwright.errors import DataError, ModelError, OptionError
 from bitwright.network import evaluate
 from bitwright.network.fast import Evaluator
 from bitwright.network.ops import Conv2d, Requantize, Rounding
@@ -184,6 +184,10 @@ def test_widths_of_layers(graph, data):
         ({"weight_rounding": "up"}, "legal are nearest"),
         ({"percentile": 20}, "legal are 50 to 100"),
         ({"seed": 0}, "seed is 0"),
+        ({"seed": 1.5}, "option seed is 1.5; legal is a whole number"),
+        ({"percentile": "high"}, "option percentile is 'high'; legal is a number"),
+        ({"zero_points": "yes"}, "option zero_points is 'yes'; legal is true or false"),
+        ({"layer_bits": "head"}, "layer_bits is 'head'; legal is a mapping"),
         ({"bits": 4}, "no option 'bits'; legal are weight_bits"),
     ],
 )
@@ -200,6 +204,7 @@ def test_illegal_options_are_told(graph, data, options, message):
         (lambda x: x.transpose(0, 2, 3, 1), r"shape \(32, 8, 8, 3\)"),
         (lambda x: np.where(np.arange(32)[:, None, None, None] == 5, np.nan, x), "NaN or infinity in sample 5"),
         (lambda x: x.astype(object), "legal are real numbers"),
+        (lambda x: x * np.float64(1e300), "in sample 0; legal are finite values of float32"),
     ],
 )
 def test_unfit_data_are_told(graph, data, change, message):
@@ -212,8 +217,30 @@ def test_a_network_that_overflows_is_told(graph, data):
         quantize(graph, np.clip(data, -1, 1) * np.float32(3e38))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_parameters_that_are_not_finite_are_told(graph, data, bad):
+    head = graph.node("head")
+    weight = head["weight"].copy()
+    weight[2, 3] = bad
+    nodes = [replace(n, attributes={**n.attributes, "weight": weight}) if n is head else n for n in graph.nodes]
+    with pytest.raises(ModelError, match="weight of 'head' holds NaN or infinity; legal are finite parameters"):
+        quantize(graph.with_nodes(nodes), data)
+
+
+def test_a_quantized_model_is_told(graph, data):
+    made = quantize_model(graph, data)
+    with pytest.raises(ModelError, match=r"is quantized already \(node 'input_q'\); legal are float models"):
+        quantize(made.graph, data)
+
+
+@pytest.mark.shared
+def test_a_quantized_file_is_told(shared_data):
+    with pytest.raises(ModelError, match=r"TFC_2W2A.* is quantized already .* bitwright.load makes"):
+        quantize(shared_data / "qonnx" / "TFC_2W2A.onnx", np.zeros((4, 1, 28, 28), np.float32))
+
+
 @pytest.mark.parametrize("options", [{}, {"weight_bits": 4, "weight_rounding": "second_order"}, {"method": "kl"}])
-@pytest.mark.parametrize("change", ["one sample", "zeros", "constant channel", "dead", "outlier"])
+@pytest.mark.parametrize("change", ["one sample", "zeros", "constant channel", "dead", "outlier", "huge outlier"])
 def test_unusual_networks_and_data_give_finite_results(graph, data, options, change):
     if change == "one sample":
         data = data[:1]
@@ -225,6 +252,9 @@ def test_unusual_networks_and_data_give_finite_results(graph, data, options, cha
     elif change == "outlier":
         data = data.copy()
         data[3, 0, 2, 2] = 1e6
+    elif change == "huge outlier":
+        data = data.copy()
+        data[3, 0, 2, 2] = 1e30
     else:
         dead = graph.node("expand")
         bias = np.full_like(dead["bias"], -1e3)

@@ -13,8 +13,11 @@ from bitwright.explore.front import Point, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.search import network_of, search
 from bitwright.explore.tasks import run_tasks
+from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.options import QuantizeOptions
+from bitwright.quantize.ptq import quantize_model
 from bitwright.quantize.size import weight_bits
+from bitwright.readers.floatgraph import FloatGraph, FloatNode
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -178,6 +181,22 @@ def test_search_over_activations_leaves_set_layers_alone(graph, data, tmp_path):
     assert set(result.sensitivities.weights["stem"]) == {2, 8}
 
 
+def test_sensitivities_are_measured_on_samples_that_rounding_has_not_seen(tmp_path):
+    """Second-order rounding of a layer with more inputs than samples fits those at any width."""
+    rng = np.random.default_rng(0)
+    dense = FloatNode("head", "Dense", ("input",), {"weight": rng.normal(size=(8, 256)), "bias": None})
+    graph = FloatGraph.build([dense], input_shape=(256,), input_layout="C")
+    x = rng.normal(size=(64, 256)).astype(np.float32)
+    quantize = QuantizeOptions(weight_rounding="second_order")
+    result = search(graph, x, **SEARCH, quantize=quantize, cache=str(tmp_path), jobs=1)
+    narrow = quantize_model(graph, x, QuantizeOptions(weight_bits=2, weight_rounding="second_order")).network
+    fresh = rng.normal(size=(64, 256)).astype(np.float32)
+    lost = measures.output_loss(FloatRunner(graph).outputs(fresh), narrow.predict(fresh), "error")
+    seen = measures.output_loss(FloatRunner(graph).outputs(x), narrow.predict(x), "error")
+    assert seen < lost / 4
+    assert result.sensitivities.weights["head"][2] > lost / 2
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -189,6 +208,9 @@ def test_search_over_activations_leaves_set_layers_alone(graph, data, tmp_path):
         ({"weight_candidates": (0, 8)}, OptionError, "legal are widths of 1 to 16"),
         ({"metric": "mae"}, OptionError, "legal are kl, error"),
         ({"depth": 3}, OptionError, "no option 'depth'"),
+        ({"budget": float("nan")}, OptionError, "option budget is nan; legal is a number or none"),
+        ({"points": 1.5}, OptionError, "option points is 1.5; legal is a whole number"),
+        ({"weight_candidates": 4}, OptionError, "legal is a list separated by commas"),
     ],
 )
 def test_illegal_searches_are_told(graph, data, tmp_path, options, error, message):
@@ -196,9 +218,17 @@ def test_illegal_searches_are_told(graph, data, tmp_path, options, error, messag
         search(graph, data, **{**SEARCH, "cache": str(tmp_path), "jobs": 1, **options})
 
 
-def test_labels_must_fit(graph, data, tmp_path):
-    with pytest.raises(DataError, match="3 labels for 32 evaluation samples"):
-        search(graph, data, data, np.zeros(3), **SEARCH, cache=str(tmp_path))
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(3, int), r"labels of shape \(3,\) for 32 evaluation samples; legal is \(32,\)"),
+        (np.zeros((32, 2), int), r"labels of shape \(32, 2\)"),
+        (np.full(32, np.nan), "labels have type float64; legal are integers"),
+    ],
+)
+def test_labels_must_fit(graph, data, tmp_path, labels, message):
+    with pytest.raises(DataError, match=message):
+        search(graph, data, data, labels, **SEARCH, cache=str(tmp_path))
 
 
 @pytest.mark.filterwarnings("default")

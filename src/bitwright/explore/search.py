@@ -22,6 +22,7 @@ from bitwright.explore.program import choose
 from bitwright.explore.tasks import run_tasks
 from bitwright.network import Network
 from bitwright.network.fast import Evaluator
+from bitwright.options import check_types
 from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner, check_data
 from bitwright.quantize.options import MAX_QUANTIZED_BITS, QuantizeOptions
@@ -56,10 +57,11 @@ class SearchOptions:
     cache: str | None = _doc(None, "folder of cached results; default the user's cache folder")
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name in ("weight_candidates", "activation_candidates"):
             bits = tuple(sorted(set(getattr(self, name))))
             object.__setattr__(self, name, bits)
-            if not bits or any(isinstance(b, bool) or not 1 <= b <= MAX_QUANTIZED_BITS for b in bits):
+            if not bits or any(not 1 <= b <= MAX_QUANTIZED_BITS for b in bits):
                 raise OptionError(f"{name} is {bits}; legal are widths of 1 to {MAX_QUANTIZED_BITS}")
         if self.metric not in measures.METRICS:
             raise OptionError(f"metric is {self.metric!r}; legal are {', '.join(measures.METRICS)}")
@@ -139,8 +141,7 @@ def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _
     prepared = prepare(model, calibration, replace(made, **_widest(chosen)), progress)
     widths = resolve_widths(prepared.graph, prepared.options)
     x = prepared.x if evaluation is None else check_data(prepared.graph, evaluation, "evaluation data")
-    if labels is not None and len(labels) != len(x):
-        raise DataError(f"{len(labels)} labels for {len(x)} evaluation samples; legal is one for each")
+    labels = None if labels is None else _check_labels(labels, len(x))
     cache = ResultCache(chosen.cache)
     price = Cost(chosen.cost, chosen.target, chosen.target_options)
     pairs = _pairs(prepared, widths, chosen)
@@ -164,6 +165,15 @@ def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _
     )
     reference = FloatRunner(prepared.graph, jobs=chosen.jobs).outputs(x)
     return _Setting(prepared, widths, pairs, costs, losses, x, labels, reference, chosen, price, cache, progress)
+
+
+def _check_labels(labels: np.ndarray, count: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.shape != (count,):
+        raise DataError(f"labels of shape {labels.shape} for {count} evaluation samples; legal is ({count},)")
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels have type {labels.dtype}; legal are integers")
+    return labels
 
 
 def _widest(chosen: SearchOptions) -> dict[str, int]:

@@ -31,10 +31,23 @@ class Sensitivities:
     activations: Mapping[str, Mapping[int, float]]
 
 
+def _split(prepared: Prepared, samples: int) -> tuple[np.ndarray, np.ndarray]:
+    """Calibration samples to round the layers on, and others, at most `samples`, to measure the losses on.
+
+    On the samples that second-order rounding has fitted, a layer with more inputs than samples loses nothing
+    at any width: only others tell what a width costs. They are the same where nothing is fitted or there is but one.
+    """
+    x = prepared.x
+    if not layer_rule(prepared.options).needs_data or len(x) == 1:
+        return x, x[:samples]
+    count = min(samples, len(x) // 2)
+    return x[:-count], x[-count:]
+
+
 def _rounded_layers(
-    prepared: Prepared, widths: Widths, candidates: tuple[int, ...], progress: Progress
+    prepared: Prepared, widths: Widths, x: np.ndarray, candidates: tuple[int, ...], progress: Progress
 ) -> tuple[FloatGraph, dict[str, dict[int, FloatNode]]]:
-    """The network at `widths`, dequantized, and every layer at every candidate width, rounded on its inputs."""
+    """The network at `widths`, dequantized, and every layer at every candidate width, rounded on the samples x."""
     placed, rule, options = place(prepared, widths), layer_rule(prepared.options), prepared.options
     grid = placement.grids(placed)
     forms: dict[str, dict[int, FloatNode]] = {}
@@ -48,7 +61,7 @@ def _rounded_layers(
         return made[base]
 
     if rule.needs_data:
-        x = prepared.x[: options.correction_samples]
+        x = x[: options.correction_samples]
         settings = {"second": rule.second_order, "seed": options.seed, "jobs": options.jobs, "progress": progress}
         sweep(prepared.graph, placed, x, at_all_widths, **settings)
     else:
@@ -96,7 +109,8 @@ def measure(
 ) -> Sensitivities:
     """Change the weights of one of the layers `names`, or its input's quantizer, at a time; all else stays at `widths`.
 
-    Every measurement runs the network with the values of its codes on the same `samples` calibration samples.
+    Every measurement runs the network with the values of its codes on the same calibration samples, `samples`
+    at most, which the rounding has not seen.
     """
     changes: list[Change] = [("base", "", 0)]
     for name in names:
@@ -104,12 +118,12 @@ def measure(
         changes += [("weight", name, bits) for bits in weight_candidates if bits != own_weight]
         changes += [("activation", name, bits) for bits in activation_candidates if bits != own_activation]
     settings = replace(prepared.options, jobs=1)  # threads change no result
-    key = digest(prepared.graph, settings, prepared.x, widths, weight_candidates, samples, metric)
+    fitted, x = _split(prepared, samples)
+    key = digest(prepared.graph, settings, fitted, x, widths, weight_candidates, metric)
     keys = [digest(key, change) for change in changes]
     losses = [cache.get(k) for k in keys]
     if any(loss is None for loss in losses):
-        base, forms = _rounded_layers(prepared, widths, weight_candidates, progress)
-        x = prepared.x[:samples]
+        base, forms = _rounded_layers(prepared, widths, fitted, weight_candidates, progress)
         reference = FloatRunner(prepared.graph, jobs=prepared.options.jobs).outputs(x)
         losses = run_tasks(
             candidate_loss,

@@ -73,7 +73,9 @@ def check_data(graph: FloatGraph, x: np.ndarray, what: str) -> np.ndarray:
     if len(x) == 0:
         raise DataError(f"{what} has no samples; legal is at least one")
     if x.dtype.kind == "f":
-        bad = ~np.isfinite(x).reshape(len(x), -1).all(1)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            bad = ~np.isfinite(x.astype(np.float32, copy=False)).reshape(len(x), -1).all(1)
         if bad.any():
-            raise DataError(f"{what} holds NaN or infinity in sample {int(np.argmax(bad))}; legal are finite values")
+            where = f"in sample {int(np.argmax(bad))}"
+            raise DataError(f"{what} holds NaN or infinity {where}; legal are finite values of float32")
     return x

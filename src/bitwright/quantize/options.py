@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 
 from bitwright.errors import OptionError
 from bitwright.network.ops import Rounding
+from bitwright.options import check_types
 from bitwright.quantize.ranges import METHODS, SCALES
 from bitwright.quantize.weights import WEIGHT_METHODS
 
@@ -55,6 +56,8 @@ class QuantizeOptions:
     def __post_init__(self) -> None:
         for name in ("weight_bits", "activation_bits", "input_bits", "output_bits"):
             self._check_bits(name, getattr(self, name), optional=name in ("input_bits", "output_bits"))
+        if not isinstance(self.layer_bits, Mapping):
+            raise OptionError(f"layer_bits is {self.layer_bits!r}; legal is a mapping of names to pairs of bits")
         object.__setattr__(self, "layer_bits", {str(k): _pair(k, v) for k, v in dict(self.layer_bits).items()})
         for name in ("first_bits", "last_bits"):
             if getattr(self, name) is not None:
@@ -71,6 +74,7 @@ class QuantizeOptions:
         ):
             if getattr(self, name) not in legal:
                 raise OptionError(f"{name} is {getattr(self, name)!r}; legal are {', '.join(legal)}")
+        check_types(self)
         for name, low, high in (
             ("percentile", 50, 100),
             ("add_extra_bits", 0, 8),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bitwright.errors import ModelError
 from bitwright.network import Network
 from bitwright.network.ops import Rounding
 from bitwright.quantize import placement
@@ -80,10 +81,25 @@ def prepare(
 ) -> Prepared:
     """Read, equalize and calibrate."""
     graph = model if isinstance(model, FloatGraph) else read(model)
+    _check_float(graph)
     x = check_data(graph, calibration, "calibration data")[: options.samples]
     graph = equalize(graph) if options.equalize else graph
     values = placement.calibrated_values(graph, resolve_widths(graph, options))
     return Prepared(graph, x, calibrate(graph, values, x, options.jobs, progress), options)
+
+
+def _check_float(graph: FloatGraph) -> None:
+    """`ModelError` where the model holds integers or quantizers already, or parameters that are not finite."""
+    found = [node.name for node in graph.nodes if node.kind == "Quant" or node.quantized is not None]
+    if found:
+        raise ModelError(
+            f"{graph.source or graph.name} is quantized already (node {found[0]!r}); legal are float models, "
+            "and bitwright.load makes an integer network of a quantized one"
+        )
+    for node in graph.nodes:
+        for name, value in node.attributes.items():
+            if isinstance(value, np.ndarray) and not np.all(np.isfinite(value)):
+                raise ModelError(f"{name} of {node.name!r} holds NaN or infinity; legal are finite parameters")
 
 
 def finish(prepared: Prepared, widths: placement.Widths, progress: Progress = quiet) -> Quantized:

@@ -23,6 +23,7 @@ MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of o
 MEAN_COLUMNS = 16384  # where only means are measured
 WALK_BYTES, MEAN_BYTES = 3 << 30, 1 << 30  # for second moments and for means, which need fewer samples
 COLUMN_BYTES = 128 << 20
+SQUARABLE = 1e15  # sums of products of larger values may pass the range of float32
 
 Round = Callable[[FloatNode, Moments], FloatNode]
 
@@ -222,6 +223,8 @@ class _Sums:
 
     def add(self, x: np.ndarray, xq: np.ndarray, error: np.ndarray | None) -> None:
         self.count += x.shape[1]
+        if self.second and max(np.abs(v).max(initial=0) for v in (x, xq)) > SQUARABLE:
+            x, xq = x.astype(np.float64), xq.astype(np.float64)
         found = {"mean": xq.sum(1, dtype=np.float64), "mean_float": x.sum(1, dtype=np.float64)}
         if self.second:
             found["hessian"] = np.matmul(xq.transpose(0, 2, 1), xq)
