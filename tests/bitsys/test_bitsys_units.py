@@ -153,7 +153,7 @@ def test_bitplane_mixed_dot_products(build, stalls):
         expected.append(total)
     found = run(build("bitsys_bitplane_unit"), to_uint32(words), expected, stalls)
     if stalls is None:
-        assert found.cycles == len(words) + 8
+        assert found.cycles == len(words) + 7
 
 
 def test_bitplane_every_bit_position(build):

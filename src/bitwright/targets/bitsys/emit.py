@@ -12,7 +12,7 @@ ROOT = Path(__file__).with_name("rtl")
 TOP = "bitsys"
 SHARED = ("axil_bus", "lut6_2", "ram_sdp")
 # Modules that only the Xilinx versions of primitives use: synthesis for those parts exchanges the primitives.
-XILINX_HELPERS = ("bitsys_chain", "bitsys_container_rows", "bitsys_count6")
+XILINX_HELPERS = ("bitsys_chain", "bitsys_container_rows", "bitsys_count6", "bitsys_count_product")
 
 _PORTS = """
     input  logic        clk_i,

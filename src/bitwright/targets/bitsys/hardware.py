@@ -9,7 +9,7 @@ from pathlib import Path
 from bitwright.errors import OptionError
 
 UNITS = ("container", "bitplane", "fixed")
-LATENCY = {"container": 5, "bitplane": 8, "fixed": 3}  # from a word to the sum that it completes
+LATENCY = {"container": 5, "bitplane": 7, "fixed": 3}  # from a word to the sum that it completes
 PRESETS = Path(__file__).with_name("presets")
 PLANE_CHANNELS = 64
 

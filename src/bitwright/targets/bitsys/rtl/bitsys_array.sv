@@ -11,7 +11,7 @@ module bitsys_array #(
     parameter int unsigned WeightLines = 1024,
     localparam bit Planes = Unit == 1,
     localparam int unsigned WordBits = Planes ? 64 : 8,
-    localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 8 : 3
+    localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : 3
 ) (
     input  logic             clk_i,
     input  logic             rst_i,

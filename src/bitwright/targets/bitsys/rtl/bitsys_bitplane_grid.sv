@@ -1,7 +1,7 @@
 // Output-stationary array of bit-plane elements: operands move right and down, control along the diagonals.
 //
 // Row r's operand a and column c's operand b come r and c cycles after those of row and column 0, with which valid_i,
-// first_i, shift_i and negate_i come. Element (r, c)'s sum stands in acc_o 8 + r + c cycles after its last word, for at
+// first_i, shift_i and negate_i come. Element (r, c)'s sum stands in acc_o 7 + r + c cycles after its last word, for at
 // least one cycle: the skew itself buffers the accumulators while the next product begins.
 module bitsys_bitplane_grid #(
     parameter int unsigned Rows    = 4,
@@ -17,7 +17,7 @@ module bitsys_bitplane_grid #(
     input  logic                       negate_i,
     output logic [32*Rows*Columns-1:0] acc_o
 );
-  localparam int unsigned Length = Rows + Columns + 6;
+  localparam int unsigned Length = Rows + Columns + 5;
   // Delay k of the control; reset keeps the delays in registers.
   logic [Length-1:0] valid, first, shift, negate;
   logic [Length-1:1] valid_q, first_q, shift_q, negate_q;
@@ -54,11 +54,11 @@ module bitsys_bitplane_grid #(
           .en_i(1'b1),
           .a_i(a),
           .b_i(b),
-          .negate_i(negate[r+c+6]),
-          .negate_acc_i(negate[r+c+7]),
-          .valid_i(valid[r+c+7]),
-          .first_i(first[r+c+7]),
-          .shift_i(shift[r+c+7]),
+          .negate_i(negate[r+c+5]),
+          .negate_acc_i(negate[r+c+6]),
+          .valid_i(valid[r+c+6]),
+          .first_i(first[r+c+6]),
+          .shift_i(shift[r+c+6]),
           .a_o(a_next),
           .b_o(b_next),
           .acc_o(acc_o[32*(Columns*r+c)+:32])

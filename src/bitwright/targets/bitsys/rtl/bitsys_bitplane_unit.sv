@@ -1,7 +1,7 @@
 // Dot products on bit planes of 64 channels, any pair of widths; one pair of planes a cycle.
 //
 // A word is {last, first, shift, negate, b[63:0], a[63:0]}: acc = (first ? 0 : shift ? 2 * acc : acc) +- popcount(a & b),
-// where negate subtracts. After the word with `last`, m_data_o is acc, 8 cycles later. For operands of n_a and n_b bits
+// where negate subtracts. After the word with `last`, m_data_o is acc, 7 cycles later. For operands of n_a and n_b bits
 // the planes (i, j) come by falling i + j, all words of a pair of planes together, `shift` with the first word of each
 // i + j below the greatest, `negate` where exactly one of i, j is the top plane of a signed operand: n_a * n_b cycles
 // for 64 channels. Sums wrap at 32 bits. Full stall support: everything holds while a sum waits. Python: units.bitplane.
@@ -15,7 +15,7 @@ module bitsys_bitplane_unit (
     output logic         m_valid_o,
     input  logic         m_ready_i
 );
-  localparam int unsigned Latency = 8;  // of bitsys_bitplane_pe
+  localparam int unsigned Latency = 7;  // of bitsys_bitplane_pe
   logic en, m_valid_q;
   logic [Latency-2:0] valid_q, last_q, first_q, shift_q, negate_q;
   assign en = !m_valid_q || m_ready_i;

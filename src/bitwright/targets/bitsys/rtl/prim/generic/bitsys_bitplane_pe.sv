@@ -2,8 +2,8 @@
 //
 // Operands are bit planes of 64 channels; taking the pairs of planes by falling weight, shift with each step down,
 // and negate where one plane of the two is a sign plane gives the dot product of any two widths.
-// Latency 8 cycles from the operands to acc_o, II 1: negate_i comes six cycles after a_i and b_i; valid_i, first_i,
-// shift_i and negate_acc_i (negate_i again) seven. a_o and b_o are the operands one cycle later. en_i low: all holds.
+// Latency 7 cycles from the operands to acc_o, II 1: negate_i comes five cycles after a_i and b_i; valid_i, first_i,
+// shift_i and negate_acc_i (negate_i again) six. a_o and b_o are the operands one cycle later. en_i low: all holds.
 // Python: units.bitplane.
 module bitsys_bitplane_pe (
     input  logic        clk_i,
@@ -24,7 +24,7 @@ module bitsys_bitplane_pe (
   logic [8*4-1:0] count8_q;
   logic [4*5-1:0] count16_q;
   logic [2*6-1:0] count32_q;
-  logic [6:0] pop_q, term_q;
+  logic [6:0] term_q;
   logic [31:0] acc_q, base;
   assign a_o = a_q;
   assign b_o = b_q;
@@ -41,8 +41,8 @@ module bitsys_bitplane_pe (
       for (int k = 0; k < 8; k++) count8_q[4*k+:4] <= 4'(count4_q[6*k+:3]) + 4'(count4_q[6*k+3+:3]);
       for (int k = 0; k < 4; k++) count16_q[5*k+:5] <= 5'(count8_q[8*k+:4]) + 5'(count8_q[8*k+4+:4]);
       for (int k = 0; k < 2; k++) count32_q[6*k+:6] <= 6'(count16_q[10*k+:5]) + 6'(count16_q[10*k+5+:5]);
-      pop_q <= 7'(count32_q[5:0]) + 7'(count32_q[11:6]);
-      term_q <= pop_q ^ {7{negate_i}};
+      // ~(x + y) = ~x + ~y + 1; acc adds the 1 that makes it -(x + y).
+      term_q <= {negate_i, count32_q[5:0] ^ {6{negate_i}}} + {negate_i, count32_q[11:6] ^ {6{negate_i}}} + 7'(negate_i);
       if (valid_i) acc_q <= base + {{25{negate_acc_i}}, term_q} + 32'(negate_acc_i);
     end
   end

@@ -50,13 +50,13 @@ module bitsys_container_pe (
   assign a_o = a_q;
   assign b_o = b_q;
 
-  // Stage 2: sum[k] = row 2k + 2 * row 2k+1. The constant of weight 2 in pair 3 enters as 1 + 1 at bit 0, one of them
-  // the carry out of an extra bit below it.
+  // Stage 2: sum[k] = row 2k + 2 * row 2k+1. The constant of weight 2 in pair 3 is the carry out of an extra bit below
+  // the sum of weights 2 and more, to which row 6's bit 0 does not belong.
   logic [7:0] row[8];
   logic [9:0] sum_q[4];
-  logic [10:0] sum3;
+  logic [9:0] sum3;
   logic [15:0] invert;
-  assign sum3 = {1'b0, row[7], {2{invert_i[13]}}} + {2'd0, row[6], invert_i[13]};
+  assign sum3 = {1'b0, row[7], invert_i[13]} + {2'd0, row[6][7:1], invert_i[13]};
   assign invert = {1'b0, invert_i};
   for (genvar j = 0; j < 8; j++) begin : g_row
     for (genvar i = 0; i < 8; i++) begin : g_product
@@ -73,7 +73,7 @@ module bitsys_container_pe (
       sum_q[0] <= {1'b0, row[1], 1'b0} + {1'b0, invert_i[14], row[0]};
       sum_q[1] <= {2'd0, row[2]} + {1'b0, row[3], 1'b0};
       sum_q[2] <= {2'd0, row[4]} + {1'b0, row[5], 1'b0};
-      sum_q[3] <= sum3[10:1];
+      sum_q[3] <= {sum3[9:1], row[6][0]};
     end
   end
 
