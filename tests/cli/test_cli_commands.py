@@ -77,6 +77,22 @@ def test_quantize(result, float_onnx, tmp_path, images):
     assert found["float_agreement"] > 0.8
 
 
+def test_quantize_reports_accuracy_before_and_after(result, run, float_onnx, data, tmp_path):
+    arguments = ["quantize", float_onnx, "--data", data, "-o", tmp_path / "made.bw"]
+    report = result(*arguments)["report"]
+    assert report["evaluated_samples"] == 20
+    assert 0 <= report["accuracy"] <= 100
+    assert report["bytes"] < report["float_bytes"]
+    path = tmp_path / "test.npz"
+    with np.load(data) as split:
+        np.savez(path, x=split["x"][:8])
+    assert result(*arguments, "--evaluate", path)["report"]["accuracy"] is None
+    code, out, _ = run(*arguments, "--evaluate", path)
+    assert code == 0
+    assert "bytes in integers" in out
+    assert "% of 8 samples" in out
+
+
 def test_compile_writes_a_folder_that_reads_back(build, network):
     names = {"design.json", "estimate.json", "network.bw", "rtl", "program.npy"}
     assert {p.name for p in build.iterdir()} == names

@@ -315,6 +315,25 @@ def test_progress_and_samples(graph, data):
     assert ("round weights", 5, 5) in seen
 
 
+def test_the_report_has_accuracy_and_size_before_and_after(graph, data):
+    x = np.random.default_rng(3).normal(size=(50, *graph.input_shape)).astype(np.float32)
+    before = FloatRunner(graph).outputs(x).argmax(1)
+    labels = np.append((before[:10] + 1) % 5, before[10:])
+    made = quantize_model(graph, data, QuantizeOptions(weight_bits=1, activation_bits=1), evaluation=(x, labels))
+    after = made.network.predict(x).argmax(1)
+    report = made.report
+    assert report.accuracy_float == 80
+    assert report.accuracy == pytest.approx(100 * np.mean(after == labels))
+    assert report.agreement == pytest.approx(100 * np.mean(after == before))
+    assert report.as_dict()["evaluated_samples"] == 50
+    assert "accuracy: 80.00 % in float" in report.summary()
+    assert report.summary() in report.table()
+    alone = quantize_model(graph, data, evaluation=(x, None)).report
+    assert (alone.accuracy, alone.evaluated_samples) == (None, 50)
+    with pytest.raises(DataError, match=r"labels of shape \(3,\) for 50 evaluation samples"):
+        quantize_model(graph, data, evaluation=(x, labels[:3]))
+
+
 @pytest.mark.shared
 def test_resnet8_in_8_bits_loses_nothing(shared_data):
     calibration, test = (np.load(shared_data / "cifar10" / n)["images"] for n in ("calibration.npz", "dev.npz"))

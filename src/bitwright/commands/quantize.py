@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Bits = Annotated[int, typer.Option(help="bits of all weights, 1 to 16", show_default=True)]
 ActivationBits = Annotated[int, typer.Option(help="bits of all activations, 1 to 16", show_default=True)]
+Evaluation = Annotated[Path | None, typer.Option("--evaluate", help=".npz to measure on; default labelled --data")]
 Options = Annotated[list[str], typer.Option("--option", "-O", help="key=value, a further option of the quantizer")]
 
 
@@ -36,6 +37,7 @@ def run(
     model: Model,
     output: Output,
     data: DataFile = None,
+    evaluate: Evaluation = None,
     weight_bits: Bits = 8,
     activation_bits: ActivationBits = 8,
     option: Options = [],  # noqa: B006
@@ -50,6 +52,7 @@ def run(
 ) -> None:
     """Make an integer network (.bw) of a model; a float model needs calibration data.
 
+    Reports size, and accuracy before and after on the samples of --evaluate, or of --data where it has labels.
     A model that is quantized already keeps its widths; how raw data become its input is remembered.
     """
     import bitwright as bw
@@ -58,14 +61,19 @@ def run(
     console = Console(json, verbose)
     raw = (input_layout, input_scale, input_mean, input_std)
     given = {"weight_bits": weight_bits, "activation_bits": activation_bits, "seed": seed, "jobs": job_count(jobs)}
-    network, report = _network(console, model, data, option, raw, given)
+    network, report = _network(console, model, (data, evaluate), option, raw, given)
     bw.save(network, output)
     console.say(f"{output}: {network.input.type} -> {network.output_type}, {len(network.nodes)} operations")
     console.result({"output": str(output), "digest": network.digest, "report": report})
 
 
 def _network(
-    console: Console, model: Path, data: Path | None, option: list[str], raw: tuple, given: dict[str, Any]
+    console: Console,
+    model: Path,
+    data: tuple[Path | None, Path | None],
+    option: list[str],
+    raw: tuple,
+    given: dict[str, Any],
 ) -> tuple[Network, dict[str, Any] | None]:
     """The network and, of a float model, the report of its quantization."""
     from bitwright import readers
@@ -80,14 +88,18 @@ def _network(
     if graph is None or readers.is_quantized(graph):
         network = load(model) if graph is None else readers.lower(graph)
         return replace(network, input=with_data_options(network.input, *raw)), None
-    if data is None:
+    if data[0] is None:
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
     options = QuantizeOptions(**{**given, **parse_options(QuantizeOptions, option, "the quantizer")})
     spec = with_data_options(float_input(graph), *raw)
-    x = load_data(data).prepared(spec)
+    calibration = load_data(data[0])
+    x = calibration.prepared(spec)
+    test = load_data(data[1]) if data[1] is not None else calibration
+    wanted = data[1] is not None or test.labels is not None
+    evaluation = ((x if test is calibration else test.prepared(spec)), test.labels) if wanted else None
     with console.progress() as progress:
-        made = quantize_model(graph, x, options, progress)
-    console.detail(made.report.table())
+        made = quantize_model(graph, x, options, progress, evaluation)
+    console.say(made.report.table() if console.verbose else made.report.summary())
     kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
     network = replace(made.network, input=replace(made.network.input, **kept))
     return network, made.report.as_dict()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright.errors import DataError, OptionError
+from bitwright.errors import OptionError
 from bitwright.explore import measures, sensitivity
 from bitwright.explore.cache import ResultCache, digest
 from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs, network_cost
@@ -24,7 +24,7 @@ from bitwright.network import Network
 from bitwright.network.fast import Evaluator
 from bitwright.options import check_types
 from bitwright.quantize.calibrate import Progress, quiet
-from bitwright.quantize.floatrun import FloatRunner, check_data
+from bitwright.quantize.floatrun import FloatRunner, check_data, check_labels
 from bitwright.quantize.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantize.placement import Widths, layers
 from bitwright.quantize.ptq import Prepared, finish, prepare, resolve_widths
@@ -141,7 +141,7 @@ def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _
     prepared = prepare(model, calibration, replace(made, **_widest(chosen)), progress)
     widths = resolve_widths(prepared.graph, prepared.options)
     x = prepared.x if evaluation is None else check_data(prepared.graph, evaluation, "evaluation data")
-    labels = None if labels is None else _check_labels(labels, len(x))
+    labels = None if labels is None else check_labels(labels, len(x))
     cache = ResultCache(chosen.cache)
     price = Cost(chosen.cost, chosen.target, chosen.target_options)
     pairs = _pairs(prepared, widths, chosen)
@@ -165,15 +165,6 @@ def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _
     )
     reference = FloatRunner(prepared.graph, jobs=chosen.jobs).outputs(x)
     return _Setting(prepared, widths, pairs, costs, losses, x, labels, reference, chosen, price, cache, progress)
-
-
-def _check_labels(labels: np.ndarray, count: int) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.shape != (count,):
-        raise DataError(f"labels of shape {labels.shape} for {count} evaluation samples; legal is ({count},)")
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"labels have type {labels.dtype}; legal are integers")
-    return labels
 
 
 def _widest(chosen: SearchOptions) -> dict[str, int]:

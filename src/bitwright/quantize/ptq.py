@@ -22,7 +22,7 @@ from bitwright.quantize.layer import LayerRule, quantize_layer
 from bitwright.quantize.options import QuantizeOptions, make_options
 from bitwright.quantize.ranges import RangeRule, choose_quantizer
 from bitwright.quantize.refine import refine
-from bitwright.quantize.report import QuantizationReport, make_report
+from bitwright.quantize.report import QuantizationReport, evaluated, make_report
 from bitwright.quantize.second_order import Moments
 from bitwright.quantize.sweep import sweep
 from bitwright.quantize.weights import WeightRule
@@ -64,16 +64,22 @@ def quantize_model(
     calibration: np.ndarray,
     options: QuantizeOptions | None = None,
     progress: Progress = quiet,
+    evaluation: tuple[np.ndarray, np.ndarray | None] | None = None,
 ) -> Quantized:
     """Calibrate, place quantizers, round weights, correct biases and lower.
 
+    evaluation: samples as the model takes them, and their labels or None, for the report: accuracy of the
+    float and of the integer network, and how often their answers agree.
     Raises `DataError` for unfit calibration data, `OptionError` for options, `ModelError` for the model.
     """
     start = time.perf_counter()
     options = options or QuantizeOptions()
     prepared = prepare(model, calibration, options, progress)
     made = finish(prepared, resolve_widths(prepared.graph, options), progress)
-    return replace(made, report=replace(made.report, seconds=time.perf_counter() - start))
+    report = replace(made.report, seconds=time.perf_counter() - start)
+    if evaluation is not None:
+        report = evaluated(report, prepared.graph, made.network, *evaluation)
+    return replace(made, report=report)
 
 
 def prepare(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
+from bitwright.data import classes
 from bitwright.network import Network
 from bitwright.quantize.criteria import clipped_fraction, signal_power, squared_error
+from bitwright.quantize.floatrun import FloatRunner, check_data, check_labels
 from bitwright.quantize.histogram import Distribution
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.placement import grids, layers
@@ -50,7 +52,10 @@ class ValueReport:
 
 @dataclass(frozen=True)
 class QuantizationReport:
-    """The whole: sizes in bytes of all parameters; accuracies in percent where they were measured."""
+    """The whole: sizes in bytes of all parameters; accuracies in percent where they were measured.
+
+    agreement: percent of the `evaluated_samples` on which both networks have the same answer.
+    """
 
     options: Mapping[str, object]
     layers: tuple[LayerReport, ...]
@@ -61,6 +66,8 @@ class QuantizationReport:
     seconds: float
     accuracy_float: float | None = None
     accuracy: float | None = None
+    agreement: float | None = None
+    evaluated_samples: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able form with stable names."""
@@ -80,12 +87,16 @@ class QuantizationReport:
                 f"{v.name[-40:]:40} {v.type:>7} {v.scale:12.6g} {v.zero_point:5} {v.clipped:8.3%} "
                 f"{_decibel(v.sqnr_db):>8}"
             )
-        lines += [
-            "",
-            f"size: {self.float_bytes:,} bytes in float, {self.bytes:,} bytes ({self.bytes / self.float_bytes:.1%})",
-        ]
+        return "\n".join([*lines, "", self.summary()])
+
+    def summary(self) -> str:
+        """The totals: size and, where they were measured, accuracy before and after, and agreement."""
+        share = f" ({self.bytes / self.float_bytes:.1%})" if self.float_bytes else ""
+        lines = [f"size: {self.float_bytes:,} bytes in float, {self.bytes:,} bytes in integers{share}"]
         if self.accuracy is not None and self.accuracy_float is not None:
             lines.append(f"accuracy: {self.accuracy_float:.2f} % in float, {self.accuracy:.2f} % in integers")
+        if self.agreement is not None:
+            lines.append(f"agreement: the same answer on {self.agreement:.2f} % of {self.evaluated_samples:,} samples")
         return "\n".join(lines)
 
 
@@ -159,3 +170,17 @@ def make_report(
         samples,
         seconds,
     )
+
+
+def evaluated(
+    report: QuantizationReport, graph: FloatGraph, network: Network, x: np.ndarray, labels: np.ndarray | None
+) -> QuantizationReport:
+    """The report with the agreement of both networks on samples x and, with labels [N], their accuracies."""
+    x = check_data(graph, x, "evaluation data")
+    before, after = classes(FloatRunner(graph).outputs(x)), classes(network.predict(x))
+    found: dict[str, float] = {"agreement": 100 * float(np.mean(before == after))}
+    if labels is not None:
+        labels = check_labels(labels, len(x))
+        for name, answers in (("accuracy_float", before), ("accuracy", after)):
+            found[name] = 100 * float(np.mean(answers == labels))
+    return replace(report, evaluated_samples=len(x), **found)
