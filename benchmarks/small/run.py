@@ -33,37 +33,39 @@ KINDS = ("lut", "ff", "bram36")
 FEW = {"lut": 10, "ff": 10, "bram36": 0.5}  # differences up to these count as none
 
 
-def samples(data: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Model inputs and labels."""
+def samples(data: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Model inputs, labels and, where the data hold them, the reference implementation's classes."""
     if name.startswith("TFC"):
         with np.load(data / "mnist" / "dev.npz") as file:
-            return file["images"][:, None].astype(np.float32) / np.float32(255), file["labels"]
+            return file["images"][:, None].astype(np.float32) / np.float32(255), file["labels"], None
     with np.load(data / "mlperf_tiny" / "speech_commands_dev.npz") as file:
-        return file["x_int8"].astype(np.float32) * file["input_scale"], file["labels"]
+        return file["x_int8"].astype(np.float32) * file["input_scale"], file["labels"], file["reference_pred"]
 
 
-def accuracy(network: Network, model: Path, x: np.ndarray, labels: np.ndarray) -> dict[str, object]:
-    """Accuracies, and the samples whose class differs from the float graph's.
+def differences(found: np.ndarray, classes: np.ndarray, scores: np.ndarray) -> dict[str, object]:
+    """Samples whose class differs, and of how many of them the float scores of both classes tie, but for rounding."""
+    rows = np.flatnonzero(found != classes)
+    ties = np.isclose(scores[rows, found[rows]], scores[rows, classes[rows]], atol=1e-5)
+    return {"argmax_differences": len(rows), "of_them_ties": int(ties.sum()), "samples": rows.tolist()}
 
-    Ties: of these, how many float scores of the two classes are the same but for rounding.
-    """
+
+def accuracy(
+    network: Network, model: Path, x: np.ndarray, labels: np.ndarray, reference: np.ndarray | None
+) -> dict[str, object]:
+    """Accuracies, and the samples whose class differs from the float graph's and from the reference's."""
     session = onnxruntime.InferenceSession(readers.to_onnx(readers.read(model)).SerializeToString())
     name = session.get_inputs()[0].name
     scores = np.concatenate([session.run(None, {name: part})[0] for part in np.array_split(x, len(x) // 100)])
     scores = scores.reshape(len(x), -1)
-    output = network.predict(x).reshape(len(x), -1)
-    found = output.argmax(1) if output.shape[1] > 1 else output[:, 0].astype(int)
-    if scores.shape[1] == 1:
-        classes, ties = scores[:, 0].astype(int), None
-    else:
-        classes, rows = scores.argmax(1), np.arange(len(x))
-        ties = int(np.sum((found != classes) & np.isclose(scores[rows, found], scores[rows, classes], atol=1e-5)))
+    found, classes = network.predict(x).reshape(len(x), -1).argmax(1), scores.argmax(1)
+    against = {"float_graph": differences(found, classes, scores)}
+    if reference is not None:
+        against["reference"] = differences(found, reference, scores)
     return {
         "samples": len(x),
         "integer_accuracy": float(np.mean(found == labels)),
         "float_accuracy": float(np.mean(classes == labels)),
-        "argmax_differences": int(np.sum(found != classes)),
-        "ties": ties,
+        "against": against,
     }
 
 
@@ -117,8 +119,8 @@ def placed(network: Network, goal: int) -> dict[str, object]:
 def measure(data: Path, name: str) -> dict[str, object]:
     """All figures of one network."""
     model = data / "qonnx" / f"{name}.onnx"
-    network, (x, labels) = bw.load(model), samples(data, name)
-    found: dict[str, object] = {"accuracy": accuracy(network, model, x, labels)}
+    network, (x, labels, reference) = bw.load(model), samples(data, name)
+    found: dict[str, object] = {"accuracy": accuracy(network, model, x, labels, reference)}
     for goal in GOALS[name]:
         design = bw.compile(network, interval=goal)
         row = {"device": DEVICE, **logic(bw.synthesize(design, DEVICE))}
