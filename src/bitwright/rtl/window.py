@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from bitwright.network.ops import window_output
 
 __all__ = ["Window"]
@@ -64,6 +66,21 @@ class Window:
         oh, ow = self.output
         return oh * ow * self.kernel[0] * self.kernel[1] * self.repeats * self.chunks
 
+    @property
+    def early(self) -> int:
+        """Pixels that padding behind the image would free too early."""
+        oh, ow = self.output
+        last_x, last_y = (ow - 1) * self.stride[1] - self.pads[1], (oh - 1) * self.stride[0] - self.pads[0]
+        return max(0, last_x - self.image_width, last_y * self.image_width + last_x - self.height * self.image_width)
+
+    @property
+    def oldest(self) -> np.ndarray:
+        """Position in the input stream of the oldest word that is kept while a window is read, [windows of a frame]."""
+        oh, ow = self.output
+        y = np.arange(oh)[:, None] * self.stride[0] - self.pads[0]
+        x = np.arange(ow) * self.stride[1] - self.pads[1]
+        return ((y * self.image_width + x - self.early) * self.chunks).reshape(-1)
+
     def _sizes(self) -> tuple[int, int, bool]:
         """Pixels that the buffer needs without the gap between frames; that gap; whether it is hidden."""
         (kh, kw), (sh, sw) = self.kernel, self.stride
@@ -71,14 +88,12 @@ class Window:
         w, frame = self.image_width, self.height * self.image_width
         reach = self.dilation[0] * (kh - 1) * w + self.dilation[1] * (kw - 1)
         span = max(reach, self.pads[0] * w + self.pads[1]) + 1
-        last_x, last_y = (ow - 1) * sw - self.pads[1], (oh - 1) * sh - self.pads[0]
-        early = max(0, last_x - w, last_y * w + last_x - frame)
         next_row = sh * w - (ow - 1) * sw
         taps = kh * kw * self.repeats
         ahead = max(sw, next_row) if ow * taps > w else sw
         gap = max(0, frame - (oh - 1) * sh * w - (ow - 1) * sw - ahead)
         hidden = taps > frame // (oh * ow) and gap * 64 // (oh * ow) >= taps
-        return span + early + ahead, gap, hidden
+        return span + self.early + ahead, gap, hidden
 
     @property
     def words(self) -> int:

@@ -19,8 +19,10 @@ def total(components: Components) -> Resources:
 def unit_cost(plan: UnitPlan) -> Components:
     """Components of a unit: conversion, window, the main operation's own, posts."""
     found: Components = {}
-    for lanes, words, t in zip(plan.in_lanes, plan.fifo_words, plan.unit.input_types, strict=True):
-        cost = library.fifo(lanes * t.dtype.bits, words) if words else Resources()
+    for k, (lanes, t) in enumerate(zip(plan.in_lanes, plan.unit.input_types, strict=True)):
+        cost = Resources()
+        for width, words in ((lanes, plan.fifo_words[k]), (plan.lanes, plan.behind_words[k])):
+            cost += library.fifo(width * t.dtype.bits, words) if words else Resources()
         if lanes != plan.lanes:
             cost += library.converter(*converter(t, lanes, plan.lanes))
         found["input"] = found.get("input", Resources()) + cost

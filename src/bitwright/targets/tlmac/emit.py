@@ -12,7 +12,7 @@ from bitwright.targets.contract import Design, StreamSpec, SynthesisUnit
 from bitwright.targets.tlmac.element import rom_file
 from bitwright.targets.tlmac.mac import emit_mac
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
-from bitwright.targets.tlmac.stages import emit_main, emit_posts, repack
+from bitwright.targets.tlmac.stages import emit_input, emit_main, emit_posts
 from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance
 
 TOP = "tlmac_top"
@@ -71,7 +71,7 @@ def emit_unit(plan: UnitPlan, index: int, network: str) -> tuple[str, dict[str, 
     for k, t in enumerate(unit.input_types):
         port = Stream(f"s{k}", plan.in_lanes[k] * t.dtype.bits)
         ready = Stream(f"in{k}", plan.lanes * t.dtype.bits)
-        text += ready.declare() + repack(port, ready, t, plan.in_lanes[k], plan.lanes, plan.fifo_words[k], f"i_in{k}")
+        text += ready.declare() + emit_input(plan, k, port, ready)
         inputs.append(ready)
     if plan.mac is not None:
         main = Stream("acc_out", plan.out_lanes * plan.mac.acc_type.bits)

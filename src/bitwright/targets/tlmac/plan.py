@@ -16,7 +16,7 @@ class UnitPlan:
 
     in_lanes: lanes of its input streams as they arrive; lanes: of the main operation's words;
     out_lanes: of the main operation's result and of the output stream. result_type: of the main operation's node.
-    fifo_words: depth of the FIFO of each input, 0 where there is none.
+    fifo_words: depth of the FIFO of each input, 0 where there is none; behind_words: of one behind its conversion.
     """
 
     unit: Unit
@@ -27,6 +27,7 @@ class UnitPlan:
     result_type: IntType
     mac: MacPlan | None = None
     fifo_words: tuple[int, ...] = (0,)
+    behind_words: tuple[int, ...] = (0,)
 
     @property
     def main_type(self) -> IntType:

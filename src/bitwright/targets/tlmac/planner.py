@@ -7,18 +7,19 @@ from dataclasses import asdict, replace
 from bitwright.errors import OptionError
 from bitwright.network import INPUT, Network
 from bitwright.rtl.window import Window
-from bitwright.targets.contract import Estimate, LayerEstimate
-from bitwright.targets.tlmac import cost, fold
+from bitwright.targets.tlmac import fold
+from bitwright.targets.tlmac.estimate import estimate
 from bitwright.targets.tlmac.joins import fifo_pixels
-from bitwright.targets.tlmac.latency import fixed_latency, latency_cycles
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.options import TlmacOptions
 from bitwright.targets.tlmac.patch import variants
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
-from bitwright.targets.tlmac.stages import readers
+from bitwright.targets.tlmac.timing import fixed_latency
 from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
+from bitwright.targets.tlmac.waiting import with_fifos
 
 BRAM_PRICES = (fold.LUTS_PER_BRAM36, 1_000, 4_000, 1_000_000)  # LUTs; the dearer ones where block RAM is short
+ROUNDS = 8  # of planning anew with a tighter goal
 DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
 
 
@@ -28,7 +29,30 @@ def plan_network(network: Network, options: TlmacOptions) -> TlmacPlan:
     _check_layers(circuit, options)
     if options.lut is not None:
         return _within(circuit, options)
-    return plan_interval(circuit, options, options.interval or default_interval(circuit, options))
+    if options.interval is None:
+        return plan_interval(circuit, options, default_interval(circuit, options))
+    return _keep(circuit, options, options.interval)
+
+
+def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
+    """The plan whose whole circuit keeps the goal, though units wait for each other.
+
+    First by deeper FIFOs, else by planning the units for a tighter goal. Foldings that the user chose are not judged.
+    """
+    plan, tighter = plan_interval(circuit, options, goal), goal
+    least = plan.estimate.interval_cycles
+    for _ in range(ROUNDS):
+        found = plan if plan.estimate.interval_cycles <= goal else with_fifos(plan, goal)
+        if found is not None:
+            return replace(found, options=_chosen_options(options, goal))
+        tighter = max(1, min(tighter - 1, tighter * goal // plan.estimate.interval_cycles))
+        plan = plan_interval(circuit, options, tighter, goal)
+        least = min(least, plan.estimate.interval_cycles)
+    if options.layers:
+        return plan_interval(circuit, options, goal)
+    raise OptionError(
+        f"interval={goal} is out of reach: the fastest circuit that was found takes {least} cycles a frame"
+    )
 
 
 def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
@@ -39,19 +63,22 @@ def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
 
 
-def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
-    """The cheapest plan of at most `goal` cycles a frame that keeps the limit on block RAM."""
+def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int, limit: int = 0) -> TlmacPlan:
+    """The cheapest plan that keeps the limit on block RAM, with at most `goal` cycles a frame for every unit.
+
+    Layers that cannot be that fast may take `limit` cycles where that is more.
+    """
     for bram_price in BRAM_PRICES:
-        plan = _plan_at(circuit, options, goal, bram_price)
+        plan = _plan_at(circuit, options, goal, bram_price, max(goal, limit))
         used = plan.estimate.total.bram36
         if options.bram36 is None or used <= options.bram36:
             return plan
     raise OptionError(f"bram36={options.bram36:g} is too small: the circuit needs at least {used:g} block RAMs")
 
 
-def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: float) -> TlmacPlan:
+def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: float, limit: int) -> TlmacPlan:
     units: dict[str, UnitPlan] = {}
-    chosen = {unit.name: _choose(unit, options, goal, bram_price) for unit in circuit.units if unit.mac}
+    chosen = {unit.name: _choose(unit, options, (goal, limit), bram_price) for unit in circuit.units if unit.mac}
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
     depths = fifo_pixels(circuit)
     first = circuit.readers(INPUT)[0][0]
@@ -79,7 +106,7 @@ def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: flo
             )
         )
         fifos = words or (0,) * len(inputs)
-        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, fifos)
+        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, fifos, (0,) * len(inputs))
         produced[unit.value] = out
         delay[unit.value] = late + fixed_latency(units[unit.name])
     plans = tuple(units.values())
@@ -119,8 +146,8 @@ def _check_layers(circuit: Circuit, options: TlmacOptions) -> None:
             raise OptionError(f"layers: no multiply-accumulate layer {name!r}; legal are {', '.join(names)}")
 
 
-def _choose(unit: Unit, options: TlmacOptions, goal: int, bram_price: float) -> fold.Candidate:
-    """The user's folding of a layer, or the cheapest one that reaches the goal."""
+def _choose(unit: Unit, options: TlmacOptions, goals: tuple[int, ...], bram_price: float) -> fold.Candidate:
+    """The user's folding of a layer, or the cheapest one that reaches the first of the goals that one can reach."""
     layer: MacLayer = unit.mac
     if unit.name in options.layers:
         wish = dict(options.layers[unit.name])
@@ -135,11 +162,12 @@ def _choose(unit: Unit, options: TlmacOptions, goal: int, bram_price: float) -> 
         if found is None:
             raise OptionError(f"layers: {unit.name} cannot be built as {options.layers[unit.name]}")
         return found
-    found = fold.best(layer, goal, options.elements, bram_price)
-    if found is None:
-        least = fold.fastest(layer, options.elements)
-        raise OptionError(f"layer {unit.name} cannot reach {goal} cycles a frame; its fastest circuit takes {least}")
-    return found
+    for goal in dict.fromkeys(goals):
+        found = fold.best(layer, goal, options.elements, bram_price)
+        if found is not None:
+            return found
+    least = fold.fastest(layer, options.elements)
+    raise OptionError(f"layer {unit.name} cannot reach {goal} cycles a frame; its fastest circuit takes {least}")
 
 
 def _lanes(unit: Unit, chosen: dict[str, fold.Candidate], goal: int) -> int:
@@ -159,35 +187,3 @@ def _pool_cycles(unit: Unit, lanes: int) -> int:
     op, (height, width, channels) = unit.node.op, unit.input_types[0].shape
     chunks = channels // lanes
     return Window(1, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks).interval_cycles
-
-
-def unit_cycles(plan: UnitPlan) -> int:
-    """Cycles a frame of a unit, its streams included."""
-    cycles = [t.size // n for t, n in zip(plan.unit.input_types, plan.in_lanes, strict=True)]
-    cycles += [t.size // plan.lanes for t in plan.unit.input_types] + [plan.unit.type.size // plan.out_lanes]
-    if plan.mac is not None:
-        cycles += [plan.mac.cycles, plan.mac.window.interval_cycles, plan.mac.patch_cycles]
-    else:
-        cycles += [window.interval_cycles for window in readers(plan)]
-    return max(cycles)
-
-
-def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> Estimate:
-    """The cost model's figures of a plan."""
-    layers = []
-    for plan in plans:
-        components = cost.unit_cost(plan)
-        details = {"components": {name: asdict(c) for name, c in components.items()}}
-        if plan.mac:
-            details |= {
-                "element": plan.mac.element.kind,
-                "fold": asdict(plan.mac.fold),
-                "out_lanes": plan.mac.out_lanes,
-            }
-        layers.append(LayerEstimate(plan.unit.name, plan.unit.kind, cost.total(components), unit_cycles(plan), details))
-    interval = max(layer.cycles for layer in layers)
-    first, port = circuit.readers(INPUT)[0]
-    source = circuit.network.input.type
-    words = source.size // plans[first].in_lanes[port]
-    latency = latency_cycles(plans, source.pixels, words, circuit.output)
-    return Estimate(tuple(layers), interval, latency)

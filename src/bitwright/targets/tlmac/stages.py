@@ -22,21 +22,27 @@ def connect(source: Stream, target: Stream) -> str:
     return f"  assign {t}_data = {s}_data;\n  assign {t}_valid = {s}_valid;\n  assign {s}_ready = {t}_ready;\n"
 
 
-def repack(
-    source: Stream, target: Stream, t: TensorType, in_lanes: int, out_lanes: int, fifo_words: int, name: str
-) -> str:
-    """A FIFO (where fifo_words > 0) and the conversion from in_lanes to out_lanes elements a word."""
-    text = ""
-    if fifo_words:
-        behind = Stream(f"{source.name}_fifo", source.width)
-        text += behind.declare()
-        parameters = {"Width": source.width, "Depth": fifo_words}
-        text += instance("stream_fifo", f"{name}_fifo", parameters, CLOCK | source.sink() | behind.source())
-        source = behind
-    if in_lanes == out_lanes:
-        return text + connect(source, target)
-    module, parameters = converter(t, in_lanes, out_lanes)
-    return text + instance(module, name, parameters, CLOCK | source.sink() | target.source())
+def emit_input(plan: UnitPlan, port: int, source: Stream, target: Stream) -> str:
+    """An input's FIFO, its conversion to the unit's words, and the FIFO behind that, where there are any."""
+    t, lanes, name = plan.unit.input_types[port], plan.in_lanes[port], f"i_in{port}"
+    text, source = _fifo(source, plan.fifo_words[port], f"{name}_fifo")
+    if lanes != plan.lanes:
+        converted = Stream(f"{target.name}_converted", target.width)
+        module, parameters = converter(t, lanes, plan.lanes)
+        text += converted.declare()
+        text += instance(module, name, parameters, CLOCK | source.sink() | converted.source())
+        source = converted
+    behind, source = _fifo(source, plan.behind_words[port], f"{name}_behind")
+    return text + behind + connect(source, target)
+
+
+def _fifo(source: Stream, words: int, name: str) -> tuple[str, Stream]:
+    """A FIFO, if it has words; text and resulting stream."""
+    if not words:
+        return "", source
+    out = Stream(f"{name}_words", source.width)
+    parameters = {"Width": source.width, "Depth": words}
+    return out.declare() + instance("stream_fifo", name, parameters, CLOCK | source.sink() | out.source()), out
 
 
 def converter(t: TensorType, in_lanes: int, out_lanes: int) -> tuple[str, dict[str, int]]:
