@@ -34,6 +34,8 @@ ACCURACY = [
     Row("accuracy", "resnet8 W8A8 power of two, second order", "resnet8", {**P2, **SECOND}, 0.6),
     Row("accuracy", "resnet8 W8A8 power of two, nearest", "resnet8", P2),
     Row("accuracy", "resnet8 W8A8 power of two, nearest, refined", "resnet8", {**P2, "refine_scales": True}),
+    Row("accuracy", "resnet8 W8A8, multipliers of 12 bits", "resnet8", {"multiplier_bits": 12}, 0.3),
+    Row("accuracy", "resnet8 W16A16", "resnet8", widths(16, 16)),
     Row("accuracy", "resnet8 W16A16 power of two", "resnet8", widths(16, 16, **P2)),
     Row("accuracy", "resnet8 W4A8 second order, edges 8", "resnet8", widths(4, 8, **SECOND, **EDGES), 1.0),
     Row("accuracy", "resnet8 W4A8 second order", "resnet8", widths(4, 8, **SECOND)),
@@ -48,6 +50,14 @@ ACCURACY = [
     Row("accuracy", "lite0 W4A8 second order", "lite0", widths(4, 8, **SECOND), 2.5),
     Row("accuracy", "lite0 W4A8 nearest", "lite0", widths(4, 8)),
 ]
+
+# Each 8-bit model beside the 16-bit one of the same kind of scales.
+SIZES = (
+    ("resnet8 W8A8, multipliers of 12 bits", "resnet8 W16A16"),
+    ("resnet8 W8A8", "resnet8 W16A16"),
+    ("resnet8 W8A8 power of two, second order", "resnet8 W16A16 power of two"),
+)
+MAX_SIZE = 50.5  # percent
 
 RANGES = [
     Row("ranges", f"resnet8 W8A{bits} {method}", "resnet8", widths(8, bits, method=method))

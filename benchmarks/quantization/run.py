@@ -3,8 +3,8 @@
     python benchmarks/quantization/run.py --data ../shared/data
 
 Every figure is measured on the integer network. Results that are in the file already are kept, so an
-interrupted run resumes; --redo measures again, --only takes groups (accuracy, ranges, roundings,
-lite0_ranges, search, speed).
+interrupted run resumes; --redo measures again, --only takes groups (accuracy, size, ranges, roundings,
+lite0_ranges, search, speed), --match a part of the names.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from data import CASES, Case
-from rows import ROWS, SECOND, Row
+from rows import MAX_SIZE, ROWS, SECOND, SIZES, Row
 
 from bitwright.explore import measures
 from bitwright.explore.search import search
@@ -34,7 +34,7 @@ from bitwright.readers import read
 
 HERE = Path(__file__).parent
 PACKAGES = ("bitwright", "numpy", "scipy", "numba", "onnx", "onnxruntime", "joblib")
-GROUPS = ("accuracy", "ranges", "roundings", "search", "speed", "lite0_ranges")
+GROUPS = ("accuracy", "size", "ranges", "roundings", "search", "speed", "lite0_ranges")
 SEARCH_WIDTHS = (2, 3, 4, 8)
 SEARCH_SAMPLES = 32
 FLOAT_RUNS = 10
@@ -44,8 +44,8 @@ SPEED_IMAGES, SPEED_REPEATS = 1000, 5
 class Bench:
     """Loaded networks and the results file, which several runs at a time may fill."""
 
-    def __init__(self, data: Path, output: Path, redo: bool) -> None:
-        self.data, self.output, self.redo = data, output, redo
+    def __init__(self, data: Path, output: Path, redo: bool, match: str) -> None:
+        self.data, self.output, self.redo, self.match = data, output, redo, match
 
     @cache  # noqa: B019 - one Bench lives as long as the program
     def case(self, network: str) -> Case:
@@ -62,7 +62,7 @@ class Bench:
 
     def record(self, group: str, name: str, measure: Callable[[], dict]) -> None:
         """Measure unless the result is there, and write the file."""
-        if name in self.stored().get(group, {}) and not self.redo:
+        if self.match not in name or (name in self.stored().get(group, {}) and not self.redo):
             return
         found = measure()
         results = self.stored()  # read again: another run may have measured other rows meanwhile
@@ -115,6 +115,13 @@ def measure_row(bench: Bench, row: Row) -> dict:
     if row.min_agreement is not None:
         result["min_agreement"] = row.min_agreement
     return result
+
+
+def measure_size(bench: Bench, small: str, large: str) -> dict:
+    """Bytes of all parameters of an 8-bit model, in percent of those of a 16-bit one; both rows of "accuracy"."""
+    rows = bench.stored()["accuracy"]
+    percent = 100 * rows[small]["bytes"] / rows[large]["bytes"]
+    return {"of": large, "percent": percent, "max_percent": MAX_SIZE, "holds": percent <= MAX_SIZE}
 
 
 def measure_search(bench: Bench, bits: int) -> dict:
@@ -194,13 +201,17 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=HERE.parents[2] / "shared" / "data")
     parser.add_argument("--output", type=Path, default=HERE / "results.json")
     parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS)
+    parser.add_argument("--match", default="", help="only what holds this text in its name")
     parser.add_argument("--redo", action="store_true")
     arguments = parser.parse_args()
-    bench = Bench(arguments.data, arguments.output, arguments.redo)
+    bench = Bench(arguments.data, arguments.output, arguments.redo, arguments.match)
     for group in arguments.only:
         for row in ROWS:
             if row.group == group:
                 bench.record(group, row.name, lambda row=row: measure_row(bench, row))
+        if group == "size":
+            for pair in SIZES:
+                bench.record(group, pair[0], lambda pair=pair: measure_size(bench, *pair))
         if group == "search":
             for bits in (4, 6):
                 bench.record(
