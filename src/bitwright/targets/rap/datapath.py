@@ -41,7 +41,7 @@ BUS, NORTH, EAST, SOUTH, WEST = (SOURCES[n] for n in ("bus", "north", "east", "s
 ADDRESS_MASK = (1 << ADDRESS_BITS) - 1
 
 
-@numba.njit(cache=True)
+@numba.njit
 def advance(q: np.ndarray) -> None:
     """Post-increment: the innermost loop that has not finished makes its step."""
     for level in range(MAX_LEVELS):
@@ -55,7 +55,7 @@ def advance(q: np.ndarray) -> None:
         q[i] = 0
 
 
-@numba.njit(cache=True)
+@numba.njit
 def place(q: np.ndarray, row: int) -> tuple[bool, int, int]:
     """(inside the image, bank, address) that `row` reads or writes."""
     strip = q[STRIP]
@@ -68,7 +68,7 @@ def place(q: np.ndarray, row: int) -> tuple[bool, int, int]:
     return True, row + turn, (q[ADDR] - turn * q[SPAN]) & ADDRESS_MASK
 
 
-@numba.njit(cache=True)
+@numba.njit
 def locate(mem: np.ndarray, bank: int, address: int, s: np.ndarray) -> int:
     """The address; where bank or address do not exist a fault is noted, which stops the program, and it is 0."""
     if 0 <= address < mem.shape[1] and bank < mem.shape[0]:
@@ -77,7 +77,7 @@ def locate(mem: np.ndarray, bank: int, address: int, s: np.ndarray) -> int:
     return 0
 
 
-@numba.njit(cache=True)
+@numba.njit
 def read_a(mem: np.ndarray, q: np.ndarray, row: int, s: np.ndarray, n: np.ndarray) -> int:
     """The word of stream A for one row."""
     inside, bank, address = place(q, row)
@@ -88,7 +88,7 @@ def read_a(mem: np.ndarray, q: np.ndarray, row: int, s: np.ndarray, n: np.ndarra
     return np.int64(mem[bank % s[SIZE], address])
 
 
-@numba.njit(cache=True)
+@numba.njit
 def load_a(mem: np.ndarray, q: np.ndarray, a: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """Every row loads a word of stream A into one register."""
     bits, sign, cols, size = s[BITS], s[ASIGN], s[COLS], s[SIZE]
@@ -103,7 +103,7 @@ def load_a(mem: np.ndarray, q: np.ndarray, a: np.ndarray, s: np.ndarray, n: np.n
     advance(q)
 
 
-@numba.njit(cache=True)
+@numba.njit
 def load_b(mem: np.ndarray, q: np.ndarray, b: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """Every column loads a word of stream B into one register."""
     bits, sign, rows, size = s[BITS], s[BSIGN], s[ROWS], s[SIZE]
@@ -120,7 +120,7 @@ def load_b(mem: np.ndarray, q: np.ndarray, b: np.ndarray, s: np.ndarray, n: np.n
     advance(q)
 
 
-@numba.njit(cache=True)
+@numba.njit
 def pass_on(source: int, a: np.ndarray, target: int, register: int, s: np.ndarray) -> None:
     """Every element loads an A register of a neighbor, or its own, all at once; a is [register, row, column, lane].
 
@@ -140,7 +140,7 @@ def pass_on(source: int, a: np.ndarray, target: int, register: int, s: np.ndarra
                 a[target, r, c, i] = value
 
 
-@numba.njit(cache=True)
+@numba.njit
 def multiply_sum(a: np.ndarray, b: np.ndarray, acc: np.ndarray, fresh: int, s: np.ndarray, n: np.ndarray) -> None:
     """MAC: one accumulator takes the sum of the lanes."""
     rows, cols = s[ROWS], s[COLS]
@@ -157,7 +157,7 @@ def multiply_sum(a: np.ndarray, b: np.ndarray, acc: np.ndarray, fresh: int, s: n
     n[OPERATIONS] += done
 
 
-@numba.njit(cache=True)
+@numba.njit
 def multiply_lanes(
     a: np.ndarray, b: np.ndarray, acc: np.ndarray, fresh: int, maximum: bool, s: np.ndarray, n: np.ndarray
 ) -> None:
@@ -174,7 +174,7 @@ def multiply_lanes(
             n[OPERATIONS] += 1
 
 
-@numba.njit(cache=True)
+@numba.njit
 def write_rows(mem: np.ndarray, q: np.ndarray, words: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """Every enabled row writes its word along an O stream, where that lies inside the image."""
     for r in range(s[SIZE]):
@@ -183,7 +183,7 @@ def write_rows(mem: np.ndarray, q: np.ndarray, words: np.ndarray, s: np.ndarray,
     advance(q)
 
 
-@numba.njit(cache=True)
+@numba.njit
 def write_row(mem: np.ndarray, q: np.ndarray, row: int, word: int, s: np.ndarray, n: np.ndarray) -> None:
     """One row writes along an O stream."""
     inside, bank, address = place(q, row)

@@ -8,7 +8,7 @@ import numpy as np
 
 from bitwright.errors import DataError, UserError
 from bitwright.targets.rap import timing
-from bitwright.targets.rap.core import run
+from bitwright.targets.rap.compiled import run
 from bitwright.targets.rap.isa import decode
 from bitwright.targets.rap.machine import Machine, Program
 from bitwright.targets.rap.state import COUNTERS, CYCLE, FAULT, FRAMES, PC, State, make_state

@@ -1,0 +1,100 @@
+"""Relative errors of layer outputs against the float network, on real images, under several definitions.
+
+Each layer is measured in four settings:
+  format       the float output rounded to the layer's output type: no error of the layer itself
+  unrounded    the layer alone, fed with the float network's quantized values, before its output is rounded
+  layer        the same, with its output rounded: what the processor writes
+  network      the layer within the integer network, with the errors of all layers before it
+and by three measures: rms (root mean square of the difference over that of the value), mean (mean absolute
+difference over mean absolute value), range (mean absolute difference over the range of the values).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitwright.network.fast import Evaluator
+from bitwright.network.graph import INPUT, Network
+from bitwright.network.inputs import quantize
+from bitwright.network.ops import Requantize
+from bitwright.quantize.floatrun import FloatRunner
+
+SETTINGS = ("format", "unrounded", "layer", "network")
+MEASURES = ("rms", "mean", "range")
+
+
+def error(got: np.ndarray, want: np.ndarray) -> dict[str, float]:
+    """All measures of `MEASURES`."""
+    got, want = got.astype(np.float64), want.astype(np.float64)
+    difference = np.abs(got - want)
+    return {
+        "rms": float(np.sqrt(np.sum(difference**2) / np.sum(want**2))),
+        "mean": float(difference.sum() / np.abs(want).sum()),
+        "range": float(difference.mean() / (want.max() - want.min())),
+    }
+
+
+def layer_errors(graph, made, images: np.ndarray) -> dict:
+    """{layer: {setting: {measure: error}}} of every quantized value that the float graph names, and of the output."""
+    network, scales = made.network, {v.name: (v.scale, v.zero_point) for v in made.report.values}
+    floats = {node.name for node in graph.nodes}
+    sources = {name: name.removesuffix("_q") for name in scales if name.removesuffix("_q") in floats}
+    last = network.output_name
+    expected = _floats(graph, [*sources.values(), last], images)
+    given = {name: _codes(network, name, expected[source], *scales[name]) for name, source in sources.items()}
+    given[INPUT] = quantize(network.input, images)
+    through = Evaluator(network).run(given[INPUT], [*sources, last])
+    found = {}
+    for name, source in sources.items():
+        scale, zero = scales[name]
+        want, exact = expected[source], _unrounded(network, name, given)
+        codes = {"format": given[name], "layer": _evaluate(network, name, given), "network": through[name]}
+        values = {setting: (q - zero) * scale for setting, q in codes.items()} | {"unrounded": (exact - zero) * scale}
+        found[source] = {setting: error(values[setting].reshape(want.shape), want) for setting in SETTINGS}
+    spec = network.output
+    for setting, q in (("unrounded", _evaluate(network, last, given)), ("network", through[last])):
+        # Nothing rounds the logits: they are the accumulators.
+        found.setdefault("output", {})[setting] = error((q - spec.offset) * spec.scale, expected[last])
+    return found
+
+
+def summary(layers: dict) -> dict:
+    """{setting: {measure: [mean over the layers, largest]}}."""
+    found = {}
+    for setting in SETTINGS:
+        of = [settings[setting] for settings in layers.values() if setting in settings]
+        found[setting] = {m: [float(np.mean([e[m] for e in of])), max(e[m] for e in of)] for m in MEASURES}
+    return found
+
+
+def _floats(graph, names: list[str], images: np.ndarray) -> dict[str, np.ndarray]:
+    parts = [part for _, part in FloatRunner(graph, names, jobs=2).batches(images)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _codes(network: Network, name: str, values: np.ndarray, scale: float, zero: int) -> np.ndarray:
+    """The float values in the type of a quantized value, rounded to nearest."""
+    t = network.types[name]
+    return np.clip(np.rint(values / scale) + zero, t.dtype.min, t.dtype.max).astype(np.int64).reshape(-1, *t.shape)
+
+
+def _value(network: Network, name: str, given: dict[str, np.ndarray]) -> np.ndarray:
+    """A value from those that are given."""
+    return given[name] if name in given else _evaluate(network, name, given)
+
+
+def _evaluate(network: Network, name: str, given: dict[str, np.ndarray]) -> np.ndarray:
+    """The operation of one node, on values that follow from those that are given."""
+    node = network.node(name)
+    return node.op.evaluate(*(_value(network, n, given) for n in node.inputs))
+
+
+def _unrounded(network: Network, name: str, given: dict[str, np.ndarray]) -> np.ndarray:
+    """What a Requantize rounds, limited to its type but not rounded, float64."""
+    node = network.node(name)
+    op = node.op
+    if not isinstance(op, Requantize):
+        raise TypeError(f"{name} is a {type(op).__name__}")
+    x = _value(network, node.inputs[0], given)
+    y = (x * op.multiplier + op.bias) / 2.0**op.shift + op.zero_point
+    return np.clip(y, op.dtype.min, op.dtype.max)

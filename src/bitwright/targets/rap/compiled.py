@@ -1,0 +1,41 @@
+"""The simulator's compiled entry, cached on disk.
+
+numba keys a cached function by its own file, bytecode and free variables, not by the functions that it calls. Only the
+entry is cached here, and a checksum of all sources that it is made of is one of its free variables.
+"""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Callable
+from types import ModuleType
+
+import numba
+
+from bitwright.network import lfsr
+from bitwright.targets.rap import core, datapath, lanes, machine, post, results, state, table, timing
+
+MODULES = (core, datapath, lanes, machine, post, results, state, table, timing, lfsr)
+
+
+def checksum(modules: tuple[ModuleType, ...] = MODULES) -> int:
+    """CRC-32 of the modules' sources."""
+    return zlib.crc32("".join(inspect.getsource(module) for module in modules).encode())
+
+
+def make_entry(stamp: int) -> Callable[..., bool]:
+    """`core.issue_all` with the same arguments; versions of another stamp in the cache are not taken."""
+
+    @numba.njit(cache=True)
+    def run(
+        code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, x, y, limit
+    ) -> bool:
+        return stamp >= 0 and core.issue_all(
+            code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, x, y, limit
+        )
+
+    return run
+
+
+run = make_entry(checksum())
