@@ -72,7 +72,7 @@ class Process:
         """Size of its ring of windows that have freed words which no input has taken the place of yet."""
         if self.kind != WINDOW:
             return 0
-        return len(self.table) * (2 + -(-self.looks_back // self.frame))
+        return _power(len(self.table) * (2 + -(-self.looks_back // self.frame)))
 
 
 def _power(n: int) -> int:
@@ -106,7 +106,8 @@ def word_times(processes: list[Process], frames: int, words: int, out_words: int
         ins, outs = (*p.inputs, -1, -1)[:2], (p.outputs or (-1,))[0]
         row = [p.kind, *ins, outs, len(p.outputs), p.size, p.second, p.latency, p.delay, p.depth, p.frame]
         row += [tables[i], len(p.table), tiles[i], len(p.first) - 1, needs[i]]
-        rows.append([*row, results[i], p.results - 1, freed[i], p.freed])
+        per_window = (len(p.first) - 1) // len(p.table) if p.kind == WINDOW else 0
+        rows.append([*row, results[i], p.results - 1, freed[i], p.freed - 1, per_window])
         assert p.outputs == tuple(range(outs, outs + len(p.outputs))), "branches are numbered one after the other"
     join = [np.concatenate([getattr(p, name) for p in processes]) for name in ("table", "first", "position", "lag")]
     ends = np.full(frames + 1, -1, np.int64)
@@ -124,11 +125,13 @@ def word_times(processes: list[Process], frames: int, words: int, out_words: int
 
 # Columns of a process's row and a channel's row.
 KIND, IN, IN2, OUT, OUTS, SIZE, SECOND, LATENCY, DELAY, DEPTH, FRAME = range(11)
-TABLE, PERIOD, FIRST, TILES, NEED, RESULT, RESULT_MASK, FREED, FREED_SIZE = range(11, 20)
+TABLE, PERIOD, FIRST, TILES, NEED, RESULT, RESULT_MASK, FREED, FREED_MASK, PER_WINDOW = range(11, 21)
 WRITER, READER, RING, MASK = range(4)
-# A process's state: moves made, place of the last one, results made, results gone, time stood still, last place gone,
-# windows read, windows whose room is taken.
-MOVED, PLACE, MADE, GONE, STILL, LAST, READ, TAKEN = range(8)
+# A process's state: move or tile of the period, words before this frame, tile of the window; place of the last move,
+# results made, results gone, time stood still, last place gone; windows read; windows whose room is taken, the same
+# within the frame, and words before this frame.
+PHASE, BASE, TILE, PLACE, MADE, GONE, STILL, LAST, READ, TAKEN, TAKEN_PHASE, TAKEN_BASE = range(12)
+STATES = 12
 
 
 @numba.njit(cache=True)
@@ -169,7 +172,7 @@ def _moves(p, s, channels, table, times, offers, offered, done, places):
     c, out = channels[p[IN]], channels[p[OUT]]
     while True:
         _offer(p, s, out, times, offers, offered, done, places)
-        flags = table[p[TABLE] + s[MOVED] % p[PERIOD]]
+        flags = table[p[TABLE] + s[PHASE]]
         n, place = done[p[IN]], s[PLACE] + 1
         if flags & NEEDS:
             if offered[p[IN]] <= n or (p[IN2] >= 0 and offered[p[IN2]] <= n):
@@ -191,7 +194,7 @@ def _moves(p, s, channels, table, times, offers, offered, done, places):
                 times[d[RING] + (n & d[MASK])] = place + s[STILL]
                 done[p[IN2]] = n + 1
         s[PLACE] = place
-        s[MOVED] += 1
+        s[PHASE] = s[PHASE] + 1 if s[PHASE] + 1 < p[PERIOD] else 0
         if flags & YIELDS:
             _yield(p, s, places, place)
 
@@ -201,17 +204,19 @@ def _take(p, s, c, table, times, offers, offered, done, freed):
     """Write words into the buffer of a window as long as there is room."""
     while offered[p[IN]] > done[p[IN]]:
         n = done[p[IN]]
-        k = s[TAKEN]
-        while k // p[PERIOD] * p[FRAME] + table[p[TABLE] + k % p[PERIOD]] <= n - p[DEPTH]:
-            if s[READ] <= k:
+        while s[TAKEN_BASE] + table[p[TABLE] + s[TAKEN_PHASE]] <= n - p[DEPTH]:
+            if s[READ] <= s[TAKEN]:
                 return
-            k += 1
-            s[TAKEN] = k
+            s[TAKEN] += 1
+            s[TAKEN_PHASE] += 1
+            if s[TAKEN_PHASE] == p[PERIOD]:
+                s[TAKEN_PHASE] = 0
+                s[TAKEN_BASE] += p[FRAME]
         time = offers[c[RING] + (n & c[MASK])]
         if n > 0:
             time = max(time, times[c[RING] + ((n - 1) & c[MASK])] + 1)
-        if k > 0:
-            time = max(time, freed[p[FREED] + (k - 1) % p[FREED_SIZE]])
+        if s[TAKEN] > 0:
+            time = max(time, freed[p[FREED] + ((s[TAKEN] - 1) & p[FREED_MASK])])
         times[c[RING] + (n & c[MASK])] = time
         done[p[IN]] = n + 1
 
@@ -220,14 +225,12 @@ def _take(p, s, c, table, times, offers, offered, done, freed):
 def _window(p, s, channels, tables, times, offers, offered, done, places, freed):
     table, first, position, lag = tables
     c, out = channels[p[IN]], channels[p[OUT]]
-    per_window = p[TILES] // p[PERIOD]
     while True:
         _take(p, s, c, table, times, offers, offered, done, freed)
         _offer(p, s, out, times, offers, offered, done, places)
-        frame, tile = s[MOVED] // p[TILES], s[MOVED] % p[TILES]
-        place, ready = s[PLACE] + p[SIZE], 0
-        for i in range(first[p[FIRST] + tile], first[p[FIRST] + tile + 1]):
-            n = frame * p[FRAME] + position[p[NEED] + i]
+        place, ready, tile = s[PLACE] + p[SIZE], 0, p[FIRST] + s[PHASE]
+        for i in range(first[tile], first[tile + 1]):
+            n = s[BASE] + position[p[NEED] + i]
             if done[p[IN]] <= n:
                 return
             ready = times[c[RING] + (n & c[MASK])] + p[DELAY]
@@ -241,11 +244,16 @@ def _window(p, s, channels, tables, times, offers, offered, done, places, freed)
         if not _gone(p, s, out, times, done, places, place, 0):
             return
         s[PLACE] = place
-        s[MOVED] += 1
         _yield(p, s, places, place)
-        if (tile + 1) % per_window == 0:
-            freed[p[FREED] + s[READ] % p[FREED_SIZE]] = time + 1
+        s[TILE] += 1
+        if s[TILE] == p[PER_WINDOW]:
+            s[TILE] = 0
+            freed[p[FREED] + (s[READ] & p[FREED_MASK])] = time + 1
             s[READ] += 1
+        s[PHASE] += 1
+        if s[PHASE] == p[TILES]:
+            s[PHASE] = 0
+            s[BASE] += p[FRAME]
 
 
 @numba.njit(cache=True)
@@ -344,7 +352,7 @@ def _run(rows, channels, table, first, position, lag, memory, ends, words):
     times, places, freed = memory[0], memory[1], memory[2]
     offers = np.zeros_like(times)
     offered, done = np.zeros(len(channels), np.int64), np.zeros(len(channels), np.int64)
-    state = np.zeros((len(rows), 8), np.int64)
+    state = np.zeros((len(rows), STATES), np.int64)
     state[:, PLACE] = -1
     before = np.zeros((2, max(4, len(channels))), np.int64)
     queue, waiting = np.arange(len(rows)), np.ones(len(rows), np.bool_)
@@ -352,7 +360,7 @@ def _run(rows, channels, table, first, position, lag, memory, ends, words):
     tables = (table, first, position, lag)
     while count:
         i = queue[head]
-        head = (head + 1) % len(rows)
+        head = head + 1 if head + 1 < len(rows) else 0
         count -= 1
         waiting[i] = False
         p, s = rows[i], state[i]
@@ -382,5 +390,6 @@ def _run(rows, channels, table, first, position, lag, memory, ends, words):
                 neighbor = channels[p[OUT] + k - 2, READER]
             if neighbor >= 0 and not waiting[neighbor]:
                 waiting[neighbor] = True
-                queue[(head + count) % len(rows)] = neighbor
+                end = head + count
+                queue[end if end < len(rows) else end - len(rows)] = neighbor
                 count += 1
