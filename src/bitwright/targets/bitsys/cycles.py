@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.registers import LAYER_WORDS
 
-FETCH = LAYER_WORDS + 2  # descriptor words, one more for the memory's latency, the start
+FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, one more for the memory's latency, the start
 POST = 7  # registers of the post stage without a table
 READ = 2  # of the activation memory, of the result buffer
 
@@ -49,7 +49,7 @@ def _vector(fields: Mapping[str, int]) -> int:
 def _array(fields: Mapping[str, int], hardware: Hardware) -> int:
     """The cycle in which the last group enters the post stage.
 
-    Loading: two halves of the row buffers. Array: one idle cycle before each tile, tiles at least `rows` cycles apart,
+    Loading: two halves of the row buffers. Array: tiles follow each other at once, at least `rows` cycles apart, into
     a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group.
     """
     steps, interval = _steps(fields, hardware), fields["interval"]
@@ -66,7 +66,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> int:
         loaded = read_end + READ + 1
         for n in range(fields["tiles_n"]):
             count = rows * (fields["groups_last"] if n == fields["tiles_n"] - 1 else groups)
-            go = max(loaded, end + 1, go + hardware.rows, drained[0] + 1)
+            go = max(loaded, end, go + hardware.rows, drained[0] + 1)
             end = go + steps
             first = max(end + settle + 1, issued + interval)
             issued = first + (count - 1) * interval
@@ -83,4 +83,4 @@ def input_cycles(channels: int, pixels: int, planes: bool) -> int:
 
 def output_cycles(channels: int, pixels: int, argmax: bool) -> int:
     """Cycles to send a frame's results at full rate."""
-    return pixels * (channels + 2 * math.ceil(channels / 8) + int(argmax))
+    return pixels * (channels + int(argmax or channels % 8 == 1)) + 1

@@ -44,7 +44,7 @@ module bitsys_array #(
   end
 
   // Halves of the row buffers: claimed by the loader's last read, loaded by its last write, released by the last step.
-  logic release_half, half, claimed_q;
+  logic release_half, next_half, half, claimed_q;
   logic [1:0] taken_q, full_q;
   always_ff @(posedge clk_i) begin
     if (rst_i || start_i) begin
@@ -77,10 +77,11 @@ module bitsys_array #(
       .start_i(start_i),
       .layer_i(layer_i),
       .busy_o(steps_busy),
-      .loaded_i(full_q[half]),
+      .loaded_i(full_q[next_half]),
       .slot_free_i(slot_free),
       .claim_slot_o(claim_slot),
       .release_half_o(release_half),
+      .next_half_o(next_half),
       .half_o(half),
       .valid_o(valid),
       .first_o(first),

@@ -1,6 +1,6 @@
 // Runs the program: for every batch, one layer descriptor after the other.
 //
-// A layer: its descriptor is read (LayerWords + 1 cycles), start_o begins it, and the next one follows when busy_i has
+// A layer: its descriptor is read (four words a cycle, LayerWords / 4 + 1 cycles), start_o begins it, and the next one follows when busy_i has
 // fallen. A layer that writes the output buffer waits until the results of the batch before have left.
 module bitsys_sequencer #(
     parameter int unsigned Layers = 32
@@ -31,23 +31,26 @@ module bitsys_sequencer #(
   localparam int unsigned LayerBits = $clog2(Layers);
   typedef enum logic [2:0] {Idle, Fetch, Ready, Run} state_e;
   state_e state_q;
-  logic [5:0] word_q;
+  localparam int unsigned Reads = LayerWords / 4;
+  logic [3:0] word_q;
   logic [7:0] index_q, frames_q;
-  logic [31:0] word;
+  logic [127:0] words;
   logic [32*LayerWords-1:0] layer_q;
   logic buffer_q, begun_q, done;
-  ram_sdp #(
-      .Width(32),
-      .Depth(32 * Layers)
-  ) u_ram (
-      .clk_i  (clk_i),
-      .we_i   (we_i),
-      .waddr_i(windex_i[LayerBits+4:0]),
-      .wdata_i(wdata_i),
-      .re_i   (1'b1),
-      .raddr_i({index_q[LayerBits-1:0], word_q[4:0]}),
-      .rdata_o(word)
-  );
+  for (genvar k = 0; k < 4; k++) begin : g_ram
+    ram_sdp #(
+        .Width(32),
+        .Depth(8 * Layers)
+    ) u_ram (
+        .clk_i  (clk_i),
+        .we_i   (we_i && windex_i[1:0] == 2'(k)),
+        .waddr_i(windex_i[LayerBits+4:2]),
+        .wdata_i(wdata_i),
+        .re_i   (1'b1),
+        .raddr_i({index_q[LayerBits-1:0], word_q[2:0]}),
+        .rdata_o(words[32*k+:32])
+    );
+  end
   assign start_o = state_q == Ready && !(layer_q[FToOutput] && output_busy_i);
   assign done = state_q == Run && begun_q && !busy_i;
   always_ff @(posedge clk_i) begin
@@ -56,7 +59,7 @@ module bitsys_sequencer #(
     end else begin
       case (state_q)
         Idle: if (batch_valid_i) state_q <= Fetch;
-        Fetch: if (word_q == 6'(LayerWords)) state_q <= Ready;
+        Fetch: if (word_q == 4'(Reads)) state_q <= Ready;
         Ready: if (start_o) state_q <= Run;
         default: if (done) state_q <= layer_q[FLast] ? Idle : Fetch;
       endcase
@@ -64,8 +67,8 @@ module bitsys_sequencer #(
   end
   always_ff @(posedge clk_i) begin
     begun_q <= state_q == Run;
-    word_q <= state_q == Fetch ? word_q + 6'd1 : 6'd0;
-    if (state_q == Fetch && word_q != 6'd0) layer_q <= {word, layer_q[32*LayerWords-1:32]};
+    word_q <= state_q == Fetch ? word_q + 4'd1 : 4'd0;
+    if (state_q == Fetch && word_q != 4'd0) layer_q <= {words, layer_q[32*LayerWords-1:128]};
     if (state_q == Idle) begin
       index_q <= 8'd0;
       buffer_q <= batch_buffer_i;
@@ -81,6 +84,6 @@ module bitsys_sequencer #(
   assign layer_o = layer_q;
   assign buffer_o = buffer_q;
   assign running_o = state_q != Idle;
-  assign fetching_o = state_q == Fetch && word_q == 6'd0;
+  assign fetching_o = state_q == Fetch && word_q == 4'd0;
   assign layer_index_o = index_q;
 endmodule

@@ -1,8 +1,8 @@
 // Feeds the array: for every tile of pixels and of channels the operand addresses and control of one dot product.
 //
 // Order: pixel tiles, channel tiles, pairs of planes by falling weight (one pair in the container array), taps, words.
-// A tile starts when its pixels are loaded and a result slot is free, and takes at least Rows cycles, in which its
-// sums leave. start_o marks the first word (of a layer's tile), which the cycle counter of the array uses.
+// A tile starts when its pixels are loaded and a result slot is free, at best right after the one before, and takes at
+// least Rows cycles, in which its sums leave. start_o marks the first word (of a layer's tile), which the cycle counter of the array uses.
 module bitsys_steps #(
     parameter int unsigned Rows   = 4,
     parameter bit          Planes = 1'b0
@@ -16,6 +16,7 @@ module bitsys_steps #(
     input  logic             slot_free_i,
     output logic             claim_slot_o,
     output logic             release_half_o,
+    output logic             next_half_o,
     output logic             half_o,
     output logic             valid_o,
     output logic             first_o,
@@ -30,10 +31,13 @@ module bitsys_steps #(
   assign bits_a = Planes ? layer_i[FStoredA+:WStoredA] : 4'd1;
   assign bits_b = Planes ? layer_i[FStoredB+:WStoredB] : 4'd1;
 
-  logic busy_q, active_q, fresh_q, shift_q, half_q;
-  logic [19:0] m_q;
-  logic [15:0] n_q, tap_q, word_q, a_q, a_start_q;
-  logic [19:0] w_q, w_tile_q;
+  // The next tile to start; `tile` is the one at work, pending_q that there is a next one.
+  logic pending_q, half_q;
+  logic [19:0] m_q, w_start_q;
+  logic [15:0] n_q, a_start_q;
+  logic active_q, fresh_q, shift_q, tile_half_q, tile_last_n_q;
+  logic [15:0] tap_q, word_q, a_q, tile_a_q;
+  logic [19:0] w_q, tile_w_q;
   logic [3:0] i_q, j_q, i0_q, j0_q;
   logic [7:0] gap_q;
   logic last_word, last_tap, last_pair, last_diagonal, last_n, last_m, tile_end, go;
@@ -44,7 +48,7 @@ module bitsys_steps #(
   assign last_n = n_q + 16'd1 == layer_i[FTilesN+:WTilesN];
   assign last_m = m_q + 20'd1 == layer_i[FTilesM+:WTilesM];
   assign tile_end = active_q && last_word && last_tap && last_pair && last_diagonal;
-  assign go = busy_q && !active_q && gap_q == 8'd0 && loaded_i && slot_free_i;
+  assign go = pending_q && (!active_q || tile_end) && gap_q == 8'd0 && loaded_i && slot_free_i;
 
   // The next pair of planes: along the diagonal of a weight, then to the start of the next lower weight.
   logic [3:0] next_i, next_j, next_i0, next_j0;
@@ -55,16 +59,16 @@ module bitsys_steps #(
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
-      busy_q <= 1'b0;
-      active_q <= 1'b0;
+      pending_q <= 1'b0;
+      active_q  <= 1'b0;
     end else if (start_i) begin
-      busy_q <= !layer_i[FVector];
-      active_q <= 1'b0;
+      pending_q <= !layer_i[FVector];
+      active_q  <= 1'b0;
     end else if (go) begin
-      active_q <= 1'b1;
+      pending_q <= !(last_n && last_m);
+      active_q  <= 1'b1;
     end else if (tile_end) begin
       active_q <= 1'b0;
-      if (last_n && last_m) busy_q <= 1'b0;
     end
   end
 
@@ -74,15 +78,21 @@ module bitsys_steps #(
       n_q <= 16'd0;
       half_q <= 1'b0;
       a_start_q <= 16'd0;
-      w_tile_q <= layer_i[FWeightBase+:WWeightBase];
-    end else if (tile_end) begin
+      w_start_q <= layer_i[FWeightBase+:WWeightBase];
+    end else if (go) begin
       n_q <= last_n ? 16'd0 : n_q + 16'd1;
       a_start_q <= last_n ? 16'd0 : a_start_q + layer_i[FTileStep+:WTileStep];
-      w_tile_q <= last_n ? layer_i[FWeightBase+:WWeightBase] : w_tile_q + 20'(layer_i[FTileWords+:WTileWords]);
+      w_start_q <= last_n ? layer_i[FWeightBase+:WWeightBase] : w_start_q + 20'(layer_i[FTileWords+:WTileWords]);
       if (last_n) begin
         m_q <= m_q + 20'd1;
         half_q <= !half_q;
       end
+    end
+    if (go) begin
+      tile_a_q <= a_start_q;
+      tile_w_q <= w_start_q;
+      tile_half_q <= half_q;
+      tile_last_n_q <= last_n;
     end
   end
 
@@ -95,7 +105,7 @@ module bitsys_steps #(
       {i_q, i0_q} <= {2{bits_a - 4'd1}};
       {j_q, j0_q} <= {2{bits_b - 4'd1}};
       a_q <= a_start_q + 16'(bits_a - 4'd1);
-      w_q <= w_tile_q + 20'(bits_b - 4'd1) * 20'(layer_i[FPlaneWords+:WPlaneWords]);
+      w_q <= w_start_q + 20'(bits_b - 4'd1) * 20'(layer_i[FPlaneWords+:WPlaneWords]);
     end else if (active_q) begin
       fresh_q <= 1'b0;
       shift_q <= 1'b0;
@@ -114,8 +124,8 @@ module bitsys_steps #(
           j0_q <= next_j0;
           shift_q <= 1'b1;
         end
-        a_q <= a_start_q + 16'(next_i);
-        w_q <= w_tile_q + 20'(next_j) * 20'(layer_i[FPlaneWords+:WPlaneWords]);
+        a_q <= tile_a_q + 16'(next_i);
+        w_q <= tile_w_q + 20'(next_j) * 20'(layer_i[FPlaneWords+:WPlaneWords]);
       end
     end
   end
@@ -127,10 +137,11 @@ module bitsys_steps #(
     else if (gap_q != 8'd0) gap_q <= gap_q - 8'd1;
   end
 
-  assign busy_o = busy_q;
+  assign busy_o = pending_q || active_q;
   assign claim_slot_o = go;
-  assign release_half_o = tile_end && last_n;
-  assign half_o = half_q;
+  assign release_half_o = tile_end && tile_last_n_q;
+  assign next_half_o = half_q;
+  assign half_o = tile_half_q;
   assign valid_o = active_q;
   assign first_o = fresh_q;
   assign last_o = tile_end;
