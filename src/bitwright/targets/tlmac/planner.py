@@ -19,7 +19,7 @@ from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
 from bitwright.targets.tlmac.waiting import with_fifos
 
 BRAM_PRICES = (fold.LUTS_PER_BRAM36, 1_000, 4_000, 1_000_000)  # LUTs; the dearer ones where block RAM is short
-ROUNDS = 8  # of planning anew with a tighter goal
+ROUNDS = 5  # of planning, each with a tighter goal
 DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
 
 
@@ -39,20 +39,17 @@ def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
 
     First by deeper FIFOs, else by planning the units for a tighter goal. Foldings that the user chose are not judged.
     """
-    plan, tighter = plan_interval(circuit, options, goal), goal
-    least = plan.estimate.interval_cycles
+    tighter, reached = goal, []
     for _ in range(ROUNDS):
-        found = plan if plan.estimate.interval_cycles <= goal else with_fifos(plan, goal)
-        if found is not None:
-            return replace(found, options=_chosen_options(options, goal))
-        tighter = max(1, min(tighter - 1, tighter * goal // plan.estimate.interval_cycles))
         plan = plan_interval(circuit, options, tighter, goal)
-        least = min(least, plan.estimate.interval_cycles)
+        reached.append(plan.estimate.interval_cycles)
+        found = plan if reached[-1] <= goal else with_fifos(plan, goal)
+        if found is not None and (options.bram36 is None or found.estimate.total.bram36 <= options.bram36):
+            return replace(found, options=_chosen_options(options, goal))
+        tighter = max(1, min(tighter - 1, tighter * goal // reached[-1]))
     if options.layers:
         return plan_interval(circuit, options, goal)
-    raise OptionError(
-        f"interval={goal} is out of reach: the fastest circuit that was found takes {least} cycles a frame"
-    )
+    raise OptionError(f"interval={goal} is out of reach: the fastest circuit found takes {min(reached)} cycles a frame")
 
 
 def default_interval(circuit: Circuit, options: TlmacOptions) -> int:

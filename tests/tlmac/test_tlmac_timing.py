@@ -1,0 +1,81 @@
+"""The event graph on small circuits whose cycles are known, and the FIFOs that keep a goal."""
+
+import numpy as np
+import pytest
+
+from bitwright.errors import OptionError
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType
+from bitwright.network.ops import MaxPool
+from bitwright.rtl.window import Window
+from bitwright.targets import get
+from bitwright.targets.contract import make_options
+from bitwright.targets.tlmac import events, timing
+from bitwright.targets.tlmac.events import NEEDS, TAKES, YIELDS, Process
+
+TLMAC = get("tlmac")
+WORD = NEEDS | TAKES | YIELDS
+
+
+def frames(*between, words, out_words=None, count=6):
+    """Cycles between frames in the end, and of the first frame; `between` are the processes inside."""
+    last = max(c for p in between for c in p.outputs)
+    processes = [Process(events.SOURCE, (), (0,)), *between, Process(events.SINK, (last,), ())]
+    ends, start = events.word_times(processes, count, words, out_words or words)
+    return ends[-1] - ends[-2], ends[0] - start
+
+
+def moves(flags, *inputs, output, latency=1):
+    return Process(events.MOVES, inputs, (output,), latency=latency, table=np.array(flags))
+
+
+def test_a_pipeline_takes_a_word_a_cycle():
+    assert frames(Process(events.PIPE, (0,), (1,), size=7), words=10) == (10, 16)
+
+
+def test_parts_of_a_word_leave_one_by_one():
+    narrow = moves([NEEDS | YIELDS, NEEDS | YIELDS, WORD], 0, output=1)
+    assert frames(narrow, words=4, out_words=12)[0] == 12
+
+
+@pytest.mark.parametrize(("depth", "cycles"), [(32, 60), (5, 140)])
+def test_a_fork_waits_for_its_slower_branch(depth, cycles):
+    """A branch of 14 stages and a FIFO meet in an adder; depth + 1 words fit the FIFO and its output."""
+    fork = Process(events.FORK, (0,), (1, 2))
+    slow, fifo = Process(events.PIPE, (1,), (3,), size=14), Process(events.FIFO, (2,), (4,), size=depth)
+    add = moves([WORD], 3, 4, output=5)
+    assert frames(fork, slow, fifo, add, words=60)[0] == pytest.approx(cycles, abs=6)
+
+
+def test_a_circuit_that_stands_still_is_noticed():
+    fork, concat = Process(events.FORK, (0,), (1, 2)), Process(events.CONCAT, (1, 2), (3,), size=2, second=2)
+    with pytest.raises(AssertionError, match="stands still"):
+        frames(fork, concat, words=4, out_words=8)
+
+
+def test_a_window_takes_its_own_cycles_and_waits_for_its_last_word():
+    window = Window(8, 6, 5, 1, kernel=(3, 3), pads=(1, 1, 1, 1))
+    first, position, lag = timing._needs(window, 9)
+    reader = Process(
+        events.WINDOW, (0,), (1,), 9, 0, 4, 2, window.depth, window.in_words, window.oldest, first, position, lag
+    )
+    interval, latency = frames(reader, words=30)
+    assert interval == window.interval_cycles == 270
+    # The first tap, padding, waits two cycles for the frame's first word; all windows follow, and the way out.
+    assert latency == 2 + (30 * 9 - 1) + 4
+
+
+def test_fifos_are_added_only_where_the_goal_needs_them(random_network):
+    network = random_network(132, kernel=(1, 5), weight_bits=(1, 4))
+    plain = TLMAC.plan(network, make_options(TLMAC, {}))
+    kept = TLMAC.plan(network, make_options(TLMAC, {"interval": 160}))
+    assert (plain.estimate.interval_cycles, kept.estimate.interval_cycles) == (176, 160)
+    assert kept.units[1].behind_words == (32, 0)
+    assert [unit.fifo_words for unit in kept.units] == [unit.fifo_words for unit in plain.units]
+    assert 0 < kept.estimate.total.lut - plain.estimate.total.lut < 50
+
+
+def test_a_goal_that_no_circuit_reaches_is_refused():
+    pool = Node("pool", MaxPool((2, 2), (2, 2)), ("input",))
+    network = Network(InputSpec(TensorType((4, 4, 1), IntType(2))), (pool,), name="pool")
+    with pytest.raises(OptionError, match="interval=15 is out of reach: the fastest circuit found takes 16 cycles"):
+        TLMAC.plan(network, make_options(TLMAC, {"interval": 15}))
