@@ -11,6 +11,7 @@ from bitwright.network.graph import INPUT
 from bitwright.network.ops import Requantize, Threshold
 from bitwright.targets.contract import Problem
 from bitwright.targets.rap.layers import Layer, find_problems, make_layers, stored_names
+from bitwright.targets.rap.lowering import lower
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.storage import (
     MAX_EDGE,
@@ -18,6 +19,7 @@ from bitwright.targets.rap.storage import (
     MAX_STRIP,
     Storage,
     lane_bits,
+    padded_channels,
     place,
     stored_shapes,
     strips,
@@ -33,9 +35,14 @@ def problems(network: Network, options: RapOptions) -> list[Problem]:
     found = find_problems(network)
     if found:
         return found
+    network = lower(network)
     layers = make_layers(network)
     for layer in layers:
         found += _layer(layer)
+        group = padded_channels(1, options.size)
+        if layer.channel % group:
+            rule = f"its first input has {layer.channel} channels"
+            found.append(Problem(layer.name, rule, f"multiples of {group}, as the channels of an image are padded to"))
     found += list(_shapes(network, layers)) + list(_lanes(network, layers, options))
     strip, more = strips(network, layers, options.size)
     if found or more:

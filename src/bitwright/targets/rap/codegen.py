@@ -190,17 +190,17 @@ def _slot(writer: Writer, plan: Plan, slot: int, params_at: int) -> int:
     pixel_words = words_of(plan.elements, target.bits)
     tiles = plan.channel_tiles * plan.groups
     places = plan.x_tiles * plan.layer.shape[0]
-    writer.stream(
-        f"O{slot}",
-        target.address,
-        [
-            Level(pixel_words, 1),
-            Level(plan.pixels, target.pitch, 1),
-            Level(tiles, pixel_words),
-            Level(plan.x_tiles, plan.pixels * target.pitch, plan.pixels),
-            Level(plan.layer.shape[0], target.span, 0, 1),
-        ],
-    )
+    (dy, dx), (y, x) = plan.layer.scale, plan.layer.origin
+    address = target.address + y * target.span + x * target.pitch + words_of(plan.layer.channel, target.bits)
+    columns = plan.pixels * dx
+    levels = [
+        Level(pixel_words, 1),
+        Level(plan.pixels, dx * target.pitch, dx),
+        Level(tiles, pixel_words),
+        Level(plan.x_tiles, columns * target.pitch, columns),
+        Level(plan.layer.shape[0], dy * target.span, 0, dy),
+    ]
+    writer.stream(f"O{slot}", address, levels, x, y)
     if result.op is None:
         return params_at
     element = plan.elements * words

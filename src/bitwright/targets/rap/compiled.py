@@ -6,9 +6,9 @@ entry is cached here, and a checksum of all sources that it is made of is one of
 
 from __future__ import annotations
 
-import inspect
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import numba
@@ -21,7 +21,7 @@ MODULES = (core, datapath, lanes, machine, post, results, state, table, timing, 
 
 def checksum(modules: tuple[ModuleType, ...] = MODULES) -> int:
     """CRC-32 of the modules' sources."""
-    return zlib.crc32("".join(inspect.getsource(module) for module in modules).encode())
+    return zlib.crc32(b"".join(Path(str(module.__file__)).read_bytes() for module in modules))
 
 
 def make_entry(stamp: int) -> Callable[..., bool]:

@@ -2,22 +2,41 @@
 
 A layer reads stored values and writes stored values. Requantize and Threshold join the operation before them; on a
 stored value they follow a copy. Flatten stores nothing: a dense layer on an image is a convolution as large as it.
+Concat and Resize are copies, each of which writes some channels or every few columns and rows of the value. Lookups
+have become thresholds before (`lowering`).
 """
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT, Node
-from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Op, Requantize, SumPool, Threshold
+from bitwright.network.ops import (
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    Flatten,
+    Lookup,
+    MaxPool,
+    Op,
+    Pad,
+    Requantize,
+    Resize,
+    SumPool,
+    Threshold,
+)
 from bitwright.network.types import TensorType
 from bitwright.targets.contract import Problem
 
-COMPUTE = (Conv2d, Dense, SumPool, MaxPool, Add)
+COMPUTE = (Conv2d, Dense, SumPool, MaxPool, Add, Pad)
 POST = (Requantize, Threshold)
+COPIES = (Concat, Resize)
+LEGAL = (*COMPUTE, *POST, *COPIES, Lookup, Flatten)
 SLOTS = 2
 
 
@@ -47,7 +66,11 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One operation on accumulators. shape: (H, W, C) of its accumulators; inputs: stored values, two for Add."""
+    """One operation on accumulators. shape: (H, W, C) of its accumulators; inputs: stored values, two for Add.
+
+    Its results are written from channel `channel` on, at rows origin[0] + scale[0] * y and columns origin[1] +
+    scale[1] * x.
+    """
 
     name: str
     kind: str
@@ -56,6 +79,9 @@ class Layer:
     shape: tuple[int, int, int]
     accumulator: TensorType
     results: tuple[Result, ...]
+    channel: int = 0
+    origin: tuple[int, int] = (0, 0)
+    scale: tuple[int, int] = (1, 1)
 
     @property
     def operations(self) -> int:
@@ -88,11 +114,11 @@ def stored_names(network: Network) -> dict[str, str]:
 
 def find_problems(network: Network) -> list[Problem]:
     """Nodes whose operation the array processor has no mapping for."""
-    legal = ", ".join(op.__name__ for op in (*COMPUTE, *POST, Flatten))
+    legal = ", ".join(op.__name__ for op in LEGAL)
     found = [
         Problem(node.name, f"{type(node.op).__name__} has no mapping", legal)
         for node in network.nodes
-        if not isinstance(node.op, (*COMPUTE, *POST, Flatten))
+        if not isinstance(node.op, LEGAL)
     ]
     if found:
         return found
@@ -100,6 +126,8 @@ def find_problems(network: Network) -> list[Problem]:
         if isinstance(node.op, Flatten) and not _is_view(network, node):
             rule = f"it rearranges {network.types[node.inputs[0]]} for another operation than Dense"
             found.append(Problem(node.name, rule, "Flatten of the input, of a single pixel, or before Dense only"))
+        if isinstance(node.op, Lookup) and node.op.dtype.bipolar:
+            found.append(Problem(node.name, "its table yields bipolar values", "tables of integers"))
         count = len(_results(network, node)) if isinstance(node.op, COMPUTE) else 0
         if count > SLOTS:
             found.append(Problem(node.name, f"it has {count} different results", f"at most {SLOTS}"))
@@ -120,7 +148,15 @@ def make_layers(network: Network) -> tuple[Layer, ...]:
         if isinstance(node.op, COMPUTE):
             layers.append(_compute_layer(network, node, names))
         elif isinstance(node.op, POST) and not isinstance(_producer(network, node), COMPUTE):
-            layers.append(_copy_layer(network, node, names))
+            layers.append(_copy_layer(network, node, node.inputs[0], names))
+        elif isinstance(node.op, Concat):
+            channels = [0, network.types[node.inputs[0]].channels]
+            for name, channel in zip(node.inputs, channels, strict=True):
+                layers.append(_copy_layer(network, node, name, names, channel=channel))
+        elif isinstance(node.op, Resize):
+            for origin in itertools.product(*map(range, node.op.factor)):
+                copy = _copy_layer(network, node, node.inputs[0], names, origin=origin, scale=node.op.factor)
+                layers.append(copy)
     return tuple(layers)
 
 
@@ -156,6 +192,8 @@ def _compute_layer(network: Network, node: Node, names: dict[str, str]) -> Layer
         window = Window(op.kernel, op.stride, op.pads, op.dilation, op.groups, op.pad_value, op.weight, op.bias)
     elif isinstance(op, Dense):
         window = Window((h, w), weight=op.weight.reshape(-1, h, w, c), bias=op.bias)
+    elif isinstance(op, Pad):
+        window = Window(pads=op.pads, pad_value=op.value)
     elif isinstance(op, (SumPool, MaxPool)):
         maximum = isinstance(op, MaxPool)
         low = network.types[inputs[0]].dtype.min if maximum else 0
@@ -166,8 +204,10 @@ def _compute_layer(network: Network, node: Node, names: dict[str, str]) -> Layer
     return Layer(node.name, kind, window, inputs, image_shape(out), out, _results(network, node))
 
 
-def _copy_layer(network: Network, node: Node, names: dict[str, str]) -> Layer:
-    source = network.types[node.inputs[0]]
-    result = Result(node.name, node.op, network.types[node.name])
-    inputs = (names[node.inputs[0]],)
-    return Layer(node.name, type(node.op).__name__, Window(), inputs, image_shape(source), source, (result,))
+def _copy_layer(network: Network, node: Node, source: str, names: dict[str, str], **place) -> Layer:
+    """A copy of one input, with the operation of the node where it is one of the slots."""
+    t = network.types[source]
+    op = node.op if isinstance(node.op, POST) else None
+    result = Result(node.name, op, network.types[node.name])
+    kind = type(node.op).__name__
+    return Layer(node.name, kind, Window(), (names[source],), image_shape(t), t, (result,), **place)

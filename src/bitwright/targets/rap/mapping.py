@@ -121,7 +121,8 @@ def memory_words(plan: Plan) -> tuple[int, int, int]:
 def _written(plan: Plan, target: Storage) -> int:
     """Words that a slot writes."""
     h, w, _ = plan.layer.shape
-    x = np.arange(plan.x_tiles * plan.pixels)[:, None] + np.arange(plan.rows) * target.strip
+    strip = target.strip // plan.layer.scale[1]
+    x = np.arange(plan.x_tiles * plan.pixels)[:, None] + np.arange(plan.rows) * strip
     pixels = h * int(np.sum(x < w))
     return pixels * words_of(plan.elements, target.bits) * plan.channel_tiles * plan.groups
 
@@ -146,7 +147,7 @@ def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, r
     k_words = 1 if lanes else words_of(source[0].shape[2] // groups, source[0].bits)
     padded = padded_channels(channels // groups, machine.size)
     total = padded // (source[0].lanes if lanes else machine.size)
-    strip = target[0].strip if layer.shape[1] > 1 else 1
+    strip = target[0].strip // layer.scale[1] if layer.shape[1] > 1 else 1
     taps = window.kernel[0] * window.kernel[1]
     for pixels in range(1, min(strip, ACCUMULATORS) + 1 if reuse else 2):
         fitting = [n for n in range(1, ACCUMULATORS // pixels + 1) if total % n == 0]

@@ -102,17 +102,19 @@ def weight_bits(layer: Layer) -> int:
 
 
 def strips(network: Network, layers: Sequence[Layer], size: int) -> tuple[dict[str, int], list[Problem]]:
-    """Columns of every stored value in a bank: stride times as many for the input of a layer as for its results.
+    """Columns of every stored value in a bank: stride times as many for the input of a layer as for its results, and
+    for those of Resize its factor times as many as for its input.
 
     Values of one column lie in the first bank. Strips are the smallest that fit; problems name layers that ask for
     two different ones.
     """
     shapes = stored_shapes(network, layers)
-    links: dict[str, list[tuple[str, int, str]]] = {name: [] for name in shapes}
+    links: dict[str, list[tuple[str, Fraction, str]]] = {name: [] for name in shapes}
     for layer in layers:
+        ratio = Fraction(layer.window.stride[1], layer.scale[1])
         for result in layer.results if layer.shape[1] > 1 else ():
             for name in layer.inputs:
-                links[name].append((result.name, layer.window.stride[1], layer.name))
+                links[name].append((result.name, ratio, layer.name))
     scale: dict[str, Fraction] = {}
     problems, found = [], {}
     for name in shapes:
@@ -131,15 +133,14 @@ def _component(name: str, links: Mapping, scale: dict[str, Fraction], problems: 
     """All values whose strips depend on that of `name`; their ratios go into `scale`."""
     scale[name] = Fraction(1)
     group, queue = [name], [name]
-    backward: dict[str, list[tuple[str, int, str]]] = {}
+    backward: dict[str, list[tuple[str, Fraction, str]]] = {}
     for source, targets in links.items():
-        for target, stride, layer in targets:
-            backward.setdefault(target, []).append((source, stride, layer))
+        for target, ratio, layer in targets:
+            backward.setdefault(target, []).append((source, ratio, layer))
     while queue:
         current = queue.pop()
-        ahead = [(n, Fraction(1, stride), layer) for n, stride, layer in links[current]]
-        behind = [(n, Fraction(stride), layer) for n, stride, layer in backward.get(current, [])]
-        for other, factor, layer in ahead + behind:
+        ahead = [(n, 1 / ratio, layer) for n, ratio, layer in links[current]]
+        for other, factor, layer in ahead + backward.get(current, []):
             if other not in scale:
                 scale[other] = scale[current] * factor
                 group.append(other)
@@ -171,7 +172,7 @@ def place(
     placed: dict[str, Storage] = {}
     top = 0
     for index, layer in enumerate((None, *layers)):
-        for name in [INPUT] if layer is None else [result.name for result in layer.results]:
+        for name in [INPUT] if layer is None else [r.name for r in layer.results if r.name not in placed]:
             pitch = words_of(padded_channels(shapes[name][2], machine.size), bits[name])
             value = Storage(name, shapes[name], network.types[name].dtype, bits[name], strip[name], pitch, 0)
             taken = [v for v in placed.values() if until[v.name] >= index - 1]

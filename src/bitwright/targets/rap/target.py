@@ -14,6 +14,7 @@ from bitwright.targets.rap import cost, hardware
 from bitwright.targets.rap.check import problems
 from bitwright.targets.rap.codegen import Code, generate
 from bitwright.targets.rap.layers import make_layers, stored_names
+from bitwright.targets.rap.lowering import lower
 from bitwright.targets.rap.mapping import Plan, choose, memory_words
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.storage import Storage, lane_bits, place, strips
@@ -49,7 +50,8 @@ class Rap:
 
     def plan(self, network: Network, options: Any) -> RapPlan:
         """Map every layer, write the program. `DeviceError` where a memory is too small."""
-        machine, layers = options.machine, make_layers(network)
+        machine, source, network = options.machine, network, lower(network)
+        layers = make_layers(network)
         bits = lane_bits(network, layers, options.lane_bits)
         stored, _ = place(network, layers, machine, bits, strips(network, layers, machine.size)[0])
         plans = tuple(choose(layer, stored, machine, options.reuse) for layer in layers)
@@ -60,7 +62,7 @@ class Rap:
         _fits("instructions", len(code.program.code), "program_words", options.program_words)
         output = stored[stored_names(network)[network.output_name]]
         estimate = cost.estimate(plans, code, machine, spec_in, spec_out, output)
-        return RapPlan(network, options, plans, code, spec_in, spec_out, stored[INPUT], output, estimate)
+        return RapPlan(source, options, plans, code, spec_in, spec_out, stored[INPUT], output, estimate)
 
     def emit(self, plan: RapPlan) -> Design:
         """The processor as SystemVerilog, with the program to load."""
