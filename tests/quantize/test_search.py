@@ -2,12 +2,14 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bitwright.errors import DataError, OptionError, ToolError
 from bitwright.explore import measures
+from bitwright.explore import search as search_module
 from bitwright.explore.cache import ResultCache, digest
 from bitwright.explore.front import Point, mark_front
 from bitwright.explore.program import choose
@@ -161,6 +163,23 @@ def test_search_bounds_the_loss_of_accuracy(graph, data, tmp_path):
     assert none.chosen is None
     with pytest.raises(OptionError, match="chose no network"):
         network_of(graph, data, none, QuantizeOptions())
+
+
+def test_the_bound_on_the_loss_is_closed_in_on(monkeypatch):
+    """Of networks that cost 0, 10 to 200 and lose (200 - cost) / 100 points, down to the cheapest within the bound."""
+    made = [replace(point(cost, 1.0), widths={"layer": (cost, 8)}) for cost in range(0, 201, 10)]
+    monkeypatch.setattr(search_module, "_lost", lambda setting, p: (200 - p.cost) / 100)
+    monkeypatch.setattr(search_module, "_solve", lambda setting, budget: made[int(budget // 10)].widths)
+    measured = []
+
+    def measure(setting, candidates):
+        measured.append(candidates[0][1]["layer"][0])
+        return [made[measured[-1] // 10]]
+
+    monkeypatch.setattr(search_module, "_measure", measure)
+    points = search_module._bisect(None, [made[0], made[-1]], 0.72)
+    assert min(p.cost for p in points if p.lost <= 0.72) == 130
+    assert len(measured) == len(set(measured)) <= 7
 
 
 def test_search_over_activations_leaves_set_layers_alone(graph, data, tmp_path):

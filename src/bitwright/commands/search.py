@@ -78,12 +78,15 @@ def run(
     }
     raw = (input_layout, input_scale, input_mean, input_std)
     graph, spec, result, save = _search(console, model, (data, evaluate), raw, option, quantize, given, seed)
-    console.table(f"{graph.name}: {len(result.points)} networks measured", *result.rows())
+    full = "" if result.float_accuracy is None else f"; the float model has {result.float_accuracy:.2f} %"
+    console.table(f"{graph.name}: {len(result.points)} networks measured{full}", *result.rows())
     for path, text in ((csv, result.csv), (plot, result.html)):
         if path is not None:
             path.write_text(text())
     if result.chosen is not None:
         console.say(f"chosen: {result.chosen.label}, {result.price.quantity} {result.chosen.cost:,.0f}")
+        for name, (weight, activation) in result.chosen.widths.items():
+            console.detail(f"  {name}: {weight}-bit weights, {activation}-bit input")
         if output is not None:
             save(result, spec, output)
     elif budget is not None or max_loss is not None:

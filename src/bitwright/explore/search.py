@@ -284,18 +284,23 @@ def _lost(setting: _Setting, point: Point) -> float:
 
 
 def _bisect(setting: _Setting, points: list[Point], bound: float) -> list[Point]:
-    """More points at budgets around the cheapest measured one that loses at most `bound`."""
+    """More points at budgets below the cheapest measured one that loses at most `bound`."""
+    points = list(points)
+    high = min((p.predicted_cost for p in points if _lost(setting, p) <= bound), default=0.0)
+    low = max((p.predicted_cost for p in points if p.predicted_cost < high), default=high)
     for _ in range(BISECTIONS):
-        good = [p.predicted_cost for p in points if _lost(setting, p) <= bound]
-        bad = [p.predicted_cost for p in points if _lost(setting, p) > bound]
-        high = min(good, default=max(bad, default=0.0))
-        low = max((c for c in bad if c < high), default=high)
-        if not good or low >= high * 0.99:
+        if low >= high * 0.99:
             break
-        widths = _solve(setting, (low * high) ** 0.5)
-        if any(p.widths == widths for p in points):
-            break
-        points = [*points, *_measure(setting, [("mixed", widths)])]
+        budget = (low + high) / 2
+        widths = _solve(setting, budget)
+        found = next((p for p in points if p.widths == widths), None)
+        if found is None:
+            (found,) = _measure(setting, [("mixed", widths)])
+            points.append(found)
+        if _lost(setting, found) <= bound:
+            high = found.predicted_cost
+        else:
+            low = budget
     return [replace(p, lost=_lost(setting, p)) for p in points]
 
 

@@ -35,8 +35,8 @@ def _workers(cluster: str | None, shared: Sequence[object]) -> Iterator[None]:
         yield
 
 
-def _numbered(index: int, function: Callable[..., dict], arguments: tuple) -> tuple[int, dict]:
-    return index, function(*arguments)
+def _numbered(index: int, function: Callable[..., dict], *arguments: object) -> tuple[int, dict]:
+    return index, function(*arguments)  # arguments of the call itself: only those can be scattered
 
 
 def run_tasks(
@@ -62,7 +62,7 @@ def run_tasks(
     if open_tasks:
         with _workers(cluster, shared):
             parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered")
-            calls = (joblib.delayed(_numbered)(i, function, (*shared, *tasks[i])) for i in open_tasks)
+            calls = (joblib.delayed(_numbered)(i, function, *shared, *tasks[i]) for i in open_tasks)
             for index, result in parallel(calls):
                 results[index] = result
                 cache.put(keys[index], result)
