@@ -1,12 +1,16 @@
 """Assembler, disassembler and the table of the instruction set."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import bitwright as bw
 from bitwright.targets.rap.assembler import AssemblerError, assemble, disassemble
 from bitwright.targets.rap.isa import decode, encode
 from bitwright.targets.rap.machine import Machine
 from bitwright.targets.rap.table import LEVELS, OPCODE_BITS, STREAMS, TABLE, WORD_BITS
+from bitwright.targets.rap.target import TARGET
 
 TEXT = """\
 start:
@@ -112,3 +116,10 @@ def test_errors_name_line_column_and_rule(text, line, column, rule):
         assemble(text, Machine(a_words=64, program_words=8))
     assert (caught.value.line, caught.value.column) == (line, column)
     assert f"line {line}, column {column}: {rule}" in str(caught.value)
+
+
+def test_a_compiled_program_survives_disassembly():
+    digits = bw.load(str(Path(bw.__file__).parent / "demo/digits.onnx"))
+    code = TARGET.plan(digits, TARGET.options()).code.program.code
+    assert {"LOOP", "JUMP", "IN", "OUT", "DRAIN"} <= {decode(int(word))[0].name for word in code}
+    assert assemble(disassemble(code)).code.tolist() == code.tolist()
