@@ -21,6 +21,7 @@ from bitwright.quantize.floatrun import FloatRunner
 
 SETTINGS = ("format", "unrounded", "layer", "network")
 MEASURES = ("rms", "mean", "range")
+BOUND = 0.01
 
 
 def error(got: np.ndarray, want: np.ndarray) -> dict[str, float]:
@@ -59,12 +60,17 @@ def layer_errors(graph, made, images: np.ndarray) -> dict:
 
 
 def summary(layers: dict) -> dict:
-    """{setting: {measure: [mean over the layers, largest]}}."""
+    """{setting: {measure: {mean and largest over the layers, how many of them are below BOUND, of how many}}}."""
     found = {}
     for setting in SETTINGS:
         of = [settings[setting] for settings in layers.values() if setting in settings]
-        found[setting] = {m: [float(np.mean([e[m] for e in of])), max(e[m] for e in of)] for m in MEASURES}
+        found[setting] = {measure: _over_layers([e[measure] for e in of]) for measure in MEASURES}
     return found
+
+
+def _over_layers(errors: list[float]) -> dict[str, float]:
+    below = sum(e < BOUND for e in errors)
+    return {"mean": float(np.mean(errors)), "largest": max(errors), "below_bound": below, "layers": len(errors)}
 
 
 def _floats(graph, names: list[str], images: np.ndarray) -> dict[str, np.ndarray]:
