@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 PACKAGES = ("bitwright", "numpy", "scipy", "numba", "onnx", "onnxruntime", "joblib")
 GROUPS = ("accuracy", "size", "ranges", "roundings", "search", "speed", "lite0_ranges")
 SEARCH_WIDTHS = (2, 3, 4, 8)
-SEARCH_SAMPLES = 32
+SEARCH_SAMPLES = 24
 FLOAT_RUNS = 10
 SPEED_IMAGES, SPEED_REPEATS = 1000, 5
 

@@ -170,7 +170,10 @@ def _fixed(m: Fraction, offset: Fraction, dtype: IntType, bits: int) -> tuple[in
         if shift <= MAX_SHIFT:
             return int(m * (1 << shift)), shift, round(offset * (1 << shift))
     reach = max(-dtype.min, dtype.max)
-    for shift in range(MAX_SHIFT, -1, -1):
+    # |m| >= 2**(least - 1), so that larger shifts than the first one pass the bits of the multiplier.
+    least = size.numerator.bit_length() - size.denominator.bit_length()
+    start = max(min(MAX_SHIFT, bits - least + 1), 0) if size else MAX_SHIFT
+    for shift in range(start, -1, -1):
         multiplier, bias = round(m * (1 << shift)), round(offset * (1 << shift))
         if abs(multiplier) < 1 << bits and reach * abs(multiplier) + abs(bias) < MAX_PRODUCT:
             return multiplier, shift, bias
