@@ -6,7 +6,8 @@ resnet18: 3-bit weights and activations, seeded Gaussian weights (`resnet18.py`)
 quantized here from DATA/imagenet. Steps: compile (plan, emit, fit), accuracy (lite0: integers beside float), simulate
 (the emitted modules, freely and under random stalls, against the network's own values on full-size feature maps of real
 or random images: one of each shape, and all that differ from it in memories alone), synthesize (one unit of each shape,
-which stands for all; summed, against the estimate), images (a small circuit of the whole network, simulated complete).
+which stands for all; summed, against the estimate), images (the complete circuit with few multiplications a cycle, on
+64 x 64 pixels of images, under random stalls), small (the same goal at full size against a smaller device).
 Every unit is recorded as it is done; run again, the command goes on.
 """
 
@@ -20,7 +21,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -30,45 +31,42 @@ from resnet18 import resnet18
 
 import bitwright as bw
 from bitwright.devices import find_device
-from bitwright.network import Network
+from bitwright.network import INPUT, InputSpec, Network, TensorType
 from bitwright.network.fast import Evaluator
+from bitwright.network.ops import SumPool
 from bitwright.network.passes import simplify
 from bitwright.targets import get
 from bitwright.targets.contract import Design, Resources, make_options
 from bitwright.targets.tlmac.plan import TlmacPlan
+from bitwright.tools.model import Stalls
 
 sys.path.append(str(Path(__file__).parents[1] / "quantization"))
 from data import lite0
 
 CLOCK_MHZ = 200  # assumed
-STEPS = ("compile", "accuracy", "simulate", "synthesize", "images")
+STEPS = ("compile", "accuracy", "images", "small", "simulate", "synthesize")
 FRAMES = 2  # of a unit's simulation
 KINDS = ("lut", "ff", "bram36", "dsp")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network, where it goes, and the goals in cycles between frames: at full speed, and of the small circuit.
-
-    small: the network whose complete circuit is simulated (None: the same one), and on how many images.
-    """
+    """A network, what it sees, and goals in cycles between frames with devices: at full speed, and small."""
 
     network: Callable[[Path], Network]
-    images: Callable[[Path, int], np.ndarray]
+    images: Callable[[Path, int], np.ndarray]  # integers [N, 224, 224, 3]
     device: str
     interval: int
-    small: Callable[[Path], Network]
-    small_interval: int
     small_device: str
-    small_images: int
+    small_interval: int
 
 
-def _random(data: Path, count: int, size: int = 224) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (count, size, size, 3))
+def _random(data: Path, count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3))
 
 
 def _photographs(data: Path, count: int) -> np.ndarray:
-    return lite0(data).x[:count]
+    return _lite0(data).input.quantize(lite0(data).x[:count])
 
 
 def _lite0(data: Path) -> Network:
@@ -83,18 +81,23 @@ def _lite0(data: Path) -> Network:
 
 
 CASES = {
-    "resnet18": Case(
-        lambda data: resnet18(),
-        _random,
-        "xcvu13p",
-        40_000,
-        lambda data: resnet18(size=32, classes=10),
-        40_000,
-        "xczu7ev",
-        4,
-    ),
-    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, _lite0, 4_000_000, "xczu7ev", 1),
+    "resnet18": Case(lambda data: resnet18(), _random, "xcvu13p", 40_000, "xczu28dr", 640_000),
+    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, "xcvu13p", 4_000_000),
 }
+CROP, CROPPED_IMAGES = 64, 4
+
+
+def cropped(network: Network, size: int) -> Network:
+    """The network for images of size x size: the same weights and operations, the last pool as large as its map."""
+    source = TensorType((size, size, 3), network.input.type.dtype)
+    nodes, types = [], {INPUT: source}
+    for node in network.nodes:
+        inputs = [types[name] for name in node.inputs]
+        if isinstance(node.op, SumPool):
+            node = replace(node, op=SumPool(inputs[0].shape[:2]))
+        types[node.name] = node.op.infer(*inputs)
+        nodes.append(node)
+    return Network(InputSpec(source), tuple(nodes), name=f"{network.name}_{size}")
 
 
 class Record:
@@ -246,8 +249,8 @@ def summed(units: dict[str, dict[str, object]]) -> dict[str, object]:
 
 
 def whole(made: Compiled, x: np.ndarray, device: str) -> dict[str, object]:
-    """The complete circuit on whole images, forks, FIFOs and all."""
-    result = bw.simulate(made.design, x, jobs=1)
+    """The complete circuit on images, forks, FIFOs and all, under random stalls, and freely for the cycles."""
+    result = bw.simulate(made.design, x, stalls=Stalls(1, 0.1, 0.1), jobs=1)
     entry = compilation(made, device)
     del entry["units"]
     return (
@@ -272,17 +275,15 @@ def measure(name: str, steps: list[str], data: Path, record: Record) -> None:
     if "accuracy" in steps and name == "lite0":
         record.put(name, "accuracy", accuracy(network, data))
     if "simulate" in steps:
-        x = case.images(data, FRAMES)
-        x = network.input.quantize(x) if x.dtype.kind == "f" else x
-        simulate(made, x, record, name)
+        simulate(made, case.images(data, FRAMES), record, name)
     if "synthesize" in steps:
         synthesize(made, case.device, record, name)
+    if "small" in steps:
+        record.put(name, "small", compilation(compiled(network, case.small_interval), case.small_device))
     if "images" in steps:
-        small = case.small(data)
-        height = small.input.type.shape[0]
-        x = case.images(data, case.small_images)
-        x = x if x.dtype.kind == "f" else x[:, :height, :height]
-        record.put(name, "images", whole(compiled(small, case.small_interval), x, case.small_device))
+        goal = case.small_interval * CROP**2 // 224**2
+        x = case.images(data, CROPPED_IMAGES)[:, 80 : 80 + CROP, 80 : 80 + CROP]
+        record.put(name, "images", whole(compiled(cropped(network, CROP), goal), x, case.small_device))
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The cost model against synthesis: every layer within 10 % (or a handful of cells, where there are few)."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,19 @@ def test_regular_rom_columns_are_cheap():
     assert column_luts((address >> 3 & 1).astype(np.uint8)) == 1
     assert column_luts((address % 64 > 40).astype(np.uint8)) == 1
     assert column_luts(np.random.default_rng(0).integers(0, 2, 128).astype(np.uint8)) == 2
+
+
+def test_the_planner_tells_what_it_compared(random_network):
+    network = random_network(3, kernel=(3, 3), weight_bits=(2, 2))
+    plan = TLMAC.plan(network, make_options(TLMAC, {"interval": 4000}))
+    for unit in (unit for unit in plan.units if unit.mac):
+        rows = unit.mac.candidates
+        assert rows[0]["element"] == unit.mac.element.kind
+        assert rows[0]["fold"] == dataclasses.asdict(unit.mac.fold)
+        assert [row["price"] for row in rows] == sorted(row["price"] for row in rows)
+        assert all(sum(row["lut_of"].values()) == row["lut"] and row["cycles"] <= 4000 for row in rows)
+        assert len({(row["element"], row["taps"]) for row in rows}) == len(rows)
+    assert any(len(unit.mac.candidates) > 1 for unit in plan.units if unit.mac)
 
 
 GOALS = {"TFC_1W2A": (784,), "TFC_2W2A": (784, 196), "kws_finn_submission_v0.7": (1960,)}

@@ -22,7 +22,7 @@ from bitwright.commands.common import (
 
 if TYPE_CHECKING:
     from bitwright.console import Console
-    from bitwright.targets.contract import Design
+    from bitwright.targets.contract import Design, LayerEstimate
 
 
 def run(
@@ -65,4 +65,19 @@ def _show(console: Console, design: Design) -> None:
     rows = [[e.name, e.kind, e.cycles, *asdict(e.resources).values()] for e in estimate.layers]
     total = ["total", "", estimate.interval_cycles, *asdict(estimate.total).values()]
     console.table(f"{design.target}, estimated", columns, [*rows, total])
+    if console.verbose:
+        for layer in estimate.layers:
+            _show_candidates(console, layer)
     console.say(f"interval {estimate.interval_cycles:,} cycles, latency {estimate.latency_cycles:,} cycles (estimated)")
+
+
+def _show_candidates(console: Console, layer: LayerEstimate) -> None:
+    """What the target compared for a layer, the cheapest first, where it says so (`details["candidates"]`)."""
+    rows = layer.details.get("candidates")
+    if rows:
+        console.table(f"{layer.name}: compared", list(rows[0]), [[_cell(v) for v in row.values()] for row in rows])
+
+
+def _cell(value: object) -> object:
+    """Parts by name as text."""
+    return ", ".join(f"{k} {v:g}" for k, v in value.items()) if isinstance(value, dict) else value

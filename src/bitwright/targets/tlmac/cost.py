@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost as library
 from bitwright.targets.tlmac.mac import MacPlan
@@ -82,6 +84,7 @@ def _trees(plan: MacPlan) -> Resources:
     return found
 
 
+@cache
 def tree(lanes: int, bits: int, levels: int, out_bits: int) -> Resources:
     """Module tlmac_sum_tree: every level adds pairs; what is left over keeps its own width."""
     nodes, found = [bits] * lanes, Resources()

@@ -33,6 +33,7 @@ def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> Estimate:
                 "element": plan.mac.element.kind,
                 "fold": asdict(plan.mac.fold),
                 "out_lanes": plan.mac.out_lanes,
+                "candidates": plan.mac.candidates,
             }
         layers.append(LayerEstimate(plan.unit.name, plan.unit.kind, cost.total(components), unit_cycles(plan), details))
     return Estimate(tuple(layers), *timing.cycles(circuit, plans))

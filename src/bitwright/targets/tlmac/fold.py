@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost
@@ -32,11 +32,27 @@ def divisors(n: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to build a layer, priced."""
+    """One way to build a layer, priced; `taps` is the name of its variant."""
 
     plan: MacPlan
     cost: Resources
     price: float
+    taps: str = "plain"
+
+    @property
+    def row(self) -> dict[str, object]:
+        """For reports: what it is, its cycles, its price, and where its LUTs go."""
+        parts = {name: part.lut for name, part in mac_cost(self.plan).items() if part.lut}
+        return {
+            "element": self.plan.element.kind,
+            "taps": self.taps,
+            "fold": asdict(self.plan.fold),
+            "cycles": self.plan.cycles,
+            "price": round(self.price, 1),
+            "lut": self.cost.lut,
+            "bram36": self.cost.bram36,
+            "lut_of": parts,
+        }
 
 
 def folds(layer: MacLayer, taps: int = 1) -> Iterator[Fold]:
@@ -85,7 +101,7 @@ def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_
     styles = rom_styles(element, bram_price)
     plan = MacPlan(layer, fold, element, out_lanes(fold, layer, 1), styles, variant.patches)
     cost = total(mac_cost(plan))
-    return Candidate(plan, cost, price(cost, bram_price))
+    return Candidate(plan, cost, price(cost, bram_price), variant.name)
 
 
 def best(
@@ -94,9 +110,21 @@ def best(
     """The cheapest candidate of at most `goal` cycles a frame; None where no folding is fast enough.
 
     Of every variant, only the `limit` parallelisms with the fewest multiplications a cycle are looked into
-    for every addressing: more parallel ones only cost more.
+    for every addressing: more parallel ones only cost more. The plan remembers the cheapest candidate of every
+    element and arrangement of taps.
     """
-    return min(options(layer, goal, elements, bram_price, limit), key=lambda option: option.price, default=None)
+    chosen: Candidate | None = None
+    compared: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
+    for option in options(layer, goal, elements, bram_price, limit):
+        key = (option.plan.element.kind, option.taps)
+        if key not in compared or option.price < compared[key][0]:
+            compared[key] = option.price, option.row
+        if chosen is None or option.price < chosen.price:
+            chosen = option
+    if chosen is None:
+        return None
+    rows = tuple(row for _, row in sorted(compared.values(), key=lambda entry: entry[0]))
+    return replace(chosen, plan=replace(chosen.plan, candidates=rows))
 
 
 def options(

@@ -31,7 +31,8 @@ class MacPlan:
     """A layer, as it is computed, with its folding and mapped element; `out_lanes` accumulators leave in a word.
 
     patches: modules that set kernel taps side by side before the layer's own window reader.
-    rom_styles: 1 block RAM, 2 LUTs, by the name of the element's ROM.
+    rom_styles: 1 block RAM, 2 LUTs, by the name of the element's ROM. candidates: what the planner compared, as
+    rows for reports, the cheapest first.
     """
 
     layer: MacLayer
@@ -40,6 +41,7 @@ class MacPlan:
     out_lanes: int
     rom_styles: dict[str, int] = field(default_factory=dict)
     patches: tuple[Patch, ...] = field(default=(), repr=False)
+    candidates: tuple[dict[str, object], ...] = field(default=(), repr=False)
 
     @property
     def patch_lanes(self) -> list[int]:
