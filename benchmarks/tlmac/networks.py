@@ -7,7 +7,7 @@ quantized here from DATA/imagenet. Steps: compile (plan, emit, fit), accuracy (l
 (the emitted modules, freely and under random stalls, against the network's own values on full-size feature maps of real
 or random images: one of each shape, and all that differ from it in memories alone), synthesize (one unit of each shape,
 which stands for all; summed, against the estimate), images (the complete circuit with few multiplications a cycle, on
-64 x 64 pixels of images, under random stalls), small (the same goal at full size against a smaller device).
+the middle of images, under random stalls), small (the same goal at full size against a smaller device).
 Every unit is recorded as it is done; run again, the command goes on.
 """
 
@@ -51,7 +51,10 @@ KINDS = ("lut", "ff", "bram36", "dsp")
 
 @dataclass(frozen=True)
 class Case:
-    """A network, what it sees, and goals in cycles between frames with devices: at full speed, and small."""
+    """A network, what it sees, and goals in cycles between frames with devices: at full speed, and small.
+
+    crop: pixels of an image's side for the complete circuit, which takes the small goal's share of cycles.
+    """
 
     network: Callable[[Path], Network]
     images: Callable[[Path, int], np.ndarray]  # integers [N, 224, 224, 3]
@@ -59,6 +62,7 @@ class Case:
     interval: int
     small_device: str
     small_interval: int
+    crop: int
 
 
 def _random(data: Path, count: int) -> np.ndarray:
@@ -81,10 +85,10 @@ def _lite0(data: Path) -> Network:
 
 
 CASES = {
-    "resnet18": Case(lambda data: resnet18(), _random, "xcvu13p", 40_000, "xczu28dr", 640_000),
-    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, "xcvu13p", 4_000_000),
+    "resnet18": Case(lambda data: resnet18(), _random, "xcvu13p", 40_000, "xczu28dr", 640_000, 64),
+    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, "xcvu13p", 16_000_000, 32),
 }
-CROP, CROPPED_IMAGES = 64, 4
+CROPPED_IMAGES = 4
 
 
 def cropped(network: Network, size: int) -> Network:
@@ -281,9 +285,9 @@ def measure(name: str, steps: list[str], data: Path, record: Record) -> None:
     if "small" in steps:
         record.put(name, "small", compilation(compiled(network, case.small_interval), case.small_device))
     if "images" in steps:
-        goal = case.small_interval * CROP**2 // 224**2
-        x = case.images(data, CROPPED_IMAGES)[:, 80 : 80 + CROP, 80 : 80 + CROP]
-        record.put(name, "images", whole(compiled(cropped(network, CROP), goal), x, case.small_device))
+        goal, part = case.small_interval * case.crop**2 // 224**2, slice(80, 80 + case.crop)
+        x = case.images(data, CROPPED_IMAGES)[:, part, part]
+        record.put(name, "images", whole(compiled(cropped(network, case.crop), goal), x, case.small_device))
 
 
 def main() -> None:
