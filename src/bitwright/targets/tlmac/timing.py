@@ -14,7 +14,9 @@ from bitwright.targets.tlmac.plan import UnitPlan
 from bitwright.targets.tlmac.stages import converter, main_module, post_module, readers
 from bitwright.targets.tlmac.units import Circuit
 
-FRAMES = (6, 12, 24, 48)  # the interval is steady within so many frames, or nearly
+FRAMES = 6  # to begin with; twice as many until the interval is steady
+LARGE, LARGE_FRAMES = 10_000, 3  # input words of a frame against which all that the buffers hold is little
+MOST = 48
 STEADY = 1e-3
 WORD = NEEDS | TAKES
 
@@ -26,12 +28,13 @@ def cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
     over the later half of as many frames as it takes to become steady.
     """
     graph = _Graph(circuit, plans)
-    for frames in FRAMES:
+    frames = LARGE_FRAMES if graph.in_words > LARGE else FRAMES
+    while True:
         ends, start = events.word_times(graph.processes, frames, graph.in_words, graph.out_words)
         gaps = np.diff(ends)[frames // 2 - 1 :]
-        if gaps.max() - gaps.min() <= STEADY * gaps.max():
-            break
-    return int(np.ceil(gaps.mean())), int(ends[0] - start)
+        if gaps.max() - gaps.min() <= STEADY * gaps.max() or frames >= MOST:
+            return int(np.ceil(gaps.mean())), int(ends[0] - start)
+        frames *= 2
 
 
 def fixed_latency(plan: UnitPlan) -> int:
