@@ -20,8 +20,10 @@ from bitwright.targets.tlmac.direct import (
 )
 from bitwright.targets.tlmac.element import Leaf, Rom, rom_instance
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
-from bitwright.targets.tlmac.sharing import Placement, cyclic_clusters, find_groups, place_groups
+from bitwright.targets.tlmac.sharing import Placement, cyclic_clusters, find_clusters, find_groups, place_groups
 from bitwright.targets.tlmac.verilog import concat, instance
+
+ROUTES, CLUSTERS = "routes", "clusters"  # ROMs
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,10 @@ class Lane:
 
 @dataclass(frozen=True, eq=False)
 class Shared:
-    """See `Element`. The ROM holds, for every lane and output, the multiplexer's setting and the sign."""
+    """See `Element`. ROM `routes` holds, for every lane and output, the multiplexer's setting and the sign.
+
+    ROM `clusters` holds the select value of every lane; without it, that is the step modulo their number.
+    """
 
     fold: Fold
     leaf_bits: int
@@ -60,7 +65,7 @@ class Shared:
 
     @property
     def rom_shapes(self) -> dict[str, tuple[int, int]]:
-        return {rom.name: rom.codes.shape[::-1] for rom in self.rom_columns}
+        return {rom.name: (rom.codes.shape[1] * rom.bits, len(rom.codes)) for rom in self.rom_columns}
 
     @property
     def arrays(self) -> int:
@@ -81,15 +86,15 @@ class Shared:
         muxes = sum(route_luts(len(used), self.signed) for lane in self.lanes for used in lane.inputs)
         count = sum(len(lane.inputs) for lane in self.lanes)
         found["multiplexers"] = Resources(lut=muxes * bits, ff=count * bits)
-        for name, shape in self.rom_shapes.items():
-            found["rom"] = library_cost.rom(*shape, styles[name])
-        return found
+        roms = (library_cost.rom(*shape, styles[name]) for name, shape in self.rom_shapes.items())
+        return found | {"rom": sum(roms, Resources())}
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text, position = "", 0
         for name, (width, depth) in self.rom_shapes.items():
-            text += f"  logic [{width - 1}:0] code;\n"
-            text += rom_instance(name, width, depth, prefix, styles[name], "code", "step")
+            text += f"  logic [{width - 1}:0] {name};\n"
+            address = "step" if name == ROUTES else "addr"  # clusters are needed a cycle before
+            text += rom_instance(name, width, depth, prefix, styles[name], name, address)
         for number, lane in enumerate(self.lanes):
             body, position = self._lane(number, lane, position)
             text += body
@@ -106,14 +111,15 @@ class Shared:
             "Bits": bits,
             "Init": pack_tables(lane.tables, bits),
         }
-        select = f"step[{self.select_bits - 1}:0]" if self.select_bits else "1'b0"
+        low = number * self.select_bits if CLUSTERS in self.rom_shapes else 0
+        select = f"{CLUSTERS if CLUSTERS in self.rom_shapes else 'step'}[{low}+:{self.select_bits}]"
         ports = {"digits_i": digits_of(self.fold, number), "select_i": select, "leaf_o": f"array_{number}"}
         clock = {"clk_i": "clk_i", "en_i": "en"}
         text += instance("tlmac_tables", f"i_tables_{number}", parameters, clock | ports)
         for p, used in enumerate(lane.inputs):
             width = (len(used) - 1).bit_length()
-            select = f"code[{position}+:{width}]" if width else "1'b0"
-            sign = f"code[{position + width}]" if self.signed else "1'b0"
+            select = f"{ROUTES}[{position}+:{width}]" if width else "1'b0"
+            sign = f"{ROUTES}[{position + width}]" if self.signed else "1'b0"
             position += width + self.signed
             data = concat([f"array_{number}[{int(e) * bits}+:{bits}]" for e in used])
             ports = {"data_i": data, "select_i": select, "sign_i": sign, "leaf_o": f"leaf_{number}[{p * bits}+:{bits}]"}
@@ -138,22 +144,23 @@ def map_shared(layer: MacLayer, fold: Fold, sign_sharing: bool, seed: int = 0) -
     per_lane = w.transpose(1, 3, 0, 2, 4).reshape(fold.blocks * q, len(w), fold.outputs, fold.group)
     bits = bits_for(int(group_peak(w, fold.digit).max()))
     placed = [_place(groups, fold, sign_sharing, select_bits, seed) for groups in per_lane]
-    flips = np.stack([flip for _, _, flip in placed]) if sign_sharing else None
+    flips = np.stack([flip for *_, flip in placed]) if sign_sharing else None
     offset, peak = _constants(w, fold, bits, flips)
     word_peak = int(peak.max())
     offset, peak = per_output(layer, fold, offset), per_output(layer, fold, peak)
-    columns = [c for lane, codes, _ in placed for c in codes]
-    rom = ()
-    if columns:
-        rom = (Rom("routes", np.concatenate(columns, axis=1), 1),)
-    lanes = tuple(lane for lane, _, _ in placed)
-    return Shared(fold, bits, lanes, offset, word_peak, int(peak.max()), select_bits, sign_sharing, rom)
+    columns = [c for _, codes, *_ in placed for c in codes]
+    roms = [Rom(ROUTES, np.concatenate(columns, axis=1), 1)] if columns else []
+    clusters = np.stack([cluster for _, _, cluster, _ in placed], axis=1)
+    if np.any(clusters != cyclic_clusters(len(w), 1 << select_bits)[:, None]):
+        roms.append(Rom(CLUSTERS, clusters, select_bits))
+    lanes = tuple(lane for lane, *_ in placed)
+    return Shared(fold, bits, lanes, offset, word_peak, int(peak.max()), select_bits, sign_sharing, tuple(roms))
 
 
 def _place(w: np.ndarray, fold: Fold, sign_sharing: bool, select_bits: int, seed: int):
-    """One lane's tables, ROM columns (bits [steps, 1]) and flips, for w [steps, outputs, group]."""
+    """One lane's tables, ROM columns (bits [steps, 1]), clusters and flips, for w [steps, outputs, group]."""
     groups, clusters = find_groups(w, sign_sharing), 1 << select_bits
-    placement = place_groups(groups, cyclic_clusters(len(w), clusters), clusters, seed)
+    placement = place_groups(groups, find_clusters(groups, clusters, seed), clusters, seed)
     content = entries(groups.values, fold)
     size = 1 << fold.address_bits
     tables = np.zeros((placement.arrays, clusters, size), np.int64)
@@ -162,7 +169,7 @@ def _place(w: np.ndarray, fold: Fold, sign_sharing: bool, select_bits: int, seed
         tables[placement.place[c, used], c] = content[used]
     inputs = tuple(np.flatnonzero(placement.routes[:, p]) for p in range(w.shape[1]))
     columns = list(_rom_columns(groups, placement, inputs, sign_sharing))
-    return Lane(tables.reshape(placement.arrays, -1), inputs), columns, groups.flips
+    return Lane(tables.reshape(placement.arrays, -1), inputs), columns, placement.cluster, groups.flips
 
 
 def _rom_columns(groups, placement: Placement, inputs, sign_sharing: bool):
