@@ -37,10 +37,9 @@ def run(network, plan, x, stalls=None):
 
 
 def check_cycles(plan, result):
-    """Interval and latency are as estimated."""
-    estimate = plan.estimate
-    assert result.interval_cycles == pytest.approx(estimate.interval_cycles, rel=0.03, abs=4)
-    assert result.latency_cycles == pytest.approx(estimate.latency_cycles, rel=0.03, abs=4)
+    """Latency is as estimated, and so is the interval, as far as a few frames tell."""
+    assert result.latency_cycles == plan.estimate.latency_cycles
+    assert result.interval_cycles == pytest.approx(plan.estimate.interval_cycles, rel=0.01, abs=1)
 
 
 def conv_network(dtype, weight_type, seed=0, shape=(5, 5, 6), outputs=8, kernel=(3, 3), **conv):
