@@ -30,6 +30,7 @@ from bitwright.targets.tlmac.sharing import find_clusters, find_groups, place_gr
 
 CORE = ("tables", "gates", "adders", "accumulators")  # what the reference's LUTs count
 ROUND_STEPS = 4096  # steps times rounds of placement, about
+SPARE_4BIT = 70
 SELECT_BITS = 6  # of a LUT's address, less one for each activation of the group
 
 
@@ -48,10 +49,11 @@ def arranged(w: np.ndarray, group: int) -> np.ndarray:
     return w.transpose(0, 2, 1, 4, 3).reshape(-1, parallel * 9, group)
 
 
-def share(layer: Layer, bits: int, group: int, rounds: int) -> dict[str, object]:
+def share(layer: Layer, bits: int, group: int, rounds: int, spare: int = 0) -> dict[str, object]:
     """Shared tables with sign sharing for one layer: arrays, routes, LUTs of the reference's model, seconds.
 
-    rounds: of placement; fewer where the steps are so many that each output reads nearly all arrays.
+    rounds: of placement; fewer where the steps are so many that each output reads nearly all arrays. spare: arrays
+    beyond those needed, for copies.
     """
     w = arranged(layer_weights(layer, bits), group)
     start = time.perf_counter()
@@ -59,7 +61,7 @@ def share(layer: Layer, bits: int, group: int, rounds: int) -> dict[str, object]
     clusters = 1 << (SELECT_BITS - group)
     steps = find_clusters(groups, clusters, seed=0)
     rounds = min(rounds, max(2, ROUND_STEPS // len(w)))
-    placement = place_groups(groups, steps, clusters, seed=0, rounds=rounds)
+    placement = place_groups(groups, steps, clusters, seed=0, rounds=rounds, spare=spare)
     lut = luts(placement.arrays, placement.routes.sum(0), layer.inputs, bits, group, sign_sharing=True)
     seconds = time.perf_counter() - start
     return {
@@ -139,7 +141,7 @@ def main() -> None:
     report["shared, kernel rows, 3 bits"] = summed(rows, ALL_LAYERS_3BIT)
     best = [min((share(layer, 3, g, rounds=6) for g in (1, 2)), key=lambda row: row["lut"]) for layer in layers()]
     report["shared, group chosen, 3 bits"] = summed(best, ALL_LAYERS_3BIT)
-    first = [share(layers()[0], 4, group, rounds=24) for group in (2, 3)]
+    first = [share(layers()[0], 4, group, 16, spare) for group, spare in ((2, 0), (3, SPARE_4BIT))]
     report["shared, 4 bits, first layer"] = [summed([row], FIRST_LAYER_4BIT) for row in first]
     chosen = [free_choice(layer, 3) for layer in layers()]
     lut = sum(row["lut"] for row in chosen)

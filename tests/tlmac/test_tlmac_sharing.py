@@ -48,12 +48,18 @@ def test_avoiding_clusters_are_none_where_a_step_uses_all_groups():
     assert array_count(groups, find_clusters(groups, 2, seed=0), 2) == 3
 
 
-def test_a_placement_wires_every_output_to_its_groups():
+@pytest.mark.parametrize("spare", [0, 5])
+def test_a_placement_gives_every_output_its_groups(spare):
     _, groups = random_groups()
-    placement = place_groups(groups, find_clusters(groups, 4, seed=0), 4, seed=0)
-    for cluster in placement.place:
-        used = cluster[cluster >= 0]
-        assert len(set(used)) == len(used)
-    arrays = np.take_along_axis(placement.place[placement.cluster], groups.ids.astype(np.int64), axis=1)
-    assert arrays.min() >= 0
-    assert placement.routes[arrays, np.arange(groups.ids.shape[1])].all()
+    cluster = find_clusters(groups, 4, seed=0)
+    placement = place_groups(groups, cluster, 4, seed=0, spare=spare)
+    assert placement.arrays == array_count(groups, cluster, 4) + spare
+    assert np.array_equal(placement.content[placement.cluster[:, None], placement.reads], groups.ids)
+    assert placement.routes[placement.reads, np.arange(groups.ids.shape[1])].all()
+
+
+def test_copies_in_spare_arrays_save_wires():
+    _, groups = random_groups(steps=64, outputs=48)
+    cluster = find_clusters(groups, 4, seed=0)
+    plain, spared = (place_groups(groups, cluster, 4, seed=0, rounds=6, spare=n).route_count for n in (0, 8))
+    assert spared < 0.98 * plain

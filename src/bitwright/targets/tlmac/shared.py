@@ -165,8 +165,8 @@ def _place(w: np.ndarray, fold: Fold, sign_sharing: bool, select_bits: int, seed
     size = 1 << fold.address_bits
     tables = np.zeros((placement.arrays, clusters, size), np.int64)
     for c in range(clusters):
-        used = np.flatnonzero(placement.place[c] >= 0)
-        tables[placement.place[c, used], c] = content[used]
+        used = np.flatnonzero(placement.content[c] >= 0)
+        tables[used, c] = content[placement.content[c, used]]
     inputs = tuple(np.flatnonzero(placement.routes[:, p]) for p in range(w.shape[1]))
     columns = list(_rom_columns(groups, placement, inputs, sign_sharing))
     return Lane(tables.reshape(placement.arrays, -1), inputs), columns, placement.cluster, groups.flips
@@ -174,9 +174,8 @@ def _place(w: np.ndarray, fold: Fold, sign_sharing: bool, select_bits: int, seed
 
 def _rom_columns(groups, placement: Placement, inputs, sign_sharing: bool):
     """Select bits, then the sign, of every output, [steps, bits] each."""
-    arrays = np.take_along_axis(placement.place[placement.cluster], groups.ids.astype(np.int64), axis=1)
     for p, used in enumerate(inputs):
-        setting = np.searchsorted(used, arrays[:, p])
+        setting = np.searchsorted(used, placement.reads[:, p])
         width = (len(used) - 1).bit_length()
         if width:
             yield (setting[:, None] >> np.arange(width)) & 1

@@ -30,13 +30,15 @@ class Groups:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where groups lie: `place` [clusters, U] is the array of each group in each cluster, -1 where it is not used.
+    """Where groups lie: `content` [clusters, arrays] is the group of each array in each cluster, -1 for none.
 
-    cluster [S] is the select value of each step; `routes` [arrays, P] tells which outputs read which array.
+    cluster [S] is the select value of each step; reads [S, P] the array that an output reads in a step; `routes`
+    [arrays, P] tells which outputs read which array.
     """
 
     cluster: np.ndarray
-    place: np.ndarray
+    content: np.ndarray
+    reads: np.ndarray
     routes: np.ndarray
 
     @property
@@ -169,35 +171,80 @@ def _remove(members, offsets, count, s, c):
     return gone
 
 
-def place_groups(groups: Groups, cluster: np.ndarray, clusters: int, seed: int, rounds: int = ROUNDS) -> Placement:
+def place_groups(
+    groups: Groups, cluster: np.ndarray, clusters: int, seed: int, rounds: int = ROUNDS, spare: int = 0
+) -> Placement:
     """Arrays for the groups of every cluster such that outputs need few wires.
 
     Round by round, each cluster in turn is taken off and put back by a maximum-weight assignment: the weight of
-    group g on array e is the number of outputs of g that other clusters have wired to e already.
+    group g on array e is the number of outputs of g that other clusters have wired to e already. Arrays that are
+    free in a cluster, `spare` ones more than needed among them, hold second copies of groups for some outputs.
     """
-    rng = np.random.default_rng(seed)
     users = [_users(groups, cluster == c) for c in range(clusters)]
-    arrays = max(len(ids) for ids, _ in users)
-    wires = np.zeros((arrays, groups.ids.shape[1]), np.float32)  # clusters that use each wire
-    where = [np.zeros(0, np.int64)] * clusters
-    best, best_count = None, np.inf
+    arrays = max(len(ids) for ids, _ in users) + spare
+    parts, where = _assign([outputs for _, outputs in users], arrays, seed, rounds)
+    content = np.full((clusters, arrays), -1, np.int32)
+    place = np.full((clusters, len(groups.values), groups.ids.shape[1]), -1, np.int32)
+    for c, (ids, _) in enumerate(users):
+        content[c, where[c]] = ids[parts[c].owner]
+        part, output = np.nonzero(parts[c].outputs)
+        place[c, ids[parts[c].owner[part]], output] = where[c][part]
+    columns = np.arange(groups.ids.shape[1])
+    reads = place[cluster[:, None], groups.ids, columns]
+    routes = np.zeros((arrays, len(columns)), bool)
+    routes[reads, columns] = True
+    return Placement(cluster, content, reads, routes)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Groups of one cluster, some of them in two parts: outputs [N, P] of each part, and its group's number."""
+
+    outputs: np.ndarray
+    owner: np.ndarray
+
+
+def _assign(users: list[np.ndarray], arrays: int, seed: int, rounds: int) -> tuple[list[_Parts], list[np.ndarray]]:
+    """For every cluster the parts of its groups, and the array of each part."""
+    rng, clusters = np.random.default_rng(seed), len(users)
+    wires = np.zeros((arrays, users[0].shape[1]), np.float32)  # clusters that use each wire
+    parts, where = [_Parts(outputs, np.arange(len(outputs))) for outputs in users], [np.zeros(0, np.int64)] * clusters
+    best, best_count = (parts, where), np.inf
     for turn in range(rounds):
         noise = NOISE * (1 - turn / max(1, rounds - 1)) if turn else 0.0
         for c in rng.permutation(clusters) if turn else range(clusters):
-            _, outputs = users[c]
             if turn:
-                wires[where[c]] -= outputs
-            weight = outputs @ ((wires > 0) + REPEATED * wires).T
+                alone = parts[c].outputs * (wires[where[c]] == 1)
+                wires[where[c]] -= parts[c].outputs
+                parts[c] = _split(users[c], parts[c], alone, arrays)
+            weight = parts[c].outputs @ ((wires > 0) + REPEATED * wires).T
             weight += rng.random(weight.shape, dtype=np.float32) * max(noise, 1e-3)
             where[c] = linear_sum_assignment(weight, maximize=True)[1]
-            wires[where[c]] += outputs
+            wires[where[c]] += parts[c].outputs
         count = int((wires > 0).sum())
         if count < best_count:
-            best, best_count = ([w.copy() for w in where], wires > 0), count
-    place = np.full((clusters, len(groups.values)), -1, np.int32)
-    for c, (ids, _) in enumerate(users):
-        place[c, ids] = best[0][c]
-    return Placement(cluster, place, best[1])
+            best, best_count = (list(parts), list(where)), count
+    return best
+
+
+def _split(users: np.ndarray, parts: _Parts, alone: np.ndarray, arrays: int) -> _Parts:
+    """As many groups as arrays are free in two parts: outputs whose wire serves this cluster alone, and the others.
+
+    alone: these outputs, of each part so far.
+    """
+    lonely = np.zeros_like(users)
+    np.add.at(lonely, parts.owner, alone)
+    count, every = lonely.sum(1), users.sum(1)
+    full = (count == every) & (count > 1)  # where all are lonely, one is set apart
+    first = lonely.argmax(1)
+    lonely[full] = 0
+    lonely[full, first[full]] = 1
+    score = np.where(every > 1, lonely.sum(1), 0)
+    chosen = np.argsort(-score, kind="stable")[: arrays - len(users)]
+    chosen = chosen[score[chosen] > 0]
+    rest = users.copy()
+    rest[chosen] -= lonely[chosen]
+    return _Parts(np.concatenate([rest, lonely[chosen]]), np.concatenate([np.arange(len(users)), chosen]))
 
 
 def _users(groups: Groups, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
