@@ -17,10 +17,11 @@ from bitwright.targets.rap.table import STREAMS
 
 _CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")
 _FIRST_OUTPUT = STREAMS.index("O0")
-# Synthesized by Yosys 0.70 for UltraScale+ at sizes 2 and 4, without the elements; what grows with the rows is a row's.
-_ELEMENT = Resources(lut=2606, ff=172, carry=134, dsp=4)
-_ROW = Resources(lut=1676, ff=636, carry=131, dsp=5)
-_CORE = Resources(lut=6294, ff=5055, carry=407, dsp=0)
+# Synthesized by Yosys 0.70 for UltraScale+: an element alone, and at sizes 2 and 4 what is left without the elements;
+# what grows with the rows is a row's. By whether multipliers are DSP blocks.
+_ELEMENT = {True: Resources(lut=1373, ff=172, carry=58, dsp=4), False: Resources(lut=2314, ff=172, carry=77)}
+_ROW = {True: Resources(lut=1676, ff=636, carry=131, dsp=5), False: Resources(lut=3961, ff=636, carry=120)}
+_CORE = Resources(lut=6438, ff=5104, carry=433)
 _SHAPES = {1: 32768, 2: 16384, 4: 8192, 9: 4096, 18: 2048, 36: 1024, 72: 512}  # words of a BRAM36 by width
 
 
@@ -96,7 +97,7 @@ def resources(machine: Machine, *, dsp: bool = True) -> Resources:
     dsp: whether the multipliers are DSP blocks.
     """
     n = machine.size
-    logic = _sum(_ELEMENT, n * n) + _sum(_ROW, n) + _CORE
+    logic = _sum(_ELEMENT[dsp], n * n) + _sum(_ROW[dsp], n) + _CORE
     memories = [(16, machine.a_words)] * n + [(16, machine.b_words)] * n
     memories += [(64, machine.program_words), (PARAM_BITS, machine.param_words)]
     return logic + Resources(bram36=sum(_block_rams(width, depth) for width, depth in memories))
