@@ -1,18 +1,18 @@
-"""Logic figures: units and arrays by Yosys, ECP5 clock rates by nextpnr, whole accelerators."""
+"""Logic figures of units, arrays and whole accelerators: Yosys for UltraScale+, nextpnr for the ECP5 preset."""
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from bitwright import rtl
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Dense
-from bitwright.sources import closure, with_vendor, write
-from bitwright.synthesize import synthesize
+from bitwright.sources import closure, with_vendor
+from bitwright.synthesize import synthesize, synthesize_module
 from bitwright.targets import get
 from bitwright.targets.bitsys import emit
-from bitwright.tools import yosys
+from bitwright.tools import cache, yosys
 
 AUTHORS_MAC_LUT = 777  # the published RTL, same tool and script
 BOUNDS = {
@@ -40,6 +40,8 @@ module wrapped (
   end
 endmodule
 """
+PRESETS = {"ultra96": "xczu3eg", "ultra96_planes": "xczu3eg", "small": "ecp5-85k"}
+TARGET_MHZ = 120  # of place and route
 SIZES = {"container": (4, 8), "fixed": (4, 8), "planes": (2, 8), "fixed_small": (2, 8)}
 
 
@@ -55,15 +57,13 @@ def cells(top: str, vendor: str, wrapper: str = "") -> yosys.Cells:
     """Cells of one module for UltraScale+, without DSP blocks."""
     name = "wrapped" if wrapper else top
     files = closure(sources(vendor) | ({"wrapped.sv": wrapper} if wrapper else {}), name)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder)
-        yosys.run(yosys.find(), yosys.Synthesis("xcup", name, dsp=False), write(files, path), path, path / "log")
-        return yosys.count((path / yosys.STAT).read_text())
+    _, folder, _ = synthesize_module(files, yosys.Synthesis("xcup", name, dsp=False), yosys.find(), cache.user_folder())
+    return yosys.count((folder / yosys.STAT).read_text())
 
 
 def units() -> dict:
-    """LUTs and registers of the units in both versions."""
-    found = {}
+    """LUTs and registers of the units in both versions, beside the published MAC."""
+    found = {"tool": f"Yosys {yosys.find().version}", "published_mac_lut": AUTHORS_MAC_LUT}
     for top, bounds in BOUNDS.items():
         for vendor in ("xilinx", "generic"):
             made = cells(top, vendor)
@@ -95,23 +95,23 @@ def arrays() -> dict:
     """
     each = {kind: grid_lut(kind, 4, 4) / 16 for kind in GRIDS}
     each["fixed"] = cells("plain_mac", "generic", PLAIN_MAC).lut
-    found: dict = {"per_element_4x4": each}
-    for name, (rows, columns) in SIZES.items():
-        found[name] = each[name.removesuffix("_small")] * rows * columns
-    print(found, flush=True)
-    return found
+    lut = {name: each[name.removesuffix("_small")] * rows * columns for name, (rows, columns) in SIZES.items()}
+    print(each, lut, flush=True)
+    return {"tool": f"Yosys {yosys.find().version}", "per_element_4x4": each, "container_bound": 93, "lut": lut}
 
 
-def accelerators() -> dict:
-    """The presets: Yosys against the cost model; `small` placed and routed on its ECP5."""
+def presets() -> Iterator[dict]:
+    """The presets, after each again: Yosys against the cost model; `small` placed and routed on its ECP5."""
     target, found = get("bitsys"), {}
     net = Network(InputSpec(TensorType((8,), IntType(8))), (Node("d", Dense([[1] * 8], IntType(2)), ("input",)),))
-    for preset, device in (("ultra96", "xczu3eg"), ("ultra96_planes", "xczu3eg"), ("small", "ecp5-85k")):
+    for preset, device in PRESETS.items():
         design = target.emit(target.plan(net, target.options(hardware=preset)))
-        made = synthesize(design, device)
+        made = synthesize(design, device, clock_mhz=TARGET_MHZ, jobs=1)
         estimate = design.estimate.total
         figures = {name: getattr(made.total, name) for name in ("lut", "ff", "bram36", "dsp")}
-        ratio = {k: getattr(estimate, k) / v for k, v in figures.items() if v}
-        found[preset] = {"device": device, **figures, "estimate_ratio": ratio, "fmax_mhz": made.fmax_mhz}
+        found[preset] = {"device": device, "tools": made.tools, **figures, "fits": made.fits, "fmax_mhz": made.fmax_mhz}
+        if device.startswith("xc"):
+            # The cost model counts the cells of Xilinx parts.
+            found[preset]["estimate_ratio"] = {k: getattr(estimate, k) / v for k, v in figures.items() if v}
         print(preset, found[preset], flush=True)
-    return found
+        yield found

@@ -1,4 +1,4 @@
-"""The container and bit-plane units against integer arithmetic, in both versions."""
+"""The container and bit-plane units against integer arithmetic, in all versions."""
 
 import itertools
 
@@ -12,21 +12,28 @@ from bitwright.tools import verilator
 from bitwright.tools.bench import inner_input, inner_output
 from bitwright.tools.model import Stalls
 
-VERSIONS = ("generic", "xilinx")
+VERSIONS = {"bitsys_container_unit": ("generic", "xilinx", "lattice"), "bitsys_bitplane_unit": ("generic", "xilinx")}
 STALLS = (None, Stalls(seed=1, input=0.4, output=0.4), Stalls(seed=2, input=0.0, output=0.7))
 WIDTHS = {"bitsys_container_unit": 21, "bitsys_bitplane_unit": 132}
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
-def build(request, unit_sources, bitsys_cache):
-    """`build(top)`: the compiled unit in one version."""
+def build(vendor, top, unit_sources, bitsys_cache):
+    """The compiled unit in one version."""
+    files = closure(unit_sources(vendor), top)
+    streams = [inner_input("s", WIDTHS[top])], [inner_output("m", 32)]
+    return verilator.build(files, top, *streams, cache_dir=bitsys_cache)
 
-    def make(top):
-        files = closure(unit_sources(request.param), top)
-        streams = [inner_input("s", WIDTHS[top])], [inner_output("m", 32)]
-        return verilator.build(files, top, *streams, cache_dir=bitsys_cache)
 
-    return make
+@pytest.fixture(scope="module", params=VERSIONS["bitsys_container_unit"])
+def container(request, unit_sources, bitsys_cache):
+    """The container unit, in each version."""
+    return build(request.param, "bitsys_container_unit", unit_sources, bitsys_cache)
+
+
+@pytest.fixture(scope="module", params=VERSIONS["bitsys_bitplane_unit"])
+def bitplane(request, unit_sources, bitsys_cache):
+    """The bit-plane unit, in each version."""
+    return build(request.param, "bitsys_bitplane_unit", unit_sources, bitsys_cache)
 
 
 def run(model, words, expected, stalls=None):
@@ -56,9 +63,8 @@ def container_stream(mode, a_type, b_type, a, b):
 
 
 @pytest.mark.parametrize("mode", range(4))
-def test_container_products_exhaustively(build, mode):
+def test_container_products_exhaustively(container, mode):
     """Every pair of container words with every pair of signs is one dot product: 65,536 pairs a sign pair."""
-    model = build("bitsys_container_unit")
     width = units.CONTAINER_WIDTHS[mode]
     channels = 8 // width
     a, b = np.meshgrid(np.arange(256), np.arange(256), indexing="ij")
@@ -70,11 +76,11 @@ def test_container_products_exhaustively(build, mode):
         x = np.stack([a_type.decode(a >> width * k) for k in range(channels)])
         y = np.stack([b_type.decode(b >> width * (channels - 1 - k)) for k in range(channels)])
         expected.append((x * y).sum(0) << units.CONTAINER_SHIFT[mode])
-    run(model, np.concatenate(words), np.concatenate(expected))
+    run(container, np.concatenate(words), np.concatenate(expected))
 
 
 @pytest.mark.parametrize("stalls", STALLS, ids=str)
-def test_container_mixed_dot_products(build, stalls):
+def test_container_mixed_dot_products(container, stalls):
     """Long dot products, mode and signs changing from one to the next without a gap."""
     rng = np.random.default_rng(3)
     words, expected = [], []
@@ -87,12 +93,12 @@ def test_container_mixed_dot_products(build, stalls):
         stream, total = container_stream(mode, a_type, b_type, a, b)
         words.append(stream)
         expected.append(total)
-    found = run(build("bitsys_container_unit"), np.concatenate(words), expected, stalls)
+    found = run(container, np.concatenate(words), expected, stalls)
     if stalls is None:
         assert found.cycles == sum(map(len, words)) + 5  # one word a cycle, 5 cycles from the last word to its sum
 
 
-def test_container_extreme_sums(build):
+def test_container_extreme_sums(container):
     """The largest sums of either sign over 4,096 words."""
     low, high = np.full(4096, -128), np.full(4096, 255)
     words, expected = [], []
@@ -101,7 +107,7 @@ def test_container_extreme_sums(build):
             stream, total = container_stream(3, a_type, b_type, a, b)
             words.append(stream)
             expected.append(total)
-    run(build("bitsys_container_unit"), np.concatenate(words), expected)
+    run(container, np.concatenate(words), expected)
 
 
 def plane_stream(a_type, b_type, a, b):
@@ -121,7 +127,7 @@ def to_uint32(words):
     return np.array([[word >> 32 * k & 0xFFFFFFFF for k in range(5)] for word in words], np.uint32)
 
 
-def test_bitplane_single_products(build):
+def test_bitplane_single_products(bitplane):
     """All products of all pairs of widths up to 4 bits, and samples of the wider ones."""
     rng = np.random.default_rng(5)
     words, expected = [], []
@@ -135,11 +141,11 @@ def test_bitplane_single_products(build):
             stream, total = plane_stream(a_type, b_type, np.array([x]), np.array([y]))
             words += stream
             expected.append(total)
-    run(build("bitsys_bitplane_unit"), to_uint32(words), expected)
+    run(bitplane, to_uint32(words), expected)
 
 
 @pytest.mark.parametrize("stalls", STALLS, ids=str)
-def test_bitplane_mixed_dot_products(build, stalls):
+def test_bitplane_mixed_dot_products(bitplane, stalls):
     """Long dot products of random widths and signs, one after the other without a gap."""
     rng = np.random.default_rng(7)
     words, expected = [], []
@@ -151,12 +157,12 @@ def test_bitplane_mixed_dot_products(build, stalls):
         stream, total = plane_stream(a_type, b_type, a, b)
         words += stream
         expected.append(total)
-    found = run(build("bitsys_bitplane_unit"), to_uint32(words), expected, stalls)
+    found = run(bitplane, to_uint32(words), expected, stalls)
     if stalls is None:
         assert found.cycles == len(words) + 7
 
 
-def test_bitplane_every_bit_position(build):
+def test_bitplane_every_bit_position(bitplane):
     """Each of the 64 channels counts: full words, single bits and random words against each other."""
     rng = np.random.default_rng(9)
     full = (1 << 64) - 1
@@ -165,7 +171,7 @@ def test_bitplane_every_bit_position(build):
     for x, y in [(full, v) for v in samples] + list(itertools.pairwise(samples)):
         words.append(x | y << 64 | 12 << 128)
         expected.append((x & y).bit_count())
-    run(build("bitsys_bitplane_unit"), to_uint32(words), expected)
+    run(bitplane, to_uint32(words), expected)
 
 
 MAC_WRAPPER = """
@@ -191,7 +197,7 @@ endmodule
 """
 
 
-@pytest.mark.parametrize("vendor", VERSIONS)
+@pytest.mark.parametrize("vendor", VERSIONS["bitsys_container_unit"])
 @pytest.mark.parametrize("length", [1, 2, 37])
 def test_published_ports(vendor, length, unit_sources, bitsys_cache):
     """The drop-in: sums of `accu_length` words in natural channel order, unscaled, every mode, with gaps."""

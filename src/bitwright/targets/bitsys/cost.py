@@ -12,7 +12,7 @@ from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.contract import Resources
 
 # LUT, FF of an element in the array; carry cells in CARRY8.
-ELEMENT = {"container": (90, 190, 12), "bitplane": (107, 420, 15), "fixed": (32, 34, 4)}
+ELEMENT = {"container": (90, 190, 12), "bitplane": (104, 413, 15), "fixed": (32, 34, 4)}
 LANE = Resources(lut=1050, ff=420, carry=100)  # a channel of the post stage
 BLOCKS = {  # what does not depend on the array: sequencer, window walker, store, streams, registers
     "control": Resources(lut=330, ff=420, carry=40),
@@ -48,7 +48,7 @@ def memories(hardware: Hardware) -> dict[str, float]:
         "parameters": 24 * _block_ram(32, hardware.param_groups),
         "tables": 8 * _block_ram(32, hardware.table_entries),
         "results": _block_ram(256, hardware.output_groups),
-        "program": _block_ram(32, 32 * hardware.layers),
+        "program": 4 * _block_ram(32, 8 * hardware.layers),
     }
 
 

@@ -4,7 +4,8 @@
 //   signed_a_i, signed_b_i: the operands are in two's complement (no effect in mode 0)
 //
 // operand_o goes with the operands (combinational): masks that clear registers, {1-bit mode, less than 4 bits, not 8
-// bits} in bits 2..0, all low while en_i is low; the signs {signed_b, signed_a} in bits 4 and 3.
+// bits} in bits 2..0, all low while en_i is low; en_i = !busy_i || ready_i, from whose parts the masks are made in one
+// step; the signs {signed_b, signed_a} in bits 4 and 3.
 // invert_o comes one cycle later, constant_o two. Bits 0..13 of invert_o are the Baugh-Wooley inversions of the
 // partial products, see bitsys_container_cells.svh; the inversion of a masked product adds a constant of its weight:
 // product (2, 7) adds 2^9 in modes 0 and 1, (4, 5) adds 2^9 in modes 1 and 2; bit 14 adds 2^8, bit 13 also adds 2^7.
@@ -14,6 +15,8 @@
 module bitsys_container_decode (
     input  logic        clk_i,
     input  logic        en_i,
+    input  logic        busy_i,
+    input  logic        ready_i,
     input  logic [ 1:0] mode_i,
     input  logic        signed_a_i,
     input  logic        signed_b_i,
@@ -21,16 +24,14 @@ module bitsys_container_decode (
     output logic [14:0] invert_o,
     output logic [ 3:0] constant_o
 );
-  // All functions of {en, sb, sa, mode}.
-  function automatic logic [15:0] decode(input logic [4:0] x);
-    logic en, sa, sb, one, both, any, m1, m2, m4, m8;
-    en = x[4];
+  // All functions of {sb, sa, mode}.
+  function automatic logic [15:4] decode(input logic [3:0] x);
+    logic sa, sb, one, both, any, m2, m4, m8;
     sb = x[3];
     sa = x[2];
     one = sa ^ sb;
     both = sa & sb;
     any = sa | sb;
-    m1 = x[1:0] == 2'd0;
     m2 = x[1:0] == 2'd1;
     m4 = x[1:0] == 2'd2;
     m8 = x[1:0] == 2'd3;
@@ -46,11 +47,7 @@ module bitsys_container_decode (
       m4 & sb | m2 & one,
       m4 & sa | m2 & one,
       (m8 | m4) & sb | m2 & one,
-      (m8 | m4) & sa | m2 & one,
-      en & ~m4,
-      en & m1,
-      en & (m1 | m2),
-      en & ~m8
+      (m8 | m4) & sa | m2 & one
     };
   endfunction
 
@@ -58,26 +55,30 @@ module bitsys_container_decode (
     logic [15:0] word;
     table_pair = 64'd0;
     for (int unsigned v = 0; v < 32; v++) begin
-      word = decode(v[4:0]);
+      word = {decode(v[3:0]), 4'd0};
       table_pair[v] = word[2*k];
       table_pair[32+v] = word[2*k+1];
     end
   endfunction
 
-  logic [15:0] word;
-  for (genvar k = 0; k < 8; k++) begin : g_pair
+  logic [15:4] word;
+  for (genvar k = 2; k < 8; k++) begin : g_pair
     lut6_2 #(
         .Init(table_pair(k))
     ) u_lut (
-        .addr_i({1'b1, en_i, signed_b_i, signed_a_i, mode_i}),
+        .addr_i({2'b10, signed_b_i, signed_a_i, mode_i}),
         .o6_o  (word[2*k+1]),
         .o5_o  (word[2*k])
     );
   end
-  assign operand_o = {signed_b_i, signed_a_i, word[2:0]};
-
   logic not8, not84, only1, not4;
-  assign {not4, only1, not84, not8} = word[3:0];
+  bitsys_masks u_masks (
+      .busy_i (busy_i),
+      .ready_i(ready_i),
+      .mode_i (mode_i),
+      .masks_o({not4, only1, not84, not8})
+  );
+  assign operand_o = {signed_b_i, signed_a_i, only1, not84, not8};
 
   logic a8_q, b8_q, one8_q, b84_q, a4_q, b4_q, a842_q, any_q, any42_q, any2_q, only1_q;
   logic i17_q, i71_q, i53_q, i35_q, i45_q, i37_q, i73_q, c8_q;

@@ -27,6 +27,8 @@ module bitsys_container_grid #(
   bitsys_container_decode u_decode (
       .clk_i(clk_i),
       .en_i(1'b1),
+      .busy_i(1'b0),
+      .ready_i(1'b1),
       .mode_i(mode_i),
       .signed_a_i(signed_a_i),
       .signed_b_i(signed_b_i),

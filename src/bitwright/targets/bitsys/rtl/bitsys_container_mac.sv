@@ -41,6 +41,8 @@ module bitsys_container_mac (
   bitsys_container_decode u_decode (
       .clk_i(sys_clk),
       .en_i(1'b1),
+      .busy_i(1'b0),
+      .ready_i(1'b1),
       .mode_i(precision),
       .signed_a_i(is_signed),
       .signed_b_i(is_signed),

@@ -31,6 +31,8 @@ module bitsys_container_unit (
   bitsys_container_decode u_decode (
       .clk_i(clk_i),
       .en_i(en),
+      .busy_i(m_valid_q),
+      .ready_i(m_ready_i),
       .mode_i(s_data_i[17:16]),
       .signed_a_i(s_data_i[18]),
       .signed_b_i(s_data_i[19]),
