@@ -8,6 +8,7 @@ from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, IntType
 from bitwright.quantize.rounding import round_array
 from bitwright.quantize.second_order import Form, Moments, damped, output_error, round_rows, second_order
+from bitwright.quantize.sweep import products
 from bitwright.quantize.weights import WeightRule, fit_accumulator, quantize_weight, to_codes, weight_scales
 
 
@@ -191,3 +192,13 @@ def codes_type(bits):
 
 def test_damping_makes_any_hessian_positive_definite():
     np.linalg.cholesky(damped(np.stack([np.zeros((4, 4)), np.ones((4, 4))])))
+
+
+@pytest.mark.parametrize("shape", [(1, 50, 6, 6), (7, 40, 9, 9), (5, 30, 1, 25), (2, 20, 80, 80)])
+def test_products_of_groups(shape):
+    groups, positions, rows, columns = shape
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(positions, groups, rows)).astype(np.float32).swapaxes(0, 1)
+    b = rng.normal(size=(groups, positions, columns)).astype(np.float32)
+    exact = np.einsum("gpi,gpj->gij", a.astype(np.float64), b.astype(np.float64))
+    np.testing.assert_allclose(products(a, b), exact, rtol=1e-4, atol=1e-4)

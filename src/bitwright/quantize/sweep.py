@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import numba
 import numpy as np
 
 from bitwright.network.ops import windows
@@ -23,6 +24,7 @@ MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of o
 MEAN_COLUMNS = 16384  # where only means are measured
 WALK_BYTES, MEAN_BYTES = 3 << 30, 1 << 30  # for second moments and for means, which need fewer samples
 COLUMN_BYTES = 128 << 20
+SMALL = 1 << 12  # elements of a product that are multiplied without BLAS
 SQUARABLE = 1e15  # sums of products of larger values may pass the range of float32
 
 Round = Callable[[FloatNode, Moments], FloatNode]
@@ -213,6 +215,25 @@ def _outputs(values: np.ndarray, picks: np.ndarray, groups: int) -> np.ndarray:
     return np.moveaxis(taken, 1, 0)
 
 
+@numba.njit(cache=True, nogil=True)
+def _small_products(a, b, total):
+    for g in range(a.shape[0]):
+        for p in range(a.shape[1]):
+            for i in range(a.shape[2]):
+                for j in range(b.shape[2]):
+                    total[g, i, j] += np.float64(a[g, p, i]) * b[g, p, j]
+
+
+def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Sum over p of a[g, p, i] b[g, p, j] as [G, I, J], for a [G, P, I] and b [G, P, J]."""
+    if len(a) == 1 or a.shape[2] * b.shape[2] > SMALL:
+        return np.matmul(a.transpose(0, 2, 1), b)
+    # Depthwise layers: BLAS would wake its threads for each of many tiny products.
+    total = np.zeros((len(a), a.shape[2], b.shape[2]))
+    _small_products(np.ascontiguousarray(a), np.ascontiguousarray(b), total)
+    return total
+
+
 class _Sums:
     """Running sums of the moments over batches of columns [G, P, K]."""
 
@@ -227,12 +248,11 @@ class _Sums:
             x, xq = x.astype(np.float64), xq.astype(np.float64)
         found = {"mean": xq.sum(1, dtype=np.float64), "mean_float": x.sum(1, dtype=np.float64)}
         if self.second:
-            found["hessian"] = np.matmul(xq.transpose(0, 2, 1), xq)
-            found["cross"] = np.matmul(x.transpose(0, 2, 1), xq)
+            found["hessian"], found["cross"] = products(xq, xq), products(x, xq)
         if error is not None:
             found["residual_mean"] = error.sum(1, dtype=np.float64)
             if self.second:
-                found["residual"] = np.matmul(error.transpose(0, 2, 1), xq)
+                found["residual"] = products(error, xq)
         for name, value in found.items():
             self.totals[name] = self.totals.get(name, 0.0) + value.astype(np.float64)
 
