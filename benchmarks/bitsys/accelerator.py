@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import networks
@@ -16,6 +17,7 @@ from bitwright.tools.model import Stalls
 
 NAMES = ("tfc_1w2a", "tfc_2w2a", "kws", "digits", "resnet8", "resnet8_mixed")
 HARDWARE = "ultra96"
+CHUNK = 24  # frames simulated before the results are written; whole batches
 TARGET = get("bitsys")
 
 
@@ -27,38 +29,54 @@ def design(net, hardware: str, batch: int = 0):
     return plan, TARGET.emit(plan)
 
 
-def identity(made, frames: int) -> dict:
-    """What a simulation depends on: the hardware, the program, the number of frames."""
-    return {"build": made.digest, "program": hashlib.sha256(made.program.tobytes()).hexdigest(), "frames": frames}
+def identity(made) -> dict:
+    """What a simulation depends on besides its frames: the hardware and the program."""
+    return {"build": made.digest, "program": hashlib.sha256(made.program.tobytes()).hexdigest()}
 
 
-def measure(name: str, data: Path, frames: int, known: dict) -> dict:
-    """One network by its program; `known` is returned where it is of the same hardware, program and frames."""
+def measure(name: str, data: Path, frames: int, known: dict) -> Iterator[dict]:
+    """One network by its program, after every CHUNK frames again; goes on from `known` if that is of the same run."""
     net, x = networks.load(name, data)
     plan, made = design(net, HARDWARE)
-    run = identity(made, len(x[:frames]))
-    if known.get("run") == run:
-        return known
-    result = simulate(made, x[:frames], stalls=Stalls(seed=1, input=0.3, output=0.3), jobs=1)
-    counters, facts, layers = result.counters, made.parameters, plan.estimate.layers[1:]
-    model = sum(layer.details["cycles_batch"] for layer in layers)
-    simulated = counters["cycles_busy"] / counters["batches"]
+    layers = plan.estimate.layers[1:]
+    found = known if known.get("run") == identity(made) else _start(made, net.input.quantize(x), layers)
+    frames = min(frames, len(x))
+    while found["frames"] < frames:
+        done = found["frames"]
+        part = x[done : min(done + CHUNK, frames)]
+        result = simulate(made, part, stalls=Stalls(seed=done, input=0.3, output=0.3), jobs=1)
+        batches = result.counters["batches"]
+        if result.counters["cycles_busy"] != batches * found["cycles_batch"]["model"]:
+            found["batches_off_the_model"] += 1
+        found |= {
+            "simulator": result.tool,
+            "frames": done + result.frames,
+            "differences": found["differences"] + result.mismatches,
+        }
+        found["cycles_batch"]["simulated"] = result.counters["cycles_busy"] / batches
+        found["array_busy"] = result.counters["cycles_array"] / result.counters["cycles_busy"]
+        print(name, {k: v for k, v in found.items() if k not in ("layers", "run")}, flush=True)
+        yield found
+    yield found
+
+
+def _start(made, x: np.ndarray, layers) -> dict:
+    """The results of a run before its first frame; every layer has been timed."""
+    facts, model = made.parameters, sum(layer.details["cycles_batch"] for layer in layers)
     peak = facts["hardware"]["rows"] * facts["hardware"]["columns"]
-    rows = _layers(made, net.input.quantize(x[: facts["batch"]]), layers)
-    found = {
-        "run": run,
-        "simulator": result.tool,
-        "differences": result.mismatches,
+    rows = _layers(made, x[: facts["batch"]], layers)
+    return {
+        "run": identity(made),
+        "frames": 0,
+        "differences": 0,
         "batch": facts["batch"],
-        "cycles_batch": {"simulated": simulated, "model": model},
+        "cycles_batch": {"simulated": None, "model": model},
+        "batches_off_the_model": 0,
         "layers_off_the_model": sum(row["simulated"] != row["model"] for row in rows.values()),
         "macs_per_frame": facts["macs_per_frame"],
-        "macs_per_cycle_and_element": facts["macs_per_frame"] * facts["batch"] / (simulated * peak),
-        "array_busy": counters["cycles_array"] / counters["cycles_busy"],
+        "macs_per_cycle_and_element": facts["macs_per_frame"] * facts["batch"] / (model * peak),
         "layers": rows,
     }
-    print(name, {k: v for k, v in found.items() if k != "layers"}, flush=True)
-    return found
 
 
 def _layers(made, x: np.ndarray, layers) -> dict:

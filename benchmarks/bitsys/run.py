@@ -1,7 +1,7 @@
 """Measure target bitsys and write results.json: python benchmarks/bitsys/run.py DATA [--only part ...] [--frames N]
 
 DATA holds the reference networks (TFC, KWS, resnet8) and their data. Results are written after every step; a second
-run repeats no simulation of the same hardware, program and frames, and synthesis comes from the tools' cache.
+run repeats no simulation of the same hardware and program, and synthesis comes from the tools' cache.
 Parts: units, arrays, tfc (needs arrays), presets, ecp5, networks.
 """
 
@@ -23,19 +23,22 @@ UTILIZATION_BOUND = 0.85  # of the array on resnet8
 
 
 def networks(data: Path, frames: int, known: dict) -> Iterator[dict]:
-    """The part `networks`, after each network again."""
+    """The part `networks`, after some frames of a network again."""
     runs = {name: known["runs"][name] for name in accelerator.NAMES if name in known.get("runs", {})}
     for name in accelerator.NAMES:
-        runs[name] = accelerator.measure(name, data, frames, runs.get(name, {}))
-        yield {
-            "hardware": accelerator.HARDWARE,
-            "builds": len({run["run"]["build"] for run in runs.values()}),
-            "differences": sum(run["differences"] for run in runs.values()),
-            "layers_off_the_model": sum(run["layers_off_the_model"] for run in runs.values()),
-            "resnet8_utilization": runs.get("resnet8", {}).get("macs_per_cycle_and_element"),
-            "resnet8_utilization_bound": UTILIZATION_BOUND,
-            "runs": runs,
-        }
+        for run in accelerator.measure(name, data, frames, runs.get(name, {})):
+            runs[name] = run
+            yield {
+                "hardware": accelerator.HARDWARE,
+                "builds": len({run["run"]["build"] for run in runs.values()}),
+                "frames_each": min(run["frames"] for run in runs.values()),
+                "differences": sum(run["differences"] for run in runs.values()),
+                "layers_off_the_model": sum(run["layers_off_the_model"] for run in runs.values()),
+                "batches_off_the_model": sum(run["batches_off_the_model"] for run in runs.values()),
+                "resnet8_utilization": runs.get("resnet8", {}).get("macs_per_cycle_and_element"),
+                "resnet8_utilization_bound": UTILIZATION_BOUND,
+                "runs": runs,
+            }
 
 
 def measure(part: str, arguments, results: dict) -> Iterator[dict]:
