@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitwright import rtl
+from bitwright.devices import find_device
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Dense
-from bitwright.sources import closure, with_vendor
+from bitwright.sources import closure, flatten, with_vendor
 from bitwright.synthesize import synthesize, synthesize_module
 from bitwright.targets import get
 from bitwright.targets.bitsys import emit
+from bitwright.targets.contract import Design
 from bitwright.tools import cache, yosys
 
 AUTHORS_MAC_LUT = 777  # the published RTL, same tool and script
@@ -40,7 +42,8 @@ module wrapped (
   end
 endmodule
 """
-PRESETS = {"ultra96": "xczu3eg", "ultra96_planes": "xczu3eg", "small": "ecp5-85k"}
+PRESETS = {"small": "ecp5-85k", "ultra96": "xczu3eg", "ultra96_planes": "xczu3eg"}
+RESOURCES = ("lut", "ff", "bram36", "dsp")
 TARGET_MHZ = 120  # of place and route
 SIZES = {"container": (4, 8), "fixed": (4, 8), "planes": (2, 8), "fixed_small": (2, 8)}
 
@@ -101,17 +104,39 @@ def arrays() -> dict:
 
 
 def presets() -> Iterator[dict]:
-    """The presets, after each again: Yosys against the cost model; `small` placed and routed on its ECP5."""
-    target, found = get("bitsys"), {}
-    net = Network(InputSpec(TensorType((8,), IntType(8))), (Node("d", Dense([[1] * 8], IntType(2)), ("input",)),))
+    """The presets, after each step again: Yosys against the cost model; `small` also placed and routed on its ECP5."""
+    found = {}
     for preset, device in PRESETS.items():
-        design = target.emit(target.plan(net, target.options(hardware=preset)))
-        made = synthesize(design, device, clock_mhz=TARGET_MHZ, jobs=1)
-        estimate = design.estimate.total
-        figures = {name: getattr(made.total, name) for name in ("lut", "ff", "bram36", "dsp")}
-        found[preset] = {"device": device, "tools": made.tools, **figures, "fits": made.fits, "fmax_mhz": made.fmax_mhz}
-        if device.startswith("xc"):
-            # The cost model counts the cells of Xilinx parts.
-            found[preset]["estimate_ratio"] = {k: getattr(estimate, k) / v for k, v in figures.items() if v}
+        found[preset] = _synthesized(preset, device)
         print(preset, found[preset], flush=True)
         yield found
+    for preset, device in PRESETS.items():
+        if find_device(device).family == "ecp5":
+            made = synthesize(_design(preset), device, clock_mhz=TARGET_MHZ, jobs=1)
+            found[preset] |= {"placed": True, "tools": made.tools, "fmax_mhz": made.fmax_mhz}
+            found[preset] |= {name: getattr(made.total, name) for name in RESOURCES}
+            print(preset, found[preset], flush=True)
+            yield found
+
+
+def _design(preset: str) -> Design:
+    """The hardware of a preset, with the program of a network that does not matter."""
+    target = get("bitsys")
+    net = Network(InputSpec(TensorType((8,), IntType(8))), (Node("d", Dense([[1] * 8], IntType(2)), ("input",)),))
+    return target.emit(target.plan(net, target.options(hardware=preset)))
+
+
+def _synthesized(preset: str, device: str) -> dict:
+    """Cells by Yosys; for Xilinx parts, whose cells the cost model counts, the model's figures over them."""
+    part, design, tool = find_device(device), _design(preset), yosys.find()
+    files = closure(with_vendor(flatten(design.files), part.vendor), design.top)
+    _, folder, _ = synthesize_module(files, yosys.Synthesis(part.family, design.top), tool, cache.user_folder())
+    made, estimate = yosys.count((folder / yosys.STAT).read_text()), design.estimate.total
+    figures = {name: getattr(made, name) for name in RESOURCES}
+    row = {"device": device, "tools": [f"Yosys {tool.version}"], **figures}
+    row["share_of_device"] = {name: value / getattr(part, name) for name, value in figures.items()}
+    if part.vendor == "xilinx":
+        row["estimate_ratio"] = {name: getattr(estimate, name) / value for name, value in figures.items() if value}
+    else:
+        row |= {"placed": False, "fmax_mhz": None}
+    return row

@@ -190,6 +190,7 @@ def test_rounding_modes(bitsys_cache):
         (lambda rng: ops.Resize((2, 2)), "Resize is not supported"),
         (lambda rng: convolution(rng, 8, 4000, (1, 1)), "parameters need 500 channel groups"),
         (lambda rng: convolution(rng, 8, 512, (4, 4)), "weights need 8192 lines"),
+        (lambda rng: convolution(rng, 8, 512, (4, 4)), "all on chip: they do not stream from outside"),
     ],
 )
 def test_refusals_name_the_reason(make, rule):

@@ -74,8 +74,9 @@ def fits(hardware: Hardware, staged: Staged, places: Layout, layers: list[Layer]
         ("layers", usage.layers, hardware.layers, "descriptors"),
     ):
         if need > have:
+            on_chip = ", all on chip: they do not stream from outside" if what == "weights" else ""
             found.append(
-                Problem("network", f"{what} need {need} {unit}", f"at most {have} in hardware {hardware.name}")
+                Problem("network", f"{what} need {need} {unit}", f"at most {have} in hardware {hardware.name}{on_chip}")
             )
     for layer in layers:
         found += _layer_fits(layer, hardware)
