@@ -10,7 +10,7 @@ from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.cost import tree
-from bitwright.targets.tlmac.library_cost import block_ram, column_luts, lut_ram, mux, rom_luts
+from bitwright.targets.tlmac.library_cost import block_ram, column_luts, distinct_columns, lut_ram, mux, rom_luts
 
 TLMAC = get("tlmac")
 
@@ -49,6 +49,14 @@ def test_the_planner_tells_what_it_compared(random_network):
         assert all(sum(row["lut_of"].values()) == row["lut"] and row["cycles"] <= 4000 for row in rows)
         assert len({(row["element"], row["taps"]) for row in rows}) == len(rows)
     assert any(len(unit.mac.candidates) > 1 for unit in plan.units if unit.mac)
+
+
+def test_shallow_roms_have_equal_columns():
+    """Of random columns, as many as Yosys keeps: equal ones are one, constant ones none."""
+    assert [distinct_columns(3456, depth) for depth in (2, 4, 49)] == [2, 14, 3456]
+    bits = np.random.default_rng(0).integers(0, 2, (300, 8))
+    kept = {tuple(column) for column in bits if 0 < column.sum() < 8}
+    assert distinct_columns(300, 8) == pytest.approx(len(kept), rel=0.1)
 
 
 GOALS = {"TFC_1W2A": (784,), "TFC_2W2A": (784, 196), "kws_finn_submission_v0.7": (1960,)}

@@ -14,6 +14,7 @@ import numpy as np
 from bitwright.rtl.window import Window
 from bitwright.targets.contract import Resources
 
+SHALLOW = 16  # words of a ROM that may have equal columns by chance
 BLOCK_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 
 
@@ -51,7 +52,16 @@ def rom(width: int, depth: int, style: int = 0) -> Resources:
         return Resources(bram36=block_ram(width, depth))
     if depth == 1:
         return Resources()
-    return Resources(lut=rom_luts(depth) * width, ff=width)
+    columns = distinct_columns(width, depth)
+    return Resources(lut=rom_luts(depth) * columns, ff=columns)
+
+
+def distinct_columns(width: int, depth: int) -> int:
+    """Columns of a ROM in logic that are neither equal nor constant, by expectation: shallow ones have few."""
+    if depth > SHALLOW:
+        return width
+    kinds = 1 << depth
+    return round((kinds - 2) * (1 - (1 - 1 / kinds) ** width))
 
 
 def rom_luts(depth: int) -> int:
