@@ -17,7 +17,7 @@ from bitwright.tools.model import Stalls
 
 NAMES = ("tfc_1w2a", "tfc_2w2a", "kws", "digits", "resnet8", "resnet8_mixed")
 HARDWARE = "ultra96"
-CHUNK = 24  # frames simulated before the results are written; whole batches
+CHUNK_CYCLES = 1_000_000  # simulated before the results are written, in whole batches
 TARGET = get("bitsys")
 
 
@@ -35,15 +35,16 @@ def identity(made) -> dict:
 
 
 def measure(name: str, data: Path, frames: int, known: dict) -> Iterator[dict]:
-    """One network by its program, after every CHUNK frames again; goes on from `known` if that is of the same run."""
+    """One network by its program, every million cycles again; goes on from `known` if that is of the same run."""
     net, x = networks.load(name, data)
     plan, made = design(net, HARDWARE)
     layers = plan.estimate.layers[1:]
-    found = known if known.get("run") == identity(made) else _start(made, net.input.quantize(x), layers)
-    frames = min(frames, len(x))
+    found = known if known.get("run") == identity(made) else _start(made, layers)
+    frames, batch = min(frames, len(x)), found["batch"]
+    chunk = batch * max(1, CHUNK_CYCLES // found["cycles_batch"]["model"])
     while found["frames"] < frames:
         done = found["frames"]
-        part = x[done : min(done + CHUNK, frames)]
+        part = x[done : min(done + chunk, frames)]
         result = simulate(made, part, stalls=Stalls(seed=done, input=0.3, output=0.3), jobs=1)
         batches = result.counters["batches"]
         if result.counters["cycles_busy"] != batches * found["cycles_batch"]["model"]:
@@ -60,11 +61,22 @@ def measure(name: str, data: Path, frames: int, known: dict) -> Iterator[dict]:
     yield found
 
 
-def _start(made, x: np.ndarray, layers) -> dict:
-    """The results of a run before its first frame; every layer has been timed."""
+def time_layers(name: str, data: Path, known: dict) -> dict:
+    """The results of a network with the cycles of every layer, measured where `known` does not have them."""
+    if known["layers"] is not None:
+        return known
+    net, x = networks.load(name, data)
+    plan, made = design(net, HARDWARE)
+    rows = _layers(made, net.input.quantize(x[: known["batch"]]), plan.estimate.layers[1:])
+    off = sum(row["simulated"] != row["model"] for row in rows.values())
+    print(name, len(rows), "layers, off the model:", off, flush=True)
+    return known | {"layers": rows, "layers_off_the_model": off}
+
+
+def _start(made, layers) -> dict:
+    """The results of a run before its first frame."""
     facts, model = made.parameters, sum(layer.details["cycles_batch"] for layer in layers)
     peak = facts["hardware"]["rows"] * facts["hardware"]["columns"]
-    rows = _layers(made, x[: facts["batch"]], layers)
     return {
         "run": identity(made),
         "frames": 0,
@@ -72,10 +84,10 @@ def _start(made, x: np.ndarray, layers) -> dict:
         "batch": facts["batch"],
         "cycles_batch": {"simulated": None, "model": model},
         "batches_off_the_model": 0,
-        "layers_off_the_model": sum(row["simulated"] != row["model"] for row in rows.values()),
+        "layers_off_the_model": None,
         "macs_per_frame": facts["macs_per_frame"],
         "macs_per_cycle_and_element": facts["macs_per_frame"] * facts["batch"] / (model * peak),
-        "layers": rows,
+        "layers": None,
     }
 
 

@@ -23,22 +23,30 @@ UTILIZATION_BOUND = 0.85  # of the array on resnet8
 
 
 def networks(data: Path, frames: int, known: dict) -> Iterator[dict]:
-    """The part `networks`, after some frames of a network again."""
+    """The part `networks`, after every step again: frames of all networks, then the layers of all."""
     runs = {name: known["runs"][name] for name in accelerator.NAMES if name in known.get("runs", {})}
     for name in accelerator.NAMES:
         for run in accelerator.measure(name, data, frames, runs.get(name, {})):
             runs[name] = run
-            yield {
-                "hardware": accelerator.HARDWARE,
-                "builds": len({run["run"]["build"] for run in runs.values()}),
-                "frames_each": min(run["frames"] for run in runs.values()),
-                "differences": sum(run["differences"] for run in runs.values()),
-                "layers_off_the_model": sum(run["layers_off_the_model"] for run in runs.values()),
-                "batches_off_the_model": sum(run["batches_off_the_model"] for run in runs.values()),
-                "resnet8_utilization": runs.get("resnet8", {}).get("macs_per_cycle_and_element"),
-                "resnet8_utilization_bound": UTILIZATION_BOUND,
-                "runs": runs,
-            }
+            yield _network_summary(runs)
+    for name in accelerator.NAMES:
+        runs[name] = accelerator.time_layers(name, data, runs[name])
+        yield _network_summary(runs)
+
+
+def _network_summary(runs: dict) -> dict:
+    return {
+        "hardware": accelerator.HARDWARE,
+        "builds": len({run["run"]["build"] for run in runs.values()}),
+        "frames": {name: run["frames"] for name, run in runs.items()},
+        "differences": sum(run["differences"] for run in runs.values()),
+        "batches_off_the_model": sum(run["batches_off_the_model"] for run in runs.values()),
+        "layers_timed": {name: len(run["layers"] or ()) for name, run in runs.items()},
+        "layers_off_the_model": sum(run["layers_off_the_model"] or 0 for run in runs.values()),
+        "resnet8_utilization": runs.get("resnet8", {}).get("macs_per_cycle_and_element"),
+        "resnet8_utilization_bound": UTILIZATION_BOUND,
+        "runs": runs,
+    }
 
 
 def measure(part: str, arguments, results: dict) -> Iterator[dict]:
