@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 import bitwright as bw
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType
+from bitwright.network.ops import Conv2d, Threshold
 from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
@@ -57,6 +59,21 @@ def test_shallow_roms_have_equal_columns():
     bits = np.random.default_rng(0).integers(0, 2, (300, 8))
     kept = {tuple(column) for column in bits if 0 < column.sum() < 8}
     assert distinct_columns(300, 8) == pytest.approx(len(kept), rel=0.1)
+
+
+@pytest.mark.slow
+def test_the_estimate_holds_where_kernel_rows_stand_side_by_side():
+    rng, bits = np.random.default_rng(0), IntType(3, True)
+    w = bits.values()[rng.integers(0, 8, (32, 3, 3, 16))]
+    conv = Node("conv", Conv2d(w, bits, pads=(1, 1, 1, 1)), ("input",))
+    steps = np.sort(rng.integers(-200, 200, (32, 7)), axis=1)
+    nodes = (conv, Node("act", Threshold(steps, IntType(3)), ("conv",)))
+    network = Network(InputSpec(TensorType((14, 14, 16), IntType(3))), nodes, name="rows")
+    setting = {"element": "products", "taps": "columns+rows", "lanes": 144, "outputs": 8, "digit": 3}
+    plan = TLMAC.plan(network, make_options(TLMAC, {"layers": {"conv": setting}}))
+    (unit,) = synthesize(TLMAC.emit(plan), "xczu3eg").units
+    for kind in ("lut", "ff"):
+        assert getattr(unit.estimate, kind) == pytest.approx(getattr(unit.resources, kind), rel=0.05)
 
 
 GOALS = {"TFC_1W2A": (784,), "TFC_2W2A": (784, 196), "kws_finn_submission_v0.7": (1960,)}
