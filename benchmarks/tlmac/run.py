@@ -1,6 +1,6 @@
 """TLMAC on ResNet-18 against the published method, on the same weights and with the same cost model.
 
-    python benchmarks/tlmac/run.py [--output results.json]
+    python benchmarks/tlmac/run.py [--output results.json] [--only PART ...]
 
 Rows: shared tables as published (groups of a kernel row, G = 3) with this compiler's clustering, sign sharing
 and placement; shared tables with the group size chosen for each layer; the element chosen freely, at the same
@@ -17,6 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import scipy
 from reference import ALL_LAYERS_3BIT, FIRST_LAYER_4BIT, STEP_OUTPUTS, Layer, layer_weights, layers, luts
 from resnet18 import resnet18
 
@@ -56,14 +57,14 @@ def share(layer: Layer, bits: int, group: int, rounds: int, spare: int = 0) -> d
     beyond those needed, for copies.
     """
     w = arranged(layer_weights(layer, bits), group)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     groups = find_groups(w, sign_sharing=True)
     clusters = 1 << (SELECT_BITS - group)
     steps = find_clusters(groups, clusters, seed=0)
     rounds = min(rounds, max(2, ROUND_STEPS // len(w)))
     placement = place_groups(groups, steps, clusters, seed=0, rounds=rounds, spare=spare)
     lut = luts(placement.arrays, placement.routes.sum(0), layer.inputs, bits, group, sign_sharing=True)
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     return {
         "layer": layer.name,
         "group": group,
@@ -71,6 +72,7 @@ def share(layer: Layer, bits: int, group: int, rounds: int, spare: int = 0) -> d
         "routes": placement.route_count,
         "lut": lut,
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(cpu, 2),
     }
 
 
@@ -121,37 +123,61 @@ def whole_network(goal: int, clock_mhz: float) -> dict[str, object]:
 
 def summed(rows: list[dict[str, object]], reference) -> dict[str, object]:
     """Totals of rows and their ratios to the reference."""
-    total = {key: round(sum(row[key] for row in rows), 1) for key in ("arrays", "routes", "lut", "seconds")}
+    total = {
+        key: round(sum(row[key] for row in rows), 1) for key in ("arrays", "routes", "lut", "seconds", "cpu_seconds")
+    }
     named = (
         ("arrays", reference.arrays),
         ("routes", reference.routes),
         ("lut", reference.lut),
         ("seconds", reference.seconds),
+        ("cpu_seconds", reference.seconds),
     )
     return {"total": total, "ratio": {key: round(total[key] / value, 4) for key, value in named if value}, "rows": rows}
 
 
+def kernel_rows() -> dict[str, object]:
+    return summed([share(layer, 3, 3, rounds=8) for layer in layers()], ALL_LAYERS_3BIT)
+
+
+def group_chosen() -> dict[str, object]:
+    rows = [min((share(layer, 3, g, rounds=6) for g in (1, 2)), key=lambda row: row["lut"]) for layer in layers()]
+    return summed(rows, ALL_LAYERS_3BIT)
+
+
+def four_bits() -> list[dict[str, object]]:
+    rows = [share(layers()[0], 4, group, 16, spare) for group, spare in ((2, 0), (3, SPARE_4BIT))]
+    return [summed([row], FIRST_LAYER_4BIT) for row in rows]
+
+
+def element_chosen() -> dict[str, object]:
+    rows = [free_choice(layer, 3) for layer in layers()]
+    lut = sum(row["lut"] for row in rows)
+    return {"lut": lut, "ratio": round(lut / ALL_LAYERS_3BIT.lut, 4), "rows": rows}
+
+
+PARTS = {
+    "shared, kernel rows, 3 bits": kernel_rows,
+    "shared, group chosen, 3 bits": group_chosen,
+    "shared, 4 bits, first layer": four_bits,
+    "element chosen, 3 bits": element_chosen,
+    "whole network, 3 bits, estimated": lambda: whole_network(goal=40_000, clock_mhz=200),
+}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("results.json"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="the others stay as they are")
     arguments = parser.parse_args()
     share(layers()[0], 3, 3, rounds=1)  # compiles the search, once a machine
-    report: dict[str, object] = {"python": platform.python_version()}
-    rows = [share(layer, 3, 3, rounds=8) for layer in layers()]
-    report["shared, kernel rows, 3 bits"] = summed(rows, ALL_LAYERS_3BIT)
-    best = [min((share(layer, 3, g, rounds=6) for g in (1, 2)), key=lambda row: row["lut"]) for layer in layers()]
-    report["shared, group chosen, 3 bits"] = summed(best, ALL_LAYERS_3BIT)
-    first = [share(layers()[0], 4, group, 16, spare) for group, spare in ((2, 0), (3, SPARE_4BIT))]
-    report["shared, 4 bits, first layer"] = [summed([row], FIRST_LAYER_4BIT) for row in first]
-    chosen = [free_choice(layer, 3) for layer in layers()]
-    lut = sum(row["lut"] for row in chosen)
-    report["element chosen, 3 bits"] = {"lut": lut, "ratio": round(lut / ALL_LAYERS_3BIT.lut, 4), "rows": chosen}
-    report["whole network, 3 bits, estimated"] = whole_network(goal=40_000, clock_mhz=200)
-    arguments.output.write_text(json.dumps(report, indent=1) + "\n")
-    for name, entry in report.items():
-        for part in entry if isinstance(entry, list) else [entry]:
-            if isinstance(part, dict):
-                print(name, {k: v for k, v in part.items() if k != "rows"})
+    report = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    report |= {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
+    for name in arguments.only:
+        report[name] = PARTS[name]()
+        for part in report[name] if isinstance(report[name], list) else [report[name]]:
+            print(name, {k: v for k, v in part.items() if k != "rows"}, flush=True)
+        arguments.output.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
