@@ -36,6 +36,20 @@ def test_every_value_equals_the_definition(random_network, kind, seed):
     np.testing.assert_array_equal(fast.run(x), expected[network.output_name])
 
 
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 1, 1, 1)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_padded_maximum_keeps_the_padding_value(pads, signed):
+    """Optimizers like to merge the two, though the padding of a maximum never wins."""
+    dtype = IntType(3, signed)
+    nodes = (
+        Node("pad", ops.Pad((1, 1, 1, 1), 0), ("input",)),
+        Node("max", ops.MaxPool((2, 2), (1, 1), pads), ("pad",)),
+    )
+    network = Network(InputSpec(TensorType((5, 5, 2), dtype)), nodes)
+    x = np.random.default_rng(0).integers(dtype.min, dtype.min + 4, (4, 5, 5, 2))
+    np.testing.assert_array_equal(Evaluator(network).run(x), evaluate(network, x)["max"])
+
+
 def test_side_by_side_batches_keep_their_order(random_network):
     network = random_network(5, image=True, depth=(4, 6))
     evaluator = Evaluator(network, threads=3)

@@ -11,6 +11,7 @@ import onnxruntime
 
 from bitwright.network.graph import INPUT, Network, check_integers
 from bitwright.network.inputs import check_floats, dequantize
+from bitwright.network.session import open_session
 from bitwright.network.translate import translate
 
 TENSOR_BYTES = 1 << 20  # of a batch's largest tensor: batches that stay in the caches are fastest
@@ -79,10 +80,5 @@ class Evaluator:
         if key not in self._sessions:
             if (names, floats) not in self._models:
                 self._models[names, floats] = translate(self.network, names, floats=floats)
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3  # errors; warnings of overridable constants are no news to the user
-            options.intra_op_num_threads = threads
-            self._sessions[key] = onnxruntime.InferenceSession(
-                self._models[names, floats], options, providers=["CPUExecutionProvider"]
-            )
+            self._sessions[key] = open_session(self._models[names, floats], threads)
         return self._sessions[key]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import onnxruntime
 
 from bitwright.errors import DataError
+from bitwright.network.session import open_session
 from bitwright.readers.export import OUTPUT, to_onnx
 from bitwright.readers.floatgraph import INPUT, FloatGraph
 
@@ -25,15 +25,9 @@ class FloatRunner:
         self.graph = graph
         self.names = [OUTPUT] if outputs is None else [name for name in outputs if name != INPUT]
         self.with_input = outputs is not None and INPUT in outputs
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = jobs
-        options.log_severity_level = 3
-        # Threads that spin while they wait take the cores from the other processes of a search.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         model = to_onnx(graph, None if outputs is None else self.names)
-        self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        # Threads that spin while they wait take the cores from the other processes of a search.
+        self._session = open_session(model.SerializeToString(), jobs, spin=False)
         elements = sum(int(np.prod(shape)) for shape in graph.shapes.values())
         kept = elements if outputs is None else sum(int(np.prod(graph.shapes[n])) for n in outputs)
         self.batch = int(np.clip(BATCH_BYTES // (4 * max(1, kept)), 1, MAX_BATCH))
