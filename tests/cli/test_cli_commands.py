@@ -172,7 +172,8 @@ def test_targets(result):
 
 
 SLOW_COMPILE = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and all below them, ignore it
 sys.path.insert(0, sys.argv[1])
 import fake_target
 from bitwright import cli, targets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from bitwright.network.graph import INPUT
 from bitwright.network.ops import Requantize, Threshold
 from bitwright.targets.contract import Problem
 from bitwright.targets.rap.layers import Layer, find_problems, make_layers, stored_names
-from bitwright.targets.rap.lowering import lower
+from bitwright.targets.rap.lowering import lower, origin
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.storage import (
     MAX_EDGE,
@@ -35,7 +36,13 @@ def problems(network: Network, options: RapOptions) -> list[Problem]:
     found = find_problems(network)
     if found:
         return found
-    network = lower(network)
+    lowered = lower(network)
+    return [replace(p, node=origin(network, p.node)) for p in _problems(lowered, options)]
+
+
+def _problems(network: Network, options: RapOptions) -> list[Problem]:
+    """Reasons by the names of the lowered network."""
+    found: list[Problem] = []
     layers = make_layers(network)
     for layer in layers:
         found += _layer(layer)

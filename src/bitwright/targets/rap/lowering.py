@@ -22,6 +22,12 @@ def lower(network: Network) -> Network:
     return dataclasses.replace(network, nodes=tuple(nodes))
 
 
+def origin(network: Network, name: str) -> str:
+    """The node of the network before `lower` that a node behind it comes from."""
+    before = name.rpartition("/")[0]
+    return before if name not in network.types and before in network.types else name
+
+
 def _thresholds(node: Node) -> list[Node]:
     """One or two Threshold nodes, their sum, and the type of the table where theirs is another."""
     op: Lookup = node.op  # type: ignore[assignment]
