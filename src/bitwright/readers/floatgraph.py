@@ -9,7 +9,7 @@ the weights behind a flattened image are in (H, W, C) order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -205,22 +205,6 @@ def value_shape(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     if layout == "CHW":
         return (shape[1], shape[2], shape[0])
     return tuple(shape) if layout == "HWC" else (int(np.prod(shape)),)
-
-
-def replace_node(graph: FloatGraph, name: str, *nodes: FloatNode) -> FloatGraph:
-    """The graph with `nodes` in place of the node `name`.
-
-    What read it reads the last of them; without any, what it read itself.
-    """
-    old = graph.node(name)
-    new = nodes[-1].name if nodes else old.inputs[0]
-    result: list[FloatNode] = []
-    for node in graph.nodes:
-        if node is old:
-            result.extend(nodes)
-        else:
-            result.append(replace(node, inputs=tuple(new if i == name else i for i in node.inputs)))
-    return graph.with_nodes(result)
 
 
 def infer_shapes(nodes: Iterable[FloatNode], input_shape: Shape) -> dict[str, Shape]:

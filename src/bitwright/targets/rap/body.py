@@ -40,10 +40,6 @@ class Body:
     first: int
 
     @property
-    def loads_a(self) -> int:
-        return self.phases * self.columns
-
-    @property
     def loads_b(self) -> int:
         return sum(step.load_b for step in self.steps)
 
