@@ -4,6 +4,7 @@
     net = bw.load("model.onnx")                  # QONNX or QDQ: an integer Network at once
     net = bw.quantize("float.onnx", x)           # float ONNX and calibration data
     y = net.predict(x)                           # floats in, floats out
+    bw.compare(net)                              # what each target would cost, estimated
     design = bw.compile(net, target="tlmac")
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
     syn = bw.synthesize(design, "xczu3eg")       # .lut .ff .bram36 .dsp
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitwright.api import compile, load, save
+    from bitwright.compare import compare
     from bitwright.deploy import deploy
     from bitwright.design_io import load_design, save_design
     from bitwright.errors import UserError
@@ -36,6 +38,7 @@ __version__ = version("bitwright")
 __all__ = [
     "Stalls",
     "UserError",
+    "compare",
     "compile",
     "deploy",
     "load",
@@ -51,6 +54,7 @@ __all__ = [
 _HOMES = {
     "Stalls": "tools.model",
     "UserError": "errors",
+    "compare": "compare",
     "compile": "api",
     "deploy": "deploy",
     "load": "api",

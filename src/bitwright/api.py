@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from bitwright import targets
 from bitwright.errors import ModelError, OptionError
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
-from bitwright.targets.contract import Design, make_options, refuse
+from bitwright.targets.contract import Design, Plan, Target, make_options, refuse
 
 
 def load(path: str | os.PathLike[str], **options: Any) -> Network:
@@ -54,8 +55,14 @@ def compile(network: Network, target: str = "tlmac", **options: object) -> Desig
     options are those of the target. Raises `OptionError` for an unknown target or option and `ModelError`
     with every node that the target refuses.
     """
+    chosen, planned = plan(network, target, options)
+    return chosen.emit(planned)
+
+
+def plan(network: Network, target: str, options: Mapping[str, object]) -> tuple[Target, Plan]:
+    """The first half of `compile`: the target and its plan, whose estimate says what the hardware would cost."""
     chosen = targets.get(target)
     settings = make_options(chosen, options)
     network = simplify(network)
     refuse(chosen, chosen.check(network, settings))
-    return chosen.emit(chosen.plan(network, settings))
+    return chosen, chosen.plan(network, settings)

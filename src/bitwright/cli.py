@@ -19,6 +19,7 @@ COMMANDS = (
     "quantize",
     "search",
     "evaluate",
+    "compare",
     "compile",
     "simulate",
     "synthesize",

@@ -183,7 +183,7 @@ def test_bad_target_options(fails, model, tmp_path, option, message):
 
 
 def test_unknown_command_and_option(fails):
-    assert fails("compiel") == "No such command 'compiel'. Did you mean 'compile'?"
+    assert fails("quantise") == "No such command 'quantise'. Did you mean 'quantize'?"
     assert fails("check", "--fast").startswith("No such option: --fast")
     assert fails("check") == "Missing argument 'model'."
 

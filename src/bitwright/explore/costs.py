@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from bitwright import targets
+from bitwright import api
 from bitwright.errors import OptionError
 from bitwright.network import INPUT, Network, Node
 from bitwright.network.passes import simplify
 from bitwright.quantize.placement import Widths
 from bitwright.quantize.ptq import Prepared, finish
 from bitwright.quantize.size import weight_bits
-from bitwright.targets.contract import Estimate, make_options, refuse
+from bitwright.targets.contract import Estimate
 
 BYTES = "bytes"
 TARGET_COSTS = ("lut", "ff", "carry", "bram36", "dsp", "cycles")
@@ -55,11 +55,8 @@ class LayerCosts:
 
 def estimate(network: Network, cost: Cost) -> Estimate:
     """The target's estimate of a network; `ModelError` with all reasons where it refuses."""
-    target = targets.get(cost.target or "")
-    options = make_options(target, cost.target_options)
-    network = simplify(network)
-    refuse(target, target.check(network, options))
-    return target.plan(network, options).estimate
+    _, plan = api.plan(network, cost.target or "", cost.target_options)
+    return plan.estimate
 
 
 def network_cost(network: Network, cost: Cost) -> float:

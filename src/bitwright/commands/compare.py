@@ -1,0 +1,100 @@
+"""`bitwright compare`: what each target would make of a network, by its cost model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bitwright.commands.common import Json, Model, Verbose
+
+if TYPE_CHECKING:
+    from bitwright.compare import Candidate
+    from bitwright.devices import Device
+
+
+def run(
+    model: Model,
+    option: Annotated[
+        list[str], typer.Option("--option", "-O", help="target.key=value, an option of a target; `bitwright targets`")
+    ] = [],  # noqa: B006
+    device: Annotated[str | None, typer.Option("--device", help="part or board that it is to fit")] = None,
+    clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock assumed for frames a second", min=1)] = 200,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Compare what each target would make of an integer network: cycles and resources, estimated."""
+    import bitwright as bw
+    from bitwright.console import Console
+    from bitwright.devices import find_device
+
+    console = Console(json, verbose)
+    part = find_device(device) if device else None
+    options = _options(option)
+    network = bw.load(model)
+    with console.busy("planning for every target"):
+        candidates = bw.compare(network, options)
+    _show(console, candidates, part, clock_mhz)
+    found = {c.target: _tree(c, part, clock_mhz) for c in candidates}
+    console.result({"model": str(model), "device": part and part.name, "clock_mhz": clock_mhz, "targets": found})
+
+
+def _options(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Options by target of `target.key=value` texts."""
+    from bitwright import targets
+    from bitwright.errors import OptionError
+    from bitwright.options import parse_options
+
+    by_target: dict[str, list[str]] = {}
+    for text in texts:
+        name, dot, rest = text.partition(".")
+        if not dot or "=" in name:
+            raise OptionError(f"option {text!r} names no target; legal is target.key=value")
+        by_target.setdefault(name, []).append(rest)
+    return {name: parse_options(targets.get(name).options, own, f"target {name}") for name, own in by_target.items()}
+
+
+def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, clock_mhz: float) -> None:
+    columns = ["target", "cycles a frame", "latency", f"frames/s at {clock_mhz:g} MHz", "lut", "ff", "bram36", "dsp"]
+    rows = []
+    for candidate in candidates:
+        if candidate.estimate is None:
+            rows.append([candidate.target, *[None] * (len(columns) - 1)])
+            continue
+        estimate, total = candidate.estimate, candidate.estimate.total
+        speed = round(candidate.frames_per_second(clock_mhz))
+        cycles = [estimate.interval_cycles, estimate.latency_cycles, speed]
+        rows.append([candidate.target, *cycles, total.lut, total.ff, total.bram36, total.dsp])
+    if device:
+        columns.append(f"of {device.name}")
+        for row, candidate in zip(rows, candidates, strict=True):
+            row.append(_fullest(candidate, device))
+    console.table("estimated by the targets' cost models; the clock is assumed", columns, rows)
+    for candidate in candidates:
+        if candidate.refusal:
+            console.say(candidate.refusal)
+
+
+def _fullest(candidate: Candidate, device: Device) -> str | None:
+    """The resource of which the design takes the largest share."""
+    shares = candidate.utilization(device)
+    if not shares:
+        return None
+    kind = max(shares, key=shares.__getitem__)
+    return f"{100 * shares[kind]:.0f} % {kind}" + (", does not fit" if shares[kind] > 1 else "")
+
+
+def _tree(candidate: Candidate, device: Device | None, clock_mhz: float) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    if candidate.estimate is None:
+        return {"refusal": candidate.refusal}
+    estimate = candidate.estimate
+    return {
+        "interval_cycles": estimate.interval_cycles,
+        "latency_cycles": estimate.latency_cycles,
+        "frames_per_second": candidate.frames_per_second(clock_mhz),
+        "resources": asdict(estimate.total),
+        "utilization": candidate.utilization(device) if device else {},
+    }

@@ -1,0 +1,57 @@
+"""What each target's cost model says of one network, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bitwright import api, targets
+from bitwright.devices import Device
+from bitwright.errors import ModelError, OptionError
+from bitwright.network import Network
+from bitwright.targets.contract import Estimate
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A target's estimate of the network, or the reason of its refusal. All figures are estimated."""
+
+    target: str
+    estimate: Estimate | None
+    refusal: str = ""
+
+    def frames_per_second(self, clock_mhz: float) -> float | None:
+        """10^6 clock_mhz / interval_cycles, at a clock that is assumed; None where the target refuses."""
+        return None if self.estimate is None else 1e6 * clock_mhz / self.estimate.interval_cycles
+
+    def utilization(self, device: Device) -> dict[str, float]:
+        """Share of the device by resource, without LUTs for a part of another kind than the cost models count.
+
+        They count the LUT6 of the Xilinx families.
+        """
+        if self.estimate is None:
+            return {}
+        kinds = ("lut", "ff", "bram36", "dsp") if device.vendor == "xilinx" else ("ff", "bram36", "dsp")
+        total = self.estimate.total
+        return {kind: getattr(total, kind) / getattr(device, kind) for kind in kinds}
+
+
+def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None = None) -> tuple[Candidate, ...]:
+    """Every target's plan of the network, without writing hardware.
+
+    options: for each target by name, its options. Raises `OptionError` for an unknown target or a bad option;
+    a network that a target refuses is its answer, in `refusal`.
+    """
+    options = options or {}
+    unknown = sorted(set(options) - set(targets.names()))
+    if unknown:
+        raise OptionError(f"unknown target {unknown[0]!r}; legal are {', '.join(targets.names())}")
+    return tuple(_ask(network, name, options.get(name, {})) for name in targets.names())
+
+
+def _ask(network: Network, target: str, options: Mapping[str, object]) -> Candidate:
+    try:
+        _, plan = api.plan(network, target, options)
+    except ModelError as error:
+        return Candidate(target, None, str(error))
+    return Candidate(target, plan.estimate)

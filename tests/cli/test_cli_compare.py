@@ -1,0 +1,71 @@
+"""`bitwright compare` and `bw.compare`: what every target would make of a network."""
+
+import pytest
+
+import bitwright as bw
+from bitwright.devices import find_device
+from bitwright.network import Node, ops
+from bitwright.targets import names
+
+LUTS = 10 + 11 + 12 + 13  # of the fake target's four layers
+
+
+def test_every_target_answers_with_its_estimate(result, model):
+    found = result("compare", model, "--device", "ultra96", "--clock-mhz", 100)
+    (fake,) = found["targets"].values()
+    assert fake["interval_cycles"] == 110 and fake["latency_cycles"] == 250
+    assert fake["frames_per_second"] == 100e6 / 110
+    assert fake["resources"]["lut"] == LUTS
+    assert fake["utilization"]["lut"] == LUTS / find_device("xczu3eg").lut
+    assert found["device"] == "xczu3eg"
+
+
+def test_the_table_names_the_fullest_resource(run, model):
+    code, out, _ = run("compare", model, "--device", "xc7a35t")
+    assert code == 0
+    assert "909,091" not in out and "1,818,182" in out  # 200 MHz unless told
+    assert "0 % lut" in out and "does not fit" not in out
+
+
+def test_an_ecp5_has_no_lut6_to_compare_with(result, model):
+    assert "lut" not in result("compare", model, "--device", "ecp5-85k")["targets"]["fake"]["utilization"]
+
+
+def test_a_refusal_is_an_answer(result, run, network, tmp_path):
+    lookup = ops.Lookup(network.types["act"].dtype, [[3, 2, 1, 0]], network.types["act"].dtype)
+    nodes = [*network.nodes[:2], Node("table", lookup, ("act",)), Node("flat", ops.Flatten(), ("table",))]
+    path = tmp_path / "refused.bw"
+    bw.save(type(network)(network.input, [*nodes, network.nodes[3]]), path)
+    assert result("compare", path)["targets"]["fake"]["refusal"].startswith("target fake refuses the network: table:")
+    assert "legal: Threshold or Requantize" in run("compare", path)[1]
+
+
+def test_options_go_to_the_target_they_name(monkeypatch, run, model):
+    monkeypatch.setattr("fake_target.time.sleep", (slept := []).append)
+    assert run("compare", model, "-O", "fake.delay=0.5")[0] == 0
+    assert slept == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("lanes=2", "option 'lanes=2' names no target; legal is target.key=value"),
+        ("fake.speed=2", "target fake has no option 'speed'; legal are lanes, delay"),
+        ("fake.lanes", "option 'lanes' has no value; legal is key=value"),
+    ],
+)
+def test_bad_options(fails, model, option, message):
+    assert fails("compare", model, "-O", option).startswith(message)
+
+
+def test_an_unknown_target(network):
+    with pytest.raises(bw.UserError, match="unknown target 'none'; legal are"):
+        bw.compare(network, {"none": {}})
+
+
+def test_the_real_targets_agree_with_compile(network):
+    candidates = bw.compare(network, {"tlmac": {"interval": 32}})
+    assert [c.target for c in candidates] == names()
+    tlmac = candidates[-1]
+    assert tlmac.estimate == bw.compile(network, "tlmac", interval=32).estimate
+    assert all(c.refusal or c.estimate.total.lut > 0 for c in candidates)
