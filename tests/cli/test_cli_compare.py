@@ -13,7 +13,8 @@ LUTS = 10 + 11 + 12 + 13  # of the fake target's four layers
 def test_every_target_answers_with_its_estimate(result, model):
     found = result("compare", model, "--device", "ultra96", "--clock-mhz", 100)
     (fake,) = found["targets"].values()
-    assert fake["interval_cycles"] == 110 and fake["latency_cycles"] == 250
+    assert fake["interval_cycles"] == 110
+    assert fake["latency_cycles"] == 250
     assert fake["frames_per_second"] == 100e6 / 110
     assert fake["resources"]["lut"] == LUTS
     assert fake["utilization"]["lut"] == LUTS / find_device("xczu3eg").lut
@@ -23,8 +24,10 @@ def test_every_target_answers_with_its_estimate(result, model):
 def test_the_table_names_the_fullest_resource(run, model):
     code, out, _ = run("compare", model, "--device", "xc7a35t")
     assert code == 0
-    assert "909,091" not in out and "1,818,182" in out  # 200 MHz unless told
-    assert "0 % lut" in out and "does not fit" not in out
+    assert "909,091" not in out
+    assert "1,818,182" in out
+    assert "0 % lut" in out
+    assert "does not fit" not in out
 
 
 def test_an_ecp5_has_no_lut6_to_compare_with(result, model):
