@@ -16,7 +16,7 @@ from bitwright.targets.rap.target import TARGET
 from bitwright.tools.model import Stalls
 
 OPERATIONS = frozenset(["Conv2d", "Dense", "Threshold", "Requantize", "Add", "MaxPool", "SumPool", "Flatten"])
-ALL = frozenset(ops.OPS) - {"ArgMax"}
+ALL = frozenset(ops.OPS)
 ALL_BLOCKS = [(ALL, 2, 7), (ALL, 3, 6), (ALL, 6, 7)]
 FRAMES = 3
 
@@ -162,6 +162,45 @@ def test_concat(size):
     assert counters["writes"] == FRAMES * (inner + frame_words(plan, "writes"))
 
 
+def argmax_network(shape, bits, signed, outputs=0):
+    """The place of the largest channel of the input, or of `outputs` accumulators of every pixel."""
+    product = [conv(np.random.default_rng(5), outputs, 1, shape[-1], bias=np.arange(outputs))] if outputs else []
+    node_ops = [*product, ops.ArgMax()]
+    nodes = [Node(f"n{i}", op, (f"n{i - 1}" if i else INPUT,)) for i, op in enumerate(node_ops)]
+    return Network(InputSpec(TensorType(shape, IntType(bits, signed))), tuple(nodes))
+
+
+ARGMAX = {
+    "unsigned": ((3, 4, 5), 4, False),
+    "signed": ((3, 4, 6), 7, True),
+    "wide": ((2, 3, 4), 16, True, 9),
+    "vector": ((13,), 2, True),
+    "one channel": ((2, 2, 1), 3, False),
+    "many channels": ((1, 2, 300), 16, False),
+}
+
+
+@pytest.mark.parametrize("case", ARGMAX)
+def test_argmax_is_the_first_of_the_largest(case):
+    network = argmax_network(*ARGMAX[case])
+    x = random_input(network, FRAMES, 6)
+    refuse(TARGET, TARGET.check(network, TARGET.options()))
+    outputs, counters, plan = run(network, TARGET.options(), x)
+    assert np.array_equal(outputs, evaluate(network, x)[network.output_name])
+    assert counters["cycles"] == FRAMES * plan.estimate.interval_cycles - 1
+
+
+@pytest.mark.parametrize("stalls", [None, Stalls(seed=4)], ids=["free", "stalled"])
+@pytest.mark.parametrize("case", ARGMAX)
+def test_argmax_in_rtl(case, stalls):
+    network = argmax_network(*ARGMAX[case])
+    x = random_input(network, FRAMES, 6)
+    _, counters, plan = run(network, TARGET.options(), x)
+    result = bw.simulate(TARGET.emit(plan), x, stalls=stalls)
+    assert result.bit_exact
+    assert result.counters == counters
+
+
 def test_concat_in_rtl():
     network = concat_network()
     x = random_input(network, FRAMES, 3)
@@ -197,7 +236,11 @@ def test_one_build_serves_networks_of_all_widths():
 @pytest.mark.parametrize(
     ("nodes", "message"),
     [
-        ([ops.ArgMax()], "n0: ArgMax has no mapping; legal: Conv2d, Dense"),
+        ([ops.ArgMax(), ops.MaxPool((1, 1))], "n0: ArgMax stands before the output; legal: ArgMax as the last node"),
+        (
+            [ops.MaxPool((2, 2)), ops.Flatten(), ops.ArgMax()],
+            "n0: it rearranges .* legal: Flatten of the input, of a single pixel",
+        ),
         ([ops.Lookup(IntType(4), [[-1, 1] * 8], BIPOLAR)], "n0: its table yields bipolar values; legal: tables of int"),
         ([ops.Flatten(), ops.MaxPool((1, 1))], "takes a value of shape"),
         ([ops.SumPool((8, 8)), ops.Add()], "takes 2 inputs"),

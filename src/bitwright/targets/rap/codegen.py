@@ -9,7 +9,7 @@ import numpy as np
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
-from bitwright.network.ops import Requantize, Threshold
+from bitwright.network.ops import ArgMax, Requantize, Threshold
 from bitwright.targets.contract import StreamSpec
 from bitwright.targets.rap import images
 from bitwright.targets.rap.layers import stored_names
@@ -53,7 +53,8 @@ def generate(
         weights.append(np.pad(words, [(0, machine.size - len(words)), (0, 0)]))
         params += _parameters(plan)
     writer.mark("output")
-    _send(writer, stored[stored_names(network)[network.output_name]], spec_out)
+    argmax = isinstance(network.node(network.output_name).op, ArgMax)
+    _send(writer, stored[stored_names(network)[network.output_name]], spec_out, argmax)
     writer.add("JUMP", target=0)
     image = np.concatenate(weights, axis=1)
     table = np.concatenate(params)
@@ -92,15 +93,15 @@ def _receive(writer: Writer, value: Storage, spec: StreamSpec) -> None:
     writer.add("IN", count=spec.type.size, channels=value.shape[2], bits=dtype.bits, lanes=spec.lanes, sign=sign)
 
 
-def _send(writer: Writer, value: Storage, spec: StreamSpec) -> None:
-    """OUT of a frame."""
-    dtype = value.dtype
-    writer.add("WIDTH", width=_WIDTH[value.bits], asign=int(dtype.signed), bsign="unsigned")
+def _send(writer: Writer, value: Storage, spec: StreamSpec, argmax: bool) -> None:
+    """OUT of a frame, or of the places of the largest elements of its pixels."""
+    writer.add("WIDTH", width=_WIDTH[value.bits], asign=int(value.dtype.signed), bsign="unsigned")
     _shape(writer, "A", value)
     writer.stream("A", value.address, _raster(value))
+    h, w, c = value.shape
     writer.add(
-        "OUT", count=spec.type.size, channels=value.shape[2], bits=dtype.bits, lanes=spec.lanes,
-        wide=int(value.bits == 32), bipolar=int(dtype.bipolar),
+        "OUT", count=h * w * c, channels=c, bits=spec.type.dtype.bits, lanes=spec.lanes,
+        wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(argmax),
     )  # fmt: skip
 
 

@@ -214,7 +214,7 @@ def issue_all(
                 n[INPUT_WORDS] += -(-f[0] // f[3])
                 cycles = receive(f, inputs[s[FRAMES]], a_mem, streams[O0], s, n)
             elif op == OUT:
-                n[OUTPUT_WORDS] += -(-f[0] // f[3])
+                n[OUTPUT_WORDS] += -(-(-(-f[0] // f[1]) if f[6] else f[0]) // f[3])
                 cycles = send(f, outputs[s[FRAMES]], a_mem, streams[A], s, n)
                 s[FRAMES] += 1
             elif op != WAIT:

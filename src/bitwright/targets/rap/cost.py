@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bitwright.targets.contract import Estimate, LayerEstimate, Resources, StreamSpec
 from bitwright.targets.rap import timing
@@ -72,12 +72,14 @@ def section_cycles(
                 break
             if instruction.name in ("POST", "LIMIT", "IN", "OUT") or values.get("stream", 0) >= _FIRST_OUTPUT:
                 now = max(now, idle)
-            now += _instruction(instruction.name, spec_in, spec_out, output)
+            now += _instruction(instruction.name, values, spec_in, spec_out, output)
         ends.append(now)
     return [after - before for before, after in itertools.pairwise(ends)]
 
 
-def _instruction(name: str, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage) -> int:
+def _instruction(
+    name: str, values: Mapping[str, int], spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
+) -> int:
     """Cycles of an instruction outside the loops."""
     if name in _CONFIG:
         return timing.CONFIG
@@ -87,7 +89,9 @@ def _instruction(name: str, spec_in: StreamSpec, spec_out: StreamSpec, output: S
         return timing.IN_START + spec_in.type.size + timing.IN_BEAT * spec_in.words
     if name == "OUT":
         words = output.shape[0] * output.shape[1] * output.pixel_words
-        return timing.OUT_START + spec_out.type.size + timing.OUT_WORD * words + timing.OUT_BEAT * spec_out.words
+        places = timing.OUT_PLACE * spec_out.type.size * values["argmax"]
+        reads = timing.OUT_WORD * words + values["count"]
+        return timing.OUT_START + reads + places + timing.OUT_BEAT * spec_out.words
     return 1
 
 

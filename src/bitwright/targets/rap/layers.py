@@ -2,6 +2,7 @@
 
 A layer reads stored values and writes stored values. Requantize and Threshold join the operation before them; on a
 stored value they follow a copy. Flatten stores nothing: a dense layer on an image is a convolution as large as it.
+ArgMax stores nothing either: it is taken of what is sent.
 Concat and Resize are copies, each of which writes some channels or every few columns and rows of the value. Lookups
 have become thresholds before (`lowering`).
 """
@@ -17,6 +18,7 @@ from bitwright.network import Network
 from bitwright.network.graph import INPUT, Node
 from bitwright.network.ops import (
     Add,
+    ArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -36,7 +38,8 @@ from bitwright.targets.contract import Problem
 COMPUTE = (Conv2d, Dense, SumPool, MaxPool, Add, Pad)
 POST = (Requantize, Threshold)
 COPIES = (Concat, Resize)
-LEGAL = (*COMPUTE, *POST, *COPIES, Lookup, Flatten)
+VIEWS = (Flatten, ArgMax)  # store nothing: the output unit takes the place of the largest element
+LEGAL = (*COMPUTE, *POST, *COPIES, Lookup, *VIEWS)
 SLOTS = 2
 
 
@@ -105,10 +108,10 @@ def stored_shape(network: Network, name: str) -> tuple[int, int, int]:
 
 
 def stored_names(network: Network) -> dict[str, str]:
-    """For every value the value that it is a view of: itself, or the input of a Flatten."""
+    """For every value the value that it is a view of: itself, or the input of a Flatten or ArgMax."""
     names = {INPUT: INPUT}
     for node in network.nodes:
-        names[node.name] = names[node.inputs[0]] if isinstance(node.op, Flatten) else node.name
+        names[node.name] = names[node.inputs[0]] if isinstance(node.op, VIEWS) else node.name
     return names
 
 
@@ -126,6 +129,8 @@ def find_problems(network: Network) -> list[Problem]:
         if isinstance(node.op, Flatten) and not _is_view(network, node):
             rule = f"it rearranges {network.types[node.inputs[0]]} for another operation than Dense"
             found.append(Problem(node.name, rule, "Flatten of the input, of a single pixel, or before Dense only"))
+        if isinstance(node.op, ArgMax) and node.name != network.output_name:
+            found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
         if isinstance(node.op, Lookup) and node.op.dtype.bipolar:
             found.append(Problem(node.name, "its table yields bipolar values", "tables of integers"))
         count = len(_results(network, node)) if isinstance(node.op, COMPUTE) else 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from bitwright.targets.rap import timing
 from bitwright.targets.rap.datapath import ADDRESS_MASK, advance, locate, read_a, write_row, write_rows
-from bitwright.targets.rap.lanes import lane
+from bitwright.targets.rap.lanes import lane, wrap32
 from bitwright.targets.rap.post import RAW, STOCHASTIC, next_draw, post_element
 from bitwright.targets.rap.state import ADDR, ASIGN, BITS, CYCLE, DRAIN_FREE, IDLE, PARAM_READS, SIZE
 from bitwright.targets.rap.table import STREAMS
@@ -116,7 +116,8 @@ def receive(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s:
 def send(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np.ndarray, n: np.ndarray) -> int:
     """OUT with fields f: read the elements of a frame as they stand in the stream; the cycles without waiting."""
     count, channels, lanes, wide, bits = f[0], f[1], f[3], f[4], s[BITS]
-    word = left = reads = 0
+    word = left = reads = sent = 0
+    best = place = np.int64(0)
     for e in range(count):
         if left == 0 or wide or e % channels == 0:
             word, left = read_a(mem, q, 0, s, n), 16
@@ -126,8 +127,17 @@ def send(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np
             word |= read_a(mem, q, 0, s, n) << 16
             advance(q)
             reads += 1
-        value = word if wide else lane(word, 0, bits, s[ASIGN])
-        frame[e] = (value > 0 if f[5] else value) & ((np.int64(1) << f[2]) - 1)
+        value = wrap32(word) if wide else lane(word, 0, bits, s[ASIGN])
         word >>= bits
         left -= bits
-    return timing.OUT_START + timing.OUT_WORD * reads + count + timing.OUT_BEAT * -(-count // lanes)
+        if f[6]:
+            channel = e % channels
+            if channel == 0 or value > best:
+                best, place = value, channel
+            if channel < channels - 1 and e < count - 1:
+                continue
+            value = place
+        frame[sent] = (value > 0 if f[5] else value) & ((np.int64(1) << f[2]) - 1)
+        sent += 1
+    cycles = timing.OUT_START + timing.OUT_WORD * reads + count + timing.OUT_BEAT * -(-sent // lanes)
+    return cycles + (timing.OUT_PLACE * sent if f[6] else 0)

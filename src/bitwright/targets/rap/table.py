@@ -337,9 +337,10 @@ TABLE: tuple[Instruction, ...] = (
             Field("lanes", 5, "count", doc="elements a stream word"),
             _flag("wide", "1: an element is two words, low first"),
             _flag("bipolar", "1: +1 becomes 1 and -1 becomes 0"),
+            _flag("argmax", "1: a pixel is sent as one element, the place of its first largest element"),
         ),
         "Send elements that lie in lanes of the current width along stream A; a pixel begins a new word. The last "
-        "stream word carries tlast.",
-        "2, 6 a word, one an element, one a stream word, and waits for the stream",
+        "stream word carries tlast. count is that of the elements that are read.",
+        "2, 6 a word, one an element, one a pixel with argmax, one a stream word, and waits for the stream",
     ),
 )

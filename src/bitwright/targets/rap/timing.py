@@ -20,6 +20,7 @@ IN_BEAT = 1
 OUT_START = 2
 OUT_WORD = 6
 OUT_BEAT = 1
+OUT_PLACE = 1  # a pixel of which only the place of the largest element is sent
 
 
 def seed_words(size: int) -> int:

@@ -405,6 +405,7 @@ module rap_core #(
       .lanes_i   (instr[LsbOUT_lanes+:5]),
       .wide_i    (instr[LsbOUT_wide]),
       .bipolar_i (instr[LsbOUT_bipolar]),
+      .argmax_i  (instr[LsbOUT_argmax]),
       .width_i   (width),
       .sign_i    (asign),
       .done_o    (out_done),

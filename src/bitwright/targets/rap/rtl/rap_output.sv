@@ -1,7 +1,8 @@
 // Instruction OUT: packed 16-bit words to elements of stream words, one element a cycle; a pixel begins a new word.
 //
 // From start_i to done_o: 1 cycle, 6 for each word read, one for each element, one for each stream word, and the wait for
-// the stream. Wide elements are two words, low first.
+// the stream. Wide elements are two words, low first. With argmax_i a pixel is sent as one element, the place of the first
+// of its largest elements, and takes one cycle more (bitwright ArgMax).
 module rap_output #(
     parameter int unsigned StreamBits = 32
 ) (
@@ -14,6 +15,7 @@ module rap_output #(
     input  logic [           4:0] lanes_i,
     input  logic                  wide_i,
     input  logic                  bipolar_i,
+    input  logic                  argmax_i,
     input  logic [           1:0] width_i,
     input  logic                  sign_i,
     output logic                  done_o,
@@ -25,7 +27,7 @@ module rap_output #(
     input  logic                  m_axis_tready,
     output logic                  m_axis_tlast
 );
-  typedef enum logic [2:0] {Idle, Read, Element, Send, Finish} state_e;
+  typedef enum logic [2:0] {Idle, Read, Element, Place, Send, Finish} state_e;
   state_e state_q;
   logic [2:0] wait_q;
   logic upper_q;  // the high word of a wide element is being read
@@ -37,11 +39,16 @@ module rap_output #(
   logic [31:0] beat_q;
   logic [5:0] shift_q;
   logic last_q;
+  logic [31:0] best_q;  // the largest element of the pixel so far, and its place from the end
+  logic [15:0] place_q;
 
-  logic pixel_end, word_end, beat_end, arrived;
-  assign pixel_end = channel_q == '0;
+  logic pixel_end, word_end, beat_end, arrived, last, emit, better;
+  assign pixel_end = channel_q == '0 || (argmax_i && count_q == '0);
   assign word_end = wide_i || left_q == '0 || pixel_end;
-  assign beat_end = lane_q == '0 || count_q == '0;
+  assign emit = state_q == Place || (state_q == Element && !argmax_i);
+  assign last = state_q == Place ? last_q : count_q == '0;
+  assign beat_end = lane_q == '0 || last;
+  assign better = channel_q == channels_i || $signed(value) > $signed(best_q);
   assign arrived = state_q == Read && wait_q == '0;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -50,8 +57,10 @@ module rap_output #(
       case (state_q)
         Idle: if (start_i) state_q <= Read;
         Read: if (arrived && (!wide_i || upper_q)) state_q <= Element;
-        Element: if (beat_end) state_q <= Send;
+        Element: if (argmax_i && pixel_end) state_q <= Place;
+          else if (emit && beat_end) state_q <= Send;
           else if (word_end) state_q <= Read;
+        Place: state_q <= beat_end ? Send : Read;
         Send: if (m_axis_tready) begin
           if (last_q) state_q <= Finish;
           else state_q <= fresh_q ? Read : Element;
@@ -85,10 +94,14 @@ module rap_output #(
       count_q <= count_q - 20'd1;
       last_q <= count_q == '0;
       channel_q <= pixel_end ? channels_i : channel_q - 16'd1;
-      lane_q <= lane_q - 5'd1;
-      beat_q <= beat_q | (element << shift_q);
-      shift_q <= shift_q + 6'(bits_i) + 6'd1;
       fresh_q <= word_end;
+      if (better) best_q <= value;
+      if (better) place_q <= channel_q;
+    end
+    if (emit) begin
+      lane_q  <= lane_q - 5'd1;
+      beat_q  <= beat_q | (element << shift_q);
+      shift_q <= shift_q + 6'(bits_i) + 6'd1;
     end
     if (state_q == Send && m_axis_tready) begin
       lane_q  <= lanes_i;
@@ -97,17 +110,18 @@ module rap_output #(
     end
   end
 
-  // The element, cut to the bits it has in the stream.
-  logic [31:0] element, mask;
+  // The value of an element, and what is sent of it or of its pixel, cut to the bits it has in the stream.
+  logic [31:0] value, element, mask;
   assign mask = 32'hFFFFFFFF >> (5'd31 - bits_i);
   always_comb begin
     case (width_i)
-      2'd0: element = {{16{sign_i & word_q[15]}}, word_q[15:0]};
-      2'd1: element = {{24{sign_i & word_q[7]}}, word_q[7:0]};
-      default: element = {{28{sign_i & word_q[3]}}, word_q[3:0]};
+      2'd0: value = {{16{sign_i & word_q[15]}}, word_q[15:0]};
+      2'd1: value = {{24{sign_i & word_q[7]}}, word_q[7:0]};
+      default: value = {{28{sign_i & word_q[3]}}, word_q[3:0]};
     endcase
-    if (wide_i) element = word_q;
-    if (bipolar_i) element = {31'd0, !element[31]};
+    if (wide_i) value = word_q;
+    element = bipolar_i ? {31'd0, !value[31]} : value;
+    if (argmax_i) element = {16'd0, channels_i - place_q};
     element &= mask;
   end
 
