@@ -36,3 +36,10 @@ def test_a_failure_is_one_line_with_the_log(tmp_path):
 
 def test_variables_reach_the_program(tmp_path):
     assert process.run(["sh", "-c", "echo $COLOR; pwd"], tmp_path, environment={"COLOR": "red"}) == f"red\n{tmp_path}\n"
+
+
+def test_the_log_can_be_followed(tmp_path):
+    """The program itself finds its first line in its log before it goes on."""
+    log = tmp_path / "log"
+    waiting = f"echo first; until grep -q first {log}; do sleep 0.01; done; echo second"
+    assert process.run(["timeout", "20", "sh", "-c", waiting], tmp_path, log) == "first\nsecond\n"

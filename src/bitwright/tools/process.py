@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from bitwright.errors import ToolError
 
@@ -55,26 +56,30 @@ def run(
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run `command` in `folder`; its standard output and error as one text, also written to `log`.
+    """Run `command` in `folder`; its standard output and error as one text.
 
-    `environment` adds to the program's environment variables. Raises `ToolError` with the first error
-    line, and the log's path, where the exit code is not 0.
+    With `log` the output goes to that file as it comes, so that a run of an hour can be followed. `environment`
+    adds to the program's environment variables. Raises `ToolError` with the first error line, and the log's path,
+    where the exit code is not 0.
     """
     argv = [str(part) for part in command]
     variables = {**os.environ, **(environment or {})}
-    code, output = _wait(argv, folder, variables)
+    if log is None:
+        code, output = _wait(argv, folder, variables, subprocess.PIPE)
+    else:
+        with log.open("wb") as file:
+            code, _ = _wait(argv, folder, variables, file)
+        output = log.read_bytes()
     text = output.decode(errors="replace")
-    if log is not None:
-        log.write_text(text)
     if code != 0:
         where = f" (log: {log})" if log is not None else ""
         raise ToolError(f"{Path(argv[0]).name} failed: {first_error(text)}{where}")
     return text
 
 
-def _wait(argv: Sequence[str], folder: Path, variables: Mapping[str, str]) -> tuple[int, bytes]:
-    """Exit code and output of a program, which ends with this process at the latest."""
-    with subprocess.Popen(argv, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+def _wait(argv: Sequence[str], folder: Path, variables: Mapping[str, str], to: int | IO[bytes]) -> tuple[int, bytes]:
+    """Exit code of a program, which ends with this process at the latest, and its output where `to` is a pipe."""
+    with subprocess.Popen(argv, cwd=folder, env=variables, stdout=to, stderr=subprocess.STDOUT) as process:
         _RUNNING.add(process)
         try:
             output, _ = process.communicate()
@@ -83,4 +88,4 @@ def _wait(argv: Sequence[str], folder: Path, variables: Mapping[str, str]) -> tu
             raise
         finally:
             _RUNNING.discard(process)
-    return process.returncode, output
+    return process.returncode, output or b""
