@@ -26,6 +26,10 @@ start:
 """
 
 
+# What the size of the grid and the number of accumulators allow.
+LIMITS = {"DRAIN": {"pixels": 4, "words": 4, "cols": 4}, "ST": {"col": 3}}
+
+
 def random_values(instruction, rng):
     values = {}
     for f in instruction.fields:
@@ -55,6 +59,8 @@ def test_disassembly_assembles_to_the_same_words(instruction):
         values = random_values(instruction, rng)
         if instruction.name == "LEVEL":
             values["level"] %= LEVELS[STREAMS[values["stream"]]]
+        for name, high in LIMITS.get(instruction.name, {}).items():
+            values[name] = min(values[name], high)
         words.append(encode(instruction.name, **values))
     assert assemble(disassemble(np.array(words, np.uint64))).code.tolist() == words
 
@@ -103,12 +109,17 @@ def test_data_directives():
         ("LOOP 2\nHALT\nENDL", 3, 1, "a loop cannot end on LOOP, JUMP or HALT"),
         ("LOOP 2\n" * 5, 5, 1, "loops nest at most 4 deep"),
         ("NOP\n" * 9, 9, 1, "memory overflow: the program memory holds 8 instructions"),
+        ("MAC c0,, b0", 1, 8, "an operand is empty; one comma separates two"),
+        ("MAC c0, a0, b0,", 1, 16, "an operand is empty"),
+        ("DRAIN 0, 5, 4, 1", 1, 1, "pixels * words is 20; legal are 1 to 16 accumulators"),
+        ("DRAIN 0, 4, 4, 5", 1, 1, "cols is 5; legal are 1 to 4, the columns of the grid"),
+        ("ST 0, a1, 4", 1, 1, "col is 4; legal are 0 to 3, the columns of the grid"),
         ("LEVEL R0, 2, 2, 3", 1, 1, "stream R0 has no level 2; legal are 0 to 1"),
         (".a 0 62: 1 2 3", 1, 1, "memory overflow: words 62 to 64; legal are 0 to 63"),
         (".a 4 0: 1", 1, 1, "bank 4 out of range; legal are 0 to 3"),
         (".c 4 0: 1", 1, 1, "unknown directive"),
-        (".a 0 0: 70000", 1, 1, "word 70000 out of range; legal are 16 bits"),
-        (".a 0 0: x", 1, 1, "'x' is no number"),
+        (".a 0 0: 1 70000", 1, 11, "word 70000 out of range; legal are 16 bits"),
+        (".a 0 0: x", 1, 9, "'x' is no number"),
     ],
 )
 def test_errors_name_line_column_and_rule(text, line, column, rule):
@@ -116,6 +127,10 @@ def test_errors_name_line_column_and_rule(text, line, column, rule):
         assemble(text, Machine(a_words=64, program_words=8))
     assert (caught.value.line, caught.value.column) == (line, column)
     assert f"line {line}, column {column}: {rule}" in str(caught.value)
+
+
+def test_tabs_separate_like_spaces():
+    assert assemble("\tMAC\tc0,\ta1,\tb2\n").code.tolist() == assemble("MAC c0, a1, b2").code.tolist()
 
 
 def test_a_compiled_program_survives_disassembly():

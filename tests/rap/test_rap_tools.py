@@ -11,7 +11,8 @@ from bitwright.errors import OptionError
 from bitwright.network.ops import Requantize
 from bitwright.network.types import IntType
 from bitwright.targets.rap.assembler import assemble
-from bitwright.targets.rap.machine import Machine
+from bitwright.targets.rap.isa import encode
+from bitwright.targets.rap.machine import Machine, Program
 from bitwright.targets.rap.manual import manual
 from bitwright.targets.rap.simulator import ProgramError, execute
 from bitwright.targets.rap.svh import header
@@ -70,12 +71,28 @@ def test_trace():
         ("NOP", "instruction 1: the program runs past its last instruction"),
         ("STREAM A, 131071\nFETCH afrom=bus\nHALT", "instruction 1: an address lies outside the memory"),
         ("start: JUMP start", "the program has not ended within 100 cycles"),
+        ("IN 2, 1, 8, 4, signed\nHALT", "instruction 0: IN takes more elements than a frame has"),
+        ("OUT 2, 1, 8, 4\nHALT", "instruction 0: OUT sends more elements than a frame of results has"),
         ("POST 0, raw, store=s32\nDRAIN 0, 1, 1, 1\nHALT", "a slot that stores s32 needs words >= 2"),
     ],
 )
 def test_programs_that_cannot_run(text, message):
     with pytest.raises(ProgramError, match=message):
         execute(Machine(), assemble(text), cycle_limit=100)
+
+
+@pytest.mark.parametrize(
+    "word", [encode("DRAIN", slot=0, pixels=16, words=16, cols=1), encode("ST", slot=0, col=7, **{"as": 0})]
+)
+def test_words_that_no_text_yields_cannot_run(word):
+    program = Program(np.array([word, encode("HALT")], np.uint64))
+    with pytest.raises(ProgramError, match="instruction 0: an accumulator or a column does not exist"):
+        execute(Machine(), program)
+
+
+def test_the_trace_makes_room_for_frames():
+    text = "LEVEL O0, 0, 200, 1\nIN 400, 1, 16, 2, signed\nLEVEL A, 0, 200, 1\nOUT 400, 1, 16, 2\nHALT"
+    assert "IN 400, 1, 16, 2, signed" in trace(Machine(), assemble(text), 5)
 
 
 def test_machine_options():
@@ -91,4 +108,4 @@ def test_commands(tmp_path, capsys):
     assert back.read_text().split() == source.read_text().split()
     source.write_text("NOP\nADD a1, a2, b9\n")
     assert main(["assemble", str(source), "-o", str(words)]) == 2
-    assert "line 2, column 13: operand bs = b9 out of range; legal are b0 to b7" in capsys.readouterr().err
+    assert f"{source}: line 2, column 13: operand bs = b9 out of range; legal are b0 to b7" in capsys.readouterr().err

@@ -10,20 +10,29 @@ import typer
 from bitwright.commands.common import Json, Verbose
 
 Source = Annotated[Path, typer.Argument(help="assembly text", exists=True, dir_okay=False)]
-Output = Annotated[Path, typer.Option("--output", "-o", help="file for the words, 16 hexadecimal digits a line")]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output", "-o", help="file for the instructions, 16 hexadecimal digits a line; data serves the trace"
+    ),
+]
 Trace = Annotated[int, typer.Option("--trace", help="show pipeline and array in so many first cycles", min=0)]
 
 
 def run(source: Source, output: Output, trace: Trace = 0, json: Json = False, verbose: Verbose = False) -> None:
     """Assemble a program of the rap target; errors name line, column and rule."""
     from bitwright.console import Console
-    from bitwright.targets.rap.assembler import assemble
+    from bitwright.errors import UserError
+    from bitwright.targets.rap.assembler import AssemblerError, assemble
     from bitwright.targets.rap.machine import Machine
     from bitwright.targets.rap.trace import trace as show
 
     console = Console(json, verbose)
     machine = Machine()
-    program = assemble(source.read_text(), machine)
+    try:
+        program = assemble(source.read_text(), machine)
+    except AssemblerError as error:
+        raise UserError(f"{source}: {error}") from None
     output.write_text("".join(f"{int(word):016x}\n" for word in program.code))
     found = {"output": str(output), "instructions": len(program.code), "param_words": len(program.params)}
     console.say(f"{len(program.code)} instructions in {output}")

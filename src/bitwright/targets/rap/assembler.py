@@ -16,12 +16,13 @@ import numpy as np
 
 from bitwright.errors import UserError
 from bitwright.targets.rap.isa import BY_NAME, decode, encode
-from bitwright.targets.rap.machine import Machine, Program
+from bitwright.targets.rap.machine import ACCUMULATORS, Machine, Program
 from bitwright.targets.rap.table import LEVELS, LOOP_DEPTH, STREAMS, Field, Instruction
 
 _LABEL = re.compile(r"\s*([A-Za-z_]\w*):")
 _DATA = re.compile(r"\s*\.(a|b|param)\b([^:]*):(.*)")
-_TOKEN = re.compile(r"[^,]+")
+_TOKEN = re.compile(r"(?:^|,)([^,]*)")
+_WORD = re.compile(r"\S+")
 
 
 class AssemblerError(UserError):
@@ -84,13 +85,13 @@ def _line(source: _Source, number: int, line: str) -> None:
         return
     column = position + len(rest) - len(rest.lstrip()) + 1
     if rest.lstrip().startswith("."):
-        _data(source, number, column, rest)
+        _data(source, number, column, line)
     else:
         _instruction(source, number, column, line)
 
 
 def _instruction(source: _Source, number: int, column: int, line: str) -> None:
-    name, _, operands = line[column - 1 :].strip().partition(" ")
+    name = _WORD.match(line, column - 1)[0]  # type: ignore[index]
     if name.upper() == "ENDL":
         _end_loop(source, number, column)
         return
@@ -105,8 +106,8 @@ def _instruction(source: _Source, number: int, column: int, line: str) -> None:
         if len(source.loops) >= LOOP_DEPTH:
             raise AssemblerError(number, column, f"loops nest at most {LOOP_DEPTH} deep")
         source.loops.append(len(source.items))
-    start = line.index(operands, column - 1 + len(name)) if operands else len(line)
-    _operands(item, line, start)
+    _operands(item, line, column - 1 + len(name))
+    _check(item, source.machine)
     source.items.append(item)
 
 
@@ -128,9 +129,11 @@ def _operands(item: _Item, line: str, start: int) -> None:
     fields = [f for f in item.instruction.fields if not (item.instruction.name == "LOOP" and f.name == "end")]
     by_name = {f.name: f for f in fields}
     position = 0
-    for match in _TOKEN.finditer(line, start):
-        token = match[0].strip()
-        column = match.start() + len(match[0]) - len(match[0].lstrip()) + 1
+    for match in _TOKEN.finditer(line[start:]) if line[start:].strip() else ():
+        token = match[1].strip()
+        column = start + match.start(1) + len(match[1]) - len(match[1].lstrip()) + 1
+        if not token:
+            raise AssemblerError(item.line, start + match.start(1) + 1, "an operand is empty; one comma separates two")
         name, equals, value = token.partition("=")
         if equals:
             f = by_name.get(name.strip())
@@ -151,11 +154,24 @@ def _operands(item: _Item, line: str, start: int) -> None:
     if missing:
         rule = f"{item.instruction.name} lacks operand {', '.join(missing)}"
         raise AssemblerError(item.line, item.column, rule)
-    if item.instruction.name == "LEVEL":
-        stream = STREAMS[item.values["stream"]]
-        if item.values["level"] >= LEVELS[stream]:
-            rule = f"stream {stream} has no level {item.values['level']}; legal are 0 to {LEVELS[stream] - 1}"
-            raise AssemblerError(item.line, item.column, rule)
+
+
+def _check(item: _Item, machine: Machine) -> None:
+    """Rules between operands, and those of the size of the grid."""
+    name, values, rule = item.instruction.name, item.values, ""
+    if name == "LEVEL":
+        stream = STREAMS[values["stream"]]
+        if values["level"] >= LEVELS[stream]:
+            rule = f"stream {stream} has no level {values['level']}; legal are 0 to {LEVELS[stream] - 1}"
+    elif name == "DRAIN":
+        if values["pixels"] * values["words"] > ACCUMULATORS:
+            rule = f"pixels * words is {values['pixels'] * values['words']}; legal are 1 to {ACCUMULATORS} accumulators"
+        elif values["cols"] > machine.size:
+            rule = f"cols is {values['cols']}; legal are 1 to {machine.size}, the columns of the grid"
+    elif name == "ST" and values["col"] >= machine.size:
+        rule = f"col is {values['col']}; legal are 0 to {machine.size - 1}, the columns of the grid"
+    if rule:
+        raise AssemblerError(item.line, item.column, rule)
 
 
 def _operand(item: _Item, f: Field, text: str, column: int) -> None:
@@ -201,28 +217,34 @@ def _target(source: _Source, label: str, line: int, column: int) -> int:
     return target
 
 
-def _data(source: _Source, number: int, column: int, text: str) -> None:
+def _numbers(line: int, match: re.Match[str], group: int) -> list[tuple[int, int]]:
+    """(value, column) of the words of a group."""
+    words = [(word[0], match.start(group) + word.start() + 1) for word in _WORD.finditer(match[group])]
+    return [(_number(word, line, column), column) for word, column in words]
+
+
+def _data(source: _Source, number: int, column: int, line: str) -> None:
     """One directive of memory contents."""
-    match = _DATA.match(text)
+    match = _DATA.match(line, column - 1)
     if not match:
         raise AssemblerError(
             number, column, "unknown directive; legal are .a BANK ADDRESS: ..., .b ..., .param ADDRESS: ..."
         )
-    place = [_number(t, number, column) for t in match[2].split()]
-    values = [_number(t, number, column) for t in match[3].split()]
+    place = [value for value, _ in _numbers(number, match, 2)]
+    words = _numbers(number, match, 3)
     if len(place) != (1 if match[1] == "param" else 2):
         raise AssemblerError(
             number, column, f".{match[1]} takes {'ADDRESS' if match[1] == 'param' else 'BANK ADDRESS'}"
         )
     bits = 32 if match[1] == "param" else 16
-    for value in values:
+    for value, at in words:
         if not -(1 << (bits - 1)) <= value < 1 << bits:
-            raise AssemblerError(number, column, f"word {value} out of range; legal are {bits} bits")
-    machine = source.machine
-    words = {"a": machine.a_words, "b": machine.b_words, "param": machine.param_words}[match[1]]
+            raise AssemblerError(number, at, f"word {value} out of range; legal are {bits} bits")
+    values, machine = [value for value, _ in words], source.machine
+    size = {"a": machine.a_words, "b": machine.b_words, "param": machine.param_words}[match[1]]
     count = -(-len(values) // 4) if match[1] == "param" else len(values)
-    if place[-1] < 0 or place[-1] + count > words:
-        rule = f"memory overflow: words {place[-1]} to {place[-1] + count - 1}; legal are 0 to {words - 1}"
+    if place[-1] < 0 or place[-1] + count > size:
+        rule = f"memory overflow: words {place[-1]} to {place[-1] + count - 1}; legal are 0 to {size - 1}"
         raise AssemblerError(number, column, rule)
     if match[1] == "param":
         for i, value in enumerate(values):

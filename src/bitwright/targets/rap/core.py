@@ -198,6 +198,9 @@ def issue_all(
             if slots[f[0], 2] == 32 and slots[f[0], 3] < 2:
                 s[FAULT] = 3
                 return False
+            if f[1] * f[2] > len(fresh) or f[3] > s[SIZE]:
+                s[FAULT] = 4
+                return False
             if not f[5]:
                 s[HALF] ^= 1
                 fresh[:] = 1
@@ -209,12 +212,22 @@ def issue_all(
             if op not in (STREAM, LEVEL) or f[0] >= O0:
                 _wait(s[IDLE], s, n)
             if op == ST:
+                if f[2] >= s[SIZE]:
+                    s[FAULT] = 4
+                    return False
                 store(a_mem, streams[O0 + f[0]], a[f[1]], f[2], s, n)
             elif op == IN:
+                if f[0] > inputs.shape[1]:
+                    s[FAULT] = 5
+                    return False
                 n[INPUT_WORDS] += -(-f[0] // f[3])
                 cycles = receive(f, inputs[s[FRAMES]], a_mem, streams[O0], s, n)
             elif op == OUT:
-                n[OUTPUT_WORDS] += -(-(-(-f[0] // f[1]) if f[6] else f[0]) // f[3])
+                sent = -(-f[0] // f[1]) if f[6] else f[0]
+                if sent > outputs.shape[1]:
+                    s[FAULT] = 6
+                    return False
+                n[OUTPUT_WORDS] += -(-sent // f[3])
                 cycles = send(f, outputs[s[FRAMES]], a_mem, streams[A], s, n)
                 s[FRAMES] += 1
             elif op != WAIT:

@@ -18,6 +18,9 @@ _FAULTS = {
     1: "an address lies outside the memory",
     2: "loops nest too deep",
     3: "a slot that stores s32 needs words >= 2",
+    4: "an accumulator or a column does not exist",
+    5: "IN takes more elements than a frame has",
+    6: "OUT sends more elements than a frame of results has",
 }
 
 

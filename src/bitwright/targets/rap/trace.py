@@ -16,16 +16,23 @@ _MULTIPLY = ("MAC", "MACL", "MAXL")
 def trace(
     machine: Machine, program: Program, cycles: int, frames: np.ndarray | None = None, output_elements: int = 0
 ) -> str:
-    """One line for each of the first `cycles` cycles.
+    """One line for each of the first `cycles` cycles. Without frames there is one of zeros.
 
     Which instruction is in which stage, by its index; what the elements do in the update stage; the instruction that is
     issued. A dot is an empty stage, behind the issue also one of an instruction that does not work on the elements.
     """
+    names = [decode(int(word))[0] for word in program.code]
+    fields = [decode(int(word))[1] for word in program.code]
+    counts = {
+        kind: [f["count"] for i, f in zip(names, fields, strict=True) if i.name == kind] for kind in ("IN", "OUT")
+    }
+    if frames is None:
+        frames = np.zeros((1, max(counts["IN"], default=1)), np.int64)
+    output_elements = output_elements or max(counts["OUT"], default=0)
     done = execute(machine, program, frames, output_elements, trace=cycles)
     issued = {int(cycle): int(pc) for cycle, pc in done.trace if cycle}
     texts = [disassemble(program.code[i : i + 1]).split("\n")[0].strip() for i in range(len(program.code))]
-    names = [decode(int(word))[0] for word in program.code]
-    accumulators = [decode(int(word))[1].get("acc", 0) for word in program.code]
+    accumulators = [values.get("acc", 0) for values in fields]
     width = max(8, len(str(len(texts))))
     lines = [f"{'cycle':>7} " + " ".join(f"{stage:>{width}}" for stage in STAGES) + "  array        instruction"]
     for cycle in range(cycles):
