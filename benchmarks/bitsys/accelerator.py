@@ -9,15 +9,14 @@ from pathlib import Path
 import networks
 import numpy as np
 
-from bitwright.packing import pack
-from bitwright.simulate import compile_model, simulate
+from bitwright.simulate import compile_model, simulate, stream_words
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.tools.model import Stalls
 
 NAMES = ("tfc_1w2a", "tfc_2w2a", "kws", "digits", "resnet8", "resnet8_mixed")
 HARDWARE = "ultra96"
-CHUNK_CYCLES = 1_000_000  # simulated before the results are written, in whole batches
+CHUNK_CYCLES = 6_000_000  # simulated before the results are written, in whole batches
 TARGET = get("bitsys")
 
 
@@ -35,7 +34,7 @@ def identity(made) -> dict:
 
 
 def measure(name: str, data: Path, frames: int, known: dict) -> Iterator[dict]:
-    """One network by its program, every million cycles again; goes on from `known` if that is of the same run."""
+    """One network by its program, every few million cycles again; goes on from `known` if that is of the same run."""
     net, x = networks.load(name, data)
     plan, made = design(net, HARDWARE)
     layers = plan.estimate.layers[1:]
@@ -98,7 +97,7 @@ def _layers(made, x: np.ndarray, layers) -> dict:
     rows = {}
     for index, layer in enumerate(layers):
         run = model.run(
-            {"s_axis": pack(made.input, x)},
+            stream_words(made, x),
             {"m_axis": len(x) * made.output.words},
             program=[(select, index), *made.program.tolist()],
             counters=(counter,),

@@ -5,6 +5,7 @@
     network.bw      the network that the hardware computes
     rtl/...         every source and memory file, by its path in `Design.files`
     program.npy     AXI4-Lite writes, where the target has a program
+    weights.npy     words of the weight stream for a batch, where the top has one
 
 `simulation.json`, `synthesis.json`, `design.bit` (ECP5), `report.json` and `report.html` join it as the commands run.
 """
@@ -24,13 +25,22 @@ import numpy as np
 from bitwright.errors import ModelError
 from bitwright.files import check_replaceable, new_folder
 from bitwright.network import IntType, TensorType, storage
-from bitwright.targets.contract import Design, Estimate, LayerEstimate, Resources, StreamSpec, SynthesisUnit
+from bitwright.targets.contract import (
+    Design,
+    Estimate,
+    LayerEstimate,
+    Resources,
+    StreamSpec,
+    SynthesisUnit,
+    WeightStream,
+)
 
 FORMAT = "bitwright design"
-VERSION = 1
-DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM = "design.json", "estimate.json", "network.bw", "rtl", "program.npy"
+VERSION = 2
+DESIGN, ESTIMATE, NETWORK, RTL = "design.json", "estimate.json", "network.bw", "rtl"
+PROGRAM, WEIGHTS = "program.npy", "weights.npy"
 RESULTS = ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html")
-CONTENTS = frozenset({DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM, *RESULTS})
+CONTENTS = frozenset({DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM, WEIGHTS, *RESULTS})
 
 
 def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
@@ -49,6 +59,8 @@ def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
         (made / ESTIMATE).write_text(as_json(estimate_dict(design.estimate)))
         if design.program is not None:
             np.save(made / PROGRAM, np.asarray(design.program, np.uint32), allow_pickle=False)
+        if design.weights is not None:
+            np.save(made / WEIGHTS, np.asarray(design.weights.words, np.uint32), allow_pickle=False)
         (made / DESIGN).write_text(as_json(_design_dict(design)))
 
 
@@ -136,6 +148,7 @@ def _design_dict(design: Design) -> dict[str, Any]:
         "units": [dataclasses.asdict(unit) for unit in design.units],
         "options": design.options,
         "program": design.program is not None,
+        "weights_frames": design.weights.frames if design.weights is not None else None,
         "counters": design.counters,
         "parameters": design.parameters,
     }
@@ -159,13 +172,16 @@ def _parse(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
+def _words(path: Path) -> np.ndarray:
+    return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+
+
 def _read(folder: Path) -> Design:
     tree = _parse(folder / DESIGN)
     if tree.get("format") != FORMAT or tree.get("version") != VERSION:
         raise ModelError(f"build folder {folder} has another format; `compile` again")
-    program = None
-    if tree["program"]:
-        program = np.load(io.BytesIO((folder / PROGRAM).read_bytes()), allow_pickle=False)
+    program = _words(folder / PROGRAM) if tree["program"] else None
+    frames = tree["weights_frames"]
     return Design(
         target=tree["target"],
         network=storage.load(folder / NETWORK),
@@ -177,6 +193,7 @@ def _read(folder: Path) -> Design:
         estimate=_estimate(_parse(folder / ESTIMATE)),
         options=tree["options"],
         program=program,
+        weights=WeightStream(_words(folder / WEIGHTS), frames) if frames is not None else None,
         counters=tree["counters"],
         parameters=tree["parameters"],
     )

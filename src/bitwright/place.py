@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from bitwright.devices import Device
-from bitwright.targets.contract import Design, Resources
+from bitwright.targets.contract import WEIGHT_STREAM, Design, Resources
 from bitwright.tools import cache, nextpnr, yosys
 from bitwright.tools.bench import AXIL_IN, AXIL_OUT
 
@@ -64,6 +64,8 @@ endmodule
 def _inputs(design: Design) -> list[tuple[str, int]]:
     """The top's inputs besides clock and reset: (port, bits)."""
     ports = [("s_axis_tdata", design.input.tdata_bits), ("s_axis_tvalid", 1), ("m_axis_tready", 1)]
+    if design.weights is not None:
+        ports += [(f"{WEIGHT_STREAM}_tdata", design.weights.tdata_bits), (f"{WEIGHT_STREAM}_tvalid", 1)]
     return ports + [(f"s_axil_{name}", bits) for name, bits in AXIL_IN.items() if design.has_control]
 
 
@@ -74,6 +76,8 @@ def _outputs(design: Design) -> list[tuple[str, int]]:
         ("m_axis_tvalid", 1),
         ("m_axis_tlast", 1),
     ]
+    if design.weights is not None:
+        ports.append((f"{WEIGHT_STREAM}_tready", 1))
     return ports + [(f"s_axil_{name}", bits) for name, bits in AXIL_OUT.items() if design.has_control]
 
 

@@ -13,7 +13,7 @@ from bitwright.errors import DataError
 from bitwright.network.fast import Evaluator
 from bitwright.network.graph import check_integers
 from bitwright.packing import filling, pack, unpack
-from bitwright.targets.contract import Design
+from bitwright.targets.contract import WEIGHT_STREAM, Design
 from bitwright.tools import verilator
 from bitwright.tools.bench import axis_input, axis_output
 from bitwright.tools.model import Model, ProtocolError, Run, Stalls
@@ -97,7 +97,7 @@ def simulate(
     """Stream the first `frames` of `x` through the compiled design.
 
     x: integers [N, *input shape], or floats in the model's own layout and units, which the network's
-    InputSpec quantizes. stalls: random pauses on both streams. seed: of the initial state of registers.
+    InputSpec quantizes. stalls: random pauses on all streams. seed: of the initial state of registers.
     trace: file for a waveform (VCD) of the first `trace_cycles`. Many frames are split over `jobs` models.
     Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream
     rules or stops.
@@ -133,13 +133,24 @@ def compile_model(design: Design, *, trace: bool = False, cache_dir: Path | None
     return verilator.build(
         design.files,
         design.top,
-        [axis_input(design.input.tdata_bits, INPUT)],
+        [
+            axis_input(design.input.tdata_bits, INPUT),
+            *([axis_input(design.weights.tdata_bits, WEIGHT_STREAM)] if design.weights is not None else []),
+        ],
         [axis_output(design.output.tdata_bits, OUTPUT)],
         axil=design.has_control,
         trace=trace,
         cache_dir=cache_dir,
         jobs=jobs,
     )
+
+
+def stream_words(design: Design, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The words of all input streams for the integers x [N, *input shape]."""
+    words = {INPUT: pack(design.input, x)}
+    if design.weights is not None:
+        words[WEIGHT_STREAM] = design.weights.passes(len(x))
+    return words
 
 
 def _inputs(design: Design, x: np.ndarray, frames: int | None) -> np.ndarray:
@@ -160,7 +171,7 @@ def _stream(
     """One run of the model over the frames of x."""
     idle = max(IDLE_FLOOR, 4 * design.estimate.latency_cycles, 4 * design.estimate.interval_cycles)
     return model.run(
-        {INPUT: pack(design.input, x)},
+        stream_words(design, x),
         {OUTPUT: len(x) * design.output.words},
         stalls=stalls,
         seed=seed,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, evaluate, ops
-from bitwright.packing import pack
-from bitwright.simulate import SimulationResult, compile_model, simulate
+from bitwright.simulate import SimulationResult, compile_model, simulate, stream_words
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.tools.model import Stalls
@@ -115,9 +114,12 @@ def compile_for(net: Network, unit: str, batch: int = 0):
 
 
 def run(net, unit, cache, frames=6, batch=0, **more) -> tuple[object, SimulationResult]:
+    x = values(np.random.default_rng(11), net.input.type.dtype, (frames, *net.input.type.shape))
+    return run_integers(net, unit, x, cache, batch, **more)
+
+
+def run_integers(net, unit, x, cache, batch=0, **more) -> tuple[object, SimulationResult]:
     plan, design = compile_for(net, unit, batch)
-    rng = np.random.default_rng(11)
-    x = values(rng, net.input.type.dtype, (frames, *net.input.type.shape))
     return plan, simulate(design, x, jobs=1, cache_dir=cache, **more)
 
 
@@ -144,6 +146,46 @@ def test_stalls_and_partial_batches(unit, bitsys_cache):
         assert result.bit_exact, result.first_mismatch()
 
 
+@pytest.mark.parametrize("unit", ["container", "bitplane"])
+@pytest.mark.parametrize("make", NETWORKS)
+def test_streamed_weights(make, unit, bitsys_cache):
+    """A weight memory that is too small: packets come in on a stream, with pauses, and the results are the same."""
+    net = make(np.random.default_rng(27))
+    plan, design = compile_for(net, f"{unit}_stream", 2)
+    x = values(np.random.default_rng(2), net.input.type.dtype, (7, *net.input.type.shape))
+    paused = simulate(design, x, jobs=1, cache_dir=bitsys_cache, stalls=Stalls(4, 0.6, 0.3))
+    assert paused.bit_exact, paused.first_mismatch()
+    result = simulate(design, x, jobs=1, cache_dir=bitsys_cache)
+    _, ample = run_integers(net, unit, x, bitsys_cache)
+    np.testing.assert_array_equal(result.outputs, ample.outputs)
+    # The model is exact but for the cycles in which a layer waits for its weights, which are counted apart.
+    layers = plan.estimate.layers[1:]
+    for found in (result, paused):
+        batches = found.counters["batches"]
+        working = found.counters["cycles_busy"] - found.counters["cycles_weights"]
+        assert working == batches * sum(layer.details["cycles_batch"] for layer in layers)
+        assert found.counters["errors"] == 0
+    streamed = plan.program.usage.stream_words
+    assert (streamed > 0) == (plan.program.usage.weight_lines > plan.hardware.weight_lines)
+    assert result.counters["cycles_weights"] <= paused.counters["cycles_weights"]
+    assert bool(paused.counters["cycles_weights"]) == bool(streamed)
+
+
+def test_packets_keep_clear_of_weights_in_use():
+    """A packet never overwrites one that `ahead` lets be in use, and each is as far ahead as its place allows."""
+    for make in NETWORKS:
+        plan, _ = compile_for(make(np.random.default_rng(28)), "container_stream")
+        packets = plan.program.packets * 2  # two batches
+        for index in range(len(packets) // 2, len(packets)):
+            own = packets[index]
+            free = [p for p in packets[index - own.ahead : index] if p.base + p.lines <= own.base]
+            free += [p for p in packets[index - own.ahead : index] if p.base >= own.base + own.lines]
+            assert len(free) == own.ahead
+            before = packets[index - own.ahead - 1]
+            assert before.base < own.base + own.lines
+            assert own.base < before.base + before.lines
+
+
 def test_one_build_runs_all_networks():
     """No network changes the hardware's files."""
     digests = {compile_for(make(np.random.default_rng(23)), "container")[1].digest for make in NETWORKS}
@@ -160,7 +202,7 @@ def test_each_layer_takes_the_cycles_of_the_model(bitsys_cache):
     layers = plan.estimate.layers[1:]
     for index, layer in enumerate(layers):
         found = model.run(
-            {"s_axis": pack(design.input, x)},
+            stream_words(design, x),
             {"m_axis": 11},
             program=[(select, index), *design.program.tolist()],
             counters=(counter,),
@@ -190,7 +232,7 @@ def test_rounding_modes(bitsys_cache):
         (lambda rng: ops.Resize((2, 2)), "Resize is not supported"),
         (lambda rng: convolution(rng, 8, 4000, (1, 1)), "parameters need 500 channel groups"),
         (lambda rng: convolution(rng, 8, 512, (4, 4)), "weights need 8192 lines"),
-        (lambda rng: convolution(rng, 8, 512, (4, 4)), "all on chip: they do not stream from outside"),
+        (lambda rng: convolution(rng, 8, 512, (4, 4)), "hardware container, which has no weight_stream"),
     ],
 )
 def test_refusals_name_the_reason(make, rule):
@@ -198,6 +240,19 @@ def test_refusals_name_the_reason(make, rule):
     options = TARGET.options(hardware=str(HARDWARE / "container.toml"))
     found = "; ".join(map(str, TARGET.check(net, options)))
     assert rule in found
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (lambda rng: convolution(rng, 8, 8, (8, 5)), "weights of 8 output channels need 320 lines"),
+        (lambda rng: convolution(rng, 8, 520, (4, 4), stride=5), "layers need 33 descriptors"),
+    ],
+)
+def test_refusals_of_streamed_weights(make, rule):
+    net = network(TensorType((8, 8, 8), U8), ("n", make(np.random.default_rng(1)), ("input",)))
+    options = TARGET.options(hardware=str(HARDWARE / "container_stream.toml"))
+    assert rule in "; ".join(map(str, TARGET.check(net, options)))
 
 
 def test_expected_values_are_not_trivial():

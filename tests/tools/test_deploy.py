@@ -16,6 +16,7 @@ from bitwright.errors import DeviceError, OptionError
 from bitwright.network import evaluate
 from bitwright.packing import from_bytes, to_bytes
 from bitwright.sources import flatten
+from bitwright.targets.contract import WeightStream
 from bitwright.tools import verilator
 from bitwright.tools.bench import AXIL_IN, AXIL_OUT, axis_input, axis_output
 from bitwright.tools.model import Stalls
@@ -89,6 +90,31 @@ def test_the_driver_computes_what_the_network_does(doubler, tmp_path, monkeypatc
     driver.timeout_s = 0.01
     with pytest.raises(TimeoutError, match="no result of 4 frames"):
         driver.execute(x[:4])
+
+
+def test_the_driver_keeps_the_weight_stream_going(doubler, tmp_path, monkeypatch):
+    """Again and again while results are awaited, also where the last transfer has begun in an earlier call."""
+    words = np.arange(6, dtype=np.uint32).reshape(3, 2)
+    module, board, _ = load_driver(dataclasses.replace(doubler, weights=WeightStream(words, 4)), tmp_path, monkeypatch)
+    sent, waits, idles = [], iter([False] * 3 + [True] + [False] * 2 + [True]), iter([False, True, False, True, True])
+
+    class Receive:
+        transfer = board.dma.recvchannel.transfer
+        idle = property(lambda self: next(waits))
+
+    class Send:
+        idle = property(lambda self: next(idles))
+
+        def transfer(self, buffer):
+            sent.append(np.array(buffer))
+
+    board.dma.recvchannel, board.weights_dma = Receive(), types.SimpleNamespace(sendchannel=Send())
+    driver = module.Driver()
+    driver.execute(np.zeros((4, 3), np.int64))
+    assert len(sent) == 2  # at once, when idle, not while it still goes
+    driver.execute(np.zeros((4, 3), np.int64))
+    assert len(sent) == 4
+    assert all(np.array_equal(buffer, np.arange(6)) for buffer in sent)
 
 
 @pytest.mark.parametrize("function", ["identity", "softmax", "sigmoid"])
@@ -191,6 +217,20 @@ def test_overlay_script(doubler, tmp_path, board, lines):
     write_overlay(dataclasses.replace(doubler, program=None, counters=None), board, tmp_path)
     assert "design/s_axil" not in (tmp_path / "overlay.tcl").read_text()
     assert "s_axil" not in (tmp_path / "sources" / "bitwright_overlay.v").read_text()
+
+
+def test_overlay_with_a_weight_stream(doubler, tmp_path):
+    """A third port of the memory feeds the stream by a DMA engine of its own."""
+    write_overlay(dataclasses.replace(doubler, weights=WeightStream(np.zeros((0, 2)), 1)), "ultra96", tmp_path)
+    text = (tmp_path / "overlay.tcl").read_text()
+    assert "CONFIG.PSU__USE__S_AXI_GP4 1" in text
+    assert "[get_bd_intf_pins weights_dma/M_AXIS_MM2S] [get_bd_intf_pins design/s_axis_weights]" in text
+    assert "frames/S_AXI weights_dma/S_AXI_LITE design/s_axil]" in text
+    assert text.count("{") == text.count("}")
+    wrapper = (tmp_path / "sources" / "bitwright_overlay.v").read_text()
+    assert "input  wire [63:0] s_axis_weights_tdata," in wrapper
+    assert ".s_axis_weights_tready(s_axis_weights_tready)," in wrapper
+    assert "s_axis:m_axis:s_axis_weights:s_axil" in wrapper
 
 
 def test_wrong_boards_and_clocks_are_refused(doubler, tmp_path):

@@ -15,14 +15,22 @@ from bitwright.targets.contract import Design, StreamSpec
 
 
 def write_driver(design: Design, folder: Path, *, clock_mhz: float = 100) -> list[Path]:
-    """Write `driver.py` and, where the design has a program, `program.npy`; the files' paths."""
+    """Write `driver.py` and, where the design has them, `program.npy` and `weights.npy`; the files' paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "driver.py"
-    path.write_text(driver_text(design, clock_mhz))
-    if design.program is None:
-        return [path]
-    np.save(folder / "program.npy", np.asarray(design.program, np.uint32))
-    return [path, folder / "program.npy"]
+    paths = [folder / "driver.py"]
+    paths[0].write_text(driver_text(design, clock_mhz))
+    if design.program is not None:
+        paths.append(folder / "program.npy")
+        np.save(paths[-1], np.asarray(design.program, np.uint32))
+    if _streams_weights(design):
+        paths.append(folder / "weights.npy")
+        np.save(paths[-1], np.asarray(design.weights.words, np.uint32))
+    return paths
+
+
+def _streams_weights(design: Design) -> bool:
+    """Whether the network's weights come through the weight stream, if the design has one."""
+    return design.weights is not None and len(design.weights.words) > 0
 
 
 def driver_text(design: Design, clock_mhz: float) -> str:
@@ -34,6 +42,7 @@ def driver_text(design: Design, clock_mhz: float) -> str:
         "digest": design.digest,
         "clock_mhz": clock_mhz,
         "program": "program.npy" if design.program is not None else None,
+        "weights": "weights.npy" if _streams_weights(design) else None,
         "counters": dict(design.counters or {}),
         "input": _stream(design.input) | _floats(network.input) | _limits(network.input),
         "output": _stream(design.output) | _floats(network.output) | {"function": network.output.function},

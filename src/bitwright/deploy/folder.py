@@ -15,7 +15,7 @@ from bitwright.files import check_replaceable, new_folder
 from bitwright.targets.contract import Design
 
 DEPLOYMENT = "deploy.json"
-CONTENTS = frozenset({DEPLOYMENT, "driver.py", "program.npy", "overlay.tcl", "reports.tcl", "sources"})
+CONTENTS = frozenset({DEPLOYMENT, "driver.py", "program.npy", "weights.npy", "overlay.tcl", "reports.tcl", "sources"})
 MAX_CLOCK_MHZ = 1000
 
 
@@ -26,7 +26,7 @@ def deploy(
 
     device: a part or board of `devices.py` with Xilinx logic. Every one gets `sources/` and `reports.tcl`,
     which measures the design alone; a board with processors also `overlay.tcl`, which builds the bitstream,
-    and `driver.py` (with `program.npy` where the design has a program), which runs frames on it.
+    and `driver.py` (with `program.npy` and `weights.npy` where the design has them), which runs frames on it.
     clock_mhz: of the design. jobs: Vivado's. The folder appears whole or not at all; an earlier deployment is
     replaced, unless it holds results of Vivado. Raises `DeviceError` for a device that is unknown to Vivado, and
     `OptionError` for an illegal clock or a folder with other files.

@@ -55,6 +55,7 @@ def write_overlay(design: Design, board: str, folder: Path, *, clock_mhz: float 
         name=WRAPPER,
         in_bits=design.input.tdata_bits,
         out_bits=design.output.tdata_bits,
+        weights_bits=weights_bits(design),
         control=design.has_control,
         clock_mhz=clock_mhz,
         jobs=jobs,
@@ -74,11 +75,17 @@ def overlay_files(design: Design) -> dict[str, str]:
         control=design.has_control,
         in_bits=design.input.tdata_bits,
         out_bits=design.output.tdata_bits,
+        weights_bits=weights_bits(design),
         control_inputs=[(name, bits.get(name, width)) for name, width in AXIL_IN.items()],
         control_outputs=list(AXIL_OUT.items()),
     )
     helper = (resources.files("bitwright") / "rtl" / "axis_batch.sv").read_text()
     return {f"{WRAPPER}.v": wrapper, "axis_batch.sv": helper}
+
+
+def weights_bits(design: Design) -> int:
+    """Bits of the weight stream, 0 without one."""
+    return design.weights.tdata_bits if design.weights is not None else 0
 
 
 def address_bits(design: Design) -> int:

@@ -102,6 +102,29 @@ class StreamSpec:
         return math.ceil(self.type.size / self.lanes)
 
 
+WEIGHT_STREAM = "s_axis_weights"
+
+
+@dataclass(frozen=True, eq=False)
+class WeightStream:
+    """The AXI4-Stream slave `s_axis_weights`: parameters that the design reads again and again.
+
+    words: uint32 [n, bits / 32], all of them once for every batch of `frames` frames (the last may hold fewer), in
+    step with the frames or ahead of them; n is 0 where the network needs none.
+    """
+
+    words: np.ndarray
+    frames: int
+
+    @property
+    def tdata_bits(self) -> int:
+        return 32 * self.words.shape[1]
+
+    def passes(self, frames: int) -> np.ndarray:
+        """The words for so many frames."""
+        return np.tile(self.words, (math.ceil(frames / self.frames), 1))
+
+
 @dataclass(frozen=True)
 class SynthesisUnit:
     """A module that is synthesized on its own; the design is the sum of its units.
@@ -123,6 +146,7 @@ class Design:
     top: module with clk_i, rst_i, s_axis_{tdata,tvalid,tready}, m_axis_{tdata,tvalid,tready,tlast},
     and, where `program` or `counters` is not None, the AXI4-Lite slave s_axil_* (32-bit data).
     program: AXI4-Lite writes (address, word) that load program and weights before the first frame.
+    weights: what goes to s_axis_weights, where the top has that stream.
     counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame.
     parameters: facts of the design for reports and drivers (JSON-able).
     """
@@ -137,6 +161,7 @@ class Design:
     estimate: Estimate
     options: Mapping[str, Any] = field(default_factory=dict)
     program: np.ndarray | None = None  # uint32 [words, 2]
+    weights: WeightStream | None = None
     counters: Mapping[str, int] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
 

@@ -23,7 +23,10 @@ class Reports:
 
 @dataclass(frozen=True)
 class Overlay:
-    """Options of the block design: part, board, its processors, the wrapped module and its stream widths."""
+    """Options of the block design: part, board, its processors, the wrapped module and its stream widths.
+
+    weights_bits: of the stream s_axis_weights; 0 where there is none.
+    """
 
     part: str
     board: str
@@ -32,6 +35,7 @@ class Overlay:
     name: str
     in_bits: int
     out_bits: int
+    weights_bits: int
     control: bool
     clock_mhz: float = 100
     dma_bits: int = DMA_BITS

@@ -7,7 +7,7 @@ from bitwright.network.graph import INPUT
 from bitwright.network.ops import Add, Conv2d
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
-from bitwright.targets.bitsys.program import Usage
+from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import layer_fields
 from bitwright.targets.bitsys.stages import Staged, image, problems, stage
 from bitwright.targets.bitsys.storage import Layout, stored
@@ -60,31 +60,47 @@ def _stage_widths(s, hardware: Hardware) -> list[Problem]:
     return []
 
 
-def fits(hardware: Hardware, staged: Staged, places: Layout, layers: list[Layer], usage: Usage) -> list[Problem]:
+def fits(hardware: Hardware, staged: Staged, places: Layout, program: Program) -> list[Problem]:
     """Memories and descriptor fields that are too small."""
-    found = []
+    usage, found = program.usage, _weights_fit(hardware, program)
     result = staged.stages[-1].result
     output = places.batch * result.pixels * -(-result.channels // 8)
     for what, need, have, unit in (
         ("activations of a batch", places.words, hardware.act_words, "64-bit words"),
-        ("weights", usage.weight_lines, hardware.weight_lines, "lines"),
         ("parameters", usage.param_groups, hardware.param_groups, "channel groups"),
         ("thresholds and tables", usage.table_entries, hardware.table_entries, "entries"),
         ("results of a batch", output, hardware.output_groups, "channel groups"),
         ("layers", usage.layers, hardware.layers, "descriptors"),
     ):
         if need > have:
-            on_chip = ", all on chip: they do not stream from outside" if what == "weights" else ""
-            found.append(
-                Problem("network", f"{what} need {need} {unit}", f"at most {have} in hardware {hardware.name}{on_chip}")
-            )
-    for layer in layers:
+            legal = f"at most {have} in hardware {hardware.name}"
+            if what == "layers" and program.packets:
+                legal += ", whose weight memory splits layers"
+            found.append(Problem("network", f"{what} need {need} {unit}", legal))
+    for layer in program.layers:
         found += _layer_fits(layer, hardware)
     return found
 
 
+def _weights_fit(hardware: Hardware, program: Program) -> list[Problem]:
+    """All weights are on chip, or come through a stream in packets that the memory holds."""
+    need, have = program.usage.weight_lines, hardware.weight_lines
+    if need > have and not hardware.weight_stream:
+        legal = f"at most {have} in hardware {hardware.name}, which has no weight_stream"
+        return [Problem("network", f"weights need {need} lines", legal)]
+    return [
+        Problem(
+            program.layers[packet.layer].name,
+            f"weights of {hardware.columns} output channels need {packet.lines} lines",
+            f"at most {have} in hardware {hardware.name}",
+        )
+        for packet in program.packets
+        if packet.lines > have
+    ]
+
+
 def _layer_fits(layer: Layer, hardware: Hardware) -> list[Problem]:
-    name, fields, found = layer.stage.name, layer.fields, []
+    name, fields, found = layer.name, layer.fields, []
     window = fields.get("taps", 0) * fields.get("inner", 0)
     if window > hardware.row_words:
         found.append(

@@ -7,12 +7,13 @@ from pathlib import Path
 from bitwright import rtl
 from bitwright.sources import closure
 from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.contract import WEIGHT_STREAM
 
 ROOT = Path(__file__).with_name("rtl")
 TOP = "bitsys"
 SHARED = ("axil_bus", "lut6_2", "ram_sdp")
 # Modules that only the Xilinx versions of primitives use: synthesis for those parts exchanges the primitives.
-XILINX_HELPERS = ("bitsys_chain", "bitsys_container_rows", "bitsys_count6", "bitsys_count_product")
+XILINX_HELPERS = ("bitsys_chain", "bitsys_container_rows", "bitsys_count6")
 
 _PORTS = """
     input  logic        clk_i,
@@ -24,6 +25,9 @@ _PORTS = """
     output logic        m_axis_tvalid,
     input  logic        m_axis_tready,
     output logic        m_axis_tlast,
+    input  logic [63:0] s_axis_weights_tdata,
+    input  logic        s_axis_weights_tvalid,
+    output logic        s_axis_weights_tready,
     input  logic [23:0] s_axil_awaddr,
     input  logic        s_axil_awvalid,
     output logic        s_axil_awready,
@@ -58,11 +62,15 @@ def files(hardware: Hardware) -> dict[str, str]:
 
 def top(hardware: Hardware) -> str:
     """The top module: bitsys_core with the sizes of a hardware configuration."""
-    names = [line.split()[-1].rstrip(",") for line in _PORTS.strip().splitlines()]
+    lines = [line for line in _PORTS.strip().splitlines() if hardware.weight_stream or WEIGHT_STREAM not in line]
+    pins = {line.split()[-1].rstrip(","): line.split()[-1].rstrip(",") for line in lines}
+    if not hardware.weight_stream:
+        pins |= {f"{WEIGHT_STREAM}_tdata": "64'd0", f"{WEIGHT_STREAM}_tvalid": "1'b0", f"{WEIGHT_STREAM}_tready": ""}
     values = ",\n".join(f"      .{name}({value})" for name, value in hardware.parameters().items())
-    pins = ",\n".join(f"      .{name}({name})" for name in names)
+    wiring = ",\n".join(f"      .{name}({net})" for name, net in pins.items())
+    ports = "\n".join(lines)
     return (
         f"// Target bitsys, hardware {hardware.name!r}: {hardware.unit} units, {hardware.rows} x {hardware.columns}.\n"
         "// s_axis_tdata: eight elements a word, the first in the lowest bits; m_axis_tdata: one element a word.\n"
-        f"module {TOP} ({_PORTS});\n  bitsys_core #(\n{values}\n  ) u_core (\n{pins}\n  );\nendmodule\n"
+        f"module {TOP} (\n    {ports}\n);\n  bitsys_core #(\n{values}\n  ) u_core (\n{wiring}\n  );\nendmodule\n"
     )

@@ -22,6 +22,7 @@ class Hardware:
     rows x columns: pixels and output channels that are computed at once. row_words, act_words: 64-bit words of a
     pixel's window and of all activations. weight_lines: operand words of each column. param_groups, table_entries:
     channel groups with parameters, entries of thresholds and tables. output_groups: groups of 32-bit results.
+    weight_stream: whether weights that do not fit come in on a stream of their own.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Hardware:
     output_groups: int
     layers: int
     multiplier_bits: int
+    weight_stream: bool
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -58,8 +60,10 @@ class Hardware:
                 )
         if not 2 <= self.multiplier_bits <= 32:
             raise OptionError(f"hardware {self.name}: multiplier_bits is {self.multiplier_bits}; legal are 2 to 32")
-        if self.weight_lines * self.slices > 1 << 19:
-            most = (1 << 19) // self.slices
+        if not isinstance(self.weight_stream, bool):
+            raise OptionError(f"hardware {self.name}: weight_stream is {self.weight_stream!r}; legal are true, false")
+        if 2 * self.weight_lines * self.line_words > 1 << 19:
+            most = (1 << 19) // (2 * self.line_words)
             raise OptionError(f"hardware {self.name}: weight_lines is {self.weight_lines}; legal are at most {most}")
 
     @property
@@ -73,9 +77,9 @@ class Hardware:
         return 64 if self.planes else 8
 
     @property
-    def slices(self) -> int:
-        """32-bit slices of a weight line."""
-        return self.columns * self.word_bits // 32
+    def line_words(self) -> int:
+        """64-bit words of a weight line."""
+        return self.columns * self.word_bits // 64
 
     @property
     def slots(self) -> int:
@@ -102,6 +106,7 @@ class Hardware:
             "OutputGroups": self.output_groups,
             "Layers": self.layers,
             "MultiplierBits": self.multiplier_bits,
+            "WeightStream": int(self.weight_stream),
         }
 
 

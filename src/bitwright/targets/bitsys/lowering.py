@@ -19,12 +19,21 @@ from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, con
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One descriptor's fields, its weight lines [lines, columns] and its post parameters (bases still 0)."""
+    """One descriptor's fields, its weight lines [lines, columns] and its post parameters (bases still 0).
+
+    tiles: the channel tiles of the stage that this layer computes, where it is split; None for all.
+    """
 
     stage: Stage
     fields: dict[str, int]
     post: Post
     weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint64))
+    tiles: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The stage's name, with the tiles of a part."""
+        return self.stage.name + (f"[{self.tiles[0]}:{self.tiles[1]}]" if self.tiles else "")
 
 
 def layers(staged: Staged, places: Layout, hardware: Hardware) -> list[Layer]:

@@ -8,49 +8,64 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bitwright.network.graph import INPUT
+from bitwright.targets.bitsys import weights
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
 from bitwright.targets.bitsys.registers import address, control_registers, encode_layer
 from bitwright.targets.bitsys.stages import Staged
 from bitwright.targets.bitsys.storage import Layout
+from bitwright.targets.bitsys.weights import Packet
+from bitwright.tools.model import to_words
 
 IDLE_CYCLES = 64  # without input, after which a batch that is not full starts
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a program takes of each memory, in its own units."""
+    """What a program takes of each memory, in its own units; stream_words: 64-bit words a batch from the stream."""
 
     weight_lines: int
     param_groups: int
     table_entries: int
     layers: int
+    stream_words: int
 
 
-def place(layers: list[Layer]) -> tuple[list[Layer], Usage]:
-    """Layers with the places of their weights, parameters and tables, one after the other."""
-    lines = groups = entries = 0
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Layers with the places of weights, parameters and tables; packets of those weights that are streamed."""
+
+    layers: tuple[Layer, ...]
+    packets: tuple[Packet, ...]
+    usage: Usage
+
+
+def place(layers: list[Layer], hardware: Hardware) -> Program:
+    """The program of a network's layers; parameters and tables lie one after the other."""
+    lines = sum(len(layer.weights) for layer in layers)
+    groups = entries = 0
     placed = []
     for layer in layers:
         count = -(-len(layer.post.bias) // 8)
-        fields = layer.fields | {"weight_base": lines, "param_base": groups, "table_base": entries}
-        placed.append(replace(layer, fields=fields))
-        lines += len(layer.weights)
+        placed.append(replace(layer, fields=layer.fields | {"param_base": groups, "table_base": entries}))
         groups += count
         entries += count << layer.post.table_bits if layer.post.table is not None else 0
-    return placed, Usage(lines, groups, entries, len(layers))
+    found, packets = weights.place(placed, hardware)
+    streamed = sum(1 + packet.lines * hardware.line_words for packet in packets)
+    return Program(tuple(found), packets, Usage(lines, groups, entries, len(found), streamed))
 
 
-def writes(layers: list[Layer], staged: Staged, places: Layout, hardware: Hardware) -> np.ndarray:
+def writes(program: Program, staged: Staged, places: Layout, hardware: Hardware) -> np.ndarray:
     """All writes in order, uint32 [n, 2]; the last one starts the hardware."""
     pairs: list[tuple[int, int]] = [*_settings(staged, places)]
-    for k, layer in enumerate(layers):
+    for k, layer in enumerate(program.layers):
         for w, word in enumerate(encode_layer(layer.fields)):
             pairs.append((address("layers", 32 * k + w), word))
-        pairs += _parameters(layer)
-        pairs += _tables(layer)
+        if layer.fields.get("first_group", 0) == 0:  # the parts of a split layer share what the first one writes
+            pairs += _parameters(layer)
+            pairs += _tables(layer)
     blocks = [np.asarray(pairs, np.uint32).reshape(-1, 2)]
-    blocks += [_weights(layer, hardware) for layer in layers if len(layer.weights)]
+    blocks += [_weights(layer, hardware) for layer in program.layers if not layer.fields.get("streamed")]
     blocks.append(np.asarray([(_control("run"), 1)], np.uint32))
     return np.concatenate(blocks)
 
@@ -97,13 +112,9 @@ def _tables(layer: Layer) -> Iterable[tuple[int, int]]:
 
 def _weights(layer: Layer, hardware: Hardware) -> np.ndarray:
     """Writes of the weight lines [lines, columns], as 32-bit slices."""
-    lines = layer.weights
-    if hardware.planes:
-        parts = np.stack([lines & np.uint64(0xFFFFFFFF), lines >> np.uint64(32)], axis=-1)
-        slices = parts.reshape(len(lines), -1)
-    else:
-        shifted = lines.reshape(len(lines), -1, 4) << (np.uint64(8) * np.arange(4, dtype=np.uint64))
-        slices = shifted.sum(-1, dtype=np.uint64)
-    first = layer.fields["weight_base"] * hardware.slices
-    addresses = address("weights", 0) + 4 * (first + np.arange(slices.size))
-    return np.stack([addresses, slices.ravel()], axis=1).astype(np.uint32)
+    if not len(layer.weights):
+        return np.zeros((0, 2), np.uint32)
+    slices = to_words(weights.line_words(layer.weights, hardware).ravel(), 64).ravel()
+    first = 2 * layer.fields["weight_base"] * hardware.line_words
+    addresses = address("weights", 0) + 4 * (first + np.arange(len(slices)))
+    return np.stack([addresses, slices], axis=1).astype(np.uint32)

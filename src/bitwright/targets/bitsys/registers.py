@@ -47,6 +47,12 @@ def layer_fields() -> dict[str, Field]:
 
 
 @cache
+def packet_fields() -> dict[str, Field]:
+    """All fields of the word that begins a packet of weights, by name."""
+    return {name: Field(name, 0, *values) for name, values in _source()["packet"].items()}
+
+
+@cache
 def control_registers() -> dict[str, Register]:
     """All control registers by name."""
     return {name: Register(name, *values) for name, values in _source()["control"].items()}
@@ -60,20 +66,30 @@ def address(region: str, word: int) -> int:
 def encode_layer(values: Mapping[str, int]) -> list[int]:
     """The words of a descriptor; fields that are not given are 0. `ValueError` where a value does not fit its field."""
     words = [0] * LAYER_WORDS
-    fields = layer_fields()
     for name, value in values.items():
-        f = fields[name]
-        if not -(1 << (f.bits - 1)) <= value < 1 << f.bits:
-            raise ValueError(f"{name} = {value} does not fit {f.bits} bits")
-        words[f.word] |= (value & ((1 << f.bits) - 1)) << f.low
+        f = layer_fields()[name]
+        words[f.word] |= _encode(f, value)
     return words
+
+
+def encode_packet(values: Mapping[str, int]) -> int:
+    """The word that begins a packet of weights; `ValueError` where a value does not fit its field."""
+    return sum(_encode(packet_fields()[name], value) for name, value in values.items())
+
+
+def _encode(f: Field, value: int) -> int:
+    """The value's bits at their place in the field's word."""
+    if not -(1 << (f.bits - 1)) <= value < 1 << f.bits:
+        raise ValueError(f"{f.name} = {value} does not fit {f.bits} bits")
+    return (value & ((1 << f.bits) - 1)) << f.low
 
 
 def header() -> str:
     """The text of rtl/bitsys_registers.svh."""
     lines = [
         "// Memory map, control registers and layer descriptor. Made from registers.toml by registers.py; included in",
-        "// modules, which read a field of a descriptor as layer_i[FName +: WName].",
+        "// modules, which read a field of a descriptor as layer_i[FName +: WName], one of a packet's head as",
+        "// [PName +: BName].",
         f"localparam int unsigned LayerWords = {LAYER_WORDS};",
         f"localparam int unsigned AddressBits = {ADDRESS_BITS};",
         f"localparam int unsigned RegionShift = {REGION_SHIFT};",
@@ -82,9 +98,13 @@ def header() -> str:
         lines.append(f"localparam logic [2:0] Region{_camel(name)} = 3'd{number};")
     for r in control_registers().values():
         lines.append(f"localparam logic [7:0] Reg{_camel(r.name)} = 8'd{r.offset};")
+    lines.append(f"localparam logic [7:0] RegHighest = 8'd{max(r.offset for r in control_registers().values())};")
     for f in layer_fields().values():
         lines.append(f"localparam int unsigned F{_camel(f.name)} = {32 * f.word + f.low};")
         lines.append(f"localparam int unsigned W{_camel(f.name)} = {f.bits};")
+    for f in packet_fields().values():
+        lines.append(f"localparam int unsigned P{_camel(f.name)} = {f.low};")
+        lines.append(f"localparam int unsigned B{_camel(f.name)} = {f.bits};")
     return "\n".join(lines) + "\n"
 
 
@@ -98,6 +118,8 @@ def tables() -> str:
     for f in layer_fields().values():
         place = f"{f.low + f.bits - 1}..{f.low}" if f.bits > 1 else str(f.low)
         lines.append(f"| {f.name} | {f.word} | {place} | {f.doc} |")
+    lines += ["", "| head of a packet of weights | bits | meaning |", "| --- | --- | --- |"]
+    lines += [f"| {f.name} | {f.low + f.bits - 1}..{f.low} | {f.doc} |" for f in packet_fields().values()]
     return "\n".join(lines) + "\n"
 
 

@@ -14,12 +14,22 @@ from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, 
 from bitwright.targets.bitsys.check import fits, unsuited
 from bitwright.targets.bitsys.emit import TOP, files
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.bitsys.lowering import Layer
-from bitwright.targets.bitsys.program import Usage
+from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.targets.bitsys.stages import Staged
 from bitwright.targets.bitsys.storage import Layout
-from bitwright.targets.contract import Design, Estimate, LayerEstimate, Problem, Resources, StreamSpec, SynthesisUnit
+from bitwright.targets.bitsys.weights import stream_words
+from bitwright.targets.contract import (
+    Design,
+    Estimate,
+    LayerEstimate,
+    Problem,
+    Resources,
+    StreamSpec,
+    SynthesisUnit,
+    WeightStream,
+)
+from bitwright.tools.model import to_words
 
 INPUT_LANES, INPUT_BITS, OUTPUT_BITS = 8, 64, 32
 
@@ -53,8 +63,7 @@ class BitsysPlan:
     hardware: Hardware
     staged: Staged
     layout: Layout
-    layers: tuple[Layer, ...]
-    usage: Usage
+    program: Program
     estimate: Estimate
 
 
@@ -67,12 +76,11 @@ def _batch(options: BitsysOptions, staged: Staged, machine: Hardware) -> int:
 
 
 def _lower(network: Network, options: BitsysOptions):
-    """(hardware, staged, layout, layers, usage) of a network that `unsuited` accepts."""
+    """(hardware, staged, layout, program) of a network that `unsuited` accepts."""
     machine = hardware.load(options.hardware)
     staged = stages.stage(network)
     places = storage.layout(staged, machine, _batch(options, staged, machine))
-    layers, usage = program.place(lowering.layers(staged, places, machine))
-    return machine, staged, places, layers, usage
+    return machine, staged, places, program.place(lowering.layers(staged, places, machine), machine)
 
 
 class Bitsys:
@@ -90,9 +98,8 @@ class Bitsys:
 
     def plan(self, network: Network, options: Any) -> BitsysPlan:
         """Stages, memory layout, descriptors, and what they cost."""
-        machine, staged, places, layers, usage = _lower(network, options)
-        estimate = _estimate(machine, staged, places, layers)
-        return BitsysPlan(network, options, machine, staged, places, tuple(layers), usage, estimate)
+        machine, staged, places, made = _lower(network, options)
+        return BitsysPlan(network, options, machine, staged, places, made, _estimate(machine, staged, places, made))
 
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""
@@ -107,41 +114,54 @@ class Bitsys:
             units=(SynthesisUnit("accelerator", TOP),),
             estimate=plan.estimate,
             options=dataclasses.asdict(plan.options),
-            program=program.writes(list(plan.layers), plan.staged, plan.layout, plan.hardware),
+            program=program.writes(plan.program, plan.staged, plan.layout, plan.hardware),
+            weights=_weight_stream(plan),
             counters={r.name: address("control", 0) + r.offset for r in registers if r.access == "r"},
             parameters=_facts(plan),
         )
 
 
-def _estimate(machine: Hardware, staged: Staged, places: Layout, layers: list[Layer]) -> Estimate:
-    """Cycles by layer and resources of the whole hardware, which all layers share."""
-    batch = places.batch
+def _weight_stream(plan: BitsysPlan) -> WeightStream | None:
+    """What the weight stream carries, where the hardware has one."""
+    if not plan.hardware.weight_stream:
+        return None
+    words = stream_words(plan.program.layers, plan.program.packets, plan.hardware)
+    return WeightStream(to_words(words, 64), plan.layout.batch)
+
+
+def _estimate(machine: Hardware, staged: Staged, places: Layout, made: Program) -> Estimate:
+    """Cycles by layer and resources of the whole hardware, which all layers share.
+
+    Cycles of a layer count from when its weights are there: the stream's words are a lower bound of the interval.
+    """
+    layers, batch = made.layers, places.batch
     per_layer = [cycles.layer_cycles(layer.fields, machine) for layer in layers]
     busy = [cycles.array_cycles(layer.fields, machine) for layer in layers]
     found = [LayerEstimate("accelerator", TOP, cost.resources(machine), math.ceil(sum(per_layer) / batch))]
     for layer, total, active in zip(layers, per_layer, busy, strict=True):
         details = {"cycles_batch": total, "array_cycles": active, "array_utilization": active / total}
         kind = type(layer.stage.op).__name__ if layer.stage.op is not None else type(layer.stage.post).__name__
-        found.append(LayerEstimate(layer.stage.name, kind, Resources(), math.ceil(total / batch), details))
+        found.append(LayerEstimate(layer.name, kind, Resources(), math.ceil(total / batch), details))
     value, result = places.values[INPUT], staged.stages[-1].result
     taking = batch * cycles.input_cycles(value.type.channels, value.type.pixels, machine.planes)
     sending = batch * cycles.output_cycles(result.channels, result.pixels, staged.argmax)
-    interval = max(sum(per_layer), taking, sending) / batch
+    interval = max(sum(per_layer), taking, sending, made.usage.stream_words) / batch
     return Estimate(tuple(found), math.ceil(interval), taking + sum(per_layer) + sending)
 
 
 def _facts(plan: BitsysPlan) -> dict[str, Any]:
     machine = plan.hardware
-    macs = sum(layer.stage.op.weight[0].size * layer.stage.result.size for layer in plan.layers if layer.stage.is_array)
+    macs = sum(stage.op.weight[0].size * stage.result.size for stage in plan.staged.stages if stage.is_array)
+    usage = plan.program.usage
     return {
         "hardware": dataclasses.asdict(machine),
         "batch": plan.layout.batch,
         "macs_per_frame": macs,
         "activation_words": plan.layout.words,
-        "weight_lines": plan.usage.weight_lines,
-        "param_groups": plan.usage.param_groups,
-        "table_entries": plan.usage.table_entries,
-        "program_words": sum(len(layer.weights) for layer in plan.layers) * machine.slices,
+        "weight_lines": usage.weight_lines,
+        "param_groups": usage.param_groups,
+        "table_entries": usage.table_entries,
+        "stream_words": usage.stream_words,
     }
 
 

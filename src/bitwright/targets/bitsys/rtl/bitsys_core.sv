@@ -3,7 +3,8 @@
 // One layer at a time: bitsys_fetch reads its source, the array or the vector stage computes, the post stage turns sums
 // into the next layer's activations, bitsys_store writes them. Input and output of other batches go on meanwhile.
 // Inside, time is fixed by the descriptors alone: only the streams at the edge can wait.
-// s_axis_tdata: eight elements of the input's bits; m_axis_tdata: one element of 32 bits.
+// s_axis_tdata: eight elements of the input's bits; m_axis_tdata: one element of 32 bits. With WeightStream, weights
+// that do not fit on chip come in on s_axis_weights, as bitsys_weight_stream takes them; without it, it is never ready.
 module bitsys_core #(
     parameter int unsigned Unit           = 0,
     parameter int unsigned Rows           = 8,
@@ -16,7 +17,8 @@ module bitsys_core #(
     parameter int unsigned TableEntries   = 1024,
     parameter int unsigned OutputGroups   = 64,
     parameter int unsigned Layers         = 32,
-    parameter int unsigned MultiplierBits = 25
+    parameter int unsigned MultiplierBits = 25,
+    parameter bit          WeightStream   = 1'b0
 ) (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -27,6 +29,9 @@ module bitsys_core #(
     output logic        m_axis_tvalid,
     input  logic        m_axis_tready,
     output logic        m_axis_tlast,
+    input  logic [63:0] s_axis_weights_tdata,
+    input  logic        s_axis_weights_tvalid,
+    output logic        s_axis_weights_tready,
     input  logic [23:0] s_axil_awaddr,
     input  logic        s_axil_awvalid,
     output logic        s_axil_awready,
@@ -55,7 +60,7 @@ module bitsys_core #(
   logic [18:0] windex;
   logic [5:0] output_bits;
   logic [7:0] batch, batch_frames, layer_index, output_frames;
-  logic running, waiting, output_busy, operands, output_start, fetching;
+  logic running, waiting, output_busy, operands, output_start, fetching, weights_ready, weights_free, weights_wait;
   axil_bus #(
       .AddrBits(AddressBits)
   ) u_bus (
@@ -113,6 +118,7 @@ module bitsys_core #(
       .waiting_i(waiting),
       .output_busy_i(output_busy),
       .array_valid_i(operands),
+      .weights_wait_i(weights_wait),
       .batch_done_i(output_start),
       .fetching_i(fetching),
       .layer_index_i(layer_index)
@@ -143,6 +149,9 @@ module bitsys_core #(
       .output_start_o(output_start),
       .output_frames_o(output_frames),
       .output_busy_i(output_busy),
+      .weights_ready_i(weights_ready),
+      .weights_free_o(weights_free),
+      .weights_wait_o(weights_wait),
       .running_o(running),
       .fetching_o(fetching),
       .layer_index_o(layer_index)
@@ -249,6 +258,33 @@ module bitsys_core #(
   );
   assign row_data = row_inside ? read_data : {layer[FPadHigh+:WPadHigh], layer[FPadLow+:WPadLow]};
 
+  // Weights: 32-bit halves from the bus, 64-bit words from the stream.
+  logic stream_we;
+  logic [18:0] stream_windex;
+  logic [63:0] stream_wdata;
+  if (WeightStream) begin : g_weight_stream
+    bitsys_weight_stream #(
+        .LineWords(Columns * (Planes ? 64 : 8) / 64)
+    ) u_weight_stream (
+        .clk_i(clk_i),
+        .rst_i(rst_i),
+        .run_i(run),
+        .s_axis_tdata(s_axis_weights_tdata),
+        .s_axis_tvalid(s_axis_weights_tvalid),
+        .s_axis_tready(s_axis_weights_tready),
+        .blocked_i(weight_we),
+        .we_o(stream_we),
+        .windex_o(stream_windex),
+        .wdata_o(stream_wdata),
+        .ready_o(weights_ready),
+        .free_i(weights_free)
+    );
+  end else begin : g_no_weight_stream
+    assign s_axis_weights_tready = 1'b0;
+    assign {stream_we, stream_windex, stream_wdata} = '0;
+    assign weights_ready = 1'b1;
+  end
+
   // Computation
   logic array_busy, array_valid, vector_valid, post_busy, post_valid, store_busy, out_we;
   logic [255:0] array_value, vector_value, code, out_data;
@@ -267,9 +303,9 @@ module bitsys_core #(
       .layer_i(layer),
       .busy_o(array_busy),
       .operands_o(operands),
-      .weight_we_i(weight_we),
-      .windex_i(windex),
-      .wdata_i(wdata),
+      .weight_we_i({2{stream_we}} | (weight_we ? 2'd1 << windex[0] : 2'd0)),
+      .windex_i(stream_we ? stream_windex : windex >> 1),
+      .wdata_i(stream_we ? stream_wdata : {2{wdata}}),
       .half_free_o(half_free),
       .row_we_i(row_we),
       .row_half_i(row_half),

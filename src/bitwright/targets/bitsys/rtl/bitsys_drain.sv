@@ -74,7 +74,7 @@ module bitsys_drain #(
       n_q <= 16'd0;
       row_q <= 8'd0;
       column_q <= 8'd0;
-      group_base_q <= 16'd0;
+      group_base_q <= 16'(layer_i[FFirstGroup+:WFirstGroup]);
       tile_pixel_q <= layer_i[FOutBase+:WOutBase];
       pixel_q <= layer_i[FOutBase+:WOutBase];
     end else if (issue) begin
@@ -85,7 +85,7 @@ module bitsys_drain #(
       end
       if (tile_end) begin
         n_q <= last_n ? 16'd0 : n_q + 16'd1;
-        group_base_q <= last_n ? 16'd0 : group_base_q + 16'(Groups);
+        group_base_q <= last_n ? 16'(layer_i[FFirstGroup+:WFirstGroup]) : group_base_q + 16'(Groups);
         if (!last_n) pixel_q <= tile_pixel_q;
         if (last_n) begin
           m_q <= m_q + 20'd1;

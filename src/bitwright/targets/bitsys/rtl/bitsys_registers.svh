@@ -1,5 +1,6 @@
 // Memory map, control registers and layer descriptor. Made from registers.toml by registers.py; included in
-// modules, which read a field of a descriptor as layer_i[FName +: WName].
+// modules, which read a field of a descriptor as layer_i[FName +: WName], one of a packet's head as
+// [PName +: BName].
 localparam int unsigned LayerWords = 28;
 localparam int unsigned AddressBits = 24;
 localparam int unsigned RegionShift = 21;
@@ -24,6 +25,8 @@ localparam logic [7:0] RegBatches = 8'd48;
 localparam logic [7:0] RegLayerSelect = 8'd52;
 localparam logic [7:0] RegOutputBits = 8'd60;
 localparam logic [7:0] RegLayerCycles = 8'd56;
+localparam logic [7:0] RegCyclesWeights = 8'd64;
+localparam logic [7:0] RegHighest = 8'd64;
 localparam int unsigned FVector = 0;
 localparam int unsigned WVector = 1;
 localparam int unsigned FMaximum = 1;
@@ -62,6 +65,8 @@ localparam int unsigned FDouble = 21;
 localparam int unsigned WDouble = 1;
 localparam int unsigned FMode = 22;
 localparam int unsigned WMode = 2;
+localparam int unsigned FStreamed = 24;
+localparam int unsigned WStreamed = 1;
 localparam int unsigned FStoredA = 32;
 localparam int unsigned WStoredA = 4;
 localparam int unsigned FStoredB = 36;
@@ -118,6 +123,8 @@ localparam int unsigned FPadHigh = 416;
 localparam int unsigned WPadHigh = 32;
 localparam int unsigned FGroups = 448;
 localparam int unsigned WGroups = 12;
+localparam int unsigned FTileStart = 460;
+localparam int unsigned WTileStart = 16;
 localparam int unsigned FTaps = 480;
 localparam int unsigned WTaps = 16;
 localparam int unsigned FTapWords = 496;
@@ -146,6 +153,8 @@ localparam int unsigned FParamBase = 680;
 localparam int unsigned WParamBase = 16;
 localparam int unsigned FTableBase = 704;
 localparam int unsigned WTableBase = 20;
+localparam int unsigned FFirstGroup = 724;
+localparam int unsigned WFirstGroup = 12;
 localparam int unsigned FOutBase = 736;
 localparam int unsigned WOutBase = 16;
 localparam int unsigned FOutPitch = 752;
@@ -158,3 +167,9 @@ localparam int unsigned FClampHigh = 832;
 localparam int unsigned WClampHigh = 32;
 localparam int unsigned FSrcbPitch = 864;
 localparam int unsigned WSrcbPitch = 16;
+localparam int unsigned PBase = 0;
+localparam int unsigned BBase = 20;
+localparam int unsigned PLines = 20;
+localparam int unsigned BLines = 20;
+localparam int unsigned PAhead = 40;
+localparam int unsigned BAhead = 8;

@@ -1,7 +1,8 @@
 // Runs the program: for every batch, one layer descriptor after the other.
 //
 // A layer: its descriptor is read (four words a cycle, LayerWords / 4 + 1 cycles), start_o begins it, and the next one follows when busy_i has
-// fallen. A layer that writes the output buffer waits until the results of the batch before have left.
+// fallen. A layer that writes the output buffer waits until the results of the batch before have left, one with weights
+// from the stream until they have arrived.
 module bitsys_sequencer #(
     parameter int unsigned Layers = 32
 ) (
@@ -23,6 +24,9 @@ module bitsys_sequencer #(
     output logic             output_start_o,
     output logic [      7:0] output_frames_o,
     input  logic             output_busy_i,
+    input  logic             weights_ready_i,
+    output logic             weights_free_o,
+    output logic             weights_wait_o,
     output logic             running_o,
     output logic             fetching_o,
     output logic [      7:0] layer_index_o
@@ -51,7 +55,9 @@ module bitsys_sequencer #(
         .rdata_o(words[32*k+:32])
     );
   end
-  assign start_o = state_q == Ready && !(layer_q[FToOutput] && output_busy_i);
+  assign weights_wait_o = state_q == Ready && layer_q[FStreamed] && !weights_ready_i;
+  assign weights_free_o = done && layer_q[FStreamed];
+  assign start_o = state_q == Ready && !weights_wait_o && !(layer_q[FToOutput] && output_busy_i);
   assign done = state_q == Run && begun_q && !busy_i;
   always_ff @(posedge clk_i) begin
     if (rst_i || !run_i) begin

@@ -77,11 +77,11 @@ module bitsys_steps #(
       m_q <= 20'd0;
       n_q <= 16'd0;
       half_q <= 1'b0;
-      a_start_q <= 16'd0;
+      a_start_q <= layer_i[FTileStart+:WTileStart];
       w_start_q <= layer_i[FWeightBase+:WWeightBase];
     end else if (go) begin
       n_q <= last_n ? 16'd0 : n_q + 16'd1;
-      a_start_q <= last_n ? 16'd0 : a_start_q + layer_i[FTileStep+:WTileStep];
+      a_start_q <= last_n ? layer_i[FTileStart+:WTileStart] : a_start_q + layer_i[FTileStep+:WTileStep];
       w_start_q <= last_n ? layer_i[FWeightBase+:WWeightBase] : w_start_q + 20'(layer_i[FTileWords+:WTileWords]);
       if (last_n) begin
         m_q <= m_q + 20'd1;

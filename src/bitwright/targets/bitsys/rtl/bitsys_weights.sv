@@ -1,6 +1,7 @@
 // Weight memory: a line of one operand word for each column, read by all columns with systolic delay.
 //
-// Writes: 32-bit slice windex_i = Slices * line + slice; a slice holds four columns' containers or half a column's plane.
+// Writes: 64-bit word windex_i = LineWords * line + word, its halves by we_i; a half holds four columns' containers or
+// half a column's plane.
 // Column c is read c cycles after column 0. Latency 2 + c cycles.
 module bitsys_weights #(
     parameter int unsigned Columns = 8,
@@ -9,24 +10,24 @@ module bitsys_weights #(
     localparam int unsigned WordBits = Planes ? 64 : 8
 ) (
     input  logic                        clk_i,
-    input  logic                        we_i,
+    input  logic [                 1:0] we_i,
     input  logic [                18:0] windex_i,
-    input  logic [                31:0] wdata_i,
+    input  logic [                63:0] wdata_i,
     input  logic [                19:0] raddr_i,
     output logic [Columns*WordBits-1:0] operand_o
 );
-  localparam int unsigned Slices = Columns * WordBits / 32;
-  localparam int unsigned SliceBits = Slices > 1 ? $clog2(Slices) : 1;
+  localparam int unsigned LineWords = Columns * WordBits / 64;
+  localparam int unsigned IndexBits = LineWords > 1 ? $clog2(LineWords) : 1;
   localparam int unsigned LineBits = $clog2(Lines);
   localparam int unsigned Part = Planes ? 32 : 8;
   logic [LineBits-1:0] address[Columns], line;
-  logic [SliceBits-1:0] slice;
+  logic [IndexBits-1:0] index;
   assign address[0] = raddr_i[LineBits-1:0];
-  if (Slices > 1) begin : g_slices
-    assign slice = windex_i[SliceBits-1:0];
-    assign line  = LineBits'(windex_i >> SliceBits);
+  if (LineWords > 1) begin : g_words
+    assign index = windex_i[IndexBits-1:0];
+    assign line  = LineBits'(windex_i >> IndexBits);
   end else begin : g_single
-    assign slice = 1'b0;
+    assign index = 1'b0;
     assign line  = LineBits'(windex_i);
   end
   for (genvar c = 0; c < Columns; c++) begin : g_column
@@ -38,13 +39,13 @@ module bitsys_weights #(
     end
     for (genvar k = 0; k < WordBits / Part; k++) begin : g_part
       localparam int unsigned Slice = Planes ? 2 * c + k : c / 4;
-      localparam int unsigned Low = Planes ? 0 : 8 * (c % 4);
+      localparam int unsigned Low = 32 * (Slice % 2) + (Planes ? 0 : 8 * (c % 4));
       ram_sdp #(
           .Width(Part),
           .Depth(Lines)
       ) u_ram (
           .clk_i  (clk_i),
-          .we_i   (we_i && slice == SliceBits'(Slice)),
+          .we_i   (we_i[Slice%2] && index == IndexBits'(Slice / 2)),
           .waddr_i(line),
           .wdata_i(wdata_i[Low+:Part]),
           .re_i   (1'b1),

@@ -24,7 +24,7 @@ module bitsys_container_pe (
   `include "bitsys_container_cells.svh"
 
   // Stage 1: a, b once for each mask, and the antidiagonal products (XNOR in 1-bit mode).
-  logic [7:0] a_q, b_q, b1_q, b2_q, b3_q, diagonal, diagonal_q;
+  logic [7:0] a_q, b1_q, b2_q, b3_q, diagonal, diagonal_q;
   for (genvar j = 0; j < 8; j++) begin : g_diagonal
     localparam int unsigned Mask = diagonal_mask(j);
     logic sign;
@@ -32,23 +32,11 @@ module bitsys_container_pe (
     assign diagonal[j] = operand_i[2] ? ~(a_i[7-j] ^ b_i[j]) : sign ^ (a_i[7-j] & b_i[j]);
   end
 
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      a_q <= a_i;
-      b_q <= b_i;
-      diagonal_q <= diagonal;
-    end
-  end
-  always_ff @(posedge clk_i) begin
-    if (operand_i[2]) b1_q <= 8'd0;
-    else if (en_i) b1_q <= b_i;
-    if (operand_i[1]) b2_q <= 8'd0;
-    else if (en_i) b2_q <= b_i;
-    if (operand_i[0]) b3_q <= 8'd0;
-    else if (en_i) b3_q <= b_i;
-  end
+  bitsys_container_operands u_operands (
+    .clk_i(clk_i), .en_i(en_i), .a_i(a_i), .b_i(b_i), .mask_i(operand_i[2:0]), .diagonal_i(diagonal),
+    .a_o(a_q), .b_o(b_o), .b1_o(b1_q), .b2_o(b2_q), .b3_o(b3_q), .diagonal_o(diagonal_q)
+  );
   assign a_o = a_q;
-  assign b_o = b_q;
 
   // Stage 2: sum[k] = row 2k + 2 * row 2k+1. The constant of weight 2 in pair 3 is the carry out of an extra bit below
   // the sum of weights 2 and more, to which row 6's bit 0 does not belong.

@@ -25,7 +25,7 @@ module bitsys_container_pe (
   `include "bitsys_container_cells.svh"
 
   // Stage 1: a, b once for each mask, and the antidiagonal products (XNOR in 1-bit mode) with their signs.
-  logic [7:0] a_q, b_q, b1_q, b2_q, b3_q, diagonal, diagonal_q, sign_q;
+  logic [7:0] a_q, b1_q, b2_q, b3_q, diagonal, diagonal_q, sign_q;
   for (genvar j = 0; j < 8; j++) begin : g_diagonal
     localparam int unsigned Mask = diagonal_mask(j);
     assign diagonal[j] = operand_i[2] ? ~(a_i[7-j] ^ b_i[j]) : a_i[7-j] & b_i[j];
@@ -35,28 +35,16 @@ module bitsys_container_pe (
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      a_q <= a_i;
-      b_q <= b_i;
-      diagonal_q <= diagonal;
-    end
-  end
-  always_ff @(posedge clk_i) begin
-    if (operand_i[2]) b1_q <= 8'd0;
-    else if (en_i) b1_q <= b_i;
-    if (operand_i[1]) b2_q <= 8'd0;
-    else if (en_i) b2_q <= b_i;
-    if (operand_i[0]) b3_q <= 8'd0;
-    else if (en_i) b3_q <= b_i;
-  end
+  bitsys_container_operands u_operands (
+    .clk_i(clk_i), .en_i(en_i), .a_i(a_i), .b_i(b_i), .mask_i(operand_i[2:0]), .diagonal_i(diagonal),
+    .a_o(a_q), .b_o(b_o), .b1_o(b1_q), .b2_o(b2_q), .b3_o(b3_q), .diagonal_o(diagonal_q)
+  );
+  assign a_o = a_q;
   logic [7:0] masked[4];
   assign masked[0] = 8'd0;
   assign masked[1] = b1_q;
   assign masked[2] = b2_q;
   assign masked[3] = b3_q;
-  assign a_o = a_q;
-  assign b_o = b_q;
 
   // The other products that a sign may invert, registered in stage 1 under their masks: stage 2 has no LUT before its chains.
   logic [63:0] product_q;

@@ -65,7 +65,12 @@ module bitsys_bitplane_pe (
   logic r1, r1_q, r16, r16_q;
   logic [3:0] r2, r2_q, r4, r4_q;
   logic [4:0] r8, r8_q;
-  bitsys_count_product u_r1 (.x_i(q1_q), .a_i(last_qq[0]), .b_i(last_qq[1]), .count_o({r4[0], r2[0], r1}));
+  bitsys_count6 #(
+      .Product(1'b1)
+  ) u_r1 (
+      .x_i({last_qq[1], last_qq[0], q1_q}),
+      .count_o({r4[0], r2[0], r1})
+  );
   bitsys_count6 u_r2 (.x_i(q2_q[5:0]), .count_o({r8[0], r4[1], r2[1]}));
   bitsys_count6 u_r4 (.x_i(q4_q[5:0]), .count_o({r16, r8[1], r4[2]}));
   assign r2[3:2] = q2_q[7:6];

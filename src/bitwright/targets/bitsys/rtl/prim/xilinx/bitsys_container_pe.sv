@@ -25,7 +25,7 @@ module bitsys_container_pe (
   `include "bitsys_container_cells.svh"
 
   // Stage 1: a, b once for each mask, and the antidiagonal products (XNOR in 1-bit mode).
-  logic [7:0] a_q, b_q, b1_q, b2_q, b3_q, diagonal, diagonal_q;
+  logic [7:0] a_q, b1_q, b2_q, b3_q, diagonal, diagonal_q;
   for (genvar j = 0; j < 8; j++) begin : g_diagonal
     localparam int unsigned Mask = diagonal_mask(j);
     lut6_2 #(
@@ -37,23 +37,11 @@ module bitsys_container_pe (
         .o5_o  ()
     );
   end
-  always_ff @(posedge clk_i) begin
-    if (en_i) begin
-      a_q <= a_i;
-      b_q <= b_i;
-      diagonal_q <= diagonal;
-    end
-  end
-  always_ff @(posedge clk_i) begin
-    if (operand_i[2]) b1_q <= 8'd0;
-    else if (en_i) b1_q <= b_i;
-    if (operand_i[1]) b2_q <= 8'd0;
-    else if (en_i) b2_q <= b_i;
-    if (operand_i[0]) b3_q <= 8'd0;
-    else if (en_i) b3_q <= b_i;
-  end
+  bitsys_container_operands u_operands (
+    .clk_i(clk_i), .en_i(en_i), .a_i(a_i), .b_i(b_i), .mask_i(operand_i[2:0]), .diagonal_i(diagonal),
+    .a_o(a_q), .b_o(b_o), .b1_o(b1_q), .b2_o(b2_q), .b3_o(b3_q), .diagonal_o(diagonal_q)
+  );
   assign a_o = a_q;
-  assign b_o = b_q;
 
   // Stage 2: sum[k] = row 2k + 2 * row 2k+1.
   // Three positions borrow a product: (2, 7) from pair 1 itself, (6, 3) from pair 0, (6, 7) from pair 2.
