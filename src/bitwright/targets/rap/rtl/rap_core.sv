@@ -304,7 +304,7 @@ module rap_core #(
       .accs_i       (instr[LsbDRAIN_words+:4]),
       .cols_i       (instr[LsbDRAIN_cols+:4]),
       .lanes_i      (last_lane),
-      .words_i      (words[10*slot+:10]),
+      .words_i      (slot ? words[19:10] : words[9:0]),
       .stochastic_i (stochastic[slot]),
       .params_i     (with_params[slot]),
       .busy_o       (draining),
@@ -323,6 +323,9 @@ module rap_core #(
       .m_seed_o     (m_seed),
       .m_seed_word_o(m_seed_word)
   );
+  logic [17:0] p_addr, r_addr;
+  assign r_addr = read_slot ? addr[143:126] : addr[125:108];
+  assign p_addr = r_step ? r_addr : read_slot ? addr[107:90] : addr[89:72];
   ram_sdp #(
       .Width(128),
       .Depth(ParamWords)
@@ -332,7 +335,7 @@ module rap_core #(
       .waddr_i(load_addr_i[PAddr-1:0]),
       .wdata_i(load_data_i),
       .re_i   (read),
-      .raddr_i(addr[18*(r_step ? 6 : 4)+(read_slot ? 18 : 0)+:PAddr]),
+      .raddr_i(p_addr[PAddr-1:0]),
       .rdata_o(param)
   );
   rap_results #(

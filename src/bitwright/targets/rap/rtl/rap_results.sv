@@ -40,16 +40,25 @@ module rap_results #(
   logic [19:0] words_q;
   logic [65:0] low_q, high_q, zero_q;
   always_ff @(posedge clk_i) begin
-    if (post_we_i) begin
-      mode_q[2*we_slot_i+:2] <= mode_i;
-      rounding_q[3*we_slot_i+:3] <= rounding_i;
-      store_q[2*we_slot_i+:2] <= store_i;
-      words_q[10*we_slot_i+:10] <= words_i;
+    for (int s = 0; s < 2; s++) begin
+      if (post_we_i && we_slot_i == 1'(s)) begin
+        mode_q[2*s+:2] <= mode_i;
+        rounding_q[3*s+:3] <= rounding_i;
+        store_q[2*s+:2] <= store_i;
+        words_q[10*s+:10] <= words_i;
+      end
+      if (limit_we_i && we_slot_i == 1'(s)) begin
+        if (which_i == 2'd0) low_q[33*s+:33] <= limit_i;
+        if (which_i == 2'd1) high_q[33*s+:33] <= limit_i;
+        if (which_i == 2'd2) zero_q[33*s+:33] <= limit_i;
+      end
     end
-    if (limit_we_i && which_i == 2'd0) low_q[33*we_slot_i+:33] <= limit_i;
-    if (limit_we_i && which_i == 2'd1) high_q[33*we_slot_i+:33] <= limit_i;
-    if (limit_we_i && which_i == 2'd2) zero_q[33*we_slot_i+:33] <= limit_i;
   end
+  // Of the slot at hand; a choice of two, as an index times a width would be a multiplier.
+  logic [1:0] mode;
+  logic [2:0] rounding;
+  assign mode = slot_i ? mode_q[3:2] : mode_q[1:0];
+  assign rounding = slot_i ? rounding_q[5:3] : rounding_q[2:0];
   for (genvar s = 0; s < 2; s++) begin : g_slot
     assign stochastic_o[s] = mode_q[2*s+:2] == 2'd1 && rounding_q[3*s+:3] == 3'd4;
     assign params_o[s] = mode_q[2*s+:2] != 2'd0;
@@ -74,13 +83,13 @@ module rap_results #(
         .last_i,
         .seed_we_i (seed_i && seed_word_i == 1'(r / 4)),
         .seed_i    (param_i[32*(r%4)+:32]),
-        .mode_i    (mode_q[2*slot_i+:2]),
-        .rounding_i(mode_q[2*slot_i+:2] == 2'd1 ? rounding_q[3*slot_i+:3] : 3'd0),
+        .mode_i    (mode),
+        .rounding_i(mode == 2'd1 ? rounding : 3'd0),
         .acc_i     (acc_i[32*r+:32]),
         .param_i,
-        .low_i     (low_q[33*slot_q[6]+:33]),
-        .high_i    (high_q[33*slot_q[6]+:33]),
-        .zero_i    (zero_q[33*slot_q[5]+:33]),
+        .low_i     (slot_q[6] ? low_q[65:33] : low_q[32:0]),
+        .high_i    (slot_q[6] ? high_q[65:33] : high_q[32:0]),
+        .zero_i    (slot_q[5] ? zero_q[65:33] : zero_q[32:0]),
         .y_o       (y[32*r+:32])
     );
   end
