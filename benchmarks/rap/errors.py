@@ -1,10 +1,11 @@
 """Relative errors of layer outputs against the float network, on real images, under several definitions.
 
 Each layer is measured in four settings:
-  format       the float output rounded to the layer's output type: no error of the layer itself
-  unrounded    the layer alone, fed with the float network's quantized values, before its output is rounded
-  layer        the same, with its output rounded: what the processor writes
-  network      the layer within the integer network, with the errors of all layers before it
+  format   the float output rounded to the layer's output type: no error of the layer itself
+  wide     the layer alone, fed with the float network's quantized values: what its operands of 16, 8 or 4 bits yield,
+           stored by the processor with 16-bit outputs
+  layer    the same, with outputs as narrow as the operands
+  network  the layer within the integer network, with the errors of all layers before it
 and by three measures: rms (root mean square of the difference over that of the value), mean (mean absolute
 difference over mean absolute value), range (mean absolute difference over the range of the values).
 """
@@ -17,11 +18,12 @@ from bitwright.network.fast import Evaluator
 from bitwright.network.graph import INPUT, Network
 from bitwright.network.inputs import quantize
 from bitwright.network.ops import Requantize
+from bitwright.network.types import IntType
 from bitwright.quantize.floatrun import FloatRunner
 
-SETTINGS = ("format", "unrounded", "layer", "network")
+SETTINGS = ("format", "wide", "layer", "network")
 MEASURES = ("rms", "mean", "range")
-BOUND = 0.01
+BOUND, WIDE_BITS = 0.01, 16
 
 
 def error(got: np.ndarray, want: np.ndarray) -> dict[str, float]:
@@ -48,12 +50,13 @@ def layer_errors(graph, made, images: np.ndarray) -> dict:
     found = {}
     for name, source in sources.items():
         scale, zero = scales[name]
-        want, exact = expected[source], _unrounded(network, name, given)
+        want, (wide, extra) = expected[source], _wide(network, name, given)
         codes = {"format": given[name], "layer": _evaluate(network, name, given), "network": through[name]}
-        values = {setting: (q - zero) * scale for setting, q in codes.items()} | {"unrounded": (exact - zero) * scale}
+        values = {setting: (q - zero) * scale for setting, q in codes.items()}
+        values["wide"] = (wide - (zero << extra)) * scale / (1 << extra)
         found[source] = {setting: error(values[setting].reshape(want.shape), want) for setting in SETTINGS}
     spec = network.output
-    for setting, q in (("unrounded", _evaluate(network, last, given)), ("network", through[last])):
+    for setting, q in (("wide", _evaluate(network, last, given)), ("network", through[last])):
         # Nothing rounds the logits: they are the accumulators.
         found.setdefault("output", {})[setting] = error((q - spec.offset) * spec.scale, expected[last])
     return found
@@ -95,12 +98,22 @@ def _evaluate(network: Network, name: str, given: dict[str, np.ndarray]) -> np.n
     return node.op.evaluate(*(_value(network, n, given) for n in node.inputs))
 
 
-def _unrounded(network: Network, name: str, given: dict[str, np.ndarray]) -> np.ndarray:
-    """What a Requantize rounds, limited to its type but not rounded, float64."""
+def _wide(network: Network, name: str, given: dict[str, np.ndarray]) -> tuple[np.ndarray, int]:
+    """A Requantize with `extra` more bits of output, 16 in all, and those bits; the processor's own arithmetic."""
     node = network.node(name)
     op = node.op
     if not isinstance(op, Requantize):
         raise TypeError(f"{name} is a {type(op).__name__}")
-    x = _value(network, node.inputs[0], given)
-    y = (x * op.multiplier + op.bias) / 2.0**op.shift + op.zero_point
-    return np.clip(y, op.dtype.min, op.dtype.max)
+    extra = WIDE_BITS - op.dtype.bits
+    low = np.maximum(op.shift - extra, 0)  # what the shift does not give, the multiplier does
+    more = extra - (op.shift - low)
+    wide = Requantize(
+        IntType(WIDE_BITS, op.dtype.signed),
+        op.multiplier << more,
+        low,
+        op.bias << more,
+        op.zero_point << extra,
+        op.rounding,
+        op.seed,
+    )
+    return wide.evaluate(_value(network, node.inputs[0], given)), extra

@@ -220,6 +220,20 @@ def test_channels_side_by_side_begin_on_whole_words(channels, legal):
     assert found == ([] if legal else [rule])
 
 
+def test_outputs_may_be_wider_than_the_operands():
+    """8-bit operands are multiplied in 8-bit lanes and their result is stored with 16 bits."""
+    rng = np.random.default_rng(8)
+    weight = rng.integers(-128, 128, (8, 3, 3, 8))
+    nodes = [ops.Conv2d(weight, IntType(8, True)), ops.Requantize(IntType(16, True), 311, 11)]
+    network = image_network(nodes, bits=8)
+    x = random_input(network, FRAMES, 9)
+    _, counters, plan = run(network, TARGET.options(), x)
+    assert (plan.layers[0].source[0].bits, plan.layers[0].target[0].bits) == (8, 16)
+    result = bw.simulate(TARGET.emit(plan), x)
+    assert result.bit_exact
+    assert result.counters == counters
+
+
 def test_the_systolic_mapping_passes_columns_between_neighbors():
     plan = TARGET.plan(image_network(CASES["systolic"](np.random.default_rng(1))), TARGET.options())
     assert {step.source for step in plan.layers[0].body.steps} == {"none", "bus", "north", "south"}
@@ -239,7 +253,7 @@ def test_one_build_serves_networks_of_all_widths():
         ([ops.ArgMax(), ops.MaxPool((1, 1))], "n0: ArgMax stands before the output; legal: ArgMax as the last node"),
         (
             [ops.MaxPool((2, 2)), ops.Flatten(), ops.ArgMax()],
-            "n0: it rearranges .* legal: Flatten of the input, of a single pixel",
+            "n1: it rearranges .* legal: Flatten of the input, of a single pixel",
         ),
         ([ops.Lookup(IntType(4), [[-1, 1] * 8], BIPOLAR)], "n0: its table yields bipolar values; legal: tables of int"),
         ([ops.Flatten(), ops.MaxPool((1, 1))], "takes a value of shape"),
