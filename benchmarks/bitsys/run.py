@@ -1,7 +1,8 @@
 """Measure target bitsys and write results.json: python benchmarks/bitsys/run.py DATA [--only part ...] [--frames N]
 
 DATA holds the reference networks (TFC, KWS, resnet8) and their data. Results are written after every step; a second
-run repeats no simulation of the same hardware and program, and synthesis comes from the tools' cache.
+run repeats no simulation of the same hardware and program, and synthesis comes from the tools' cache. Parts, and
+networks (--networks), may run side by side.
 Parts: units, arrays, tfc (needs arrays), presets, ecp5, networks.
 """
 
@@ -22,19 +23,21 @@ PARTS = ("units", "arrays", "tfc", "presets", "ecp5", "networks")
 UTILIZATION_BOUND = 0.85  # of the array on resnet8
 
 
-def networks(data: Path, frames: int, known: dict) -> Iterator[dict]:
-    """The part `networks`, after every step again: frames of all networks, then the layers of all."""
-    runs = {name: known["runs"][name] for name in accelerator.NAMES if name in known.get("runs", {})}
-    for name in accelerator.NAMES:
-        for run in accelerator.measure(name, data, frames, runs.get(name, {})):
+def networks(data: Path, names: list[str], frames: int, known: dict) -> Iterator[dict]:
+    """Of the part `networks` the runs that have changed, by name: frames of all, then the layers of all."""
+    runs = {name: known.get("runs", {}).get(name, {}) for name in names}
+    for name in names:
+        for run in accelerator.measure(name, data, frames, runs[name]):
             runs[name] = run
-            yield _network_summary(runs)
-    for name in accelerator.NAMES:
-        runs[name] = accelerator.time_layers(name, data, runs[name])
-        yield _network_summary(runs)
+            yield {name: run}
+    for name in names:
+        yield {name: accelerator.time_layers(name, data, runs[name])}
 
 
-def _network_summary(runs: dict) -> dict:
+def _network_summary(known: dict, found: dict) -> dict:
+    """The part `networks` after some of its runs have changed."""
+    runs = known.get("runs", {}) | found
+    runs = {name: runs[name] for name in accelerator.NAMES if name in runs}
     return {
         "hardware": accelerator.HARDWARE,
         "builds": len({run["run"]["build"] for run in runs.values()}),
@@ -50,7 +53,7 @@ def _network_summary(runs: dict) -> dict:
 
 
 def measure(part: str, arguments, results: dict) -> Iterator[dict]:
-    """One part's results, complete with the last item."""
+    """One part's results, complete with the last item; of `networks`, runs."""
     known = results.get(part, {})
     if part == "units":
         yield logic.units()
@@ -63,13 +66,14 @@ def measure(part: str, arguments, results: dict) -> Iterator[dict]:
     elif part == "ecp5":
         yield from ecp5.measure()
     else:
-        yield from networks(arguments.data, arguments.frames, known)
+        yield from networks(arguments.data, arguments.networks, arguments.frames, known)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--networks", nargs="+", choices=accelerator.NAMES, default=list(accelerator.NAMES))
     parser.add_argument("--frames", type=int, default=200)
     arguments = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -77,9 +81,8 @@ def main() -> None:
         for found in measure(part, arguments, results):
             # Another part may have been written meanwhile.
             results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-            results = {
-                name: found if name == part else results[name] for name in PARTS if name == part or name in results
-            }
+            results[part] = _network_summary(results.get(part, {}), found) if part == "networks" else found
+            results = {name: results[name] for name in PARTS if name in results}
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
 
 

@@ -1,14 +1,15 @@
 // The array with its operand memories, sequenced: row buffers, weights, grid of one kind of unit, result buffer.
 //
 // Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate. Rows and Columns are powers of two, Columns a
-// multiple of 8.
+// multiple of 8. Weights come from the control bus and, with WeightStream, from s_axis (bitsys_weight_stream).
 module bitsys_array #(
-    parameter int unsigned Unit        = 0,
-    parameter int unsigned Rows        = 8,
-    parameter int unsigned Columns     = 8,
-    parameter int unsigned Slots       = 4,
-    parameter int unsigned RowWords    = 256,
-    parameter int unsigned WeightLines = 1024,
+    parameter int unsigned Unit         = 0,
+    parameter int unsigned Rows         = 8,
+    parameter int unsigned Columns      = 8,
+    parameter int unsigned Slots        = 4,
+    parameter int unsigned RowWords     = 256,
+    parameter int unsigned WeightLines  = 1024,
+    parameter bit          WeightStream = 1'b0,
     localparam bit Planes = Unit == 1,
     localparam int unsigned WordBits = Planes ? 64 : 8,
     localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : 3
@@ -19,9 +20,15 @@ module bitsys_array #(
     input  logic [32*28-1:0] layer_i,
     output logic             busy_o,
     output logic             operands_o,
-    input  logic [      1:0] weight_we_i,
+    input  logic             run_i,
+    input  logic             weight_we_i,
     input  logic [     18:0] windex_i,
-    input  logic [     63:0] wdata_i,
+    input  logic [     31:0] wdata_i,
+    input  logic [     63:0] s_axis_tdata,
+    input  logic             s_axis_tvalid,
+    output logic             s_axis_tready,
+    output logic             weights_ready_o,
+    input  logic             weights_free_i,
     output logic [      1:0] half_free_o,
     input  logic             row_we_i,
     input  logic             row_half_i,
@@ -92,6 +99,33 @@ module bitsys_array #(
       .w_addr_o(w_addr)
   );
 
+  // Weights: 32-bit halves from the bus, 64-bit words from the stream.
+  logic stream_we;
+  logic [18:0] stream_windex;
+  logic [63:0] stream_wdata;
+  if (WeightStream) begin : g_weight_stream
+    bitsys_weight_stream #(
+        .LineWords(Columns * WordBits / 64)
+    ) u_weight_stream (
+        .clk_i(clk_i),
+        .rst_i(rst_i),
+        .run_i(run_i),
+        .s_axis_tdata(s_axis_tdata),
+        .s_axis_tvalid(s_axis_tvalid),
+        .s_axis_tready(s_axis_tready),
+        .blocked_i(weight_we_i),
+        .we_o(stream_we),
+        .windex_o(stream_windex),
+        .wdata_o(stream_wdata),
+        .ready_o(weights_ready_o),
+        .free_i(weights_free_i)
+    );
+  end else begin : g_no_weight_stream
+    assign s_axis_tready = 1'b0;
+    assign {stream_we, stream_windex, stream_wdata} = '0;
+    assign weights_ready_o = 1'b1;
+  end
+
   logic [Rows*WordBits-1:0] a;
   logic [Columns*WordBits-1:0] b;
   bitsys_rows #(
@@ -115,9 +149,9 @@ module bitsys_array #(
       .Planes(Planes)
   ) u_weights (
       .clk_i(clk_i),
-      .we_i(weight_we_i),
-      .windex_i(windex_i),
-      .wdata_i(wdata_i),
+      .we_i({2{stream_we}} | (weight_we_i ? 2'd1 << windex_i[0] : 2'd0)),
+      .windex_i(stream_we ? stream_windex : windex_i >> 1),
+      .wdata_i(stream_we ? stream_wdata : {2{wdata_i}}),
       .raddr_i(w_addr),
       .operand_o(b)
   );

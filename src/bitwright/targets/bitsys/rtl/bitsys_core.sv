@@ -258,33 +258,6 @@ module bitsys_core #(
   );
   assign row_data = row_inside ? read_data : {layer[FPadHigh+:WPadHigh], layer[FPadLow+:WPadLow]};
 
-  // Weights: 32-bit halves from the bus, 64-bit words from the stream.
-  logic stream_we;
-  logic [18:0] stream_windex;
-  logic [63:0] stream_wdata;
-  if (WeightStream) begin : g_weight_stream
-    bitsys_weight_stream #(
-        .LineWords(Columns * (Planes ? 64 : 8) / 64)
-    ) u_weight_stream (
-        .clk_i(clk_i),
-        .rst_i(rst_i),
-        .run_i(run),
-        .s_axis_tdata(s_axis_weights_tdata),
-        .s_axis_tvalid(s_axis_weights_tvalid),
-        .s_axis_tready(s_axis_weights_tready),
-        .blocked_i(weight_we),
-        .we_o(stream_we),
-        .windex_o(stream_windex),
-        .wdata_o(stream_wdata),
-        .ready_o(weights_ready),
-        .free_i(weights_free)
-    );
-  end else begin : g_no_weight_stream
-    assign s_axis_weights_tready = 1'b0;
-    assign {stream_we, stream_windex, stream_wdata} = '0;
-    assign weights_ready = 1'b1;
-  end
-
   // Computation
   logic array_busy, array_valid, vector_valid, post_busy, post_valid, store_busy, out_we;
   logic [255:0] array_value, vector_value, code, out_data;
@@ -295,7 +268,8 @@ module bitsys_core #(
       .Columns(Columns),
       .Slots(Slots),
       .RowWords(RowWords),
-      .WeightLines(WeightLines)
+      .WeightLines(WeightLines),
+      .WeightStream(WeightStream)
   ) u_array (
       .clk_i(clk_i),
       .rst_i(rst_i),
@@ -303,9 +277,15 @@ module bitsys_core #(
       .layer_i(layer),
       .busy_o(array_busy),
       .operands_o(operands),
-      .weight_we_i({2{stream_we}} | (weight_we ? 2'd1 << windex[0] : 2'd0)),
-      .windex_i(stream_we ? stream_windex : windex >> 1),
-      .wdata_i(stream_we ? stream_wdata : {2{wdata}}),
+      .run_i(run),
+      .weight_we_i(weight_we),
+      .windex_i(windex),
+      .wdata_i(wdata),
+      .s_axis_tdata(s_axis_weights_tdata),
+      .s_axis_tvalid(s_axis_weights_tvalid),
+      .s_axis_tready(s_axis_weights_tready),
+      .weights_ready_o(weights_ready),
+      .weights_free_i(weights_free),
       .half_free_o(half_free),
       .row_we_i(row_we),
       .row_half_i(row_half),
