@@ -11,6 +11,7 @@ from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac import events, timing
 from bitwright.targets.tlmac.events import NEEDS, TAKES, YIELDS, Process
+from bitwright.targets.tlmac.waiting import needed
 
 TLMAC = get("tlmac")
 WORD = NEEDS | TAKES | YIELDS
@@ -72,6 +73,22 @@ def test_fifos_are_added_only_where_the_goal_needs_them(random_network):
     assert kept.units[1].behind_words == (32, 0)
     assert [unit.fifo_words for unit in kept.units] == [unit.fifo_words for unit in plain.units]
     assert 0 < kept.estimate.total.lut - plain.estimate.total.lut < 50
+
+
+@pytest.mark.parametrize("wanted", [set(), {0}, {9}, {2, 3, 7}, set(range(10))])
+def test_the_fifos_that_are_needed_are_found_by_bisection(wanted):
+    asked = []
+
+    def reaches(chosen):
+        asked.append(chosen)
+        return wanted <= set(chosen)
+
+    assert needed(range(10), reaches) == sorted(wanted)
+    assert len(asked) <= 1 + 5 * len(wanted)
+
+
+def test_the_last_of_fifos_that_can_replace_each_other_are_dropped():
+    assert needed(range(8), lambda chosen: len(chosen) >= 3) == [0, 1, 2]
 
 
 def test_a_goal_that_no_circuit_reaches_is_refused():

@@ -37,6 +37,13 @@ def cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
         frames *= 2
 
 
+def first_interval(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> int:
+    """Cycles between the first two frames: the interval, where the second frame meets all that later ones meet."""
+    graph = _Graph(circuit, plans)
+    ends, _ = events.word_times(graph.processes, 2, graph.in_words, graph.out_words)
+    return int(ends[1] - ends[0])
+
+
 def fixed_latency(plan: UnitPlan) -> int:
     """Pipeline stages of a unit, from its last input word to the output word that needs it."""
     found = 2 * len(readers(plan))

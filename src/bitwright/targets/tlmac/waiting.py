@@ -6,8 +6,9 @@ so, and a fork goes on only as far as both branches let it. Words between the un
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bitwright.targets.tlmac import timing
 from bitwright.targets.tlmac.estimate import estimate
@@ -19,20 +20,44 @@ Fifo = tuple[int, int, str]  # number of a unit, number of its input, field of t
 
 
 def with_fifos(plan: TlmacPlan, goal: int) -> TlmacPlan | None:
-    """The plan with deeper FIFOs where its interval needs them to be at most `goal`; None where they do not help."""
+    """The plan with deeper FIFOs where its interval needs them to be at most `goal`; None where they do not help.
+
+    FIFOs are looked for by a short run, whose second frame may still be too good; what it finds is judged by the
+    exact interval, as are all of them in the rare case that it was wrong.
+    """
     places = [place for i, unit in enumerate(plan.units) for place in _places(i, unit)]
     for factor in FACTORS:
-
-        def units(chosen: list[Fifo], factor: int = factor) -> tuple[UnitPlan, ...]:
-            return tuple(_with(unit, [p for p in chosen if p[0] == i], factor) for i, unit in enumerate(plan.units))
-
-        def reaches(chosen: list[Fifo], units: Callable = units) -> bool:
-            return timing.cycles(plan.circuit, units(chosen))[0] <= goal
-
-        if reaches(places):
-            found = units(_needed(places, [], reaches))
-            return replace(plan, units=found, estimate=estimate(plan.circuit, found))
+        trial = _Trial(plan, goal, factor)
+        if trial.reaches(places, exact=True):
+            for exact in (False, True):
+                chosen = needed(places, partial(trial.reaches, exact=exact))
+                if trial.reaches(chosen, exact=True):
+                    found = trial.units(chosen)
+                    return replace(plan, units=found, estimate=estimate(plan.circuit, found))
     return None
+
+
+@dataclass(eq=False)
+class _Trial:
+    """A plan with some FIFOs deepened by a factor, against a goal; remembers what has been tried."""
+
+    plan: TlmacPlan
+    goal: int
+    factor: int
+    known: dict[tuple[frozenset[Fifo], bool], bool] = field(default_factory=dict)
+
+    def units(self, chosen: Sequence[Fifo]) -> tuple[UnitPlan, ...]:
+        """The plan's units with the chosen FIFOs."""
+        return tuple(_with(u, [p for p in chosen if p[0] == i], self.factor) for i, u in enumerate(self.plan.units))
+
+    def reaches(self, chosen: Sequence[Fifo], exact: bool) -> bool:
+        """Whether the plan's interval is at most the goal with them."""
+        key = frozenset(chosen), exact
+        if key not in self.known:
+            run = timing.cycles if exact else timing.first_interval
+            found = run(self.plan.circuit, self.units(chosen))
+            self.known[key] = (found[0] if exact else found) <= self.goal
+        return self.known[key]
 
 
 def _places(number: int, plan: UnitPlan) -> list[Fifo]:
@@ -56,12 +81,21 @@ def _with(plan: UnitPlan, chosen: list[Fifo], factor: int) -> UnitPlan:
     return plan
 
 
-def _needed(some: list[Fifo], others: list[Fifo], reaches: Callable[[list[Fifo]], bool]) -> list[Fifo]:
-    """Of `some`, those that the goal needs beside the others, by halves."""
-    if reaches(others):
-        return []
-    if len(some) == 1:
-        return some
-    half = len(some) // 2
-    late = _needed(some[half:], others + some[:half], reaches)
-    return _needed(some[:half], others + late, reaches) + late
+def needed(some: Sequence[Fifo], reaches: Callable[[list[Fifo]], bool]) -> list[Fifo]:
+    """Of `some`, which together reach the goal, those that it needs beside the earlier ones and the needed later ones.
+
+    From the last one on, each is found by bisection: more FIFOs never make a circuit slower.
+    """
+    found: list[Fifo] = []
+    count = len(some)
+    while count and not reaches(found):
+        low, high = 1, count  # the least number of the first ones that is enough
+        while low < high:
+            middle = (low + high) // 2
+            if reaches([*some[:middle], *found]):
+                high = middle
+            else:
+                low = middle + 1
+        found.insert(0, some[high - 1])
+        count = high - 1
+    return found
