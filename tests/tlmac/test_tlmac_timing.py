@@ -1,16 +1,21 @@
 """The event graph on small circuits whose cycles are known, and the FIFOs that keep a goal."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from bitwright.errors import OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
-from bitwright.network.ops import MaxPool
+from bitwright.network.ops import MaxPool, SumPool
 from bitwright.rtl.window import Window
+from bitwright.simulate import simulate
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac import events, timing
+from bitwright.targets.tlmac.estimate import estimate as tlmac_estimate
 from bitwright.targets.tlmac.events import NEEDS, TAKES, YIELDS, Process
+from bitwright.targets.tlmac.stages import readers
 from bitwright.targets.tlmac.waiting import needed
 
 TLMAC = get("tlmac")
@@ -63,6 +68,20 @@ def test_a_window_takes_its_own_cycles_and_waits_for_its_last_word():
     assert interval == window.interval_cycles == 270
     # The first tap, padding, waits two cycles for the frame's first word; all windows follow, and the way out.
     assert latency == 2 + (30 * 9 - 1) + 4
+
+
+def test_a_pool_whose_buffer_fills_slowly_waits_for_its_words():
+    """One channel a word enters, two are pooled: neither its 512 input words nor the pool's own cycles bind alone."""
+    pool = Node("pool", SumPool((8, 8)), ("input",))
+    network = Network(InputSpec(TensorType((8, 8, 8), IntType(3))), (pool,), name="pool")
+    plan = TLMAC.plan(network, make_options(TLMAC, {}))
+    unit = replace(plan.units[0], in_lanes=(1,), lanes=2, out_lanes=2)
+    estimate = tlmac_estimate(plan.circuit, (unit,))
+    design = TLMAC.emit(replace(plan, units=(unit,), estimate=estimate))
+    x = np.random.default_rng(0).integers(0, 8, (4, 8, 8, 8))
+    found = simulate(design, x)
+    assert found.mismatches == 0
+    assert found.interval_cycles == timing.unit_cycles(unit) > max(512, readers(unit)[0].interval_cycles)
 
 
 def test_fifos_are_added_only_where_the_goal_needs_them(random_network):

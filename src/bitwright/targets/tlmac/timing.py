@@ -27,7 +27,19 @@ def cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
     Latency: from the first input word to the last output word of the first frame. Interval: between frames, the mean
     over the later half of as many frames as it takes to become steady.
     """
-    graph = _Graph(circuit, plans)
+    return _steady(_whole(circuit, plans))
+
+
+def unit_cycles(plan: UnitPlan) -> int:
+    """Cycles a frame of a unit by itself, streams, conversions and windows included: no neighbor keeps it waiting."""
+    graph = _Graph()
+    inputs = [graph.add(events.SOURCE) for _ in plan.unit.inputs]
+    graph.in_words = max(t.size // n for t, n in zip(plan.unit.input_types, plan.in_lanes, strict=True))
+    graph.finish(graph.unit(plan, inputs), plan)
+    return _steady(graph)[0]
+
+
+def _steady(graph: _Graph) -> tuple[int, int]:
     frames = LARGE_FRAMES if graph.in_words > LARGE else FRAMES
     while True:
         ends, start = events.word_times(graph.processes, frames, graph.in_words, graph.out_words)
@@ -39,7 +51,7 @@ def cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
 
 def first_interval(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> int:
     """Cycles between the first two frames: the interval, where the second frame meets all that later ones meet."""
-    graph = _Graph(circuit, plans)
+    graph = _whole(circuit, plans)
     ends, _ = events.word_times(graph.processes, 2, graph.in_words, graph.out_words)
     return int(ends[1] - ends[0])
 
@@ -75,26 +87,41 @@ def _stages(module: str, p: dict) -> int:
     return {"channel_add": 2, "lookup": 1}[module]
 
 
-class _Graph:
-    """All processes of a circuit, in the order of the stream; channels are numbered as they are made."""
+def _whole(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> _Graph:
+    """The graph of a circuit."""
+    graph = _Graph()
+    source, (first, port) = circuit.network.input.type, circuit.readers(INPUT)[0]
+    graph.in_words = source.size // plans[first].in_lanes[port]
+    streams = graph.fork(circuit, INPUT, graph.add(events.SOURCE))
+    for i, plan in enumerate(plans):
+        stream = graph.unit(plan, [streams.pop((i, k)) for k in range(len(plan.unit.inputs))])
+        if plan.unit.value == circuit.output:
+            last, result = stream, plan
+        else:
+            streams |= graph.fork(circuit, plan.unit.value, stream)
+    graph.finish(last, result)
+    return graph
 
-    def __init__(self, circuit: Circuit, plans: tuple[UnitPlan, ...]) -> None:
+
+class _Graph:
+    """Processes in the order of the stream; channels are numbered as they are made. Words are those of a frame."""
+
+    def __init__(self) -> None:
         self.processes: list[Process] = []
         self.channels = 0
-        source, (first, port) = circuit.network.input.type, circuit.readers(INPUT)[0]
-        self.in_words = source.size // plans[first].in_lanes[port]
-        streams = self._fork(circuit, INPUT, self._add(events.SOURCE))
-        for i, plan in enumerate(plans):
-            inputs = [self._enter(plan, k, streams.pop((i, k))) for k in range(len(plan.unit.inputs))]
-            stream = self._pipe(self._main(plan, inputs), _post_stages(plan))
-            if plan.unit.value == circuit.output:
-                self.out_words = plan.unit.type.size // plan.out_lanes
-                last = stream
-            else:
-                streams |= self._fork(circuit, plan.unit.value, stream)
-        self._add(events.SINK, last, outputs=0)
+        self.in_words = self.out_words = 0
 
-    def _add(self, kind: int, *inputs: int, outputs: int = 1, **parameters: object) -> int:
+    def unit(self, plan: UnitPlan, inputs: list[int]) -> int:
+        """All of a unit; its output channel."""
+        entered = [self._enter(plan, k, stream) for k, stream in enumerate(inputs)]
+        return self._pipe(self._main(plan, entered), _post_stages(plan))
+
+    def finish(self, last: int, plan: UnitPlan) -> None:
+        """The output, which `plan` produces."""
+        self.out_words = plan.unit.type.size // plan.out_lanes
+        self.add(events.SINK, last, outputs=0)
+
+    def add(self, kind: int, *inputs: int, outputs: int = 1, **parameters: object) -> int:
         """One process; the number of its (first) output channel."""
         found = self.channels
         self.channels += outputs
@@ -102,7 +129,7 @@ class _Graph:
         return found
 
     def _moves(self, flags: list[int], *inputs: int, latency: int = 1) -> int:
-        return self._add(events.MOVES, *inputs, latency=latency, table=np.array(flags, np.int64))
+        return self.add(events.MOVES, *inputs, latency=latency, table=np.array(flags, np.int64))
 
     def _gather(self, words: int, source: int, latency: int = 1) -> int:
         """A result for every `words` words."""
@@ -113,13 +140,13 @@ class _Graph:
         return self._moves([NEEDS | YIELDS] * (parts - 1) + [WORD | YIELDS], source)
 
     def _pipe(self, source: int, stages: int) -> int:
-        return self._add(events.PIPE, source, size=stages) if stages else source
+        return self.add(events.PIPE, source, size=stages) if stages else source
 
-    def _fork(self, circuit: Circuit, value: str, stream: int) -> dict[tuple[int, int], int]:
+    def fork(self, circuit: Circuit, value: str, stream: int) -> dict[tuple[int, int], int]:
         """The channel of every reader of a value."""
         found = circuit.readers(value)
         if len(found) > 1:
-            stream = self._add(events.FORK, stream, outputs=len(found))
+            stream = self.add(events.FORK, stream, outputs=len(found))
         return {reader: stream + i for i, reader in enumerate(found)}
 
     def _enter(self, plan: UnitPlan, k: int, stream: int) -> int:
@@ -128,7 +155,7 @@ class _Graph:
         return self._fifo(self._convert(plan, k, stream), plan.behind_words[k])
 
     def _fifo(self, stream: int, words: int) -> int:
-        return self._add(events.FIFO, stream, size=words) if words > 1 else self._pipe(stream, words)
+        return self.add(events.FIFO, stream, size=words) if words > 1 else self._pipe(stream, words)
 
     def _convert(self, plan: UnitPlan, k: int, stream: int) -> int:
         lanes, t = plan.in_lanes[k], plan.unit.input_types[k]
@@ -149,7 +176,7 @@ class _Graph:
             return self._moves([WORD | YIELDS], *inputs)
         if unit.kind == "concat":
             words = [t.channels // plan.lanes for t in unit.input_types]
-            return self._add(events.CONCAT, *inputs, size=words[0], second=words[1])
+            return self.add(events.CONCAT, *inputs, size=words[0], second=words[1])
         (stream,) = inputs
         if unit.kind == "argmax":
             stream = self._pipe(stream, (plan.lanes - 1).bit_length() + 1)
@@ -177,7 +204,7 @@ class _Graph:
         if window.is_wire:
             return self._gather(tile, stream, latency)
         first, position, lag = _needs(window, tile)
-        return self._add(
+        return self.add(
             events.WINDOW,
             stream,
             size=tile,
