@@ -44,7 +44,8 @@ def layer_errors(graph, made, images: np.ndarray) -> dict:
     sources = {name: name.removesuffix("_q") for name in scales if name.removesuffix("_q") in floats}
     last = network.output_name
     expected = _floats(graph, [*sources.values(), last], images)
-    given = {name: _codes(network, name, expected[source], *scales[name]) for name, source in sources.items()}
+    factors = {name: made.channel_scales.get(source, 1.0) for name, source in sources.items()}
+    given = {name: _codes(network, name, expected[sources[name]] / factors[name], *scales[name]) for name in sources}
     given[INPUT] = quantize(network.input, images)
     through = Evaluator(network).run(given[INPUT], [*sources, last])
     found = {}
@@ -52,8 +53,8 @@ def layer_errors(graph, made, images: np.ndarray) -> dict:
         scale, zero = scales[name]
         want, (wide, extra) = expected[source], _wide(network, name, given)
         codes = {"format": given[name], "layer": _evaluate(network, name, given), "network": through[name]}
-        values = {setting: (q - zero) * scale for setting, q in codes.items()}
-        values["wide"] = (wide - (zero << extra)) * scale / (1 << extra)
+        values = {setting: (q - zero) * (scale * factors[name]) for setting, q in codes.items()}
+        values["wide"] = (wide - (zero << extra)) * (scale / (1 << extra) * factors[name])
         found[source] = {setting: error(values[setting].reshape(want.shape), want) for setting in SETTINGS}
     spec = network.output
     for setting, q in (("wide", _evaluate(network, last, given)), ("network", through[last])):

@@ -42,7 +42,8 @@ BOUNDS = {16: 1.0, 8: 1.9, 4: 3.5}
 def resnet8(data: Path, bits: str, best: bool = False):
     """Quantized resnet8 of 16, 8, 4 bits or mixed, and test images as the model takes them.
 
-    best: with second-order rounding of the weights and refined scales, which 16 bits do not need.
+    best: with scales for the channels of activations, second-order rounding of the weights and refined scales, which 16
+    bits do not need.
     """
     images = np.load(data / "cifar10/dev.npz")["images"][:IMAGES].transpose(0, 3, 1, 2).astype(np.float32)
     calibration = np.load(data / "cifar10/calibration.npz")["images"][:CALIBRATION]
@@ -56,6 +57,7 @@ def resnet8(data: Path, bits: str, best: bool = False):
         layer_bits=MIXED if bits == "mixed" else {},
         weight_rounding="second_order" if best else "nearest",
         refine_scales=best,
+        channel_scales=best,
         correction_samples=CALIBRATION,
     )
     return quantize_model(str(data / "mlperf_tiny/resnet8.onnx"), calibration, options), images

@@ -39,6 +39,7 @@ def quality(graph, data, seed=9, **options):
         pytest.param({"zero_points": True}, 36, id="zero points"),
         pytest.param({"per_channel": False}, 30, id="per tensor"),
         pytest.param({"equalize": True}, 33, id="equalized"),
+        pytest.param({"channel_scales": True}, 36, id="channel scales"),
         pytest.param({"bias_correction": False}, 30, id="no bias correction"),
         pytest.param({"method": "kl"}, 33, id="kl"),
         pytest.param({"method": "minmax"}, 33, id="minmax"),

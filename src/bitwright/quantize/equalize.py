@@ -55,7 +55,7 @@ def _output_range(weight: np.ndarray) -> np.ndarray:
     return np.abs(weight).reshape(len(weight), -1).max(1)
 
 
-def _input_channels(node: FloatNode, channels: int) -> np.ndarray:
+def input_channels(node: FloatNode, channels: int) -> np.ndarray:
     """For each weight element the input channel that it multiplies, in the weight's shape."""
     weight = node["weight"]
     if node.kind == "Dense":  # a flattened image is in (H, W, C) order
@@ -81,7 +81,7 @@ def equalize(graph: FloatGraph) -> FloatGraph:
     for _ in range(MAX_ROUNDS):
         change = 0.0
         for pair in pairs:
-            index = _input_channels(nodes[pair.second], len(weights[pair.first]))
+            index = input_channels(nodes[pair.second], len(weights[pair.first]))
             first = _output_range(weights[pair.first])
             second = _input_range(weights[pair.second], index, len(first))
             alive = (first > 0) & (second > 0)

@@ -38,6 +38,7 @@ class QuantizeOptions:
     weight_rounding: str = _doc("nearest", f"of weights: {', '.join(WEIGHT_ROUNDINGS)} (nearest: ties to even)")
     activation_rounding: str = _doc("half_even", f"in the integer network: {', '.join(ROUNDINGS)}")
     equalize: bool = _doc(False, "cross-layer equalization before quantization")
+    channel_scales: bool = _doc(False, "a scale for every channel of activations, folded into the weights")
     bias_correction: bool = _doc(True, "restore each channel's mean, measured on the calibration data")
     first_bits: tuple[int, int] | None = _doc(None, "(weight, activation) bits of the first layer")
     last_bits: tuple[int, int] | None = _doc(None, "(weight, activation) bits of the last layer")

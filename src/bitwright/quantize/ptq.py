@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from bitwright.network import Network
 from bitwright.network.ops import Rounding
 from bitwright.quantize import placement
 from bitwright.quantize.calibrate import Progress, calibrate, exact_input, quiet
+from bitwright.quantize.channel_scales import channel_scales, scaled
 from bitwright.quantize.equalize import equalize
 from bitwright.quantize.floatrun import check_data
 from bitwright.quantize.histogram import Distribution
@@ -32,11 +33,15 @@ from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
 
 @dataclass(frozen=True, eq=False)
 class Quantized:
-    """The result: the integer network, its report, and the quantized float graph that it was lowered from."""
+    """The result: the integer network, its report, and the quantized float graph that it was lowered from.
+
+    channel_scales: {value: s, [C]} of the values that are those of the model divided by s, channel by channel.
+    """
 
     network: Network
     report: QuantizationReport
     graph: FloatGraph
+    channel_scales: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def quantize(
@@ -57,6 +62,7 @@ class Prepared:
     x: np.ndarray
     seen: Mapping[str, Distribution]
     options: QuantizeOptions
+    channel_scales: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def quantize_model(
@@ -90,8 +96,10 @@ def prepare(
     _check_float(graph)
     x = check_data(graph, calibration, "calibration data")[: options.samples]
     graph = equalize(graph) if options.equalize else graph
+    scales = channel_scales(graph, x, options.activation_bits, options.jobs) if options.channel_scales else {}
+    graph = scaled(graph, scales)
     values = placement.calibrated_values(graph, resolve_widths(graph, options))
-    return Prepared(graph, x, calibrate(graph, values, x, options.jobs, progress), options)
+    return Prepared(graph, x, calibrate(graph, values, x, options.jobs, progress), options, scales)
 
 
 def _check_float(graph: FloatGraph) -> None:
@@ -116,7 +124,7 @@ def finish(prepared: Prepared, widths: placement.Widths, progress: Progress = qu
     network = lower(quantized, multiplier_bits=options.multiplier_bits)
     samples, seconds = len(prepared.x), time.perf_counter() - start
     report = make_report(graph, quantized, network, prepared.seen, options, samples, seconds)
-    return Quantized(network, report, quantized)
+    return Quantized(network, report, quantized, prepared.channel_scales)
 
 
 def place(prepared: Prepared, widths: placement.Widths, progress: Progress = quiet) -> FloatGraph:
