@@ -13,6 +13,7 @@ from bitwright.packing import pack, unpack
 from bitwright.sources import closure, flatten, with_vendor
 from bitwright.synthesize import synthesize_module
 from bitwright.targets.contract import Design, Resources, StreamSpec
+from bitwright.targets.tlmac import timing
 from bitwright.targets.tlmac.plan import UnitPlan
 from bitwright.tools import cache, verilator, yosys
 from bitwright.tools.bench import inner_input, inner_output
@@ -21,12 +22,12 @@ from bitwright.tools.model import Run, Stalls
 TOP = "unit"
 
 
-def unit_files(design: Design, module: str) -> dict[str, str]:
+def unit_files(sources: Mapping[str, str], module: str) -> dict[str, str]:
     """The sources of one module under the name TOP, and the lint waivers.
 
     Units that differ in the contents of their memories alone have equal modules then, which are built once.
     """
-    flat = flatten(design.files)
+    flat = flatten(sources)
     files = closure(flat, module) | {name: text for name, text in flat.items() if name.endswith(".vlt")}
     own = re.compile(rf"\b{module}(?![0-9])")
     text = re.sub(r"^// Generated.*\n", "", files[f"{module}.sv"])
@@ -46,21 +47,21 @@ def shape_of(plan: UnitPlan) -> str:
 
 
 def simulate_unit(
-    design: Design, plan: UnitPlan, module: str, values: Mapping[str, np.ndarray], cycles: int, seed: int
+    sources: Mapping[str, str], plan: UnitPlan, module: str, values: Mapping[str, np.ndarray], seed: int
 ) -> dict[str, object]:
     """Stream the frames of `values` (by name) through the unit, freely and with random stalls on all its streams.
 
-    Bit-exact: every element of every frame equals the network's own value. cycles: the estimate of a frame.
+    Bit-exact: every element of every frame equals the network's own value.
     """
-    unit, start = plan.unit, time.perf_counter()
-    sources = [StreamSpec(t, n) for t, n in zip(unit.input_types, plan.in_lanes, strict=True)]
+    unit, start, cycles = plan.unit, time.perf_counter(), timing.unit_cycles(plan)
+    specs = [StreamSpec(t, n) for t, n in zip(unit.input_types, plan.in_lanes, strict=True)]
     result = StreamSpec(unit.type, plan.out_lanes)
-    inputs = [inner_input(f"s{k}", spec.word_bits) for k, spec in enumerate(sources)]
-    files = unit_files(design, module)
+    inputs = [inner_input(f"s{k}", spec.word_bits) for k, spec in enumerate(specs)]
+    files = unit_files(sources, module)
     model = verilator.build(files, TOP, inputs, [inner_output("m", result.word_bits)], jobs=1)
     words = {
         f"s{k}": pack(spec, values[name].reshape(-1, *spec.type.shape))
-        for k, (spec, name) in enumerate(zip(sources, unit.inputs, strict=True))
+        for k, (spec, name) in enumerate(zip(specs, unit.inputs, strict=True))
     }
     expected = values[unit.value].reshape(-1, *unit.type.shape)
     built = time.perf_counter()
@@ -90,7 +91,7 @@ def _interval(run: Run, words: int) -> float | None:
 def synthesize_unit(design: Design, module: str, family: str, dsp: bool = True) -> dict[str, object]:
     """Measured cells of the unit for a Xilinx family, from the cache where it has been synthesized before."""
     start, tool = time.perf_counter(), yosys.find()
-    files = closure(with_vendor(unit_files(design, module), "xilinx"), TOP)
+    files = closure(with_vendor(unit_files(design.files, module), "xilinx"), TOP)
     _, folder, hit = synthesize_module(files, yosys.Synthesis(family, TOP, dsp), tool, cache.user_folder())
     cells = yosys.count((folder / yosys.STAT).read_text())
     measured = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
@@ -99,6 +100,6 @@ def synthesize_unit(design: Design, module: str, family: str, dsp: bool = True) 
 
 def digest(design: Design, module: str, memories: bool = True) -> str:
     """Of the unit's sources, with or without its memory files; a record with the same digest need not be made again."""
-    files = unit_files(design, module)
+    files = unit_files(design.files, module)
     names = [name for name in sorted(files) if memories or not name.endswith(".mem")]
     return cache.digest(part for name in names for part in (name, files[name]))[:16]

@@ -4,10 +4,11 @@
 
 resnet18: 3-bit weights and activations, seeded Gaussian weights (`resnet18.py`). lite0: EfficientNet-Lite0, W8A8,
 quantized here from DATA/imagenet. Steps: compile (plan, emit, fit), accuracy (lite0: integers beside float), simulate
-(the emitted modules, freely and under random stalls, against the network's own values on full-size feature maps of real
-or random images: one of each shape, and all that differ from it in memories alone), synthesize (one unit of each shape,
-which stands for all; summed, against the estimate), images (the complete circuit with few multiplications a cycle, on
-the middle of images, under random stalls), small (the same goal at full size against a smaller device).
+(the emitted modules, freely and under random stalls, against the network's own values on feature maps of real or random
+images, the largest units on the first rows of them: one of each shape, and all that differ from it in memories alone),
+synthesize (one unit of each shape, which stands for all; summed, against the estimate), images (the complete circuit
+with few multiplications a cycle, on the middle of images, under random stalls), small (the same goal at full size
+against a smaller device).
 Every unit is recorded as it is done; run again, the command goes on.
 """
 
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 from alone import digest, shape_of, simulate_unit, synthesize_unit
+from crop import cropped_unit, files_of, rows_within
 from resnet18 import resnet18
 
 import bitwright as bw
@@ -46,6 +48,8 @@ from data import lite0
 CLOCK_MHZ = 200  # assumed
 STEPS = ("compile", "accuracy", "images", "small", "simulate", "synthesize")
 FRAMES = 2  # of a unit's simulation
+FULL_MAP_EFFORT = 1.2e9  # LUTs times cycles a frame up to which a unit is simulated on whole feature maps
+CROPPED_EFFORT = 6e8  # of the first rows of larger ones
 KINDS = ("lut", "ff", "bram36", "dsp")
 
 
@@ -202,15 +206,14 @@ def simulate(made: Compiled, x: np.ndarray, record: Record, name: str) -> None:
     first: dict[str, str] = {}
     models: set[str] = set()
     for unit, i in by_size(made):
-        plan, layer = made.plan.units[i], made.plan.estimate.layers[i]
+        plan = made.plan.units[i]
         key, model = digest(made.design, f"layer_{i}"), digest(made.design, f"layer_{i}", memories=False)
         stands = first.setdefault(shape_of(plan), unit)
         if stands == unit or model in models:
             models.add(model)
             if units.get(unit, {}).get("digest") == key:
                 continue
-            values = evaluator.run(x, [*plan.unit.inputs, plan.unit.value])
-            found = simulate_unit(made.design, plan, f"layer_{i}", values, layer.cycles, seed=i)
+            found = simulate_on_maps(made, i, evaluator, x)
         else:
             found = {"as": stands}
         units[unit] = {"digest": key} | found
@@ -218,11 +221,28 @@ def simulate(made: Compiled, x: np.ndarray, record: Record, name: str) -> None:
         record.put(name, "simulate", simulated(units, len(made.plan.units)))
 
 
+def simulate_on_maps(made: Compiled, i: int, evaluator: Evaluator, x: np.ndarray) -> dict[str, object]:
+    """Unit i on its feature maps of the images x; a large one on their first rows."""
+    plan, layer, module = made.plan.units[i], made.plan.estimate.layers[i], f"layer_{i}"
+    effort = layer.resources.lut * layer.cycles
+    if effort <= FULL_MAP_EFFORT or plan.mac is None:
+        values = evaluator.run(x, [*plan.unit.inputs, plan.unit.value])
+        return simulate_unit(made.design.files, plan, module, values, seed=i)
+    rows, (source,) = rows_within(plan, CROPPED_EFFORT / effort), plan.unit.inputs
+    small, network = cropped_unit(plan, rows)
+    values = {INPUT: evaluator.run(x, [source])[source][:, :rows]}
+    values |= Evaluator(network).run(values[INPUT], [small.unit.value])
+    found = simulate_unit(files_of(small, i), small, module, values, seed=i)
+    return {"rows": rows, "of_rows": plan.unit.input_types[0].shape[0]} | found
+
+
 def simulated(units: dict[str, dict[str, object]], of: int) -> dict[str, object]:
     """How many units were simulated themselves, how many of them without a difference."""
     own = [entry for entry in units.values() if "differences" in entry]
     exact = sum(entry["differences"] == 0 for entry in own)
-    return {"of": of, "simulated": len(own), "bit_exact": exact, "units": units}
+    cropped = sum("rows" in entry for entry in own)
+    alike = len(units) - len(own)
+    return {"of": of, "simulated": len(own), "cropped": cropped, "alike": alike, "bit_exact": exact, "units": units}
 
 
 def synthesize(made: Compiled, device: str, record: Record, name: str) -> None:
