@@ -94,6 +94,7 @@ NETWORKS = {
     **{f"{name}_{bits}": (load, {"lane_bits": bits}) for name, load in LOADED.items() for bits in WIDTHS},
     **{f"resnet8_{bits}": (lambda data, bits=bits: cifar(data, bits), {}) for bits in ("16", "8", "4", "mixed")},
 }  # name: (loader, options)
+NETWORKS |= {"digits_torus": (digits, {"torus": True}), "digits_8x8": (digits, {"size": 8})}
 NETWORKS["kws_16"] = (kws, {"lane_bits": 16, "b_words": 65536})  # unpacked, its weights take 64,896 words of a bank
 
 

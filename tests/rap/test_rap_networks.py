@@ -239,6 +239,22 @@ def test_the_systolic_mapping_passes_columns_between_neighbors():
     assert {step.source for step in plan.layers[0].body.steps} == {"none", "bus", "north", "south"}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("stalls", [None, Stalls(seed=5)], ids=["free", "stalled"])
+@pytest.mark.parametrize("options", [{"torus": True}, {"size": 8}, {"size": 2}], ids=["torus", "8x8", "2x2"])
+def test_other_grids_in_rtl(options, stalls):
+    rng = np.random.default_rng(11)
+    low = ops.Requantize(IntType(4), rng.integers(1, 99, 16), 9)
+    layers = [conv(rng, 16, 3, 8, pads=(1, 1, 1, 1)), low, ops.MaxPool((2, 2), (2, 2)), conv(rng, 9, 3, 16)]
+    network = image_network([*layers, ops.ArgMax()], shape=(10, 13, 8))
+    x = random_input(network, FRAMES, 12)
+    outputs, counters, plan = run(network, TARGET.options(**options), x)
+    assert np.array_equal(outputs, evaluate(network, x)[network.output_name])
+    result = bw.simulate(TARGET.emit(plan), x, stalls=stalls)
+    assert result.bit_exact
+    assert result.counters == counters
+
+
 def test_one_build_serves_networks_of_all_widths():
     rng = np.random.default_rng(3)
     last = ops.Requantize(IntType(8, True), 3, 9)
