@@ -3,7 +3,7 @@
 DATA holds the reference networks (TFC, KWS, resnet8) and their data. Results are written after every step; a second
 run repeats no simulation of the same hardware and program, and synthesis comes from the tools' cache. Parts, and
 networks (--networks), may run side by side.
-Parts: units, arrays, tfc (needs arrays), presets, ecp5, networks.
+Parts: units, arrays, tfc (needs arrays), presets, ecp5, networks, stream.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 import accelerator
 import ecp5
 import logic
+import stream
 import tfc
 
 RESULTS = Path(__file__).parent / "results.json"
-PARTS = ("units", "arrays", "tfc", "presets", "ecp5", "networks")
+PARTS = ("units", "arrays", "tfc", "presets", "ecp5", "networks", "stream")
 UTILIZATION_BOUND = 0.85  # of the array on resnet8
 
 
@@ -65,6 +66,8 @@ def measure(part: str, arguments, results: dict) -> Iterator[dict]:
         yield from logic.presets()
     elif part == "ecp5":
         yield from ecp5.measure()
+    elif part == "stream":
+        yield from stream.measure(arguments.data, known)
     else:
         yield from networks(arguments.data, arguments.networks, arguments.frames, known)
 
