@@ -12,7 +12,17 @@ from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.cost import tree
-from bitwright.targets.tlmac.library_cost import block_ram, column_luts, distinct_columns, lut_ram, mux, rom_luts
+from bitwright.targets.tlmac.library_cost import (
+    block_ram,
+    column_luts,
+    distinct_columns,
+    lut_ram,
+    mux,
+    rom_luts,
+    threshold,
+)
+from bitwright.targets.tlmac.stages import post_module
+from bitwright.targets.tlmac.units import Post
 
 TLMAC = get("tlmac")
 
@@ -35,9 +45,21 @@ def test_memories_are_counted_as_yosys_builds_them():
 def test_regular_rom_columns_are_cheap():
     address = np.arange(128)
     assert column_luts(np.zeros(128, np.uint8)) == 0
-    assert column_luts((address >> 3 & 1).astype(np.uint8)) == 1
+    assert column_luts((address >> 3 & 1).astype(np.uint8)) == 0  # a register of the address bit
+    assert column_luts((~address >> 3 & 1).astype(np.uint8)) == 1
     assert column_luts((address % 64 > 40).astype(np.uint8)) == 1
     assert column_luts(np.random.default_rng(0).integers(0, 2, 128).astype(np.uint8)) == 2
+
+
+def test_shared_thresholds_need_neither_tiles_nor_carries():
+    """Levels of 4 bits of which at most 2 vary: one LUT each, whatever the number of channels."""
+    op = Threshold(np.arange(1, 15, 2)[None], IntType(3))
+    parts = {}
+    for channels in (2, 256):
+        module = post_module(Post("t", op, channels, IntType(4), IntType(3)), 2, 1, "t")
+        parts[channels] = threshold(module.parameters, module.files)
+    assert parts[2] == parts[256]
+    assert (parts[2].lut, parts[2].carry) == (14, 0)  # as in Yosys: 8 of the pipeline, 3 comparisons a lane
 
 
 def test_the_planner_tells_what_it_compared(random_network):

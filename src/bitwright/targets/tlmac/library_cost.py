@@ -88,7 +88,7 @@ def column_luts(column: np.ndarray) -> int:
     shape = full.reshape((2,) * bits)
     support = [axis for axis in range(bits) if np.any(shape != np.flip(shape, axis))]
     if len(support) <= 1:
-        return len(support)
+        return int(column[0]) * len(support)  # the bit itself is free, its complement an inverter
     if len(support) <= 6:
         return 1
     reduced = shape[tuple(slice(None) if axis in support else 0 for axis in range(bits))].reshape(-1, 64)
@@ -197,12 +197,14 @@ def threshold(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
     lanes, tiles, stages, bits = p["Lanes"], p["Tiles"], p["CountBits"], p["InBits"]
     level = bits + p["Wide"]
     adjust = not p["Uniform"] or (p["OutBits"] > 1 and (p["Falling"] or not p["Base"].endswith("'h0")))
-    found = pipe(stages + 1 + adjust) + counter(tiles) + Resources(ff=stages * index_bits(tiles) * (tiles > 1))
+    found = pipe(stages + 1 + adjust)
+    if tiles > 1 and not (p["Shared"] and p["Uniform"]):  # else nothing reads the tile
+        found += counter(tiles) + Resources(ff=stages * index_bits(tiles))
     found += _times(lanes if p["Shared"] else 1, _memories(files, level, f"{p['File']}_s"))
     for s in range(stages):
-        constant = s == 0 and (tiles == 1 or p["Shared"])
-        compare = Resources(lut=math.ceil(level / 2) + 2 * (not constant), carry=math.ceil(level / 8))
-        if constant and level <= 6:
+        varying = min(level, s) if tiles == 1 or p["Shared"] else level  # bits of a level that are no constants
+        compare = Resources(lut=math.ceil(level / 2) + 2 * (varying > 0), carry=math.ceil(level / 8))
+        if level + varying <= 6:
             compare = Resources(lut=1)
         found += _times(lanes, compare + Resources(ff=bits + s + 1))
     if adjust:
