@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import platform
 import resource
 import sys
@@ -40,6 +41,7 @@ from bitwright.network.passes import simplify
 from bitwright.targets import get
 from bitwright.targets.contract import Design, Resources, make_options
 from bitwright.targets.tlmac.plan import TlmacPlan
+from bitwright.tools import cache
 from bitwright.tools.model import Stalls
 
 sys.path.append(str(Path(__file__).parents[1] / "quantization"))
@@ -79,9 +81,7 @@ def _photographs(data: Path, count: int) -> np.ndarray:
 
 def _lite0(data: Path) -> Network:
     """Quantized once; kept beside the results of the tools."""
-    from bitwright.tools.cache import user_folder
-
-    file = user_folder() / "lite0_w8a8.bw"
+    file = cache.user_folder() / "lite0_w8a8.bw"
     if not file.exists():
         case = lite0(data)
         bw.save(bw.quantize(case.model, case.calibration), file)
@@ -142,13 +142,27 @@ class Compiled:
 
 
 def compiled(network: Network, interval: int) -> Compiled:
-    """As `bitwright compile` does it."""
+    """As `bitwright compile` does it; kept beside the results of the tools as long as the compiler stays as it is."""
+    package = Path(bw.__file__).parent
+    sources = (path for name in ("network", "rtl", "targets") for path in sorted((package / name).rglob("*.*")))
+    texts = [path.read_text() for path in sources if path.suffix in (".py", ".sv")]
+
+    def make(folder: Path) -> list[Path]:
+        (folder / "compiled").write_bytes(pickle.dumps(_compiled(network, interval)))
+        return [folder / "compiled"]
+
+    key = cache.digest([network.digest(), str(interval), *texts])
+    folder, _ = cache.entry(cache.user_folder() / "tlmac", key, make)
+    return Compiled(*pickle.loads((folder / "compiled").read_bytes()))
+
+
+def _compiled(network: Network, interval: int) -> tuple[TlmacPlan, Design, float, float]:
     target = get("tlmac")
     network, options = simplify(network), make_options(target, {"interval": interval})
     start = time.perf_counter()
     plan = target.plan(network, options)
     planned = time.perf_counter()
-    return Compiled(plan, target.emit(plan), planned - start, time.perf_counter() - planned)
+    return plan, target.emit(plan), planned - start, time.perf_counter() - planned
 
 
 def compilation(made: Compiled, device: str) -> dict[str, object]:
