@@ -151,7 +151,7 @@ def compiled(network: Network, interval: int) -> Compiled:
         (folder / "compiled").write_bytes(pickle.dumps(_compiled(network, interval)))
         return [folder / "compiled"]
 
-    key = cache.digest([network.digest(), str(interval), *texts])
+    key = cache.digest([network.digest, str(interval), *texts])
     folder, _ = cache.entry(cache.user_folder() / "tlmac", key, make)
     return Compiled(*pickle.loads((folder / "compiled").read_bytes()))
 
