@@ -60,7 +60,7 @@ def _front(plan: MacPlan) -> Resources:
     digits = fold.digits(layer)
     bits = fold.word_lanes * fold.digit
     address = library.index_bits(fold.steps(layer) * fold.tiles(layer))
-    flip = fold.word_lanes if layer.flips and digits == 1 else 0
+    flip = fold.word_lanes if layer.flips and digits == 1 and not plan.element.reads_signed else 0
     steps = Resources()
     if fold.steps(layer) * fold.tiles(layer) > 1:
         steps = Resources(

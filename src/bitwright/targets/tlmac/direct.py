@@ -71,6 +71,7 @@ class Direct:
     code_bits: int
     private: Private | None = field(default=None, repr=False)
     latency: int = 1
+    reads_signed: bool = False
 
     @cached_property
     def weights(self) -> np.ndarray:

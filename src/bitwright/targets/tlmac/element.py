@@ -2,7 +2,8 @@
 
 For every step and output, the sum of the element's leaves is  sum(w * digit) - offset,  never negative.
 Offsets are the same for every input, because the sequence of steps is fixed; the layer folds their sum
-into its bias. Elements differ in where the weights are: `direct` (tables and ROMs) and `shared`.
+into its bias. Elements differ in where the weights are: `direct` (tables and ROMs), `shared`, and `unrolled_element`
+(wires).
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Element(Protocol):
     sum of the offsets of all steps of an output. word_peak, output_peak: greatest sum of the leaves of one
     step, and of all steps, of an output. rom_shapes: (width, depth) of its ROMs by name.
     latency: cycles from registered digits to registered leaves. uses_step: whether it reads `step`.
+    reads_signed: whether signed activations are to come as they are, in place of offset binary.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class Element(Protocol):
     rom_shapes: dict[str, tuple[int, int]]
     latency: int
     uses_step: bool
+    reads_signed: bool
 
     def roms(self) -> tuple[Rom, ...]:
         """Memories that the element reads."""

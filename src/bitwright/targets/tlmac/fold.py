@@ -69,12 +69,14 @@ def folds(layer: MacLayer, taps: int = 1) -> Iterator[Fold]:
 
 
 def addressings(layer: MacLayer, lanes: int) -> Iterator[tuple[int, int]]:
-    """(group, digit) of one table address."""
+    """(group, digit) of one table address; at last whole activations, even where those are wider."""
     for digit in range(1, min(layer.in_bits, ADDRESS_BITS) + 1):
         if digit > 1 and -(-layer.in_bits // digit) == -(-layer.in_bits // (digit - 1)):
             continue  # as many passes as with shorter digits
         for group in range(1, min(lanes, MAX_GROUP, ADDRESS_BITS // digit) + 1):
             yield group, digit
+    if layer.in_bits > ADDRESS_BITS:
+        yield 1, layer.in_bits
 
 
 def rom_styles(element: Element, bram_price: float) -> dict[str, int]:
@@ -92,14 +94,21 @@ def out_lanes(fold: Fold, layer: MacLayer, reader_lanes: int) -> int:
     return (fitting or enough)[0]
 
 
-def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> Candidate | None:
-    """The priced plan of one folding and element, None where they do not fit together."""
+def mapped(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> MacPlan | None:
+    """The plan of one folding and element, None where they do not fit together."""
     layer = variant.layer
     element = map_layer(layer, fold, kind)
     if element is None:
         return None
     styles = rom_styles(element, bram_price)
-    plan = MacPlan(layer, fold, element, out_lanes(fold, layer, 1), styles, variant.patches)
+    return MacPlan(layer, fold, element, out_lanes(fold, layer, 1), styles, variant.patches)
+
+
+def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> Candidate | None:
+    """The priced plan of one folding and element, None where they do not fit together."""
+    plan = mapped(variant, fold, kind, bram_price)
+    if plan is None:
+        return None
     cost = total(mac_cost(plan))
     return Candidate(plan, cost, price(cost, bram_price), variant.name)
 
@@ -161,7 +170,7 @@ def fastest(layer: MacLayer, elements: tuple[str, ...]) -> int:
         parallel = min(folds(inner, variant.taps), key=lambda f: f.cycles(inner))
         for group, digit in addressings(inner, parallel.lanes):
             folded = Fold(parallel.lanes, parallel.outputs, parallel.blocks, group, digit)
-            option = next(filter(None, (candidate(variant, folded, kind) for kind in elements)), None)
-            if option:
-                found.append(max(folded.cycles(inner), option.plan.patch_cycles))
+            plan = next(filter(None, (mapped(variant, folded, kind) for kind in elements)), None)
+            if plan:
+                found.append(max(folded.cycles(inner), plan.patch_cycles))
     return min(found)

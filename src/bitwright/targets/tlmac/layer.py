@@ -9,6 +9,7 @@ import numpy as np
 
 from bitwright.network import Network, Node, TensorType
 from bitwright.network.ops import Conv2d
+from bitwright.network.ranges import Interval
 
 MANY = 64  # distinct weight groups that no LUT6 can tell apart
 SAMPLE = 4096
@@ -33,6 +34,13 @@ class MacLayer:
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
     pad_value: int = 0
+    reach: tuple[int, int] | None = None
+
+    @property
+    def codes(self) -> tuple[int, int]:
+        """Least and greatest code that enters."""
+        low, high = self.reach or (self.input.dtype.min, self.input.dtype.max)
+        return (low - self.code_shift) // self.code_scale, (high - self.code_shift) // self.code_scale
 
     @property
     def outputs(self) -> int:
@@ -118,18 +126,20 @@ class MacLayer:
         return self._statistics[key]
 
 
-def mac_layer(network: Network, node: Node) -> MacLayer:
-    """The layer of a Conv2d or Dense node."""
+def mac_layer(network: Network, node: Node, inputs: Interval) -> MacLayer:
+    """The layer of a Conv2d or Dense node whose input lies within the interval."""
     op, source = node.op, network.types[node.inputs[0]]
+    reach = int(inputs.low.min()), int(inputs.high.max())
     outputs = op.weight.shape[0]
     bias = np.zeros(outputs, np.int64) if op.bias is None else op.bias
     if isinstance(op, Conv2d):
         out = network.types[node.name].shape
-        return MacLayer(
-            node.name, source, op.weight, bias, out[:2], op.stride, op.pads, op.dilation, op.groups, op.pad_value
-        )
+        if any(op.pads):
+            reach = min(reach[0], op.pad_value), max(reach[1], op.pad_value)
+        pads = op.pads, op.dilation, op.groups, op.pad_value
+        return MacLayer(node.name, source, op.weight, bias, out[:2], op.stride, *pads, reach)
     image = TensorType((1, 1, source.channels), source.dtype)
-    return MacLayer(node.name, image, op.weight.reshape(outputs, 1, 1, -1), bias)
+    return MacLayer(node.name, image, op.weight.reshape(outputs, 1, 1, -1), bias, reach=reach)
 
 
 @dataclass(frozen=True)

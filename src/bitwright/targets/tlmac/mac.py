@@ -15,6 +15,7 @@ from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.patch import ROWS, Patch
 from bitwright.targets.tlmac.reader import emit_reader
 from bitwright.targets.tlmac.shared import map_shared
+from bitwright.targets.tlmac.unrolled_element import map_unrolled
 from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance, literal
 
 MAPPERS = {
@@ -23,6 +24,7 @@ MAPPERS = {
     "gates": direct.map_gates,
     "shared": lambda layer, fold: map_shared(layer, fold, sign_sharing=False),
     "shared_signed": lambda layer, fold: map_shared(layer, fold, sign_sharing=True),
+    "unrolled": map_unrolled,
 }
 
 
@@ -183,7 +185,7 @@ def _front(plan: MacPlan) -> dict[str, object]:
         "Bits": layer.in_bits,
         "DigitBits": fold.digit,
         "Digits": fold.digits(layer),
-        "Flip": layer.flips,
+        "Flip": layer.flips and not plan.element.reads_signed,
         "Steps": fold.steps(layer),
         "Tiles": fold.tiles(layer),
         "Delay": plan.delay,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
 
-ELEMENTS = ("private", "products", "gates", "shared", "shared_signed")
+ELEMENTS = ("private", "products", "gates", "shared", "shared_signed", "unrolled")
 LAYER_SETTINGS = ("lanes", "outputs", "blocks", "group", "digit", "element", "taps")
 _SIDE = ("columns", "rows", "columns+rows")
 TAPS = ("plain", "pairs", *_SIDE, *(f"pairs+{name}" for name in _SIDE))

@@ -53,6 +53,7 @@ class Shared:
     kind: str = "shared"
     latency: int = 2
     uses_step: bool = True
+    reads_signed: bool = False
 
     @property
     def leaves(self) -> tuple[tuple[Leaf, ...], ...]:

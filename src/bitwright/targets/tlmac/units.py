@@ -11,6 +11,7 @@ import numpy as np
 
 from bitwright.network import INPUT, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d, Dense, Flatten, Lookup, Op, Requantize, Threshold
+from bitwright.network.ranges import intervals
 from bitwright.targets.tlmac.layer import MacLayer, mac_layer
 
 ELEMENTWISE = (Threshold, Requantize, Lookup)
@@ -79,6 +80,7 @@ def build_circuit(network: Network) -> Circuit:
     """Cut the network into units."""
     units: list[Unit] = []
     aliases = {INPUT: INPUT}
+    reach = intervals(network)
     done: set[str] = set()
     for node in network.nodes:
         if node.name in done:
@@ -102,7 +104,7 @@ def build_circuit(network: Network) -> Circuit:
                 input_types=tuple(network.types[n] for n in node.inputs),
                 type=network.types[last.value],
                 chain=tuple(chain),
-                mac=mac_layer(network, node) if isinstance(node.op, MAC) else None,
+                mac=mac_layer(network, node, reach[node.inputs[0]]) if isinstance(node.op, MAC) else None,
             )
         )
     return Circuit(network, tuple(units), aliases)

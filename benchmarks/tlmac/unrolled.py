@@ -1,0 +1,211 @@
+"""Fully unrolled layers, one result a cycle, against da4ml and alkaid on the same weights.
+
+    python benchmarks/tlmac/unrolled.py DATA [--output unrolled.json] [--only NETWORK ...]
+
+Networks: TFC_2W2A of DATA (784 ternary inputs to 10 raw sums) and 16-64-32-32-5 with seeded Gaussian weights of 6 bits,
+8-bit inputs and activations (ReLU, shift, saturation). Every layer is one combinational module: the matrix, by each
+tool's own solver and Verilog generator, and behind it the same activation. All layers go through the same Yosys
+script (synth_xilinx -family xcup -nodsp -flatten); registers between layers would cost each side the same.
+Both competitors run with every setting of `unrolled_rivals.SETTINGS`; for each layer the best of all counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from unrolled_rivals import SETTINGS, TOOLS, Emitted, available, emit
+
+import bitwright as bw
+from bitwright.network.ops import Dense, Threshold
+from bitwright.sources import flatten, with_vendor
+from bitwright.synthesize import synthesize_module
+from bitwright.targets.tlmac.emit import library_files
+from bitwright.targets.tlmac.unrolled import evaluate, unroll
+from bitwright.targets.tlmac.unrolled_emit import emit_graph, output_word
+from bitwright.tools import cache, yosys
+
+SIZES, WEIGHT_MAX, BITS, SEED = (16, 64, 32, 32, 5), 31, 8, 0
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """weights [inputs, sums] of signed inputs of `bits` bits (unsigned if low is 0) within [low, high].
+
+    Activation: thresholds [sums, n] (y = count of x >= T, less one); else `shift` (y = clip(x >> shift, 0, 255)); else
+    none, where both are None.
+    """
+
+    name: str
+    weights: np.ndarray
+    low: int
+    high: int
+    bits: int
+    thresholds: np.ndarray | None = None
+    shift: int | None = None
+
+
+def random_network() -> list[Layer]:
+    """Seeded Gaussian weights, the greatest of every layer being 31; shifts such that one in a thousand saturates."""
+    rng, found = np.random.default_rng(SEED), []
+    x = rng.integers(-128, 128, (4096, SIZES[0]))
+    for k, (inputs, outputs) in enumerate(pairwise(SIZES)):
+        w = rng.standard_normal((inputs, outputs))
+        w = np.round(w / np.abs(w).max() * WEIGHT_MAX).astype(np.int64)
+        y, low = x @ w, -128 if k == 0 else 0
+        shift = max(0, int(np.ceil(np.log2(np.quantile(y, 0.999) / 255)))) if k < len(SIZES) - 2 else None
+        found.append(Layer(f"dense_{k}", w, low, low + 255, BITS, shift=shift))
+        x = np.clip(y >> (shift or 0), 0, 255)
+    return found
+
+
+def tfc(data: Path) -> list[Layer]:
+    """The dense layers of TFC_2W2A; inputs that no weight reads are left out."""
+    network = bw.load(data / "qonnx/TFC_2W2A.onnx")
+    thresholds = [node.op.thresholds for node in network.nodes if isinstance(node.op, Threshold)]
+    layers = []
+    for k, node in enumerate(node for node in network.nodes if isinstance(node.op, Dense)):
+        w = node.op.weight.T
+        layers.append(Layer(node.name, w[w.any(1)], -1, 1, 2, [*thresholds, None][k]))
+    return layers
+
+
+def _module(layer: Layer, in_bits: tuple[int, ...], sums: list[tuple[str, int]], body: str) -> str:
+    """Module `layer` around `body`, which reads x_i; sums: a signed expression and its bits for every output."""
+    outs = [bits if layer.thresholds is None and layer.shift is None else layer.bits for _, bits in sums]
+    text = f"module layer (input logic [{sum(in_bits) - 1}:0] x_i, output logic [{sum(outs) - 1}:0] y_o);\n{body}"
+    for o, ((value, bits), low) in enumerate(zip(sums, np.cumsum([0, *outs]), strict=False)):
+        text += f"  logic signed [{bits - 1}:0] sum_{o};\n  assign sum_{o} = {value};\n"
+        result = f"y_o[{low}+:{outs[o]}]"
+        if layer.thresholds is not None:
+            hits = [f"2'(sum_{o} >= {_signed(int(t), bits + 2)})" for t in layer.thresholds[o]]
+            text += f"  assign {result} = {' + '.join(hits)} - 2'd1;\n"
+        elif layer.shift is not None:
+            text += f"  logic signed [{bits - 1}:0] moved_{o};\n  assign moved_{o} = sum_{o} >>> {layer.shift};\n"
+            over = f"moved_{o} > {_signed((1 << layer.bits) - 1, bits + layer.bits)}"
+            text += f"  assign {result} = sum_{o}[{bits - 1}] ? '0 : {over} ? '1 : {layer.bits}'(moved_{o});\n"
+        else:
+            text += f"  assign {result} = sum_{o};\n"
+    return text + "endmodule\n"
+
+
+def _signed(value: int, bits: int) -> str:
+    return f"-{bits}'sd{-value}" if value < 0 else f"{bits}'sd{value}"
+
+
+def rival_files(layer: Layer, emitted: Emitted) -> dict[str, str]:
+    """The layer around a competitor's module."""
+    body = f"  logic [{sum(emitted.out_bits) - 1}:0] out;\n  core i_core (.model_inp(x_i), .model_out(out));\n"
+    sums = []
+    rows = zip(emitted.out_bits, emitted.out_signed, emitted.out_shift, strict=True)
+    for low, (bits, signed, shift) in zip(np.cumsum([0, *emitted.out_bits]), rows, strict=False):
+        word = f"out[{low}+:{bits}]"
+        word = "{" + word + f", {shift}'d0" + "}" if shift else word
+        sums.append((f"$signed({word})" if signed else f"$signed({{1'b0, {word}}})", bits + shift + (not signed)))
+    return emitted.files | {"layer.sv": _module(layer, emitted.in_bits, sums, body)}
+
+
+def own_files(layer: Layer) -> tuple[dict[str, str], dict[str, object]]:
+    """The layer around bitwright's graph, and what the cost model says; the graph is checked on random inputs."""
+    shift = -(1 << (layer.bits - 1)) if layer.low < 0 else 0
+    inputs = np.ones(len(layer.weights), np.int64)
+    start = time.perf_counter()
+    graph = unroll(layer.weights, (layer.low - shift) * inputs, (layer.high - shift) * inputs, -shift)
+    seconds = time.perf_counter() - start
+    x = np.random.default_rng(1).integers(layer.low, layer.high + 1, (256, len(inputs)))
+    if not np.array_equal(evaluate(graph, x - shift) + shift * layer.weights.sum(0), x @ layer.weights):
+        raise AssertionError("the graph does not compute the matrix")
+    words = [f"x_i[{i * layer.bits}+:{layer.bits}]" for i in range(len(inputs))]
+    sums = []
+    for o, total in enumerate(layer.weights.sum(0)):
+        word, bits = output_word(graph, o, 0)
+        value, zeros, _ = graph.outputs[o]
+        constant = (graph.values[value].offset << zeros) - shift * int(total)
+        width = bits + zeros + 1
+        wide = f"$signed({{1'b0, {word}, {zeros}'d0}})" if zeros else f"$signed({{1'b0, {word}}})"
+        sums.append((f"{wide} - {_signed(constant, width)}", width))
+    text = _module(layer, (layer.bits,) * len(inputs), sums, emit_graph(graph, words, 0))
+    files = with_vendor(flatten(library_files([text])), "xilinx") | {"layer.sv": text}
+    levels = max(value.level for value in graph.values)
+    return files, {"estimate": graph.luts, "levels": levels, "solve_seconds": round(seconds, 1)}
+
+
+def synthesized(files: dict[str, str], root: Path) -> dict[str, object]:
+    """Cells of module `layer`."""
+    options = yosys.Synthesis("xcup", "layer", dsp=False)
+    _, folder, _ = synthesize_module(files, options, yosys.find(), root)
+    cells = yosys.count((folder / yosys.STAT).read_text())
+    return {"lut": cells.lut, "carry": cells.carry, "cells": cells.cells}
+
+
+def emitted(tool: str, setting: str, layer: Layer, root: Path) -> Emitted:
+    """As `emit`, cached: the solvers take minutes for the largest layer."""
+    version = importlib.metadata.version(tool)
+    parts = [tool, version, setting, f"{layer.low} {layer.high}"]
+    key = cache.digest([*parts, str(layer.weights.shape), layer.weights.astype("<i8").tobytes()])
+
+    def make(folder: Path) -> list[Path]:
+        start = time.perf_counter()
+        found = asdict(emit(tool, setting, layer.weights, layer.low, layer.high))
+        path = folder / "emitted.json"
+        path.write_text(json.dumps(found | {"seconds": round(time.perf_counter() - start, 1)}))
+        return [path]
+
+    folder, _ = cache.entry(root / "unrolled_rivals", key, make)
+    return Emitted(**json.loads((folder / "emitted.json").read_text()))
+
+
+def rows(layers: list[Layer], root: Path) -> Iterator[dict[str, object]]:
+    """One row a layer, one of them after the other."""
+    for layer in layers:
+        files, row = own_files(layer)
+        row = {"layer": layer.name, "shape": layer.weights.shape, **row, "bitwright": synthesized(files, root)}
+        for tool in filter(available, TOOLS):
+            for setting in SETTINGS[tool]:
+                found = emitted(tool, setting, layer, root)
+                name = f"{tool} {setting}"
+                row[name] = synthesized(rival_files(layer, found), root)
+                row[name] |= {"adders": found.adders, "solve_seconds": found.seconds}
+                print(layer.name, name, row[name]["lut"], "LUT; bitwright", row["bitwright"]["lut"], flush=True)
+        yield row
+
+
+def summary(found: list[dict[str, object]]) -> dict[str, object]:
+    """Sums over the layers, of competitors with the best setting for every layer, and the ratio to the better one."""
+    lut = {"bitwright": sum(row["bitwright"]["lut"] for row in found), "estimate": sum(r["estimate"] for r in found)}
+    for tool in filter(available, TOOLS):
+        lut[tool] = sum(min(row[f"{tool} {s}"]["lut"] for s in SETTINGS[tool]) for row in found)
+    best = min((lut[tool] for tool in TOOLS if tool in lut), default=None)
+    return {"lut": lut, "ratio": best and round(lut["bitwright"] / best, 4), "rows": found}
+
+
+def main() -> None:
+    networks = {"16-64-32-32-5": lambda data: random_network(), "TFC_2W2A": tfc}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder of the reference networks")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("unrolled.json"))
+    parser.add_argument(
+        "--only", nargs="+", choices=networks, default=list(networks), help="the others stay as they are"
+    )
+    arguments = parser.parse_args()
+    for tool in TOOLS:
+        if not available(tool):
+            print(f"{tool} is not installed, its columns are left out: pip install bitwright[compare]")
+    report = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    report["tools"] = {tool: importlib.metadata.version(tool) for tool in filter(available, TOOLS)}
+    report["tools"]["yosys"] = yosys.find().version
+    for name in arguments.only:
+        report[name] = summary(list(rows(networks[name](arguments.data), cache.user_folder())))
+        print(name, report[name]["lut"], "ratio", report[name]["ratio"], flush=True)
+        arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

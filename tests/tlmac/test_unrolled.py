@@ -1,0 +1,162 @@
+"""Fully unrolled layers: the search keeps the matrix, every adder keeps its layout, the circuit equals the network."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from random_networks import random_input
+
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType
+from bitwright.network.ops import Conv2d, Dense, Threshold
+from bitwright.simulate import simulate
+from bitwright.synthesize import synthesize
+from bitwright.targets import get
+from bitwright.targets.contract import make_options
+from bitwright.targets.tlmac.unrolled import evaluate, unroll
+from bitwright.targets.tlmac.unrolled_graph import Adder, Builder, Operand
+from bitwright.targets.tlmac.unrolled_pairs import share_pairs, signed_digits
+from bitwright.targets.tlmac.unrolled_tree import build_sum
+from bitwright.targets.tlmac.unrolled_triples import share_triples
+from bitwright.tools.model import Stalls
+
+TLMAC = get("tlmac")
+
+
+def graph_of(weights, low, high):
+    ones = np.ones(len(weights), np.int64)
+    return unroll(weights, low * ones, high * ones)
+
+
+def random_words(rng, count, low, high, inputs):
+    """Random words, and those in which all inputs are at one end."""
+    x = rng.integers(low, high + 1, (count, inputs))
+    return np.concatenate([x, np.full((1, inputs), low), np.full((1, inputs), high)])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "magnitude", "low", "high"),
+    [(1, 1, 5, 0, 3), (2, 3, 1, 0, 1), (9, 7, 1, 1, 3), (16, 12, 31, 0, 255), (20, 70, 3, 0, 15), (30, 5, 100, 2, 7)],
+)
+def test_the_graph_computes_the_matrix(inputs, outputs, magnitude, low, high):
+    rng = np.random.default_rng(inputs)
+    weights = rng.integers(-magnitude, magnitude + 1, (inputs, outputs))
+    x = random_words(rng, 300, low, high, inputs)
+    assert np.array_equal(evaluate(graph_of(weights, low, high), x), x @ weights)
+
+
+def test_sums_of_nothing_have_no_value():
+    graph = graph_of(np.array([[0, 3], [0, -1]]), 0, 7)
+    assert graph.outputs[0] is None
+    assert evaluate(graph, np.array([[5, 2]])).tolist() == [[0, 13]]
+
+
+def test_signed_digits_are_canonical():
+    w = np.arange(-300, 301)
+    digits = signed_digits(w)
+    assert np.array_equal(digits @ (1 << np.arange(digits.shape[-1])), w)
+    assert not (digits[:, 1:] & digits[:, :-1] & 1).any()  # no two neighbors are set
+
+
+def test_a_pair_that_many_sums_share_is_built_once():
+    sums = [[(0, 0, 1), (1, 2, -1), (k, 0, 1)] for k in (2, 3, 4)] + [[(0, 1, -1), (1, 3, 1)]]
+    left, fresh, forms = share_pairs(sums, np.eye(5, dtype=np.int64), np.full(5, 255))
+    assert fresh == [[(0, 0, 1), (1, 2, -1)]]
+    assert forms[5].tolist() == [1, -4, 0, 0, 0]
+    assert left[3] == [(5, 1, -1)]
+    assert all((5, 0, 1) in terms and len(terms) == 2 for terms in left[:3])
+
+
+def test_triples_are_found_with_either_sign():
+    weights = np.zeros((5, 4), np.int64)
+    weights[[0, 2, 4], 0] = weights[[0, 2, 4], 3] = 1, -1, 1
+    weights[[0, 2, 4], 1] = -1, 1, -1
+    weights[1, 2] = 1
+    ((inputs, chosen, signs),), left = share_triples(weights)
+    assert inputs == (0, 2, 4)
+    assert (np.outer(chosen, signs) == weights[[0, 2, 4]]).all()
+    assert np.argwhere(left).tolist() == [[1, 2]]
+
+
+def test_shared_sums_cost_less_than_separate_trees():
+    rng = np.random.default_rng(4)
+    weights = rng.integers(-7, 8, (24, 16))
+    digits = signed_digits(weights)
+    apart = Builder(np.zeros(24, np.int64), np.full(24, 15))
+    for o in range(16):
+        build_sum(apart, [(int(i), int(d), int(digits[i, o, d])) for i, d in np.argwhere(digits[:, o])], True)
+    assert graph_of(weights, 0, 15).luts < 0.9 * sum(value.luts for value in apart.values)
+
+
+def test_constants_stand_where_an_operand_is_missing():
+    """a + (b << 3) + (c << 3) + 5: the constant's two bits lie below the other operands and cost a LUT each at most."""
+    graph = Builder(np.zeros(3, np.int64), np.full(3, 15))
+    operands = (Operand(0, 0, False), Operand(1, 3, True), Operand(2, 3, False))
+    plain, shifted = graph.values[graph.add(operands)], graph.values[graph.add(operands, 5)]
+    assert shifted.offset == plain.offset + 5
+    assert plain.luts < shifted.luts <= plain.luts + 3
+    assert isinstance(shifted.source, Adder)
+
+
+def dense_network(rng, sizes, weight_type, input_type):
+    nodes, name, dtype = [], "input", IntType(2, True)
+    for k, (a, b) in enumerate(pairwise(sizes)):
+        w = weight_type.values()[rng.integers(0, weight_type.levels, (b, a))]
+        nodes.append(Node(f"dense_{k}", Dense(w, weight_type), (name,)))
+        name = f"dense_{k}"
+        if k < len(sizes) - 2:
+            t = np.sort(rng.integers(-6, 7, (b, 2)), axis=1)
+            op = Threshold(t, dtype, base=np.array([-1]), step=np.array([1]))
+            nodes.append(Node(f"act_{k}", op, (name,)))
+            name = f"act_{k}"
+    return Network(InputSpec(TensorType((sizes[0],), input_type)), tuple(nodes), name="dense")
+
+
+def plan_of(network, **options):
+    chosen = make_options(TLMAC, options)
+    assert TLMAC.check(network, chosen) == []
+    return TLMAC.plan(network, chosen)
+
+
+CASES = [("int2", "int2"), ("uint3", "int6"), ("int8", "int4"), ("bipolar", "int3"), ("uint1", "bipolar")]
+
+
+@pytest.mark.parametrize(("activations", "weights"), CASES)
+def test_unrolled_layers_in_simulation(activations, weights):
+    rng = np.random.default_rng(3)
+    network = dense_network(rng, (14, 9, 5), IntType.parse(weights), IntType.parse(activations))
+    plan = plan_of(network, interval=1, elements=["unrolled"])
+    assert [unit.mac.element.kind for unit in plan.units] == ["unrolled"] * 2
+    result = simulate(TLMAC.emit(plan), random_input(network, 40), stalls=Stalls(5, 0.3, 0.3))
+    assert result.bit_exact, result.first_mismatch()
+    free = simulate(TLMAC.emit(plan), random_input(network, 20))
+    assert (free.latency_cycles, free.interval_cycles) == (plan.estimate.latency_cycles, 1)
+
+
+def test_an_unrolled_convolution_takes_a_pixel_a_cycle():
+    rng = np.random.default_rng(2)
+    dtype, weight_type = IntType(4), IntType(3, True)
+    w = weight_type.values()[rng.integers(0, 8, (4, 3, 3, 4))]
+    setting = {"element": "unrolled", "taps": "columns+rows", "lanes": 36, "outputs": 4, "digit": 4}
+    conv = Conv2d(w, weight_type, pads=(1, 1, 1, 1), pad_value=3)
+    network = Network(InputSpec(TensorType((6, 6, 4), dtype)), (Node("conv", conv, ("input",)),), name="conv")
+    plan = plan_of(network, layers={"conv": setting})
+    result = simulate(TLMAC.emit(plan), random_input(network, 3), stalls=Stalls(5, 0.3, 0.3))
+    assert result.bit_exact, result.first_mismatch()
+    assert plan.units[0].mac.cycles == 36
+
+
+def test_the_planner_prefers_shared_sums_at_one_result_a_cycle():
+    network = dense_network(np.random.default_rng(3), (48, 24, 10), IntType(3, True), IntType(4))
+    plan = plan_of(network, interval=1, elements=["private", "products", "unrolled"])
+    assert {unit.mac.element.kind for unit in plan.units} == {"unrolled"}
+    private = plan_of(network, interval=1, elements=["private"])
+    assert plan.estimate.total.lut < 0.8 * private.estimate.total.lut
+
+
+def test_the_estimate_is_what_yosys_finds():
+    network = dense_network(np.random.default_rng(3), (20, 12, 6), IntType(5, True), IntType(8, True))
+    plan = plan_of(network, interval=1, elements=["unrolled"])
+    measured = synthesize(TLMAC.emit(plan), "xczu3eg")
+    for unit in measured.units:
+        if unit.estimate is not None:
+            assert unit.estimate.lut == pytest.approx(unit.resources.lut, rel=0.1)
