@@ -163,8 +163,8 @@ def emitted(tool: str, setting: str, layer: Layer, root: Path) -> Emitted:
 
 
 def rows(layers: list[Layer], root: Path) -> Iterator[dict[str, object]]:
-    """One row a layer, one of them after the other."""
-    for layer in layers:
+    """One row a layer, the smallest first."""
+    for layer in sorted(layers, key=lambda layer: layer.weights.size):
         files, row = own_files(layer)
         row = {"layer": layer.name, "shape": layer.weights.shape, **row, "bitwright": synthesized(files, root)}
         for tool in filter(available, TOOLS):
@@ -202,9 +202,12 @@ def main() -> None:
     report["tools"] = {tool: importlib.metadata.version(tool) for tool in filter(available, TOOLS)}
     report["tools"]["yosys"] = yosys.find().version
     for name in arguments.only:
-        report[name] = summary(list(rows(networks[name](arguments.data), cache.user_folder())))
+        layers, found = networks[name](arguments.data), []
+        for row in rows(layers, cache.user_folder()):
+            found.append(row)
+            report[name] = {"layers": len(layers), "measured_layers": len(found)} | summary(found)
+            arguments.output.write_text(json.dumps(report, indent=1) + "\n")
         print(name, report[name]["lut"], "ratio", report[name]["ratio"], flush=True)
-        arguments.output.write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -110,5 +110,5 @@ module tlmac_unrolled_add #(
     );
   end
   logic unused;
-  assign unused = &{1'b0, m[OutBits]};
+  assign unused = &{1'b0, m[OutBits], di};
 endmodule

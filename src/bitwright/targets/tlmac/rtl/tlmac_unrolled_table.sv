@@ -32,6 +32,9 @@ module tlmac_unrolled_table #(
       );
       if (b + 1 < Bits) begin : g_next
         assign data_o[b+1] = next;
+      end else begin : g_last
+        logic unused;
+        assign unused = &{1'b0, next};
       end
     end
   end
