@@ -1,8 +1,9 @@
 """A scale of its own for every channel of the activations, folded into the weights: the function stays as it is.
 
-For y = W2 f(W1 x) and s > 0 per channel, f(z / s) * s = f(z) for ReLU, so W1 / s and W2 * s compute the same, and the
-value between them, divided by s, fills one grid with all its channels. s of channel c is the range with the least
-squared error of its own grid on the calibration data, over the geometric mean of the channels. Values that an addition
+For y = W2 f(W1 x) and s > 0 per channel, f(z / s) * s = f(z) for ReLU, so W1 / s and W2 * s compute the same, and
+the value between them, divided by s, fills one grid with all its channels. s = sqrt(r / m), where r is the range of a
+channel with the least squared error on the calibration data and m their geometric mean: half of the way, as s = r / m
+would leave a channel no room beyond the values seen, and take the range from the weights. Values that an addition
 joins share their scales, so that residual networks take part as a whole: a group ends at layers only.
 """
 
@@ -41,7 +42,7 @@ def channel_scales(graph: FloatGraph, x: np.ndarray, bits: int, jobs: int = 0) -
         parts = [reach[name] / reach[name].max() for name in group if name in reach]
         if parts:
             largest = np.maximum(np.max(parts, axis=0), LEAST)
-            s = largest / np.exp(np.log(largest).mean())
+            s = np.sqrt(largest / np.exp(np.log(largest).mean()))
             found |= {name: np.tile(s, graph.shapes[name][-1] // len(s)) for name in group}
     return found
 
