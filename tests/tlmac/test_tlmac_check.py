@@ -46,7 +46,7 @@ def test_a_plain_network_passes():
         ({"lut": 5, "interval": 5}, "interval and lut are two goals; give one of them"),
         (
             {"elements": ("magic",)},
-            "unknown element 'magic'; legal are private, products, gates, shared, shared_signed",
+            "unknown element 'magic'; legal are private, products, gates, shared, shared_signed, unrolled",
         ),
         ({"bram36": -1}, "bram36 must be a number of at least 0, not -1"),
         ({"bram36": float("nan")}, "bram36 must be a number of at least 0, not nan"),
@@ -64,7 +64,10 @@ def test_options_are_validated(options, message):
     ("layers", "message"),
     [
         ({"n0": {"lanes": "x"}}, "layers: n0 has lanes 'x'; legal is a whole number of at least 1"),
-        ({"n0": {"element": 3}}, "layers: n0 has element 3; legal are private, products, gates, shared, shared_signed"),
+        (
+            {"n0": {"element": 3}},
+            "layers: n0 has element 3; legal are private, products, gates, shared, shared_signed, unrolled",
+        ),
         ({"n0": 3}, "layers: n0 is 3; legal is a mapping of lanes, outputs, blocks, group, digit, element"),
         (5, "layers is 5; legal is a mapping from layer names to their settings"),
         ({"x": {}}, "layers: no multiply-accumulate layer 'x'; legal are n0"),
