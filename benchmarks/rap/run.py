@@ -1,8 +1,8 @@
 """Measure target rap and write results.json: python benchmarks/rap/run.py DATA [--only part ...]
 
 DATA holds the reference networks (TFC, KWS, resnet8) and their data. Parts: networks, comparison, errors, speed,
-synthesis, timing; --networks, --synthesis and --timing choose among the networks and grids of a part. What is not
-measured keeps its former result.
+synthesis, timing; --networks, --errors, --synthesis and --timing choose among the networks, widths and grids of a part.
+What is not measured keeps its former result.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ BOUNDS = {16: 1.0, 8: 1.9, 4: 3.5}
 def resnet8(data: Path, bits: str, best: bool = False):
     """Quantized resnet8 of 16, 8, 4 bits or mixed, and test images as the model takes them.
 
-    best: with scales for the channels of activations, second-order rounding of the weights and refined scales, which 16
-    bits do not need.
+    best: with scales for the channels of activations, second-order rounding of the weights and, at 4 bits, refined scales,
+    which 8 bits gain nothing of; 16 bits need none of them.
     """
     images = np.load(data / "cifar10/dev.npz")["images"][:IMAGES].transpose(0, 3, 1, 2).astype(np.float32)
     calibration = np.load(data / "cifar10/calibration.npz")["images"][:CALIBRATION]
@@ -56,7 +56,7 @@ def resnet8(data: Path, bits: str, best: bool = False):
         add_extra_bits=0 if width == 16 or bits == "mixed" else 4,
         layer_bits=MIXED if bits == "mixed" else {},
         weight_rounding="second_order" if best else "nearest",
-        refine_scales=best,
+        refine_scales=best and width < 8,
         channel_scales=best,
         correction_samples=CALIBRATION,
     )
@@ -170,10 +170,10 @@ def measure_comparison(data: Path) -> dict:
     return found
 
 
-def measure_errors(data: Path) -> dict:
+def measure_errors(data: Path, widths: list[str]) -> dict:
     """Relative errors of resnet8's layer outputs against float on real images, see `errors`."""
     graph, found = read(str(data / "mlperf_tiny/resnet8.onnx")), {}
-    for bits in map(str, WIDTHS):
+    for bits in widths:
         made, images = resnet8(data, bits, best=bits != "16")
         layers = layer_errors(graph, made, images)
         found[bits] = {"images": len(images), "summary": summary(layers), "layers": layers}
@@ -206,8 +206,13 @@ def versions() -> dict[str, str]:
     }
 
 
-PARTS = {"comparison": measure_comparison, "errors": measure_errors, "speed": measure_speed}
-CHOICES = {"networks": list(NETWORKS), "synthesis": list(GRIDS), "timing": list(TIMED)}
+PARTS = {"comparison": measure_comparison, "speed": measure_speed}
+CHOICES = {
+    "networks": list(NETWORKS),
+    "errors": list(map(str, WIDTHS)),
+    "synthesis": list(GRIDS),
+    "timing": list(TIMED),
+}
 
 
 def main() -> None:
@@ -220,6 +225,7 @@ def main() -> None:
     arguments = parser.parse_args()
     measure = {
         "networks": lambda: measure_networks(arguments.data, arguments.networks),
+        "errors": lambda: measure_errors(arguments.data, arguments.errors),
         "synthesis": lambda: measure_synthesis(arguments.synthesis),
         "timing": lambda: measure_timing(arguments.timing),
     } | {name: partial(part, arguments.data) for name, part in PARTS.items()}
