@@ -42,8 +42,8 @@ BOUNDS = {16: 1.0, 8: 1.9, 4: 3.5}
 def resnet8(data: Path, bits: str, best: bool = False):
     """Quantized resnet8 of 16, 8, 4 bits or mixed, and test images as the model takes them.
 
-    best: with scales for the channels of activations, second-order rounding of the weights and, at 4 bits, refined scales,
-    which 8 bits gain nothing of; 16 bits need none of them.
+    best: with scales for the channels of activations, second-order rounding of the weights and, at 4 bits, refined
+    scales, which 8 bits gain nothing of; 16 bits need none of them.
     """
     images = np.load(data / "cifar10/dev.npz")["images"][:IMAGES].transpose(0, 3, 1, 2).astype(np.float32)
     calibration = np.load(data / "cifar10/calibration.npz")["images"][:CALIBRATION]
