@@ -267,6 +267,7 @@ def synthesize(made: Compiled, device: str, record: Record, name: str) -> None:
         stands = first.setdefault(shape_of(made.plan.units[i]), unit)
         estimated = {"estimated": asdict(made.plan.estimate.layers[i].resources)}
         if units.get(unit, {}).get("digest") == key:
+            units[unit] |= estimated
             continue
         if stands != unit:
             entry = {"measured": units[stands]["measured"], "as": stands}
@@ -275,6 +276,7 @@ def synthesize(made: Compiled, device: str, record: Record, name: str) -> None:
         units[unit] = {"digest": key} | entry | estimated
         print(f"{name} {unit}: {units[unit]}", flush=True)
         record.put(name, "synthesize", {"of": len(made.plan.units), **summed(units), "units": units})
+    record.put(name, "synthesize", {"of": len(made.plan.units), **summed(units), "units": units})
 
 
 def summed(units: dict[str, dict[str, object]]) -> dict[str, object]:

@@ -7,7 +7,7 @@ import pytest
 
 import bitwright as bw
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
-from bitwright.network.ops import Conv2d, Threshold
+from bitwright.network.ops import Conv2d, Requantize, Threshold
 from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
@@ -18,6 +18,8 @@ from bitwright.targets.tlmac.library_cost import (
     distinct_columns,
     lut_ram,
     mux,
+    pool_reduce,
+    requantize,
     rom_luts,
     threshold,
 )
@@ -60,6 +62,23 @@ def test_shared_thresholds_need_neither_tiles_nor_carries():
         parts[channels] = threshold(module.parameters, module.files)
     assert parts[2] == parts[256]
     assert (parts[2].lut, parts[2].carry) == (14, 0)  # as in Yosys: 8 of the pipeline, 3 comparisons a lane
+
+
+def test_narrow_maxima_compare_in_one_lut():
+    lanes = {"Lanes": 10, "Op": 0, "Taps": 9}
+    three, four, eight = (pool_reduce(lanes | {"InBits": bits, "OutBits": bits}) for bits in (3, 4, 8))
+    assert four.lut - three.lut == 10
+    assert (four.carry - three.carry, eight.carry - three.carry) == (10, 10)
+
+
+def test_a_constant_power_of_two_needs_no_multiplier():
+    """Of 256 channels on 2 lanes: nothing reads the tile, either."""
+    parts = {}
+    for factor in (4, 5):
+        op = Requantize(IntType(8), multiplier=np.array([factor]), shift=np.array([6]))
+        module = post_module(Post("q", op, 256, IntType(12), IntType(8)), 2, 1, "q")
+        parts[factor] = requantize(module.parameters, module.files)
+    assert (parts[4].dsp, parts[5].dsp) == (0, 2)
 
 
 def test_the_planner_tells_what_it_compared(random_network):

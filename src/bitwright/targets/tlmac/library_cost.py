@@ -227,23 +227,31 @@ def lookup(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
 
 
 def requantize(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
-    """Module requantize; a multiplier becomes DSP blocks."""
+    """Module requantize; a multiplier becomes DSP blocks, but a constant power of two is wiring."""
     lanes, acc, out, uniform = p["Lanes"], p["AccBits"], p["OutBits"], p["Uniform"]
     steps = (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     width = p["MultBits"] + p["BiasBits"] + int(p["Lift"]).bit_length()
     memory = Resources() if uniform else _memories(files, width, p["File"])
     lane = Resources(lut=out + 4, ff=p["InBits"] + out)
     lane += Resources(lut=(p["BiasBits"] > 0) * acc + acc - p["Shift"] + 2, ff=acc * steps + acc - p["Shift"])
-    lane += Resources(carry=2 * math.ceil(acc / 4), dsp=math.ceil(p["MultBits"] / 18) * (p["MultBits"] > 0))
-    lane += Resources(lut=(p["Lift"] > 0) * acc * 2)
-    return pipe(3 + steps) + counter(p["Tiles"]) + memory + _times(lanes, lane)
+    factor = int(str(p["Multiplier"]).split("'h")[-1], 16)
+    wired = uniform and factor & (factor - 1) == 0
+    dsp = 0 if wired else math.ceil(p["MultBits"] / 18) * (p["MultBits"] > 0)
+    lane += Resources(lut=(p["Lift"] > 0) * acc * 2, carry=2 * math.ceil(acc / 4), dsp=dsp)
+    tile = Resources() if uniform else counter(p["Tiles"])  # a constant module reads no tile
+    return pipe(3 + steps) + tile + memory + _times(lanes, lane)
 
 
 def pool_reduce(p: Mapping[str, object]) -> Resources:
     """Module pool_reduce."""
     lanes, bits, out = p["Lanes"], p["InBits"], p["OutBits"]
-    lane = out if p["Op"] else math.ceil(bits / 2) + 1
-    return counter(p["Taps"]) + Resources(lut=lanes * lane + 3, ff=lanes * out + 1, carry=lanes * math.ceil(out / 4))
+    if p["Op"]:
+        lane = Resources(lut=out, ff=out, carry=math.ceil(out / 4))
+    elif 2 * bits <= 6:  # two numbers compare in one LUT
+        lane = Resources(lut=2, ff=out)
+    else:
+        lane = Resources(lut=math.ceil(bits / 2) + 1, ff=out, carry=math.ceil(bits / 8))
+    return counter(p["Taps"]) + Resources(lut=3, ff=1) + _times(lanes, lane)
 
 
 def stream_add(p: Mapping[str, object]) -> Resources:
