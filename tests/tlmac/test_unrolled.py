@@ -12,6 +12,7 @@ from bitwright.simulate import simulate
 from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
+from bitwright.targets.tlmac import unrolled, unrolled_triples
 from bitwright.targets.tlmac.unrolled import evaluate, unroll
 from bitwright.targets.tlmac.unrolled_graph import Adder, Builder, Operand
 from bitwright.targets.tlmac.unrolled_pairs import share_pairs, signed_digits
@@ -42,6 +43,16 @@ def test_the_graph_computes_the_matrix(inputs, outputs, magnitude, low, high):
     weights = rng.integers(-magnitude, magnitude + 1, (inputs, outputs))
     x = random_words(rng, 300, low, high, inputs)
     assert np.array_equal(evaluate(graph_of(weights, low, high), x), x @ weights)
+
+
+def test_large_matrices_are_searched_in_parts(monkeypatch):
+    monkeypatch.setattr(unrolled, "MAX_PAIRS", 100)
+    monkeypatch.setattr(unrolled_triples, "MAX_INPUTS", 7)
+    rng = np.random.default_rng(8)
+    for low, high, magnitude in ((0, 2, 1), (0, 15, 7)):
+        weights = rng.integers(-magnitude, magnitude + 1, (20, 9))
+        x = random_words(rng, 100, low, high, 20)
+        assert np.array_equal(evaluate(graph_of(weights, low, high), x), x @ weights)
 
 
 def test_sums_of_nothing_have_no_value():

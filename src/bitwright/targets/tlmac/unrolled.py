@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isqrt
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from bitwright.targets.tlmac.unrolled_tree import Term, build_sum, table_term
 from bitwright.targets.tlmac.unrolled_triples import share_triples
 
 NARROW = 2  # bits of an input of which three address one table
+MAX_PAIRS = 4_000_000  # of terms that are counted at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +49,25 @@ def unroll(weights: np.ndarray, lows: np.ndarray, highs: np.ndarray, flips: int 
     digits = signed_digits(left)
     for i, o, d in zip(*np.nonzero(digits), strict=True):
         sums[o].append((int(i), int(d), int(digits[i, o, d])))
-    sums, fresh, _ = share_pairs(sums, forms, graph.highs - graph.lows)
+    sums, fresh = _shared(sums, forms, graph.highs - graph.lows)
     sums, fresh = _inlined(sums, fresh, len(built))
     for terms in fresh:
         built.append(build_sum(graph, _resolved(terms, built), False) if terms else (0, 0, 1))
     outputs = tuple(build_sum(graph, _resolved(terms, built), True) if terms else None for terms in sums)
     return Graph(graph.lows, graph.highs, tuple(graph.values), outputs)
+
+
+def _shared(sums: list[list[Term]], forms: np.ndarray, spans: np.ndarray) -> tuple[list[list[Term]], list[list[Term]]]:
+    """Sums with shared pairs, and the pairs; among the terms of every n-th value where all have too many pairs."""
+    blocks = 1 + isqrt(sum(len(terms) ** 2 for terms in sums) // 2 // MAX_PAIRS)
+    left, fresh = [[] for _ in sums], []
+    for block in range(blocks):
+        part = [[term for term in terms if term[0] % blocks == block] for terms in sums]
+        part, made, forms = share_pairs(part, forms, spans)
+        fresh += made
+        for terms, more in zip(left, part, strict=True):
+            terms += more
+    return left, fresh
 
 
 def _form(graph: Builder, term: Term) -> np.ndarray:

@@ -67,7 +67,7 @@ def share_pairs(
     """
     terms = terms_of(lists)
     first = len(coefficients)
-    room = first + int(terms.count.sum())
+    room = first + int(terms.count.sum()) // 2  # every new value takes two terms out at least
     table = np.zeros((room, coefficients.shape[1]), np.int64)
     table[:first] = coefficients
     made = np.zeros((room - first, 3), np.int64)

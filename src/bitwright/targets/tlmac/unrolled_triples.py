@@ -11,6 +11,7 @@ import numba
 import numpy as np
 
 GROUP = 3
+MAX_INPUTS = 800  # that are searched at a time, all triples of them
 MAX_WEIGHTS = 4  # distinct weights, zero apart; beyond them triples hardly repeat
 
 
@@ -19,6 +20,15 @@ Triple = tuple[tuple[int, ...], tuple[int, ...], np.ndarray]  # inputs, weights,
 
 def share_triples(weights: np.ndarray) -> tuple[list[Triple], np.ndarray]:
     """Triples of the matrix [inputs, sums], and the weights that are left."""
+    found, left = [], []
+    for first in range(0, len(weights), MAX_INPUTS):
+        triples, rest = _block_triples(weights[first : first + MAX_INPUTS])
+        found += [(tuple(i + first for i in inputs), chosen, signs) for inputs, chosen, signs in triples]
+        left.append(rest)
+    return found, np.concatenate(left)
+
+
+def _block_triples(weights: np.ndarray) -> tuple[list[Triple], np.ndarray]:
     values = np.unique(weights[weights != 0])
     values = np.union1d(values, -values)
     found: list[Triple] = []
