@@ -43,9 +43,6 @@ module wrapped (
 endmodule
 """
 PRESETS = {"small": "ecp5-85k", "ultra96": "xczu3eg", "ultra96_planes": "xczu3eg"}
-# Hardware besides the presets, to which the cost model is not fitted.
-OTHERS = {"container": "xczu3eg"}
-HARDWARE = Path(__file__).parent / "hardware"
 RESOURCES = ("lut", "ff", "bram36", "dsp")
 TARGET_MHZ = 120  # of place and route
 SIZES = {"container": (4, 8), "fixed": (4, 8), "planes": (2, 8), "fixed_small": (2, 8)}
@@ -107,12 +104,9 @@ def arrays() -> dict:
 
 
 def presets() -> Iterator[dict]:
-    """The presets, after each step again: Yosys against the cost model; `small` also placed and routed on its ECP5.
-
-    With them other hardware of the benchmark, for the cost model alone.
-    """
+    """The presets, after each step again: Yosys against the cost model; `small` also placed and routed on its ECP5."""
     found = {}
-    for preset, device in (PRESETS | OTHERS).items():
+    for preset, device in PRESETS.items():
         found[preset] = _synthesized(preset, device)
         print(preset, found[preset], flush=True)
         yield found
@@ -126,10 +120,10 @@ def presets() -> Iterator[dict]:
 
 
 def _design(preset: str) -> Design:
-    """The hardware of a preset or of the benchmark, with the program of a network that does not matter."""
-    target, source = get("bitsys"), preset if preset in PRESETS else str(HARDWARE / f"{preset}.toml")
+    """The hardware of a preset, with the program of a network that does not matter."""
+    target = get("bitsys")
     net = Network(InputSpec(TensorType((8,), IntType(8))), (Node("d", Dense([[1] * 8], IntType(2)), ("input",)),))
-    return target.emit(target.plan(net, target.options(hardware=source)))
+    return target.emit(target.plan(net, target.options(hardware=preset)))
 
 
 def _synthesized(preset: str, device: str) -> dict:

@@ -1,7 +1,9 @@
 """The cost model of the hardware: resources of the whole accelerator from its configuration.
 
 Logic is added up block by block from what each holds: elements, multiplexers, memories, counters. The numbers per
-block are the cells that Yosys maps it to (Xilinx UltraScale+, Xilinx primitives); multipliers are DSP blocks.
+block are the cells that Yosys maps it to (Xilinx UltraScale+, Xilinx primitives): an element's those of a 4 x 4 array
+alone, the others' those of one whole accelerator. Multipliers are DSP blocks. Memories of at most 64 words, which
+lie in LUTs, are not counted.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.contract import Resources
 
 # LUT, FF of an element in the array; carry cells in CARRY8.
-ELEMENT = {"container": (90, 190, 12), "bitplane": (104, 413, 15), "fixed": (32, 34, 4)}
+ELEMENT = {"container": (90, 181, 14), "bitplane": (104, 263, 15), "fixed": (32, 34, 4)}
 LANE = Resources(lut=1050, ff=420, carry=100)  # a channel of the post stage
 BLOCKS = {  # what does not depend on the array: sequencer, window walker, store, streams, registers
     "control": Resources(lut=330, ff=420, carry=40),
@@ -23,7 +25,11 @@ BLOCKS = {  # what does not depend on the array: sequencer, window walker, store
     "input": Resources(lut=1500, ff=330, carry=40),
     "output": Resources(lut=420, ff=420, carry=20),
     "steps": Resources(lut=420, ff=280, carry=40),
+    "drain": Resources(ff=256),
 }
+WEIGHT_STREAM = Resources(lut=150, ff=66, carry=8)
+DSP = 34  # the post stage's eight multipliers, and products of sizes
+PLANE_DSP = 3  # places of weight planes
 
 
 def _block_ram(width: int, depth: int) -> float:
@@ -52,20 +58,23 @@ def memories(hardware: Hardware) -> dict[str, float]:
     }
 
 
-def _edges(hardware: Hardware) -> float:
-    """LUTs around the array: a column's choice of its row's sum and its result memory, a row's choice of a byte."""
+def _edges(hardware: Hardware) -> Resources:
+    """Logic around the array: a column's choice of its row's sum and its result memory, a row's choice of a byte.
+
+    Registers: operands and addresses of rows and columns (17 bits), a column's sum on its way in and out (32 + 8 + 32).
+    """
     column = 32 * hardware.rows / 4 + 8 * 3 * math.ceil(hardware.slots * hardware.rows / 32)
-    return hardware.columns * column + hardware.rows * (0 if hardware.planes else 30)
+    lut = hardware.columns * column + hardware.rows * (0 if hardware.planes else 30)
+    ff = (hardware.rows + hardware.columns) * (hardware.word_bits + 17) + hardware.columns * 72
+    return Resources(lut=lut, ff=ff)
 
 
 def resources(hardware: Hardware) -> Resources:
     """LUT, FF, BRAM36, DSP of the accelerator."""
     lut, ff, carry = ELEMENT[hardware.unit]
     elements = hardware.rows * hardware.columns
-    return Resources(
-        lut=sum(b.lut for b in BLOCKS.values()) + 8 * LANE.lut + elements * lut + _edges(hardware),
-        ff=sum(b.ff for b in BLOCKS.values()) + 8 * LANE.ff + elements * ff,
-        carry=sum(b.carry for b in BLOCKS.values()) + 8 * LANE.carry + elements * carry,
-        bram36=sum(memories(hardware).values()),
-        dsp=34 + (elements if hardware.unit == "fixed" else 0),
-    )
+    array = Resources(elements * lut, elements * ff, elements * carry, 0, elements if hardware.unit == "fixed" else 0)
+    logic = sum(BLOCKS.values(), array) + _edges(hardware)
+    logic = logic + WEIGHT_STREAM if hardware.weight_stream else logic
+    lanes = Resources(8 * LANE.lut, 8 * LANE.ff, 8 * LANE.carry, 0, DSP + (PLANE_DSP if hardware.planes else 0))
+    return logic + lanes + Resources(bram36=sum(memories(hardware).values()))
