@@ -20,8 +20,8 @@ _FIRST_OUTPUT = STREAMS.index("O0")
 # Synthesized by Yosys 0.70 for UltraScale+: an element alone, and at sizes 2 and 4 what is left without the elements;
 # what grows with the rows is a row's. By whether multipliers are DSP blocks.
 _ELEMENT = {True: Resources(lut=1373, ff=172, carry=58, dsp=4), False: Resources(lut=2314, ff=172, carry=77)}
-_ROW = {True: Resources(lut=1676, ff=636, carry=131, dsp=5), False: Resources(lut=3961, ff=636, carry=120)}
-_CORE = Resources(lut=6438, ff=5104, carry=433)
+_ROW = {True: Resources(lut=1675, ff=636, carry=131, dsp=5), False: Resources(lut=4061, ff=636, carry=120)}
+_CORE = Resources(lut=5309, ff=4997, carry=403)
 _SHAPES = {1: 32768, 2: 16384, 4: 8192, 9: 4096, 18: 2048, 36: 1024, 72: 512}  # words of a BRAM36 by width
 
 
