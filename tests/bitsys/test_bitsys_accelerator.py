@@ -146,7 +146,7 @@ def test_stalls_and_partial_batches(unit, bitsys_cache):
         assert result.bit_exact, result.first_mismatch()
 
 
-@pytest.mark.parametrize("unit", ["container", "bitplane"])
+@pytest.mark.parametrize("unit", ["container", pytest.param("bitplane", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("make", NETWORKS)
 def test_streamed_weights(make, unit, bitsys_cache):
     """A weight memory that is too small: packets come in on a stream, with pauses, and the results are the same."""
