@@ -266,17 +266,14 @@ def synthesize(made: Compiled, device: str, record: Record, name: str) -> None:
         key = digest(made.design, f"layer_{i}")
         stands = first.setdefault(shape_of(made.plan.units[i]), unit)
         estimated = {"estimated": asdict(made.plan.estimate.layers[i].resources)}
-        if units.get(unit, {}).get("digest") == key:
-            units[unit] |= estimated
-            continue
-        if stands != unit:
-            entry = {"measured": units[stands]["measured"], "as": stands}
-        else:
-            entry = synthesize_unit(made.design, f"layer_{i}", family)
-        units[unit] = {"digest": key} | entry | estimated
-        print(f"{name} {unit}: {units[unit]}", flush=True)
+        entry = units.get(unit, {})
+        if entry.get("digest") != key:
+            alike = stands != unit
+            entry = {"measured": units[stands]["measured"], "as": stands} if alike else None
+            entry = {"digest": key} | (entry or synthesize_unit(made.design, f"layer_{i}", family))
+            print(f"{name} {unit}: {entry}", flush=True)
+        units[unit] = entry | estimated
         record.put(name, "synthesize", {"of": len(made.plan.units), **summed(units), "units": units})
-    record.put(name, "synthesize", {"of": len(made.plan.units), **summed(units), "units": units})
 
 
 def summed(units: dict[str, dict[str, object]]) -> dict[str, object]:
