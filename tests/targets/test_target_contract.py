@@ -18,7 +18,7 @@ from bitwright.targets.contract import make_options
 from bitwright.tools.model import Stalls
 
 TARGETS = targets.names()
-CHEAP = {"bitsys": {"hardware": "small"}, "rap": {"size": 2}}  # options that make a small circuit
+CHEAP = {"bitsys": {"hardware": "small"}, "rap": {"size": 2, "param_words": 1 << 15}}  # small circuits, roomy memory
 NETWORKS = range(12)
 
 
