@@ -11,11 +11,11 @@ from pathlib import Path
 import joblib
 
 from bitwright.devices import Device, find_device
-from bitwright.errors import DeviceError
+from bitwright.errors import DeviceError, OptionError
 from bitwright.place import TOP, harness_files, place_and_route
 from bitwright.sources import closure, flatten, with_vendor, write
 from bitwright.targets.contract import Design, Resources, SynthesisUnit
-from bitwright.tools import cache, yosys
+from bitwright.tools import cache, nextpnr, yosys
 
 Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
@@ -100,6 +100,7 @@ def synthesize(
     check_fit: bool = True,
     clock_mhz: float = 200,
     seed: int = 1,
+    router: str = "router1",
     jobs: int = 2,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
@@ -107,11 +108,14 @@ def synthesize(
     """Synthesize the design for a device of `devices.py`.
 
     Each unit is synthesized on its own, several in parallel. For an ECP5 the whole design is then placed
-    and routed, with the target clock `clock_mhz` and the placement `seed`. dsp: whether multipliers may become
-    DSP blocks. Results are cached under the digest of the files that they need, options and tool versions.
-    Raises `DeviceError` for an unknown device and, with `check_fit`, for a design that is larger than it.
+    and routed, with the target clock `clock_mhz`, the placement `seed` and nextpnr's `router` ("router1", or "router2",
+    the faster one where a large design fills the part). dsp: whether multipliers may become DSP blocks. Results are
+    cached under the digest of the files that they need, options and tool versions. Raises `OptionError` for an unknown
+    router, `DeviceError` for an unknown device and, with `check_fit`, for a design that is larger than it.
     """
     part = find_device(device)
+    if router not in nextpnr.ROUTERS:
+        raise OptionError(f"router is {router!r}; legal are {', '.join(nextpnr.ROUTERS)}")
     start = time.perf_counter()
     flat = with_vendor(flatten(design.files), part.vendor)
     root = cache_dir if cache_dir is not None else cache.user_folder()
@@ -131,7 +135,7 @@ def synthesize(
     wrapped = closure(flat | harness_files(design), TOP)
     _, folder, _ = synthesize_module(wrapped, yosys.Synthesis(part.family, TOP, dsp, netlist=True), tool, root)
     stat = (folder / yosys.STAT).read_text()
-    placed = place_and_route(folder / yosys.NETLIST, stat, part, clock_mhz, seed, root)
+    placed = place_and_route(folder / yosys.NETLIST, stat, part, clock_mhz, seed, root, router)
     if progress:
         progress("place and route", len(units) + 1, len(units) + 1)
     return dataclasses.replace(

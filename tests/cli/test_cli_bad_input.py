@@ -260,6 +260,13 @@ def test_unknown_device(run, fails, model, tmp_path):
     assert fails("synthesize", folder, "--device", "xc9000").startswith("unknown device 'xc9000'; legal are ")
 
 
+def test_unknown_router(run, fails, model, tmp_path):
+    folder = tmp_path / "design"
+    assert run("compile", model, "-o", folder)[0] == 0
+    line = fails("synthesize", folder, "--device", "ecp5-85k", "--router", "best")
+    assert line == "router is 'best'; legal are router1, router2"
+
+
 @pytest.mark.parametrize("content", ["x", "{}", "[1]"])
 def test_damaged_result(run, fails, model, tmp_path, content):
     folder = tmp_path / "design"

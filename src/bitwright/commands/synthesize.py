@@ -21,6 +21,7 @@ def run(
     clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock that placement aims at (ECP5)", min=1)] = 200,
     dsp: Annotated[bool, typer.Option("--dsp/--no-dsp", help="whether multipliers may become DSP blocks")] = True,
     fit: Annotated[bool, typer.Option("--fit/--no-fit", help="whether a design larger than the device fails")] = True,
+    router: Annotated[str, typer.Option("--router", help="of nextpnr: router1, or router2 for full parts")] = "router1",
     seed: Seed = 1,
     jobs: Jobs = 0,
     json: Json = False,
@@ -42,6 +43,7 @@ def run(
             check_fit=fit,
             clock_mhz=clock_mhz,
             seed=seed,
+            router=router,
             jobs=job_count(jobs),
             progress=progress,
         )
