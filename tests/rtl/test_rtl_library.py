@@ -46,7 +46,7 @@ def test_every_module_is_synthesized(tmp_path):
             "design -load all",
         ]
     (tmp_path / "check.ys").write_text("\n".join(lines) + "\n")
-    yosys.process.run([yosys.find().program, "-q", "-s", "check.ys"], tmp_path)
+    yosys.execute(yosys.find(), ["-q", "-s", "check.ys"], tmp_path)
 
 
 def test_dependencies_are_what_the_tools_find(tmp_path):

