@@ -134,7 +134,7 @@ def _synthesized(preset: str, device: str) -> dict:
     made, estimate = yosys.count((folder / yosys.STAT).read_text()), design.estimate.total
     figures = {name: getattr(made, name) for name in RESOURCES}
     row = {"device": device, "tools": [f"Yosys {tool.version}"], **figures}
-    row["share_of_device"] = {name: value / getattr(part, name) for name, value in figures.items()}
+    row["share_of_device"] = part.utilization(made)
     if part.vendor == "xilinx":
         row["estimate_ratio"] = {name: getattr(estimate, name) / value for name, value in figures.items() if value}
     else:

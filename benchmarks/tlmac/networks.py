@@ -175,7 +175,7 @@ def compilation(made: Compiled, device: str) -> dict[str, object]:
         "assumed_clock_mhz": CLOCK_MHZ,
         "frames_per_second": round(CLOCK_MHZ * 1e6 / estimate.interval_cycles, 1),
         "estimated": asdict(estimate.total),
-        "utilization": {kind: round(getattr(estimate.total, kind) / getattr(part, kind), 3) for kind in KINDS},
+        "utilization": {kind: round(share, 3) for kind, share in part.utilization(estimate.total).items()},
         "plan_processor_seconds": round(made.plan_seconds, 1),
         "emit_processor_seconds": round(made.emit_seconds, 1),
         "files": len(files),

@@ -31,9 +31,8 @@ class Candidate:
         """
         if self.estimate is None:
             return {}
-        kinds = ("lut", "ff", "bram36", "dsp") if device.vendor == "xilinx" else ("ff", "bram36", "dsp")
-        total = self.estimate.total
-        return {kind: getattr(total, kind) / getattr(device, kind) for kind in kinds}
+        shares = device.utilization(self.estimate.total)
+        return {kind: share for kind, share in shares.items() if kind != "lut" or device.vendor == "xilinx"}
 
 
 def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None = None) -> tuple[Candidate, ...]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bitwright.errors import DeviceError
+
+if TYPE_CHECKING:
+    from bitwright.targets.contract import Resources
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class Device:
     def vendor(self) -> str:
         """Folder of the vendor's versions of the primitive wrappers."""
         return "lattice" if self.family == "ecp5" else "xilinx"
+
+    def utilization(self, used: Resources) -> dict[str, float]:
+        """Share of the part's lut, ff, bram36 and dsp that is used."""
+        return {name: getattr(used, name) / getattr(self, name) for name in ("lut", "ff", "bram36", "dsp")}
 
 
 @dataclass(frozen=True)

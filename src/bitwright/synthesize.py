@@ -78,7 +78,7 @@ class SynthesisResult:
 
     @property
     def utilization(self) -> dict[str, float]:
-        return {name: getattr(self.total, name) / getattr(self.device, name) for name in ("lut", "ff", "bram36", "dsp")}
+        return self.device.utilization(self.total)
 
     @property
     def fits(self) -> bool:

@@ -72,6 +72,16 @@ def network() -> Network:
 
 
 @pytest.fixture
+def refused(network, tmp_path):
+    """File of a network with a Lookup, which the fake target refuses."""
+    lookup = ops.Lookup(network.types["act"].dtype, [[3, 2, 1, 0]], network.types["act"].dtype)
+    nodes = [*network.nodes[:2], Node("table", lookup, ("act",)), Node("flat", ops.Flatten(), ("table",))]
+    path = tmp_path / "refused.bw"
+    bw.save(Network(network.input, [*nodes, network.nodes[3]]), path)
+    return path
+
+
+@pytest.fixture
 def model(network, tmp_path):
     path = tmp_path / "tiny.bw"
     bw.save(network, path)

@@ -8,8 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import bitwright as bw
-from bitwright.network import Node, ops
 from bitwright.targets.contract import Resources
 
 COMMANDS = ("check", "compile", "evaluate", "quantize")
@@ -101,12 +99,8 @@ def test_quantize_without_data(fails, float_onnx, tmp_path):
     assert line == f"{float_onnx} is a float model: --data with calibration samples is needed"
 
 
-def test_refused_network(fails, network, tmp_path):
-    lookup = ops.Lookup(network.types["act"].dtype, [[3, 2, 1, 0]], network.types["act"].dtype)
-    nodes = [*network.nodes[:2], Node("table", lookup, ("act",)), Node("flat", ops.Flatten(), ("table",))]
-    path = tmp_path / "refused.bw"
-    bw.save(type(network)(network.input, [*nodes, network.nodes[3]]), path)
-    line = fails("compile", path, "-o", tmp_path / "build")
+def test_refused_network(fails, refused, tmp_path):
+    line = fails("compile", refused, "-o", tmp_path / "build")
     assert line == ("target fake refuses the network: table: Lookup is not supported; legal: Threshold or Requantize")
 
 

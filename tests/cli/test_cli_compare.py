@@ -4,7 +4,6 @@ import pytest
 
 import bitwright as bw
 from bitwright.devices import find_device
-from bitwright.network import Node, ops
 from bitwright.targets import names
 
 LUTS = 10 + 11 + 12 + 13  # of the fake target's four layers
@@ -34,13 +33,9 @@ def test_an_ecp5_has_no_lut6_to_compare_with(result, model):
     assert "lut" not in result("compare", model, "--device", "ecp5-85k")["targets"]["fake"]["utilization"]
 
 
-def test_a_refusal_is_an_answer(result, run, network, tmp_path):
-    lookup = ops.Lookup(network.types["act"].dtype, [[3, 2, 1, 0]], network.types["act"].dtype)
-    nodes = [*network.nodes[:2], Node("table", lookup, ("act",)), Node("flat", ops.Flatten(), ("table",))]
-    path = tmp_path / "refused.bw"
-    bw.save(type(network)(network.input, [*nodes, network.nodes[3]]), path)
-    assert result("compare", path)["targets"]["fake"]["refusal"].startswith("target fake refuses the network: table:")
-    assert "legal: Threshold or Requantize" in run("compare", path)[1]
+def test_a_refusal_is_an_answer(result, run, refused):
+    assert result("compare", refused)["targets"]["fake"]["refusal"].startswith("target fake refuses the network: table:")
+    assert "legal: Threshold or Requantize" in run("compare", refused)[1]
 
 
 def test_options_go_to_the_target_they_name(monkeypatch, run, model):
