@@ -34,7 +34,8 @@ def test_an_ecp5_has_no_lut6_to_compare_with(result, model):
 
 
 def test_a_refusal_is_an_answer(result, run, refused):
-    assert result("compare", refused)["targets"]["fake"]["refusal"].startswith("target fake refuses the network: table:")
+    refusal = result("compare", refused)["targets"]["fake"]["refusal"]
+    assert refusal.startswith("target fake refuses the network: table:")
     assert "legal: Threshold or Requantize" in run("compare", refused)[1]
 
 
