@@ -161,10 +161,8 @@ def _units(
     """All units, each module synthesized once."""
     tops = sorted({unit.top for unit in design.units})
     steps = len(tops) + (part.family == "ecp5")
-    tasks = (
-        joblib.delayed(synthesize_module)(closure(flat, top), yosys.Synthesis(part.family, top, dsp), tool, root)
-        for top in tops
-    )
+    options = (yosys.Synthesis(part.family, top, dsp, contents=part.family == "ecp5") for top in tops)
+    tasks = (joblib.delayed(synthesize_module)(closure(flat, o.top), o, tool, root) for o in options)
     found = {}
     for top, folder, hit in joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks):
         found[top] = yosys.count((folder / yosys.STAT).read_text()), hit

@@ -218,3 +218,39 @@ def test_memories_map_to_what_their_size_asks_for(family, tmp_path):
     assert cells.lutram > 0
     assert cells.bram36 == 1  # two memories of 16 Kbit
     assert cells.ff == 16  # the small RAM's output register alone
+
+
+CONTENTS_TOP = """module contents (
+    input logic clk_i, input logic we_i, input logic [9:0] addr_i, input logic [15:0] wdata_i,
+    output logic [23:0] block_o, output logic [15:0] other_o, output logic [15:0] ram_o, output logic [7:0] logic_o);
+  rom #(.Width(24), .Depth(1024), .File("block.mem")) u_block (.clk_i, .re_i(we_i), .addr_i, .data_o(block_o));
+  rom #(.Width(16), .Depth(1024), .File("other.mem")) u_other (.clk_i, .re_i(we_i), .addr_i, .data_o(other_o));
+  rom #(.Width(8), .Depth(256), .Style(2), .File("logic.mem")) u_logic (.clk_i, .re_i(we_i), .addr_i(addr_i[7:0]),
+      .data_o(logic_o));
+  ram_sdp #(.Width(16), .Depth(1024)) u_ram (.clk_i, .we_i, .waddr_i(addr_i), .wdata_i, .re_i(!we_i), .raddr_i(addr_i),
+      .rdata_o(ram_o));
+endmodule
+"""
+
+
+@pytest.mark.parametrize("family", ["xcup", "xc7"])
+def test_cells_do_not_depend_on_what_block_memories_hold(family, tmp_path):
+    """Counting alone, block memories forget their contents once constant bits are found; those of LUTs stay."""
+    rng = np.random.default_rng(0)
+    words = {
+        "block.mem": (rng.integers(0, 1 << 23, 1024) & ~255 | 0x55, 24),  # eight constant bits
+        "other.mem": (rng.integers(0, 1 << 16, 1024), 16),
+        "logic.mem": (rng.integers(0, 1 << 8, 256), 8),
+    }
+    files = rtl.sources(["ram_sdp", "rom"]) | {"contents.sv": CONTENTS_TOP}
+    files |= {name: rtl.memory_file(*table) for name, table in words.items()}
+    for name, text in verilator.flatten(files).items():
+        (tmp_path / name).write_text(text)
+    found = []
+    for contents in (True, False):
+        options = yosys.Synthesis(family, "contents", contents=contents)
+        yosys.run(yosys.find(), options, ["contents.sv", "ram_sdp.sv", "rom.sv"], tmp_path, tmp_path / "log")
+        found.append(yosys.count((tmp_path / yosys.STAT).read_text()))
+    assert found[0] == found[1]
+    assert found[0].lut > 30
+    assert found[0].bram36 == 1.5

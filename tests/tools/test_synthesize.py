@@ -79,7 +79,8 @@ def test_yosys_is_called_as_recorded(tmp_path, monkeypatch):
     on_path(monkeypatch, tmp_path / "bin")
     tool = yosys.find()
     assert tool == yosys.Yosys(tmp_path / "bin" / "yosys", "0.71")
-    for options in (yosys.Synthesis("xcup", "top"), yosys.Synthesis("ecp5", "top", dsp=False, netlist=True)):
+    counted = yosys.Synthesis("xc7", "top", contents=False)
+    for options in (yosys.Synthesis("xcup", "top"), counted, yosys.Synthesis("ecp5", "top", dsp=False, netlist=True)):
         yosys.run(tool, options, ["a.sv", "top.sv"], tmp_path, tmp_path / "log")
     fast = "scratchpad -copy abc9.script.default.fast abc9.script"
     assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
@@ -87,8 +88,17 @@ def test_yosys_is_called_as_recorded(tmp_path, monkeypatch):
         f"-p read_verilog -sv -defer a.sv top.sv; {fast}; "
         "synth_xilinx -family xcup -noiopad -flatten -top top; tee -q -o stat.json stat -json",
         f"-p read_verilog -sv -defer a.sv top.sv; {fast}; "
+        f"synth_xilinx -family xc7 -noiopad -flatten -top top -run :map_memory; {yosys.FORGET_CONTENTS}; "
+        "synth_xilinx -family xc7 -noiopad -flatten -top top -run map_memory:; tee -q -o stat.json stat -json",
+        f"-p read_verilog -sv -defer a.sv top.sv; {fast}; "
         "synth_ecp5 -top top -nodsp; tee -q -o stat.json stat -json; write_json netlist.json",
     ]
+
+
+@pytest.mark.parametrize("options", [{"family": "ecp5"}, {"family": "xcup", "netlist": True}])
+def test_a_netlist_keeps_the_contents_of_memories(options):
+    with pytest.raises(ToolError, match="contents"):
+        yosys.Synthesis(top="top", contents=False, **options).script(["top.sv"])
 
 
 def test_an_old_yosys_gives_way_to_the_package(tmp_path, monkeypatch):

