@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -89,13 +90,23 @@ def _interval(run: Run, words: int) -> float | None:
 
 
 def synthesize_unit(design: Design, module: str, family: str, dsp: bool = True) -> dict[str, object]:
-    """Measured cells of the unit for a Xilinx family, from the cache where it has been synthesized before."""
-    start, tool = time.perf_counter(), yosys.find()
+    """Measured cells of the unit for a Xilinx family, from the cache where it has been synthesized before.
+
+    Flat, by the script that `bitwright synthesize` runs for these families. processor_seconds: of Yosys.
+    """
+    start, tool, before = time.perf_counter(), yosys.find(), resource.getrusage(resource.RUSAGE_CHILDREN)
     files = closure(with_vendor(unit_files(design.files, module), "xilinx"), TOP)
-    _, folder, hit = synthesize_module(files, yosys.Synthesis(family, TOP, dsp), tool, cache.user_folder())
+    options = yosys.Synthesis(family, TOP, dsp, contents=False)
+    _, folder, hit = synthesize_module(files, options, tool, cache.user_folder())
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     cells = yosys.count((folder / yosys.STAT).read_text())
     measured = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
-    return {"measured": asdict(measured), "cached": hit, "seconds": round(time.perf_counter() - start, 1)}
+    return {
+        "measured": asdict(measured),
+        "cached": hit,
+        "seconds": round(time.perf_counter() - start, 1),
+        "processor_seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),
+    }
 
 
 def digest(design: Design, module: str, memories: bool = True) -> str:

@@ -259,20 +259,25 @@ def simulated(units: dict[str, dict[str, object]], of: int) -> dict[str, object]
     return {"of": of, "simulated": len(own), "cropped": cropped, "alike": alike, "bit_exact": exact, "units": units}
 
 
-def synthesize(made: Compiled, device: str, record: Record, name: str) -> None:
-    """One unit of each shape, which stands for all of that shape."""
-    units, family, first = record.units(name, "synthesize"), find_device(device).family, {}
+def synthesize(made: Compiled, device: str, record: Record, name: str, order: list[str]) -> None:
+    """One unit of each shape, which stands for all of that shape: those named in `order`, else all by size."""
+    family, alike = find_device(device).family, {}
     for unit, i in by_size(made):
-        key = digest(made.design, f"layer_{i}")
-        stands = first.setdefault(shape_of(made.plan.units[i]), unit)
-        estimated = {"estimated": asdict(made.plan.estimate.layers[i].resources)}
-        entry = units.get(unit, {})
-        if entry.get("digest") != key:
-            alike = stands != unit
-            entry = {"measured": units[stands]["measured"], "as": stands} if alike else None
-            entry = {"digest": key} | (entry or synthesize_unit(made.design, f"layer_{i}", family))
-            print(f"{name} {unit}: {entry}", flush=True)
-        units[unit] = entry | estimated
+        alike.setdefault(shape_of(made.plan.units[i]), []).append((unit, i))
+    keys = {layer.name: digest(made.design, f"layer_{i}") for i, layer in enumerate(made.plan.estimate.layers)}
+    done = record.units(name, "synthesize")
+    units = {unit: entry for unit, entry in done.items() if keys.get(unit) == entry["digest"]}
+    ranks = {unit: rank for rank, unit in enumerate(order)}
+    for group in sorted(alike.values(), key=lambda group: min(ranks.get(unit, len(ranks)) for unit, _ in group)):
+        first, index = group[0]
+        if order and not any(unit in ranks for unit, _ in group):
+            continue
+        found = units.get(first) or synthesize_unit(made.design, f"layer_{index}", family)
+        for unit, i in group:
+            estimated = asdict(made.plan.estimate.layers[i].resources)
+            entry = found if unit == first else {"measured": found["measured"], "as": first}
+            units[unit] = entry | {"digest": keys[unit], "estimated": estimated}
+        print(f"{name} {first}: {units[first]}", flush=True)
         record.put(name, "synthesize", {"of": len(made.plan.units), **summed(units), "units": units})
 
 
@@ -286,7 +291,9 @@ def summed(units: dict[str, dict[str, object]]) -> dict[str, object]:
         for kind in KINDS
         if getattr(found["measured"], kind)
     }
-    return {"units_measured": len(units), "estimated_by_measured": ratios} | {k: asdict(v) for k, v in found.items()}
+    own = sum("as" not in unit for unit in units.values())
+    counts = {"units_measured": len(units), "synthesized": own, "estimated_by_measured": ratios}
+    return counts | {what: asdict(total) for what, total in found.items()}
 
 
 def whole(made: Compiled, x: np.ndarray, device: str) -> dict[str, object]:
@@ -305,8 +312,8 @@ def whole(made: Compiled, x: np.ndarray, device: str) -> dict[str, object]:
     )
 
 
-def measure(name: str, steps: list[str], data: Path, record: Record) -> None:
-    """The steps of one network."""
+def measure(name: str, steps: list[str], units: list[str], data: Path, record: Record) -> None:
+    """The steps of one network; synthesis of the named units."""
     case = CASES[name]
     network = case.network(data)
     if {"compile", "simulate", "synthesize"} & set(steps):
@@ -318,7 +325,7 @@ def measure(name: str, steps: list[str], data: Path, record: Record) -> None:
     if "simulate" in steps:
         simulate(made, case.images(data, FRAMES), record, name)
     if "synthesize" in steps:
-        synthesize(made, case.device, record, name)
+        synthesize(made, case.device, record, name, units)
     if "small" in steps:
         record.put(name, "small", compilation(compiled(network, case.small_interval), case.small_device))
     if "images" in steps:
@@ -332,11 +339,14 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of the reference networks and data")
     parser.add_argument("--network", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--step", nargs="+", choices=STEPS, default=list(STEPS))
+    parser.add_argument(
+        "--units", nargs="+", default=[], help="those to synthesize, in this order (default: all by size)"
+    )
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("networks.json"))
     arguments = parser.parse_args()
     record = Record(arguments.output)
     for name in arguments.network:
-        measure(name, arguments.step, arguments.data, record)
+        measure(name, arguments.step, arguments.units, arguments.data, record)
 
 
 if __name__ == "__main__":
