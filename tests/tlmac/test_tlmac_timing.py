@@ -26,7 +26,7 @@ def frames(*between, words, out_words=None, count=6):
     """Cycles between frames in the end, and of the first frame; `between` are the processes inside."""
     last = max(c for p in between for c in p.outputs)
     processes = [Process(events.SOURCE, (), (0,)), *between, Process(events.SINK, (last,), ())]
-    ends, start = events.word_times(processes, count, words, out_words or words)
+    ends, start = events.Run(processes, words, out_words or words).ends(count)
     return ends[-1] - ends[-2], ends[0] - start
 
 
@@ -50,6 +50,20 @@ def test_a_fork_waits_for_its_slower_branch(depth, cycles):
     slow, fifo = Process(events.PIPE, (1,), (3,), size=14), Process(events.FIFO, (2,), (4,), size=depth)
     add = moves([WORD], 3, 4, output=5)
     assert frames(fork, slow, fifo, add, words=60)[0] == pytest.approx(cycles, abs=6)
+
+
+def test_more_frames_go_on_from_the_first_ones():
+    """Of a fork whose branches wait for each other, behind parts that are gathered again."""
+    fork, fifo = Process(events.FORK, (2,), (3, 4)), Process(events.FIFO, (4,), (6,), size=5)
+    inner = (moves([NEEDS | YIELDS, WORD], 0, output=1), moves([NEEDS | TAKES, WORD, WORD], 1, output=2))
+    slow, add = Process(events.PIPE, (3,), (5,), size=14), moves([WORD], 5, 6, output=7)
+    graph = [Process(events.SOURCE, (), (0,)), *inner, fork, slow, fifo, add, Process(events.SINK, (7,), ())]
+    at_once, in_steps = (events.Run(graph, 60, 80) for _ in range(2))
+    for count in (1, 2, 5):
+        ends, start = in_steps.ends(count)
+        assert len(ends) == count
+    whole, first = at_once.ends(5)
+    assert (ends.tolist(), start) == (whole.tolist(), first)
 
 
 def test_a_circuit_that_stands_still_is_noticed():

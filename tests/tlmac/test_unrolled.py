@@ -7,12 +7,13 @@ import pytest
 from random_networks import random_input
 
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
-from bitwright.network.ops import Conv2d, Dense, Threshold
+from bitwright.network.ops import Conv2d, Dense, Flatten, Threshold
 from bitwright.simulate import simulate
 from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
-from bitwright.targets.tlmac import unrolled, unrolled_triples
+from bitwright.targets.tlmac import choice, fold, unrolled, unrolled_element, unrolled_triples
+from bitwright.targets.tlmac.cost import mac_cost, total
 from bitwright.targets.tlmac.unrolled import evaluate, unroll
 from bitwright.targets.tlmac.unrolled_graph import Adder, Builder, Operand
 from bitwright.targets.tlmac.unrolled_pairs import share_pairs, signed_digits
@@ -156,12 +157,79 @@ def test_an_unrolled_convolution_takes_a_pixel_a_cycle():
     assert plan.units[0].mac.cycles == 36
 
 
-def test_the_planner_prefers_shared_sums_at_one_result_a_cycle():
+FOLDED = ["private", "products", "gates"]
+
+
+@pytest.mark.parametrize(("goal", "kind"), [(1, "unrolled"), (3, "unrolled"), (8, "private")])
+def test_the_planner_unrolls_where_that_is_cheapest(goal, kind):
     network = dense_network(np.random.default_rng(3), (48, 24, 10), IntType(3, True), IntType(4))
-    plan = plan_of(network, interval=1, elements=["private", "products", "unrolled"])
-    assert {unit.mac.element.kind for unit in plan.units} == {"unrolled"}
-    private = plan_of(network, interval=1, elements=["private"])
-    assert plan.estimate.total.lut < 0.8 * private.estimate.total.lut
+    plan, folded = plan_of(network, interval=goal), plan_of(network, interval=goal, elements=FOLDED)
+    assert {unit.mac.element.kind for unit in plan.units} == {kind}
+    assert plan.estimate.interval_cycles <= goal
+    for unit in plan.units:
+        rows = unit.mac.candidates
+        assert rows[0]["element"] == kind
+        assert {"unrolled", "private"} <= {row["element"] for row in rows}
+        assert [row["price"] for row in rows] == sorted(row["price"] for row in rows)
+    if kind == "unrolled":
+        assert plan.estimate.total.lut < 0.6 * folded.estimate.total.lut
+    else:
+        assert TLMAC.emit(plan).files == TLMAC.emit(folded).files
+
+
+def test_a_freely_unrolled_layer_in_simulation():
+    """A convolution whose goal leaves two cycles a position, before a dense layer with few weights a cycle."""
+    rng = np.random.default_rng(6)
+    narrow, bits = IntType(3, True), IntType(3)
+    conv = Conv2d(narrow.values()[rng.integers(0, 8, (8, 3, 3, 4))], narrow, pads=(1, 1, 1, 1))
+    steps = np.sort(rng.integers(-60, 60, (8, 7)), axis=1)
+    dense = Dense(narrow.values()[rng.integers(0, 8, (6, 7 * 6 * 8))], narrow)
+    nodes = (
+        Node("conv", conv, ("input",)),
+        Node("act", Threshold(steps, bits), ("conv",)),
+        Node("flat", Flatten(), ("act",)),
+        Node("dense", dense, ("flat",)),
+    )
+    network = Network(InputSpec(TensorType((7, 6, 4), bits)), nodes, name="mixed")
+    plan = plan_of(network, interval=100)
+    assert [unit.mac.element.kind for unit in plan.units] == ["unrolled", "products"]
+    assert plan.estimate.total.lut < plan_of(network, interval=100, elements=FOLDED).estimate.total.lut
+    stalled = simulate(TLMAC.emit(plan), random_input(network, 8), stalls=Stalls(5, 0.3, 0.3))
+    assert stalled.bit_exact, stalled.first_mismatch()
+    free = simulate(TLMAC.emit(plan), random_input(network, 8))
+    estimate = plan.estimate
+    assert (free.latency_cycles, free.interval_cycles) == (estimate.latency_cycles, estimate.interval_cycles)
+    assert estimate.interval_cycles <= 100
+
+
+def test_the_search_for_shared_sums_is_bounded(monkeypatch):
+    """Where there is nothing to gain, or too much to search, there is no search."""
+    network = dense_network(np.random.default_rng(3), (48, 24), IntType(3, True), IntType(4))
+
+    def search(*_):
+        raise AssertionError("searched")
+
+    monkeypatch.setattr(unrolled_element, "_unrolled", search)
+    mac = plan_of(network, interval=48).units[0].mac
+    assert mac.remark.startswith("unrolled: plain not considered, its price is at least 1,0")
+    monkeypatch.setattr(choice, "FREE_WEIGHTS", 200)
+    mac = plan_of(network, interval=1).units[0].mac
+    assert mac.remark == "unrolled: not considered, 1,152 weights; beyond 200 only where the option elements names it"
+    with pytest.raises(AssertionError, match="searched"):
+        plan_of(network, interval=1, elements=[*FOLDED, "unrolled"])
+
+
+def test_the_floor_is_below_the_price():
+    rng = np.random.default_rng(1)
+    for inputs, outputs, weight, activation in (
+        (20, 9, "int2", "uint1"),
+        (64, 64, "int2", "int2"),
+        (30, 16, "int8", "uint8"),
+    ):
+        network = dense_network(rng, (inputs, outputs), IntType.parse(weight), IntType.parse(activation))
+        mac = plan_of(network, interval=1, elements=["unrolled"]).units[0].mac
+        floor = choice.floor_price(mac, fold.LUTS_PER_BRAM36)
+        assert 0.2 < floor / fold.price(total(mac_cost(mac))) < 0.8
 
 
 def test_the_estimate_is_what_yosys_finds():

@@ -76,6 +76,8 @@ def _show_candidates(console: Console, layer: LayerEstimate) -> None:
     rows = layer.details.get("candidates")
     if rows:
         console.table(f"{layer.name}: compared", list(rows[0]), [[_cell(v) for v in row.values()] for row in rows])
+    if remark := layer.details.get("remark"):
+        console.say(f"{layer.name}: {remark}")
 
 
 def _cell(value: object) -> object:

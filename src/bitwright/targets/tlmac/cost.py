@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 from bitwright.targets.contract import Resources
@@ -9,6 +10,7 @@ from bitwright.targets.tlmac import library_cost as library
 from bitwright.targets.tlmac.mac import MacPlan
 from bitwright.targets.tlmac.plan import UnitPlan
 from bitwright.targets.tlmac.stages import converter, main_module, post_module, readers
+from bitwright.targets.tlmac.units import Post, Unit
 
 Components = dict[str, Resources]
 
@@ -35,23 +37,35 @@ def unit_cost(plan: UnitPlan) -> Components:
         main = main_module(plan)
         if main is not None:
             found["operation"] = library.MODULES[main.name](main.parameters)
-    for i, post in enumerate(plan.posts):
-        module = post_module(post, plan.out_lanes, plan.unit.type.size // post.channels, "")
-        found[f"{module.name} {i}"] = library.ELEMENTWISE[module.name](module.parameters, module.files)
+    found |= posts_cost(plan.posts, plan.unit, plan.out_lanes)
     return {name: cost for name, cost in found.items() if cost != Resources()}
+
+
+def posts_cost(posts: Sequence[Post], unit: Unit, lanes: int) -> Components:
+    """Components of a unit's elementwise stages on words of `lanes` channels."""
+    found: Components = {}
+    for i, post in enumerate(posts):
+        module = post_module(post, lanes, unit.type.size // post.channels, "")
+        found[f"{module.name} {i}"] = library.ELEMENTWISE[module.name](module.parameters, module.files)
+    return found
 
 
 def mac_cost(plan: MacPlan) -> Components:
     """Components of a multiply-accumulate core, window to output lanes."""
-    taps = (patch.cost(lanes) for patch, lanes in zip(plan.patches, plan.patch_lanes, strict=False))
     return {
-        "window": sum(taps, library.window(plan.window)),
+        "window": window_cost(plan),
         "select": _front(plan),
         **plan.element.cost(plan.rom_styles),
         "adders": _trees(plan),
         "accumulators": _accumulators(plan),
         "output": _output(plan),
     }
+
+
+def window_cost(plan: MacPlan) -> Resources:
+    """What sets taps side by side, and the window reader."""
+    taps = (patch.cost(lanes) for patch, lanes in zip(plan.patches, plan.patch_lanes, strict=False))
+    return sum(taps, library.window(plan.window))
 
 
 def _front(plan: MacPlan) -> Resources:

@@ -97,7 +97,7 @@ class Direct:
     def arrays(self) -> int:
         """Table arrays (leaves with tables of their own) of the layer."""
         if self.private:
-            return sum(map(len, self.private.tables))
+            return len(self.private.groups)
         return self.fold.parallel * self.fold.lane_groups
 
     @property
@@ -198,14 +198,24 @@ def digits_of(fold: Fold, lane: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Private:
-    """Step-indexed tables: contents [arrays, entries] of every lane group, and what each output reads.
+    """Step-indexed tables and what each output reads.
 
-    array [lane groups, outputs of a block]: which table of the lane an output reads; -1 where that is all zeros.
+    groups [arrays, steps, group]: the weights of every table; those of lane group q are numbers begins[q] up to
+    begins[q + 1]. array [lane groups, outputs of a block]: which of the lane's tables an output reads; -1 where that
+    is all zeros.
     """
 
-    tables: tuple[np.ndarray, ...]
+    groups: np.ndarray
+    begins: np.ndarray
     array: np.ndarray
     fold: Fold
+
+    @cached_property
+    def tables(self) -> tuple[np.ndarray, ...]:
+        """Contents [arrays, entries] of every lane group."""
+        arrays, steps, _ = self.groups.shape
+        content = entries(self.groups, self.fold).reshape(arrays, steps << self.fold.address_bits)
+        return tuple(content[a:b] for a, b in pairwise(self.begins))
 
     @cached_property
     def leaf_counts(self) -> dict[int, int]:
@@ -240,8 +250,7 @@ def share_private(w: np.ndarray, fold: Fold) -> Private:
     order = np.cumsum(used) - 1
     begins = np.searchsorted(lane[used], np.arange(lanes + 1))
     array = np.where(used, order - begins[lane], -1)[inverse.reshape(lanes, fold.outputs)]
-    content = entries(unique[used], fold).reshape(int(used.sum()), len(w) << fold.address_bits)
-    return Private(tuple(content[a:b] for a, b in pairwise(begins)), array, fold)
+    return Private(unique[used], begins, array, fold)
 
 
 def all_leaves(fold: Fold) -> tuple[tuple[Leaf, ...], ...]:
@@ -270,8 +279,7 @@ def map_private(layer: MacLayer, fold: Fold) -> Direct | None:
         return None
     w = ordered_weights(layer, fold)
     bits = bits_for(int(group_peak(w, fold.digit).max()))
-    private = share_private(w, fold)
-    return Direct("private", layer, fold, bits, select_bits, 0, private)
+    return Direct("private", layer, fold, bits, select_bits, 0, share_private(w, fold))
 
 
 def map_products(layer: MacLayer, fold: Fold) -> Direct | None:

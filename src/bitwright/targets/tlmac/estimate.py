@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+
+import joblib
 
 from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.tlmac import cost, timing
-from bitwright.targets.tlmac.plan import UnitPlan
+from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.units import Circuit
 
 
-def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> Estimate:
-    """Resources and cycles of every unit; interval and latency of the whole circuit."""
-    layers = []
-    for plan in plans:
-        components = cost.unit_cost(plan)
-        details = {"components": {name: asdict(c) for name, c in components.items()}}
-        if plan.mac:
-            details |= {
-                "element": plan.mac.element.kind,
-                "fold": asdict(plan.mac.fold),
-                "out_lanes": plan.mac.out_lanes,
-                "candidates": plan.mac.candidates,
-            }
-        cycles = timing.unit_cycles(plan)
-        layers.append(LayerEstimate(plan.unit.name, plan.unit.kind, cost.total(components), cycles, details))
+def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...], jobs: int = 1) -> Estimate:
+    """Resources and cycles of every unit; interval and latency of the whole circuit. `jobs` threads."""
+    layers = joblib.Parallel(n_jobs=jobs, prefer="threads")(joblib.delayed(_layer)(plan) for plan in plans)
     return Estimate(tuple(layers), *timing.cycles(circuit, plans))
+
+
+def revised(plan: TlmacPlan, units: tuple[UnitPlan, ...], cycles: tuple[int, int]) -> TlmacPlan:
+    """The plan with some other units; `cycles` are the whole circuit's."""
+    pairs = zip(plan.units, units, plan.estimate.layers, strict=True)
+    layers = tuple(layer if new is old else _layer(new) for old, new, layer in pairs)
+    return replace(plan, units=units, estimate=Estimate(layers, *cycles))
+
+
+def _layer(plan: UnitPlan) -> LayerEstimate:
+    components = cost.unit_cost(plan)
+    details = {"components": {name: asdict(c) for name, c in components.items()}}
+    if plan.mac:
+        details |= {
+            "element": plan.mac.element.kind,
+            "fold": asdict(plan.mac.fold),
+            "out_lanes": plan.mac.out_lanes,
+            "candidates": plan.mac.candidates,
+            "remark": plan.mac.remark,
+        }
+    return LayerEstimate(plan.unit.name, plan.unit.kind, cost.total(components), timing.unit_cycles(plan), details)

@@ -28,6 +28,7 @@ import numpy as np
 
 SOURCE, SINK, PIPE, FIFO, FORK, CONCAT, MOVES, WINDOW = range(8)
 NEEDS, TAKES, YIELDS = 1, 2, 4  # what a move does
+TABLES = ("table", "first", "position", "lag")  # of a process
 SPARE = 4  # words a ring has more than anything looks back
 
 
@@ -79,29 +80,46 @@ def _power(n: int) -> int:
     return 1 << (int(n) - 1).bit_length()
 
 
-def _offsets(sizes: list[int]) -> np.ndarray:
+def _offsets(sizes: np.ndarray | list[int]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def word_times(processes: list[Process], frames: int, words: int, out_words: int) -> tuple[np.ndarray, int]:
-    """Cycle in which the last word of each frame leaves, [frames]; and that of the first word that enters.
+class Run:
+    """A graph at work. Process 0 is the SOURCE of `words` words a frame, the last one the SINK of `out_words`."""
 
-    Process 0 is the SOURCE of `words` words a frame, the last one the SINK that takes `out_words`.
-    """
-    channels = 1 + max(c for p in processes for c in (*p.inputs, *p.outputs))
-    writer, reader = np.zeros(channels, np.int64), np.zeros(channels, np.int64)
-    back = np.zeros(channels, np.int64)
-    for i, p in enumerate(processes):
-        writer[list(p.outputs)], reader[list(p.inputs)] = i, i
-        for c in (*p.inputs, *p.outputs):
-            back[c] = max(back[c], p.looks_back)
-    rings = [_power(n + SPARE) for n in back]
+    def __init__(self, processes: list[Process], words: int, out_words: int) -> None:
+        channels = 1 + max(c for p in processes for c in (*p.inputs, *p.outputs))
+        writer, reader, back = np.zeros((3, channels), np.int64)
+        for i, p in enumerate(processes):
+            writer[list(p.outputs)], reader[list(p.inputs)] = i, i
+            for c in (*p.inputs, *p.outputs):
+                back[c] = max(back[c], p.looks_back)
+        rings = [_power(n + SPARE) for n in back]
+        rows, sizes = _rows(processes)
+        tables = (np.concatenate([getattr(p, name) for p in processes]).astype(np.int64) for name in TABLES)
+        self._graph = rows, np.stack([writer, reader, _offsets(rings)[:-1], np.array(rings) - 1], axis=1), *tables
+        state = np.zeros((len(rows), STATES), np.int64)
+        state[:, PLACE] = -1
+        rooms = np.zeros((4, int(max(*sizes, sum(rings)))), np.int64)  # times, offers, results, freed
+        self._memory = rooms, np.zeros((2, channels), np.int64), state  # in between: words offered and done
+        self._words, self._out_words, self._ends = words, out_words, np.full(1, -1, np.int64)
+
+    def ends(self, frames: int) -> tuple[np.ndarray, int]:
+        """Cycle in which the last word of each frame leaves, [frames]; and that of the first word that enters.
+
+        Goes on behind the frames of earlier calls.
+        """
+        self._ends = np.insert(self._ends, -1, [-1] * (frames + 1 - len(self._ends)))
+        _run(*self._graph, *self._memory, self._ends, np.array([frames * self._words, self._out_words], np.int64))
+        assert self._ends[-2] >= 0, "the circuit stands still: a FIFO at a join is too small"
+        return self._ends[:-1], int(self._ends[-1])
+
+
+def _rows(processes: list[Process]) -> tuple[np.ndarray, tuple[int, int]]:
+    """The processes as rows of numbers, and the sizes of all rings of results and of freed windows."""
+    lengths = np.array([(len(p.table), len(p.first), len(p.position), p.results, p.freed) for p in processes])
+    tables, tiles, needs, results, freed = map(_offsets, lengths.T)
     rows = []
-    tables = _offsets([len(p.table) for p in processes])
-    tiles = _offsets([len(p.first) for p in processes])
-    needs = _offsets([len(p.position) for p in processes])
-    results = _offsets([p.results for p in processes])
-    freed = _offsets([p.freed for p in processes])
     for i, p in enumerate(processes):
         ins, outs = (*p.inputs, -1, -1)[:2], (p.outputs or (-1,))[0]
         row = [p.kind, *ins, outs, len(p.outputs), p.size, p.second, p.latency, p.delay, p.depth, p.frame]
@@ -109,18 +127,7 @@ def word_times(processes: list[Process], frames: int, words: int, out_words: int
         per_window = (len(p.first) - 1) // len(p.table) if p.kind == WINDOW else 0
         rows.append([*row, results[i], p.results - 1, freed[i], p.freed - 1, per_window])
         assert p.outputs == tuple(range(outs, outs + len(p.outputs))), "branches are numbered one after the other"
-    join = [np.concatenate([getattr(p, name) for p in processes]) for name in ("table", "first", "position", "lag")]
-    ends = np.full(frames + 1, -1, np.int64)
-    _run(
-        np.array(rows, np.int64),
-        np.stack([writer, reader, _offsets(rings)[:-1], np.array(rings) - 1], axis=1),
-        *(part.astype(np.int64) for part in join),
-        np.zeros((3, int(max(results[-1], freed[-1], sum(rings)))), np.int64),
-        ends,
-        np.array([frames * words, out_words], np.int64),
-    )
-    assert ends[-2] >= 0, "the circuit stands still: a FIFO at a join is too small"
-    return ends[:-1], int(ends[-1])
+    return np.array(rows, np.int64), (int(results[-1]), int(freed[-1]))
 
 
 # Columns of a process's row and a channel's row.
@@ -346,14 +353,11 @@ def _ends(p, channels, times, offers, offered, done, ends, words):
             ends[n // words[1]] = time
 
 
-@numba.njit(cache=True)
-def _run(rows, channels, table, first, position, lag, memory, ends, words):
-    """Let all processes go on until none can. memory: [times or offers, results, freed], equally long."""
-    times, places, freed = memory[0], memory[1], memory[2]
-    offers = np.zeros_like(times)
-    offered, done = np.zeros(len(channels), np.int64), np.zeros(len(channels), np.int64)
-    state = np.zeros((len(rows), STATES), np.int64)
-    state[:, PLACE] = -1
+@numba.njit(cache=True, nogil=True)
+def _run(rows, channels, table, first, position, lag, memory, counts, state, ends, words):
+    """Let all processes go on until none can."""
+    times, offers, places, freed = memory[0], memory[1], memory[2], memory[3]
+    offered, done = counts[0], counts[1]
     before = np.zeros((2, max(4, len(channels))), np.int64)
     queue, waiting = np.arange(len(rows)), np.ones(len(rows), np.bool_)
     head, count = 0, len(rows)

@@ -108,21 +108,28 @@ class MacLayer:
         return self._statistics[key][1]
 
     def group_statistics(self, lanes: int, group: int) -> tuple[int, int]:
-        """Number of distinct weight groups (at least so many, if more than MANY) and their greatest magnitude.
+        """Number of distinct weight groups and their greatest sum of magnitudes.
 
-        The last group of a word is filled up with zeros.
+        The last group of a word is filled up with zeros. Of more than MANY groups, it is at least so many, and the
+        magnitude is left out, 0.
         """
         key = (group,) if lanes % group == 0 else (group, lanes)
         key = (0, *key)
         if key not in self._statistics:
             words = self.weight.reshape(-1, lanes)
-            words = np.pad(words, ((0, 0), (0, -lanes % group))).reshape(-1, group)
             low = int(words.min())
             radix = (int(words.max()) - low + 1) ** np.arange(group, dtype=np.int64)
-            count = len(np.unique((words[:SAMPLE] - low) @ radix))
+
+            def groups(words: np.ndarray) -> np.ndarray:
+                return np.pad(words, ((0, 0), (0, -lanes % group))).reshape(-1, group)
+
+            count = len(np.unique((groups(words[: -(-SAMPLE * group // lanes)]) - low) @ radix))
+            peak = 0
             if count <= MANY:  # a sample with more settles it
-                count = len(np.unique((words - low) @ radix))
-            self._statistics[key] = (count, int(np.abs(words).sum(1).max()))
+                whole = groups(words)
+                count = len(np.unique((whole - low) @ radix))
+                peak = int(np.abs(whole).sum(1).max())
+            self._statistics[key] = (count, peak)
         return self._statistics[key]
 
 

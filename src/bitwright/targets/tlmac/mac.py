@@ -34,7 +34,7 @@ class MacPlan:
 
     patches: modules that set kernel taps side by side before the layer's own window reader.
     rom_styles: 1 block RAM, 2 LUTs, by the name of the element's ROM. candidates: what the planner compared, as
-    rows for reports, the cheapest first.
+    rows for reports, the cheapest first; remark: what it left out, and why.
     """
 
     layer: MacLayer
@@ -44,6 +44,7 @@ class MacPlan:
     rom_styles: dict[str, int] = field(default_factory=dict)
     patches: tuple[Patch, ...] = field(default=(), repr=False)
     candidates: tuple[dict[str, object], ...] = field(default=(), repr=False)
+    remark: str = field(default="", repr=False)
 
     @property
     def patch_lanes(self) -> list[int]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
 
-ELEMENTS = ("private", "products", "gates", "shared", "shared_signed", "unrolled")
+FOLDED, UNROLLED = ("private", "products", "gates"), "unrolled"
+ELEMENTS = (*FOLDED, "shared", "shared_signed", UNROLLED)
 LAYER_SETTINGS = ("lanes", "outputs", "blocks", "group", "digit", "element", "taps")
 _SIDE = ("columns", "rows", "columns+rows")
 TAPS = ("plain", "pairs", *_SIDE, *(f"pairs+{name}" for name in _SIDE))
@@ -24,15 +26,20 @@ class TlmacOptions:
     lut: int | None = field(
         default=None, metadata={"doc": "goal: at most this many LUTs (smallest interval that fits them)"}
     )
-    elements: tuple[str, ...] = field(
-        default=("private", "products", "gates"),
-        metadata={"doc": "processing elements that the planner may choose from"},
+    elements: tuple[str, ...] | None = field(
+        default=None,
+        metadata={
+            "doc": "processing elements that the planner may choose from; unless given "
+            f"{', '.join(FOLDED)}, and {UNROLLED} for layers that are not large"
+        },
     )
     bram36: float | None = field(default=None, metadata={"doc": "limit on block RAMs (36 Kb)"})
     layers: Mapping[str, Mapping[str, object]] = field(
         default_factory=dict,
         metadata={"doc": "per layer by name, in place of the planner's choice: " + ", ".join(LAYER_SETTINGS)},
     )
+
+    jobs: int = field(default=0, metadata={"doc": "threads of the planner, 0 for one a core; the plan is the same"})
 
     def __post_init__(self) -> None:
         if self.interval is not None and self.lut is not None:
@@ -43,13 +50,23 @@ class TlmacOptions:
                 raise OptionError(f"{name} must be a whole number of at least 1, not {value!r}")
         if self.bram36 is not None and not (_is_number(self.bram36) and 0 <= self.bram36 < math.inf):
             raise OptionError(f"bram36 must be a number of at least 0, not {self.bram36!r}")
+        if not isinstance(self.jobs, int) or isinstance(self.jobs, bool) or self.jobs < 0:
+            raise OptionError(f"jobs must be a whole number of at least 0, not {self.jobs!r}")
         _check_layers(self.layers)
+        if self.elements is None:
+            return
         object.__setattr__(self, "elements", tuple(self.elements))
         if not self.elements:
             raise OptionError("elements must name at least one element")
         for name in self.elements:
             if name not in ELEMENTS:
                 raise OptionError(f"unknown element {name!r}; legal are {', '.join(ELEMENTS)}")
+
+    @property
+    def threads(self) -> int:
+        """Threads of the planner, at most one a core."""
+        cores = os.cpu_count() or 1
+        return min(self.jobs or cores, cores)
 
 
 def _is_number(value: object) -> bool:

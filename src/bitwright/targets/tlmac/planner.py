@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+import joblib
+
 from bitwright.errors import OptionError
 from bitwright.network import INPUT, Network
 from bitwright.rtl.window import Window
-from bitwright.targets.tlmac import fold
+from bitwright.targets.tlmac import choice, fold
 from bitwright.targets.tlmac.estimate import estimate
 from bitwright.targets.tlmac.joins import fifo_pixels
 from bitwright.targets.tlmac.layer import Fold, MacLayer
-from bitwright.targets.tlmac.options import TlmacOptions
+from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
 from bitwright.targets.tlmac.patch import variants
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.timing import fixed_latency
@@ -43,7 +45,7 @@ def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
     for _ in range(ROUNDS):
         plan = plan_interval(circuit, options, tighter, goal)
         reached.append(plan.estimate.interval_cycles)
-        found = plan if reached[-1] <= goal else with_fifos(plan, goal)
+        found = plan if reached[-1] <= goal else with_fifos(plan, goal, options.threads)
         if found is not None and (options.bram36 is None or found.estimate.total.bram36 <= options.bram36):
             return replace(found, options=_chosen_options(options, goal))
         tighter = max(1, min(tighter - 1, tighter * goal // reached[-1]))
@@ -56,7 +58,7 @@ def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     """The goal where the user sets none: about 64 multiplications a cycle in the busiest layer."""
     layers = [unit.mac for unit in circuit.units if unit.mac]
     busiest = max((layer.macs for layer in layers), default=0)
-    least = max((fold.fastest(layer, options.elements) for layer in layers), default=1)
+    least = max((fold.fastest(layer, options.elements or FOLDED) for layer in layers), default=1)
     return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
 
 
@@ -75,7 +77,10 @@ def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int, limit: int
 
 def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: float, limit: int) -> TlmacPlan:
     units: dict[str, UnitPlan] = {}
-    chosen = {unit.name: _choose(unit, options, (goal, limit), bram_price) for unit in circuit.units if unit.mac}
+    layers = [unit for unit in circuit.units if unit.mac]
+    calls = (joblib.delayed(_choose)(circuit.network, u, options, (goal, limit), bram_price) for u in layers)
+    found = joblib.Parallel(n_jobs=options.threads, prefer="threads")(calls)
+    chosen = {unit.name: candidate for unit, candidate in zip(layers, found, strict=True)}
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
     depths = fifo_pixels(circuit)
     first = circuit.readers(INPUT)[0][0]
@@ -107,11 +112,13 @@ def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: flo
         produced[unit.value] = out
         delay[unit.value] = late + fixed_latency(units[unit.name])
     plans = tuple(units.values())
-    return TlmacPlan(circuit.network, circuit, plans, estimate(circuit, plans), _chosen_options(options, goal))
+    return TlmacPlan(
+        circuit.network, circuit, plans, estimate(circuit, plans, options.threads), _chosen_options(options, goal)
+    )
 
 
 def _chosen_options(options: TlmacOptions, goal: int) -> dict[str, object]:
-    return {k: v for k, v in asdict(options).items() if v} | {"goal_cycles": goal}
+    return {k: v for k, v in asdict(options).items() if v and k != "jobs"} | {"goal_cycles": goal}
 
 
 def _within(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
@@ -143,7 +150,9 @@ def _check_layers(circuit: Circuit, options: TlmacOptions) -> None:
             raise OptionError(f"layers: no multiply-accumulate layer {name!r}; legal are {', '.join(names)}")
 
 
-def _choose(unit: Unit, options: TlmacOptions, goals: tuple[int, ...], bram_price: float) -> fold.Candidate:
+def _choose(
+    network: Network, unit: Unit, options: TlmacOptions, goals: tuple[int, ...], bram_price: float
+) -> fold.Candidate:
     """The user's folding of a layer, or the cheapest one that reaches the first of the goals that one can reach."""
     layer: MacLayer = unit.mac
     if unit.name in options.layers:
@@ -160,10 +169,10 @@ def _choose(unit: Unit, options: TlmacOptions, goals: tuple[int, ...], bram_pric
             raise OptionError(f"layers: {unit.name} cannot be built as {options.layers[unit.name]}")
         return found
     for goal in dict.fromkeys(goals):
-        found = fold.best(layer, goal, options.elements, bram_price)
+        found = choice.choose(network, unit, goal, options.elements, bram_price)
         if found is not None:
             return found
-    least = fold.fastest(layer, options.elements)
+    least = choice.fastest(layer, options.elements)
     raise OptionError(f"layer {unit.name} cannot reach {goal} cycles a frame; its fastest circuit takes {least}")
 
 

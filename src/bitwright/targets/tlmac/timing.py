@@ -41,19 +41,19 @@ def unit_cycles(plan: UnitPlan) -> int:
 
 def _steady(graph: _Graph) -> tuple[int, int]:
     frames = LARGE_FRAMES if graph.in_words > LARGE else FRAMES
+    run = graph.run()
     while True:
-        ends, start = events.word_times(graph.processes, frames, graph.in_words, graph.out_words)
+        ends, start = run.ends(frames)
         gaps = np.diff(ends)[frames // 2 - 1 :]
         if gaps.max() - gaps.min() <= STEADY * gaps.max() or frames >= MOST:
             return int(np.ceil(gaps.mean())), int(ends[0] - start)
         frames *= 2
 
 
-def first_interval(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> int:
-    """Cycles between the first two frames: the interval, where the second frame meets all that later ones meet."""
-    graph = _whole(circuit, plans)
-    ends, _ = events.word_times(graph.processes, 2, graph.in_words, graph.out_words)
-    return int(ends[1] - ends[0])
+def first_cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
+    """As `cycles` by the first two frames: right where the second one meets all that later ones meet."""
+    ends, start = _whole(circuit, plans).run().ends(2)
+    return int(ends[1] - ends[0]), int(ends[0] - start)
 
 
 def fixed_latency(plan: UnitPlan) -> int:
@@ -120,6 +120,10 @@ class _Graph:
         """The output, which `plan` produces."""
         self.out_words = plan.unit.type.size // plan.out_lanes
         self.add(events.SINK, last, outputs=0)
+
+    def run(self) -> events.Run:
+        """The graph from its start."""
+        return events.Run(self.processes, self.in_words, self.out_words)
 
     def add(self, kind: int, *inputs: int, outputs: int = 1, **parameters: object) -> int:
         """One process; the number of its (first) output channel."""

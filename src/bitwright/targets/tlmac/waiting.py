@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import joblib
+
 from bitwright.targets.tlmac import timing
-from bitwright.targets.tlmac.estimate import estimate
+from bitwright.targets.tlmac.estimate import revised
 from bitwright.targets.tlmac.library_cost import is_block
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 
@@ -19,21 +21,25 @@ FACTORS = (1, 2, 4)  # what FIFOs are deepened by, once they fill the memory tha
 Fifo = tuple[int, int, str]  # number of a unit, number of its input, field of the unit's plan
 
 
-def with_fifos(plan: TlmacPlan, goal: int) -> TlmacPlan | None:
+def with_fifos(plan: TlmacPlan, goal: int, jobs: int = 1) -> TlmacPlan | None:
     """The plan with deeper FIFOs where its interval needs them to be at most `goal`; None where they do not help.
 
     FIFOs are looked for by a short run, whose second frame may still be too good; what it finds is judged by the
-    exact interval, as are all of them in the rare case that it was wrong.
+    exact interval, as are all of them in the rare case that it was wrong. Where the deepest are not enough, none are.
     """
     places = [place for i, unit in enumerate(plan.units) for place in _places(i, unit)]
-    for factor in FACTORS:
-        trial = _Trial(plan, goal, factor)
+    trials = [_Trial(plan, goal, factor) for factor in FACTORS]
+    if jobs > 1:  # at once what is mostly asked for
+        calls = (joblib.delayed(trial.reaches)(places, exact=True) for trial in (trials[0], trials[-1]))
+        joblib.Parallel(n_jobs=2, prefer="threads")(calls)
+    if not trials[-1].reaches(places, exact=True):
+        return None
+    for trial in trials:
         if trial.reaches(places, exact=True):
             for exact in (False, True):
                 chosen = needed(places, partial(trial.reaches, exact=exact))
                 if trial.reaches(chosen, exact=True):
-                    found = trial.units(chosen)
-                    return replace(plan, units=found, estimate=estimate(plan.circuit, found))
+                    return revised(plan, trial.units(chosen), trial.cycles(chosen))
     return None
 
 
@@ -44,20 +50,23 @@ class _Trial:
     plan: TlmacPlan
     goal: int
     factor: int
-    known: dict[tuple[frozenset[Fifo], bool], bool] = field(default_factory=dict)
+    known: dict[tuple[frozenset[Fifo], bool], tuple[int, int]] = field(default_factory=dict)
 
     def units(self, chosen: Sequence[Fifo]) -> tuple[UnitPlan, ...]:
         """The plan's units with the chosen FIFOs."""
         return tuple(_with(u, [p for p in chosen if p[0] == i], self.factor) for i, u in enumerate(self.plan.units))
 
-    def reaches(self, chosen: Sequence[Fifo], exact: bool) -> bool:
-        """Whether the plan's interval is at most the goal with them."""
+    def cycles(self, chosen: Sequence[Fifo], exact: bool = True) -> tuple[int, int]:
+        """Interval and latency with them; not exact: the interval of a short run."""
         key = frozenset(chosen), exact
         if key not in self.known:
-            run = timing.cycles if exact else timing.first_interval
-            found = run(self.plan.circuit, self.units(chosen))
-            self.known[key] = (found[0] if exact else found) <= self.goal
+            run = timing.cycles if exact else timing.first_cycles
+            self.known[key] = run(self.plan.circuit, self.units(chosen))
         return self.known[key]
+
+    def reaches(self, chosen: Sequence[Fifo], exact: bool) -> bool:
+        """Whether the plan's interval is at most the goal with them."""
+        return self.cycles(chosen, exact)[0] <= self.goal
 
 
 def _places(number: int, plan: UnitPlan) -> list[Fifo]:
