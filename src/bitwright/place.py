@@ -90,12 +90,19 @@ def _slices(vector: str, ports: list[tuple[str, int]]) -> Iterator[tuple[str, st
 
 
 def place_and_route(
-    netlist: Path, stat: str, part: Device, clock_mhz: float, seed: int, root: Path, router: str = "router1"
+    netlist: Path,
+    stat: str,
+    part: Device,
+    clock_mhz: float,
+    seed: int,
+    root: Path,
+    placer: str = "heap",
+    router: str = "router1",
 ) -> Placement:
     """Place, route and pack a synthesized `pin_top`; `stat` is Yosys's report of it. Cached."""
     tool = nextpnr.find()
     size = part.name.removeprefix("ecp5-")
-    options = nextpnr.PlaceRoute(size, part.package, clock_mhz=clock_mhz, seed=seed, router=router)
+    options = nextpnr.PlaceRoute(size, part.package, clock_mhz=clock_mhz, seed=seed, placer=placer, router=router)
     key = cache.digest([tool.version, *options.arguments("netlist.json"), netlist.read_bytes()])
     logs = root / "logs"
 

@@ -100,6 +100,7 @@ def synthesize(
     check_fit: bool = True,
     clock_mhz: float = 200,
     seed: int = 1,
+    placer: str = "heap",
     router: str = "router1",
     jobs: int = 2,
     cache_dir: Path | None = None,
@@ -108,14 +109,16 @@ def synthesize(
     """Synthesize the design for a device of `devices.py`.
 
     Each unit is synthesized on its own, several in parallel. For an ECP5 the whole design is then placed
-    and routed, with the target clock `clock_mhz`, the placement `seed` and nextpnr's `router` ("router1", or "router2",
-    the faster one where a large design fills the part). dsp: whether multipliers may become DSP blocks. Results are
-    cached under the digest of the files that they need, options and tool versions. Raises `OptionError` for an unknown
-    router, `DeviceError` for an unknown device and, with `check_fit`, for a design that is larger than it.
+    and routed, with the target clock `clock_mhz`, the placement `seed` and nextpnr's `placer` ("heap", or "static",
+    with the shorter wires where a large design fills the part) and `router` ("router1", or "router2", the faster one
+    there). dsp: whether multipliers may become DSP blocks. Results are cached under the digest of the files that they
+    need, options and tool versions. Raises `OptionError` for an unknown placer or router, `DeviceError` for an unknown
+    device and, with `check_fit`, for a design that is larger than it.
     """
     part = find_device(device)
-    if router not in nextpnr.ROUTERS:
-        raise OptionError(f"router is {router!r}; legal are {', '.join(nextpnr.ROUTERS)}")
+    for name, value, legal in (("placer", placer, nextpnr.PLACERS), ("router", router, nextpnr.ROUTERS)):
+        if value not in legal:
+            raise OptionError(f"{name} is {value!r}; legal are {', '.join(legal)}")
     start = time.perf_counter()
     flat = with_vendor(flatten(design.files), part.vendor)
     root = cache_dir if cache_dir is not None else cache.user_folder()
@@ -135,7 +138,7 @@ def synthesize(
     wrapped = closure(flat | harness_files(design), TOP)
     _, folder, _ = synthesize_module(wrapped, yosys.Synthesis(part.family, TOP, dsp, netlist=True), tool, root)
     stat = (folder / yosys.STAT).read_text()
-    placed = place_and_route(folder / yosys.NETLIST, stat, part, clock_mhz, seed, root, router)
+    placed = place_and_route(folder / yosys.NETLIST, stat, part, clock_mhz, seed, root, placer, router)
     if progress:
         progress("place and route", len(units) + 1, len(units) + 1)
     return dataclasses.replace(

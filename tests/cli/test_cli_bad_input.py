@@ -254,11 +254,12 @@ def test_unknown_device(run, fails, model, tmp_path):
     assert fails("synthesize", folder, "--device", "xc9000").startswith("unknown device 'xc9000'; legal are ")
 
 
-def test_unknown_router(run, fails, model, tmp_path):
+@pytest.mark.parametrize(("name", "legal"), [("placer", "heap, static"), ("router", "router1, router2")])
+def test_unknown_placer_or_router(run, fails, model, tmp_path, name, legal):
     folder = tmp_path / "design"
     assert run("compile", model, "-o", folder)[0] == 0
-    line = fails("synthesize", folder, "--device", "ecp5-85k", "--router", "best")
-    assert line == "router is 'best'; legal are router1, router2"
+    line = fails("synthesize", folder, "--device", "ecp5-85k", f"--{name}", "best")
+    assert line == f"{name} is 'best'; legal are {legal}"
 
 
 @pytest.mark.parametrize("content", ["x", "{}", "[1]"])

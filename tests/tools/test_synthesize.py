@@ -117,11 +117,11 @@ def test_nextpnr_is_called_as_recorded(tmp_path, monkeypatch):
     on_path(monkeypatch, tmp_path / "bin")
     tool = nextpnr.find()
     assert tool.version == "0.8"
-    options = nextpnr.PlaceRoute("45k", "CABGA381", clock_mhz=150, seed=7, router="router2")
+    options = nextpnr.PlaceRoute("45k", "CABGA381", clock_mhz=150, seed=7, placer="static", router="router2")
     nextpnr.run(tool, options, "netlist.json", tmp_path, tmp_path / "nextpnr.log")
     assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
         "--version",
-        "--45k --package CABGA381 --speed 6 --freq 150 --seed 7 --router router2 --json netlist.json "
+        "--45k --package CABGA381 --speed 6 --freq 150 --seed 7 --placer static --router router2 --json netlist.json "
         "--textcfg config.txt --report report.json --lpf-allow-unconstrained --timing-allow-fail",
         "config.txt bitstream.bit",
     ]

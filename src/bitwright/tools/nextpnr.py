@@ -12,7 +12,7 @@ from bitwright.errors import ToolError
 from bitwright.tools import process
 
 MINIMUM = (0, 7)
-ROUTERS = ("router1", "router2")
+PLACERS, ROUTERS = ("heap", "static"), ("router1", "router2")
 REPORT, CONFIG, BITSTREAM = "report.json", "config.txt", "bitstream.bit"
 
 
@@ -27,9 +27,10 @@ class Nextpnr:
 
 @dataclass(frozen=True)
 class PlaceRoute:
-    """Options: part size ("25k", "45k", "85k"), package, speed grade, target clock, seed and router.
+    """Options: part size ("25k", "45k", "85k"), package, speed grade, target clock, seed, placer and router.
 
-    router: one of ROUTERS; router2 is the faster one where a large design fills its part.
+    placer: one of PLACERS; static leaves large designs with shorter wires. router: one of ROUTERS; router2 is the
+    faster one where a large design fills its part.
     """
 
     size: str
@@ -37,12 +38,14 @@ class PlaceRoute:
     speed: int = 6
     clock_mhz: float = 200
     seed: int = 1
+    placer: str = "heap"
     router: str = "router1"
 
     def arguments(self, netlist: str) -> list[str]:
         return [
             *(f"--{self.size}", "--package", self.package, "--speed", str(self.speed)),
-            *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed), "--router", self.router),
+            *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed)),
+            *("--placer", self.placer, "--router", self.router),
             *("--json", netlist, "--textcfg", CONFIG, "--report", REPORT),
             *("--lpf-allow-unconstrained", "--timing-allow-fail"),
         ]
