@@ -1,11 +1,14 @@
 """The cost model against synthesis: every layer within 10 % (or a handful of cells, where there are few)."""
 
 import dataclasses
+import os
+import threading
 
 import numpy as np
 import pytest
 
 import bitwright as bw
+from bitwright.errors import OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d, Requantize, Threshold
 from bitwright.synthesize import synthesize
@@ -92,6 +95,19 @@ def test_the_planner_tells_what_it_compared(random_network):
         assert all(sum(row["lut_of"].values()) == row["lut"] and row["cycles"] <= 4000 for row in rows)
         assert len({(row["element"], row["taps"]) for row in rows}) == len(rows)
     assert any(len(unit.mac.candidates) > 1 for unit in plan.units if unit.mac)
+
+
+def test_threads_plan_alike(random_network, monkeypatch):
+    """A goal for which FIFOs are looked for; where one layer is refused, no thread works on."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    network, before = random_network(132, kernel=(1, 5), weight_bits=(1, 4)), threading.active_count()
+    plans = [TLMAC.plan(network, make_options(TLMAC, {"interval": 160, "jobs": jobs})) for jobs in (0, 1, 2)]
+    assert len({TLMAC.emit(plan).digest for plan in plans}) == 1
+    assert all(plan.estimate == plans[0].estimate for plan in plans)
+    assert make_options(TLMAC, {"jobs": 8}).threads == 3
+    with pytest.raises(OptionError, match="cannot reach 2 cycles"):
+        TLMAC.plan(network, make_options(TLMAC, {"interval": 2, "jobs": 3}))
+    assert threading.active_count() == before
 
 
 def test_shallow_roms_have_equal_columns():

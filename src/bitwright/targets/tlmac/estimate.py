@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-import joblib
-
 from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.tlmac import cost, timing
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.threads import each
 from bitwright.targets.tlmac.units import Circuit
 
 
 def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...], jobs: int = 1) -> Estimate:
     """Resources and cycles of every unit; interval and latency of the whole circuit. `jobs` threads."""
-    layers = joblib.Parallel(n_jobs=jobs, prefer="threads")(joblib.delayed(_layer)(plan) for plan in plans)
-    return Estimate(tuple(layers), *timing.cycles(circuit, plans))
+    return Estimate(tuple(each(_layer, plans, jobs)), *timing.cycles(circuit, plans))
 
 
 def revised(plan: TlmacPlan, units: tuple[UnitPlan, ...], cycles: tuple[int, int]) -> TlmacPlan:

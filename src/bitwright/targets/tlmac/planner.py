@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-import joblib
-
 from bitwright.errors import OptionError
 from bitwright.network import INPUT, Network
 from bitwright.rtl.window import Window
@@ -16,6 +14,7 @@ from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
 from bitwright.targets.tlmac.patch import variants
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.threads import each
 from bitwright.targets.tlmac.timing import fixed_latency
 from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
 from bitwright.targets.tlmac.waiting import with_fifos
@@ -78,8 +77,7 @@ def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int, limit: int
 def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: float, limit: int) -> TlmacPlan:
     units: dict[str, UnitPlan] = {}
     layers = [unit for unit in circuit.units if unit.mac]
-    calls = (joblib.delayed(_choose)(circuit.network, u, options, (goal, limit), bram_price) for u in layers)
-    found = joblib.Parallel(n_jobs=options.threads, prefer="threads")(calls)
+    found = each(lambda u: _choose(circuit.network, u, options, (goal, limit), bram_price), layers, options.threads)
     chosen = {unit.name: candidate for unit, candidate in zip(layers, found, strict=True)}
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
     depths = fifo_pixels(circuit)

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import joblib
-
 from bitwright.targets.tlmac import timing
 from bitwright.targets.tlmac.estimate import revised
 from bitwright.targets.tlmac.library_cost import is_block
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.threads import each
 
 FACTORS = (1, 2, 4)  # what FIFOs are deepened by, once they fill the memory that they take
 Fifo = tuple[int, int, str]  # number of a unit, number of its input, field of the unit's plan
@@ -30,8 +29,7 @@ def with_fifos(plan: TlmacPlan, goal: int, jobs: int = 1) -> TlmacPlan | None:
     places = [place for i, unit in enumerate(plan.units) for place in _places(i, unit)]
     trials = [_Trial(plan, goal, factor) for factor in FACTORS]
     if jobs > 1:  # at once what is mostly asked for
-        calls = (joblib.delayed(trial.reaches)(places, exact=True) for trial in (trials[0], trials[-1]))
-        joblib.Parallel(n_jobs=2, prefer="threads")(calls)
+        each(lambda trial: trial.reaches(places, exact=True), (trials[0], trials[-1]), 2)
     if not trials[-1].reaches(places, exact=True):
         return None
     for trial in trials:
