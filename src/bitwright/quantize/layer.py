@@ -15,11 +15,15 @@ from bitwright.readers.floatgraph import FloatNode, QuantizedWeight
 
 @dataclass(frozen=True)
 class LayerRule:
-    """How layers are quantized: the weight rule, second-order rounding or plain, bias correction or none."""
+    """How layers are quantized: the weight rule, second-order rounding or plain, bias correction or none.
+
+    compensate: second-order rounding shifts its targets to undo errors of the layers before.
+    """
 
     weights: WeightRule
     second_order: bool = False
     correct_bias: bool = True
+    compensate: bool = True
 
     @property
     def needs_data(self) -> bool:
@@ -35,6 +39,7 @@ def quantize_layer(
     if rule.second_order:
         # A bias that is corrected afterwards takes the means, so rounding need not care for them.
         about = moments.centered() if rule.correct_bias else moments
+        about = about if rule.compensate else replace(about, cross=about.hessian, residual=0.0)
         codes, scales = second_order(weight.reshape(len(weight), -1), bits, rule.weights, about, input_type)
         quantized = QuantizedWeight(codes.reshape(weight.shape), weight_type(bits), scales)
     else:

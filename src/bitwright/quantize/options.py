@@ -36,6 +36,7 @@ class QuantizeOptions:
     per_channel: bool = _doc(True, "a weight scale for every output channel, or one for the tensor")
     zero_points: bool = _doc(False, "unsigned codes with a zero point for activations that become negative")
     weight_rounding: str = _doc("nearest", f"of weights: {', '.join(WEIGHT_ROUNDINGS)} (nearest: ties to even)")
+    compensate: bool = _doc(True, "second-order rounding makes up for errors of the layers before")
     activation_rounding: str = _doc("half_even", f"in the integer network: {', '.join(ROUNDINGS)}")
     equalize: bool = _doc(False, "cross-layer equalization before quantization")
     channel_scales: bool = _doc(False, "a scale for every channel of activations, folded into the weights")

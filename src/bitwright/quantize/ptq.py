@@ -56,13 +56,17 @@ def quantize(
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A calibrated float model, from which networks of any widths can be made: what one pass over the data yields."""
+    """A calibrated float model, from which networks of any widths can be made: what one pass over the data yields.
+
+    channel_scales: as in `Quantized`; steps: {value: (bits, step)} of the grids that were chosen with them.
+    """
 
     graph: FloatGraph
     x: np.ndarray
     seen: Mapping[str, Distribution]
     options: QuantizeOptions
     channel_scales: Mapping[str, np.ndarray] = field(default_factory=dict)
+    steps: Mapping[str, tuple[int, float]] = field(default_factory=dict)
 
 
 def quantize_model(
@@ -96,10 +100,11 @@ def prepare(
     _check_float(graph)
     x = check_data(graph, calibration, "calibration data")[: options.samples]
     graph = equalize(graph) if options.equalize else graph
-    scales = channel_scales(graph, x, options.activation_bits, options.jobs) if options.channel_scales else {}
+    widths = resolve_widths(graph, options)
+    scales, steps = channel_scales(graph, x, widths, options.jobs) if options.channel_scales else ({}, {})
     graph = scaled(graph, scales)
     values = placement.calibrated_values(graph, resolve_widths(graph, options))
-    return Prepared(graph, x, calibrate(graph, values, x, options.jobs, progress), options, scales)
+    return Prepared(graph, x, calibrate(graph, values, x, options.jobs, progress), options, scales, steps)
 
 
 def _check_float(graph: FloatGraph) -> None:
@@ -197,6 +202,7 @@ def range_rule(options: QuantizeOptions, position: int = 0) -> RangeRule:
 def chooser(prepared: Prepared) -> Callable[[str, int], Quantizer]:
     """`choose(value, bits)` for `insert_quantizers`."""
     graph, x, seen, options = prepared.graph, prepared.x, prepared.seen, prepared.options
+    joint = prepared.steps if options.method == "mse" and options.scales == "free" else {}
     positions = {name: i for i, name in enumerate(seen)}
 
     def choose(value: str, bits: int) -> Quantizer:
@@ -208,7 +214,10 @@ def chooser(prepared: Prepared) -> Callable[[str, int], Quantizer]:
                 return exact
         if bits == 1 and _is_padded(graph, value):  # -1 and +1 leave no code for a padded zero
             rule = replace(rule, zero_point=True)
-        return choose_quantizer(seen[value], bits, rule)
+        chosen = choose_quantizer(seen[value], bits, rule)
+        if value in joint and joint[value][0] == bits and not chosen.zero_point.any() and not chosen.dtype.bipolar:
+            return replace(chosen, scale=np.array([joint[value][1]]))
+        return chosen
 
     return choose
 
@@ -222,7 +231,7 @@ def layer_rule(options: QuantizeOptions) -> LayerRule:
     plain = {"nearest": "half_even", "second_order": "half_even"}
     rounding = Rounding(plain.get(options.weight_rounding, options.weight_rounding))
     weights = WeightRule(options.weight_method, options.per_channel, options.scales, rounding, options.seed)
-    return LayerRule(weights, options.weight_rounding == "second_order", options.bias_correction)
+    return LayerRule(weights, options.weight_rounding == "second_order", options.bias_correction, options.compensate)
 
 
 def round_weights(
