@@ -114,6 +114,7 @@ def presets() -> Iterator[dict]:
         if find_device(device).family == "ecp5":
             made = synthesize(_design(preset), device, clock_mhz=TARGET_MHZ, placer="static", router="router2", jobs=1)
             found[preset] |= {"placed": True, "tools": made.tools, "fmax_mhz": made.fmax_mhz}
+            found[preset]["share_of_device"] = made.utilization
             found[preset] |= {name: getattr(made.total, name) for name in RESOURCES}
             print(preset, found[preset], flush=True)
             yield found
