@@ -51,6 +51,6 @@ def unit_sources():
             files |= own
         if vendor == "lattice":
             files |= {f.name: f.read_text() for f in (ROOT / "prim" / "lattice").glob("*.sv")} | ECP5_CELLS
-        return files | {Path(name).name: text for name, text in rtl.sources(["lut6_2"]).items()}
+        return files | {Path(name).name: text for name, text in rtl.sources(["carry_chain", "lut6_2"]).items()}
 
     return sources

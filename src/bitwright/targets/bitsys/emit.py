@@ -11,9 +11,9 @@ from bitwright.targets.contract import WEIGHT_STREAM
 
 ROOT = Path(__file__).with_name("rtl")
 TOP = "bitsys"
-SHARED = ("axil_bus", "lut6_2", "ram_sdp")
+SHARED = ("axil_bus", "carry_chain", "lut6_2", "ram_sdp")
 # Modules that only the Xilinx versions of primitives use: synthesis for those parts exchanges the primitives.
-XILINX_HELPERS = ("bitsys_chain", "bitsys_container_rows", "bitsys_count6")
+XILINX_HELPERS = ("bitsys_container_rows", "bitsys_count6")
 
 _PORTS = """
     input  logic        clk_i,

@@ -104,7 +104,7 @@ module bitsys_container_rows #(
 
   assign s[9] = 1'b0;
   assign di[9] = 1'b0;
-  bitsys_chain #(
+  carry_chain #(
       .Width(10)
   ) u_chain (
       .ci_i(Pair == 3 & invert_i[13]),

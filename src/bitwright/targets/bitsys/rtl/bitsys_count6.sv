@@ -34,7 +34,7 @@ module bitsys_count6 #(
   );
   assign s[2] = 1'b0;
   assign di[2] = 1'b0;
-  bitsys_chain #(
+  carry_chain #(
       .Width(3)
   ) u_chain (
       .ci_i(1'b0),

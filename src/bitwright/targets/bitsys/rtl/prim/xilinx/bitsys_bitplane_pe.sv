@@ -113,7 +113,7 @@ module bitsys_bitplane_pe (
         .o5_o  (pop_c[i+1])
     );
   end
-  bitsys_chain #(.Width(7)) u_pop (.ci_i(1'b0), .s_i(pop_s), .di_i(pop_c[6:0]), .o_o(term));
+  carry_chain #(.Width(7)) u_pop (.ci_i(1'b0), .s_i(pop_s), .di_i(pop_c[6:0]), .o_o(term));
 
   // Stage 7: accumulator; bit 0 has no neighbor below it, and takes the complement's signal there.
   logic [31:0] acc_q, acc_s, acc_di, acc_d;
@@ -128,7 +128,7 @@ module bitsys_bitplane_pe (
         .o5_o  (acc_di[i])
     );
   end
-  bitsys_chain #(.Width(32)) u_acc (.ci_i(negate_acc_i), .s_i(acc_s), .di_i(acc_di), .o_o(acc_d));
+  carry_chain #(.Width(32)) u_acc (.ci_i(negate_acc_i), .s_i(acc_s), .di_i(acc_di), .o_o(acc_d));
   assign acc_o = acc_q;
 
   always_ff @(posedge clk_i) begin

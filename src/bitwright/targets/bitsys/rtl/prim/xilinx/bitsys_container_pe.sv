@@ -93,7 +93,7 @@ module bitsys_container_pe (
   end
   assign low_s[15] = x[15];
   assign low_s[1:0] = 2'd0;
-  bitsys_chain #(
+  carry_chain #(
       .Width(14)
   ) u_low (
       .ci_i(1'b0),
@@ -130,7 +130,7 @@ module bitsys_container_pe (
         .o5_o  (acc_c[i+1])
     );
   end
-  bitsys_chain #(
+  carry_chain #(
       .Width(32)
   ) u_acc (
       .ci_i(1'b0),
