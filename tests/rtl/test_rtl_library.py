@@ -49,6 +49,24 @@ def test_every_module_is_synthesized(tmp_path):
     yosys.execute(yosys.find(), ["-q", "-s", "check.ys"], tmp_path)
 
 
+def test_a_shift_for_each_channel_is_synthesized(tmp_path):
+    """The stages that exist only where the channels' scales are far apart."""
+    parameters = {"Uniform": 0, "Tiles": 16, "MultBits": 9, "BiasBits": 20, "Lift": 7, "AccBits": 30, "Stages": 6}
+    width = 9 + 20 + 3
+    table = rtl.memory_file(np.random.default_rng(0).integers(0, 1 << width, 16), width)
+    for name, text in verilator.flatten(rtl.sources(["requantize_lane"])).items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "requantize_l000.mem").write_text(table)
+    sets = " ".join(f"-chparam {name} {value}" for name, value in parameters.items())
+    lines = [
+        f"read_verilog -sv -defer {' '.join(sorted(path.name for path in tmp_path.glob('*.sv')))}",
+        f"hierarchy -check -top requantize_lane {sets}",
+        "synth -noabc",
+        "check -assert",
+    ]
+    yosys.execute(yosys.find(), ["-q", "-p", "; ".join(lines)], tmp_path)
+
+
 def test_dependencies_are_what_the_tools_find(tmp_path):
     """Each module elaborates from its listed sources alone, and needs every one of them."""
     listed = {module: set(rtl.dependencies(module)) for module in rtl.modules()}

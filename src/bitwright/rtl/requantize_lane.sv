@@ -116,8 +116,8 @@ module requantize_lane #(
   // ------------------------------------------------------------------ lift, and the random bits with it
   logic [WideBits-1:0] wide;
   logic [31:0] random;
+  logic [BiasStage:0][LiftWidth-1:0] lift_at;  // the lift of the word in each stage; Yosys wants it outside the block
   if (LiftBits > 0) begin : g_lift_stage
-    logic [BiasStage:0][LiftWidth-1:0] lift_at;  // the lift of the word in each stage
     logic [WideBits-1:0] wide_q;
     logic [31:0] random_q;
     assign lift_at[0] = lift;
@@ -133,6 +133,7 @@ module requantize_lane #(
     assign wide   = wide_q;
     assign random = random_q;
   end else begin : g_no_lift_stage
+    assign lift_at = '0;
     assign wide   = v;
     assign random = draw_i;
   end
@@ -200,5 +201,5 @@ module requantize_lane #(
   end
 
   logic unused;
-  assign unused = &{1'b0, tile_i, draw_i, random, mult, bias, lift, bias_late};
+  assign unused = &{1'b0, tile_i, draw_i, random, mult, bias, lift, lift_at, bias_late};
 endmodule

@@ -25,7 +25,7 @@ from bitwright.targets.tlmac.patch import Variant, variants
 from bitwright.targets.tlmac.units import Unit, posts
 from bitwright.targets.tlmac.unrolled_pairs import signed_digits
 
-FREE_WEIGHTS = 8192
+FREE_WEIGHTS = 16384
 FLOOR_LUTS = 0.2  # of a signed digit, for every bit of its input; matrices without structure take 0.35 to 0.75
 
 
