@@ -33,7 +33,7 @@ from bitwright.tools import nextpnr, yosys
 RESULTS = Path(__file__).with_name("results.json")
 TARGET = get("rap")
 MIXED = {"batch_normalization_3": (4, 4), "batch_normalization_4": (4, 4), "batch_normalization_5": (16, 16)}
-CALIBRATION, IMAGES = 256, 100
+CALIBRATION, BEST_CALIBRATION, IMAGES = 256, 1000, 100
 WIDTHS = (16, 8, 4)
 BOUNDS = {16: 1.0, 8: 1.9, 4: 3.5}
 
@@ -42,12 +42,12 @@ BOUNDS = {16: 1.0, 8: 1.9, 4: 3.5}
 def resnet8(data: Path, bits: str, best: bool = False):
     """Quantized resnet8 of 16, 8, 4 bits or mixed, and test images as the model takes them.
 
-    best: with scales for the channels of activations, second-order rounding of the weights and wide operands of
-    additions; 16 bits need none of them. 8 bits round each layer for itself, as it is measured; at 4 bits layers make
-    up for the errors before them, and scales are refined.
+    best: with more calibration images, scales for the channels of activations, second-order rounding of the weights and
+    wide operands of additions; 16 bits need none of them. 8 bits round each layer for itself, as it is measured; at 4
+    bits layers make up for the errors before them, and scales are refined.
     """
     images = np.load(data / "cifar10/dev.npz")["images"][:IMAGES].transpose(0, 3, 1, 2).astype(np.float32)
-    calibration = np.load(data / "cifar10/calibration.npz")["images"][:CALIBRATION]
+    calibration = np.load(data / "cifar10/calibration.npz")["images"][: BEST_CALIBRATION if best else CALIBRATION]
     calibration = calibration.transpose(0, 3, 1, 2).astype(np.float32)
     width = {"mixed": 8}.get(bits) or int(bits)
     options = QuantizeOptions(
@@ -60,7 +60,7 @@ def resnet8(data: Path, bits: str, best: bool = False):
         refine_scales=best and width < 8,
         channel_scales=best,
         compensate=width < 8,
-        correction_samples=CALIBRATION,
+        correction_samples=len(calibration),
     )
     return quantize_model(str(data / "mlperf_tiny/resnet8.onnx"), calibration, options), images
 
