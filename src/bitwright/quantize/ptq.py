@@ -103,7 +103,7 @@ def prepare(
     widths = resolve_widths(graph, options)
     scales, steps = channel_scales(graph, x, widths, options.jobs) if options.channel_scales else ({}, {})
     graph = scaled(graph, scales)
-    values = placement.calibrated_values(graph, resolve_widths(graph, options))
+    values = placement.calibrated_values(graph, widths)
     return Prepared(graph, x, calibrate(graph, values, x, options.jobs, progress), options, scales, steps)
 
 
