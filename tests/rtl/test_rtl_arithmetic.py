@@ -85,7 +85,9 @@ THRESHOLDS = [
 ]
 
 
-def requantize(number, dtype, out, channels, lanes, rounding, mult=(1, 1), shift=(4, 4), bias=0, rows=None, **options):
+def requantize(
+    number, dtype, out, channels, lanes, rounding, mult=(1, 1), shift=(4, 4), bias=0, rows=None, lut=False, **options
+):
     rng = np.random.default_rng(number)
     rows = rows or channels
     op = Requantize(
@@ -96,6 +98,8 @@ def requantize(number, dtype, out, channels, lanes, rounding, mult=(1, 1), shift
         rounding=rounding,
         **options,
     )
+    if lut:
+        return channelwise(op, "requantize_lut", dtype, channels, lanes, tables.requantize_lut_files, number)
     return channelwise(op, "requantize", dtype, channels, lanes, tables.requantize_files, number)
 
 
@@ -114,6 +118,18 @@ REQUANTIZERS = [
     requantize(57, INT8, INT8, 4, 2, R.FLOOR, shift=(0, 0)),
     requantize(58, IntType(32, True), IntType(32, True), 2, 1, R.HALF_EVEN, (1, 1 << 27), (3, 20), 1 << 50),
     requantize(59, INT8, INT8, 4, 2, R.HALF_EVEN, (64, 255), (6, 11), 0),
+]
+REQUANTIZERS_LUT = [
+    *(
+        requantize(200 + i, IntType(14, True), INT8, 4, 2, r, (-99, 99), (0, 9), 5000, lut=True)
+        for i, r in enumerate(R)
+    ),
+    requantize(210, IntType(20), UINT8, 6, 3, R.HALF_EVEN, (30000, 65535), (24, 24), rows=1, zero_point=128, lut=True),
+    requantize(211, IntType(24, True), INT8, 4, 4, R.STOCHASTIC, (1 << 30, (1 << 31) - 1), (30, 32), lut=True),
+    requantize(212, UINT8, INT8, 6, 2, R.HALF_UP, (-32768, 32767), (14, 15), 1 << 20, lut=True),
+    requantize(213, IntType(1), INT8, 4, 1, R.FLOOR, (-2, 1), (0, 0), lut=True),
+    requantize(214, BIPOLAR, INT8, 4, 2, R.HALF_AWAY, (-50, 50), (2, 3), 30, lut=True),
+    requantize(215, IntType(9), INT8, 3, 3, R.HALF_EVEN, (-128, -128), (7, 9), lut=True),
 ]
 
 
@@ -210,7 +226,7 @@ OTHERS = [
     bias(102, IntType(12, True), IntType(14, True), 2, 2),
 ]
 
-SETS = {"tables": THRESHOLDS, "requantize": REQUANTIZERS, "others": OTHERS}
+SETS = {"tables": THRESHOLDS, "requantize": REQUANTIZERS, "requantize_lut": REQUANTIZERS_LUT, "others": OTHERS}
 
 
 @pytest.fixture(scope="module", params=SETS)
@@ -229,6 +245,8 @@ def stages(case: Case) -> int:
     if case.module == "threshold":
         plain = p["Uniform"] and (p["OutBits"] == 1 or (p["Base"].endswith("'h0") and not p["Falling"]))
         return p["CountBits"] + 1 + (not plain)
+    if case.module == "requantize_lut":
+        return 4 + (p["Rows"] + 1) // 2 + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     if case.module == "requantize":
         return 3 + (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     return {"argmax": (p["Lanes"] - 1).bit_length() + 2, "channel_add": 2}.get(case.module, 1)

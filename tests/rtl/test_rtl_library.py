@@ -18,8 +18,10 @@ ROMS = {  # memory files that default parameters name, for tools that read them 
     "threshold_lane": {"File": '"ones"'},
     "lookup": {"File": '"ones"'},
     "channel_add": {"File": '"ones"'},
+    "channel_multiply": {"File": '"ones"'},
+    "requantize_lut": {"File": '"ones"'},
 }
-MEMORIES = {f"ones{end}.mem": "1\n" for end in ("", "_l000", "_s00_l000", "_s01_l000", "_b000")}
+MEMORIES = {f"ones{end}.mem": "1\n" for end in ("", "_l000", "_m_l000", "_s00_l000", "_s01_l000", "_b000")}
 
 
 @pytest.mark.parametrize("module", rtl.modules())

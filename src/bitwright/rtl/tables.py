@@ -8,6 +8,8 @@ c // lanes of a pixel; lanes must divide the channels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from bitwright.errors import ModelError
@@ -16,7 +18,14 @@ from bitwright.network.ops import Lookup, Requantize, Rounding, Threshold
 from bitwright.network.types import IntType, TensorType
 from bitwright.rtl import memory_file
 
-__all__ = ["channel_add_files", "lfsr_jump", "lookup_files", "requantize_files", "threshold_files"]
+__all__ = [
+    "channel_add_files",
+    "lfsr_jump",
+    "lookup_files",
+    "requantize_files",
+    "requantize_lut_files",
+    "threshold_files",
+]
 
 Parameters = dict[str, int | bool | str]
 Files = dict[str, str]
@@ -149,12 +158,24 @@ def channel_add_files(
     return parameters, files
 
 
-def requantize_files(op: Requantize, in_type: TensorType, lanes: int, name: str) -> tuple[Parameters, Files]:
-    """Module `requantize`."""
-    tiles = _tiles(in_type.channels, lanes)
+@dataclass(frozen=True)
+class _Scaling:
+    """y = round((x * mult + bias) * 2**lift / 2**(largest shift)), each int64 [C], x on the wire."""
+
+    mult: np.ndarray
+    bias: np.ndarray
+    lift: np.ndarray
+    shift: int
+
+    def reach(self, wire: IntType) -> np.ndarray:
+        """Products of the least and the greatest x, [2, C]."""
+        return np.stack([self.mult * wire.min, self.mult * wire.max])
+
+
+def _scaling(op: Requantize, in_type: TensorType) -> _Scaling:
+    """The operation on the wire's words; where multipliers stay narrow, they take in what the shifts differ by."""
     if not -(1 << 31) < op.zero_point < 1 << 31:
         raise ModelError(f"Requantize zero points lie within 31 bits, not {op.zero_point}")
-    wire = _wire_type(in_type.dtype)
     mult, bias, shift = (np.broadcast_to(v, (in_type.channels,)) for v in (op.multiplier, op.bias, op.shift))
     if in_type.dtype.bipolar:
         mult, bias = 2 * mult, bias - mult
@@ -163,14 +184,84 @@ def requantize_files(op: Requantize, in_type: TensorType, lanes: int, name: str)
         lifted = [int(m) << int(k) for m, k in zip(mult, lift, strict=True)]
         if _signed_bits(min(lifted), max(lifted)) <= DSP_MULTIPLIER_BITS and np.abs(bias).max() < 1 << 28:
             mult, bias, lift = mult << lift, bias << lift, np.zeros_like(lift)
+    return _Scaling(mult, bias, lift, int(shift.max()))
+
+
+def requantize_files(op: Requantize, in_type: TensorType, lanes: int, name: str) -> tuple[Parameters, Files]:
+    """Module `requantize`."""
+    wire, scaling = _wire_type(in_type.dtype), _scaling(op, in_type)
+    return _requantizer(op, in_type, scaling, scaling.products(wire), (wire.bits, wire.signed), lanes, name)
+
+
+def requantize_lut_files(op: Requantize, in_type: TensorType, lanes: int, name: str) -> tuple[Parameters, Files]:
+    """Module `requantize_lut`: the same result without multiplier blocks."""
+    wire, scaling = _wire_type(in_type.dtype), _scaling(op, in_type)
+    digits, products = booth_digits(scaling.mult), scaling.products(wire)
+    bits = min(_signed_bits(products), wire.bits + (not wire.signed) + 2 * digits.shape[1])
+    rest = replace(scaling, mult=np.ones_like(scaling.mult))
+    parameters, files = _requantizer(op, in_type, rest, products, (bits, True), lanes, name)
+    del parameters["MultBits"], parameters["Multiplier"]
+    parameters |= {"InBits": wire.bits, "InSigned": wire.signed, "Rows": digits.shape[1], "ProductBits": bits}
+    codes = (digits < 0) << 2 | (np.abs(digits) == 2) << 1 | (np.abs(digits) == 1)
+    fields = [(codes[:, k], 3) for k in reversed(range(codes.shape[1]))]
+    return parameters, files | _word_files(fields, lanes, f"{name}_m")
+
+
+def booth_digits(values: np.ndarray) -> np.ndarray:
+    """Digits -2..2 of values [C] in radix 4, [C, digits], the lowest first: value = sum of digit[k] * 4**k."""
+    count = -(-_signed_bits(values) // 2)
+    bits = (values[:, None] >> np.arange(2 * count)) & 1
+    bits = np.concatenate([np.zeros_like(bits[:, :1]), bits], axis=1)
+    return bits[:, 0:-1:2] + bits[:, 1::2] - 2 * bits[:, 2::2]
+
+
+@dataclass(frozen=True)
+class _Scaling:
+    """y = round((x * mult + bias) * 2**lift / 2**shift), x as on the wire; mult, bias, lift [C]."""
+
+    mult: np.ndarray
+    bias: np.ndarray
+    lift: np.ndarray
+    shift: int
+
+    def products(self, wire: IntType) -> np.ndarray:
+        """Those of the least and the greatest x, [2, C]."""
+        return np.stack([self.mult * wire.min, self.mult * wire.max])
+
+
+def _scaling(op: Requantize, in_type: TensorType) -> _Scaling:
+    """The operation on the words of the wire; narrow multipliers take in what the shifts differ by."""
+    if not -(1 << 31) < op.zero_point < 1 << 31:
+        raise ModelError(f"Requantize zero points lie within 31 bits, not {op.zero_point}")
+    mult, bias, shift = (np.broadcast_to(v, (in_type.channels,)) for v in (op.multiplier, op.bias, op.shift))
+    if in_type.dtype.bipolar:
+        mult, bias = 2 * mult, bias - mult
+    lift = shift.max() - shift
+    if np.any(mult != 1) and op.rounding is not Rounding.STOCHASTIC:
+        lifted = [int(m) << int(k) for m, k in zip(mult, lift, strict=True)]
+        if _signed_bits(min(lifted), max(lifted)) <= DSP_MULTIPLIER_BITS and np.abs(bias).max() < 1 << 28:
+            mult, bias, lift = mult << lift, bias << lift, np.zeros_like(lift)
+    return _Scaling(mult, bias, lift, int(shift.max()))
+
+
+def _requantizer(
+    op: Requantize,
+    in_type: TensorType,
+    scaling: _Scaling,
+    products: np.ndarray,
+    word: tuple[int, bool],
+    lanes: int,
+    name: str,
+) -> tuple[Parameters, Files]:
+    """Module `requantize` on words of (bits, signed) that become at most these products."""
+    tiles, (bits, signed) = _tiles(in_type.channels, lanes), word
+    mult, bias, lift = scaling.mult, scaling.bias, scaling.lift
     mult_bits = _signed_bits(mult) if np.any(mult != 1) else 0
     bias_bits = _signed_bits(bias) if np.any(bias) else 0
-    lift_bits = int(lift.max()).bit_length()
     uniform = all(map(_all_alike, (mult, bias, lift)))
-    reach = np.stack([mult * wire.min, mult * wire.max])
     parameters: Parameters = {
-        "InBits": wire.bits,
-        "InSigned": wire.signed,
+        "InBits": bits,
+        "InSigned": signed,
         "OutBits": op.dtype.bits,
         "OutSigned": op.dtype.signed,
         "Lanes": lanes,
@@ -178,8 +269,8 @@ def requantize_files(op: Requantize, in_type: TensorType, lanes: int, name: str)
         "MultBits": mult_bits,
         "BiasBits": bias_bits,
         "Lift": int(lift.max()),
-        "AccBits": max(_signed_bits(reach, reach + bias), wire.bits + (not wire.signed)),
-        "Shift": int(shift.max()),
+        "AccBits": max(_signed_bits(products, products + bias), bits + (not signed)),
+        "Shift": scaling.shift,
         "ZeroPoint": op.zero_point,
         "Rounding": ROUNDINGS.index(op.rounding),
         "Uniform": uniform,
@@ -194,13 +285,17 @@ def requantize_files(op: Requantize, in_type: TensorType, lanes: int, name: str)
             "Seeds": _literal(seeds, 32 * lanes),
             "Jump": _literal(lfsr_jump(lanes), 1024),
         }
-    files = {}
-    if not uniform:
-        fields = ((lift, lift_bits), (bias, bias_bits), (mult, mult_bits))
-        for lane in range(lanes):
-            words = _pack([(values[lane::lanes], bits) for values, bits in fields])
-            files[f"{name}_l{lane:03d}.mem"] = memory_file(words, sum(bits for _, bits in fields))
-    return parameters, files
+    fields = [(lift, int(lift.max()).bit_length()), (bias, bias_bits), (mult, mult_bits)]
+    return parameters, {} if uniform else _word_files(fields, lanes, name)
+
+
+def _word_files(fields: list[tuple[np.ndarray, int]], lanes: int, name: str) -> Files:
+    """One memory a lane of words of these fields, (values [C], bits) each, the first in the highest bits."""
+    width = sum(bits for _, bits in fields)
+    return {
+        f"{name}_l{lane:03d}.mem": memory_file(_pack([(v[lane::lanes], bits) for v, bits in fields]), width)
+        for lane in range(lanes)
+    }
 
 
 def _pack(fields: list[tuple[np.ndarray, int]]) -> list[int]:
