@@ -89,20 +89,22 @@ def _interval(run: Run, words: int) -> float | None:
     return float(ends[-1] - ends[-2]) if len(ends) > 1 else None
 
 
-def synthesize_unit(design: Design, module: str, family: str, dsp: bool = True) -> dict[str, object]:
+def synthesize_unit(design: Design, module: str, family: str, roms_apart: bool = False) -> dict[str, object]:
     """Measured cells of the unit for a Xilinx family, from the cache where it has been synthesized before.
 
-    Flat, by the script that `bitwright synthesize` runs for these families. processor_seconds: of Yosys.
+    By the script that `bitwright synthesize` runs for these families: flat, or with its ROMs apart from the rest.
+    processor_seconds: of Yosys.
     """
     start, tool, before = time.perf_counter(), yosys.find(), resource.getrusage(resource.RUSAGE_CHILDREN)
     files = closure(with_vendor(unit_files(design.files, module), "xilinx"), TOP)
-    options = yosys.Synthesis(family, TOP, dsp, contents=False)
+    options = yosys.Synthesis(family, TOP, contents=False, roms_apart=roms_apart)
     _, folder, hit = synthesize_module(files, options, tool, cache.user_folder())
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     cells = yosys.count((folder / yosys.STAT).read_text())
     measured = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
     return {
         "measured": asdict(measured),
+        "roms_apart": roms_apart,
         "cached": hit,
         "seconds": round(time.perf_counter() - start, 1),
         "processor_seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),

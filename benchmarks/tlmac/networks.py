@@ -38,6 +38,7 @@ from bitwright.network import INPUT, InputSpec, Network, TensorType
 from bitwright.network.fast import Evaluator
 from bitwright.network.ops import SumPool
 from bitwright.network.passes import simplify
+from bitwright.synthesize import LARGE_LUTS
 from bitwright.targets import get
 from bitwright.targets.contract import Design, Resources, make_options
 from bitwright.targets.tlmac.plan import TlmacPlan
@@ -274,7 +275,8 @@ def synthesize(made: Compiled, device: str, record: Record, name: str, order: li
         first, index = group[0]
         if order and not any(unit in ranks for unit, _ in group):
             continue
-        found = units.get(first) or synthesize_unit(made.design, f"layer_{index}", family)
+        large = made.plan.estimate.layers[index].resources.lut > LARGE_LUTS
+        found = units.get(first) or synthesize_unit(made.design, f"layer_{index}", family, roms_apart=large)
         for unit, i in group:
             estimated = asdict(made.plan.estimate.layers[i].resources)
             entry = found if unit == first else {"measured": found["measured"], "as": first}

@@ -17,6 +17,7 @@ from bitwright.sources import closure, flatten, with_vendor, write
 from bitwright.targets.contract import Design, Resources, SynthesisUnit
 from bitwright.tools import cache, nextpnr, yosys
 
+LARGE_LUTS = 60_000  # of a unit, estimated, from which its ROMs are mapped apart from the rest
 Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
 
@@ -164,7 +165,11 @@ def _units(
     """All units, each module synthesized once."""
     tops = sorted({unit.top for unit in design.units})
     steps = len(tops) + (part.family == "ecp5")
-    options = (yosys.Synthesis(part.family, top, dsp, contents=part.family == "ecp5") for top in tops)
+    sizes = {layer.name: layer.resources.lut for layer in design.estimate.layers}
+    large = {unit.top for unit in design.units if sizes.get(unit.name, 0) > LARGE_LUTS}
+    options = (
+        yosys.Synthesis(part.family, top, dsp, contents=part.family == "ecp5", roms_apart=top in large) for top in tops
+    )
     tasks = (joblib.delayed(synthesize_module)(closure(flat, o.top), o, tool, root) for o in options)
     found = {}
     for top, folder, hit in joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks):

@@ -23,6 +23,7 @@ STAT, LOG, NETLIST = "stat.json", "yosys.log", "netlist.json"
 # Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
 # mapping is derived again for them. By then they have shaped the logic, and no cell depends on them any more.
 FORGET_CONTENTS = "setparam -set INIT 1'1 t:$mem_v2 a:rom_style=block a:ram_style=block %u %i"
+KEEP_ROMS = "setattr -mod -set keep_hierarchy 1 $paramod$*?rom $paramod?rom?*"
 _MEMORIES = {
     1: ("RAM32X1S", "RAM64X1S"),
     2: ("RAM128X1S", "RAM32X1D", "RAM64X1D"),
@@ -50,8 +51,10 @@ class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
     netlist: also write the netlist for place and route. contents: False, for the Xilinx families and without a netlist,
-    where only cells are counted: block memories forget theirs just before they are mapped. `abc9` runs its fast script:
-    on adder-rich designs it needs a hundredth of the time of the stock one, and no more LUTs.
+    where only cells are counted: block memories forget theirs just before they are mapped. roms_apart: every `rom` is
+    mapped by itself, which a unit of more than about 60,000 LUTs needs: the packaged Yosys has 4 GB of memory for a
+    netlist without hierarchy. `abc9` runs its fast script: on adder-rich designs it needs a hundredth of the time of the
+    stock one, and no more LUTs.
     """
 
     family: str
@@ -59,6 +62,7 @@ class Synthesis:
     dsp: bool = True
     netlist: bool = False
     contents: bool = True
+    roms_apart: bool = False
 
     def script(self, sources: Sequence[str]) -> str:
         """The commands, for files in the working folder."""
@@ -72,6 +76,7 @@ class Synthesis:
         counted = [f"{synth} -run :map_memory", FORGET_CONTENTS, f"{synth} -run map_memory:"]
         commands = [
             f"read_verilog -sv -defer {' '.join(sources)}",
+            *([f"hierarchy -top {self.top}", KEEP_ROMS] if self.roms_apart else []),
             "scratchpad -copy abc9.script.default.fast abc9.script",
             *([synth] if self.contents else counted),
             f"tee -q -o {STAT} stat -json",
