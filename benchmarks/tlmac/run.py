@@ -2,9 +2,10 @@
 
     python benchmarks/tlmac/run.py [--output results.json] [--only PART ...]
 
-Rows: shared tables as published (groups of a kernel row, G = 3) with this compiler's clustering, sign sharing
-and placement; shared tables with the group size chosen for each layer; the element chosen freely, at the same
-cycles; the whole network on a device. Every figure is measured in this run except what `reference.py` cites.
+Rows: shared tables as published (groups of a kernel row, G = 3) with this compiler's clustering, sign sharing,
+placement, and a select for every array; the same with the group size chosen for each layer; the element chosen
+freely, at the same cycles; the whole network on a device. Every figure is measured in this run except what
+`reference.py` cites.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from bitwright.targets import get
 from bitwright.targets.contract import Resources, make_options
 from bitwright.targets.tlmac import cost, fold
 from bitwright.targets.tlmac.layer import MacLayer
+from bitwright.targets.tlmac.selects import own_selects
 from bitwright.targets.tlmac.sharing import find_clusters, find_groups, place_groups
 
 CORE = ("tables", "gates", "adders", "accumulators")  # what the reference's LUTs count
-ROUND_STEPS = 4096  # steps times rounds of placement, about
 SPARE_4BIT = 70
 SELECT_BITS = 6  # of a LUT's address, less one for each activation of the group
 
@@ -51,19 +52,20 @@ def arranged(w: np.ndarray, group: int) -> np.ndarray:
 
 
 def share(layer: Layer, bits: int, group: int, rounds: int, spare: int = 0) -> dict[str, object]:
-    """Shared tables with sign sharing for one layer: arrays, routes, LUTs of the reference's model, seconds.
+    """Shared tables with sign sharing for one layer: arrays, routes, LUTs of the reference's model, ROM, seconds.
 
-    rounds: of placement; fewer where the steps are so many that each output reads nearly all arrays. spare: arrays
-    beyond those needed, for copies.
+    rounds: of placement. spare: arrays beyond those needed, for copies.
     """
     w = arranged(layer_weights(layer, bits), group)
     start, cpu = time.perf_counter(), time.process_time()
     groups = find_groups(w, sign_sharing=True)
     clusters = 1 << (SELECT_BITS - group)
     steps = find_clusters(groups, clusters, seed=0)
-    rounds = min(rounds, max(2, ROUND_STEPS // len(w)))
     placement = place_groups(groups, steps, clusters, seed=0, rounds=rounds, spare=spare)
-    lut = luts(placement.arrays, placement.routes.sum(0), layer.inputs, bits, group, sign_sharing=True)
+    placement = own_selects(groups, placement, seed=0)
+    wires = placement.routes.sum(0)
+    lut = luts(placement.arrays, wires, layer.inputs, bits, group, sign_sharing=True)
+    columns = (SELECT_BITS - group) * placement.arrays + sum((int(n) - 1).bit_length() + 1 for n in wires)
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     return {
         "layer": layer.name,
@@ -71,6 +73,7 @@ def share(layer: Layer, bits: int, group: int, rounds: int, spare: int = 0) -> d
         "arrays": placement.arrays,
         "routes": placement.route_count,
         "lut": lut,
+        "rom_bits": len(w) * columns,  # selects, and every output's multiplexer and sign
         "seconds": round(seconds, 2),
         "cpu_seconds": round(cpu, 2),
     }
@@ -123,13 +126,13 @@ def whole_network(goal: int, clock_mhz: float) -> dict[str, object]:
 
 def summed(rows: list[dict[str, object]], reference) -> dict[str, object]:
     """Totals of rows and their ratios to the reference."""
-    total = {
-        key: round(sum(row[key] for row in rows), 1) for key in ("arrays", "routes", "lut", "seconds", "cpu_seconds")
-    }
+    keys = ("arrays", "routes", "lut", "rom_bits", "seconds", "cpu_seconds")
+    total = {key: round(sum(row[key] for row in rows), 1) for key in keys}
     named = (
         ("arrays", reference.arrays),
         ("routes", reference.routes),
         ("lut", reference.lut),
+        ("rom_bits", reference.rom_bits),
         ("seconds", reference.seconds),
         ("cpu_seconds", reference.seconds),
     )
@@ -137,11 +140,11 @@ def summed(rows: list[dict[str, object]], reference) -> dict[str, object]:
 
 
 def kernel_rows() -> dict[str, object]:
-    return summed([share(layer, 3, 3, rounds=8) for layer in layers()], ALL_LAYERS_3BIT)
+    return summed([share(layer, 3, 3, rounds=2) for layer in layers()], ALL_LAYERS_3BIT)
 
 
 def group_chosen() -> dict[str, object]:
-    rows = [min((share(layer, 3, g, rounds=6) for g in (1, 2)), key=lambda row: row["lut"]) for layer in layers()]
+    rows = [min((share(layer, 3, g, rounds=2) for g in (1, 2)), key=lambda row: row["lut"]) for layer in layers()]
     return summed(rows, ALL_LAYERS_3BIT)
 
 

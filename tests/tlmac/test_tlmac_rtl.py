@@ -76,6 +76,14 @@ def test_every_element_computes_the_convolution(element, fold):
     assert result.interval_cycles == plan.estimate.interval_cycles
 
 
+def test_table_arrays_with_selects_of_their_own():
+    network = conv_network(IntType(3), IntType(2, True), shape=(4, 4, 16), outputs=16)
+    setting = {"element": "shared", "lanes": 4, "outputs": 8, "group": 2, "digit": 2}
+    plan = plan_of(network, layers={"conv": setting})
+    assert all(lane.own_select for lane in plan.units[0].mac.element.lanes)
+    check_cycles(plan, run(network, plan, random_input(network, 3), STALLS))
+
+
 @pytest.mark.parametrize(
     ("element", "group"), [("private", 2), ("gates", 1), ("shared", 3), ("shared_signed", 3), ("products", 1)]
 )

@@ -1,8 +1,9 @@
-"""Shared tables: clusters of steps and placements that hold, and what they save."""
+"""Shared tables: clusters of steps, placements and selects that hold, and what they save."""
 
 import numpy as np
 import pytest
 
+from bitwright.targets.tlmac.selects import own_selects
 from bitwright.targets.tlmac.sharing import (
     Groups,
     array_count,
@@ -54,7 +55,7 @@ def test_a_placement_gives_every_output_its_groups(spare):
     cluster = find_clusters(groups, 4, seed=0)
     placement = place_groups(groups, cluster, 4, seed=0, spare=spare)
     assert placement.arrays == array_count(groups, cluster, 4) + spare
-    assert np.array_equal(placement.content[placement.cluster[:, None], placement.reads], groups.ids)
+    assert np.array_equal(placement.content[placement.select, placement.reads], groups.ids)
     assert placement.routes[placement.reads, np.arange(groups.ids.shape[1])].all()
 
 
@@ -63,3 +64,24 @@ def test_copies_in_spare_arrays_save_wires():
     cluster = find_clusters(groups, 4, seed=0)
     plain, spared = (place_groups(groups, cluster, 4, seed=0, rounds=6, spare=n).route_count for n in (0, 8))
     assert spared < 0.98 * plain
+
+
+@pytest.mark.parametrize("spare", [0, 5])
+def test_own_selects_show_every_output_its_groups(spare):
+    _, groups = random_groups(steps=64, outputs=12)
+    plain = place_groups(groups, find_clusters(groups, 4, seed=0), 4, seed=0, rounds=2, spare=spare)
+    own, again = (own_selects(groups, plain, seed=0) for _ in range(2))
+    assert own.select.shape == (64, plain.arrays)
+    select = own.select[np.arange(64)[:, None], own.reads]
+    assert np.array_equal(own.content[select, own.reads], groups.ids)
+    read = {(int(e), p) for row in own.reads for p, e in enumerate(row)}
+    assert read == {(int(e), int(p)) for e, p in np.argwhere(own.routes)}
+    assert np.array_equal(own.reads, again.reads)
+
+
+def test_own_selects_save_wires():
+    """Where outputs read nearly every array with one select, about half of the wires."""
+    _, groups = random_groups(steps=512, outputs=24)
+    plain = place_groups(groups, find_clusters(groups, 8, seed=0), 8, seed=0, rounds=2)
+    assert plain.route_count > 0.75 * plain.arrays * 24
+    assert own_selects(groups, plain, seed=0).route_count < 0.6 * plain.route_count

@@ -20,25 +20,35 @@ from bitwright.targets.tlmac.direct import (
 )
 from bitwright.targets.tlmac.element import Leaf, Rom, rom_instance
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
+from bitwright.targets.tlmac.selects import own_selects
 from bitwright.targets.tlmac.sharing import Placement, cyclic_clusters, find_clusters, find_groups, place_groups
 from bitwright.targets.tlmac.verilog import concat, instance
 
-ROUTES, CLUSTERS = "routes", "clusters"  # ROMs
+ROUTES, SELECTS = "routes", "selects"  # ROMs
+ROM_BITS = 64  # in a LUT
 
 
 @dataclass(frozen=True, eq=False)
 class Lane:
-    """Tables of one lane group: contents [arrays, entries]; for every output the arrays that it reads."""
+    """Tables of one lane group: contents [arrays, entries]; for every output the arrays that it reads.
+
+    own_select: every array has a select of its own, else all share one.
+    """
 
     tables: np.ndarray = field(repr=False)
     inputs: tuple[np.ndarray, ...] = field(repr=False)
+    own_select: bool
+
+    @property
+    def selects(self) -> int:
+        return len(self.tables) if self.own_select else 1
 
 
 @dataclass(frozen=True, eq=False)
 class Shared:
     """See `Element`. ROM `routes` holds, for every lane and output, the multiplexer's setting and the sign.
 
-    ROM `clusters` holds the select value of every lane; without it, that is the step modulo their number.
+    ROM `selects` holds the select values of every lane; without it, there is one a lane, the step modulo their number.
     """
 
     fold: Fold
@@ -94,29 +104,39 @@ class Shared:
         text, position = "", 0
         for name, (width, depth) in self.rom_shapes.items():
             text += f"  logic [{width - 1}:0] {name};\n"
-            address = "step" if name == ROUTES else "addr"  # clusters are needed a cycle before
+            address = "step" if name == ROUTES else "addr"  # selects are needed a cycle before
             text += rom_instance(name, width, depth, prefix, styles[name], name, address)
+        low = 0
         for number, lane in enumerate(self.lanes):
-            body, position = self._lane(number, lane, position)
-            text += body
+            width = lane.selects * self.select_bits
+            text += self._tables(number, lane, f"{SELECTS}[{low}+:{width}]" if SELECTS in self.rom_shapes else None)
+            body, position = self._routes(number, lane, position)
+            text, low = text + body, low + width
         return text
 
-    def _lane(self, number: int, lane: Lane, position: int) -> tuple[str, int]:
+    def _tables(self, number: int, lane: Lane, select: str | None) -> str:
         bits, arrays = self.leaf_bits, len(lane.tables)
-        text = f"  logic [{arrays * bits - 1}:0] array_{number};\n"
-        text += f"  logic [{len(lane.inputs) * bits - 1}:0] leaf_{number};\n"
         parameters = {
             "Arrays": arrays,
             "DigitBits": self.fold.address_bits,
             "SelectBits": self.select_bits,
+            "OwnSelect": lane.own_select,
             "Bits": bits,
             "Init": pack_tables(lane.tables, bits),
         }
-        low = number * self.select_bits if CLUSTERS in self.rom_shapes else 0
-        select = f"{CLUSTERS if CLUSTERS in self.rom_shapes else 'step'}[{low}+:{self.select_bits}]"
-        ports = {"digits_i": digits_of(self.fold, number), "select_i": select, "leaf_o": f"array_{number}"}
-        clock = {"clk_i": "clk_i", "en_i": "en"}
-        text += instance("tlmac_tables", f"i_tables_{number}", parameters, clock | ports)
+        ports = {
+            "clk_i": "clk_i",
+            "en_i": "en",
+            "digits_i": digits_of(self.fold, number),
+            "select_i": select or f"step[{self.select_bits - 1}:0]",
+            "leaf_o": f"array_{number}",
+        }
+        text = f"  logic [{arrays * bits - 1}:0] array_{number};\n"
+        return text + instance("tlmac_tables", f"i_tables_{number}", parameters, ports)
+
+    def _routes(self, number: int, lane: Lane, position: int) -> tuple[str, int]:
+        bits, clock = self.leaf_bits, {"clk_i": "clk_i", "en_i": "en"}
+        text = f"  logic [{len(lane.inputs) * bits - 1}:0] leaf_{number};\n"
         for p, used in enumerate(lane.inputs):
             width = (len(used) - 1).bit_length()
             select = f"{ROUTES}[{position}+:{width}]" if width else "1'b0"
@@ -144,24 +164,27 @@ def map_shared(layer: MacLayer, fold: Fold, sign_sharing: bool, seed: int = 0) -
     q = fold.lane_groups
     per_lane = w.transpose(1, 3, 0, 2, 4).reshape(fold.blocks * q, len(w), fold.outputs, fold.group)
     bits = bits_for(int(group_peak(w, fold.digit).max()))
-    placed = [_place(groups, fold, sign_sharing, select_bits, seed) for groups in per_lane]
+    placed = [_place(lane, fold, bits, sign_sharing, select_bits, seed) for lane in per_lane]
     flips = np.stack([flip for *_, flip in placed]) if sign_sharing else None
     offset, peak = _constants(w, fold, bits, flips)
     word_peak = int(peak.max())
     offset, peak = per_output(layer, fold, offset), per_output(layer, fold, peak)
     columns = [c for _, codes, *_ in placed for c in codes]
     roms = [Rom(ROUTES, np.concatenate(columns, axis=1), 1)] if columns else []
-    clusters = np.stack([cluster for _, _, cluster, _ in placed], axis=1)
-    if np.any(clusters != cyclic_clusters(len(w), 1 << select_bits)[:, None]):
-        roms.append(Rom(CLUSTERS, clusters, select_bits))
     lanes = tuple(lane for lane, *_ in placed)
+    selects = np.concatenate([select for _, _, select, _ in placed], axis=1)
+    cyclic = np.all(selects == cyclic_clusters(len(w), 1 << select_bits)[:, None])
+    if not cyclic or any(lane.own_select for lane in lanes):
+        roms.append(Rom(SELECTS, selects, select_bits))
     return Shared(fold, bits, lanes, offset, word_peak, int(peak.max()), select_bits, sign_sharing, tuple(roms))
 
 
-def _place(w: np.ndarray, fold: Fold, sign_sharing: bool, select_bits: int, seed: int):
-    """One lane's tables, ROM columns (bits [steps, 1]), clusters and flips, for w [steps, outputs, group]."""
+def _place(w: np.ndarray, fold: Fold, bits: int, sign_sharing: bool, select_bits: int, seed: int):
+    """One lane's tables, ROM columns (bits [steps, 1]), selects and flips, for w [steps, outputs, group]."""
     groups, clusters = find_groups(w, sign_sharing), 1 << select_bits
-    placement = place_groups(groups, find_clusters(groups, clusters, seed), clusters, seed)
+    common = place_groups(groups, find_clusters(groups, clusters, seed), clusters, seed)
+    own = own_selects(groups, common, seed)
+    placement = min(common, own, key=lambda found: _luts(found, bits, sign_sharing, select_bits))
     content = entries(groups.values, fold)
     size = 1 << fold.address_bits
     tables = np.zeros((placement.arrays, clusters, size), np.int64)
@@ -170,7 +193,16 @@ def _place(w: np.ndarray, fold: Fold, sign_sharing: bool, select_bits: int, seed
         tables[used, c] = content[placement.content[c, used]]
     inputs = tuple(np.flatnonzero(placement.routes[:, p]) for p in range(w.shape[1]))
     columns = list(_rom_columns(groups, placement, inputs, sign_sharing))
-    return Lane(tables.reshape(placement.arrays, -1), inputs), columns, placement.cluster, groups.flips
+    lane = Lane(tables.reshape(placement.arrays, -1), inputs, placement is own)
+    return lane, columns, placement.select, groups.flips
+
+
+def _luts(placement: Placement, bits: int, signed: bool, select_bits: int) -> float:
+    """LUTs of the multiplexers, and of the ROM if it were built of LUTs."""
+    inputs = placement.routes.sum(0)
+    muxes = sum(route_luts(int(n), signed) for n in inputs) * bits
+    columns = sum((int(n) - 1).bit_length() for n in inputs) + placement.select.shape[1] * select_bits
+    return muxes + len(placement.select) * columns / ROM_BITS
 
 
 def _rom_columns(groups, placement: Placement, inputs, sign_sharing: bool):

@@ -3,7 +3,7 @@
 Every step uses one select value (its cluster); an array holds one group a cluster. So the number of arrays
 is the largest cluster's number of distinct groups, and what an output must be wired to (its routes) follows
 from where its groups lie. Placement after TLMAC (Gerlinghoff et al., FPGA 2024, section 4), with the
-assignment problem in place of annealing.
+assignment problem in place of annealing. `selects` goes on from there with a select for every array.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class Groups:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Where groups lie: `content` [clusters, arrays] is the group of each array in each cluster, -1 for none.
+    """Where groups lie: `content` [select values, arrays] is the group of each array at each select, -1 for none.
 
-    cluster [S] is the select value of each step; reads [S, P] the array that an output reads in a step; `routes`
-    [arrays, P] tells which outputs read which array.
+    select [S, 1 or arrays] is the select value of each step, one for all arrays or each its own; reads [S, P] the array
+    that an output reads in a step; `routes` [arrays, P] tells which outputs read which array.
     """
 
-    cluster: np.ndarray
+    select: np.ndarray
     content: np.ndarray
     reads: np.ndarray
     routes: np.ndarray
@@ -193,7 +193,7 @@ def place_groups(
     reads = place[cluster[:, None], groups.ids, columns]
     routes = np.zeros((arrays, len(columns)), bool)
     routes[reads, columns] = True
-    return Placement(cluster, content, reads, routes)
+    return Placement(np.asarray(cluster)[:, None], content, reads, routes)
 
 
 @dataclass(frozen=True, eq=False)
