@@ -135,10 +135,13 @@ class Direct:
 
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Tables or gates: one LUT and one register a leaf bit; the ROM apart."""
-        bits = self.arrays * self.leaf_bits
-        found = {"gates" if self.kind == "gates" else "tables": Resources(lut=bits, ff=bits)}
+        bits, gates = self.arrays * self.leaf_bits, self.kind == "gates"
+        found = {"gates" if gates else "tables": Resources(lut=bits, ff=bits)}
         for name, (width, depth) in self.rom_shapes.items():
             found["rom"] = library_cost.rom(width, depth, styles[name])
+            pins = 1 + self.code_bits - self.leaf_bits  # of a gate: activation and sign
+            if gates and library_cost.absorbs(width, depth, styles[name], pins):
+                found["gates"] = Resources(ff=bits)
         return found
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:

@@ -1,13 +1,15 @@
 """Resources of the library modules, by their structure, as Yosys maps them to LUT6, CARRY4 and memories.
 
 Rules that hold for all: an adder takes one LUT for every bit where both numbers have one (a carry passes for
-free); a multiplexer of n inputs ceil((n - 1) / 3) LUTs a bit; a memory in LUTs one LUT a bit and 64 words.
+free); a multiplexer of n inputs about (n - 1) / 3 LUTs a bit; a memory in LUTs one LUT a bit and 64 words.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -15,7 +17,9 @@ from bitwright.rtl.window import Window
 from bitwright.targets.contract import Resources
 
 SHALLOW = 16  # words of a ROM that may have equal columns by chance
-BLOCK_SHAPES = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+# Ways to use a block RAM: BRAM36, price, bits of an address, widths (each halves the words), in Yosys's order.
+BLOCK_WIDTHS = (1, 2, 4, 9, 18, 36, 72)
+BLOCK_MODES = ((0.5, 129, 14, 5), (1.0, 257, 15, 6), (0.5, 129, 14, 6), (1.0, 257, 15, 7))
 
 
 def index_bits(count: int) -> int:
@@ -24,8 +28,24 @@ def index_bits(count: int) -> int:
 
 
 def mux(inputs: int) -> int:
-    """LUTs of a multiplexer, a bit."""
+    """LUTs of a multiplexer, a bit; `select` knows those numbers of inputs that take one more."""
     return math.ceil((inputs - 1) / 3)
+
+
+@cache
+def select(inputs: int) -> tuple[int, int]:
+    """A multiplexer behind a binary number, a bit: its LUTs, and the pins that the last one leaves free.
+
+    Four inputs are one LUT. A pair that is left over enters the next stage, where it joins one more input in a LUT.
+    """
+    luts, pair = 0, False  # the last input is a pair
+    while inputs > 4:
+        full, left = divmod(inputs, 4)
+        luts += full + (left == 3) + (pair and left != 1)
+        inputs, pair = full + (left > 0), pair if left == 1 else left == 2 and not pair
+    apart = pair and inputs > 2
+    pins = {1: 0, 2: 3, 3: 5, 4: 6}[inputs] + 2 * (pair and not apart)
+    return luts + (inputs > 1) + apart, 6 - pins
 
 
 def adder(a: int, b: int, out: int) -> Resources:
@@ -35,10 +55,43 @@ def adder(a: int, b: int, out: int) -> Resources:
     return Resources(lut=min(a, b, out), carry=math.ceil(out / 4))
 
 
-def block_ram(width: int, depth: int) -> float:
-    """BRAM36 of a memory: the best of the shapes; halves are BRAM18."""
-    best = min(math.ceil(depth / d) * math.ceil(2 * width / w) / 2 for d, w in BLOCK_SHAPES)
-    return best
+@dataclass(frozen=True)
+class Geometry:
+    """Block RAM of a memory: `bram36` blocks that stand for `stacked` ranges of addresses; `price` as of Yosys."""
+
+    price: float
+    bram36: float
+    stacked: int
+
+
+@cache
+def block_geometry(width: int, depth: int, written: bool) -> Geometry:
+    """What Yosys (memory_libmap) makes of a memory; halves are BRAM18.
+
+    Every range of addresses has words of `width` bits (of whole bytes of 9 where they are written), and the words of
+    all ranges lie side by side in as few blocks as hold them. Cheapest are few blocks and few ranges, for those are
+    read through multiplexers, half a unit an input and bit, and each is enabled by itself, half a unit.
+    """
+    modes = []
+    for bram36, price, address, count in BLOCK_MODES:
+        found = []
+        for log2, unit in enumerate(BLOCK_WIDTHS[:count]):
+            stacked = math.ceil(depth / (1 << (address - log2)))
+            byte = min(9, unit) if written else 1
+            blocks = math.ceil(stacked * math.ceil(width / byte) * byte / unit)
+            around = (stacked - 1) * width + stacked * (written and stacked > 1)
+            found.append(Geometry(price * blocks + around / 2, bram36 * blocks, stacked))
+        modes.append(min(found, key=lambda geometry: geometry.price))
+    return min(modes, key=lambda geometry: geometry.price)
+
+
+def block_ram(width: int, depth: int, written: bool = False) -> Resources:
+    """A memory in block RAM, with the multiplexer behind stacked blocks, its address, and write enables."""
+    found = block_geometry(width, depth, written)
+    if found.stacked == 1:
+        return Resources(bram36=found.bram36)
+    luts = select(found.stacked)[0] * width + found.stacked * written
+    return Resources(lut=luts, ff=index_bits(found.stacked), bram36=found.bram36)
 
 
 def is_block(width: int, depth: int, style: int = 0) -> bool:
@@ -46,10 +99,16 @@ def is_block(width: int, depth: int, style: int = 0) -> bool:
     return style == 1 or (style == 0 and depth > 64 and width * depth > 4096)
 
 
+def absorbs(width: int, depth: int, style: int, pins: int) -> bool:
+    """Whether the multiplexer behind a ROM's blocks does at once what a LUT makes of its bit and `pins` other ones."""
+    stacked = block_geometry(width, depth, False).stacked if is_block(width, depth, style) else 1
+    return stacked > 1 and select(stacked)[1] >= pins
+
+
 def rom(width: int, depth: int, style: int = 0) -> Resources:
     """Module rom with contents of no regularity."""
     if is_block(width, depth, style):
-        return Resources(bram36=block_ram(width, depth))
+        return block_ram(width, depth)
     if depth == 1:
         return Resources()
     columns = distinct_columns(width, depth)
@@ -125,9 +184,7 @@ def window(parameters: Window) -> Resources:
         return counter(parameters.chunks // parameters.groups)
     depth, width = parameters.depth, parameters.width
     memory = (
-        Resources(bram36=block_ram(width, depth))
-        if parameters.is_block
-        else Resources(lut=lut_ram(width, depth), ff=width)
+        block_ram(width, depth, written=True) if parameters.is_block else Resources(lut=lut_ram(width, depth), ff=width)
     )
     return memory + _window_control(parameters)
 
@@ -175,7 +232,7 @@ def fifo(width: int, depth: int) -> Resources:
     fill = index_bits(depth + 1)
     control = Resources(lut=2 * address + 2 * fill + 4, ff=2 * address + fill + 2, carry=3 * math.ceil(fill / 4))
     if is_block(width, depth):
-        return control + Resources(bram36=block_ram(width, depth))
+        return control + block_ram(width, depth, written=True)
     return control + Resources(lut=lut_ram(width, depth), ff=width)
 
 
@@ -186,6 +243,27 @@ def _memories(files: Mapping[str, str], width: int, prefix: str) -> Resources:
         if name.startswith(prefix):
             found += rom_contents(np.array([int(word, 16) for word in text.split()], dtype=object), width)
     return found
+
+
+def _delays(files: Mapping[str, str], prefix: str, low: int, width: int) -> Resources:
+    """Registers behind `width` bits, from bit `low` on, of all ROMs of a module: of different columns alone."""
+    found = 0
+    for name, text in files.items():
+        if name.startswith(prefix):
+            words = [int(word, 16) >> low for word in text.split()]
+            columns = {tuple(word >> bit & 1 for word in words) for bit in range(width)}
+            found += sum(len(set(column)) > 1 for column in columns)
+    return Resources(ff=found)
+
+
+def constant(text: object) -> int:
+    """Value of a sized hexadecimal parameter, without its sign."""
+    return int(str(text).split("'h")[-1], 16)
+
+
+def trailing_zeros(value: int) -> int:
+    """Zeros below the lowest 1 of a number, 0 of 0."""
+    return (value & -value).bit_length() - 1 if value else 0
 
 
 def _times(count: int, part: Resources) -> Resources:
@@ -228,18 +306,86 @@ def lookup(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
 
 def requantize(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
     """Module requantize; a multiplier becomes DSP blocks, but a constant power of two is wiring."""
-    lanes, acc, out, uniform = p["Lanes"], p["AccBits"], p["OutBits"], p["Uniform"]
-    steps = (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
-    width = p["MultBits"] + p["BiasBits"] + int(p["Lift"]).bit_length()
-    memory = Resources() if uniform else _memories(files, width, p["File"])
-    lane = Resources(lut=out + 4, ff=p["InBits"] + out)
-    lane += Resources(lut=(p["BiasBits"] > 0) * acc + acc - p["Shift"] + 2, ff=acc * steps + acc - p["Shift"])
-    factor = int(str(p["Multiplier"]).split("'h")[-1], 16)
-    wired = uniform and factor & (factor - 1) == 0
-    dsp = 0 if wired else math.ceil(p["MultBits"] / 18) * (p["MultBits"] > 0)
-    lane += Resources(lut=(p["Lift"] > 0) * acc * 2, carry=2 * math.ceil(acc / 4), dsp=dsp)
-    tile = Resources() if uniform else counter(p["Tiles"])  # a constant module reads no tile
-    return pipe(3 + steps) + tile + memory + _times(lanes, lane)
+    stages = 3 + (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
+    found = Resources(lut=stages, ff=stages)
+    if not p["Uniform"]:  # a constant module reads no tile
+        lift = int(p["Lift"]).bit_length()
+        found += counter(p["Tiles"]) + _memories(files, p["MultBits"] + p["BiasBits"] + lift, p["File"])
+        if p["MultBits"]:  # bias and lift wait for the product, the lift for the sum, too
+            found += _delays(files, p["File"], p["MultBits"], p["BiasBits"] + lift)
+        if p["BiasBits"]:
+            found += _delays(files, p["File"], p["MultBits"] + p["BiasBits"], lift)
+    return found + _times(p["Lanes"], _requantize_lane(p))
+
+
+def _requantize_lane(p: Mapping[str, object]) -> Resources:
+    """Registers of all stages, multiplier, bias and lift; rounding and what is behind it."""
+    factor = constant(p["Multiplier"]) if p["Uniform"] and p["MultBits"] else int(p["Uniform"])
+    zeros = trailing_zeros(factor)  # low bits of the product that are constants
+    positive = not p["InSigned"] and not p["BiasBits"] and 0 < factor < 1 << 63
+    acc, lift = p["AccBits"] - positive, int(p["Lift"]).bit_length()
+    found = Resources(ff=p["InBits"])
+    if p["MultBits"]:
+        wired = factor and factor & (factor - 1) == 0
+        product = min(acc, p["InBits"] + (not p["InSigned"]) + p["MultBits"])  # the others repeat its sign
+        found += Resources(ff=product - zeros, dsp=0 if wired else math.ceil(p["MultBits"] / 18))
+    if p["BiasBits"]:
+        bias = constant(p["Bias"]) & ((1 << acc) - 1) if p["Uniform"] else (1 << acc) - 1
+        carry, zeros = math.ceil((acc - trailing_zeros(bias)) / 4), min(zeros, trailing_zeros(bias))
+        found += Resources(lut=bias.bit_count(), ff=acc - zeros, carry=carry)
+    if p["Lift"]:
+        acc += p["Lift"]
+        found += Resources(lut=acc * math.ceil(lift / 2), ff=acc)
+    return found + _rounded(p, acc, zeros, positive)
+
+
+def _rounded(p: Mapping[str, object], acc: int, zeros: int, positive: bool) -> Resources:
+    """Rounding, zero point and clamp of a number of `acc` bits whose lowest `zeros` are 0."""
+    shift, zero_point, out = p["Shift"], p["ZeroPoint"], p["OutBits"]
+    fraction = max(0, shift - zeros) * (p["Rounding"] > 0)
+    low = max(0, zeros - shift) * (not zero_point)  # constant bits of the result
+    bits = max(1, acc - shift)
+    found = Resources()
+    if zero_point:
+        found += Resources(lut=(zero_point & ((1 << bits) - 1)).bit_count())
+        bits, positive = max(bits + positive, abs(zero_point).bit_length() + 1), False
+    if fraction:
+        # The carry and its complement are a LUT each behind the bits that decide on it.
+        others = fraction - 1 if p["Rounding"] in (2, 3) else 0
+        found += Resources(lut=2 + (others + 2) // 4 * (others > 4), carry=math.ceil((bits + 2) / 4))
+    elif zero_point:
+        found += Resources(carry=math.ceil((bits + 1 - trailing_zeros(zero_point)) / 4))
+    bits += bool(fraction or zero_point)
+    over = bits - out + (p["OutSigned"])  # top bits that decide whether the result fits
+    clamps = over > p["OutSigned"] if positive == (not p["OutSigned"]) else over > 0 or not p["OutSigned"]
+    if clamps and positive:
+        found += Resources(lut=math.ceil(over / 5))  # resets or sets the registers
+    elif clamps:
+        found += Resources(lut=out + math.ceil(over / 6) * (over > 5))
+    return found + Resources(ff=bits - low + (out if clamps else min(out, bits - low)))
+
+
+def requantize_lut(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
+    """Module requantize_lut: a multiplication in LUTs in front of a requantizer of the products."""
+    name, product = p["File"], {"InBits": p["ProductBits"], "InSigned": True, "MultBits": 0, "Multiplier": "64'h1"}
+    own = {file: text for file, text in files.items() if not file.startswith(f"{name}_m_")}
+    return channel_multiply(p, files, f"{name}_m") + requantize(p | product, own)
+
+
+def channel_multiply(p: Mapping[str, object], files: Mapping[str, str], name: str) -> Resources:
+    """Module channel_multiply with the memories that begin with `name`; digits of 0 cost a constant module nothing."""
+    rows, bits, tiles, lanes = p["Rows"], p["InBits"] + (not p["InSigned"]), p["Tiles"], p["Lanes"]
+    kept = [k for k in range(rows) if k % 2 or k == rows - 1]  # rows with registers behind them
+    ff = sum(bits + 2 * (k + 1) + (bits + 3 * (rows - k - 1)) * (k + 1 < rows) for k in kept)
+    found = pipe(1 + len(kept)) + (counter(tiles) if tiles > 1 else Resources())
+    if tiles > 1:
+        lane = Resources(lut=rows * (bits + 2), ff=p["InBits"] + ff, carry=rows * math.ceil((bits + 2) / 8))
+        return found + _memories(files, 3 * rows, name) + _times(lanes, lane)
+    for file, text in files.items():
+        if file.startswith(name):
+            used = sum(int(text, 16) >> 3 * k & 7 > 0 for k in range(rows))
+            found += Resources(lut=used * (bits + 2), ff=p["InBits"] + ff, carry=used * math.ceil((bits + 2) / 8))
+    return found
 
 
 def pool_reduce(p: Mapping[str, object]) -> Resources:
@@ -276,7 +422,13 @@ def concat(p: Mapping[str, object]) -> Resources:
     return counter(p["AWords"]) + counter(p["BWords"]) + Resources(lut=p["Lanes"] * p["OutBits"] + 7, ff=1)
 
 
-ELEMENTWISE = {"threshold": threshold, "channel_add": channel_add, "lookup": lookup, "requantize": requantize}
+ELEMENTWISE = {
+    "threshold": threshold,
+    "channel_add": channel_add,
+    "lookup": lookup,
+    "requantize": requantize,
+    "requantize_lut": requantize_lut,
+}
 MODULES = {
     "tlmac_concat": concat,
     "pool_reduce": pool_reduce,

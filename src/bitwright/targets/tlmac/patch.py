@@ -74,7 +74,7 @@ class Patch:
             return control + library.counter(p["Chunks"]) + Resources(lut=fill + shift, ff=held * width)
         depth, memory = p["RowWords"], (kernel - 1) * width
         if library.is_block(memory, depth):
-            ram = Resources(bram36=library.block_ram(memory, depth))
+            ram = library.block_ram(memory, depth, written=True)
         else:
             ram = Resources(lut=library.lut_ram(memory, depth), ff=memory)
         address = library.index_bits(depth)

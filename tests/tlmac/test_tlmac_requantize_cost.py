@@ -1,0 +1,80 @@
+"""The cost model of rescaling against Yosys, cell by cell."""
+
+import numpy as np
+import pytest
+
+from bitwright import rtl
+from bitwright.network import IntType
+from bitwright.network.ops import Requantize
+from bitwright.sources import closure, flatten, with_vendor, write
+from bitwright.targets.tlmac.library_cost import requantize
+from bitwright.targets.tlmac.stages import Module, post_module
+from bitwright.targets.tlmac.units import Post
+from bitwright.targets.tlmac.verilog import instance
+from bitwright.tools import yosys
+
+
+def module(source: IntType, target: IntType, factor: int, shift: int, lanes: int = 1, **others) -> Module:
+    """One scale for 8 channels."""
+    others = {name: np.array([v]) if name == "bias" else v for name, v in others.items()}
+    op = Requantize(target, multiplier=np.array([factor]), shift=np.array([shift]), **others)
+    return post_module(Post("q", op, 8, source, target), lanes, 1, "q")
+
+
+# LUT, FF, CARRY4 and DSP of Yosys 0.70.
+MEASURED = {
+    "shifted up": ((IntType(8, True), IntType(12, True), 8, 0), (4, 36, 0, 0)),
+    "never clamps": ((IntType(9), IntType(8), 4, 6, 2), (8, 64, 4, 0)),
+    "by a shift": ((IntType(12, True), IntType(8, True), 1, 4), (13, 32, 3, 0)),
+    "by a power of two": ((IntType(16, True), IntType(8, True), 2, 4), (16, 58, 4, 0)),
+    "clamps by setting registers": ((IntType(16), IntType(8), 1, 4), (6, 40, 4, 0)),
+    "a multiplier": ((IntType(14), IntType(8), 0xDE30, 21), (11, 62, 3, 1)),
+    "narrower": ((IntType(8, True), IntType(8, True), 1, 3), (5, 23, 2, 0)),
+    "a zero point": ((IntType(8), IntType(8, True), 1, 0, 1, -128), (12, 29, 1, 0)),
+    "a bias": ((IntType(16, True), IntType(8), 1, 6, 1, 0, 1000), (21, 57, 8, 0)),
+}
+
+
+def measured(name: str) -> tuple[Module, tuple[int, ...]]:
+    (source, target, factor, shift, *rest), cells = MEASURED[name]
+    others = dict(zip(("zero_point", "bias"), rest[1:], strict=False))
+    return module(source, target, factor, shift, *rest[:1], **others), cells
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_one_scale_for_all_channels_is_counted_exactly(name):
+    made, cells = measured(name)
+    found = requantize(made.parameters, made.files)
+    assert (found.lut, found.ff, found.carry, found.dsp) == cells
+
+
+def channels() -> Module:
+    """Scales, biases and shifts of 48 channels, on 2 lanes."""
+    rng = np.random.default_rng(0)
+    fields = {"multiplier": (40_000, 65_535), "bias": (-(1 << 30), 1 << 30), "shift": (22, 25)}
+    op = Requantize(IntType(8), **{name: rng.integers(*limits, 48) for name, limits in fields.items()})
+    return post_module(Post("q", op, 48, IntType(19), IntType(8)), 2, 1, "q")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*MEASURED, "channels"])
+def test_rescaling_is_counted_as_yosys_builds_it(name, tmp_path):
+    """Exactly with one scale; else registers and carries within 2 %, LUTs within 20 %."""
+    made = channels() if name == "channels" else measured(name)[0]
+    p = made.parameters
+    widths = p["Lanes"] * p["InBits"], p["Lanes"] * p["OutBits"]
+    ports = "input logic clk_i, rst_i, s_valid_i, m_ready_i, output logic s_ready_o, m_valid_o"
+    ports += f", input logic [{widths[0] - 1}:0] s_data_i, output logic [{widths[1] - 1}:0] m_data_o"
+    names = ("clk_i", "rst_i", "s_data_i", "s_valid_i", "s_ready_o", "m_data_o", "m_valid_o", "m_ready_i")
+    text = f"module unit ({ports});\n{instance(made.name, 'i_unit', p, {n: n for n in names})}endmodule\n"
+    sources = flatten(rtl.sources([made.name]) | made.files | {"unit.sv": text})
+    files = closure(with_vendor(sources, "xilinx"), "unit")
+    options = yosys.Synthesis("xcup", "unit", contents=False)
+    yosys.run(yosys.find(), options, write(files, tmp_path), tmp_path, tmp_path / "log")
+    cells, found = yosys.count((tmp_path / yosys.STAT).read_text()), requantize(p, made.files)
+    if name != "channels":
+        assert (found.lut, found.ff, found.carry, found.dsp) == (cells.lut, cells.ff, cells.carry, cells.dsp)
+        return
+    assert found.dsp == cells.dsp
+    assert (found.ff, found.carry) == pytest.approx((cells.ff, cells.carry), rel=0.02)
+    assert found.lut == pytest.approx(cells.lut, rel=0.2)
