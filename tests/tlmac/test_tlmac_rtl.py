@@ -12,6 +12,7 @@ from bitwright.errors import OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add, Conv2d, Dense, Threshold
 from bitwright.simulate import simulate
+from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.patch import variants
@@ -76,12 +77,25 @@ def test_every_element_computes_the_convolution(element, fold):
     assert result.interval_cycles == plan.estimate.interval_cycles
 
 
-def test_table_arrays_with_selects_of_their_own():
+def plan_of_shared_tables(element):
     network = conv_network(IntType(3), IntType(2, True), shape=(4, 4, 16), outputs=16)
-    setting = {"element": "shared", "lanes": 4, "outputs": 8, "group": 2, "digit": 2}
-    plan = plan_of(network, layers={"conv": setting})
+    setting = {"element": element, "lanes": 4, "outputs": 8, "group": 2, "digit": 2}
+    return network, plan_of(network, layers={"conv": setting})
+
+
+def test_table_arrays_with_selects_of_their_own():
+    network, plan = plan_of_shared_tables("shared")
     assert all(lane.own_select for lane in plan.units[0].mac.element.lanes)
     check_cycles(plan, run(network, plan, random_input(network, 3), STALLS))
+
+
+@SLOW
+@pytest.mark.parametrize("element", ["shared", "shared_signed"])
+def test_shared_tables_synthesize_as_estimated(element):
+    _, plan = plan_of_shared_tables(element)
+    (unit,) = synthesize(TLMAC.emit(plan), "xczu3eg").units
+    for kind in ("lut", "ff"):
+        assert getattr(unit.estimate, kind) == pytest.approx(getattr(unit.resources, kind), rel=0.05)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ module tlmac_route #(
     input  logic                   sign_i,
     output logic [Bits-1:0]        leaf_o
 );
+  logic [Inputs-1:0][Bits-1:0] data;  // Yosys wants it outside the block
   logic [Bits-1:0] choice;
+  assign data = data_i;
   if (Inputs > 1) begin : gen_mux
-    logic [Inputs-1:0][Bits-1:0] data;
-    assign data   = data_i;
     assign choice = data[select_i];
   end else begin : gen_wire
     assign choice = data_i;
