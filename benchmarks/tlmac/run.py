@@ -61,8 +61,8 @@ def share(layer: Layer, bits: int, group: int, rounds: int, spare: int = 0) -> d
     groups = find_groups(w, sign_sharing=True)
     clusters = 1 << (SELECT_BITS - group)
     steps = find_clusters(groups, clusters, seed=0)
-    placement = place_groups(groups, steps, clusters, seed=0, rounds=rounds, spare=spare)
-    placement = own_selects(groups, placement, seed=0)
+    common = place_groups(groups, steps, clusters, seed=0, rounds=rounds, spare=spare)
+    placement = own_selects(groups, common, seed=0)
     wires = placement.routes.sum(0)
     lut = luts(placement.arrays, wires, layer.inputs, bits, group, sign_sharing=True)
     columns = (SELECT_BITS - group) * placement.arrays + sum((int(n) - 1).bit_length() + 1 for n in wires)
@@ -72,6 +72,7 @@ def share(layer: Layer, bits: int, group: int, rounds: int, spare: int = 0) -> d
         "group": group,
         "arrays": placement.arrays,
         "routes": placement.route_count,
+        "routes_one_select": common.route_count,  # with one select for all arrays of a step
         "lut": lut,
         "rom_bits": len(w) * columns,  # selects, and every output's multiplexer and sign
         "seconds": round(seconds, 2),
@@ -126,11 +127,12 @@ def whole_network(goal: int, clock_mhz: float) -> dict[str, object]:
 
 def summed(rows: list[dict[str, object]], reference) -> dict[str, object]:
     """Totals of rows and their ratios to the reference."""
-    keys = ("arrays", "routes", "lut", "rom_bits", "seconds", "cpu_seconds")
+    keys = ("arrays", "routes", "routes_one_select", "lut", "rom_bits", "seconds", "cpu_seconds")
     total = {key: round(sum(row[key] for row in rows), 1) for key in keys}
     named = (
         ("arrays", reference.arrays),
         ("routes", reference.routes),
+        ("routes_one_select", reference.routes),
         ("lut", reference.lut),
         ("rom_bits", reference.rom_bits),
         ("seconds", reference.seconds),
