@@ -12,6 +12,7 @@ _WORD = re.compile(r"\w+")
 _STRING = re.compile(r'"([^"\n]+)"')
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _PACKAGE = Path(__file__).parent
+ROM_DIGITS = 256  # hexadecimal, of a column of prim/narrow/rom.sv
 
 
 def flatten(files: Mapping[str, str]) -> dict[str, str]:
@@ -63,3 +64,15 @@ def with_vendor(flat: Mapping[str, str], vendor: str) -> dict[str, str]:
     generic = {path.name: path.read_text() for path in sorted(_PACKAGE.rglob("prim/generic/*.sv"))}
     own = {path.name: path.read_text() for path in sorted(_PACKAGE.rglob(f"prim/{vendor}/*.sv"))}
     return {name: own[name] if name in own and text == generic.get(name) else text for name, text in flat.items()}
+
+
+def with_narrow_roms(flat: Mapping[str, str]) -> dict[str, str]:
+    """The files with ROMs in columns of 1,024 bits, and the columns of wider memory files beside these."""
+    found = with_vendor(flat, "narrow")
+    for name, text in flat.items():
+        words = text.split() if name.endswith(".mem") else []
+        digits = max(map(len, words), default=0)
+        for k in range(-(-digits // ROM_DIGITS) if digits > ROM_DIGITS else 0):
+            columns = (word[max(0, len(word) - (k + 1) * ROM_DIGITS) : len(word) - k * ROM_DIGITS] for word in words)
+            found[f"{name}_c{k:02d}.mem"] = "".join(f"{column}\n" for column in columns)
+    return found

@@ -13,7 +13,7 @@ import joblib
 from bitwright.devices import Device, find_device
 from bitwright.errors import DeviceError, OptionError
 from bitwright.place import TOP, harness_files, place_and_route
-from bitwright.sources import closure, flatten, with_vendor, write
+from bitwright.sources import closure, flatten, with_narrow_roms, with_vendor, write
 from bitwright.targets.contract import Design, Resources, SynthesisUnit
 from bitwright.tools import cache, nextpnr, yosys
 
@@ -191,6 +191,7 @@ def synthesize_module(
     files: Mapping[str, str], options: yosys.Synthesis, tool: yosys.Yosys, root: Path
 ) -> tuple[str, Path, bool]:
     """Synthesize one module from its files: its name, the folder of the results, and whether it was cached."""
+    files = with_narrow_roms(files) if options.roms_apart else files
     identity = [tool.version, options.script(sorted(files))]
     for name in sorted(files):
         identity += [name, files[name]]

@@ -51,10 +51,10 @@ class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
     netlist: also write the netlist for place and route. contents: False, for the Xilinx families and without a netlist,
-    where only cells are counted: block memories forget theirs just before they are mapped. roms_apart: every `rom` is
-    mapped by itself, which a unit of more than about 60,000 LUTs needs: the packaged Yosys has 4 GB of memory for a
-    netlist without hierarchy. `abc9` runs its fast script: on adder-rich designs it needs a hundredth of the time of the
-    stock one, and no more LUTs.
+    where only cells are counted: block memories forget theirs just before they are mapped. roms_apart: ROMs are mapped
+    by themselves, in columns (`sources.with_narrow_roms`), which a unit of more than about 60,000 LUTs needs: a netlist
+    without hierarchy must fit the 4 GB of the packaged Yosys. `abc9` runs its fast script: on adder-rich designs it
+    needs a hundredth of the time of the stock one, and no more LUTs.
     """
 
     family: str

@@ -1,0 +1,49 @@
+// Read-only memory with a registered output: module rom of prim/generic, which see, in columns of at most Columns bits.
+// For tools that cannot take a wide memory in one piece; bitwright.sources.with_narrow_roms writes the columns' files,
+// <File>_c<nn>.mem.
+module rom #(
+    parameter int unsigned Width = 8,
+    parameter int unsigned Depth = 32,
+    parameter File = "",
+    parameter int unsigned Style = 0,
+    localparam int unsigned AddrBits = Depth > 1 ? $clog2(Depth) : 1
+) (
+    input  logic                clk_i,
+    input  logic                re_i,
+    input  logic [AddrBits-1:0] addr_i,
+    output logic [   Width-1:0] data_o
+);
+  localparam int unsigned Columns = 1024;
+  localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Depth > 4096 / Width);
+
+  if (Width > Columns) begin : g_columns
+    for (genvar k = 0; k < (Width + Columns - 1) / Columns; k++) begin : g_column
+      localparam int unsigned Bits = Width - k * Columns < Columns ? Width - k * Columns : Columns;
+      rom #(
+          .Width(Bits),
+          .Depth(Depth),
+          .File ({File, "_c", 8'(48 + k / 10), 8'(48 + k % 10), ".mem"}),
+          .Style(Block ? 1 : 2)
+      ) u_column (
+          .clk_i,
+          .re_i,
+          .addr_i,
+          .data_o(data_o[k*Columns+:Bits])
+      );
+    end
+  end else begin : g_memory
+    logic [Width-1:0] data_q;
+    assign data_o = data_q;
+    if (Block) begin : g_block
+      (* rom_style = "block" *)
+      logic [Width-1:0] mem[Depth];
+      initial $readmemh(File, mem);
+      always_ff @(posedge clk_i) if (re_i) data_q <= mem[addr_i];
+    end else begin : g_lut
+      (* rom_style = "logic" *)
+      logic [Width-1:0] mem[Depth];
+      initial $readmemh(File, mem);
+      always_ff @(posedge clk_i) if (re_i) data_q <= mem[addr_i];
+    end
+  end
+endmodule
