@@ -15,7 +15,7 @@ from bitwright.targets.tlmac.sharing import Groups, Placement
 
 ROUNDS = 10
 SWEEPS = 2
-NOWHERE = 50.0  # price of a group that no array shows; above all sums of a group's prices that matter
+NOWHERE = 50.0  # price of a second array where only one shows the group; far above that of a wire, at most 1
 
 
 def own_selects(groups: Groups, placement: Placement, seed: int, rounds: int = ROUNDS) -> Placement:
@@ -88,7 +88,7 @@ def _sweep(begin, order, held, holders, copies, shown, uses, price, reads, paid)
             for i in range(begin[old], begin[old + 1]):
                 if reads[order[i]] == e:
                     most += paid[1, order[i]] - paid[0, order[i]]
-        if most > NOWHERE / 2:  # no other array shows it
+        if most > NOWHERE / 2:  # no other array shows the group (or very many outputs would pay)
             continue
         for g in held[e]:
             if g < 0 or g == old:
