@@ -51,7 +51,10 @@ def test_a_plain_network_passes():
         ({"bram36": -1}, "bram36 must be a number of at least 0, not -1"),
         ({"bram36": float("nan")}, "bram36 must be a number of at least 0, not nan"),
         ({"elements": ()}, "elements must name at least one element"),
-        ({"speed": 3}, "target tlmac has no option 'speed'; legal are interval, lut, elements, bram36, layers, jobs"),
+        (
+            {"speed": 3},
+            "target tlmac has no option 'speed'; legal are interval, lut, elements, bram36, dsp, device, layers, jobs",
+        ),
     ],
 )
 def test_options_are_validated(options, message):

@@ -49,6 +49,9 @@ class Resources:
             self.dsp + other.dsp,
         )
 
+    def __sub__(self, other: Resources) -> Resources:
+        return self + Resources(-other.lut, -other.ff, -other.carry, -other.bram36, -other.dsp)
+
 
 @dataclass(frozen=True)
 class LayerEstimate:

@@ -26,6 +26,7 @@ from bitwright.targets.tlmac.units import Unit, posts
 from bitwright.targets.tlmac.unrolled_pairs import signed_digits
 
 FREE_WEIGHTS = 16384
+BRAM_PRICES = (1, fold.LUTS_PER_BRAM36, 10_000)  # LUTs: as good as free, the usual, and as good as unaffordable
 FLOOR_LUTS = 0.2  # of a signed digit, for every bit of its input; matrices without structure take 0.35 to 0.75
 
 
@@ -45,6 +46,21 @@ def choose(
         remark = f"{unit.mac.weight.size:,} weights; beyond {FREE_WEIGHTS:,} only where the option elements names it"
         return _remarked(best, f"unrolled: not considered, {remark}")
     return _with_unrolled(network, unit, goal, bram_price, best)
+
+
+def pool(
+    network: Network, unit: Unit, goal: int, elements: tuple[str, ...] | None, scarce: bool
+) -> Iterator[Candidate]:
+    """Candidates of at most `goal` cycles a frame among which a choice under limits is made.
+
+    All foldings, with their ROMs in LUTs or block RAM as prices between free and unaffordable have it; and where block
+    RAM is `scarce`, what is best then: it may be unrolled.
+    """
+    folded = tuple(name for name in elements or FOLDED if name != UNROLLED)
+    yield from fold.options(unit.mac, goal, folded, BRAM_PRICES)
+    found = choose(network, unit, goal, elements, BRAM_PRICES[-1]) if scarce else None
+    if found is not None:
+        yield found
 
 
 def fastest(layer: MacLayer, elements: tuple[str, ...] | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bitwright.targets.contract import Resources
@@ -106,11 +106,19 @@ def mapped(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER
 
 def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> Candidate | None:
     """The priced plan of one folding and element, None where they do not fit together."""
-    plan = mapped(variant, fold, kind, bram_price)
-    if plan is None:
-        return None
-    cost = total(mac_cost(plan))
-    return Candidate(plan, cost, price(cost, bram_price), variant.name)
+    return next(candidates(variant, fold, kind, (bram_price,)), None)
+
+
+def candidates(variant: Variant, fold: Fold, kind: str, bram_prices: Sequence[float]) -> Iterator[Candidate]:
+    """The priced plans of one folding and element that differ in where their ROMs lie, as the prices have it."""
+    plan, seen = mapped(variant, fold, kind, bram_prices[0]), []
+    for bram_price in bram_prices if plan else ():
+        styles = rom_styles(plan.element, bram_price)
+        if styles not in seen:
+            seen.append(styles)
+            styled = replace(plan, rom_styles=styles)
+            cost = total(mac_cost(styled))
+            yield Candidate(styled, cost, price(cost, bram_price), variant.name)
 
 
 def best(
@@ -124,7 +132,7 @@ def best(
     """
     chosen: Candidate | None = None
     compared: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
-    for option in options(layer, goal, elements, bram_price, limit):
+    for option in options(layer, goal, elements, (bram_price,), limit):
         key = (option.plan.element.kind, option.taps)
         if key not in compared or option.price < compared[key][0]:
             compared[key] = option.price, option.row
@@ -137,15 +145,19 @@ def best(
 
 
 def options(
-    layer: MacLayer, goal: int, elements: tuple[str, ...], bram_price: float = LUTS_PER_BRAM36, limit: int = 12
+    layer: MacLayer,
+    goal: int,
+    elements: tuple[str, ...],
+    bram_prices: Sequence[float] = (LUTS_PER_BRAM36,),
+    limit: int = 12,
 ) -> Iterator[Candidate]:
-    """All candidates that `best` compares."""
+    """All candidates that `best` compares, with their ROMs as each of the prices has it."""
     for variant in variants(layer):
-        yield from _options(variant, goal, elements, bram_price, limit)
+        yield from _options(variant, goal, elements, bram_prices, limit)
 
 
 def _options(
-    variant: Variant, goal: int, elements: tuple[str, ...], bram_price: float, limit: int
+    variant: Variant, goal: int, elements: tuple[str, ...], bram_prices: Sequence[float], limit: int
 ) -> Iterator[Candidate]:
     layer = variant.layer
     for digits in sorted({-(-layer.in_bits // d) for _, d in addressings(layer, 1)}):
@@ -157,9 +169,9 @@ def _options(
                 if folded.digits(layer) != digits or folded.cycles(layer) > goal:
                     continue
                 for kind in elements:
-                    option = candidate(variant, folded, kind, bram_price)
-                    if option and option.plan.patch_cycles <= goal:
-                        yield option
+                    for option in candidates(variant, folded, kind, bram_prices):
+                        if option.plan.patch_cycles <= goal:
+                            yield option
 
 
 def fastest(layer: MacLayer, elements: tuple[str, ...]) -> int:

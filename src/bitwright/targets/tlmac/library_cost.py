@@ -124,9 +124,9 @@ def distinct_columns(width: int, depth: int) -> int:
 
 
 def rom_luts(depth: int) -> int:
-    """LUTs of one bit of a ROM in logic; MUXF7 and MUXF8 join up to four LUTs for free."""
+    """LUTs of one bit of a ROM in logic; MUXF7 and MUXF8 join two or four LUTs, not three, for free."""
     blocks = math.ceil(depth / 64)
-    return blocks + mux(math.ceil(blocks / 4))
+    return 4 if blocks == 3 else blocks + mux(math.ceil(blocks / 4))
 
 
 def rom_contents(words: np.ndarray, width: int, style: int = 0) -> Resources:
@@ -151,8 +151,10 @@ def column_luts(column: np.ndarray) -> int:
     if len(support) <= 6:
         return 1
     reduced = shape[tuple(slice(None) if axis in support else 0 for axis in range(bits))].reshape(-1, 64)
+    if len(support) == bits:
+        reduced = reduced[: math.ceil(len(column) / 64)]  # what lies beyond is undefined
     blocks = {block.tobytes() for block in reduced if np.ptp(block)}
-    return max(1, len(blocks)) + mux(math.ceil(len(reduced) / 4))
+    return max(1, len(blocks) + (len(blocks) == 3)) + mux(math.ceil(len(reduced) / 4))
 
 
 def lut_ram(width: int, depth: int) -> int:
@@ -373,19 +375,22 @@ def requantize_lut(p: Mapping[str, object], files: Mapping[str, str]) -> Resourc
 
 
 def channel_multiply(p: Mapping[str, object], files: Mapping[str, str], name: str) -> Resources:
-    """Module channel_multiply with the memories that begin with `name`; digits of 0 cost a constant module nothing."""
-    rows, bits, tiles, lanes = p["Rows"], p["InBits"] + (not p["InSigned"]), p["Tiles"], p["Lanes"]
-    kept = [k for k in range(rows) if k % 2 or k == rows - 1]  # rows with registers behind them
-    ff = sum(bits + 2 * (k + 1) + (bits + 3 * (rows - k - 1)) * (k + 1 < rows) for k in kept)
-    found = pipe(1 + len(kept)) + (counter(tiles) if tiles > 1 else Resources())
-    if tiles > 1:
+    """Module channel_multiply with the memories that begin with `name`."""
+    rows, bits, lanes = p["Rows"], p["InBits"] + (not p["InSigned"]), p["Lanes"]
+    stages = [k for k in range(rows) if k % 2 or k == rows - 1]  # the rows with registers behind them
+    found = pipe(1 + len(stages))
+    words = {word for file, text in files.items() if file.startswith(name) for word in text.split()}
+    if len(words) > 1:
+        ff = sum(bits + 2 * (k + 1) + (bits + 3 * (rows - k - 1)) * (k + 1 < rows) for k in stages)
         lane = Resources(lut=rows * (bits + 2), ff=p["InBits"] + ff, carry=rows * math.ceil((bits + 2) / 8))
-        return found + _memories(files, 3 * rows, name) + _times(lanes, lane)
-    for file, text in files.items():
-        if file.startswith(name):
-            used = sum(int(text, 16) >> 3 * k & 7 > 0 for k in range(rows))
-            found += Resources(lut=used * (bits + 2), ff=p["InBits"] + ff, carry=used * math.ceil((bits + 2) / 8))
-    return found
+        return found + counter(p["Tiles"]) + _memories(files, 3 * rows, name) + _times(lanes, lane)
+    # one constant: rows of digit 0 vanish, and the first of the others has nothing to add to
+    (word,) = words
+    used = [k for k in range(rows) if int(word, 16) >> 3 * k & 7] or [0]
+    ff = sum(bits + 2 * (k + 1 - used[0]) + bits * (k < used[-1]) for k in stages if k >= used[0])
+    adders = len(used) - 1
+    lane = Resources(adders * (bits + 2), p["InBits"] + ff, adders * math.ceil((bits + 2) / 8))
+    return found + _times(lanes, lane)
 
 
 def pool_reduce(p: Mapping[str, object]) -> Resources:

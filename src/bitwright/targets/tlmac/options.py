@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bitwright.devices import find_device
 from bitwright.errors import OptionError
 
 FOLDED, UNROLLED = ("private", "products", "gates"), "unrolled"
@@ -33,7 +34,15 @@ class TlmacOptions:
             f"{', '.join(FOLDED)}, and {UNROLLED} for layers that are not large"
         },
     )
-    bram36: float | None = field(default=None, metadata={"doc": "limit on block RAMs (36 Kb)"})
+    bram36: float | None = field(
+        default=None, metadata={"doc": "limit on block RAMs (36 Kb), which are free up to it: what is left saves LUTs"}
+    )
+    dsp: float | None = field(
+        default=None, metadata={"doc": "limit on DSP blocks; beyond it, rescaling multiplies in LUTs"}
+    )
+    device: str | None = field(
+        default=None, metadata={"doc": "a device whose LUTs, block RAMs and DSP blocks the circuit must keep to"}
+    )
     layers: Mapping[str, Mapping[str, object]] = field(
         default_factory=dict,
         metadata={"doc": "per layer by name, in place of the planner's choice: " + ", ".join(LAYER_SETTINGS)},
@@ -48,8 +57,12 @@ class TlmacOptions:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise OptionError(f"{name} must be a whole number of at least 1, not {value!r}")
-        if self.bram36 is not None and not (_is_number(self.bram36) and 0 <= self.bram36 < math.inf):
-            raise OptionError(f"bram36 must be a number of at least 0, not {self.bram36!r}")
+        for name in ("bram36", "dsp"):
+            value = getattr(self, name)
+            if value is not None and not (_is_number(value) and 0 <= value < math.inf):
+                raise OptionError(f"{name} must be a number of at least 0, not {value!r}")
+        if self.device is not None:
+            find_device(self.device)  # an unknown one ends here
         if not isinstance(self.jobs, int) or isinstance(self.jobs, bool) or self.jobs < 0:
             raise OptionError(f"jobs must be a whole number of at least 0, not {self.jobs!r}")
         _check_layers(self.layers)

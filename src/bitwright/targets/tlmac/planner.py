@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from dataclasses import asdict, replace
 
 from bitwright.errors import OptionError
 from bitwright.network import INPUT, Network
 from bitwright.rtl.window import Window
+from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import choice, fold
 from bitwright.targets.tlmac.estimate import estimate
 from bitwright.targets.tlmac.joins import fifo_pixels
 from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.limits import FREE_BRAM36, Alternative, Limits, alternative, alternatives, select
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
 from bitwright.targets.tlmac.patch import variants
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
@@ -19,7 +22,7 @@ from bitwright.targets.tlmac.timing import fixed_latency
 from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit, posts
 from bitwright.targets.tlmac.waiting import with_fifos
 
-BRAM_PRICES = (fold.LUTS_PER_BRAM36, 1_000, 4_000, 1_000_000)  # LUTs; the dearer ones where block RAM is short
+NOTHING = Resources()
 ROUNDS = 5  # of planning, each with a tighter goal
 DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
 
@@ -40,14 +43,17 @@ def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
 
     First by deeper FIFOs, else by planning the units for a tighter goal. Foldings that the user chose are not judged.
     """
-    tighter, reached = goal, []
+    tighter, reached, limits, reserve = goal, [], Limits.of(options), NOTHING
     for _ in range(ROUNDS):
-        plan = plan_interval(circuit, options, tighter, goal)
+        plan = plan_interval(circuit, options, tighter, goal, reserve)
         reached.append(plan.estimate.interval_cycles)
         found = plan if reached[-1] <= goal else with_fifos(plan, goal, options.threads)
-        if found is not None and (options.bram36 is None or found.estimate.total.bram36 <= options.bram36):
+        if found is not None and limits.hold(found.estimate.total):
             return replace(found, options=_chosen_options(options, goal))
-        tighter = max(1, min(tighter - 1, tighter * goal // reached[-1]))
+        if found is not None:  # the same goal again, with room for the FIFOs
+            reserve = found.estimate.total - plan.estimate.total
+        else:
+            tighter = max(1, min(tighter - 1, tighter * goal // reached[-1]))
     if options.layers:
         return plan_interval(circuit, options, goal)
     raise OptionError(f"interval={goal} is out of reach: the fastest circuit found takes {min(reached)} cycles a frame")
@@ -61,24 +67,93 @@ def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
 
 
-def plan_interval(circuit: Circuit, options: TlmacOptions, goal: int, limit: int = 0) -> TlmacPlan:
-    """The cheapest plan that keeps the limit on block RAM, with at most `goal` cycles a frame for every unit.
+def plan_interval(
+    circuit: Circuit, options: TlmacOptions, goal: int, limit: int = 0, reserve: Resources = NOTHING
+) -> TlmacPlan:
+    """The cheapest plan that keeps the limits, with at most `goal` cycles a frame for every unit.
 
-    Layers that cannot be that fast may take `limit` cycles where that is more.
+    Layers that cannot be that fast may take `limit` cycles where that is more. reserve: what is left of the limits.
     """
-    for bram_price in BRAM_PRICES:
-        plan = _plan_at(circuit, options, goal, bram_price, max(goal, limit))
-        used = plan.estimate.total.bram36
-        if options.bram36 is None or used <= options.bram36:
-            return plan
-    raise OptionError(f"bram36={options.bram36:g} is too small: the circuit needs at least {used:g} block RAMs")
-
-
-def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: float, limit: int) -> TlmacPlan:
-    units: dict[str, UnitPlan] = {}
+    goals, limits = (goal, max(goal, limit)), Limits.of(options)
     layers = [unit for unit in circuit.units if unit.mac]
-    found = each(lambda u: _choose(circuit.network, u, options, (goal, limit), bram_price), layers, options.threads)
+    found = each(lambda u: _choose(circuit.network, u, options, goals), layers, options.threads)
     chosen = {unit.name: candidate for unit, candidate in zip(layers, found, strict=True)}
+    plan = _assemble(circuit, options, goal, chosen)
+    if options.bram36 is None and limits.hold(plan.estimate.total + reserve):
+        return plan
+    return _within_limits(circuit, options, goals, (plan, chosen), limits, reserve)
+
+
+def _within_limits(
+    circuit: Circuit,
+    options: TlmacOptions,
+    goals: tuple[int, ...],
+    start: tuple[TlmacPlan, dict[str, fold.Candidate]],
+    limits: Limits,
+    reserve: Resources,
+) -> TlmacPlan:
+    """The cheapest plan within the limits, from the one without and its candidates.
+
+    What an alternative changes in other places (widths of streams, FIFOs) is known only of a whole plan, so the choice
+    is repeated until the whole keeps the limits.
+    """
+    (plan, chosen), network = start, circuit.network
+    scarce = plan.estimate.total.bram36 + reserve.bram36 > limits.bram36
+    if plan.estimate.total.lut > limits.lut:
+        limits = replace(limits, bram_price=FREE_BRAM36)
+
+    def considered(unit: UnitPlan) -> list[Alternative]:
+        pool = _pool(network, unit.unit, options, goals, chosen[unit.unit.name], scarce) if unit.mac else ()
+        return alternatives(network, unit, pool, limits.bram_price)
+
+    units = each(considered, plan.units, options.threads)
+    picks = [alternative(network, unit, chosen.get(unit.unit.name)) for unit in plan.units]
+    for _ in range(ROUNDS):
+        rest = plan.estimate.total + reserve - sum((pick.cost for pick in picks), NOTHING)
+        picks = select(units, rest, limits)
+        by_name = {unit.unit.name: pick for unit, pick in zip(plan.units, picks, strict=True)}
+        found = {name: _told(by_name[name].candidate, first) for name, first in chosen.items()}
+        plan = _assemble(circuit, options, goals[0], found, {name for name, pick in by_name.items() if not pick.dsp})
+        if limits.hold(plan.estimate.total + reserve):
+            return plan
+    raise limits.refusal(plan.estimate.total + reserve)
+
+
+def _pool(
+    network: Network,
+    unit: Unit,
+    options: TlmacOptions,
+    goals: tuple[int, ...],
+    chosen: fold.Candidate,
+    scarce: bool,
+) -> Iterator[fold.Candidate]:
+    """What may take the place of a layer's candidate: the user's folding with other ROMs, or any."""
+    yield chosen
+    if unit.name in options.layers:
+        yield from (_choose(network, unit, options, goals, price) for price in choice.BRAM_PRICES)
+    else:
+        reached = max(chosen.plan.cycles, chosen.plan.patch_cycles)
+        goal = next(goal for goal in goals if reached <= goal)
+        yield from choice.pool(network, unit, goal, options.elements, scarce)
+
+
+def _told(found: fold.Candidate, first: fold.Candidate) -> fold.Candidate:
+    """A candidate whose plan tells what the layer's first one was compared with."""
+    rows = first.plan.candidates
+    if found.row not in rows:
+        rows = (*rows, found.row)
+    return replace(found, plan=replace(found.plan, candidates=rows, remark=first.plan.remark))
+
+
+def _assemble(
+    circuit: Circuit,
+    options: TlmacOptions,
+    goal: int,
+    chosen: dict[str, fold.Candidate],
+    in_luts: Set[str] = frozenset(),
+) -> TlmacPlan:
+    """The plan of these candidates by layer; the units `in_luts` rescale without DSP blocks."""
+    units: dict[str, UnitPlan] = {}
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
     depths = fifo_pixels(circuit)
     first = circuit.readers(INPUT)[0][0]
@@ -94,7 +169,8 @@ def _plan_at(circuit: Circuit, options: TlmacOptions, goal: int, bram_price: flo
             out = mac.out_lanes
         elif unit.kind == "argmax":
             out = 1
-        after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None)
+        dsp = unit.name not in in_luts
+        after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
         result = circuit.network.types[unit.node.name if unit.node else unit.value].dtype
         inputs = tuple(produced[value] for value in unit.inputs)
         late = max(delay[value] for value in unit.inputs)
@@ -127,7 +203,7 @@ def _within(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
         need = round(smallest.estimate.total.lut)
         raise OptionError(f"lut={options.lut} is too small: the smallest circuit takes about {need} LUTs")
     found = smallest
-    while low < high:
+    while low < high - high // 200:  # to half a percent
         middle = int((low * high) ** 0.5)
         try:
             plan = plan_interval(circuit, options, middle)
@@ -149,7 +225,11 @@ def _check_layers(circuit: Circuit, options: TlmacOptions) -> None:
 
 
 def _choose(
-    network: Network, unit: Unit, options: TlmacOptions, goals: tuple[int, ...], bram_price: float
+    network: Network,
+    unit: Unit,
+    options: TlmacOptions,
+    goals: tuple[int, ...],
+    bram_price: float = fold.LUTS_PER_BRAM36,
 ) -> fold.Candidate:
     """The user's folding of a layer, or the cheapest one that reaches the first of the goals that one can reach."""
     layer: MacLayer = unit.mac

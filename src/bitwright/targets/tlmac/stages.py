@@ -158,6 +158,8 @@ def post_module(post: Post, lanes: int, pixels: int, name: str) -> Module:
         return Module("channel_add", *tables.channel_add_files(post.bias, t, post.output, lanes, name))
     if isinstance(post.op, Threshold):
         return Module("threshold", *tables.threshold_files(post.op, t, lanes, name))
+    if isinstance(post.op, Requantize) and not post.dsp:
+        return Module("requantize_lut", *tables.requantize_lut_files(post.op, t, lanes, name))
     if isinstance(post.op, Requantize):
         return Module("requantize", *tables.requantize_files(post.op, t, lanes, name))
     return Module("lookup", *tables.lookup_files(post.op, t, lanes, name))

@@ -82,8 +82,9 @@ def _stages(module: str, p: dict) -> int:
     if module == "threshold":
         adjust = not p["Uniform"] or (p["OutBits"] > 1 and (p["Falling"] or not p["Base"].endswith("'h0")))
         return p["CountBits"] + 1 + adjust
-    if module == "requantize":
-        return 3 + (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
+    if module in ("requantize", "requantize_lut"):
+        product = 1 + -(-p["Rows"] // 2) if module == "requantize_lut" else p["MultBits"] > 0
+        return 3 + product + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     return {"channel_add": 2, "lookup": 1}[module]
 
 

@@ -5,7 +5,7 @@ A unit becomes one module of the circuit. `Flatten` is nothing in a stream of pi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,6 +33,7 @@ class Post:
     output: IntType
     bias: np.ndarray | None = None
     shift: int = 0
+    dsp: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +132,10 @@ def _follow(network: Network, node: Node, chain: list[Node]) -> _Chain:
     return _Chain(value, tuple(flat))
 
 
-def posts(network: Network, unit: Unit, acc: IntType | None = None, constant: np.ndarray | None = None) -> list[Post]:
-    """The unit's elementwise operations, on the words that really enter them.
+def posts(
+    network: Network, unit: Unit, acc: IntType | None = None, constant: np.ndarray | None = None, dsp: bool = True
+) -> list[Post]:
+    """The unit's elementwise operations, on the words that really enter them; `dsp`: whether in DSP blocks.
 
     For a multiply-accumulate unit, `acc` is the type of its accumulators and the result is
     scale * acc + constant [O]: thresholds, biases and tables take that in, else a bias stage is put first.
@@ -149,7 +152,7 @@ def posts(network: Network, unit: Unit, acc: IntType | None = None, constant: np
             op = _as_lookup(op, current)
         found.append(Post(node.name, op, channels, current, op.dtype))
         current = op.dtype
-    return found
+    return [replace(post, dsp=dsp) for post in found]
 
 
 def _absorb(unit: Unit, rest: list[Node], acc: IntType, constant: np.ndarray, result: IntType):
