@@ -9,6 +9,7 @@ from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost as library
 from bitwright.targets.tlmac.mac import MacPlan
 from bitwright.targets.tlmac.plan import UnitPlan
+from bitwright.targets.tlmac.refine import refined
 from bitwright.targets.tlmac.stages import converter, main_module, post_module, readers
 from bitwright.targets.tlmac.units import Post, Unit
 
@@ -31,7 +32,7 @@ def unit_cost(plan: UnitPlan) -> Components:
             cost += library.converter(*converter(t, lanes, plan.lanes))
         found["input"] = found.get("input", Resources()) + cost
     if plan.mac is not None:
-        found |= mac_cost(plan.mac)
+        found |= refined(plan.mac, mac_cost(plan.mac))
     elif plan.unit.node is not None:
         found["window"] = sum((library.window(window) for window in readers(plan)), Resources())
         main = main_module(plan)
@@ -51,7 +52,7 @@ def posts_cost(posts: Sequence[Post], unit: Unit, lanes: int) -> Components:
 
 
 def mac_cost(plan: MacPlan) -> Components:
-    """Components of a multiply-accumulate core, window to output lanes."""
+    """Components of a multiply-accumulate core, window to output lanes, by its shape: what the planner compares."""
     return {
         "window": window_cost(plan),
         "select": _front(plan),
