@@ -8,7 +8,7 @@ quantized here from DATA/imagenet. Steps: compile (plan, emit, fit), accuracy (l
 images, the largest units on the first rows of them: one of each shape, and all that differ from it in memories alone),
 synthesize (one unit of each shape, which stands for all; summed, against the estimate), images (the complete circuit
 with few multiplications a cycle, on the middle of images, under random stalls), small (the same goal at full size
-against a smaller device).
+within a smaller device).
 Every unit is recorded as it is done; run again, the command goes on.
 """
 
@@ -91,7 +91,7 @@ def _lite0(data: Path) -> Network:
 
 CASES = {
     "resnet18": Case(lambda data: resnet18(), _random, "xcvu13p", 40_000, "xczu28dr", 640_000, 64),
-    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, "xcvu13p", 16_000_000, 32),
+    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, "xczu9eg", 16_000_000, 32),
 }
 CROPPED_IMAGES = 4
 
@@ -143,24 +143,24 @@ class Compiled:
     plan_clock_seconds: float
 
 
-def compiled(network: Network, interval: int) -> Compiled:
+def compiled(network: Network, interval: int, device: str | None = None) -> Compiled:
     """As `bitwright compile` does it; kept beside the results of the tools as long as the compiler stays as it is."""
     package = Path(bw.__file__).parent
     sources = (path for name in ("network", "rtl", "targets") for path in sorted((package / name).rglob("*.*")))
     texts = [path.read_text() for path in sources if path.suffix in (".py", ".sv")]
 
     def make(folder: Path) -> list[Path]:
-        (folder / "compiled").write_bytes(pickle.dumps(_compiled(network, interval)))
+        (folder / "compiled").write_bytes(pickle.dumps(_compiled(network, interval, device)))
         return [folder / "compiled"]
 
-    key = cache.digest([network.digest, str(interval), *(f.name for f in fields(Compiled)), *texts])
+    key = cache.digest([network.digest, str(interval), str(device), *(f.name for f in fields(Compiled)), *texts])
     folder, _ = cache.entry(cache.user_folder() / "tlmac", key, make)
     return Compiled(*pickle.loads((folder / "compiled").read_bytes()))
 
 
-def _compiled(network: Network, interval: int) -> tuple[TlmacPlan, Design, float, float, float]:
+def _compiled(network: Network, interval: int, device: str | None) -> tuple[TlmacPlan, Design, float, float, float]:
     target = get("tlmac")
-    network, options = simplify(network), make_options(target, {"interval": interval})
+    network, options = simplify(network), make_options(target, {"interval": interval, "device": device})
     start, clock = time.process_time(), time.perf_counter()
     plan = target.plan(network, options)
     planned, clock = time.process_time(), time.perf_counter() - clock
@@ -331,7 +331,8 @@ def measure(name: str, steps: list[str], units: list[str], data: Path, record: R
     if "synthesize" in steps:
         synthesize(made, case.device, record, name, units)
     if "small" in steps:
-        record.put(name, "small", compilation(compiled(network, case.small_interval), case.small_device))
+        made = compiled(network, case.small_interval, case.small_device)
+        record.put(name, "small", compilation(made, case.small_device))
     if "images" in steps:
         goal, part = case.small_interval * case.crop**2 // 224**2, slice(80, 80 + case.crop)
         x = case.images(data, CROPPED_IMAGES)[:, part, part]

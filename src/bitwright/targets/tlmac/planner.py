@@ -109,8 +109,10 @@ def _within_limits(
     units = each(considered, plan.units, options.threads)
     picks = [alternative(network, unit, chosen.get(unit.unit.name)) for unit in plan.units]
     for _ in range(ROUNDS):
-        rest = plan.estimate.total + reserve - sum((pick.cost for pick in picks), NOTHING)
+        rest, before = plan.estimate.total + reserve - sum((pick.cost for pick in picks), NOTHING), picks
         picks = select(units, rest, limits)
+        if picks == before:
+            break
         by_name = {unit.unit.name: pick for unit, pick in zip(plan.units, picks, strict=True)}
         found = {name: _told(by_name[name].candidate, first) for name, first in chosen.items()}
         plan = _assemble(circuit, options, goals[0], found, {name for name, pick in by_name.items() if not pick.dsp})
