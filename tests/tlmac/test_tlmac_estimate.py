@@ -15,17 +15,8 @@ from bitwright.synthesize import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.cost import tree
-from bitwright.targets.tlmac.library_cost import (
-    block_ram,
-    column_luts,
-    distinct_columns,
-    lut_ram,
-    mux,
-    pool_reduce,
-    requantize,
-    rom_luts,
-    threshold,
-)
+from bitwright.targets.tlmac.library_cost import pool_reduce, requantize, threshold
+from bitwright.targets.tlmac.memory_cost import block_ram, column_luts, distinct_columns, lut_ram, mux, rom_luts
 from bitwright.targets.tlmac.stages import post_module
 from bitwright.targets.tlmac.units import Post
 

@@ -6,7 +6,7 @@ import pytest
 from bitwright import rtl
 from bitwright.sources import closure, flatten, with_vendor, write
 from bitwright.targets.contract import Resources
-from bitwright.targets.tlmac.library_cost import absorbs, block_ram, index_bits, select
+from bitwright.targets.tlmac.memory_cost import absorbs, block_ram, index_bits, select
 from bitwright.tools import yosys
 
 # Cells of Yosys 0.70 for one memory in block RAM: (width, depth, written) to (LUT, FF, BRAM36).

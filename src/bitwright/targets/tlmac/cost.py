@@ -7,6 +7,7 @@ from functools import cache
 
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost as library
+from bitwright.targets.tlmac import memory_cost
 from bitwright.targets.tlmac.mac import MacPlan
 from bitwright.targets.tlmac.plan import UnitPlan
 from bitwright.targets.tlmac.refine import refined
@@ -74,21 +75,23 @@ def _front(plan: MacPlan) -> Resources:
     layer, fold = plan.layer, plan.fold
     digits = fold.digits(layer)
     bits = fold.word_lanes * fold.digit
-    address = library.index_bits(fold.steps(layer) * fold.tiles(layer))
+    address = memory_cost.index_bits(fold.steps(layer) * fold.tiles(layer))
     flip = fold.word_lanes if layer.flips and digits == 1 and not plan.element.reads_signed else 0
     steps = Resources()
     if fold.steps(layer) * fold.tiles(layer) > 1:
         steps = Resources(
             lut=address + 3,
             ff=address * (1 + plan.element.uses_step),
-            carry=library.mux(4 * (address > 2)) and -(-address // 4),
+            carry=memory_cost.mux(4 * (address > 2)) and -(-address // 4),
         )
     if fold.tiles(layer) > 1 and digits > 1:
         steps += Resources(lut=address + 1, ff=address)
     flags = (2 if fold.tile_cycles(layer) > 1 else 1) + (digits > 1) + (not plan.single)
-    total_flags = Resources(lut=3 + (digits > 1) * (1 + library.index_bits(digits)), ff=flags * (plan.delay + 1) + 2)
-    total_flags += Resources(ff=library.index_bits(digits) * (digits > 1))
-    return Resources(lut=library.mux(digits) * bits + flip, ff=bits) + steps + total_flags
+    total_flags = Resources(
+        lut=3 + (digits > 1) * (1 + memory_cost.index_bits(digits)), ff=flags * (plan.delay + 1) + 2
+    )
+    total_flags += Resources(ff=memory_cost.index_bits(digits) * (digits > 1))
+    return Resources(lut=memory_cost.mux(digits) * bits + flip, ff=bits) + steps + total_flags
 
 
 def _trees(plan: MacPlan) -> Resources:

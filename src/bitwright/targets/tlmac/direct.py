@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from bitwright.targets.contract import Resources
-from bitwright.targets.tlmac import library_cost
+from bitwright.targets.tlmac import memory_cost
 from bitwright.targets.tlmac.element import Leaf, Rom, rom_instance
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 from bitwright.targets.tlmac.verilog import concat, instance, literal, pack_words
@@ -138,9 +138,9 @@ class Direct:
         bits, gates = self.arrays * self.leaf_bits, self.kind == "gates"
         found = {"gates" if gates else "tables": Resources(lut=bits, ff=bits)}
         for name, (width, depth) in self.rom_shapes.items():
-            found["rom"] = library_cost.rom(width, depth, styles[name])
+            found["rom"] = memory_cost.rom(width, depth, styles[name])
             pins = 1 + self.code_bits - self.leaf_bits  # of a gate: activation and sign
-            if gates and library_cost.absorbs(width, depth, styles[name], pins):
+            if gates and memory_cost.absorbs(width, depth, styles[name], pins):
                 found["gates"] = Resources(ff=bits)
         return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bitwright.targets.contract import Resources
-from bitwright.targets.tlmac import library_cost
+from bitwright.targets.tlmac import memory_cost
 from bitwright.targets.tlmac.cost import mac_cost, total
 from bitwright.targets.tlmac.direct import ADDRESS_BITS
 from bitwright.targets.tlmac.element import Element
@@ -82,7 +82,7 @@ def addressings(layer: MacLayer, lanes: int) -> Iterator[tuple[int, int]]:
 def rom_styles(element: Element, bram_price: float) -> dict[str, int]:
     """For every ROM the cheaper of block RAM (1) and LUTs (2)."""
     return {
-        name: min((2, 1), key=lambda style: price(library_cost.rom(*shape, style), bram_price))
+        name: min((2, 1), key=lambda style: price(memory_cost.rom(*shape, style), bram_price))
         for name, shape in element.rom_shapes.items()
     }
 

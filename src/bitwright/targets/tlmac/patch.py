@@ -14,6 +14,7 @@ import numpy as np
 from bitwright.network import TensorType
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost as library
+from bitwright.targets.tlmac import memory_cost
 from bitwright.targets.tlmac.layer import MacLayer
 from bitwright.targets.tlmac.verilog import literal
 
@@ -73,11 +74,11 @@ class Patch:
             shift = (kernel - 1) * width * (gap > 3) * -(-gap // 32)
             return control + library.counter(p["Chunks"]) + Resources(lut=fill + shift, ff=held * width)
         depth, memory = p["RowWords"], (kernel - 1) * width
-        if library.is_block(memory, depth):
-            ram = library.block_ram(memory, depth, written=True)
+        if memory_cost.is_block(memory, depth):
+            ram = memory_cost.block_ram(memory, depth, written=True)
         else:
-            ram = Resources(lut=library.lut_ram(memory, depth), ff=memory)
-        address = library.index_bits(depth)
+            ram = Resources(lut=memory_cost.lut_ram(memory, depth), ff=memory)
+        address = memory_cost.index_bits(depth)
         return control + library.counter(depth) + ram + Resources(lut=fill, ff=width + address + 1)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost as library
+from bitwright.targets.tlmac import memory_cost
 from bitwright.targets.tlmac.direct import Direct
 from bitwright.targets.tlmac.mac import MacPlan
 
@@ -26,7 +27,7 @@ def refined(plan: MacPlan, components: dict[str, Resources]) -> dict[str, Resour
     elif element.kind == "private":
         found["tables"] = _private(element)
     digits = plan.fold.digits(plan.layer)
-    if any(plan.window.pads) and digits > 1 and library.select(digits)[1]:
+    if any(plan.window.pads) and digits > 1 and memory_cost.select(digits)[1]:
         # The digits' multiplexer pads, too.
         found["window"] = components["window"] + Resources(lut=-plan.window.width)
     found["adders"] = sum((tree(row, plan.levels, plan.sum_bits) for row in leaves), Resources())
@@ -46,7 +47,10 @@ def _gates(plan: MacPlan) -> tuple[list[tuple[int, ...]], dict[str, Resources]]:
     elif signed:
         luts += bits.size  # the sign is a LUT of its own
     rows = [tuple(row) for row in bits.reshape(-1, bits.shape[-1]).tolist()]
-    return rows, {"gates": Resources(luts, ffs), "rom": library.rom(max(1, width), depth, plan.rom_styles["weights"])}
+    return rows, {
+        "gates": Resources(luts, ffs),
+        "rom": memory_cost.rom(max(1, width), depth, plan.rom_styles["weights"]),
+    }
 
 
 def _varying(codes: np.ndarray) -> np.ndarray:

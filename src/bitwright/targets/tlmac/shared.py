@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bitwright.targets.contract import Resources
-from bitwright.targets.tlmac import library_cost
+from bitwright.targets.tlmac import memory_cost
 from bitwright.targets.tlmac.direct import (
     ADDRESS_BITS,
     all_leaves,
@@ -97,7 +97,7 @@ class Shared:
         muxes = sum(route_luts(len(used), self.signed) for lane in self.lanes for used in lane.inputs)
         count = sum(len(lane.inputs) for lane in self.lanes)
         found["multiplexers"] = Resources(lut=muxes * bits, ff=count * bits)
-        roms = (library_cost.rom(*shape, styles[name]) for name, shape in self.rom_shapes.items())
+        roms = (memory_cost.rom(*shape, styles[name]) for name, shape in self.rom_shapes.items())
         return found | {"rom": sum(roms, Resources())}
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
@@ -152,7 +152,7 @@ class Shared:
 def route_luts(inputs: int, signed: bool) -> int:
     """LUTs a bit of a multiplexer of `inputs` wires and the sign behind it."""
     pins = inputs + (inputs - 1).bit_length() + signed
-    return 0 if inputs == 1 and not signed else 1 if pins <= 6 else library_cost.mux(inputs + signed)
+    return 0 if inputs == 1 and not signed else 1 if pins <= 6 else memory_cost.mux(inputs + signed)
 
 
 def map_shared(layer: MacLayer, fold: Fold, sign_sharing: bool, seed: int = 0) -> Shared | None:

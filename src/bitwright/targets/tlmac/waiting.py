@@ -12,7 +12,7 @@ from functools import partial
 
 from bitwright.targets.tlmac import timing
 from bitwright.targets.tlmac.estimate import revised
-from bitwright.targets.tlmac.library_cost import is_block
+from bitwright.targets.tlmac.memory_cost import is_block
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.threads import each
 
