@@ -116,6 +116,21 @@ def _delays(files: Mapping[str, str], prefix: str, low: int, width: int) -> Reso
     return Resources(ff=found)
 
 
+def _lifts(files: Mapping[str, str], prefix: str, low: int, bits: int) -> Resources:
+    """Shifters of all lanes, to the left by what the ROM holds from bit `low` on: a LUT a bit for two bits of that.
+
+    Of the bits above the greatest lift of a lane, which repeat the sign, there is one.
+    """
+    found = Resources()
+    for name, text in files.items():
+        if name.startswith(prefix):
+            lifts = [int(word, 16) >> low for word in text.split()]
+            wide = bits + max(lifts)
+            steps = _delays({name: text}, prefix, low, max(lifts).bit_length()).ff
+            found += Resources(lut=wide * math.ceil(steps / 2), ff=wide)
+    return found
+
+
 def constant(text: object) -> int:
     """Value of a sized hexadecimal parameter, without its sign."""
     return int(str(text).split("'h")[-1], 16)
@@ -175,15 +190,17 @@ def requantize(p: Mapping[str, object], files: Mapping[str, str]) -> Resources:
             found += _delays(files, p["File"], p["MultBits"], p["BiasBits"] + lift)
         if p["BiasBits"]:
             found += _delays(files, p["File"], p["MultBits"] + p["BiasBits"], lift)
+        if p["Lift"]:
+            found += _lifts(files, p["File"], p["MultBits"] + p["BiasBits"], p["AccBits"])
     return found + _times(p["Lanes"], _requantize_lane(p))
 
 
 def _requantize_lane(p: Mapping[str, object]) -> Resources:
-    """Registers of all stages, multiplier, bias and lift; rounding and what is behind it."""
+    """Registers of all stages but the lift, multiplier and bias; rounding and what is behind it."""
     factor = constant(p["Multiplier"]) if p["Uniform"] and p["MultBits"] else int(p["Uniform"])
     zeros = trailing_zeros(factor)  # low bits of the product that are constants
     positive = not p["InSigned"] and not p["BiasBits"] and 0 < factor < 1 << 63
-    acc, lift = p["AccBits"] - positive, int(p["Lift"]).bit_length()
+    acc = p["AccBits"] - positive
     found = Resources(ff=p["InBits"])
     if p["MultBits"]:
         wired = factor and factor & (factor - 1) == 0
@@ -193,10 +210,7 @@ def _requantize_lane(p: Mapping[str, object]) -> Resources:
         bias = constant(p["Bias"]) & ((1 << acc) - 1) if p["Uniform"] else (1 << acc) - 1
         carry, zeros = math.ceil((acc - trailing_zeros(bias)) / 4), min(zeros, trailing_zeros(bias))
         found += Resources(lut=bias.bit_count(), ff=acc - zeros, carry=carry)
-    if p["Lift"]:
-        acc += p["Lift"]
-        found += Resources(lut=acc * math.ceil(lift / 2), ff=acc)
-    return found + _rounded(p, acc, zeros, positive)
+    return found + _rounded(p, acc + p["Lift"], zeros, positive)
 
 
 def _rounded(p: Mapping[str, object], acc: int, zeros: int, positive: bool) -> Resources:
