@@ -12,7 +12,7 @@ import numpy as np
 
 from bitwright.packing import pack, unpack
 from bitwright.sources import closure, flatten, with_vendor
-from bitwright.synthesize import synthesize_module
+from bitwright.synthesize import count_module
 from bitwright.targets.contract import Design, Resources, StreamSpec
 from bitwright.targets.tlmac import timing
 from bitwright.targets.tlmac.plan import UnitPlan
@@ -89,22 +89,21 @@ def _interval(run: Run, words: int) -> float | None:
     return float(ends[-1] - ends[-2]) if len(ends) > 1 else None
 
 
-def synthesize_unit(design: Design, module: str, family: str, roms_apart: bool = False) -> dict[str, object]:
+def synthesize_unit(design: Design, module: str, family: str, large: bool = False) -> dict[str, object]:
     """Measured cells of the unit for a Xilinx family, from the cache where it has been synthesized before.
 
-    By the script that `bitwright synthesize` runs for these families: flat, or with its ROMs apart from the rest.
+    As `bitwright synthesize` does it for these families: flat, of a `large` one its wide ROMs apart from the rest.
     processor_seconds: of Yosys.
     """
     start, tool, before = time.perf_counter(), yosys.find(), resource.getrusage(resource.RUSAGE_CHILDREN)
     files = closure(with_vendor(unit_files(design.files, module), "xilinx"), TOP)
-    options = yosys.Synthesis(family, TOP, contents=False, roms_apart=roms_apart)
-    _, folder, hit = synthesize_module(files, options, tool, cache.user_folder())
+    options = yosys.Synthesis(family, TOP, contents=False)
+    _, cells, hit = count_module(files, options, tool, cache.user_folder(), large)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cells = yosys.count((folder / yosys.STAT).read_text())
     measured = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
     return {
         "measured": asdict(measured),
-        "roms_apart": roms_apart,
+        "roms_apart": large,
         "cached": hit,
         "seconds": round(time.perf_counter() - start, 1),
         "processor_seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),

@@ -91,7 +91,7 @@ def _lite0(data: Path) -> Network:
 
 CASES = {
     "resnet18": Case(lambda data: resnet18(), _random, "xcvu13p", 40_000, "xczu28dr", 640_000, 64),
-    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, "xczu9eg", 16_000_000, 32),
+    "lite0": Case(_lite0, _photographs, "xcvu13p", 225_000, "xczu28dr", 16_000_000, 32),
 }
 CROPPED_IMAGES = 4
 
@@ -276,7 +276,7 @@ def synthesize(made: Compiled, device: str, record: Record, name: str, order: li
         if order and not any(unit in ranks for unit, _ in group):
             continue
         large = made.plan.estimate.layers[index].resources.lut > LARGE_LUTS
-        found = units.get(first) or synthesize_unit(made.design, f"layer_{index}", family, roms_apart=large)
+        found = units.get(first) or synthesize_unit(made.design, f"layer_{index}", family, large)
         for unit, i in group:
             estimated = asdict(made.plan.estimate.layers[i].resources)
             entry = found if unit == first else {"measured": found["measured"], "as": first}

@@ -12,7 +12,7 @@ _WORD = re.compile(r"\w+")
 _STRING = re.compile(r'"([^"\n]+)"')
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _PACKAGE = Path(__file__).parent
-ROM_DIGITS = 256  # hexadecimal, of a column of prim/narrow/rom.sv
+ROM_COLUMN, ROM_DIGITS = "rom_column", 256  # of prim/narrow; hexadecimal digits of one
 
 
 def flatten(files: Mapping[str, str]) -> dict[str, str]:
@@ -66,13 +66,33 @@ def with_vendor(flat: Mapping[str, str], vendor: str) -> dict[str, str]:
     return {name: own[name] if name in own and text == generic.get(name) else text for name, text in flat.items()}
 
 
-def with_narrow_roms(flat: Mapping[str, str]) -> dict[str, str]:
-    """The files with ROMs in columns of 1,024 bits, and the columns of wider memory files beside these."""
-    found = with_vendor(flat, "narrow")
+def without_wide_roms(flat: Mapping[str, str]) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """The files with black boxes in place of ROMs in LUTs of more than 1,024 columns, and what these boxes hold.
+
+    Of each box the files of a module ROM_COLUMN. Memories in block RAM stay, though their columns are listed, too: the
+    number of boxes tells.
+    """
+    box = _PACKAGE / "rtl" / "prim" / "narrow" / f"{ROM_COLUMN}.sv"
+    boxes = []
     for name, text in flat.items():
         words = text.split() if name.endswith(".mem") else []
         digits = max(map(len, words), default=0)
-        for k in range(-(-digits // ROM_DIGITS) if digits > ROM_DIGITS else 0):
-            columns = (word[max(0, len(word) - (k + 1) * ROM_DIGITS) : len(word) - k * ROM_DIGITS] for word in words)
-            found[f"{name}_c{k:02d}.mem"] = "".join(f"{column}\n" for column in columns)
-    return found
+        for low in range(0, digits, ROM_DIGITS) if digits > ROM_DIGITS else ():
+            columns = [word[max(0, digits - low - ROM_DIGITS) : digits - low] for word in words]
+            boxes.append(_rom_column(columns) | {"rom.sv": flat["rom.sv"]})
+    return with_vendor(flat, "narrow") | {box.name: box.read_text()}, boxes
+
+
+def _rom_column(words: list[str]) -> dict[str, str]:
+    """A module with a memory of these hexadecimal words."""
+    width, depth = 4 * len(words[0]), len(words)
+    text = f"""module {ROM_COLUMN} (
+    input  logic clk_i,
+    input  logic re_i,
+    input  logic [{max(1, (depth - 1).bit_length()) - 1}:0] addr_i,
+    output logic [{width - 1}:0] data_o
+);
+  rom #(.Width({width}), .Depth({depth}), .File("column.mem"), .Style(2)) u_rom (.clk_i, .re_i, .addr_i, .data_o);
+endmodule
+"""
+    return {f"{ROM_COLUMN}.sv": text, "column.mem": "\n".join(words) + "\n"}

@@ -11,13 +11,13 @@ from pathlib import Path
 import joblib
 
 from bitwright.devices import Device, find_device
-from bitwright.errors import DeviceError, OptionError
+from bitwright.errors import DeviceError, OptionError, ToolError
 from bitwright.place import TOP, harness_files, place_and_route
-from bitwright.sources import closure, flatten, with_narrow_roms, with_vendor, write
+from bitwright.sources import ROM_COLUMN, closure, flatten, with_vendor, without_wide_roms, write
 from bitwright.targets.contract import Design, Resources, SynthesisUnit
 from bitwright.tools import cache, nextpnr, yosys
 
-LARGE_LUTS = 60_000  # of a unit, estimated, from which its ROMs are mapped apart from the rest
+LARGE_LUTS = 60_000  # of a unit, estimated, from which its wide ROMs are synthesized apart from the rest
 Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
 
@@ -167,13 +167,11 @@ def _units(
     steps = len(tops) + (part.family == "ecp5")
     sizes = {layer.name: layer.resources.lut for layer in design.estimate.layers}
     large = {unit.top for unit in design.units if sizes.get(unit.name, 0) > LARGE_LUTS}
-    options = (
-        yosys.Synthesis(part.family, top, dsp, contents=part.family == "ecp5", roms_apart=top in large) for top in tops
-    )
-    tasks = (joblib.delayed(synthesize_module)(closure(flat, o.top), o, tool, root) for o in options)
+    options = (yosys.Synthesis(part.family, top, dsp, contents=part.family == "ecp5") for top in tops)
+    tasks = (joblib.delayed(count_module)(closure(flat, o.top), o, tool, root, o.top in large) for o in options)
     found = {}
-    for top, folder, hit in joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks):
-        found[top] = yosys.count((folder / yosys.STAT).read_text()), hit
+    for top, cells, hit in joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks):
+        found[top] = cells, hit
         if progress:
             progress(top, len(found), steps)
     # The targets' cost models count the LUT6 of the Xilinx families.
@@ -187,11 +185,29 @@ def _result(unit: SynthesisUnit, cells: yosys.Cells, hit: bool, estimate: Resour
     return UnitResult(unit.name, unit.top, unit.copies, resources, cells.lutram, cells.srl, cells.cells, estimate, hit)
 
 
+def count_module(
+    files: Mapping[str, str], options: yosys.Synthesis, tool: yosys.Yosys, root: Path, large: bool = False
+) -> tuple[str, yosys.Cells, bool]:
+    """A module's name, its cells, and whether they were cached.
+
+    Of a `large` one, whose netlist would not fit the 4 GB of memory of the packaged Yosys, wide ROMs in LUTs are
+    synthesized in runs of their own; they share no logic with the rest.
+    """
+    rest, boxes = without_wide_roms(files) if large else (files, [])
+    runs = [synthesize_module(rest, options, tool, root)]
+    used = yosys.instances((runs[0][1] / yosys.STAT).read_text(), ROM_COLUMN)
+    if used not in (0, len(boxes)):
+        raise ToolError(f"{options.top} has {used} columns of wide memories in LUTs, its memory files {len(boxes)}")
+    column = dataclasses.replace(options, top=ROM_COLUMN)
+    runs += [synthesize_module(box, column, tool, root) for box in boxes[:used]]
+    cells = yosys.summed([yosys.count((folder / yosys.STAT).read_text()) for _, folder, _ in runs])
+    return options.top, cells, all(hit for _, _, hit in runs)
+
+
 def synthesize_module(
     files: Mapping[str, str], options: yosys.Synthesis, tool: yosys.Yosys, root: Path
 ) -> tuple[str, Path, bool]:
     """Synthesize one module from its files: its name, the folder of the results, and whether it was cached."""
-    files = with_narrow_roms(files) if options.roms_apart else files
     identity = [tool.version, options.script(sorted(files))]
     for name in sorted(files):
         identity += [name, files[name]]

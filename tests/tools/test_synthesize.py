@@ -13,8 +13,8 @@ from bitwright import rtl
 from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
 from bitwright.place import harness_files
-from bitwright.sources import closure, flatten, with_narrow_roms, with_vendor
-from bitwright.synthesize import synthesize, synthesize_module
+from bitwright.sources import closure, flatten, with_vendor, without_wide_roms
+from bitwright.synthesize import count_module, synthesize
 from bitwright.targets.contract import Resources, SynthesisUnit
 from bitwright.tools import nextpnr, yosys
 
@@ -103,25 +103,28 @@ def test_a_netlist_keeps_the_contents_of_memories(options):
         yosys.Synthesis(top="top", contents=False, **options).script(["top.sv"])
 
 
-def test_wide_roms_apart_have_the_luts_and_contents_of_whole_ones(tmp_path):
-    """1,100 columns of 48 words are two memories: 1,024 and 76 columns, one LUT and register each."""
+@pytest.mark.parametrize("style", [1, 2])
+def test_a_large_module_has_the_cells_of_its_parts(tmp_path, style):
+    """1,100 columns of 48 words in LUTs are black boxes of 1,024 and 76 columns, one LUT and register each."""
     rng = np.random.default_rng(1)
     words = [int.from_bytes(rng.bytes(138)) >> 4 for _ in range(48)]
-    top = """module top (input logic clk_i, input logic [5:0] addr_i, output logic [1099:0] data_o);
-  rom #(.Width(1100), .Depth(48), .File("wide.mem"), .Style(2)) u_rom (.clk_i, .re_i(1'b1), .addr_i, .data_o);
+    top = f"""module top (
+    input logic clk_i, input logic [5:0] addr_i, input logic [1099:0] x_i, output logic [1099:0] o
+);
+  logic [1099:0] data;
+  rom #(.Width(1100), .Depth(48), .File("wide.mem"), .Style({style})) u_rom (
+      .clk_i, .re_i(1'b1), .addr_i, .data_o(data));
+  always_ff @(posedge clk_i) o <= data ^ x_i;
 endmodule
 """
     files = flatten(rtl.sources(["rom"])) | {"top.sv": top, "wide.mem": rtl.memory_file(words, 1100)}
-    cells = {}
-    for apart in (False, True):
-        options = yosys.Synthesis("xcup", "top", contents=False, roms_apart=apart)
-        _, folder, _ = synthesize_module(files, options, yosys.find(), tmp_path)
-        cells[apart] = yosys.count((folder / yosys.STAT).read_text())
-    assert cells[True].lut == cells[False].lut == 1100
-    assert cells[True].ff == cells[False].ff == 1100
-    columns = with_narrow_roms(files)
-    halves = [columns[f"wide.mem_c{k:02d}.mem"].split() for k in range(2)]
-    assert [int(high + low, 16) for low, high in zip(*halves, strict=True)] == words
+    options, tool = yosys.Synthesis("xcup", "top", contents=False), yosys.find()
+    _, whole, _ = count_module(files, options, tool, tmp_path)
+    _, parts, cached = count_module(files, options, tool, tmp_path, large=True)
+    assert not cached
+    assert (parts.lut, parts.ff, parts.bram36) == (whole.lut, whole.ff, whole.bram36)
+    columns = [box["column.mem"].split() for box in without_wide_roms(files)[1]]
+    assert [int(high + low, 16) for low, high in zip(*columns, strict=True)] == words
 
 
 def test_an_old_yosys_gives_way_to_the_package(tmp_path, monkeypatch):

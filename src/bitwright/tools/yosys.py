@@ -23,7 +23,6 @@ STAT, LOG, NETLIST = "stat.json", "yosys.log", "netlist.json"
 # Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
 # mapping is derived again for them. By then they have shaped the logic, and no cell depends on them any more.
 FORGET_CONTENTS = "setparam -set INIT 1'1 t:$mem_v2 a:rom_style=block a:ram_style=block %u %i"
-KEEP_ROMS = "setattr -mod -set keep_hierarchy 1 $paramod$*?rom $paramod?rom?*"
 _MEMORIES = {
     1: ("RAM32X1S", "RAM64X1S"),
     2: ("RAM128X1S", "RAM32X1D", "RAM64X1D"),
@@ -51,10 +50,8 @@ class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
     netlist: also write the netlist for place and route. contents: False, for the Xilinx families and without a netlist,
-    where only cells are counted: block memories forget theirs just before they are mapped. roms_apart: ROMs are mapped
-    by themselves, in columns (`sources.with_narrow_roms`), which a unit of more than about 60,000 LUTs needs: a netlist
-    without hierarchy must fit the 4 GB of the packaged Yosys. `abc9` runs its fast script: on adder-rich designs it
-    needs a hundredth of the time of the stock one, and no more LUTs.
+    where only cells are counted: block memories forget theirs just before they are mapped. `abc9` runs its fast script:
+    on adder-rich designs it needs a hundredth of the time of the stock one, and no more LUTs.
     """
 
     family: str
@@ -62,7 +59,6 @@ class Synthesis:
     dsp: bool = True
     netlist: bool = False
     contents: bool = True
-    roms_apart: bool = False
 
     def script(self, sources: Sequence[str]) -> str:
         """The commands, for files in the working folder."""
@@ -76,7 +72,6 @@ class Synthesis:
         counted = [f"{synth} -run :map_memory", FORGET_CONTENTS, f"{synth} -run map_memory:"]
         commands = [
             f"read_verilog -sv -defer {' '.join(sources)}",
-            *([f"hierarchy -top {self.top}", KEEP_ROMS] if self.roms_apart else []),
             "scratchpad -copy abc9.script.default.fast abc9.script",
             *([synth] if self.contents else counted),
             f"tee -q -o {STAT} stat -json",
@@ -100,6 +95,19 @@ class Cells:
     bram36: float
     dsp: int
     cells: dict[str, int]
+
+
+def instances(stat: str, module: str) -> int:
+    """Instances of a module, of all its variants, that were left as they are, by `stat -json`."""
+    cells = json.loads(stat)["design"]["num_cells_by_type"]
+    return sum(n for name, n in cells.items() if module in re.split(r"\W+", name))
+
+
+def summed(parts: Sequence[Cells]) -> Cells:
+    """The cells of several netlists."""
+    cells = sum((Counter(part.cells) for part in parts), Counter())
+    names = ("lut", "lutram", "srl", "ff", "carry", "bram36", "dsp")
+    return Cells(**{name: sum(getattr(part, name) for part in parts) for name in names}, cells=dict(cells))
 
 
 def find() -> Yosys:

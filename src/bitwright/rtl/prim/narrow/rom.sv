@@ -1,6 +1,5 @@
-// Read-only memory with a registered output: module rom of prim/generic, which see, in columns of at most Columns bits.
-// For tools that cannot take a wide memory in one piece; bitwright.sources.with_narrow_roms writes the columns' files,
-// <File>_c<nn>.mem.
+// Read-only memory with a registered output: module rom of prim/generic, which see, but a wide one in LUTs as black boxes
+// of up to Columns bits each. bitwright.sources.without_wide_roms uses it for tools that cannot take all in one piece.
 module rom #(
     parameter int unsigned Width = 8,
     parameter int unsigned Depth = 32,
@@ -16,14 +15,12 @@ module rom #(
   localparam int unsigned Columns = 1024;
   localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Depth > 4096 / Width);
 
-  if (Width > Columns) begin : g_columns
+  if (!Block && Width > Columns) begin : g_columns
     for (genvar k = 0; k < (Width + Columns - 1) / Columns; k++) begin : g_column
       localparam int unsigned Bits = Width - k * Columns < Columns ? Width - k * Columns : Columns;
-      rom #(
+      rom_column #(
           .Width(Bits),
-          .Depth(Depth),
-          .File ({File, "_c", 8'(48 + k / 10), 8'(48 + k % 10), ".mem"}),
-          .Style(Block ? 1 : 2)
+          .AddrBits(AddrBits)
       ) u_column (
           .clk_i,
           .re_i,
