@@ -13,7 +13,7 @@ from bitwright.place import HARNESS, TOP, place_and_route
 from bitwright.sources import closure
 from bitwright.synthesize import synthesize_module
 from bitwright.targets.bitsys import emit
-from bitwright.tools import cache, yosys
+from bitwright.tools import cache, nextpnr, yosys
 
 DEVICE = "ecp5-85k"
 TARGET_MHZ = 250
@@ -34,7 +34,8 @@ def measure() -> Iterator[dict]:
         synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True)
         _, folder, _ = synthesize_module(files, synthesis, tool, root)
         stat = (folder / yosys.STAT).read_text()
-        placed = [place_and_route(folder / yosys.NETLIST, stat, part, TARGET_MHZ, seed, root) for seed in SEEDS[kind]]
+        runs = (nextpnr.PlaceRoute(part.size, part.package, clock_mhz=TARGET_MHZ, seed=seed) for seed in SEEDS[kind])
+        placed = [place_and_route(folder / yosys.NETLIST, stat, options, root) for options in runs]
         found[module] = {
             "device": DEVICE,
             "tools": [f"Yosys {tool.version}", placed[0].tool],

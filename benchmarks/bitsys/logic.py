@@ -130,7 +130,7 @@ def _design(preset: str) -> Design:
 def _synthesized(preset: str, device: str) -> dict:
     """Cells by Yosys; for Xilinx parts, whose cells the cost model counts, the model's figures over them."""
     part, design, tool = find_device(device), _design(preset), yosys.find()
-    files = closure(with_vendor(flatten(design.files), part.vendor), design.top)
+    files = closure(with_vendor(flatten(design.files), part.primitives), design.top)
     _, folder, _ = synthesize_module(files, yosys.Synthesis(part.family, design.top), tool, cache.user_folder())
     made, estimate = yosys.count((folder / yosys.STAT).read_text()), design.estimate.total
     figures = {name: getattr(made, name) for name in RESOURCES}

@@ -30,8 +30,18 @@ class Device:
 
     @property
     def vendor(self) -> str:
-        """Folder of the vendor's versions of the primitive wrappers."""
+        """The maker."""
         return "lattice" if self.family == "ecp5" else "xilinx"
+
+    @property
+    def primitives(self) -> str:
+        """The name of its versions of the primitive wrappers, see `rtl.VENDORS`."""
+        return "xilinx7" if self.family == "xc7" else self.vendor
+
+    @property
+    def size(self) -> str:
+        """What nextpnr calls an ECP5 of this size, "85k"."""
+        return self.name.removeprefix("ecp5-")
 
     def utilization(self, used: Resources) -> dict[str, float]:
         """Share of the part's lut, ff, bram36 and dsp that is used."""

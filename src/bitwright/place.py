@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from bitwright.devices import Device
 from bitwright.targets.contract import WEIGHT_STREAM, Design, Resources
 from bitwright.tools import cache, nextpnr, yosys
 from bitwright.tools.bench import AXIL_IN, AXIL_OUT
@@ -89,20 +88,9 @@ def _slices(vector: str, ports: list[tuple[str, int]]) -> Iterator[tuple[str, st
         bit += bits
 
 
-def place_and_route(
-    netlist: Path,
-    stat: str,
-    part: Device,
-    clock_mhz: float,
-    seed: int,
-    root: Path,
-    placer: str = "heap",
-    router: str = "router1",
-) -> Placement:
+def place_and_route(netlist: Path, stat: str, options: nextpnr.PlaceRoute, root: Path) -> Placement:
     """Place, route and pack a synthesized `pin_top`; `stat` is Yosys's report of it. Cached."""
     tool = nextpnr.find()
-    size = part.name.removeprefix("ecp5-")
-    options = nextpnr.PlaceRoute(size, part.package, clock_mhz=clock_mhz, seed=seed, placer=placer, router=router)
     key = cache.digest([tool.version, *options.arguments("netlist.json"), netlist.read_bytes()])
     logs = root / "logs"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from bitwright import rtl
 from bitwright.errors import ToolError
 
 _WORD = re.compile(r"\w+")
@@ -61,9 +62,14 @@ def write(flat: Mapping[str, str], folder: Path) -> list[str]:
 
 def with_vendor(flat: Mapping[str, str], vendor: str) -> dict[str, str]:
     """The files with the vendor's version of each generic primitive wrapper, where there is one."""
-    generic = {path.name: path.read_text() for path in sorted(_PACKAGE.rglob("prim/generic/*.sv"))}
-    own = {path.name: path.read_text() for path in sorted(_PACKAGE.rglob(f"prim/{vendor}/*.sv"))}
+    generic, own = _primitives("generic"), {}
+    for folder in reversed(rtl.VENDORS.get(vendor, (vendor,))):
+        own |= _primitives(folder)
     return {name: own[name] if name in own and text == generic.get(name) else text for name, text in flat.items()}
+
+
+def _primitives(folder: str) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted(_PACKAGE.rglob(f"prim/{folder}/*.sv"))}
 
 
 def without_wide_roms(flat: Mapping[str, str]) -> tuple[dict[str, str], list[dict[str, str]]]:

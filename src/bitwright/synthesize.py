@@ -121,7 +121,7 @@ def synthesize(
         if value not in legal:
             raise OptionError(f"{name} is {value!r}; legal are {', '.join(legal)}")
     start = time.perf_counter()
-    flat = with_vendor(flatten(design.files), part.vendor)
+    flat = with_vendor(flatten(design.files), part.primitives)
     root = cache_dir if cache_dir is not None else cache.user_folder()
     tool = yosys.find()
     units = _units(design, flat, part, dsp, tool, root, jobs, progress)
@@ -139,7 +139,8 @@ def synthesize(
     wrapped = closure(flat | harness_files(design), TOP)
     _, folder, _ = synthesize_module(wrapped, yosys.Synthesis(part.family, TOP, dsp, netlist=True), tool, root)
     stat = (folder / yosys.STAT).read_text()
-    placed = place_and_route(folder / yosys.NETLIST, stat, part, clock_mhz, seed, root, placer, router)
+    options = nextpnr.PlaceRoute(part.size, part.package, clock_mhz=clock_mhz, seed=seed, placer=placer, router=router)
+    placed = place_and_route(folder / yosys.NETLIST, stat, options, root)
     if progress:
         progress("place and route", len(units) + 1, len(units) + 1)
     return dataclasses.replace(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bitwright import rtl
+from bitwright.devices import find_device
 from bitwright.errors import ToolError
 from bitwright.tools import verilator, yosys
 from bitwright.tools.bench import inner_input, inner_output
@@ -91,7 +92,7 @@ def test_sources_pick_the_vendor():
 
 def test_vendor_primitives_have_the_generic_ports():
     ports = re.compile(r"\b(input|output)\s+logic\s*(\[[^\]]*\])?\s*(\w+)")
-    for file in (rtl.ROOT / "prim" / "xilinx").glob("*.sv"):
+    for file in (rtl.ROOT / "prim").glob("xilinx*/*.sv"):
         generic = (rtl.ROOT / "prim" / "generic" / file.name).read_text()
         assert ports.findall(file.read_text()) == ports.findall(generic), file.name
 
@@ -127,7 +128,55 @@ endmodule
 """
 
 
-@pytest.mark.parametrize("vendor", rtl.VENDORS)
+CARRY = """module CARRY{n} {parameters} (input logic CI, input logic {start}, input logic [{n}-1:0] S,
+    input logic [{n}-1:0] DI, output logic [{n}-1:0] O, output logic [{n}-1:0] CO);
+  logic [{n}:0] c;
+  assign c[0] = CI | {start};
+  for (genvar i = 0; i < {n}; i++) begin : g_bit
+    assign c[i+1] = S[i] ? c[i] : DI[i];
+  end
+  assign O = S ^ c[{n}-1:0];
+  assign CO = c[{n}:1];
+endmodule
+"""
+CARRIES = {  # behavioral models of the cells, as the vendor describes them
+    "generic": "// none\n",
+    "xilinx": CARRY.format(n=8, parameters='#(parameter CARRY_TYPE = "")', start="CI_TOP"),
+    "xilinx7": CARRY.format(n=4, parameters="", start="CYINIT"),
+}
+CHAIN = """module chain (
+    input logic clk_i, input logic rst_i,
+    input logic [26:0] s_data_i, input logic s_valid_i, output logic s_ready_o,
+    output logic [12:0] m_data_o, output logic m_valid_o, input logic m_ready_i);
+  carry_chain #(.Width(13)) u_chain (
+      .ci_i(s_data_i[26]), .s_i(s_data_i[12:0]), .di_i(s_data_i[25:13]), .o_o(m_data_o));
+  assign m_valid_o = s_valid_i;
+  assign s_ready_o = m_ready_i;
+  logic unused;
+  assign unused = clk_i ^ rst_i;
+endmodule
+"""
+
+
+@pytest.mark.parametrize("vendor", CARRIES)
+def test_carry_chains(rtl_cache, vendor):
+    """A sum of two numbers and a carry, through whole cells and a part of one."""
+    files = rtl.sources(["carry_chain"], vendor) | {"chain.sv": CHAIN, "models.sv": CARRIES[vendor]}
+    model = verilator.build(files, "chain", [inner_input("s", 27)], [inner_output("m", 13)], cache_dir=rtl_cache)
+    rng = np.random.default_rng(0)
+    a, b, carry = (rng.integers(0, high, 500) for high in (1 << 13, 1 << 13, 2))
+    got = model.run({"s": (a ^ b) | a << 13 | carry << 26}, {"m": 500}).integers("m")
+    np.testing.assert_array_equal(got, (a + b + carry) & 0x1FFF)
+
+
+def test_every_device_has_the_cells_of_its_family():
+    cells = {"xczu3eg": "CARRY8", "xc7z020": "CARRY4"}
+    for name, cell in cells.items():
+        (text,) = rtl.sources(["carry_chain"], find_device(name).primitives).values()
+        assert f" {cell} " in text
+
+
+@pytest.mark.parametrize("vendor", ["generic", "xilinx"])
 def test_lut_primitives(rtl_cache, vendor):
     """Both versions compute the same truth tables."""
     files = rtl.sources(["lut6", "lut6_2"], vendor) | {"luts.sv": LUTS}

@@ -214,6 +214,9 @@ def test_generic_primitives_give_way_to_the_vendors():
     flat = {"lut6.sv": generic, "top.sv": "module top; endmodule"}
     assert with_vendor(flat, "xilinx") == {**flat, "lut6.sv": xilinx}
     assert with_vendor(flat, "lattice") == flat
+    chains = flat | {"carry_chain.sv": (rtl / "generic" / "carry_chain.sv").read_text()}
+    series7 = (rtl / "xilinx7" / "carry_chain.sv").read_text()
+    assert with_vendor(chains, "xilinx7") == {**chains, "lut6.sv": xilinx, "carry_chain.sv": series7}
     assert with_vendor({"lut6.sv": "own"}, "xilinx") == {"lut6.sv": "own"}
 
 

@@ -25,7 +25,7 @@ def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float 
     """
     part = _xilinx(device)
     options = Reports(part.part, design.top, clock_mhz)
-    sources = with_vendor(flatten(design.files), part.vendor)
+    sources = with_vendor(flatten(design.files), part.primitives)
     paths = _write_sources(sources, folder)
     text = render(
         "reports.tcl.j2",
@@ -60,7 +60,7 @@ def write_overlay(design: Design, board: str, folder: Path, *, clock_mhz: float 
         clock_mhz=clock_mhz,
         jobs=jobs,
     )
-    sources = with_vendor(flatten(design.files), part.vendor) | overlay_files(design)
+    sources = with_vendor(flatten(design.files), part.primitives) | overlay_files(design)
     paths = _write_sources(sources, folder)
     return [*paths, _write(folder / "overlay.tcl", render("overlay.tcl.j2", **dataclasses.asdict(options)))]
 

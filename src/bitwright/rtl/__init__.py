@@ -17,7 +17,8 @@ __all__ = ["WAIVERS", "dependencies", "memory_file", "modules", "path", "sources
 
 ROOT = Path(__file__).parent
 WAIVERS = ROOT / "waivers.vlt"
-VENDORS = ("generic", "xilinx")
+VENDORS = {"generic": (), "xilinx": ("xilinx",), "xilinx7": ("xilinx7", "xilinx"), "lattice": ("lattice",)}
+"""Folders of the primitives of each kind of device, the first one first; what none has is generic."""
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 _WORD = re.compile(r"\b([a-z]\w*)\s*#?\s*\(", re.S)
 
@@ -26,8 +27,8 @@ def path(name: str, vendor: str = "generic") -> Path:
     """The file of a module; a primitive without a version for the vendor has the generic one."""
     if vendor not in VENDORS:
         raise ValueError(f"unknown vendor {vendor!r}; legal are {', '.join(VENDORS)}")
-    candidates = (ROOT / f"{name}.sv", ROOT / "prim" / vendor / f"{name}.sv", ROOT / "prim" / "generic" / f"{name}.sv")
-    for candidate in candidates:
+    folders = (ROOT / "prim" / folder for folder in (*VENDORS[vendor], "generic"))
+    for candidate in (folder / f"{name}.sv" for folder in (ROOT, *folders)):
         if candidate.is_file():
             return candidate
     raise ValueError(f"the RTL library has no module {name!r}; it has {', '.join(modules())}")
