@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import shutil
+import sys
+import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bitwright import targets
+from bitwright.design_io import load_design, save_design
 from bitwright.errors import ModelError, OptionError
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Design, Plan, Target, make_options, refuse
+from bitwright.tools import cache
+
+ARCHIVE = "design.zip"
+WORTH_KEEPING = 1.0  # seconds of compilation
 
 
 def load(path: str | os.PathLike[str], **options: Any) -> Network:
@@ -49,14 +59,55 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     storage.save(network, path)
 
 
-def compile(network: Network, target: str = "tlmac", **options: object) -> Design:
+def compile(
+    network: Network, target: str = "tlmac", *, cache_dir: str | os.PathLike[str] | None = None, **options: object
+) -> Design:
     """Hardware for a network: simplify it, ask the target for objections, plan, emit.
 
-    options are those of the target. Raises `OptionError` for an unknown target or option and `ModelError`
-    with every node that the target refuses.
+    options are those of the target. A design that took more than a second is kept in the cache (`cache_dir`, else the
+    user's) under the digest of the network, the options and the program, and found there the next time. Raises
+    `OptionError` for an unknown target or option and `ModelError` with every node that the target refuses.
     """
+    root = (Path(cache_dir) if cache_dir is not None else cache.user_folder()) / "designs"
+    key = _design_key(network, target, options)
+    if key is not None and (found := cache.find(root, key)) is not None:
+        return _unpacked(found / ARCHIVE)
+    start = time.perf_counter()
     chosen, planned = plan(network, target, options)
-    return chosen.emit(planned)
+    design = chosen.emit(planned)
+    if key is not None and time.perf_counter() - start > WORTH_KEEPING:
+        cache.entry(root, key, lambda folder: [_packed(design, folder)])
+    return design
+
+
+def _design_key(network: Network, target: str, options: Mapping[str, object]) -> str | None:
+    """Of all that a design depends on: the network, the options, the sources of bitwright and of the target.
+
+    None for a target without a file, which was typed in.
+    """
+    chosen = targets.get(target)
+    settings = repr(make_options(chosen, options))
+    file = getattr(sys.modules.get(type(chosen).__module__), "__file__", None)
+    return file and cache.digest([network.digest, target, settings, *_sources(file)])
+
+
+@functools.cache
+def _sources(target: str) -> tuple[str, ...]:
+    """Texts of the package and of the folder that the target's file lies in, and the version of Python."""
+    folders = (Path(__file__).parent, Path(target).parent)
+    paths = sorted({path for folder in folders for pattern in ("*.py", "*.sv") for path in folder.rglob(pattern)})
+    return (sys.version, *(part for path in paths for part in (str(path), path.read_text())))
+
+
+def _packed(design: Design, folder: Path) -> Path:
+    save_design(design, folder / "design")
+    return Path(shutil.make_archive(str(folder / "design"), "zip", folder / "design"))
+
+
+def _unpacked(archive: Path) -> Design:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.unpack_archive(archive, folder)
+        return load_design(folder)
 
 
 def plan(network: Network, target: str, options: Mapping[str, object]) -> tuple[Target, Plan]:

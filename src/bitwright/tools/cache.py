@@ -33,6 +33,15 @@ def digest(parts: Iterable[str | bytes]) -> str:
     return h.hexdigest()
 
 
+def find(root: Path, key: str) -> Path | None:
+    """The folder of `key` below `root`, if it is there and intact."""
+    final = root / key
+    if not _intact(final):
+        return None
+    os.utime(final)
+    return final
+
+
 def entry(root: Path, key: str, make: Callable[[Path], Iterable[Path]]) -> tuple[Path, bool]:
     """The folder of `key` below `root`, and whether it was there already.
 
@@ -41,8 +50,7 @@ def entry(root: Path, key: str, make: Callable[[Path], Iterable[Path]]) -> tuple
     of two concurrent makers the first wins.
     """
     final = root / key
-    if _intact(final):
-        os.utime(final)
+    if find(root, key):
         return final, True
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
