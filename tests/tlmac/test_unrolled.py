@@ -15,7 +15,7 @@ from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac import choice, fold, unrolled, unrolled_element, unrolled_triples
 from bitwright.targets.tlmac.cost import mac_cost, total
 from bitwright.targets.tlmac.unrolled import evaluate, unroll
-from bitwright.targets.tlmac.unrolled_graph import Adder, Builder, Operand
+from bitwright.targets.tlmac.unrolled_graph import Adder, Builder, Operand, Table
 from bitwright.targets.tlmac.unrolled_pairs import share_pairs, signed_digits
 from bitwright.targets.tlmac.unrolled_tree import build_sum
 from bitwright.targets.tlmac.unrolled_triples import share_triples
@@ -142,6 +142,20 @@ def test_unrolled_layers_in_simulation(activations, weights):
     assert result.bit_exact, result.first_mismatch()
     free = simulate(TLMAC.emit(plan), random_input(network, 20))
     assert (free.latency_cycles, free.interval_cycles) == (plan.estimate.latency_cycles, 1)
+
+
+def test_inputs_whose_sign_never_changes():
+    """-3 and -2 in four bits: the inverted sign is no bit of the codes 5 and 6, neither of adders' nor of tables'."""
+    rng = np.random.default_rng(4)
+    negative = Threshold(np.array([[2]]), IntType(4, True), base=np.array([-3]), step=np.array([1]))
+    dense = Dense(rng.integers(-4, 4, (9, 5)), IntType(3, True))
+    nodes = (Node("act", negative, ("input",)), Node("dense", dense, ("act",)))
+    network = Network(InputSpec(TensorType((5,), IntType(2))), nodes, name="negative")
+    plan = plan_of(network, interval=1, elements=["unrolled"])
+    sources = [type(value.source) for value in plan.units[1].mac.element.graph.values]
+    assert {Table, Adder} <= set(sources)
+    result = simulate(TLMAC.emit(plan), random_input(network, 40))
+    assert result.bit_exact, result.first_mismatch()
 
 
 def test_an_unrolled_convolution_takes_a_pixel_a_cycle():

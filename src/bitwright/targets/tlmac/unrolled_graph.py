@@ -12,7 +12,7 @@ one of them needs no LUT, all others share one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -85,7 +85,9 @@ class Builder:
         for i, (low, high) in enumerate(zip(self.lows, self.highs, strict=True)):
             form = np.zeros(len(self.lows), np.int64)
             form[i] = 1
-            self._append(Value(None, int(low), int(high), 0, self.flips), form)
+            plain = Value(None, int(low), int(high), 0)
+            flips = self.flips & ((1 << plain.bits) - 1)  # a bit that is never set is no bit of the word
+            self._append(replace(plain, flips=flips), form)
 
     def reach(self, form: np.ndarray) -> tuple[int, int]:
         """Least and greatest value of a linear form."""
