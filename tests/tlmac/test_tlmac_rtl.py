@@ -239,7 +239,7 @@ def random_case(random_network, seed):
     check_cycles(plan, result)
 
 
-@pytest.mark.parametrize("seed", [6, 12, 29, 103, 108, 121])
+@pytest.mark.parametrize("seed", [6, 12, 29, 103, 108, 121, 177])
 def test_random_networks(random_network, seed):
     random_case(random_network, seed)
 

@@ -12,6 +12,7 @@ frame decides.
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 
 import numpy as np
 
@@ -22,17 +23,18 @@ from bitwright.targets.tlmac.units import Circuit, Unit
 SLACK_PIXELS = 3  # on the way: in the fork, in the other branch's pipeline, in this pixel's last words
 
 
-def needs(circuit: Circuit, fork: str) -> dict[str, np.ndarray]:
+def needs(circuit: Circuit, fork: str, by_rows: Set[str] = frozenset()) -> dict[str, np.ndarray]:
     """For each value behind `fork` and each pixel of its stream, how many pixels of `fork` it needs; ascending.
 
-    Values that do not depend on the fork are left out.
+    Values that do not depend on the fork are left out. by_rows: names of the units that take padding below the image
+    row by row, behind its last pixel.
     """
     pixels = _pixels(circuit)
     found = {fork: np.arange(1, pixels[fork] + 1)}
     for unit in circuit.units:
         if unit.value not in found and any(value in found for value in unit.inputs):
             sources = [found.get(value, np.zeros(pixels[value], np.int64)) for value in unit.inputs]
-            found[unit.value] = np.maximum.accumulate(_unit_needs(unit, sources))
+            found[unit.value] = np.maximum.accumulate(_unit_needs(unit, sources, unit.name in by_rows))
     return found
 
 
@@ -48,7 +50,7 @@ def _pixels(circuit: Circuit) -> dict[str, int]:
     return found
 
 
-def _unit_needs(unit: Unit, sources: list[np.ndarray]) -> np.ndarray:
+def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndarray:
     if unit.node is None or unit.kind == "argmax":
         return sources[0]
     if unit.kind in ("add", "concat"):
@@ -58,7 +60,12 @@ def _unit_needs(unit: Unit, sources: list[np.ndarray]) -> np.ndarray:
     (source,) = sources
     height, width, _ = unit.input_types[0].shape
     rows, columns = last_taps(unit, 0, height), last_taps(unit, 1, width)
-    return source.reshape(height, width)[rows[:, None], columns[None, :]].reshape(-1)
+    found = source.reshape(height, width)[rows[:, None], columns[None, :]]
+    if by_rows:
+        op = unit.node.op
+        ends = np.arange(len(rows)) * op.stride[0] - op.pads[0] + (op.kernel[0] - 1) * op.dilation[0]
+        found[ends >= height] = source[-1]
+    return found.reshape(-1)
 
 
 def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -83,14 +90,14 @@ def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
     return np.clip(first + taps * dilation, 0, size - 1)
 
 
-def fifo_pixels(circuit: Circuit) -> dict[str, tuple[tuple[int, int], ...]]:
-    """For each join's two inputs (pixels in the FIFO, pixels of the stream), by unit name."""
+def fifo_pixels(circuit: Circuit, by_rows: Set[str] = frozenset()) -> dict[str, tuple[tuple[int, int], ...]]:
+    """For each join's two inputs (pixels in the FIFO, pixels of the stream), by unit name; `by_rows` as in `needs`."""
     joins = [unit for unit in circuit.units if unit.kind in ("add", "concat")]
     pixels = _pixels(circuit)
     forks = [value for value in pixels if len(circuit.readers(value)) > 1] if joins else []
     waiting = {unit.name: [0, 0] for unit in joins}
     for fork in forks:
-        need = needs(circuit, fork)
+        need = needs(circuit, fork, by_rows)
         for unit in joins:
             if all(value in need for value in unit.inputs):
                 branches = align(*(need[value] for value in unit.inputs), unit.input_types[0].size)

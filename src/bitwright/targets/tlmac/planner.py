@@ -15,7 +15,7 @@ from bitwright.targets.tlmac.joins import fifo_pixels
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.limits import FREE_BRAM36, Alternative, Limits, alternative, alternatives, select
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
-from bitwright.targets.tlmac.patch import variants
+from bitwright.targets.tlmac.patch import ROWS, variants
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.threads import each
 from bitwright.targets.tlmac.timing import fixed_latency
@@ -157,7 +157,8 @@ def _assemble(
     """The plan of these candidates by layer; the units `in_luts` rescale without DSP blocks."""
     units: dict[str, UnitPlan] = {}
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
-    depths = fifo_pixels(circuit)
+    by_rows = {name for name, found in chosen.items() if any(patch.module == ROWS for patch in found.plan.patches)}
+    depths = fifo_pixels(circuit, by_rows)
     first = circuit.readers(INPUT)[0][0]
     delay = {INPUT: 0}  # register stages on the longest way to a value
     produced = {INPUT: lanes[circuit.units[first].name]}
