@@ -88,15 +88,15 @@ def _design_key(network: Network, target: str, options: Mapping[str, object]) ->
     chosen = targets.get(target)
     settings = repr(make_options(chosen, options))
     file = getattr(sys.modules.get(type(chosen).__module__), "__file__", None)
-    return file and cache.digest([network.digest, target, settings, *_sources(file)])
+    return file and cache.digest([network.digest, target, settings, _sources(file)])
 
 
 @functools.cache
-def _sources(target: str) -> tuple[str, ...]:
-    """Texts of the package and of the folder that the target's file lies in, and the version of Python."""
+def _sources(target: str) -> str:
+    """Digest of the texts of the package and of the folder that the target's file lies in, and of Python's version."""
     folders = (Path(__file__).parent, Path(target).parent)
     paths = sorted({path for folder in folders for pattern in ("*.py", "*.sv") for path in folder.rglob(pattern)})
-    return (sys.version, *(part for path in paths for part in (str(path), path.read_text())))
+    return cache.digest([sys.version, *(part for path in paths for part in (str(path), path.read_text()))])
 
 
 def _packed(design: Design, folder: Path) -> Path:

@@ -158,35 +158,6 @@ def channel_add_files(
     return parameters, files
 
 
-@dataclass(frozen=True)
-class _Scaling:
-    """y = round((x * mult + bias) * 2**lift / 2**(largest shift)), each int64 [C], x on the wire."""
-
-    mult: np.ndarray
-    bias: np.ndarray
-    lift: np.ndarray
-    shift: int
-
-    def reach(self, wire: IntType) -> np.ndarray:
-        """Products of the least and the greatest x, [2, C]."""
-        return np.stack([self.mult * wire.min, self.mult * wire.max])
-
-
-def _scaling(op: Requantize, in_type: TensorType) -> _Scaling:
-    """The operation on the wire's words; where multipliers stay narrow, they take in what the shifts differ by."""
-    if not -(1 << 31) < op.zero_point < 1 << 31:
-        raise ModelError(f"Requantize zero points lie within 31 bits, not {op.zero_point}")
-    mult, bias, shift = (np.broadcast_to(v, (in_type.channels,)) for v in (op.multiplier, op.bias, op.shift))
-    if in_type.dtype.bipolar:
-        mult, bias = 2 * mult, bias - mult
-    lift = shift.max() - shift
-    if np.any(mult != 1) and op.rounding is not Rounding.STOCHASTIC:
-        lifted = [int(m) << int(k) for m, k in zip(mult, lift, strict=True)]
-        if _signed_bits(min(lifted), max(lifted)) <= DSP_MULTIPLIER_BITS and np.abs(bias).max() < 1 << 28:
-            mult, bias, lift = mult << lift, bias << lift, np.zeros_like(lift)
-    return _Scaling(mult, bias, lift, int(shift.max()))
-
-
 def requantize_files(op: Requantize, in_type: TensorType, lanes: int, name: str) -> tuple[Parameters, Files]:
     """Module `requantize`."""
     wire, scaling = _wire_type(in_type.dtype), _scaling(op, in_type)

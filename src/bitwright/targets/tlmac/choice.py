@@ -16,13 +16,13 @@ import numpy as np
 from bitwright.network import Network
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import fold
-from bitwright.targets.tlmac.cost import posts_cost, total, window_cost
+from bitwright.targets.tlmac.cost import behind_cost, window_cost
 from bitwright.targets.tlmac.fold import Candidate
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.mac import MacPlan
 from bitwright.targets.tlmac.options import FOLDED, UNROLLED
 from bitwright.targets.tlmac.patch import Variant, variants
-from bitwright.targets.tlmac.units import Unit, posts
+from bitwright.targets.tlmac.units import Unit
 from bitwright.targets.tlmac.unrolled_pairs import signed_digits
 
 FREE_WEIGHTS = 16384
@@ -38,7 +38,7 @@ def choose(
     elements: None for a free choice. The price of an unrolled layer includes what the stages behind it cost more, since
     all its outputs leave in one word.
     """
-    folded = tuple(name for name in elements or FOLDED if name != UNROLLED)
+    folded = _folded(elements)
     best = fold.best(unit.mac, goal, folded, bram_price) if folded else None
     if elements is not None and UNROLLED not in elements:
         return best
@@ -56,8 +56,7 @@ def pool(
     All foldings, with their ROMs in LUTs or block RAM as prices between free and unaffordable have it; and where block
     RAM is `scarce`, what is best then: it may be unrolled.
     """
-    folded = tuple(name for name in elements or FOLDED if name != UNROLLED)
-    yield from fold.options(unit.mac, goal, folded, BRAM_PRICES)
+    yield from fold.options(unit.mac, goal, _folded(elements), BRAM_PRICES)
     found = choose(network, unit, goal, elements, BRAM_PRICES[-1]) if scarce else None
     if found is not None:
         yield found
@@ -118,5 +117,8 @@ def floor_price(plan: MacPlan, bram_price: float) -> float:
 
 def _behind(network: Network, unit: Unit, plan: MacPlan, bram_price: float) -> float:
     """Price of the elementwise stages behind a layer."""
-    stages = posts(network, unit, plan.acc_type, plan.constant)
-    return fold.price(total(posts_cost(stages, unit, plan.out_lanes)), bram_price)
+    return fold.price(behind_cost(network, unit, plan, plan.out_lanes), bram_price)
+
+
+def _folded(elements: tuple[str, ...] | None) -> tuple[str, ...]:
+    return tuple(name for name in elements or FOLDED if name != UNROLLED)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
+from bitwright.network import Network
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import library_cost as library
-from bitwright.targets.tlmac import memory_cost
+from bitwright.targets.tlmac import memory_cost, refine
 from bitwright.targets.tlmac.mac import MacPlan
 from bitwright.targets.tlmac.plan import UnitPlan
-from bitwright.targets.tlmac.refine import refined
 from bitwright.targets.tlmac.stages import converter, main_module, post_module, readers
-from bitwright.targets.tlmac.units import Post, Unit
+from bitwright.targets.tlmac.units import Post, Unit, posts
 
 Components = dict[str, Resources]
 
@@ -33,7 +32,7 @@ def unit_cost(plan: UnitPlan) -> Components:
             cost += library.converter(*converter(t, lanes, plan.lanes))
         found["input"] = found.get("input", Resources()) + cost
     if plan.mac is not None:
-        found |= refined(plan.mac, mac_cost(plan.mac))
+        found |= refine.refined(plan.mac, mac_cost(plan.mac))
     elif plan.unit.node is not None:
         found["window"] = sum((library.window(window) for window in readers(plan)), Resources())
         main = main_module(plan)
@@ -102,21 +101,15 @@ def _trees(plan: MacPlan) -> Resources:
     return found
 
 
-@cache
 def tree(lanes: int, bits: int, levels: int, out_bits: int) -> Resources:
-    """Module tlmac_sum_tree: every level adds pairs; what is left over keeps its own width."""
-    nodes, found = [bits] * lanes, Resources()
-    for _ in range(levels):
-        following = []
-        for a, b in zip(nodes[::2], nodes[1::2], strict=False):
-            width = min(max(a, b) + 1, out_bits)
-            found += library.adder(a, b, width) + Resources(ff=width)
-            following.append(width)
-        if len(nodes) % 2:
-            following.append(nodes[-1])
-            found += Resources(ff=nodes[-1])
-        nodes = following
-    return found
+    """Module tlmac_sum_tree of leaves that are all `bits` wide, as if none waited in a shift register."""
+    return refine.tree((bits,) * lanes, levels, out_bits, shifts=False)
+
+
+def behind_cost(network: Network, unit: Unit, mac: MacPlan | None, lanes: int, dsp: bool = True) -> Resources:
+    """All elementwise stages of a unit, on words of `lanes` channels from `mac` or its other operation."""
+    known = (mac.acc_type, mac.constant) if mac else (None, None)
+    return total(posts_cost(posts(network, unit, *known, dsp), unit, lanes))
 
 
 def _accumulators(plan: MacPlan) -> Resources:

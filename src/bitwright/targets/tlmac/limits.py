@@ -14,11 +14,10 @@ from bitwright.errors import OptionError
 from bitwright.network import Network
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import fold
-from bitwright.targets.tlmac.cost import posts_cost, total
+from bitwright.targets.tlmac.cost import behind_cost
 from bitwright.targets.tlmac.fold import Candidate
 from bitwright.targets.tlmac.options import TlmacOptions
 from bitwright.targets.tlmac.plan import UnitPlan
-from bitwright.targets.tlmac.units import posts
 
 GAP = 1e-4  # of the price, at which the search for the best choice ends
 FREE_BRAM36 = 1.0  # price of a block RAM in LUTs where the user says how many there are
@@ -85,8 +84,7 @@ def alternatives(network: Network, plan: UnitPlan, pool: Iterable[Candidate], br
 def alternative(network: Network, plan: UnitPlan, candidate: Candidate | None, dsp: bool = True) -> Alternative:
     """A planned unit with another candidate in the place of its own, and rescaling with DSP blocks or without."""
     mac = candidate.plan if candidate else None
-    stages = posts(network, plan.unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
-    cost = total(posts_cost(stages, plan.unit, mac.out_lanes if mac else plan.out_lanes))
+    cost = behind_cost(network, plan.unit, mac, mac.out_lanes if mac else plan.out_lanes, dsp)
     return Alternative(candidate, dsp, cost + candidate.cost if candidate else cost)
 
 

@@ -68,10 +68,11 @@ def _private(element: Direct) -> Resources:
 
 
 @cache
-def tree(leaves: tuple[int, ...], levels: int, out_bits: int) -> Resources:
-    """Module tlmac_sum_tree behind registered leaves of so many bits each.
+def tree(leaves: tuple[int, ...], levels: int, out_bits: int, shifts: bool = True) -> Resources:
+    """Module tlmac_sum_tree behind registered leaves of so many bits each: every level adds pairs.
 
-    What is left over waits for its turn; with the register before it, that is a shift register where it is long enough.
+    What is left over waits for its turn; with the register before it, that is a shift register where it is long enough,
+    if such are to be counted (`shifts`).
     """
     nodes, found = [(bits, 1) for bits in leaves], Resources()
     for _ in range(levels):
@@ -84,7 +85,7 @@ def tree(leaves: tuple[int, ...], levels: int, out_bits: int) -> Resources:
         if len(nodes) % 2:
             width, waited = nodes[-1]
             found += Resources(ff=width)
-            following.append((width, waited + 1))
+            following.append((width, waited + shifts))
         nodes = following
     return sum((_waited(*node) for node in nodes), found)
 
