@@ -23,8 +23,7 @@ TARGET = get("bitsys")
 def design(net, hardware: str, batch: int = 0):
     """Plan and design of a network; raises where it is refused."""
     options = TARGET.options(hardware=hardware, batch=batch)
-    contract.refuse(TARGET, TARGET.check(net, options))
-    plan = TARGET.plan(net, options)
+    plan = contract.accepted(TARGET, net, options)
     return plan, TARGET.emit(plan)
 
 

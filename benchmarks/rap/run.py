@@ -102,9 +102,7 @@ NETWORKS["kws_16"] = (kws, {"lane_bits": 16, "b_words": 65536})  # unpacked, its
 
 def compiled(network, **options):
     """Plan of a network; raises where it is refused."""
-    chosen = TARGET.options(**options)
-    contract.refuse(TARGET, TARGET.check(network, chosen))
-    return TARGET.plan(network, chosen)
+    return contract.accepted(TARGET, network, TARGET.options(**options))
 
 
 def run(plan, x):

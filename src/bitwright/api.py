@@ -17,7 +17,7 @@ from bitwright.design_io import load_design, save_design
 from bitwright.errors import ModelError, OptionError
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
-from bitwright.targets.contract import Design, Plan, Target, make_options, refuse
+from bitwright.targets.contract import Design, Plan, Refusal, accepted, make_options, make_plan
 from bitwright.tools import cache
 
 ARCHIVE = "design.zip"
@@ -73,8 +73,7 @@ def compile(
     if key is not None and (found := cache.find(root, key)) is not None:
         return _unpacked(found / ARCHIVE)
     start = time.perf_counter()
-    chosen, planned = plan(network, target, options)
-    design = chosen.emit(planned)
+    design = targets.get(target).emit(accepted_plan(network, target, options))
     if key is not None and time.perf_counter() - start > WORTH_KEEPING:
         cache.entry(root, key, lambda folder: [_packed(design, folder)])
     return design
@@ -110,10 +109,13 @@ def _unpacked(archive: Path) -> Design:
         return load_design(folder)
 
 
-def plan(network: Network, target: str, options: Mapping[str, object]) -> tuple[Target, Plan]:
-    """The first half of `compile`: the target and its plan, whose estimate says what the hardware would cost."""
+def plan(network: Network, target: str, options: Mapping[str, object]) -> Plan | Refusal:
+    """The target's plan, whose estimate says what the hardware would cost, or its refusal; nothing is written."""
     chosen = targets.get(target)
-    settings = make_options(chosen, options)
-    network = simplify(network)
-    refuse(chosen, chosen.check(network, settings))
-    return chosen, chosen.plan(network, settings)
+    return make_plan(chosen, simplify(network), make_options(chosen, options))
+
+
+def accepted_plan(network: Network, target: str, options: Mapping[str, object]) -> Plan:
+    """The target's plan; one `ModelError` with every reason where it refuses the network."""
+    chosen = targets.get(target)
+    return accepted(chosen, simplify(network), make_options(chosen, options))

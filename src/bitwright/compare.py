@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from bitwright import api, targets
 from bitwright.devices import Device
-from bitwright.errors import ModelError, OptionError
+from bitwright.errors import OptionError
 from bitwright.network import Network
-from bitwright.targets.contract import Estimate
+from bitwright.targets.contract import Estimate, Refusal
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None
 
 
 def _ask(network: Network, target: str, options: Mapping[str, object]) -> Candidate:
-    try:
-        _, plan = api.plan(network, target, options)
-    except ModelError as error:
-        return Candidate(target, None, str(error))
+    plan = api.plan(network, target, options)
+    if isinstance(plan, Refusal):
+        return Candidate(target, None, f"target {target} refuses the network: {plan}")
     return Candidate(target, plan.estimate)

@@ -108,8 +108,7 @@ NETWORKS = (residual, dense, depthwise)
 
 def compile_for(net: Network, unit: str, batch: int = 0):
     options = TARGET.options(hardware=str(HARDWARE / f"{unit}.toml"), batch=batch)
-    contract.refuse(TARGET, TARGET.check(net, options))
-    plan = TARGET.plan(net, options)
+    plan = contract.accepted(TARGET, net, options)
     return plan, TARGET.emit(plan)
 
 

@@ -5,12 +5,12 @@ import pytest
 from random_networks import random_input
 
 import bitwright as bw
-from bitwright.errors import DeviceError, ModelError, OptionError
+from bitwright.errors import ModelError, OptionError
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.network.fast import Evaluator
 from bitwright.network.graph import evaluate
 from bitwright.network.types import BIPOLAR
-from bitwright.targets.contract import refuse
+from bitwright.targets.contract import accepted
 from bitwright.targets.rap.simulator import execute
 from bitwright.targets.rap.target import TARGET
 from bitwright.tools.model import Stalls
@@ -29,7 +29,7 @@ def options_of(seed):
 
 def run(network, options, x):
     """(outputs, counters, plan) of the simulator."""
-    plan = TARGET.plan(network, options)
+    plan = accepted(TARGET, network, options)
     done = execute(options.machine, plan.code.program, x.reshape(len(x), -1), network.output_type.size)
     outputs = network.output_type.dtype.decode(done.outputs).reshape(len(x), *network.output_type.shape)
     return outputs, done.counters, plan
@@ -154,7 +154,6 @@ def concat_network():
 def test_concat(size):
     network, options = concat_network(), TARGET.options(size=size)
     x = random_input(network, FRAMES, 3)
-    refuse(TARGET, TARGET.check(network, options))
     outputs, counters, plan = run(network, options, x)
     assert np.array_equal(outputs, evaluate(network, x)[network.output_name])
     assert counters["cycles"] == FRAMES * plan.estimate.interval_cycles - 1
@@ -184,7 +183,6 @@ ARGMAX = {
 def test_argmax_is_the_first_of_the_largest(case):
     network = argmax_network(*ARGMAX[case])
     x = random_input(network, FRAMES, 6)
-    refuse(TARGET, TARGET.check(network, TARGET.options()))
     outputs, counters, plan = run(network, TARGET.options(), x)
     assert np.array_equal(outputs, evaluate(network, x)[network.output_name])
     assert counters["cycles"] == FRAMES * plan.estimate.interval_cycles - 1
@@ -278,7 +276,7 @@ def test_one_build_serves_networks_of_all_widths():
 )
 def test_refusals(nodes, message):
     with pytest.raises(ModelError, match=message):
-        refuse(TARGET, TARGET.check(image_network(nodes), TARGET.options()))
+        accepted(TARGET, image_network(nodes), TARGET.options())
 
 
 def test_a_wide_value_between_layers_is_refused():
@@ -292,8 +290,8 @@ def test_memories_that_are_too_small_are_named():
     network = image_network(CASES["systolic"](np.random.default_rng(1)))
     (problem,) = TARGET.check(network, TARGET.options(a_words=16))
     assert problem.legal == "the option a_words of at least 160"
-    with pytest.raises(DeviceError, match="weights do not fit 16; legal is b_words of at least 36"):
-        TARGET.plan(network, TARGET.options(b_words=16))
+    with pytest.raises(ModelError, match="weights do not fit 16; legal: b_words of at least 36"):
+        accepted(TARGET, network, TARGET.options(b_words=16))
 
 
 @pytest.mark.parametrize(

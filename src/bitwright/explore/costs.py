@@ -55,8 +55,7 @@ class LayerCosts:
 
 def estimate(network: Network, cost: Cost) -> Estimate:
     """The target's estimate of a network; `ModelError` with all reasons where it refuses."""
-    _, plan = api.plan(network, cost.target or "", cost.target_options)
-    return plan.estimate
+    return api.accepted_plan(network, cost.target or "", cost.target_options).estimate
 
 
 def network_cost(network: Network, cost: Cost) -> float:

@@ -20,14 +20,32 @@ from bitwright.network import Network, TensorType
 
 @dataclass(frozen=True)
 class Problem:
-    """One reason why a target refuses a node: where, which rule, what would be legal."""
+    """One reason why a target refuses a network: where, which rule, what would be legal.
 
-    node: str
+    node: the name of the network's node or of its input; None where the reason lies in the network as a whole.
+    """
+
+    node: str | None
     rule: str
     legal: str
 
     def __str__(self) -> str:
-        return f"{self.node}: {self.rule}; legal: {self.legal}"
+        where = "" if self.node is None else f"{self.node}: "
+        return f"{where}{self.rule}; legal: {self.legal}"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A target's "no": every reason why it has no plan for a network with the given options."""
+
+    problems: tuple[Problem, ...]
+
+    def __post_init__(self) -> None:
+        if not self.problems:
+            raise ValueError("a refusal has at least one problem")
+
+    def __str__(self) -> str:
+        return " | ".join(map(str, self.problems))
 
 
 @dataclass(frozen=True)
@@ -197,10 +215,13 @@ class Target(Protocol):
     options: type  # a frozen dataclass; each field has metadata {"doc": "..."}
 
     def check(self, network: Network, options: Any) -> list[Problem]:
-        """All reasons to refuse the network, before any work; empty where it can be compiled."""
+        """All reasons to refuse the network that are known before planning.
 
-    def plan(self, network: Network, options: Any) -> Plan:
-        """Decide folding, mapping and parameters."""
+        What it accepts `plan` refuses only for a goal among the options that cannot be reached.
+        """
+
+    def plan(self, network: Network, options: Any) -> Plan | Refusal:
+        """Decide folding, mapping and parameters of a network that `check` accepts, or say why there is no plan."""
 
     def emit(self, plan: Any) -> Design:
         """Write the hardware, in memory."""
@@ -217,7 +238,15 @@ def make_options(target: Target, values: Mapping[str, Any]) -> Any:
     return target.options(**values)
 
 
-def refuse(target: Target, problems: list[Problem]) -> None:
-    """Raise one `ModelError` that lists every problem, if there is any."""
-    if problems:
-        raise ModelError(f"target {target.name} refuses the network: " + " | ".join(map(str, problems)))
+def make_plan(target: Target, network: Network, options: Any) -> Plan | Refusal:
+    """The target's plan for a network, checked first, or its refusal."""
+    problems = target.check(network, options)
+    return Refusal(tuple(problems)) if problems else target.plan(network, options)
+
+
+def accepted(target: Target, network: Network, options: Any) -> Plan:
+    """The target's plan; one `ModelError` that lists every problem where it refuses the network."""
+    plan = make_plan(target, network, options)
+    if isinstance(plan, Refusal):
+        raise ModelError(f"target {target.name} refuses the network: {plan}")
+    return plan

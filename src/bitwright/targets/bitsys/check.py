@@ -76,7 +76,7 @@ def fits(hardware: Hardware, staged: Staged, places: Layout, program: Program) -
             legal = f"at most {have} in hardware {hardware.name}"
             if what == "layers" and program.packets:
                 legal += ", whose weight memory splits layers"
-            found.append(Problem("network", f"{what} need {need} {unit}", legal))
+            found.append(Problem(None, f"{what} need {need} {unit}", legal))
     for layer in program.layers:
         found += _layer_fits(layer, hardware)
     return found
@@ -87,7 +87,7 @@ def _weights_fit(hardware: Hardware, program: Program) -> list[Problem]:
     need, have = program.usage.weight_lines, hardware.weight_lines
     if need > have and not hardware.weight_stream:
         legal = f"at most {have} in hardware {hardware.name}, which has no weight_stream"
-        return [Problem("network", f"weights need {need} lines", legal)]
+        return [Problem(None, f"weights need {need} lines", legal)]
     return [
         Problem(
             program.layers[packet.layer].name,

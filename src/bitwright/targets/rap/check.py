@@ -37,7 +37,7 @@ def problems(network: Network, options: RapOptions) -> list[Problem]:
     if found:
         return found
     lowered = lower(network)
-    return [replace(p, node=origin(network, p.node)) for p in _problems(lowered, options)]
+    return [p if p.node is None else replace(p, node=origin(network, p.node)) for p in _problems(lowered, options)]
 
 
 def _problems(network: Network, options: RapOptions) -> list[Problem]:
@@ -58,7 +58,7 @@ def _problems(network: Network, options: RapOptions) -> list[Problem]:
     found += [p for value in stored.values() for p in _extent(value)]
     if words > options.a_words:
         rule = f"its values need {words} words in each bank of feature maps, which has {options.a_words}"
-        found.append(Problem(network.name, rule, f"the option a_words of at least {words}"))
+        found.append(Problem(None, rule, f"the option a_words of at least {words}"))
     return found
 
 

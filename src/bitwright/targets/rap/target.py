@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bitwright.errors import DeviceError
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
 from bitwright.network.types import TensorType
-from bitwright.targets.contract import Design, Estimate, Problem, StreamSpec, SynthesisUnit
+from bitwright.targets.contract import Design, Estimate, Problem, Refusal, StreamSpec, SynthesisUnit
 from bitwright.targets.rap import cost, hardware
 from bitwright.targets.rap.check import problems
 from bitwright.targets.rap.codegen import Code, generate
@@ -48,8 +47,8 @@ class Rap:
         """All reasons to refuse the network, before any work."""
         return problems(network, options)
 
-    def plan(self, network: Network, options: Any) -> RapPlan:
-        """Map every layer, write the program. `DeviceError` where a memory is too small."""
+    def plan(self, network: Network, options: Any) -> RapPlan | Refusal:
+        """Map every layer, write the program; a refusal where a memory is too small."""
         machine, source, network = options.machine, network, lower(network)
         layers = make_layers(network)
         bits = lane_bits(network, layers, options.lane_bits)
@@ -57,9 +56,13 @@ class Rap:
         plans = tuple(choose(layer, stored, machine, options.reuse) for layer in layers)
         spec_in, spec_out = stream(network.input.type), stream(network.output_type)
         code = generate(network, plans, stored, machine, spec_in, spec_out)
-        _fits("weights", code.weight_words, "b_words", options.b_words)
-        _fits("parameters", code.param_words, "param_words", options.param_words)
-        _fits("instructions", len(code.program.code), "program_words", options.program_words)
+        full = [
+            *_fits("weights", code.weight_words, "b_words", options.b_words),
+            *_fits("parameters", code.param_words, "param_words", options.param_words),
+            *_fits("instructions", len(code.program.code), "program_words", options.program_words),
+        ]
+        if full:
+            return Refusal(tuple(full))
         output = stored[stored_names(network)[network.output_name]]
         estimate = cost.estimate(plans, code, machine, spec_in, spec_out, output)
         return RapPlan(source, options, plans, code, spec_in, spec_out, stored[INPUT], output, estimate)
@@ -95,11 +98,10 @@ def stream(t: TensorType) -> StreamSpec:
     return StreamSpec(t, max(1, STREAM_BITS // t.dtype.bits))
 
 
-def _fits(what: str, needed: int, option: str, available: int) -> None:
-    if needed > available:
-        raise DeviceError(
-            f"rap: {needed} words of {what} do not fit {available}; legal is {option} of at least {needed}"
-        )
+def _fits(what: str, needed: int, option: str, available: int) -> list[Problem]:
+    if needed <= available:
+        return []
+    return [Problem(None, f"{needed} words of {what} do not fit {available}", f"{option} of at least {needed}")]
 
 
 TARGET = Rap()
