@@ -32,10 +32,12 @@ class Shape:
     input_bits: tuple[int, int] = (1, 8)
     accumulator_bits: int = 32  # a product whose type is wider is not drawn
     bipolar: bool = True
+    bipolar_share: float | None = None  # of inputs, thresholds and 1-bit weights that are bipolar; None: some
     roundings: tuple[ops.Rounding, ...] = tuple(ops.Rounding)
     pad_values: bool = True  # pads of other values than zero
     dilation: bool = True
     groups: bool = True
+    depthwise: float = 0.0  # share of convolutions with a group a channel
     bias: bool = True
 
 
@@ -122,14 +124,17 @@ class _Grower:
         self._step()
 
     def _activation_type(self, limits: tuple[int, int], bipolar: bool) -> IntType:
-        if bipolar and self.chance(0.15):
+        if bipolar and self.chance(self._bipolar_share(0.15)):
             return BIPOLAR
         bits = self.between(limits)
         return IntType(bits, bits > 1 and self.chance(0.4))
 
+    def _bipolar_share(self, usual: float) -> float:
+        return usual if self.shape.bipolar_share is None else self.shape.bipolar_share
+
     def _weights(self, shape: tuple[int, ...]) -> tuple[np.ndarray, IntType]:
         bits = self.between(self.shape.weight_bits)
-        dtype = BIPOLAR if bits == 1 and self.chance(0.7) else IntType(bits, bits > 1)
+        dtype = BIPOLAR if bits == 1 and self.chance(self._bipolar_share(0.7)) else IntType(bits, bits > 1)
         w = dtype.values()[self.rng.integers(0, dtype.levels, shape)]
         if not dtype.bipolar and self.chance(0.3):
             w = np.where(self.rng.random(shape) < 0.5, 0, w)
@@ -159,6 +164,8 @@ class _Grower:
         dilation = (1, 1) if not s.dilation or self.chance(0.8) else (self.between((1, 2)), self.between((1, 2)))
         outputs = outputs or self.between(s.channels)
         groups = self._groups(channels, outputs)
+        if s.depthwise and self.chance(s.depthwise) and (not same or outputs % channels == 0):
+            groups, outputs = channels, outputs if same else channels * self.between((1, 2))
         reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
         pads = (reach[0] // 2, reach[1] // 2, -(-reach[0] // 2), -(-reach[1] // 2))
         if not same:
@@ -194,7 +201,7 @@ class _Grower:
 
     def _threshold(self) -> bool:
         channels = self._per_channel()
-        if self.shape.bipolar and self.shape.activation_bits[0] == 1 and self.chance(0.2):
+        if self.shape.bipolar and self.shape.activation_bits[0] == 1 and self.chance(self._bipolar_share(0.2)):
             step = self.rng.choice([-2, 2], channels)
             return self._put(ops.Threshold(self._thresholds(channels, 1), BIPOLAR, -step // 2, step))
         dtype = self._activation_type(self.shape.activation_bits, bipolar=False)
