@@ -60,7 +60,7 @@ class Writer:
         self.add(f"WIDTH {self.pick('w16', 'w8', 'w4')}, {self.sign()}, {self.sign()}")
         full = (1 << size) - 1
         self.add(f"MASK {self.pick(full, self.below(full) + 1)}, {self.pick(full, self.below(full) + 1)}")
-        self.add(f"PAD {self.below(65536)}")
+        self.add(f"PAD {self.below(65536)}, cut={self.below(2)}")
         width = self.below(size * strip) + 1
         self.add(f"SHAPE A, {self.pick(0, strip)}, {width}, {self.below(4) + 1}, {self.below(5)}")
         self.add(f"STREAM A, {REGION + 16 + self.below(8)}, x={self.below(4) - 2}, y={self.below(3) - 1}")

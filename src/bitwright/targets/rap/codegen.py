@@ -113,7 +113,7 @@ def _layer(writer: Writer, plan: Plan, weights_at: int, params_at: int) -> None:
     writer.add("WIDTH", width=_WIDTH[source.bits], asign=int(signed), bsign=int(negative))
     writer.add("MASK", rows=(1 << plan.rows) - 1, cols=(1 << plan.cols) - 1)
     pad = np.full(source.lanes, window.pad_value, np.int64)
-    writer.add("PAD", word=int(images.pack_lanes(pad, source.bits)[0]))
+    writer.add("PAD", word=int(images.pack_lanes(pad, source.bits)[0]), cut=1)
     _shape(writer, "A", source)
     _stream_a(writer, plan)
     if window.weight is None:

@@ -15,6 +15,7 @@ from bitwright.targets.rap.state import (
     BITS,
     BSIGN,
     COLS,
+    CUT,
     CYCLE,
     CYCLES,
     DRAIN_FREE,
@@ -68,7 +69,7 @@ def _configure(op: int, f: np.ndarray, a: np.ndarray, b: np.ndarray, streams: np
     elif op == MASK:
         s[ROWS], s[COLS] = f[0], f[1]
     elif op == PADW:
-        s[PAD] = f[0]
+        s[PAD], s[CUT] = f[0], f[1]
     else:
         streams[f[0], STRIP : STRIP + 4] = f[1:5]
 

@@ -18,6 +18,7 @@ from bitwright.targets.rap.state import (
     BITS,
     BSIGN,
     COLS,
+    CUT,
     FAULT,
     HEIGHT,
     LEVEL_BASE,
@@ -124,9 +125,9 @@ def load_b(mem: np.ndarray, q: np.ndarray, b: np.ndarray, s: np.ndarray, n: np.n
 def pass_on(source: int, a: np.ndarray, target: int, register: int, s: np.ndarray) -> None:
     """Every element loads an A register of a neighbor, or its own, all at once; a is [register, row, column, lane].
 
-    Beyond the edge stands the pad word, on a torus the element of the opposite edge.
+    Beyond the edge stands the pad word, on a torus with uncut links the element of the opposite edge.
     """
-    size, bits = s[SIZE], s[BITS]
+    size, bits, joined = s[SIZE], s[BITS], s[TORUS] and not s[CUT]
     old = a[register].copy()
     for r in range(size):
         for c in range(size):
@@ -134,7 +135,7 @@ def pass_on(source: int, a: np.ndarray, target: int, register: int, s: np.ndarra
                 continue
             y = r + (source == SOUTH) - (source == NORTH)
             x = c + (source == EAST) - (source == WEST)
-            outside = not (0 <= y < size and 0 <= x < size) and not s[TORUS]
+            outside = not (0 <= y < size and 0 <= x < size) and not joined
             for i in range(16 // bits):
                 value = lane(s[PAD], i, bits, s[ASIGN]) if outside else old[y % size, x % size, i]
                 a[target, r, c, i] = value

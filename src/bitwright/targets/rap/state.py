@@ -11,7 +11,9 @@ from bitwright.targets.rap.table import LOOP_DEPTH, STREAMS
 
 LANES = 4
 # indices of `State.scalars`
-SIZE, TORUS, PC, CYCLE, BITS, ASIGN, BSIGN, ROWS, COLS, PAD, HALF, LOOPS, DRAIN_FREE, IDLE, FRAMES, FAULT = range(16)
+(
+    SIZE, TORUS, PC, CYCLE, BITS, ASIGN, BSIGN, ROWS, COLS, PAD, HALF, LOOPS, DRAIN_FREE, IDLE, FRAMES, FAULT, CUT,
+) = range(17)  # fmt: skip
 # indices of `State.counters`, by name
 COUNTERS = (
     "cycles", "stalls", "instructions", "operations", "a_reads", "b_reads", "writes", "param_reads",
@@ -55,7 +57,7 @@ class State(NamedTuple):
 def make_state(machine: Machine, program: Program, rows: np.ndarray, trace: int) -> State:
     """State after reset and loading; `rows` are the decoded instructions."""
     n = machine.size
-    scalars = np.zeros(16, np.int64)
+    scalars = np.zeros(17, np.int64)
     scalars[[SIZE, TORUS, BITS, ROWS, COLS]] = n, machine.torus, 16, (1 << n) - 1, (1 << n) - 1
     params = np.zeros((machine.param_words, 4), np.int64)
     params[: len(program.params)] = program.params

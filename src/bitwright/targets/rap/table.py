@@ -190,8 +190,8 @@ TABLE: tuple[Instruction, ...] = (
         "PAD",
         11,
         "streams",
-        (Field("word", 16, doc="pad word"),),
-        "Set the word that stream A reads outside the image.",
+        (Field("word", 16, doc="pad word"), _flag("cut", "1: links end at the edges of a torus, too")),
+        "Set the word that stream A reads outside the image and that stands beyond the edges of the grid.",
         _CONFIG,
     ),
     Instruction(
@@ -219,8 +219,8 @@ TABLE: tuple[Instruction, ...] = (
         24,
         "elements",
         (_AD, _AS, _enum("of", {"self": 0, "north": 2, "east": 3, "south": 4, "west": 5}, "whose register", 0)),
-        "ad = A register of the element itself or of a neighbor. Beyond the edge stands the pad word, or, on a torus, "
-        "the element of the opposite edge.",
+        "ad = A register of the element itself or of a neighbor. Beyond the edge stands the pad word, or, on a torus "
+        "whose links PAD has not cut, the element of the opposite edge.",
     ),
     _alu("MOVB", 25, (Field("bd", 3, "b", doc="destination"), _AS), "B register = A register."),
     _alu(

@@ -14,6 +14,7 @@ module rap_config #(
     output logic [Size-1:0] rows_o,
     output logic [Size-1:0] cols_o,
     output logic [    15:0] pad_o,
+    output logic            cut_o,      // links end at the edges of the grid
     output logic            half_o,
     output logic [    15:0] fresh_o,    // accumulators whose next operation overwrites
     output logic [    48:0] shape_a_o,  // span, height, width, strip
@@ -26,7 +27,7 @@ module rap_config #(
   assign shape = instr_i[LsbSHAPE_stream+:2];
 
   logic [1:0] width_q;
-  logic asign_q, bsign_q, half_q;
+  logic asign_q, bsign_q, half_q, cut_q;
   logic [Size-1:0] rows_q, cols_q;
   logic [15:0] pad_q, fresh_q;
   logic [48:0] shape_a_q;
@@ -39,6 +40,7 @@ module rap_config #(
       rows_q <= '1;
       cols_q <= '1;
       pad_q <= '0;
+      cut_q <= 1'b0;
       half_q <= 1'b0;
       fresh_q <= '1;
       shape_a_q <= '0;
@@ -52,6 +54,7 @@ module rap_config #(
       if (op == OpMASK) rows_q <= instr_i[LsbMASK_rows+:Size];
       if (op == OpMASK) cols_q <= instr_i[LsbMASK_cols+:Size];
       if (op == OpPAD) pad_q <= instr_i[LsbPAD_word+:16];
+      if (op == OpPAD) cut_q <= instr_i[LsbPAD_cut];
       if (op == OpSHAPE && shape == 2'd0) shape_a_q <= instr_i[LsbSHAPE_strip+:49];
       if (op == OpSHAPE && shape == 2'd2) shape_o_q[48:0] <= instr_i[LsbSHAPE_strip+:49];
       if (op == OpSHAPE && shape == 2'd3) shape_o_q[97:49] <= instr_i[LsbSHAPE_strip+:49];
@@ -68,6 +71,7 @@ module rap_config #(
   assign rows_o = rows_q;
   assign cols_o = cols_q;
   assign pad_o = pad_q;
+  assign cut_o = cut_q;
   assign half_o = half_q;
   assign fresh_o = fresh_q;
   assign shape_a_o = shape_a_q;

@@ -53,7 +53,7 @@ module rap_core #(
   logic [5:0] opcode;
   logic issue, idle, free, in_done, out_done, in_waiting, out_waiting, running;
   logic [1:0] width;
-  logic asign, bsign, half, is_acc, bus_a, bus_b;
+  logic asign, bsign, half, cut, is_acc, bus_a, bus_b;
   logic [Size-1:0] rows, cols;
   logic [15:0] pad, fresh;
   logic [48:0] shape_a;
@@ -95,6 +95,7 @@ module rap_core #(
       .rows_o   (rows),
       .cols_o   (cols),
       .pad_o    (pad),
+      .cut_o    (cut),
       .half_o   (half),
       .fresh_o  (fresh),
       .shape_a_o(shape_a),
@@ -251,6 +252,7 @@ module rap_core #(
       .asign_i       (asign),
       .bsign_i       (bsign),
       .pad_i         (pad),
+      .cut_i         (cut),
       .load_a_we_i   (s4.load_a),
       .load_a_i      (s4.load_a_to),
       .from_i        (s4.from),

@@ -1,4 +1,6 @@
 // The elements and their links: rows share the A bus, columns the B bus; neighbors see each other's A register.
+//
+// Beyond an edge stands the pad word, or, on a torus while cut_i is 0, the element of the opposite edge.
 module rap_grid #(
     parameter int unsigned Size = 4,
     parameter bit Torus = 1'b0
@@ -10,6 +12,7 @@ module rap_grid #(
     input  logic                     asign_i,
     input  logic                     bsign_i,
     input  logic [             15:0] pad_i,
+    input  logic                     cut_i,
     input  logic                     load_a_we_i,
     input  logic [              3:0] load_a_i,
     input  logic [              2:0] from_i,
@@ -42,6 +45,8 @@ module rap_grid #(
 );
   logic [16*Size*Size-1:0] pass, operand;
   logic [128*Size*Size-1:0] drain;
+  logic joined;
+  assign joined = Torus && !cut_i;
   for (genvar r = 0; r < Size; r++) begin : g_row
     localparam int North = (r + Size - 1) % Size;
     localparam int South = (r + 1) % Size;
@@ -62,10 +67,10 @@ module rap_grid #(
           .load_b_i,
           .bus_a_i (bus_a_i[16*r+:16]),
           .bus_b_i (bus_b_i[16*c+:16]),
-          .north_i (r > 0 || Torus ? pass[16*(Size*North+c)+:16] : pad_i),
-          .east_i  (c < Size - 1 || Torus ? pass[16*(Size*r+East)+:16] : pad_i),
-          .south_i (r < Size - 1 || Torus ? pass[16*(Size*South+c)+:16] : pad_i),
-          .west_i  (c > 0 || Torus ? pass[16*(Size*r+West)+:16] : pad_i),
+          .north_i (r > 0 || joined ? pass[16*(Size*North+c)+:16] : pad_i),
+          .east_i  (c < Size - 1 || joined ? pass[16*(Size*r+East)+:16] : pad_i),
+          .south_i (r < Size - 1 || joined ? pass[16*(Size*South+c)+:16] : pad_i),
+          .west_i  (c > 0 || joined ? pass[16*(Size*r+West)+:16] : pad_i),
           .pass_o  (pass[16*(Size*r+c)+:16]),
           .read_a_i,
           .read_b_i,

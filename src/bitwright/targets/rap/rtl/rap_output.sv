@@ -39,8 +39,10 @@ module rap_output #(
   logic [31:0] beat_q;
   logic [5:0] shift_q;
   logic last_q;
+  logic fresh_q;  // the next element needs a new word
   logic [31:0] best_q;  // the largest element of the pixel so far, and its place from the end
   logic [15:0] place_q;
+  logic [31:0] value, element, mask;  // of an element, and what is sent of it
 
   logic pixel_end, word_end, beat_end, arrived, last, emit, better;
   assign pixel_end = channel_q == '0 || (argmax_i && count_q == '0);
@@ -69,7 +71,6 @@ module rap_output #(
       endcase
     end
   end
-  logic fresh_q;  // the next element needs a new word
   always_ff @(posedge clk_i) begin
     if (start_i && state_q == Idle) begin
       count_q <= count_i;
@@ -111,7 +112,6 @@ module rap_output #(
   end
 
   // The value of an element, and what is sent of it or of its pixel, cut to the bits it has in the stream.
-  logic [31:0] value, element, mask;
   assign mask = 32'hFFFFFFFF >> (5'd31 - bits_i);
   always_comb begin
     case (width_i)
