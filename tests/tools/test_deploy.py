@@ -9,14 +9,18 @@ import jinja2
 import numpy as np
 import pytest
 
+import bitwright as bw
+from bitwright.data import classes
 from bitwright.deploy import write_driver, write_overlay, write_vivado
+from bitwright.deploy.driver import declares_raw_data
 from bitwright.deploy.rendering import render
 from bitwright.deploy.vivado import address_bits, overlay_files
 from bitwright.errors import DeviceError, OptionError
-from bitwright.network import evaluate
+from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate
+from bitwright.network.ops import Add
 from bitwright.packing import from_bytes, to_bytes
 from bitwright.sources import flatten
-from bitwright.targets.contract import WeightStream
+from bitwright.targets.contract import StreamSpec, WeightStream
 from bitwright.tools import verilator
 from bitwright.tools.bench import AXIL_IN, AXIL_OUT, axis_input, axis_output
 from bitwright.tools.model import Stalls
@@ -35,7 +39,7 @@ class Board:
 
     def __init__(self, design):
         self.network, self.stream_in, self.stream_out = design.network, design.input, design.output
-        self.writes, self.frames_written, self.sent = [], [], None
+        self.writes, self.frames_written, self.received = [], [], []
         channel = types.SimpleNamespace
         self.dma = channel(
             sendchannel=channel(transfer=self.send), recvchannel=channel(transfer=self.receive, idle=True)
@@ -56,6 +60,7 @@ class Board:
         words = np.zeros((len(packed), out.tdata_bits // 8), np.uint8)
         words[:, : packed.shape[1]] = packed
         self.target[:] = words.reshape(-1)
+        self.received.append(x)
 
 
 def load_driver(design, folder, monkeypatch):
@@ -76,20 +81,20 @@ def test_the_driver_computes_what_the_network_does(doubler, tmp_path, monkeypatc
     module, board, pynq = load_driver(doubler, tmp_path, monkeypatch)
     driver = module.Driver(max_frames=16)
     x = np.random.default_rng(0).integers(0, 16, (40, 3))
-    np.testing.assert_array_equal(driver.execute(x), 2 * x)
+    np.testing.assert_array_equal(driver.execute_integers(x), 2 * x)
     assert board.frames_written == [16, 16, 8]
     assert board.writes == [(0, 0xFF)]
     assert pynq.Clocks.fclk0_mhz == 125
     assert driver.counters() == {"words": 104}
     assert driver.throughput_test()["frames"] == 16
     with pytest.raises(ValueError, match="outside uint4"):
-        driver.execute(x + 1)
+        driver.execute_integers(x + 1)
     with pytest.raises(ValueError, match="legal is integers"):
-        driver.execute(x[:, :2])
+        driver.execute_integers(x[:, :2])
     board.dma.recvchannel.idle = False
     driver.timeout_s = 0.01
     with pytest.raises(TimeoutError, match="no result of 4 frames"):
-        driver.execute(x[:4])
+        driver.execute_integers(x[:4])
 
 
 def test_the_driver_keeps_the_weight_stream_going(doubler, tmp_path, monkeypatch):
@@ -110,9 +115,9 @@ def test_the_driver_keeps_the_weight_stream_going(doubler, tmp_path, monkeypatch
 
     board.dma.recvchannel, board.weights_dma = Receive(), types.SimpleNamespace(sendchannel=Send())
     driver = module.Driver()
-    driver.execute(np.zeros((4, 3), np.int64))
+    driver.execute_integers(np.zeros((4, 3), np.int64))
     assert len(sent) == 2  # at once, when idle, not while it still goes
-    driver.execute(np.zeros((4, 3), np.int64))
+    driver.execute_integers(np.zeros((4, 3), np.int64))
     assert len(sent) == 4
     assert all(np.array_equal(buffer, np.arange(6)) for buffer in sent)
 
@@ -126,7 +131,122 @@ def test_the_driver_takes_floats_as_the_network_does(doubler, tmp_path, monkeypa
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     x = np.random.default_rng(1).normal(0, 5, (30, 3)).astype(np.float32)
     expected = output.dequantize(evaluate(design.network, spec.quantize(x))["sum"])
-    np.testing.assert_allclose(module.Driver().execute(x), expected, rtol=1e-6)
+    np.testing.assert_array_equal(module.Driver().execute_float(x), expected)
+
+
+def random_specification(rng):
+    """An input of any type, scale, layout and preparation, and the shape of its raw data."""
+    image = bool(rng.integers(4))
+    shape = tuple(int(n) for n in rng.integers(1, 5, 3 if image else 1))
+    signed = bool(rng.integers(2))
+    dtype = BIPOLAR if rng.integers(5) == 0 else IntType(int(rng.integers(1, 17)), signed)
+    per_channel = shape[-1] if rng.integers(2) else 1
+    layout = str(rng.choice(["HWC", "CHW"])) if image else "C"
+    own = (shape[2], *shape[:2]) if layout == "CHW" else shape
+    low, high = sorted(int(v) for v in rng.integers(dtype.min, dtype.max + 1, 2))
+    changes = {}
+    if image and rng.integers(3):
+        changes["data_layout"] = str(rng.choice(["HWC", "CHW"]))
+    if rng.integers(3):
+        changes["data_scale"] = float(rng.choice([1 / 255, 0.5, 3.0]))
+    channels = shape[-1] if image and rng.integers(2) else 1
+    if rng.integers(3):
+        changes["data_mean"] = tuple(rng.normal(0, 1, channels))
+    if rng.integers(3):
+        changes["data_std"] = tuple(rng.uniform(0.1, 3, channels))
+    if not dtype.bipolar and rng.integers(2):
+        changes |= {"low": low, "high": high}
+    scale, offset = 10 ** rng.uniform(-2, 1, per_channel), rng.integers(-3, 9, per_channel) / rng.choice([1, 4])
+    spec = InputSpec(TensorType(shape, dtype), scale, offset, own, layout, **changes)
+    raw = shape if spec.data_layout != "CHW" else (shape[2], *shape[:2])
+    return spec, raw if image or rng.integers(2) else (*raw, 1)
+
+
+def random_output(rng, network):
+    """Any scale, offset, function and layout of the network's result."""
+    shape = network.output_type.shape
+    channels = shape[-1] if rng.integers(2) else 1
+    layout = str(rng.choice(["HWC", "CHW"])) if len(shape) == 3 else "C"
+    own = (shape[2], *shape[:2]) if layout == "CHW" else shape
+    function = str(rng.choice(["identity", "softmax", "sigmoid"]))
+    return OutputSpec(10 ** rng.uniform(-3, 0, channels), rng.integers(-5, 6, channels), own, layout, function)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_driver_prepares_and_packs_as_the_network_does(doubler, tmp_path, monkeypatch, seed):
+    """The integers that reach the board and the floats that come back, for any specification of both."""
+    rng = np.random.default_rng(seed)
+    spec, shape = random_specification(rng)
+    network = Network(spec, (Node("sum", Add(), ("input", "input")),))
+    network = dataclasses.replace(network, output=random_output(rng, network))
+    lanes = [int(rng.integers(1, t.size + 1)) for t in (spec.type, network.output_type)]
+    streams = [StreamSpec(t, n) for t, n in zip((spec.type, network.output_type), lanes, strict=True)]
+    design = dataclasses.replace(doubler, network=network, input=streams[0], output=streams[1])
+    module, board, _ = load_driver(design, tmp_path, monkeypatch)
+    driver = module.Driver(max_frames=4)
+    raw = rng.integers(0, 256, (9, *shape)).astype(rng.choice([np.uint8, np.int32, np.float32, np.float64]))
+    x = spec.prepare(raw)
+    if declares_raw_data(spec):
+        np.testing.assert_array_equal(driver.execute(raw), network.predict(x))
+        np.testing.assert_array_equal(np.concatenate(board.received), spec.quantize(x))
+        assert driver.execute(raw[:0]).shape == (0, *network.output.shape)
+    else:
+        with pytest.raises(ValueError, match="does not say how raw data become its floats; legal are execute_float"):
+            driver.execute(raw)
+    board.received.clear()
+    y = driver.execute_float(x)
+    np.testing.assert_array_equal(y, network.predict(x))
+    np.testing.assert_array_equal(np.concatenate(board.received), spec.quantize(x))
+    np.testing.assert_array_equal(module.classes(y), classes(y))
+
+
+@pytest.mark.parametrize(
+    ("changes", "declared"),
+    [
+        ({}, False),
+        ({"data_layout": "HWC"}, False),
+        ({"data_layout": "CHW"}, True),
+        ({"data_scale": 1 / 255}, True),
+        ({"data_mean": (0.0, 0.5)}, True),
+        ({"data_std": (2.0,)}, True),
+        ({"data_mean": (0.0, 0.0), "data_std": (1.0, 1.0)}, False),
+    ],
+)
+def test_raw_data_are_declared_or_refused(changes, declared):
+    assert declares_raw_data(InputSpec(TensorType((2, 2, 2), IntType(4)), **changes)) == declared
+
+
+def test_each_method_of_the_driver_takes_one_kind_of_data(doubler, tmp_path, monkeypatch):
+    spec = dataclasses.replace(doubler.network.input, data_scale=1 / 255)
+    design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, input=spec))
+    module, _, _ = load_driver(design, tmp_path, monkeypatch)
+    driver = module.Driver()
+    x = np.ones((4, 3))
+    with pytest.raises(ValueError, match="the model's input is float, not int64"):
+        driver.execute_float(x.astype(np.int64))
+    with pytest.raises(ValueError, match="input is float64"):
+        driver.execute_integers(x)
+    with pytest.raises(ValueError, match=r"data have shape \(4, 2\)"):
+        driver.execute(x[:, :2])
+    with pytest.raises(ValueError, match="data hold nan"):
+        driver.execute(x * np.nan)
+    with pytest.raises(ValueError, match="outside uint4"):
+        driver.execute_integers(np.full((4, 3), 2**63, np.uint64))
+
+
+@pytest.mark.shared
+def test_the_driver_is_as_accurate_as_the_network(doubler, tmp_path, monkeypatch, shared_data):
+    """TFC_2W2A on raw pixels: the driver prepares them, so it loses nothing."""
+    network = bw.load(shared_data / "qonnx/TFC_2W2A.onnx")
+    network = dataclasses.replace(network, input=dataclasses.replace(network.input, data_scale=1 / 255))
+    streams = StreamSpec(network.input.type, 16), StreamSpec(network.output_type, 1)
+    design = dataclasses.replace(doubler, network=network, input=streams[0], output=streams[1])
+    module, _, _ = load_driver(design, tmp_path, monkeypatch)
+    with np.load(shared_data / "mnist/dev.npz") as file:
+        raw, labels = file["images"], file["labels"]
+    found = module.classes(module.Driver().execute(raw))
+    np.testing.assert_array_equal(found, classes(network.predict(network.input.prepare(raw))))
+    assert (found == labels).mean() > 0.95  # 93.6 % of the pixels as they are
 
 
 def test_the_wrapper_and_its_helper_are_clean(doubler, tmp_path):

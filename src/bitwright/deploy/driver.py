@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import inspect
 import pprint
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from bitwright import packing
+from bitwright.data import classes
 from bitwright.deploy.rendering import render
-from bitwright.network import InputSpec, OutputSpec
+from bitwright.network import InputSpec, OutputSpec, inputs
 from bitwright.targets.contract import Design, StreamSpec
 
 
@@ -34,7 +38,7 @@ def _streams_weights(design: Design) -> bool:
 
 
 def driver_text(design: Design, clock_mhz: float) -> str:
-    """The driver's source."""
+    """The driver's source. What it does to data is the network's own code: all of `network.inputs`, word for word."""
     network = design.network
     data = {
         "network": network.name,
@@ -44,13 +48,30 @@ def driver_text(design: Design, clock_mhz: float) -> str:
         "program": "program.npy" if design.program is not None else None,
         "weights": "weights.npy" if _streams_weights(design) else None,
         "counters": dict(design.counters or {}),
-        "input": _stream(design.input) | _floats(network.input) | _limits(network.input),
-        "output": _stream(design.output) | _floats(network.output) | {"function": network.output.function},
+        "raw_data": declares_raw_data(network.input),
+        "input": _stream(design.input) | {"floats": _fields(network.input)},
+        "output": _stream(design.output) | {"floats": _fields(network.output)},
     }
-    helpers = [inspect.getsource(f) for f in (packing.to_bytes, packing.from_bytes)]
+    helpers = [inspect.getsource(f) for f in (packing.to_bytes, packing.from_bytes, classes)]
     return render(
-        "driver.py.j2", design=pprint.pformat(data, width=110, sort_dicts=False), helpers="\n\n".join(helpers)
+        "driver.py.j2",
+        design=pprint.pformat(data, width=110, sort_dicts=False),
+        helpers="\n\n".join([*helpers, _definitions(inputs)]),
     )
+
+
+def declares_raw_data(spec: InputSpec) -> bool:
+    """Whether the network says how raw data become its floats: by their scale, mean, deviation or layout."""
+    plain = (spec.data_scale, set(spec.data_mean), set(spec.data_std)) == (1.0, {0.0}, {1.0})
+    return not plain or spec.data_layout != spec.layout
+
+
+def _definitions(module: ModuleType) -> str:
+    """The source of a module without its docstring and imports."""
+    text = inspect.getsource(module)
+    skipped = (ast.Import, ast.ImportFrom, ast.If, ast.Expr)
+    kept = [node for node in ast.parse(text).body if not isinstance(node, skipped)]
+    return "\n\n".join(f"{ast.get_source_segment(text, node)}\n" for node in kept)
 
 
 def _stream(spec: StreamSpec) -> dict[str, object]:
@@ -67,15 +88,7 @@ def _stream(spec: StreamSpec) -> dict[str, object]:
     }
 
 
-def _limits(spec: InputSpec) -> dict[str, object]:
-    return {"low": spec.low, "high": spec.high}
-
-
-def _floats(spec: InputSpec | OutputSpec) -> dict[str, object]:
-    """Scale, offset, shape and layout of the model's own floats."""
-    return {
-        "scale": spec.scale.tolist(),
-        "offset": spec.offset.tolist(),
-        "float_shape": tuple(spec.shape),
-        "layout": spec.layout,
-    }
+def _fields(spec: InputSpec | OutputSpec) -> dict[str, object]:
+    """All that a specification says of floats; arrays as lists, tuples as they are."""
+    values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec) if field.name != "type"}
+    return {name: v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v for name, v in values.items()}
