@@ -56,14 +56,22 @@ def campaign(target: str) -> dict[str, Any]:
     return nothing | found
 
 
+def fixed_options(target: str) -> list[dict[str, Any]]:
+    """The target's option sets, without what is drawn."""
+    return [_with_paths(options) for options in campaign(target)["options"]]
+
+
+def _with_paths(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v.format(tests=TESTS) if isinstance(v, str) else v for k, v in options.items()}
+
+
 def drawn(plan: Mapping[str, Any], seed: int, fixed: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """(name of the shape, options) of a seed; `fixed` options are the caller's."""
     rng = np.random.default_rng([seed, 1])
     shape = list(plan["shapes"])[seed % len(plan["shapes"])]
     options = dict(plan["options"][int(rng.integers(len(plan["options"])))])
     options |= {name: values[int(rng.integers(len(values)))] for name, values in plan["draw"].items()}
-    options |= fixed
-    return shape, {k: v.format(tests=TESTS) if isinstance(v, str) else v for k, v in options.items()}
+    return shape, _with_paths(options | dict(fixed))
 
 
 def run_seed(name: str, seed: int, frames: int = 0, fixed: Mapping[str, Any] = {}, **more: Any) -> dict[str, Any]:
@@ -128,7 +136,8 @@ def figures(plan: Mapping[str, Any], made: Plan, result: SimulationResult):
     batches = result.counters.get("batches", 1)
     for counter, detail in plan["counters"].items():
         estimated[counter] = batches * sum(layer.details.get(detail, 0) for layer in made.estimate.layers)
-        measured[counter] = result.counters[counter]
+        first, *others = (result.counters[name] for name in counter.split(" - "))
+        measured[counter] = first - sum(others)
         claims[counter] = "equal"
     pairs = {name: (measured[name], estimated[name]) for name in claims if measured[name] is not None}
     return estimated, measured, [name for name, pair in pairs.items() if not RELATIONS[claims[name]](*pair)]

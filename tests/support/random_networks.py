@@ -40,6 +40,10 @@ class Shape:
     depthwise: float = 0.0  # share of convolutions with a group a channel
     bias: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "operations", frozenset(self.operations))
+        object.__setattr__(self, "roundings", tuple(ops.Rounding(r) for r in self.roundings))
+
 
 def random_network(seed: int, **shape: object) -> Network:
     """A network drawn from `seed`; keyword arguments are the fields of `Shape`."""

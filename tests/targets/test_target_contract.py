@@ -5,13 +5,14 @@ import re
 
 import numpy as np
 import pytest
+from contract_network import image_network
 
 import bitwright as bw
 from bitwright import targets
 from bitwright.deploy.driver import driver_text
 from bitwright.design_io import plain
 from bitwright.errors import OptionError
-from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
+from bitwright.network import evaluate
 from bitwright.network.passes import simplify
 from bitwright.sources import flatten
 from bitwright.targets.contract import make_options
@@ -20,22 +21,6 @@ from bitwright.tools.model import Stalls
 TARGETS = targets.names()
 CHEAP = {"bitsys": {"hardware": "small"}, "rap": {"size": 2, "param_words": 1 << 15}}  # small circuits, roomy memory
 NETWORKS = range(12)
-
-
-def image_network() -> Network:
-    """Convolution with pads, step, pool, scale, dense layer: what any target for CNNs can compute."""
-    rng = np.random.default_rng(7)
-    int4 = IntType(4, True)
-    nodes = [
-        Node("conv", ops.Conv2d(rng.integers(-8, 8, (5, 3, 3, 3)), int4, pads=(1, 1, 1, 1)), ("input",)),
-        Node("step", ops.Threshold(np.sort(rng.integers(-90, 90, (5, 15)), axis=1), IntType(4)), ("conv",)),
-        Node("pool", ops.MaxPool((2, 2), (2, 2)), ("step",)),
-        Node("mix", ops.Conv2d(rng.integers(-2, 2, (6, 1, 1, 5)), IntType(2, True)), ("pool",)),
-        Node("scale", ops.Requantize(IntType(4), multiplier=[3], shift=[4], bias=[5]), ("mix",)),
-        Node("flat", ops.Flatten(), ("scale",)),
-        Node("fc", ops.Dense(rng.integers(-8, 8, (4, 54)), int4, bias=[3, 0, -3, 1]), ("flat",)),
-    ]
-    return Network(InputSpec(TensorType((6, 6, 3), IntType(4))), nodes, name="contract")
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
-from bitwright.network.ops import Add, Conv2d
+from bitwright.network.ops import Conv2d
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.bitsys.lowering import Layer
+from bitwright.targets.bitsys.lowering import Layer, pads_are_words, weight_lines
+from bitwright.targets.bitsys.post import HIGH, LOW
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import layer_fields
-from bitwright.targets.bitsys.stages import Staged, image, problems, stage
+from bitwright.targets.bitsys.stages import Stage, Staged, problems, stage
 from bitwright.targets.bitsys.storage import Layout, stored
 from bitwright.targets.contract import Problem
 
-BIAS_BITS = 58
+POST_BITS = 58  # of products, biases and their sums in the post stage
+MOST_GROUPS = 4095  # groups of eight channels of a pixel, which addresses count in 12 bits
+MOST_PIXELS = 65535  # of a frame that leaves
+FAR_TOO_MANY = 2  # times the lines of all packets: then no layers are made to count their descriptors
+MOST_REACH = 8191  # columns or rows from the first to the last tap of a frame
 
 
 def unsuited(network: Network, hardware: Hardware) -> list[Problem]:
@@ -26,43 +33,62 @@ def _widths(staged: Staged, hardware: Hardware) -> list[Problem]:
     found = []
     output = staged.stages[-1].name
     for name, t in staged.types.items():
+        if -(-t.channels // 8) > MOST_GROUPS:
+            found.append(Problem(name, f"a pixel has {t.channels} channels", f"at most {8 * MOST_GROUPS}"))
         if name == output:
+            if t.pixels > MOST_PIXELS:
+                found.append(Problem(name, f"the output has {t.pixels} pixels", f"at most {MOST_PIXELS}"))
             continue
-        readers = [s for s in staged.stages if name in s.sources]
-        arrays = [s for s in readers if s.is_array]
+        read_by_array = any(s.is_array and name in s.sources for s in staged.stages)
         if t.dtype.bits > 16:
             found.append(Problem(name, f"the stored value is {t.dtype}", "at most 16 bits between layers"))
-        elif arrays and t.dtype.bits > 8:
+        elif read_by_array and t.dtype.bits > 8:
             found.append(Problem(name, f"a convolution reads {t.dtype}", "operands of at most 8 bits"))
         elif name == INPUT and t.dtype.bits > 8:
             found.append(Problem(name, f"the input is {t.dtype}", "at most 8 bits"))
-        elif t.dtype.bipolar:
-            found += _bipolar(name, readers, stored(name, image(t), readers, hardware).coded)
-    return found + [p for s in staged.stages for p in _stage_widths(s, hardware)]
+    return found + [p for s in staged.stages for p in (*_reach(s), *_pads(s, staged, hardware))]
 
 
-def _bipolar(name: str, readers, coded: bool) -> list[Problem]:
-    if any(isinstance(s.op, Add) for s in readers):
-        return [Problem(name, "a bipolar value is added", "Add of other types")]
-    if name == INPUT and not coded:
-        return [Problem(name, "a bipolar input meets weights of several bits", "bipolar weights, or an int2 input")]
-    return []
-
-
-def _stage_widths(s, hardware: Hardware) -> list[Problem]:
-    if not isinstance(s.op, Conv2d):
+def _reach(s: Stage) -> list[Problem]:
+    """The window's coordinates wrap where taps are too far apart."""
+    kernel, stride = getattr(s.op, "kernel", (1, 1)), getattr(s.op, "stride", (1, 1))
+    dilation, size = getattr(s.op, "dilation", (1, 1)), s.result.shape
+    spans = [(size[i] - 1) * stride[i] + (kernel[i] - 1) * dilation[i] for i in (0, 1)]
+    if max(spans) <= MOST_REACH:
         return []
-    bits = s.source.dtype
-    if hardware.planes and any(s.op.pads) and s.op.pad_value not in (0, -1) and not bits.bipolar:
-        return [
-            Problem(s.name, f"padding with {s.op.pad_value}", "padding with 0 or -1 where activations are bit planes")
-        ]
-    return []
+    return [Problem(s.name, f"its windows span {max(spans) + 1} rows or columns", f"at most {MOST_REACH + 1}")]
+
+
+def _pads(s: Stage, staged: Staged, hardware: Hardware) -> list[Problem]:
+    if not isinstance(s.op, Conv2d) or not any(s.op.pads) or s.source.dtype.bits > 8:
+        return []
+    name = s.sources[0]
+    source = stored(staged.types[name], [r for r in staged.stages if name in r.sources], hardware)
+    if pads_are_words(source, s.op.pad_value):
+        return []
+    legal = "0 or -1" if source.signed else f"0 or {source.type.dtype.max}"
+    if source.type.dtype.bipolar:
+        legal = "-1, where the value is also added"
+    rule = f"padding with {s.op.pad_value}"
+    return [Problem(s.name, rule, f"padding with {legal} where activations are bit planes")]
+
+
+def too_heavy(staged: Staged, places: Layout, hardware: Hardware) -> list[Problem]:
+    """Weights that are far too many for any program, found before they are laid out."""
+    sizes = [weight_lines(s.op, places.values[s.sources[0]], hardware) for s in staged.stages if s.is_array]
+    need, have = sum(lines * tiles for lines, tiles in sizes), hardware.weight_lines
+    if not hardware.weight_stream:
+        legal = f"at most {have} in hardware {hardware.name}, which has no weight_stream"
+        return [Problem(None, f"weights need {need} lines", legal)] if need > have else []
+    if need <= FAR_TOO_MANY * hardware.layers * have:
+        return []
+    legal = f"at most {hardware.layers * have} in hardware {hardware.name}, a packet of {have} for each layer"
+    return [Problem(None, f"weights need {need} lines", legal)]
 
 
 def fits(hardware: Hardware, staged: Staged, places: Layout, program: Program) -> list[Problem]:
     """Memories and descriptor fields that are too small."""
-    usage, found = program.usage, _weights_fit(hardware, program)
+    usage, found = program.usage, []
     result = staged.stages[-1].result
     output = places.batch * result.pixels * -(-result.channels // 8)
     for what, need, have, unit in (
@@ -77,43 +103,50 @@ def fits(hardware: Hardware, staged: Staged, places: Layout, program: Program) -
             if what == "layers" and program.packets:
                 legal += ", whose weight memory splits layers"
             found.append(Problem(None, f"{what} need {need} {unit}", legal))
+    found += _packets(hardware, program)
     for layer in program.layers:
         found += _layer_fits(layer, hardware)
     return found
 
 
-def _weights_fit(hardware: Hardware, program: Program) -> list[Problem]:
+def _packets(hardware: Hardware, program: Program) -> list[Problem]:
     """All weights are on chip, or come through a stream in packets that the memory holds."""
-    need, have = program.usage.weight_lines, hardware.weight_lines
-    if need > have and not hardware.weight_stream:
-        legal = f"at most {have} in hardware {hardware.name}, which has no weight_stream"
-        return [Problem(None, f"weights need {need} lines", legal)]
     return [
         Problem(
-            program.layers[packet.layer].name,
+            program.layers[packet.layer].stage.name,
             f"weights of {hardware.columns} output channels need {packet.lines} lines",
-            f"at most {have} in hardware {hardware.name}",
+            f"at most {hardware.weight_lines} in hardware {hardware.name}",
         )
         for packet in program.packets
-        if packet.lines > have
+        if packet.lines > hardware.weight_lines
     ]
 
 
 def _layer_fits(layer: Layer, hardware: Hardware) -> list[Problem]:
-    name, fields, found = layer.name, layer.fields, []
+    name, fields, found = layer.stage.name, layer.fields, []
     window = fields.get("taps", 0) * fields.get("inner", 0)
     if window > hardware.row_words:
         found.append(
             Problem(name, f"a window takes {window} words", f"at most {hardware.row_words} in hardware {hardware.name}")
         )
     for key, value in fields.items():
-        f = layer_fields()[key]
-        if not -(1 << (f.bits - 1)) <= value < 1 << f.bits:
-            found.append(Problem(name, f"{f.doc} is {value}", f"{f.bits} bits"))
+        low, high = layer_fields()[key].limits
+        if not low <= value <= high:
+            found.append(Problem(name, f"{layer_fields()[key].doc}: {value}", f"{low} to {high}"))
     limit = 1 << (hardware.multiplier_bits - 1)
-    most = int(max(layer.post.multiplier.max(), -layer.post.multiplier.min()))
+    most = max(int(layer.post.multiplier.max()), -int(layer.post.multiplier.min()))
     if most >= limit:
         found.append(Problem(name, f"a multiplier is {most}", f"less than {limit} in hardware {hardware.name}"))
-    if max(int(layer.post.bias.max()), -int(layer.post.bias.min())) >= 1 << (BIAS_BITS - 2):
-        found.append(Problem(name, "a bias passes the post stage's width", f"{BIAS_BITS - 1} bits"))
+    return found + _numbers(layer)
+
+
+def _numbers(layer: Layer) -> Sequence[Problem]:
+    """Sums and products that pass the widths of the datapath."""
+    name, sums, half = layer.stage.name, layer.sums, 1 << 31  # half: the greatest addend that rounds
+    found = []
+    if sums.low < LOW or sums.high >= HIGH:
+        found.append(Problem(name, f"sums span [{sums.low}, {sums.high}]", f"{LOW} to {HIGH - 1}"))
+    if layer.post.most + half >= 1 << (POST_BITS - 1):
+        reach = f"a sum times its multiplier and with its bias reaches {layer.post.most}"
+        found.append(Problem(name, reach, f"less than 2^{POST_BITS - 1} - 2^31"))
     return found

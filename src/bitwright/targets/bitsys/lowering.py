@@ -27,6 +27,7 @@ class Layer:
     stage: Stage
     fields: dict[str, int]
     post: Post
+    sums: Sums
     weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint64))
     tiles: tuple[int, int] | None = None
 
@@ -44,13 +45,14 @@ def layers(staged: Staged, places: Layout, hardware: Hardware) -> list[Layer]:
         target = None if last else places.values[stage.name]
         lower = _array if stage.is_array else _vector
         fields, sums, weights = lower(stage, places, hardware)
-        made = post(stage.post, sums, stage.result.dtype, target is not None and target.coded)
+        coded = stage.result.dtype.bipolar if target is None else target.coded
+        made = post(stage.post, sums, stage.result.dtype, coded)
         fields |= _common(stage, places, target) | _post_fields(made)
         fields["interval"] = _interval(fields, made)
         fields["last"] = int(last)
         reading = [i for i, s in enumerate(staged.stages) if INPUT in s.sources]
         fields["release_input"] = int(k == reading[-1])
-        found.append(Layer(stage, fields, made, weights))
+        found.append(Layer(stage, fields, made, sums, weights))
     return found
 
 
@@ -101,13 +103,23 @@ def _common(stage: Stage, places: Layout, target: Stored | None) -> dict[str, in
     }
 
 
+def pad_code(source: Stored, value: int) -> int:
+    """The stored code of a value that pads a window."""
+    return (value + 1) // 2 if source.coded else value & ((1 << source.bits) - 1)
+
+
+def pads_are_words(source: Stored, value: int) -> bool:
+    """Whether one word can stand outside the image: any for containers; all planes of `value` alike for bit planes."""
+    return not source.planes or pad_code(source, value) in (0, (1 << source.bits) - 1)
+
+
 def pad_word(source: Stored, value: int) -> int:
-    """The word that a tap outside the image yields; for bit planes the value must be 0 or have equal planes."""
-    if source.wide or (value == 0 and not source.coded):
+    """The word that a tap outside the image yields; `pads_are_words` must hold."""
+    code = pad_code(source, value)
+    if source.wide or code == 0:
         return 0
-    code = (value + 1) // 2 if source.coded else value & ((1 << source.bits) - 1)
     if source.planes:
-        return (1 << 64) - 1 if code else 0
+        return (1 << 64) - 1
     return sum(code << shift for shift in range(0, 64, source.bits))
 
 
@@ -132,10 +144,11 @@ def _vector(stage: Stage, places: Layout, hardware: Hardware):
     """Fields of a vector layer, its sums."""
     sources = [places.values[name] for name in stage.sources]
     fields = {"vector": 1, "maximum": int(isinstance(stage.op, MaxPool)), "groups": sources[0].groups}
-    coded = sources[0].coded
-    k, c = (2, -1) if coded else (1, 0)
+    k, c = (2, -1) if sources[0].coded else (1, 0)
+    low, high = sources[0].limits
     if isinstance(stage.op, SumPool):
-        c *= stage.op.kernel[0] * stage.op.kernel[1]
+        taps = stage.op.kernel[0] * stage.op.kernel[1]
+        c, low, high = c * taps, min(low, 0) * taps, max(high, 0) * taps
     if isinstance(stage.op, Add):
         b = sources[1]
         fields |= {
@@ -147,8 +160,9 @@ def _vector(stage: Stage, places: Layout, hardware: Hardware):
             "stored_b": 0 if b.wide else b.bits,
             "srcb_pitch": b.pitch,
         }
-        c *= 2
-    return fields, Sums(k, np.full(stage.source.channels, c, np.int64)), np.zeros((0, 0), np.uint64)
+        low, high = low + b.limits[0], high + b.limits[1]
+    sums = Sums(k, np.full(stage.source.channels, c, np.int64), low, high)
+    return fields, sums, np.zeros((0, 0), np.uint64)
 
 
 def _array(stage: Stage, places: Layout, hardware: Hardware):
@@ -172,16 +186,6 @@ def _array(stage: Stage, places: Layout, hardware: Hardware):
     return fields | more, sums, weights
 
 
-def full_weights(conv: Conv2d, channels: int) -> np.ndarray:
-    """Weights of all input channels [O, taps, C]: zero outside an output's group."""
-    o, kh, kw, per_group = conv.weight.shape
-    full = np.zeros((o, kh * kw, channels), np.int64)
-    for k in range(o):
-        first = (k // (o // conv.groups)) * per_group
-        full[k, :, first : first + per_group] = conv.weight[k].reshape(kh * kw, per_group)
-    return full
-
-
 def tile_words(conv: Conv2d, tiles: int, columns: int, per_word: int, available: int) -> tuple[int, int]:
     """(words of a tap that a channel tile reads, words from one tile's first to the next).
 
@@ -203,32 +207,58 @@ def tile_words(conv: Conv2d, tiles: int, columns: int, per_word: int, available:
     return everything, 0
 
 
-def _tiled(full: np.ndarray, tiles: int, columns: int, per_word: int, words: int, step: int) -> np.ndarray:
-    """Weights [tiles, columns, taps, words * per_word] of what each tile reads, zeros beyond outputs and channels."""
-    outputs, taps, channels = full.shape
-    width = max(channels, ((tiles - 1) * step + words) * per_word)
-    padded = np.zeros((tiles * columns, taps, width), np.int64)
-    padded[:outputs, :, :channels] = full
-    padded = padded.reshape(tiles, columns, taps, width)
-    parts = [padded[t, :, :, t * step * per_word : (t * step + words) * per_word] for t in range(tiles)]
-    return np.stack(parts)
+def _tiled(conv: Conv2d, tiles: int, columns: int, per_word: int, words: int, step: int) -> np.ndarray:
+    """Weights [tiles, columns, taps, words * per_word] of what each tile reads, zeros outside outputs and groups."""
+    outputs, kh, kw, per_group = conv.weight.shape
+    width = words * per_word
+    found = np.zeros((tiles * columns, kh * kw, width), np.int64)
+    for k in range(outputs):
+        first = k // (outputs // conv.groups) * per_group - k // columns * step * per_word
+        low, high = max(first, 0), min(first + per_group, width)
+        found[k, :, low:high] = conv.weight[k].reshape(kh * kw, per_group)[:, low - first : high - first]
+    return found.reshape(tiles, columns, kh * kw, width)
+
+
+def _limits(conv: Conv2d, source: Stored) -> tuple[int, int]:
+    """Range of the hardware's sums, which leave out the bias."""
+    flat = conv.weight.reshape(len(conv.weight), -1)
+    positive, negative = int(np.maximum(flat, 0).sum(1).max()), int(np.minimum(flat, 0).sum(1).min())
+    low, high = source.limits
+    scale = 2 if source.coded and source.planes else 1
+    if source.coded and not source.planes:
+        low, high = -1, 1
+    return scale * (positive * min(low, 0) + negative * max(high, 0)), scale * (
+        positive * max(high, 0) + negative * min(low, 0)
+    )
+
+
+def weight_lines(conv: Conv2d, source: Stored, hardware: Hardware) -> tuple[int, int]:
+    """(lines of a channel tile, channel tiles) of a layer's weights."""
+    tiles = math.ceil(len(conv.weight) / hardware.columns)
+    if hardware.planes:
+        planes, per_word = plane_code(conv, source)[0].bits, PLANE_CHANNELS
+    else:
+        planes, per_word = 1, 8 // source.bits
+    words, _ = tile_words(conv, tiles, hardware.columns, per_word, _operand_words(source))
+    return planes * conv.kernel[0] * conv.kernel[1] * words, tiles
+
+
+def _operand_words(source: Stored) -> int:
+    """Operand words of a pixel in the row buffers: planes of one weight, or containers."""
+    return math.ceil(source.type.channels / PLANE_CHANNELS) if source.planes else 8 * source.pitch
 
 
 def _container_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int):
     """Lines of containers: tile, tap, word; channels reversed within a container."""
     mode = CONTAINER_WIDTHS.index(source.bits)
     per_word = 8 // source.bits
-    channels = source.type.channels
-    words, step = tile_words(conv, tiles, hardware.columns, per_word, 8 * source.pitch)
-    weight_type = conv.weight_type
-    full = full_weights(conv, channels)
-    coded = full if mode else (full + 1) // 2
-    tiled = _tiled(coded, tiles, hardware.columns, per_word, words, step)
-    lines = container_words(tiled, mode, reverse=True)  # [tiles, columns, taps, words]
+    words, step = tile_words(conv, tiles, hardware.columns, per_word, _operand_words(source))
+    tiled = _tiled(conv, tiles, hardware.columns, per_word, words, step)
+    lines = container_words(tiled if mode else (tiled + 1) // 2, mode, reverse=True)  # [tiles, columns, taps, words]
     taps = lines.shape[2]
     fields = {
         "mode": mode,
-        "signed_b": int(weight_type.signed and mode > 0),
+        "signed_b": int(conv.weight_type.signed and mode > 0),
         "tap_words": words,
         "word_step": 1,
         "tap_step": 8 * source.pitch - (words - 1),
@@ -237,7 +267,7 @@ def _container_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: 
         "tile_words": taps * words,
     }
     weights = lines.transpose(0, 2, 3, 1).reshape(-1, hardware.columns).astype(np.uint64)
-    return fields, Sums(1, constant(conv)), weights
+    return fields, Sums(1, constant(conv), *_limits(conv, source)), weights
 
 
 def plane_code(conv: Conv2d, source: Stored) -> tuple[IntType, bool]:
@@ -257,12 +287,12 @@ def plane_code(conv: Conv2d, source: Stored) -> tuple[IntType, bool]:
 def _plane_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int):
     """Lines of planes: tile, plane, tap, word."""
     code, correct = plane_code(conv, source)
-    channels, bits = source.type.channels, source.bits
-    words, step = tile_words(conv, tiles, hardware.columns, PLANE_CHANNELS, math.ceil(channels / PLANE_CHANNELS))
-    full = full_weights(conv, channels)
-    coded = (full + 1) // 2 if correct else code.encode(full)
-    tiled = _tiled(coded, tiles, hardware.columns, PLANE_CHANNELS, words, step)
-    lines = plane_words(tiled, code.bits)  # [tiles, columns, taps, planes, words]
+    bits = source.bits
+    words, step = tile_words(conv, tiles, hardware.columns, PLANE_CHANNELS, _operand_words(source))
+    tiled = _tiled(conv, tiles, hardware.columns, PLANE_CHANNELS, words, step)
+    lines = plane_words(
+        (tiled + 1) // 2 if correct else code.encode(tiled), code.bits
+    )  # [tiles, columns, taps, planes, words]
     taps = lines.shape[2]
     fields = {
         "correct": int(correct),
@@ -271,11 +301,11 @@ def _plane_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int)
         "stored_b": code.bits,
         "tap_words": words,
         "word_step": bits,
-        "tap_step": bits * (math.ceil(channels / PLANE_CHANNELS) - words + 1),
+        "tap_step": bits * (_operand_words(source) - words + 1),
         "tile_step": step * bits,
         "plane_words": taps * words,
         "tile_words": code.bits * taps * words,
     }
-    offset = constant(conv) - (full.sum(axis=(1, 2)) if source.coded else 0)
+    offset = constant(conv) - (conv.weight.sum(axis=(1, 2, 3)) if source.coded else 0)
     weights = lines.transpose(0, 3, 2, 4, 1).reshape(-1, hardware.columns)
-    return fields, Sums(1, offset), weights
+    return fields, Sums(1, offset, *_limits(conv, source)), weights

@@ -6,7 +6,7 @@ the coding of operands leaves over, k is 2 where a bipolar value is read as 0 an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
 
 ROUNDINGS = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2, Rounding.HALF_AWAY: 3}
 LOW, HIGH = -(1 << 31), (1 << 31) - 1
+FAR = 1 << 40  # a threshold beyond it is like one there: values have at most 32 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Post:
     high: int
     table: np.ndarray | None = None
     lookup: bool = False
+    most: int = 0  # no x * multiplier + bias is farther from zero
 
     @property
     def table_bits(self) -> int:
@@ -38,10 +40,12 @@ class Post:
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The network's sums are k * v + c of the hardware's sums v; c [C]."""
+    """The network's sums are k * v + c of the hardware's sums v, low <= v <= high; c [C]."""
 
     k: int
     c: np.ndarray
+    low: int
+    high: int
 
 
 def post(op: Op | None, sums: Sums, result: IntType, coded: bool) -> Post:
@@ -51,15 +55,27 @@ def post(op: Op | None, sums: Sums, result: IntType, coded: bool) -> Post:
     """
     channels = len(sums.c)
     if isinstance(op, Requantize):
-        return _requantize(op, sums, channels)
-    if isinstance(op, Threshold):
-        return _threshold(op, sums, channels, coded)
-    if isinstance(op, Lookup):
-        return _lookup(op, sums, channels, coded)
-    if result.bipolar and coded:
+        made = _requantize(op, sums, channels)
+    elif isinstance(op, Threshold):
+        made = _threshold(op, sums, channels, coded)
+    elif isinstance(op, Lookup):
+        made = _lookup(op, sums, channels, coded)
+    elif coded:
         # (k * v + c + 1) / 2 is whole for the two values that occur.
-        return _affine(channels, sums.k, sums.c + 1, 1, 0, 1)
-    return _affine(channels, sums.k, sums.c, 0, result.min, result.max)
+        made = _affine(channels, sums.k, sums.c + 1, 1, 0, 1)
+    else:
+        made = _affine(channels, sums.k, sums.c, 0, result.min, result.max)
+    return replace(made, most=_most(made, sums))
+
+
+def _most(made: Post, sums: Sums) -> int:
+    """The largest |x * multiplier + bias| of what enters the multiplier: a sum, or what a table makes of it."""
+    x = max(-sums.low, sums.high)
+    if made.table is not None:
+        x = int(np.abs(made.table).max()) if made.lookup else made.table.shape[1]
+    return max(
+        x * abs(int(m)) + abs(int(b)) for m, b in set(zip(made.multiplier.tolist(), made.bias.tolist(), strict=True))
+    )
 
 
 def _affine(channels: int, multiplier, bias, shift: int, low: int, high: int) -> Post:
@@ -76,23 +92,23 @@ def _requantize(op: Requantize, sums: Sums, channels: int) -> Post:
 
 def _threshold(op: Threshold, sums: Sums, channels: int, coded: bool) -> Post:
     count = op.thresholds.shape[1]
-    thresholds = np.broadcast_to(op.thresholds, (channels, count))
-    thresholds = -((sums.c[:, None] - thresholds) // sums.k)  # ceil((T - c) / k)
+    thresholds = np.broadcast_to(np.clip(op.thresholds, -FAR, FAR), (channels, count))
+    thresholds = np.clip(-((sums.c[:, None] - thresholds) // sums.k), LOW, HIGH)  # ceil((T - c) / k)
     base, step = (np.broadcast_to(v, (channels,)) for v in (op.base, op.step))
-    if coded:
-        base, step = (base + 1) // 2, step // 2
-    ends = np.stack([base, base + step * count])
+    # A bipolar result y leaves as (y + 1) / 2.
+    base, shift = (base + 1, 1) if coded else (base, 0)
+    ends = np.stack([base, base + step * count]) >> shift
     low, high = int(ends.min()), int(ends.max())
-    if count == 1 and high - low == 1:
-        # One threshold: base + step * clamp(v - T + 1, 0, 1), where the clamp is the layer's.
-        return _affine(channels, step, base + step * (1 - thresholds[:, 0]), 0, low, high)
     if count == 0:
-        return _affine(channels, 0, base, 0, low, high)
+        return _affine(channels, 0, base, shift, low, high)
+    if count == 1 and high - low <= 1:
+        # One threshold: base + step * clamp(v - T + 1, 0, 1), where the clamp is the layer's.
+        base, step = base >> shift, step >> shift
+        return _affine(channels, step, base + step * (1 - thresholds[:, 0]), 0, low, high)
     bits = int(count).bit_length()
     table = np.full((channels, 1 << bits), HIGH, np.int64)
-    table[:, :count] = np.clip(thresholds, LOW, HIGH)
-    found = _affine(channels, step, base, 0, low, high)
-    return Post(found.multiplier, found.bias, found.shift, 0, 0, low, high, table)
+    table[:, :count] = thresholds
+    return replace(_affine(channels, step, base, shift, low, high), table=table)
 
 
 def _lookup(op: Lookup, sums: Sums, channels: int, coded: bool) -> Post:
@@ -103,8 +119,8 @@ def _lookup(op: Lookup, sums: Sums, channels: int, coded: bool) -> Post:
     results = np.broadcast_to(op.table, (channels, op.table.shape[1]))
     results = (results + 1) // 2 if coded else results
     for index, value in enumerate(source.values()):
-        at = (value - sums.c) // sums.k & ((1 << bits) - 1)
-        table[np.arange(channels), at] = results[:, index]
+        v, rest = np.divmod(value - sums.c, sums.k)
+        occurs = np.flatnonzero(rest == 0)
+        table[occurs, v[occurs] & ((1 << bits) - 1)] = results[occurs, index]
     low, high = (0, 1) if coded else (op.dtype.min, op.dtype.max)
-    found = _affine(channels, 1, 0, 0, low, high)
-    return Post(found.multiplier, found.bias, found.shift, 0, 0, low, high, table, lookup=True)
+    return replace(_affine(channels, 1, 0, 0, low, high), table=table, lookup=True)

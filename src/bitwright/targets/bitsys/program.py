@@ -77,10 +77,10 @@ def _control(name: str) -> int:
 def _settings(staged: Staged, places: Layout) -> Iterable[tuple[int, int]]:
     value, result = places.values[INPUT], staged.stages[-1].result
     dtype = value.type.dtype
-    sign = int(dtype.signed and not dtype.bipolar)
+    sign, numbers = int(dtype.signed and not dtype.bipolar), int(dtype.bipolar and not value.coded)
     yield _control("run"), 0
     yield _control("batch"), places.batch
-    yield _control("input_type"), dtype.bits | sign << 4 | value.bits << 5 | value.type.channels << 16
+    yield _control("input_type"), (dtype.bits | sign << 4 | value.bits << 5 | numbers << 9 | value.type.channels << 16)
     yield _control("input_base"), places.input_words << 16
     yield _control("input_shape"), value.type.pixels | value.pitch << 16
     yield _control("output_shape"), result.pixels | result.channels << 16 | int(staged.argmax) << 31

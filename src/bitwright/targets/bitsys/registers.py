@@ -12,6 +12,8 @@ SOURCE = Path(__file__).with_name("registers.toml")
 LAYER_WORDS = 28  # of the 32 words that each descriptor takes
 REGION_SHIFT = 21
 ADDRESS_BITS = 24
+NUMBERS = ("zero_point", "clamp_low", "clamp_high")
+DISTANCES = ("step_x", "step_y", "step_f", "tap_x", "tap_y")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,13 @@ class Field:
     low: int
     bits: int
     doc: str
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Least and greatest value: numbers are signed, distances wrap, all else counts from 0."""
+        if self.name in NUMBERS:
+            return -(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1
+        return -(1 << (self.bits - 1)) if self.name in DISTANCES else 0, (1 << self.bits) - 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,8 @@ def encode_packet(values: Mapping[str, int]) -> int:
 
 def _encode(f: Field, value: int) -> int:
     """The value's bits at their place in the field's word."""
-    if not -(1 << (f.bits - 1)) <= value < 1 << f.bits:
+    low, high = f.limits
+    if not low <= value <= high:
         raise ValueError(f"{f.name} = {value} does not fit {f.bits} bits")
     return (value & ((1 << f.bits) - 1)) << f.low
 

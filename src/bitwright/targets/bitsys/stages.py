@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bitwright.network import Network, TensorType
-from bitwright.network.graph import INPUT
+from bitwright.network.graph import INPUT, Node
 from bitwright.network.ops import (
     Add,
     ArgMax,
@@ -25,6 +25,7 @@ from bitwright.network.ops import (
 from bitwright.targets.contract import Problem
 
 POST = (Threshold, Requantize, Lookup)
+KNOWN = (*POST, Conv2d, Dense, MaxPool, SumPool, Add, Flatten, ArgMax)
 
 
 @dataclass(frozen=True)
@@ -69,49 +70,53 @@ def as_convolution(op: Dense, source: TensorType) -> Conv2d:
 
 def problems(network: Network) -> list[Problem]:
     """What no configuration of the hardware can run, node by node."""
+    nodes, types = _flat_first(network)
+    readers = {name: [n for n in nodes if name in n.inputs] for name in types}
     found = []
-    for node in network.nodes:
-        op, last = node.op, node is network.nodes[-1]
-        known = (*POST, Conv2d, Dense, MaxPool, SumPool, Add, Flatten, ArgMax)
-        if not isinstance(op, known):
-            found.append(
-                Problem(
-                    node.name,
-                    f"{type(op).__name__} is not supported",
-                    "Conv2d, Dense, pooling, Add and what follows on them",
-                )
-            )
-        elif isinstance(op, Requantize) and op.rounding is Rounding.STOCHASTIC:
-            found.append(
-                Problem(
-                    node.name,
-                    "tiles are not computed in the order of the random draws",
-                    "floor, half_up, half_even, half_away",
-                )
-            )
-        elif isinstance(op, ArgMax) and not last:
-            found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
-        elif isinstance(op, Flatten) and any(not isinstance(c.op, Dense) for c in network.consumers[node.name]):
-            found.append(
-                Problem(node.name, "a flattened value is read by another node than Dense", "Flatten before Dense")
-            )
-        elif isinstance(op, Flatten) and last:
-            found.append(Problem(node.name, "Flatten is the last node", "Flatten before Dense"))
-        elif isinstance(op, (Conv2d, Dense)) and op.weight_type.bits > 8:
-            found.append(Problem(node.name, f"weights have {op.weight_type.bits} bits", "at most 8 bits"))
-        elif isinstance(op, Threshold) and op.thresholds.shape[1] > 255:
-            found.append(Problem(node.name, f"{op.thresholds.shape[1]} thresholds a channel", "at most 255"))
-        elif isinstance(op, Lookup) and op.domain.bits > 8:
-            found.append(Problem(node.name, f"a table over {op.domain}", "inputs of at most 8 bits"))
-        elif isinstance(op, SumPool) and network.types[node.inputs[0]].dtype.bipolar and any(op.pads):
-            found.append(Problem(node.name, "padding of a bipolar SumPool is no bipolar value", "no padding"))
+    for node in nodes:
+        reason = _unsupported(node, types, readers[node.name], node is nodes[-1])
+        found += [Problem(node.name, *reason)] if reason else []
     return found
 
 
+def _unsupported(node: Node, types, readers, last: bool) -> tuple[str, str] | None:
+    """(rule, what is legal) where no configuration runs the node."""
+    op = node.op
+    if not isinstance(op, KNOWN):
+        return f"{type(op).__name__} is not supported", "Conv2d, Dense, pooling, Add and what follows on them"
+    if isinstance(op, ArgMax) and not last:
+        return "ArgMax stands before the output", "ArgMax as the last node"
+    if isinstance(op, Flatten) and any(not isinstance(n.op, Dense) for n in readers):
+        return "a flattened value is read by another node than Dense", "Flatten before Dense, or as the last node"
+    if isinstance(op, (Conv2d, Dense)) and op.weight_type.bits > 8:
+        return f"weights have {op.weight_type.bits} bits", "at most 8 bits"
+    if isinstance(op, Threshold) and op.thresholds.shape[1] > 255:
+        return f"{op.thresholds.shape[1]} thresholds a channel", "at most 255"
+    if isinstance(op, Lookup) and op.domain.bits > 8:
+        return f"a table over {op.domain}", "inputs of at most 8 bits"
+    if isinstance(op, Requantize):
+        return _unscalable(op)
+    return None
+
+
+def _unscalable(op: Requantize) -> tuple[str, str] | None:
+    """(rule, what is legal) of a Requantize that no configuration computes."""
+    if op.rounding is Rounding.STOCHASTIC:
+        return "tiles are not computed in the order of the random draws", "floor, half_up, half_even, half_away"
+    for name, bits in (("multiplier", 31), ("bias", 57)):
+        most = max(abs(int(v)) for v in (getattr(op, name).min(), getattr(op, name).max()))
+        if most >> bits:
+            return f"a {name} is {most}", f"less than 2^{bits}"
+    return None
+
+
 def stage(network: Network) -> Staged:
-    """Fuse each operation with what follows on its sums; `problems` must be empty."""
+    """Fuse each operation with what follows on its sums; `problems` must be empty.
+
+    A network that only reorders or compares its input gets a copy of it as its one stage.
+    """
     nodes, types = _flat_first(network)
-    argmax = isinstance(nodes[-1].op, ArgMax)
+    argmax = isinstance(nodes[-1].op, ArgMax) if nodes else False
     nodes = nodes[:-1] if argmax else nodes
     users: dict[str, list] = {name: [] for name in types}
     for node in nodes:
@@ -137,6 +142,10 @@ def stage(network: Network) -> Staged:
             post = last.op
             fused.add(last.name)
         stages.append(Stage(last.name, op, sources, source, image(types[last.name]), post))
+    if not stages:
+        whole = image(types[INPUT])
+        stages.append(Stage(network.output_name, None, (INPUT,), whole, whole, None))
+        types[network.output_name] = whole
     stored = {s: image(types[s]) for s in (INPUT, *(stage.name for stage in stages))}
     return Staged(tuple(stages), stored, argmax)
 
@@ -144,9 +153,11 @@ def stage(network: Network) -> Staged:
 def _flat_first(network: Network):
     """Nodes and types, with Flatten moved before what acts on all channels alike, up to the input.
 
-    A stream of pixels is its own flattening, so the input is then one pixel of H * W * C channels.
+    A stream of pixels is its own flattening, so the input is then one pixel of H * W * C channels. A Flatten of one
+    pixel is left out, and so is one that the output alone reads: the hardware sees no difference.
     """
-    nodes, types = list(network.nodes), dict(network.types)
+    types = dict(network.types)
+    nodes = _without_idle(network)
     while True:
         k = next((k for k, n in enumerate(nodes) if isinstance(n.op, Flatten) and _movable(nodes, types, n)), None)
         if k is None:
@@ -159,6 +170,7 @@ def _flat_first(network: Network):
             nodes = [replace(n, inputs=tuple(INPUT if i == flat.name else i for i in n.inputs)) for n in nodes]
             continue
         j = next(j for j, n in enumerate(nodes) if n.name == before)
+        # The names change places: the value before the Flatten keeps its name behind it.
         elementwise = nodes[j]
         source = types[elementwise.inputs[0]]
         size = TensorType((source.size,), source.dtype)
@@ -172,6 +184,20 @@ def _flat_first(network: Network):
             else replace(n, inputs=tuple(before if i == flat.name else i for i in n.inputs))
             for n in nodes
         ]
+
+
+def _without_idle(network: Network) -> list[Node]:
+    """The nodes without each Flatten of one pixel, and without one at the end."""
+    same: dict[str, str] = {}
+    kept = []
+    for node in network.nodes:
+        inputs = tuple(same.get(name, name) for name in node.inputs)
+        idle = network.types[node.inputs[0]].pixels == 1 or node is network.nodes[-1]
+        if isinstance(node.op, Flatten) and idle:
+            same[node.name] = inputs[0]
+        else:
+            kept.append(replace(node, inputs=inputs))
+    return kept
 
 
 def _movable(nodes, types, flat) -> bool:

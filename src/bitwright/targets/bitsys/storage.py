@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bitwright.network import IntType, TensorType
 from bitwright.network.graph import INPUT
-from bitwright.network.ops import Conv2d
+from bitwright.network.ops import Add, Conv2d, Op, SumPool
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.stages import Stage, Staged
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_mode
@@ -52,15 +52,21 @@ class Stored:
     def signed(self) -> bool:
         return self.type.dtype.signed and not self.coded
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Least and greatest element as it is stored."""
+        return (0, 1) if self.coded else (self.type.dtype.min, self.type.dtype.max)
+
 
 def array_mode(conv: Conv2d, dtype: IntType, channels: int, fixed: bool) -> int:
     """The mode that a container layer needs: both operands fit, and only bipolar ones run as one bit.
 
-    Containers are filled up with zeros, which count as -1 in 1-bit mode: there the channels must fill them.
+    A zero counts as -1 in 1-bit mode. Containers are filled up with zeros, and so are weights outside of a group:
+    the channels must fill the containers there, and be one group.
     """
     if fixed:
         return 3
-    if dtype.bipolar and conv.weight_type.bipolar and channels % 8 == 0:
+    if dtype.bipolar and conv.weight_type.bipolar and channels % 8 == 0 and conv.groups == 1:
         return 0
     return max(1, container_mode(dtype.bits + int(dtype.bipolar)), container_mode(_weight_bits(conv)))
 
@@ -69,16 +75,24 @@ def _weight_bits(conv: Conv2d) -> int:
     return conv.weight_type.bits + int(conv.weight_type.bipolar)
 
 
-def stored(value: str, t: TensorType, readers: list[Stage], hardware: Hardware) -> Stored:
-    """The storage that suits all readers of a value."""
+def _adds(op: Op | None) -> bool:
+    """Whether a reader adds values as they are, or zeros to them: bipolar ones must be numbers for it."""
+    return isinstance(op, Add) or (isinstance(op, SumPool) and any(op.pads))
+
+
+def stored(t: TensorType, readers: Sequence[Stage], hardware: Hardware) -> Stored:
+    """The storage that suits all readers of a value, which has at most 16 bits, for an array at most 8."""
     dtype = t.dtype
+    numbers = dtype.bipolar and any(_adds(s.op) for s in readers)
+    bits = dtype.bits + int(numbers)
+    if bits > 8:
+        return Stored(t, 16, False, hardware.planes)
     if hardware.planes:
-        return Stored(t, dtype.bits if dtype.bits <= 8 else 16, dtype.bipolar, True)
+        return Stored(t, bits, dtype.bipolar and not numbers, True)
     arrays = [s.op for s in readers if isinstance(s.op, Conv2d)]
-    if not arrays:
-        bits = CONTAINER_WIDTHS[container_mode(dtype.bits)] if dtype.bits <= 8 else 16
-        return Stored(t, bits, dtype.bipolar, False)
-    mode = max(array_mode(op, dtype, t.channels, hardware.unit == "fixed") for op in arrays)
+    mode = container_mode(bits)
+    if arrays:
+        mode = max(int(numbers), *(array_mode(op, dtype, t.channels, hardware.unit == "fixed") for op in arrays))
     return Stored(t, CONTAINER_WIDTHS[mode], dtype.bipolar and mode == 0, False)
 
 
@@ -100,7 +114,7 @@ def layout(staged: Staged, hardware: Hardware, batch: int) -> Layout:
     """First-fit allocation by lifetime; may need more words than the memory has, which `check` reports."""
     readers = {name: [s for s in staged.stages if name in s.sources] for name in staged.types}
     output = staged.stages[-1].name
-    values = {name: stored(name, t, readers[name], hardware) for name, t in staged.types.items() if name != output}
+    values = {name: stored(t, readers[name], hardware) for name, t in staged.types.items() if name != output}
     end = top = 2 * values[INPUT].words * batch
     live: list[tuple[int, int, int]] = []  # first word, word after the last, last stage that reads it
     placed = {INPUT: values[INPUT]}

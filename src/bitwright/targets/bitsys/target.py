@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from bitwright.errors import OptionError
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
 from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, stages, storage
-from bitwright.targets.bitsys.check import fits, unsuited
+from bitwright.targets.bitsys.check import fits, too_heavy, unsuited
 from bitwright.targets.bitsys.emit import TOP, files
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.program import Program
@@ -24,6 +25,7 @@ from bitwright.targets.contract import (
     Estimate,
     LayerEstimate,
     Problem,
+    Refusal,
     Resources,
     StreamSpec,
     SynthesisUnit,
@@ -67,20 +69,48 @@ class BitsysPlan:
     estimate: Estimate
 
 
-def _batch(options: BitsysOptions, staged: Staged, machine: Hardware) -> int:
-    """Rows of the array are pixels; a network of dense layers alone fills them with frames."""
-    if options.batch:
-        return options.batch
+@dataclass(frozen=True)
+class _Lowered:
+    """A network on a hardware configuration: stages, places, program; or the problems that stand against it."""
+
+    problems: tuple[Problem, ...]
+    staged: Staged | None = None
+    layout: Layout | None = None
+    program: Program | None = None
+
+
+def _batches(batch: int, staged: Staged, machine: Hardware) -> tuple[int, ...]:
+    """Frames that may be computed together, the most wanted first.
+
+    Rows of the array are pixels; a network of dense layers alone fills them with frames, as many as there is room for.
+    """
+    if batch:
+        return (batch,)
     dense = all(s.result.pixels == 1 for s in staged.stages if s.is_array)
-    return machine.rows if dense else 1
+    return tuple(machine.rows >> k for k in range(machine.rows.bit_length())) if dense else (1,)
 
 
-def _lower(network: Network, options: BitsysOptions):
-    """(hardware, staged, layout, program) of a network that `unsuited` accepts."""
-    machine = hardware.load(options.hardware)
+def _has_room(staged: Staged, places: Layout, machine: Hardware) -> bool:
+    result = staged.stages[-1].result
+    groups = places.batch * result.pixels * math.ceil(result.channels / 8)
+    return places.words <= machine.act_words and groups <= machine.output_groups
+
+
+@lru_cache(maxsize=1)  # `plan` follows `check`: the network is lowered once for both
+def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered:
+    found = unsuited(network, machine)
+    if found:
+        return _Lowered(tuple(found))
     staged = stages.stage(network)
-    places = storage.layout(staged, machine, _batch(options, staged, machine))
-    return machine, staged, places, program.place(lowering.layers(staged, places, machine), machine)
+    for frames in _batches(batch, staged, machine):
+        places = storage.layout(staged, machine, frames)
+        if _has_room(staged, places, machine):
+            break
+    found = too_heavy(staged, places, machine)
+    if found:
+        return _Lowered(tuple(found))
+    made = program.place(lowering.layers(staged, places, machine), machine)
+    return _Lowered(tuple(fits(machine, staged, places, made)), staged, places, made)
 
 
 class Bitsys:
@@ -92,14 +122,16 @@ class Bitsys:
 
     def check(self, network: Network, options: Any) -> list[Problem]:
         """All reasons to refuse the network; the memories are checked where its operations can run at all."""
-        machine = hardware.load(options.hardware)
-        found = unsuited(network, machine)
-        return found or fits(*_lower(network, options))
+        return list(_lower(network, hardware.load(options.hardware), options.batch).problems)
 
-    def plan(self, network: Network, options: Any) -> BitsysPlan:
-        """Stages, memory layout, descriptors, and what they cost."""
-        machine, staged, places, made = _lower(network, options)
-        return BitsysPlan(network, options, machine, staged, places, made, _estimate(machine, staged, places, made))
+    def plan(self, network: Network, options: Any) -> BitsysPlan | Refusal:
+        """Stages, memory layout, descriptors, and what they cost; or the problems that `check` finds."""
+        machine = hardware.load(options.hardware)
+        found = _lower(network, machine, options.batch)
+        if found.problems:
+            return Refusal(found.problems)
+        estimate = _estimate(machine, found.staged, found.layout, found.program)
+        return BitsysPlan(network, options, machine, found.staged, found.layout, found.program, estimate)
 
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""

@@ -32,6 +32,7 @@ module bitsys_control (
     input  logic        output_busy_i,
     input  logic        array_valid_i,
     input  logic        weights_wait_i,
+    input  logic        output_wait_i,
     input  logic        batch_done_i,
     input  logic        fetching_i,
     input  logic [ 7:0] layer_index_i
@@ -57,7 +58,7 @@ module bitsys_control (
   logic [5:0] output_bits_q;
   logic [7:0] batch_q, select_q, timed_q;
   logic [31:0] type_q, base_q, in_shape_q, out_shape_q, idle_q;
-  logic [31:0] total_q, busy_q, array_q, weights_q, batches_q, timer_q, layer_q;
+  logic [31:0] total_q, busy_q, array_q, weights_q, output_q, batches_q, timer_q, layer_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       run_q <= 1'b0;
@@ -88,6 +89,7 @@ module bitsys_control (
       busy_q <= 32'd0;
       array_q <= 32'd0;
       weights_q <= 32'd0;
+      output_q <= 32'd0;
       batches_q <= 32'd0;
     end else begin
       seen_q <= seen_q || input_seen_i;
@@ -95,6 +97,7 @@ module bitsys_control (
       busy_q <= busy_q + 32'(running_i);
       array_q <= array_q + 32'(array_valid_i);
       weights_q <= weights_q + 32'(weights_wait_i);
+      output_q <= output_q + 32'(output_wait_i);
       batches_q <= batches_q + 32'(batch_done_i);
     end
     if (we_i && !known) errors_q[0] <= 1'b1;
@@ -123,6 +126,7 @@ module bitsys_control (
       RegCyclesBusy: rdata_o = busy_q;
       RegCyclesArray: rdata_o = array_q;
       RegCyclesWeights: rdata_o = weights_q;
+      RegCyclesOutput: rdata_o = output_q;
       RegBatches: rdata_o = batches_q;
       RegLayerSelect: rdata_o = {24'd0, select_q};
       RegLayerCycles: rdata_o = layer_q;

@@ -61,6 +61,7 @@ module bitsys_core #(
   logic [5:0] output_bits;
   logic [7:0] batch, batch_frames, layer_index, output_frames;
   logic running, waiting, output_busy, operands, output_start, fetching, weights_ready, weights_free, weights_wait;
+  logic output_wait;
   axil_bus #(
       .AddrBits(AddressBits)
   ) u_bus (
@@ -119,6 +120,7 @@ module bitsys_core #(
       .output_busy_i(output_busy),
       .array_valid_i(operands),
       .weights_wait_i(weights_wait),
+      .output_wait_i(output_wait),
       .batch_done_i(output_start),
       .fetching_i(fetching),
       .layer_index_i(layer_index)
@@ -152,6 +154,7 @@ module bitsys_core #(
       .weights_ready_i(weights_ready),
       .weights_free_o(weights_free),
       .weights_wait_o(weights_wait),
+      .output_wait_o(output_wait),
       .running_o(running),
       .fetching_o(fetching),
       .layer_index_o(layer_index)
@@ -164,7 +167,8 @@ module bitsys_core #(
   logic [11:0] in_group;
   logic [3:0] in_stored;
   bitsys_input #(
-      .Planes(Planes)
+      .Planes  (Planes),
+      .ActWords(ActWords)
   ) u_input (
       .clk_i(clk_i),
       .rst_i(rst_i),

@@ -2,9 +2,11 @@
 //
 // A word holds eight elements of `bits` bits; elements are channel by channel, pixel by pixel; frames begin with a word.
 // Groups begin with a pixel, so a pixel of 3 channels takes one group; bit planes fill up a pixel to 64 channels with
-// zeros. A batch is complete with `batch` frames, or after `idle` cycles without input between frames.
+// zeros. A frame has less than 64 * ActWords elements. A batch is complete with `batch` frames, or after `idle` cycles without input between frames.
 module bitsys_input #(
-    parameter bit Planes = 1'b0
+    parameter bit          Planes   = 1'b0,
+    parameter int unsigned ActWords = 1024,
+    localparam int unsigned CountBits = $clog2(64 * ActWords) + 1
 ) (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -37,13 +39,14 @@ module bitsys_input #(
   assign pixels = shape_i[15:0];
   assign m_stored_o = type_i[8:5];
 
-  // Elements of a word, extended to 8 bits.
+  // Elements of a word, extended to 8 bits; -1 and +1 come in as 0 and 1.
   logic [63:0] elements;
   for (genvar k = 0; k < 8; k++) begin : g_element
     logic [7:0] raw, mask;
     assign raw  = s_axis_tdata[6'(k*32'(bits))+:8];
     assign mask = 8'hFF << bits;
-    assign elements[8*k+:8] = (raw & ~mask) | (type_i[4] && raw[3'(bits-4'd1)] ? mask : 8'd0);
+    assign elements[8*k+:8] = type_i[9] ? {{7{!raw[0]}}, 1'b1}
+      : (raw & ~mask) | (type_i[4] && raw[3'(bits-4'd1)] ? mask : 8'd0);
   end
 
   // Elements wait in a buffer of 16; a group takes those of its pixel.
@@ -66,14 +69,13 @@ module bitsys_input #(
 
   // A new word fits behind what is left; the frame's last word closes the frame until its last group has left.
   logic word_last;
-  logic [16:0] taken_q;
-  logic [31:0] frame_elements;
-  assign frame_elements = 32'(channels) * 32'(pixels);
+  logic [CountBits-1:0] taken_q, frame_elements;
+  assign frame_elements = CountBits'(channels) * CountBits'(pixels);
   assign count_kept = emit ? count_q - {1'b0, needed} : count_q;
   assign kept = emit ? buffer_q >> {needed, 3'd0} : buffer_q;
   assign s_axis_tready = open_q && !frame_taken_q && count_kept <= 5'd8;
   assign accept = s_axis_tready && s_axis_tvalid;
-  assign word_last = 32'(taken_q) + 32'd8 >= frame_elements;
+  assign word_last = taken_q + CountBits'(8) >= frame_elements;
 
   logic frame_end;
   assign frame_end = emit && last_group && last_pixel;
@@ -81,16 +83,16 @@ module bitsys_input #(
     if (rst_i || !run_i) begin
       count_q <= 5'd0;
       frame_taken_q <= 1'b0;
-      taken_q <= 17'd0;
+      taken_q <= '0;
     end else begin
       if (frame_end) begin
         count_q <= 5'd0;
         frame_taken_q <= 1'b0;
-        taken_q <= 17'd0;
+        taken_q <= '0;
       end else begin
         count_q <= count_kept + (accept ? 5'd8 : 5'd0);
         if (accept) begin
-          taken_q <= taken_q + 17'd8;
+          taken_q <= taken_q + CountBits'(8);
           frame_taken_q <= word_last;
         end
       end
@@ -110,7 +112,7 @@ module bitsys_input #(
   logic [15:0] count_full_q;
   logic [31:0] idle_q;
   logic flush, close, head_q, computing_q;
-  assign flush = frames_q != 8'd0 && taken_q == 17'd0 && !s_axis_tvalid && idle_q >= idle_i;
+  assign flush = frames_q != 8'd0 && taken_q == '0 && !s_axis_tvalid && idle_q >= idle_i;
   assign close = (frame_end && frames_q + 8'd1 == batch_i) || (flush && !frame_end);
   always_ff @(posedge clk_i) begin
     if (rst_i || !run_i) begin

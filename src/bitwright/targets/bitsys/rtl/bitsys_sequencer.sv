@@ -27,6 +27,7 @@ module bitsys_sequencer #(
     input  logic             weights_ready_i,
     output logic             weights_free_o,
     output logic             weights_wait_o,
+    output logic             output_wait_o,
     output logic             running_o,
     output logic             fetching_o,
     output logic [      7:0] layer_index_o
@@ -57,7 +58,8 @@ module bitsys_sequencer #(
   end
   assign weights_wait_o = state_q == Ready && layer_q[FStreamed] && !weights_ready_i;
   assign weights_free_o = done && layer_q[FStreamed];
-  assign start_o = state_q == Ready && !weights_wait_o && !(layer_q[FToOutput] && output_busy_i);
+  assign output_wait_o = state_q == Ready && !weights_wait_o && layer_q[FToOutput] && output_busy_i;
+  assign start_o = state_q == Ready && !weights_wait_o && !output_wait_o;
   assign done = state_q == Run && begun_q && !busy_i;
   always_ff @(posedge clk_i) begin
     if (rst_i || !run_i) begin

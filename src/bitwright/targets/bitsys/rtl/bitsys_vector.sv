@@ -24,7 +24,8 @@ module bitsys_vector #(
     output logic [     15:0] pixel_o
 );
   `include "bitsys_registers.svh"
-  logic wide, is_signed, complete;
+  // fresh_q: the first item was only a low half, and the group is still fresh with its second.
+  logic wide, is_signed, complete, fresh_q, valid_q;
   logic [63:0] elements, low_q;
   logic [255:0] total_q;
   assign wide = is_b_i ? layer_i[FWideB] : layer_i[FWideA];
@@ -53,8 +54,6 @@ module bitsys_vector #(
     end
   end
 
-  // Where the first item is only a low half, the group is still fresh with its second.
-  logic fresh_q, valid_q;
   logic [15:0] pixel_q, pixel_qq, group_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) valid_q <= 1'b0;
