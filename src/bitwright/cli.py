@@ -77,5 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int = 2) -> int:
+    head, *rest = (line.strip() for line in message.splitlines())
+    message = f"{head} {'; '.join(rest)}" if rest else head
     print(f"bitwright: error: {message}", file=sys.stderr)
     return code

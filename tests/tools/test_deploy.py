@@ -249,6 +249,18 @@ def test_the_driver_is_as_accurate_as_the_network(doubler, tmp_path, monkeypatch
     assert (found == labels).mean() > 0.95  # 93.6 % of the pixels as they are
 
 
+@pytest.mark.parametrize("rule", ["multiply", "divide", "divide_then_add"])
+def test_the_driver_rounds_the_input_by_the_networks_rule(doubler, tmp_path, monkeypatch, rule):
+    network = doubler.network
+    offset = 2.0 if rule == "divide_then_add" else 2.3
+    spec = dataclasses.replace(network.input, scale=np.array([0.0425, 0.3, 1.7]), offset=offset, rule=rule)
+    design = dataclasses.replace(doubler, network=dataclasses.replace(network, input=spec))
+    module, _, _ = load_driver(design, tmp_path, monkeypatch)
+    ties = (np.random.default_rng(1).integers(-4, 18, (20000, 3)) + 0.5 - offset) * spec.scale
+    for x in (ties.astype(np.float32), np.nextafter(ties.astype(np.float32), np.float32(9))):
+        np.testing.assert_array_equal(module.quantize(x), spec.quantize(x))
+
+
 def test_the_wrapper_and_its_helper_are_clean(doubler, tmp_path):
     waiver = '`verilator_config\nlint_off -file "*doubl*"\n'
     files = flatten(doubler.files) | overlay_files(doubler) | {"waivers.vlt": waiver}

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.commands.common import Json, Model, Verbose
+from bitwright.commands.common import Json, Model, OutputName, Verbose, read_graph
 
 if TYPE_CHECKING:
     from bitwright.console import Console
     from bitwright.network import Network
 
 
-def run(model: Model, json: Json = False, verbose: Verbose = False) -> None:
+def run(model: Model, output_name: OutputName = None, json: Json = False, verbose: Verbose = False) -> None:
     """Say what is in a model and what each target says to it."""
     from bitwright.console import Console
 
     console = Console(json, verbose)
-    kind, network, graph = _open(model)
+    kind, network, graph = _open(model, output_name)
     found = {"model": str(model), "kind": kind}
     found |= _describe_network(console, network) if network else _describe_graph(console, graph)
     console.result(found)
 
 
-def _open(model: Any) -> tuple[str, Any, Any]:
+def _open(model: Path, output_name: str | None) -> tuple[str, Any, Any]:
     """(kind, network or None, float graph or None)."""
     from bitwright import readers
-    from bitwright.api import is_network_file
     from bitwright.network import storage
 
-    if is_network_file(model):
+    graph = read_graph(model, output_name)
+    if graph is None:
         return "integer network", storage.load(model), None
-    graph = readers.read(model)
     if readers.is_quantized(graph):
         return "quantized ONNX", readers.lower(graph), graph
     return "float ONNX", None, graph

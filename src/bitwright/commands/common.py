@@ -10,8 +10,12 @@ import typer
 
 if TYPE_CHECKING:
     from bitwright.network import Network
+    from bitwright.readers import FloatGraph
 
 Model = Annotated[Path, typer.Argument(help="model: .onnx or .bw", show_default=False)]
+OutputName = Annotated[
+    str | None, typer.Option("--output-name", help="which output of an ONNX model that has several", show_default=False)
+]
 Build = Annotated[Path, typer.Argument(help="build folder, as `compile` writes it", show_default=False)]
 DataFile = Annotated[Path | None, typer.Option("--data", help=".npz with x (or images) and, where known, labels")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="where the result goes", show_default=False)]
@@ -33,14 +37,34 @@ def job_count(jobs: int) -> int:
     return jobs or os.cpu_count() or 1
 
 
+def read_graph(model: Path, output_name: str | None) -> FloatGraph | None:
+    """The float graph of an ONNX model, of the named output where it has several; None for a `.bw` file."""
+    from bitwright import readers
+    from bitwright.api import is_network_file
+    from bitwright.errors import OptionError
+
+    if not is_network_file(model):
+        return readers.read(model, output_name)
+    if output_name is not None:
+        raise OptionError(f"--output-name is for ONNX models; {model} is a network, which has one output")
+    return None
+
+
 def load_network(
-    model: Path, layout: str | None = None, scale: str | None = None, mean: str | None = None, std: str | None = None
+    model: Path,
+    layout: str | None = None,
+    scale: str | None = None,
+    mean: str | None = None,
+    std: str | None = None,
+    output_name: str | None = None,
 ) -> Network:
     """The integer network of a file, with the ways of raw data that the options give."""
     from dataclasses import replace
 
-    import bitwright as bw
+    from bitwright import readers
     from bitwright.data import with_data_options
+    from bitwright.network import storage
 
-    network = bw.load(model)
+    graph = read_graph(model, output_name)
+    network = storage.load(model) if graph is None else readers.lower(graph)
     return replace(network, input=with_data_options(network.input, layout, scale, mean, std))

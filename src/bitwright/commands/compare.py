@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import Json, Model, Verbose
+from bitwright.commands.common import Json, Model, OutputName, Verbose, load_network
 
 if TYPE_CHECKING:
     from bitwright.compare import Candidate
@@ -21,6 +21,7 @@ def run(
     ] = [],  # noqa: B006
     device: Annotated[str | None, typer.Option("--device", help="part or board that it is to fit")] = None,
     clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock assumed for frames a second", min=1)] = 200,
+    output_name: OutputName = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -32,7 +33,7 @@ def run(
     console = Console(json, verbose)
     part = find_device(device) if device else None
     options = _options(option)
-    network = bw.load(model)
+    network = load_network(model, output_name=output_name)
     with console.busy("planning for every target"):
         candidates = bw.compare(network, options)
     _show(console, candidates, part, clock_mhz)

@@ -13,6 +13,7 @@ from bitwright.commands.common import (
     Mean,
     Model,
     Output,
+    OutputName,
     Scale,
     Std,
     TargetOptions,
@@ -30,6 +31,7 @@ def run(
     output: Output,
     target: Annotated[str, typer.Option("--target", help="architecture; `bitwright targets` lists them")] = "tlmac",
     option: TargetOptions = [],  # noqa: B006
+    output_name: OutputName = None,
     input_layout: Layout = None,
     input_scale: Scale = None,
     input_mean: Mean = None,
@@ -48,7 +50,7 @@ def run(
     chosen = targets.get(target)
     options = parse_options(chosen.options, option, f"target {chosen.name}")
     check_build_folder(output)
-    network = load_network(model, input_layout, input_scale, input_mean, input_std)
+    network = load_network(model, input_layout, input_scale, input_mean, input_std, output_name)
     with console.busy(f"compiling for {chosen.name}"):
         design = bw.compile(network, target=target, **options)
     bw.save_design(design, output)

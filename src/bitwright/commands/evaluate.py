@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import Json, Layout, Mean, Model, Scale, Std, Verbose, load_network
+from bitwright.commands.common import Json, Layout, Mean, Model, OutputName, Scale, Std, Verbose, load_network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,7 @@ def run(
     data: Annotated[Path, typer.Option("--data", help=".npz with x (or images) and labels", show_default=False)],
     float_model: FloatModel = None,
     samples: Samples = None,
+    output_name: OutputName = None,
     input_layout: Layout = None,
     input_scale: Scale = None,
     input_mean: Mean = None,
@@ -34,11 +35,13 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Accuracy of an integer network on data, and its agreement with the float model."""
+    from bitwright.api import is_network_file
     from bitwright.console import Console
     from bitwright.data import classes, load_data
 
     console = Console(json, verbose)
-    network = load_network(model, input_layout, input_scale, input_mean, input_std)
+    own_name = None if is_network_file(model) and float_model is not None else output_name
+    network = load_network(model, input_layout, input_scale, input_mean, input_std, own_name)
     read = load_data(data)
     read = read.first(samples) if samples is not None else read
     x = read.prepared(network.input)
@@ -49,7 +52,7 @@ def run(
     if read.labels is not None:
         found |= _accuracy("", y, predicted, read.labels)
     if float_model is not None:
-        reference = _float_outputs(float_model, x)
+        reference = _float_outputs(float_model, output_name, x)
         found["float_agreement"] = float((classes(reference) == predicted).mean())
         if read.labels is not None:
             found |= _accuracy("float_", reference, classes(reference), read.labels)
@@ -79,9 +82,9 @@ def _accuracy(prefix: str, y: np.ndarray, predicted: np.ndarray, labels: np.ndar
     return found
 
 
-def _float_outputs(path: Path, x: np.ndarray) -> np.ndarray:
+def _float_outputs(path: Path, output_name: str | None, x: np.ndarray) -> np.ndarray:
     """The float model's outputs by ONNX Runtime."""
     from bitwright import readers
     from bitwright.quantize.floatrun import FloatRunner
 
-    return FloatRunner(readers.read(path)).outputs(x)
+    return FloatRunner(readers.read(path, output_name)).outputs(x)

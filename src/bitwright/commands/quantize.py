@@ -16,11 +16,13 @@ from bitwright.commands.common import (
     Mean,
     Model,
     Output,
+    OutputName,
     Scale,
     Seed,
     Std,
     Verbose,
     job_count,
+    read_graph,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def run(
     output: Output,
     data: DataFile = None,
     evaluate: Evaluation = None,
+    output_name: OutputName = None,
     weight_bits: Bits = 8,
     activation_bits: ActivationBits = 8,
     option: Options = [],  # noqa: B006
@@ -61,7 +64,7 @@ def run(
     console = Console(json, verbose)
     raw = (input_layout, input_scale, input_mean, input_std)
     given = {"weight_bits": weight_bits, "activation_bits": activation_bits, "seed": seed, "jobs": job_count(jobs)}
-    network, report = _network(console, model, (data, evaluate), option, raw, given)
+    network, report = _network(console, (model, output_name), (data, evaluate), option, raw, given)
     bw.save(network, output)
     console.say(f"{output}: {network.input.type} -> {network.output_type}, {len(network.nodes)} operations")
     console.result({"output": str(output), "digest": network.digest, "report": report})
@@ -69,24 +72,25 @@ def run(
 
 def _network(
     console: Console,
-    model: Path,
+    source: tuple[Path, str | None],
     data: tuple[Path | None, Path | None],
     option: list[str],
     raw: tuple,
     given: dict[str, Any],
 ) -> tuple[Network, dict[str, Any] | None]:
-    """The network and, of a float model, the report of its quantization."""
+    """The network and, of a float model, the report of its quantization; source: the file and its output."""
     from bitwright import readers
-    from bitwright.api import is_network_file, load
     from bitwright.data import load_data, with_data_options
     from bitwright.errors import OptionError
+    from bitwright.network import storage
     from bitwright.options import parse_options
     from bitwright.quantize.options import QuantizeOptions
     from bitwright.quantize.ptq import quantize_model
 
-    graph = None if is_network_file(model) else readers.read(model)
+    model = source[0]
+    graph = read_graph(*source)
     if graph is None or readers.is_quantized(graph):
-        network = load(model) if graph is None else readers.lower(graph)
+        network = storage.load(model) if graph is None else readers.lower(graph)
         return replace(network, input=with_data_options(network.input, *raw)), None
     if data[0] is None:
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import DataFile, Jobs, Json, Layout, Mean, Model, Scale, Seed, Std, Verbose
+from bitwright.commands.common import DataFile, Jobs, Json, Layout, Mean, Model, OutputName, Scale, Seed, Std, Verbose
 
 if TYPE_CHECKING:
     from bitwright.explore.front import SearchResult
@@ -45,6 +45,7 @@ def run(
     plot: PlotFile = None,
     output: Output = None,
     cluster: Cluster = None,
+    output_name: OutputName = None,
     input_layout: Layout = None,
     input_scale: Scale = None,
     input_mean: Mean = None,
@@ -77,7 +78,9 @@ def run(
         "cluster": cluster,
     }
     raw = (input_layout, input_scale, input_mean, input_std)
-    graph, spec, result, save = _search(console, model, (data, evaluate), raw, option, quantize, given, seed)
+    graph, spec, result, save = _search(
+        console, (model, output_name), (data, evaluate), raw, option, quantize, given, seed
+    )
     full = "" if result.float_accuracy is None else f"; the float model has {result.float_accuracy:.2f} %"
     console.table(f"{graph.name}: {len(result.points)} networks measured{full}", *result.rows())
     for path, text in ((csv, result.csv), (plot, result.html)):
@@ -106,7 +109,7 @@ def _widths(text: str, name: str) -> tuple[int, ...]:
 
 
 def _search(
-    console: Any, model: Path, data: tuple, raw: tuple, option: list[str], quantize: list[str], given: dict, seed: int
+    console: Any, source: tuple, data: tuple, raw: tuple, option: list[str], quantize: list[str], given: dict, seed: int
 ):
     """The float graph, its input, the result, and the function that saves the chosen network."""
     from bitwright import readers
@@ -116,7 +119,7 @@ def _search(
     from bitwright.options import parse_options
     from bitwright.quantize.options import QuantizeOptions
 
-    graph = readers.read(model)
+    graph = readers.read(*source)
     spec = with_data_options(float_input(graph), *raw)
     calibration = load_data(data[0])
     evaluation = load_data(data[1]) if data[1] is not None else calibration

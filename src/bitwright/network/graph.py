@@ -25,9 +25,13 @@ INPUT = "input"
 class InputSpec:
     """How the user's floats become the network's integers; no target reads it beyond `type`.
 
-    q = clamp(round(x * (1/scale) + offset), low, high), computed in float32, rounding half to even;
-    low and high are the limits of the type unless narrower ones are given; a bipolar q is +1 where
-    x * (1/scale) + offset >= 0, else -1.
+    q = clamp(r, low, high), computed in float32, rounding half to even; low and high are the limits of the type
+    unless narrower ones are given. `rule` names r, and v, whose sign a bipolar q is (+1 where v >= 0, else -1):
+
+        "multiply"          r = round(v), v = x * (1/scale) + offset
+        "divide"            r = round(v), v = x / scale + offset            QONNX' Quant
+        "divide_then_add"   r = round(x / scale) + offset, v = x / scale    QuantizeLinear; offset is whole
+
     scale and offset hold one value or one per channel. `shape` is the model's own input shape without
     the batch, `layout` its order: "HWC", "CHW" or "C". Raw data become x by
     x = (raw * data_scale - data_mean) / data_std; `data_layout` is the order of the raw data.
@@ -44,6 +48,7 @@ class InputSpec:
     data_std: tuple[float, ...] = (1.0,)
     low: int | None = None
     high: int | None = None
+    rule: str = "multiply"  # what files without a rule mean
 
     def __post_init__(self) -> None:
         dtype = self.type.dtype
@@ -62,8 +67,12 @@ class InputSpec:
             object.__setattr__(self, name, value)
             if value.shape not in ((1,), (self.type.channels,)) or not np.all(np.isfinite(value)):
                 raise ModelError(f"input {name} must be finite, one value or one per channel, not {value}")
-        if np.any(self.scale <= 0):
+        if np.any(self.scale <= 0) or (self.rule != "multiply" and np.any(self.scale.astype(np.float32) == 0)):
             raise ModelError("input scales must be positive")
+        if self.rule not in inputs.RULES:
+            raise ModelError(f"input rule {self.rule!r} is unknown; legal are {', '.join(inputs.RULES)}")
+        if self.rule == "divide_then_add" and np.any(self.offset != np.rint(self.offset)):
+            raise ModelError("input offsets that are added after rounding must be whole numbers")
         if self.layout not in (("HWC", "CHW") if image else ("C",)):
             raise ModelError(f"input layout {self.layout!r} does not fit {self.type.shape}")
         self._check_data()

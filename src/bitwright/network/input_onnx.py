@@ -1,8 +1,8 @@
 """Input quantization as ONNX nodes, exactly equal to `inputs.quantize`.
 
 Codes of at most 8 bits are made by QuantizeLinear, which divides, rounds half to even, adds a zero point and saturates
-in one pass. x * (1/scale) + offset stands before it, or, where the scale is a power of two and scaling therefore
-commutes with rounding, only x + offset * scale.
+in one pass. What it cannot do itself stands before it: a multiplication with 1/scale, a scale per channel, an offset
+that is added before rounding. Where the scale is a power of two, scaling commutes with rounding.
 """
 
 from __future__ import annotations
@@ -27,13 +27,15 @@ def quantizing(g: Builder, spec: InputSpec, x: str, wide: bool) -> str:
     dtype = spec.type.dtype
     if dtype.bipolar:
         zero, one, minus = (np.array(v, np.float32) for v in (0, 1, -1))
-        hit = g.add("GreaterOrEqual", _affine(g, spec, x), g.constant(zero))
+        hit = g.add("GreaterOrEqual", _scaled(g, spec, x), g.constant(zero))
         return g.add("Where", hit, g.constant(one), g.constant(minus))
     if dtype.bits <= CODE_BITS and not wide:
         return g.cast(_codes(g, spec, x, np.int8 if dtype.signed else np.uint8, 0), "float32")
-    x = g.add("Round", _affine(g, spec, x))
-    double = wide or dtype.bits > EXACT_BITS
+    x = g.add("Round", _scaled(g, spec, x))
+    after = affine(spec)[2]
+    double = wide or dtype.bits > EXACT_BITS or bool(np.any(np.abs(after) >= 1 << EXACT_BITS))
     x = g.cast(x, "float64") if double else x
+    x = _plus(g, spec, x, after.astype(np.float64 if double else np.float32))
     limits = (np.array(v, np.float64 if double else np.float32) for v in (spec.low, spec.high))
     return g.add("Clip", x, *(g.constant(v) for v in limits))
 
@@ -57,12 +59,16 @@ def _arranged(g: Builder, spec: InputSpec, x: str) -> str:
     return g.transpose(x, 0, 3, 1, 2) if spec.layout == "HWC" else x
 
 
-def _affine(g: Builder, spec: InputSpec, x: str) -> str:
-    """x * (1/scale) + offset."""
-    for kind, operand, neutral in zip(("Mul", "Add"), affine(spec), (1, 0), strict=True):
-        if np.any(operand != neutral):
-            x = g.add(kind, x, _operand(g, spec, operand))
-    return x
+def _scaled(g: Builder, spec: InputSpec, x: str) -> str:
+    """What is rounded: x * (1/scale) or x / scale, plus the offset that is added before rounding."""
+    factor, before, _ = affine(spec)
+    if np.any(factor != 1):
+        x = g.add("Mul" if spec.rule == "multiply" else "Div", x, _operand(g, spec, factor))
+    return _plus(g, spec, x, before)
+
+
+def _plus(g: Builder, spec: InputSpec, x: str, a: np.ndarray) -> str:
+    return g.add("Add", x, _operand(g, spec, a)) if np.any(a != 0) else x
 
 
 def _operand(g: Builder, spec: InputSpec, a: np.ndarray) -> str:
@@ -71,15 +77,26 @@ def _operand(g: Builder, spec: InputSpec, a: np.ndarray) -> str:
 
 
 def _codes(g: Builder, spec: InputSpec, x: str, dtype: type, zero_point: int) -> str:
-    """clip(round(x * (1/scale) + offset) + zero_point, low + zero_point, high + zero_point) in an 8-bit type."""
-    scale = np.float32(1)
+    """The input's integers plus zero_point in an 8-bit type."""
+    scale, zero = np.float32(1), zero_point
     shifted = (spec.offset * spec.scale).astype(np.float32)
-    if spec.scale.size == 1 and np.frexp(spec.scale[0])[0] == 0.5 and np.all(shifted == spec.offset * spec.scale):
+    single = spec.scale.size == 1 and spec.offset.size == 1
+    _, before, after = affine(spec)
+    in_type = np.iinfo(dtype).min <= zero_point + after[0] <= np.iinfo(dtype).max
+    if spec.rule != "multiply" and single and not np.any(before) and in_type:
+        scale, zero = np.float32(spec.scale[0]), zero_point + int(after[0])
+    elif (
+        spec.rule != "divide_then_add"
+        and spec.scale.size == 1
+        and np.frexp(spec.scale[0])[0] == 0.5
+        and np.all(shifted == spec.offset * spec.scale)
+    ):
         scale = np.float32(spec.scale[0])
-        x = g.add("Add", x, _operand(g, spec, shifted)) if np.any(shifted) else x
+        x = _plus(g, spec, x, shifted)
     else:
-        x = _affine(g, spec, x)
-    x = g.add("QuantizeLinear", x, g.constant(np.array(scale)), g.constant(np.array(zero_point, dtype)))
+        x = _scaled(g, spec, x)
+        x = _plus(g, spec, g.add("Round", x), after.astype(np.float32)) if np.any(after) else x
+    x = g.add("QuantizeLinear", x, g.constant(np.array(scale)), g.constant(np.array(zero, dtype)))
     limits = np.array([spec.low, spec.high]) + zero_point
     if np.array_equal(limits, [np.iinfo(dtype).min, np.iinfo(dtype).max]):
         return x

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from bitwright.network.graph import InputSpec, OutputSpec
 
 
+RULES = ("multiply", "divide", "divide_then_add")
+
+
 def prepare(spec: InputSpec, raw: np.ndarray) -> np.ndarray:
     """Raw data [N, ...] as the model's own float input [N, *shape]: (raw * data_scale - data_mean) / data_std.
 
@@ -87,21 +90,15 @@ def check_floats(spec: InputSpec, x: np.ndarray) -> np.ndarray:
 def quantize(spec: InputSpec, x: np.ndarray) -> np.ndarray:
     """Float inputs [N, *shape] of the model as the network's integers, int64 [N, *type.shape].
 
-    q = clamp(round(x * (1/scale) + offset), low, high) in float32, each operation rounded by itself, half to
-    even; for a bipolar type q = +1 where x * (1/scale) + offset >= 0, else -1.
+    The formula of the specification's rule in float32, each operation rounded by itself.
     """
     x = _in_hwc(spec, check_floats(spec, x))
-    inverse, offset = affine(spec)
+    factor, before, after = affine(spec)
     with np.errstate(over="ignore"):
-        v = x * inverse + offset
+        v = (x * factor if spec.rule == "multiply" else x / factor) + before
     if spec.type.dtype.bipolar:
         return np.where(v >= 0, np.int64(1), np.int64(-1))
-    return round_and_clip(v, spec)
-
-
-def round_and_clip(v: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """clamp(round(v), low, high), half to even, int64."""
-    return np.clip(np.rint(v).astype(np.float64), spec.low, spec.high).astype(np.int64)
+    return np.clip(np.rint(v).astype(np.float64) + after, spec.low, spec.high).astype(np.int64)
 
 
 def _in_hwc(spec: InputSpec, x: np.ndarray) -> np.ndarray:
@@ -111,9 +108,15 @@ def _in_hwc(spec: InputSpec, x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), *shape)
 
 
-def affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
-    """(1/scale, offset) as float32."""
-    return (1 / spec.scale).astype(np.float32), spec.offset.astype(np.float32)
+def affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What x is multiplied with (rule "multiply") or divided by, what is added then, and what after rounding.
+
+    The first two are float32, the last is of whole float64 numbers; each has one entry or one per channel.
+    """
+    factor = (1 / spec.scale if spec.rule == "multiply" else spec.scale).astype(np.float32)
+    if spec.rule == "divide_then_add":
+        return factor, np.zeros(1, np.float32), spec.offset
+    return factor, spec.offset.astype(np.float32), np.zeros(1)
 
 
 def dequantize(spec: OutputSpec, q: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ A zip archive, entries in fixed order with a fixed date, so that the same networ
     network.json    everything but arrays; an array stands as {"array": entry name}
     arrays/N.npy    the arrays, NPY version 1, no pickled objects
 
+A field that a file lacks has its default, which is what older files mean: the input rule is "multiply".
+
 `save` writes a temporary file beside the target and renames it; `load` refuses whatever is not exactly this.
 """
 

@@ -45,13 +45,20 @@ class Quantized:
 
 
 def quantize(
-    model: str | Path | FloatGraph, calibration: np.ndarray, *, progress: Progress = quiet, **options
+    model: str | Path | FloatGraph,
+    calibration: np.ndarray,
+    *,
+    output: str | None = None,
+    progress: Progress = quiet,
+    **options,
 ) -> Network:
     """The integer network of a float model; options as in `QuantizeOptions`.
 
-    calibration: samples [N, *input shape] as the model takes them. See `quantize_model` for the report.
+    calibration: samples [N, *input shape] as the model takes them. output: which one, where an ONNX model has
+    several. See `quantize_model` for the report.
     """
-    return quantize_model(model, calibration, make_options(options), progress).network
+    graph = model if isinstance(model, FloatGraph) else read(model, output)
+    return quantize_model(graph, calibration, make_options(options), progress).network
 
 
 @dataclass(frozen=True, eq=False)

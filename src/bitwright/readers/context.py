@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from bitwright.errors import ModelError
 from bitwright.readers.floatgraph import INPUT, FloatNode, QuantizedWeight, node_shape
+from bitwright.readers.problems import OrderError, Problem
 from bitwright.readers.tensors import Codes, Constant, Tensor, fresh, view
 
 InputView = tuple[str, tuple[int, ...]]
-
-
-class NeedImage(Exception):
-    """The model reshapes its input into an image: reading starts anew with one of these input views."""
-
-    def __init__(self, views: list[InputView], error: ModelError) -> None:
-        super().__init__(str(error))
-        self.views, self.error = views, error
+SMALL = 4096  # elements of a constant that shape inference may read
 
 
 class Context:
-    """Tensors by ONNX name, the float nodes made so far, the shapes of their values, and the problems met."""
+    """Tensors by ONNX name, the float nodes made so far, the shapes of their values, and the problems met.
+
+    guessed: values behind a node that is not supported, of which only the shape is known.
+    views: what else the model's input may be, where the model reshapes it into an image.
+    """
 
     def __init__(self, opset: int, model: onnx.ModelProto, input_name: str) -> None:
         self.opset = opset
@@ -36,7 +34,8 @@ class Context:
         self.nodes: list[FloatNode] = []
         self.by_name: dict[str, FloatNode] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self.problems: list[str] = []
+        self.problems: list[Problem] = []
+        self.guessed: set[str] = set()
         self.views: list[InputView] = []
 
     def emit(
@@ -57,6 +56,8 @@ class Context:
         self.shapes[unique] = node_shape(node, *(self.shapes[i] for i in inputs))
         self.nodes.append(node)
         self.by_name[unique] = node
+        if not self.guessed.isdisjoint(inputs):
+            self.guessed.add(unique)
         return unique
 
     def view(self, value: str, index: np.ndarray, codes: Codes | None = None) -> Tensor:
@@ -73,16 +74,17 @@ class Context:
         if tensor.layout == "CHW":
             return tensor.value
         if len(tensor.shape) != 4:
-            raise ModelError(f"takes images [N, C, H, W], not {list(tensor.shape)}; 1-D and 3-D data are not supported")
+            shape = list(tensor.shape)
+            raise ModelError(f"takes images [N, C, H, W], not {shape}; reshape 1-D data [N, C, T] to [N, C, 1, T]")
         flat = tensor.index.ravel()
         c, h, w = tensor.shape[1:]
         views = {"CHW": np.arange(flat.size), "HWC": np.arange(flat.size).reshape(h, w, c).transpose(2, 0, 1).ravel()}
         start = fresh(INPUT, self.shapes[INPUT], self._input_layout()).index.ravel()
         position = np.empty_like(start)
         position[start] = np.arange(start.size)  # of each value element in the model's own input
-        if flat.size == start.size:
+        if flat.size == start.size and tensor.value not in self.guessed:
             self.views += [(k, (h, w, c)) for k, order in views.items() if np.array_equal(position[flat], order)]
-        raise ModelError("takes an image, but its input was reshaped or transposed in a way that is none")
+        raise OrderError("takes an image, but its input was reshaped or transposed in a way that is none")
 
     def _input_layout(self) -> str:
         tensor = self.env[self.input_name]
@@ -104,24 +106,44 @@ class Context:
         scale, zero = tensor.codes.scale, tensor.codes.zero
         return tensor.on(self.emit("Affine", [tensor.value], f"{tensor.value}/codes", scale=1 / scale, shift=zero))
 
-    def placeholder(self, name: str) -> Tensor | None:
-        """A tensor of the shape that ONNX infers, so that reading can go on behind a problem."""
-        shape = self._inferred.get(name)
+    def is_guessed(self, node: NodeView) -> bool:
+        """Whether the node reads something whose order of elements is unknown."""
+        return any(isinstance(i, Tensor) and i.value in self.guessed for i in node.inputs)
+
+    def placeholders(self, node: NodeView) -> list[Tensor | None]:
+        """Tensors of the shapes that ONNX infers, so that reading can go on behind a problem."""
+        known = [isinstance(i, Tensor | Constant) for i, given in zip(node.inputs, node.given, strict=True) if given]
+        found = node_shapes(node, self.opset) if all(known) else {}
+        return [self._placeholder(o, found.get(o) or self._inferred.get(o)) for o in node.proto.output]
+
+    def _placeholder(self, name: str, shape: tuple[int, ...] | None) -> Tensor | None:
         if shape is None or len(shape) < 2 or any(n < 1 for n in shape):
             return None
         shape = (1, *shape[1:])
         value = f"{name}/unknown"
+        self.guessed.add(value)
         layout = "CHW" if len(shape) == 4 else "C"
         self.shapes[value] = (shape[2], shape[3], shape[1]) if layout == "CHW" else (int(np.prod(shape)),)
         return self.view(value, fresh(value, self.shapes[value], layout).index.reshape(shape))
 
     @cached_property
+    def read_names(self) -> frozenset[str]:
+        """The tensors that some node reads, or that the model yields."""
+        graphs, found = [self.model.graph], {o.name for o in self.model.graph.output}
+        while graphs:
+            graph = graphs.pop()
+            for node in graph.node:
+                found.update(node.input)
+                for attribute in node.attribute:
+                    inner = [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]
+                    found.update(o.name for g in inner for o in g.output)
+                    graphs += inner
+        return frozenset(found)
+
+    @cached_property
     def _inferred(self) -> dict[str, tuple[int, ...]]:
         copy = onnx.ModelProto()
         copy.CopyFrom(self.model)
-        for node in copy.graph.node:
-            if node.domain not in ("", "ai.onnx") and node.input and node.output:
-                node.CopyFrom(helper.make_node("Identity", [node.input[0]], [node.output[0]]))
         for info in copy.graph.input:
             if info.name == self.input_name:
                 info.type.tensor_type.shape.dim[0].dim_value = 1
@@ -129,9 +151,7 @@ class Context:
             inferred = onnx.shape_inference.infer_shapes(copy, data_prop=True)
         except onnx.shape_inference.InferenceError:
             return {}  # a broken node; the problems found so far are told all the same
-        infos = [*inferred.graph.value_info, *inferred.graph.output]
-        dims = {i.name: [d.dim_value for d in i.type.tensor_type.shape.dim] for i in infos}
-        return {name: tuple(d) for name, d in dims.items() if d and all(n > 0 for n in d[1:])}
+        return _fixed_shapes([*inferred.graph.value_info, *inferred.graph.output])
 
     def reachable(self, value: str) -> list[FloatNode]:
         """The nodes that a value depends on, in order."""
@@ -141,6 +161,34 @@ class Context:
                 kept.append(node)
                 wanted |= set(node.inputs)
         return kept[::-1]
+
+
+def node_shapes(node: NodeView, opset: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of a standard node's outputs, inferred from the node alone; those that ONNX does not know are missing."""
+    if node.domain or not onnx.defs.has(node.op, ""):
+        return {}
+    inputs, stored = {}, {}
+    for name, value in zip(node.proto.input, node.inputs, strict=True):
+        if isinstance(value, Tensor):
+            inputs[name] = helper.make_tensor_value_info(name, TensorProto.FLOAT, value.shape)
+        elif isinstance(value, Constant) and value.array.size <= SMALL:
+            stored[name] = numpy_helper.from_array(value.array, name)
+        elif isinstance(value, Constant):
+            kind = helper.np_dtype_to_tensor_dtype(value.array.dtype)
+            inputs[name] = helper.make_tensor_value_info(name, kind, value.array.shape)
+    outputs = [onnx.ValueInfoProto(name=o) for o in node.proto.output if o]
+    graph = helper.make_graph([node.proto], "node", list(inputs.values()), outputs, list(stored.values()))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    try:
+        return _fixed_shapes(onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output)
+    except (onnx.shape_inference.InferenceError, ValueError):
+        return {}
+
+
+def _fixed_shapes(infos: Iterable[onnx.ValueInfoProto]) -> dict[str, tuple[int, ...]]:
+    """The shapes that are known but for the batch."""
+    dims = {i.name: tuple(d.dim_value for d in i.type.tensor_type.shape.dim) for i in infos}
+    return {name: d for name, d in dims.items() if d and all(n > 0 for n in d[1:])}
 
 
 class NodeView:
@@ -157,6 +205,10 @@ class NodeView:
         self.unknown = any(i and context.env.get(i) is None for i in proto.input)
         self.given = [bool(i) for i in proto.input]
         self._attributes = {a.name: a for a in proto.attribute}
+
+    @property
+    def attribute_names(self) -> list[str]:
+        return list(self._attributes)
 
     @property
     def all_constant(self) -> bool:

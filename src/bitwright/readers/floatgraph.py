@@ -69,6 +69,7 @@ class Quantizer:
     scale [C or 1] float64 positive; zero_point [C or 1] integer-valued; `low`, `high` the code limits
     (they express narrow range); `dtype` holds every code. For a bipolar dtype: x >= 0 -> +scale, else -scale.
     rounding is done after the clamp where both are given in QONNX order; results are the same.
+    zero_after: float32 adds the zero point after rounding (QuantizeLinear); where ties go is `rounding` all the same.
     `seed` belongs to stochastic rounding.
     """
 
@@ -79,6 +80,7 @@ class Quantizer:
     high: int | None = None
     rounding: Rounding | ExtraRounding = Rounding.HALF_EVEN
     seed: int = 1
+    zero_after: bool = False
 
     def __post_init__(self) -> None:
         for name in ("scale", "zero_point"):

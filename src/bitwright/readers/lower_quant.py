@@ -90,9 +90,9 @@ def _quantized_input(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer
     per_channel = _unflattened(per_channel, shape[-1]) if flat else per_channel
     if per_channel is None:
         raise ModelError(f"the flattened input is scaled element by element; {hint}")
-    ((low, high),) = limits
-    _add_input(b, node, quantizer, per_channel, low, high)
-    first = Value(INPUT, b.types[INPUT], dequantized(quantizer), (low, high))
+    (reach,) = limits
+    _add_input(b, node, quantizer, per_channel, reach, quantizer.zero_after and not any(f.shift for f in lines))
+    first = Value(INPUT, b.types[INPUT], dequantized(quantizer), reach)
     if flat:
         return b.value(f"{INPUT}/flat", Flatten(), [first], first.chain, first.limits)
     return first
@@ -117,12 +117,14 @@ def _add_input(
     node: FloatNode,
     quantizer: Quantizer,
     per_channel: list[tuple[Fraction, Fraction]],
-    low: int,
-    high: int,
+    limits: tuple[int, int],
+    after: bool,
 ) -> None:
+    """Take the specification; `after`: the offset is the quantizer's own zero point, added after rounding."""
     if quantizer.rounding in (ExtraRounding.ZERO, ExtraRounding.AWAY):
         raise ModelError(f"rounds the model's input {quantizer.rounding}; legal are half_even, floor and ceil there")
-    if quantizer.rounding != Rounding.HALF_EVEN and not quantizer.dtype.bipolar:
+    exact = quantizer.rounding == Rounding.HALF_EVEN or quantizer.dtype.bipolar or after
+    if not exact:
         b.note(node, f"the input is rounded half to even in place of {quantizer.rounding}, the same but for ties")
     moved = 0.0 if quantizer.dtype.bipolar else OFFSETS.get(quantizer.rounding, 0.0)
     spec = InputSpec(
@@ -131,8 +133,9 @@ def _add_input(
         offset=_single([float(o) + moved for _, o in per_channel]),
         shape=b.graph.input_shape,
         layout=b.graph.input_layout,
-        low=low,
-        high=high,
+        low=limits[0],
+        high=limits[1],
+        rule="divide_then_add" if after else "divide",
     )
     if b.input is not None and not _same(b.input, spec):
         raise ModelError("is a second, different quantizer of the model's input; legal is one")
@@ -144,5 +147,5 @@ def _single(values: list[float]) -> np.ndarray:
 
 
 def _same(a: InputSpec, other: InputSpec) -> bool:
-    same = (a.type, a.low, a.high) == (other.type, other.low, other.high)
+    same = (a.type, a.low, a.high, a.rule) == (other.type, other.low, other.high, other.rule)
     return same and np.array_equal(a.scale, other.scale) and np.array_equal(a.offset, other.offset)

@@ -99,7 +99,8 @@ def _input(b: Builder, input_type: IntType | str | None, input_scale: float | No
         return Value("", TensorType(shape, IntType(1)), Chain())
     dtype = IntType.parse(input_type) if isinstance(input_type, str) else input_type
     scale = 1.0 if input_scale is None else float(input_scale)
-    spec = InputSpec(TensorType(shape, dtype), scale=scale, shape=b.graph.input_shape, layout=b.graph.input_layout)
+    where = {"shape": b.graph.input_shape, "layout": b.graph.input_layout}
+    spec = InputSpec(TensorType(shape, dtype), scale=scale, **where, rule="divide")
     b.start(spec)
     chain = Chain() if scale == 1 else Chain((Affine(rationals(scale), (ZERO,)),))
     return Value(INPUT, spec.type, chain)

@@ -9,6 +9,7 @@ import numpy as np
 from bitwright.errors import ModelError
 from bitwright.readers.context import Context, NodeView
 from bitwright.readers.floatgraph import FloatNode
+from bitwright.readers.problems import OrderError
 from bitwright.readers.tensors import Constant, Tensor
 
 SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
@@ -32,7 +33,7 @@ def per_channel(context: Context, tensor: Tensor, constant: np.ndarray) -> tuple
         if tensor.layout == layout:
             rows = full.transpose(order).reshape(-1, tensor.channels)
             if not np.all(rows == rows[0]):
-                raise ModelError("its constant differs from pixel to pixel; legal is one number per channel")
+                raise OrderError("its constant differs from pixel to pixel; legal is one number per channel")
             return tensor, rows[0].copy()
     tensor = context.vector(tensor)
     values = np.empty(tensor.channels)
@@ -80,7 +81,7 @@ def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
     if a.value_shape != b.value_shape:
         a, b = context.vector(a), context.vector(b)
     if a.layout != b.layout or (not a.layout and not np.array_equal(a.index, b.index)):
-        raise ModelError("takes two tensors whose elements lie in different orders")
+        raise OrderError("takes two tensors whose elements lie in different orders")
     return a, b
 
 
@@ -208,6 +209,8 @@ def _activation(context: Context, node: NodeView) -> Tensor:
 def _selu(context: Context, node: NodeView) -> Tensor:
     tensor = context.plain(node.tensor())
     alpha = float(node.attribute("alpha", SELU_ALPHA if node.op == "Selu" else 1.0))
+    if alpha <= 0:
+        raise ModelError(f"has alpha {alpha:g}; legal are numbers above 0")
     inner, outer = (1.0, float(node.attribute("gamma", SELU_GAMMA))) if node.op == "Selu" else (1 / alpha, alpha)
     alpha = alpha if node.op == "Selu" else 1.0
     tensor = affine(context, tensor, f"{node.output}/in", np.full(1, inner), np.zeros(1))
@@ -223,7 +226,7 @@ def _batch_norm(context: Context, node: NodeView) -> Tensor:
     tensor = context.plain(node.tensor())
     gamma, beta, mean, var = (node.array(i, "batch norm constants") for i in range(1, 5))
     if tensor.layout not in ("CHW", "C") and not (len(tensor.shape) == 2):
-        raise ModelError("normalizes an axis that is not the channel axis")
+        raise OrderError("normalizes an axis that is not the channel axis")
     if np.any(var + float(node.attribute("epsilon", 1e-5)) <= 0):
         raise ModelError("has a variance that is not positive")
     column = (-1,) + (1,) * (len(tensor.shape) - 2)

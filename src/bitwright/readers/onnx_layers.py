@@ -8,6 +8,7 @@ from bitwright.errors import ModelError
 from bitwright.readers.context import Context, NodeView
 from bitwright.readers.floatgraph import QuantizedWeight
 from bitwright.readers.onnx_elementwise import affine
+from bitwright.readers.problems import OrderError
 from bitwright.readers.tensors import Constant, ConstantQuant, Tensor
 
 Pads = tuple[int, int, int, int]
@@ -47,6 +48,9 @@ def _conv(context: Context, node: NodeView) -> Tensor:
     value = context.image(tensor)
     bias = node.optional(2, "bias")
     kernel = stored.array.shape[2:]
+    if tuple(node.attribute("kernel_shape", kernel)) != kernel:
+        said = list(node.attribute("kernel_shape"))
+        raise ModelError(f"has kernel_shape {said} and weights of {list(kernel)}; legal is one size for both")
     dilation = _pair(node, "dilations", [1, 1])
     stride = _pair(node, "strides", [1, 1])
     span = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
@@ -73,6 +77,8 @@ def _pads(node: NodeView, size: tuple[int, ...], span: tuple[int, ...], stride: 
         return pads  # type: ignore[return-value]
     if auto == "VALID":
         return (0, 0, 0, 0)
+    if auto not in ("SAME_UPPER", "SAME_LOWER"):
+        raise ModelError(f"has auto_pad {auto!r}; legal are NOTSET, VALID, SAME_UPPER and SAME_LOWER")
     total = [max(0, (-(-n // s) - 1) * s + k - n) for n, k, s in zip(size, span, stride, strict=True)]
     less, more = [t // 2 for t in total], [t - t // 2 for t in total]
     return (*less, *more) if auto == "SAME_UPPER" else (*more, *less)  # type: ignore[return-value]
@@ -103,7 +109,8 @@ def _mat_mul(context: Context, node: NodeView) -> Tensor:
         return _dense(context, node.output, tensor, weight)
     if weight.array.ndim != 2 or tensor.layout != "HWC" or len(tensor.shape) != 4:
         shapes = f"{list(tensor.shape)} by {list(weight.array.shape)}"
-        raise ModelError(f"multiplies {shapes}; legal are [N, I] by [I, O], and images [N, H, W, I] by [I, O]")
+        kind = OrderError if weight.array.ndim == 2 and len(tensor.shape) == 4 else ModelError
+        raise kind(f"multiplies {shapes}; legal are [N, I] by [I, O], and images [N, H, W, I] by [I, O]")
 
     def pointwise(array: np.ndarray) -> np.ndarray:
         return array.T[:, None, None, :]
@@ -129,8 +136,8 @@ def _gemm(context: Context, node: NodeView) -> Tensor:
     bias = node.optional(2, "bias")
     outputs = weight.array.shape[1]
     if bias is not None:
-        if bias.size not in (1, outputs):
-            raise ModelError(f"has {bias.size} biases; legal are 1 or {outputs}")
+        if bias.shape not in ((), (1,), (1, 1), (outputs,), (1, outputs)):
+            raise ModelError(f"has biases of shape {list(bias.shape)}; legal are [1] or [{outputs}]")
         bias = _finite(np.broadcast_to(beta * bias.ravel(), (outputs,)).copy(), "biases")
     if alpha == 1:
         return _dense(context, node.output, tensor, weight, bias)
@@ -186,10 +193,13 @@ def _whole(context: Context, value: str, name: str, axes: tuple[bool, bool], max
 def _reduce(context: Context, node: NodeView) -> Tensor:
     tensor = context.plain(node.tensor())
     rank = len(tensor.shape)
-    axes = {a % rank for a in node.integers(1, "axes", "axes") or range(rank)}
+    given = node.integers(1, "axes", "axes")
+    if not given and node.attribute("noop_with_empty_axes", 0):
+        return tensor
+    axes = {a % rank for a in given or range(rank)}
     spatial = {"CHW": (2, 3), "HWC": (1, 2)}.get(tensor.layout)
     if spatial is None or not axes <= set(spatial):
-        raise ModelError(f"reduces axes {sorted(axes)}; legal are the height and width of an image")
+        raise OrderError(f"reduces axes {sorted(axes)}; legal are the height and width of an image")
     over = (spatial[0] in axes, spatial[1] in axes)
     name = node.output if node.op != "ReduceSum" else f"{node.output}/mean"
     value = _whole(context, tensor.value, name, over, node.op == "ReduceMax")
@@ -211,17 +221,17 @@ def _channels_last(context: Context, node: NodeView, default: int) -> Tensor:
         tensor = context.vector(tensor)
         ordered = np.array_equal(tensor.index.ravel(), np.arange(tensor.index.size))
         if not ordered or tensor.shape[axis] != tensor.index.size:
-            raise ModelError(f"works along axis {axis}, which is not the channel axis")
+            raise OrderError(f"works along axis {axis}, which is not the channel axis")
         return tensor
     if axis != tensor.channel_axis:
-        raise ModelError(f"works along axis {axis}; legal is the channel axis, {tensor.channel_axis}")
+        raise OrderError(f"works along axis {axis}; legal is the channel axis, {tensor.channel_axis}")
     return tensor
 
 
 def _softmax(context: Context, node: NodeView) -> Tensor:
     tensor = _channels_last(context, node, 1 if context.opset < 13 else -1)
     if context.opset < 13 and int(np.prod(tensor.value_shape[:-1])) > 1:
-        raise ModelError("runs over all pixels together, as before opset 13; legal is along the channels")
+        raise OrderError("runs over all pixels together, as before opset 13; legal is along the channels")
     return tensor.on(context.emit("Softmax", [tensor.value], node.output))
 
 

@@ -192,9 +192,11 @@ def _quantize_linear(context: Context, node: NodeView) -> Tensor | Constant:
     if isinstance(node.inputs[0], Constant):
         arrays = [node.stored(i, "inputs").array if node.has(i) else None for i in range(len(node.inputs))]
         return Constant(evaluate(context, node, arrays)[0])
-    _refuse_blocks(node)
     zero_point = node.stored(2, "zero point").array if node.has(2) else np.zeros((), np.uint8)
-    kind = zero_point.dtype.name if node.has(2) else ONNX_CODES.get(node.attribute("output_dtype", 2), "other")
+    said = ONNX_CODES.get(node.attribute("output_dtype", 0) or 2, "other")
+    kind = zero_point.dtype.name if node.has(2) else said
+    if node.attribute("output_dtype", 0) and said != kind:
+        raise ModelError(f"has output_dtype {said} and a zero point of {kind}; legal is one type for both")
     if kind not in CODE_TYPES:
         raise ModelError(f"quantizes to {kind}; legal are {', '.join(CODE_TYPES)}")
     tensor = context.plain(node.tensor())
@@ -212,14 +214,13 @@ def _half_even_before_zero(dtype: IntType, scale: np.ndarray, zero: np.ndarray) 
     With an even zero point it is half-even, with an odd one half-odd.
     """
     if np.all(zero % 2 == 0):
-        return Quantizer(dtype, scale, zero)
+        return Quantizer(dtype, scale, zero, zero_after=True)
     if np.all(zero % 2 == 1):
-        return Quantizer(dtype, scale, zero, rounding=ExtraRounding.HALF_ODD)
+        return Quantizer(dtype, scale, zero, rounding=ExtraRounding.HALF_ODD, zero_after=True)
     raise ModelError("has even and odd zero points in one tensor; legal are all even or all odd")
 
 
 def _dequantize_linear(context: Context, node: NodeView) -> Tensor | Constant:
-    _refuse_blocks(node)
     given = node.inputs[0]
     scale = node.array(1, "scale")
     zero = node.array(2, "zero point") if node.has(2) else np.zeros(1)
@@ -243,11 +244,6 @@ def _dequantized(node: NodeView, codes: np.ndarray, scale: np.ndarray, zero: np.
     if np.any(zero) or made.quant is None or codes.dtype.name not in CODE_TYPES:
         return made
     return Constant(made.array, ConstantQuant(made.quant.codes, made.quant.scale, CODE_TYPES[codes.dtype.name]))
-
-
-def _refuse_blocks(node: NodeView) -> None:
-    if node.attribute("block_size", 0):
-        raise ModelError("quantizes in blocks; legal are one scale, or one per channel")
 
 
 HANDLERS = {

@@ -3,8 +3,9 @@
 The nodes are read once, in order. A node whose inputs are all constants is computed, by ONNX's own
 reference evaluator, so shape arithmetic and constant sub-graphs vanish; reshapes and transposes are
 computed on indices (`tensors`); every other operator has a function in one of the tables below. What a
-function refuses becomes one line of one `ModelError` about the whole model, and reading goes on with
-the shape that ONNX infers, so that all problems are told at once.
+function refuses becomes a part of one `ModelError` about the whole model, and reading goes on with
+the shape that ONNX infers, so that all problems are told at once. What stands behind an unsupported node is judged
+by its shape alone: the order of the elements there is a guess.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from onnx import TensorProto
 
 from bitwright.errors import ModelError
 from bitwright.network.types import IntType
-from bitwright.readers import onnx_elementwise, onnx_layers, onnx_quant, onnx_shapes
-from bitwright.readers.context import Context, NeedImage, NodeView
+from bitwright.readers import onnx_elementwise, onnx_layers, onnx_quant, onnx_shapes, onnx_surface
+from bitwright.readers.context import Context, InputView, NodeView
 from bitwright.readers.floatgraph import INPUT, FloatGraph, Quantizer, value_shape
 from bitwright.readers.onnx_file import (
     ModelInput,
@@ -31,6 +32,7 @@ from bitwright.readers.onnx_file import (
     opset_version,
     prepared,
 )
+from bitwright.readers.problems import OrderError, Problem, problem_text
 from bitwright.readers.simplify import simplify
 from bitwright.readers.tensors import Constant, Tensor, fresh
 
@@ -46,11 +48,19 @@ MALFORMED = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
 FLOAT_INPUTS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
+class Refused(ModelError):
+    """The model, with its input in one of its possible orders, has `count` problems; `views` may be tried, too."""
+
+    def __init__(self, text: str, views: list[InputView], count: int) -> None:
+        super().__init__(text)
+        self.views, self.count = views, count
+
+
 def read(path: str | Path, output: str | None = None) -> FloatGraph:
     """The float graph of an ONNX file, quantized or not.
 
     `output` chooses one where the model has several. Raises `ModelError`: one line about the file, or
-    one line for every node that is not supported, with its name, the rule and what would be legal.
+    every node that is not supported, one line for each operator and rule, with what would be legal.
     """
     path = Path(path)
     return read_model(open_model(path), name=path.stem, source=path.name, output=output)
@@ -63,24 +73,18 @@ def read_model(
     model = prepared(model, source or name)
     stored = initializers(model)
     given = model_input(model, stored)
-    attempts: list[tuple[str, tuple[int, ...]]] = _input_views(given)
-    first: ModelError | None = None
-    tried: list[tuple[str, tuple[int, ...]]] = []
-    while attempts:
-        layout, shape = attempts.pop(0)
-        tried.append((layout, shape))
+    attempts: list[InputView] = _input_views(given)
+    refusals: list[Refused] = []
+    for layout, shape in attempts:  # which grow as the model reshapes its input
         try:
             return _read_as(model, stored, given, layout, shape, name, source, output)
-        except NeedImage as need:
-            first = first or need.error
-            attempts += [a for a in need.views if a not in tried + attempts]
-        except ModelError as error:
-            first = first or error
-    assert first is not None
-    raise first
+        except Refused as refused:
+            refusals.append(refused)
+            attempts += [a for a in refused.views if a not in attempts]
+    raise ModelError(str(min(refusals, key=lambda r: r.count)))
 
 
-def _input_views(given: ModelInput) -> list[tuple[str, tuple[int, ...]]]:
+def _input_views(given: ModelInput) -> list[InputView]:
     """What the input may be, likeliest first: layout and (H, W, C) or (C,). The model's first image decides."""
     shape = given.shape[1:]
     if len(shape) == 3:
@@ -105,12 +109,15 @@ def _read_as(
     read_nodes(context, needed_nodes(model, wanted))
     last = context.env.get(wanted)
     if not context.problems and not isinstance(last, Tensor):
-        context.problems.append(f"output {wanted!r} does not depend on the input")
+        context.problems.append(Problem("", "", f"output {wanted!r} does not depend on the input"))
     if context.problems:
-        error = ModelError(_problem_text(source or name, context.problems))
-        raise NeedImage(context.views, error) if context.views else error
+        count = len(context.problems)
+        raise Refused(problem_text(source or name, context.problems), context.views, count)
     assert isinstance(last, Tensor)
-    return simplify(_finish(context, last, given, layout, shape, name, source))
+    try:
+        return simplify(_finish(context, last, given, layout, shape, name, source))
+    except ModelError as error:
+        raise Refused(str(error), context.views, 1) from None
 
 
 def _input_tensor(context: Context, given: ModelInput, layout: str, shape: tuple[int, ...]) -> Tensor:
@@ -133,15 +140,21 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
         node = NodeView(proto, context)
         try:
             results = _read_node(context, node)
+        except OrderError as error:
+            results = ()
+            if not context.is_guessed(node):
+                context.problems.append(Problem(node.op, node.name, str(error)))
         except ModelError as error:
-            context.problems.append(f"{node.op} {node.name!r}: {error}")
+            context.problems.append(Problem(node.op, node.name, str(error)))
             results = ()
         except MALFORMED as error:
-            context.problems.append(f"{node.op} {node.name!r}: its attributes and constants do not fit: {error}")
+            text = f"its attributes and constants do not fit: {error}"
+            context.problems.append(Problem(node.op, node.name, text))
             results = ()
+        guesses = [] if len(results) == len(proto.output) else context.placeholders(node)
         for i, name in enumerate(proto.output):
             if name:
-                context.env[name] = results[i] if i < len(results) else context.placeholder(name)
+                context.env[name] = results[i] if i < len(results) else guesses[i]
 
 
 def _read_node(context: Context, node: NodeView) -> tuple:
@@ -155,6 +168,7 @@ def _read_node(context: Context, node: NodeView) -> tuple:
         raise ModelError(f"is not valid ONNX: {wrong}")
     if node.missing:
         raise ModelError(f"reads {node.missing[0]!r}, which nothing before it computes")
+    onnx_surface.check(context, node)
     known = HANDLERS.get((node.domain, node.op))
     if node.domain in ("", "ai.onnx") and node.op not in onnx_shapes.ALWAYS and node.all_constant:
         return onnx_shapes.fold(context, node)
@@ -165,13 +179,6 @@ def _read_node(context: Context, node: NodeView) -> tuple:
         return ()
     result = known(context, node)
     return result if isinstance(result, tuple) else (result,)
-
-
-def _problem_text(source: str, problems: list[str]) -> str:
-    problems = list(dict.fromkeys(problems))
-    if len(problems) == 1:
-        return f"{source}: {problems[0]}"
-    return f"{source}: {len(problems)} problems:" + "".join(f"\n  {p}" for p in problems)
 
 
 def _finish(

@@ -10,11 +10,13 @@ from onnx.reference import ReferenceEvaluator
 from bitwright.errors import ModelError
 from bitwright.network.types import IntType
 from bitwright.readers.context import Context, NodeView
+from bitwright.readers.problems import OrderError
 from bitwright.readers.tensors import Constant, ConstantQuant, Tensor
 
 MOVES = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Slice", "Gather", "Expand")
 SAME = ("Identity", "Dropout", "Cast")
 ALWAYS = ("QuantizeLinear", "DequantizeLinear")
+WHOLE = (TensorProto.INT32, TensorProto.INT64)  # hold every code and index
 REAL = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
@@ -83,6 +85,21 @@ def _move(context: Context, node: NodeView) -> Tensor:
     return context.view(tensor.value, index, tensor.codes)
 
 
+def _expand(context: Context, node: NodeView) -> Tensor:
+    """What keeps every element is a move; rows or columns of an image that has one are repeated by a Resize."""
+    tensor = node.tensor()
+    target = np.broadcast_shapes(tensor.shape, tuple(int(n) for n in node.stored(1, "shape").array))
+    repeats = [b // a for a, b in zip(tensor.shape, target, strict=False)]
+    if len(target) != len(tensor.shape) or all(r == 1 for r in repeats):
+        return _move(context, node)
+    tensor = context.plain(tensor)
+    rows, columns = {"CHW": (2, 3), "HWC": (1, 2)}.get(tensor.layout, (-1, -1))
+    if rows < 0 or any(r != 1 for i, r in enumerate(repeats) if i not in (rows, columns)):
+        raise OrderError(f"repeats {list(tensor.shape)} to {list(target)}; legal is along height and width of an image")
+    factor = (repeats[rows], repeats[columns])
+    return context.fresh(context.emit("Resize", [tensor.value], node.output, factor=factor), tensor.layout)
+
+
 def _same(context: Context, node: NodeView) -> Tensor:
     return node.tensor()
 
@@ -93,8 +110,11 @@ def _cast(context: Context, node: NodeView) -> Tensor:
     if tensor.value in context.by_name:
         made = context.by_name[tensor.value]
         whole |= made.kind == "ArgMax" or (made.kind == "Quant" and bool(np.all(made["quantizer"].scale == 1)))
-    if node.attribute("to") not in REAL and not whole:
-        raise ModelError("casts real numbers to integers; legal are casts to floating point")
+    if node.attribute("to") not in (*REAL, *(WHOLE if whole else ())):
+        if not whole:
+            raise ModelError("casts real numbers to integers; legal are casts to floating point")
+        kind = TensorProto.DataType.Name(node.attribute("to")).lower()
+        raise ModelError(f"casts integers to {kind}; legal are casts to floating point, int32 and int64")
     return tensor
 
 
@@ -114,7 +134,7 @@ def _concat(context: Context, node: NodeView) -> Tensor:
     if len(tensors[0].shape) == 2:
         return _concat_vectors(context, node, tensors, axis)
     if len(layouts) > 1 or "" in layouts or axis != tensors[0].channel_axis:
-        raise ModelError(f"joins along axis {axis}; legal is the channel axis of images, or of vectors")
+        raise OrderError(f"joins along axis {axis}; legal is the channel axis of images, or of vectors")
     value = tensors[0].value
     for i, tensor in enumerate(tensors[1:], 1):
         name = node.output if i == len(tensors) - 1 else f"{node.output}/{i}"
@@ -150,7 +170,7 @@ def _pad(context: Context, node: NodeView) -> Tensor:
         return tensor
     rows, columns = {"CHW": (2, 3), "HWC": (1, 2)}.get(tensor.layout, (-1, -1))
     if min(pads) < 0 or any(any(p) for a, p in full.items() if a not in (rows, columns)):
-        raise ModelError(f"has pads {pads}; legal are pads of at least 0 along the height and width of an image")
+        raise OrderError(f"has pads {pads}; legal are pads of at least 0 along the height and width of an image")
     (top, bottom), (left, right) = full.get(rows, (0, 0)), full.get(columns, (0, 0))
     name = context.emit("Pad", [tensor.value], node.output, pads=(top, left, bottom, right), value=value)
     return context.fresh(name, tensor.layout)
@@ -159,7 +179,7 @@ def _pad(context: Context, node: NodeView) -> Tensor:
 def _resize(context: Context, node: NodeView) -> Tensor:
     tensor = context.plain(node.tensor())
     if tensor.layout not in ("CHW", "HWC"):
-        raise ModelError("resizes what is no image")
+        raise OrderError("resizes what is no image")
     if node.attribute("mode", "nearest") != "nearest":
         raise ModelError(f"resizes with mode {node.attribute('mode')!r}; legal is 'nearest'")
     scales = _scales(node, tensor)
@@ -167,7 +187,7 @@ def _resize(context: Context, node: NodeView) -> Tensor:
     if any(s != round(s) or s < 1 for s in scales) or any(
         s != 1 for i, s in enumerate(scales) if i not in (rows, columns)
     ):
-        raise ModelError(f"resizes by {scales}; legal are whole factors along height and width")
+        raise OrderError(f"resizes by {scales}; legal are whole factors along height and width")
     factor = (int(scales[rows]), int(scales[columns]))
     for f, size in zip(factor, (tensor.shape[rows], tensor.shape[columns]), strict=True):
         if not np.array_equal(_nearest(node, f, size), np.arange(size * f) // f):
@@ -183,9 +203,20 @@ def _scales(node: NodeView, tensor: Tensor) -> list[float]:
         found = node.array(3, "sizes") / np.array(tensor.shape)[list(node.attribute("axes", range(len(tensor.shape))))]
     else:
         found = node.array(2, "scales")
-    axes = node.attribute("axes", list(range(len(tensor.shape))))
-    full = dict(zip(axes, found.ravel().tolist(), strict=False))
+    rank = len(tensor.shape)
+    axes = [a % rank for a in node.attribute("axes", range(rank))]
+    full = dict(zip(axes, found.ravel().tolist(), strict=True))
     return [full.get(i, 1.0) for i in range(len(tensor.shape))]
+
+
+COORDINATES = (
+    "asymmetric",
+    "align_corners",
+    "tf_half_pixel_for_nn",
+    "half_pixel",
+    "half_pixel_symmetric",
+    "pytorch_half_pixel",
+)
 
 
 def _nearest(node: NodeView, factor: int, size: int) -> np.ndarray:
@@ -194,6 +225,8 @@ def _nearest(node: NodeView, factor: int, size: int) -> np.ndarray:
     if node.op == "Upsample" or len(node.inputs) == 2:
         return out // factor
     mode = node.attribute("coordinate_transformation_mode", "half_pixel")
+    if mode not in COORDINATES:
+        raise ModelError(f"has coordinate_transformation_mode {mode!r}; legal are {', '.join(COORDINATES)}")
     if mode == "asymmetric":
         at = out / factor
     elif mode == "align_corners":
@@ -225,6 +258,7 @@ def dequantized(codes: np.ndarray, scale: np.ndarray, zero: np.ndarray, axis: in
 
 HANDLERS = {
     **{("", op): _move for op in MOVES},
+    ("", "Expand"): _expand,
     ("", "Identity"): _same,
     ("", "Dropout"): _same,
     ("", "Cast"): _cast,
