@@ -118,7 +118,7 @@ def test_what_is_not_computed_is_refused(name, onnx_tools):
         "u": np.uint8(0), "i": np.ones((4, 2), np.int8), "j": np.ones((2, 2), np.float32),
         "k": np.zeros((2, 2), np.int8), "b": f(3),
     }  # fmt: skip
-    op, inputs, output, attributes = node
+    op, inputs, _, attributes = node
     if name == "biases":
         inputs, message = "xwb", "legal is [N, I]"
     nodes = [(op, inputs, "a", dict(attributes))]
