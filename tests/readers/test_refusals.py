@@ -151,7 +151,7 @@ def test_an_output_is_chosen_as_the_message_says(onnx_tools, tmp_path, capsys):
     for name, more in commands.items():
         assert cli.main([name, str(path), *more]) == 2
         error = capsys.readouterr().err
-        assert "has the outputs 'a', 'b'; legal is one: choose it with --output-name" in error
+        assert "has the outputs 'a', 'b'; legal is one: choose it with `output` (--output-name)" in error
         assert cli.main([name, str(path), *more, "--output-name", "b"]) == 0, name
         capsys.readouterr()
     assert load(path, output="a").output.scale[0] > 0

@@ -249,6 +249,17 @@ def test_the_driver_is_as_accurate_as_the_network(doubler, tmp_path, monkeypatch
     assert (found == labels).mean() > 0.95  # 93.6 % of the pixels as they are
 
 
+def test_the_driver_quantizes_the_output_where_the_network_does(doubler, tmp_path, monkeypatch):
+    ending = {"function": "softmax", "step": 1 / 255, "zero_point": 3, "low": 0, "high": 200}
+    output = dataclasses.replace(doubler.network.output, scale=np.array([0.1]), **ending)
+    design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, output=output))
+    module, _, _ = load_driver(design, tmp_path, monkeypatch)
+    q = np.random.default_rng(1).integers(0, 31, (300, 3))
+    np.testing.assert_array_equal(module.dequantize(q), output.dequantize(q))
+    assert len(np.unique(output.dequantize(q))) > 50
+    assert output.dequantize(q).max() <= np.float32(197 / 255)
+
+
 @pytest.mark.parametrize("rule", ["multiply", "divide", "divide_then_add"])
 def test_the_driver_rounds_the_input_by_the_networks_rule(doubler, tmp_path, monkeypatch, rule):
     network = doubler.network

@@ -102,7 +102,8 @@ class OutputSpec:
     """How the network's last integers become the model's floats: y = function((q - offset) * scale).
 
     scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
-    function is "identity", "softmax" (over the channels) or "sigmoid".
+    function is "identity", "softmax" (over the channels) or "sigmoid". Where `step` is not 0 the floats are
+    quantized at last, as QuantizeLinear does: (clamp(round(y / step) + zero_point, low, high) - zero_point) * step.
     """
 
     scale: np.ndarray = field(default_factory=lambda: np.ones(1))
@@ -110,6 +111,10 @@ class OutputSpec:
     shape: tuple[int, ...] = ()
     layout: str = ""
     function: str = "identity"
+    step: float = 0.0
+    zero_point: int = 0
+    low: int = 0
+    high: int = 255
 
     def __post_init__(self) -> None:
         for name in ("scale", "offset"):
@@ -117,6 +122,8 @@ class OutputSpec:
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         if self.function not in ("identity", "softmax", "sigmoid"):
             raise ModelError(f"output function {self.function!r} is unknown; legal are identity, softmax and sigmoid")
+        if not (np.isfinite(self.step) and self.step >= 0 and self.low <= self.high):
+            raise ModelError(f"output codes [{self.low}, {self.high}] of step {self.step} are no quantizer")
 
     def dequantize(self, q: np.ndarray) -> np.ndarray:
         """The network's last integers [N, ...] as the model's floats, float32 [N, *shape]; see `inputs.dequantize`."""

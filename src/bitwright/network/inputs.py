@@ -122,7 +122,8 @@ def affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def dequantize(spec: OutputSpec, q: np.ndarray) -> np.ndarray:
     """The network's last integers [N, H, W, C] or [N, C] as the model's floats, float32 [N, *shape].
 
-    y = function((q - offset) * scale), computed in float64; softmax is over the channels.
+    y = function((q - offset) * scale), computed in float64; softmax is over the channels. Then, in float32, the
+    output's own quantizer, where it has one.
     """
     y = (np.asarray(q, np.float64) - spec.offset) * spec.scale
     if spec.function == "softmax":
@@ -132,6 +133,10 @@ def dequantize(spec: OutputSpec, q: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
             y = 1 / (1 + np.exp(-y))
     y = y.astype(np.float32)
+    if spec.step:
+        step = np.float32(spec.step)
+        y = np.clip(np.rint(y / step) + np.float32(spec.zero_point), spec.low, spec.high)
+        y = ((y - np.float32(spec.zero_point)) * step).astype(np.float32)
     if spec.layout == "CHW" and y.ndim == 4:
         y = y.transpose(0, 3, 1, 2)
     return y.reshape(len(y), *spec.shape)

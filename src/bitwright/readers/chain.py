@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
@@ -228,7 +229,26 @@ _SMOOTH: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
     "Sign": lambda x, alpha: np.sign(x),
 }
 
-Step = Affine | Clip | Leaky | Smooth
+
+class Step(Protocol):
+    """What a chain is made of; `elementwise` has those that hold quantizers."""
+
+    def evaluate(self, x: np.ndarray) -> np.ndarray:
+        """f(x) in float64; x [C, ...]."""
+
+    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+        """f(x) and a bound of its error, given that of x."""
+
+    def exact(self, x: Fraction, c: int) -> Fraction:
+        """f(x) of channel c."""
+
+    def direction(self) -> np.ndarray:
+        """+1 rising (or constant), -1 falling, 0 neither; [C or 1]."""
+
+    def map(self, change: Callable[[Rationals], Rationals]) -> Step:
+        """The step with other per-channel constants."""
+
+
 ONE, ZERO = Fraction(1), Fraction(0)
 RELU = Clip(ZERO, None)
 SIGMOID = Smooth("Sigmoid")

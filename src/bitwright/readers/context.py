@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bitwright.errors import ModelError
-from bitwright.readers.floatgraph import INPUT, FloatNode, QuantizedWeight, node_shape
+from bitwright.readers.floatgraph import INPUT, FloatNode, QuantizedWeight, Quantizer, node_shape, same_quantizer
 from bitwright.readers.problems import OrderError, Problem
 from bitwright.readers.tensors import Codes, Constant, Tensor, fresh, view
 
@@ -33,6 +33,7 @@ class Context:
         self.env: dict[str, Constant | Tensor | None] = {}
         self.nodes: list[FloatNode] = []
         self.by_name: dict[str, FloatNode] = {}
+        self.readers: dict[str, list[FloatNode]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.problems: list[Problem] = []
         self.guessed: set[str] = set()
@@ -56,9 +57,18 @@ class Context:
         self.shapes[unique] = node_shape(node, *(self.shapes[i] for i in inputs))
         self.nodes.append(node)
         self.by_name[unique] = node
+        for value in inputs:
+            self.readers.setdefault(value, []).append(node)
         if not self.guessed.isdisjoint(inputs):
             self.guessed.add(unique)
         return unique
+
+    def quantize(self, value: str, name: str, quantizer: Quantizer) -> str:
+        """The value on a quantizer's grid; equal quantizers of one value are one node."""
+        for node in self.readers.get(value, ()):
+            if node.kind == "Quant" and same_quantizer(node["quantizer"], quantizer):
+                return node.name
+        return self.emit("Quant", [value], name, quantizer=quantizer)
 
     def view(self, value: str, index: np.ndarray, codes: Codes | None = None) -> Tensor:
         return view(value, self.shapes[value], index, codes)

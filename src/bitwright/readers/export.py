@@ -148,6 +148,15 @@ def _silu(b: _Builder, node: FloatNode, shape, x: str) -> str:
     return b.op("Mul", x, b.op("Sigmoid", x))
 
 
+def _product(b: _Builder, node: FloatNode, shape, x: str) -> str:
+    sides = []
+    for path in (node["left"], node["right"]):
+        sides.append(x)
+        for inner in path:
+            sides[-1] = _EMIT[inner.kind](b, inner, shape, sides[-1])
+    return b.op("Mul", *sides)
+
+
 def _pool(b: _Builder, node: FloatNode, shape, x: str) -> str:
     more = {"count_include_pad": int(node["count_include_pad"])} if node.kind == "AveragePool" else {}
     kernel, stride, pads = (list(node[k]) for k in ("kernel", "stride", "pads"))
@@ -236,6 +245,7 @@ _EMIT = {
     "Silu": _silu,
     "Elu": _with("Elu", "alpha"),
     "Sign": _plain("Sign"),
+    "Product": _product,
     "Add": _plain("Add"),
     "Concat": _plain("Concat", axis=1),
     "MaxPool": _pool,

@@ -39,6 +39,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "Silu": (),  # x * sigmoid(x)
     "Elu": ("alpha",),
     "Sign": (),
+    "Product": ("left", "right"),  # left(x) * right(x): the elementwise and Quant nodes from x to each factor, in order
     "Add": (),  # two values
     "Concat": (),  # two values, channels
     "MaxPool": ("kernel", "stride", "pads"),
@@ -93,6 +94,13 @@ class Quantizer:
             raise ModelError("quantizer zero points must be integers")
         if not self.dtype.min <= self.low < self.high <= self.dtype.max:
             raise ModelError(f"quantizer codes [{self.low}, {self.high}] are not two or more codes of {self.dtype}")
+
+
+def same_quantizer(a: Quantizer, b: Quantizer) -> bool:
+    """Whether two quantizers have the same parameters."""
+    arrays = all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("scale", "zero_point"))
+    names = ("dtype", "low", "high", "rounding", "seed", "zero_after")
+    return arrays and all(getattr(a, name) == getattr(b, name) for name in names)
 
 
 @dataclass(frozen=True, eq=False)

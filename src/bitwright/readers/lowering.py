@@ -15,11 +15,12 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.network.graph import INPUT, InputSpec, Network, Node, OutputSpec
-from bitwright.network.ops import ArgMax
+from bitwright.network.ops import ArgMax, Rounding
 from bitwright.network.types import IntType, TensorType
 from bitwright.readers import lower_layers, lower_quant, lower_sums
-from bitwright.readers.chain import ELEMENTWISE, SIGMOID, ZERO, Affine, Chain, Smooth, rationals, spread, steps_of
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.readers.chain import SIGMOID, ZERO, Affine, Chain, Smooth, rationals, spread
+from bitwright.readers.elementwise import ELEMENTWISE, steps_of
+from bitwright.readers.floatgraph import FloatGraph, FloatNode, Quantizer
 from bitwright.readers.reorder import quantizers_first
 from bitwright.readers.values import Builder, Value, realize
 
@@ -110,6 +111,9 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
     v = inputs[0]
     if node.kind in ELEMENTWISE:
         return v.then(*steps_of(node))
+    if node.kind == "Quant" and b.function == "softmax":  # whose only reader it is
+        b.output = _output_quantizer(node["quantizer"])
+        return v
     if node.kind == "Quant":
         return lower_quant.quantize(b, node, v)
     for i in inputs:
@@ -123,14 +127,24 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
             "(input_type='uint8', input_scale=1/255)"
         )
     if node.kind == "Softmax":
-        if node is not b.graph.nodes[-1]:
-            raise ModelError("stands inside the model; legal is the end")
+        behind = b.graph.consumers[node.name]
+        ends = [n for n in behind if n.kind == "Quant" and n is b.graph.nodes[-1]]
+        if len(behind) != len(ends):
+            raise ModelError("stands inside the model; legal is the end, or one quantizer at the end behind it")
         b.function = "softmax"
         return v
     if node.kind == "ArgMax":
         return _arg_max(b, node, v)
     handlers = {**lower_layers.HANDLERS, **lower_sums.HANDLERS}
     return handlers[node.kind](b, node, *inputs)
+
+
+def _output_quantizer(q: Quantizer) -> dict[str, float]:
+    """The fields of `OutputSpec` for a quantizer behind its function."""
+    plain = q.zero_after or (q.rounding == Rounding.HALF_EVEN and not q.zero_point.any())
+    if not plain or q.dtype.bipolar or q.scale.size > 1 or q.zero_point.size > 1:
+        raise ModelError("quantizes a softmax; legal is one scale, one zero point, and rounding as QuantizeLinear does")
+    return {"step": float(q.scale[0]), "zero_point": int(q.zero_point[0]), "low": q.low, "high": q.high}
 
 
 def _arg_max(b: Builder, node: FloatNode, v: Value) -> Value:
@@ -167,6 +181,7 @@ def _network(b: Builder, last: Value) -> Network:
         shape=graph.output_shape,
         layout=graph.output_layout,
         function=b.function,
+        **b.output,
     )
     assert b.input is not None
     return Network(b.input, _needed(b.nodes, last.name), output, graph.name, graph.source)

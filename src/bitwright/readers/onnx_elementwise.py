@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from bitwright.errors import ModelError
+from bitwright.network.types import IntType
 from bitwright.readers.context import Context, NodeView
-from bitwright.readers.floatgraph import FloatNode
+from bitwright.readers.elementwise import ELEMENTWISE
+from bitwright.readers.floatgraph import FloatNode, Quantizer
 from bitwright.readers.problems import OrderError
 from bitwright.readers.tensors import Constant, Tensor
 
@@ -121,7 +124,32 @@ def _gate(context: Context, node: NodeView) -> Tensor:
         if source is not None and _is_relu6_of_x_plus_3(gate, source, x.value):
             swish = context.emit("HardSwish", [x.value], f"{node.output}/swish")
             return affine(context, x.on(swish), node.output, np.full(1, 6.0), np.zeros(1))
-    raise ModelError("multiplies two computed tensors; legal is a constant factor, or x * sigmoid(x) and its like")
+    made = _product(context, node, a, b)
+    if made is None:
+        raise ModelError("multiplies two computed tensors; legal is a constant factor, or x * sigmoid(x) and its like")
+    return made
+
+
+def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor | None:
+    """left(x) * right(x) of one value x, where quantizers stand on the branches."""
+    paths = [_path(context, t.value) for t in (a, b)]
+    values = [[n.inputs[0] for n in path] + [t.value] for path, t in zip(paths, (a, b), strict=True)]
+    shared = [v for v in values[0] if v in values[1]]
+    quantized = any(n.kind == "Quant" for path in paths for n in path)
+    if not shared or not quantized:
+        return None
+    x = shared[-1]  # the last value that both factors depend on
+    left, right = (tuple(path[v.index(x) :]) for path, v in zip(paths, values, strict=True))
+    return a.on(context.emit("Product", [x], node.output, left=left, right=right))
+
+
+def _path(context: Context, value: str) -> list[FloatNode]:
+    """The elementwise nodes and quantizers that lead to a value, in order, as far back as they go."""
+    path: list[FloatNode] = []
+    while (made := context.by_name.get(value)) is not None and made.kind in (*ELEMENTWISE, "Quant"):
+        path.insert(0, made)
+        value = made.inputs[0]
+    return path
 
 
 def _is_relu6_of_x_plus_3(gate: FloatNode, source: FloatNode, x: str) -> bool:
@@ -165,6 +193,9 @@ def _clip(context: Context, node: NodeView) -> Tensor:
 
 def clip(context: Context, tensor: Tensor, name: str, low: float, high: float) -> Tensor:
     """min(max(tensor, low), high); bounds at or beyond those of float32 count as none."""
+    made = context.by_name.get(tensor.value)
+    if made is not None and made.kind == "Quant" and (tensor.codes or _on_integers(made["quantizer"], low, high)):
+        return _narrowed(context, tensor, made, name, (low, high))
     limit = float(np.finfo(np.float32).max)
     low, high = (low if low > -limit else -np.inf), (high if high < limit else np.inf)
     tensor = context.plain(tensor)
@@ -175,6 +206,23 @@ def clip(context: Context, tensor: Tensor, name: str, low: float, high: float) -
     if low == 0 and high == np.inf:
         return tensor.on(context.emit("Relu", [tensor.value], name))
     return tensor.on(context.emit("Clip", [tensor.value], name, low=low, high=high))
+
+
+def _on_integers(quantizer: Quantizer, *bounds: float) -> bool:
+    """Whether a quantizer gives integers, and the bounds are some, too."""
+    whole = not quantizer.dtype.bipolar and np.all(quantizer.scale == 1) and np.all(quantizer.zero_point == 0)
+    return bool(whole and all(np.isinf(b) or b == round(b) for b in bounds))
+
+
+def _narrowed(context: Context, tensor: Tensor, made: FloatNode, name: str, bounds: tuple[float, float]) -> Tensor:
+    """Codes between bounds: those of a quantizer that saturates there, of the narrowest type."""
+    q: Quantizer = made["quantizer"]
+    low, high = max(q.low, math.ceil(max(bounds[0], q.low))), min(q.high, math.floor(min(bounds[1], q.high)))
+    if low >= high:
+        raise ModelError(f"clips codes [{q.low}, {q.high}] to {list(bounds)}; legal are bounds that leave two or more")
+    quantizer = replace(q, dtype=IntType.holding(low, high), low=low, high=high)
+    value = context.quantize(made.inputs[0], name, quantizer)
+    return Tensor(value, tensor.value_shape, tensor.shape, tensor.layout, tensor.custom, tensor.codes)
 
 
 def _extremum(context: Context, node: NodeView) -> Tensor:
@@ -198,6 +246,8 @@ def _leaky(context: Context, node: NodeView) -> Tensor:
 
 
 def _activation(context: Context, node: NodeView) -> Tensor:
+    if node.op == "Relu" and node.tensor().codes:
+        return clip(context, node.tensor(), node.output, 0.0, np.inf)
     tensor = context.plain(node.tensor())
     defaults = {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}, "Elu": {"alpha": 1.0}}.get(node.op, {})
     attributes = {name: float(node.attribute(name, value)) for name, value in defaults.items()}

@@ -115,9 +115,7 @@ def choose_output(model: onnx.ModelProto, wanted: str | None) -> onnx.ValueInfoP
     if len(outputs) > 1:
         outputs = [o for o in outputs if o.type.tensor_type.elem_type not in labels] or outputs
     if len(outputs) > 1:
-        raise ModelError(
-            f"the model has the outputs {names}; legal is one: choose it with --output-name, or `output=` in Python"
-        )
+        raise ModelError(f"the model has the outputs {names}; legal is one: choose it with `output` (--output-name)")
     return outputs[0]
 
 

@@ -126,9 +126,9 @@ def _emit(context: Context, node: NodeView, tensor: Tensor, quantizer: Quantizer
     name = node.output
     tensor = affine(context, tensor, f"{name}/shifted", np.ones(1), shift)
     if np.any(shift):
-        tensor = tensor.on(context.emit("Quant", [tensor.value], f"{name}/quantized", quantizer=quantizer))
+        tensor = tensor.on(context.quantize(tensor.value, f"{name}/quantized", quantizer))
         return affine(context, tensor, name, np.ones(1), -shift)
-    return tensor.on(context.emit("Quant", [tensor.value], name, quantizer=quantizer))
+    return tensor.on(context.quantize(tensor.value, name, quantizer))
 
 
 def _bipolar(context: Context, node: NodeView, scale: np.ndarray, zero: np.ndarray) -> Tensor | Constant:
@@ -171,10 +171,10 @@ def _trunc(context: Context, node: NodeView) -> Tensor:
         scale_out, offset = scale, zero * scale
     grid = Quantizer(IntType(min(bits_in + 1, MAX_BITS), signed=True), scale)
     tensor = affine(context, tensor, f"{name}/shifted", np.ones(1), zero * scale)
-    tensor = tensor.on(context.emit("Quant", [tensor.value], f"{name}/grid", quantizer=grid))
+    tensor = tensor.on(context.quantize(tensor.value, f"{name}/grid", grid))
     cut = Quantizer(dtype, scale * factor, low=low, high=high, rounding=rounding)
     plain = bool(np.all(scale_out == scale * factor)) and not np.any(offset)
-    tensor = tensor.on(context.emit("Quant", [tensor.value], name if plain else f"{name}/cut", quantizer=cut))
+    tensor = tensor.on(context.quantize(tensor.value, name if plain else f"{name}/cut", cut))
     return affine(context, tensor, name, scale_out / (scale * factor), -offset)
 
 
@@ -204,7 +204,7 @@ def _quantize_linear(context: Context, node: NodeView) -> Tensor | Constant:
     tensor, scales = per_channel(context, tensor, scale)
     tensor, zeros = per_channel(context, tensor, _axis_constant(node, zero_point.astype(np.float64), tensor))
     quantizer = _half_even_before_zero(CODE_TYPES[kind], scales, zeros)
-    value = context.emit("Quant", [tensor.value], node.output, quantizer=quantizer)
+    value = context.quantize(tensor.value, node.output, quantizer)
     return Tensor(value, tensor.value_shape, tensor.shape, tensor.layout, tensor.custom, Codes(scales, zeros))
 
 
@@ -225,7 +225,7 @@ def _dequantize_linear(context: Context, node: NodeView) -> Tensor | Constant:
     scale = node.array(1, "scale")
     zero = node.array(2, "zero point") if node.has(2) else np.zeros(1)
     if isinstance(given, Constant):
-        return _dequantized(node, given.array, scale, zero)
+        return _dequantized(node, given, scale, zero)
     tensor = node.tensor()
     plain = Tensor(tensor.value, tensor.value_shape, tensor.shape, tensor.layout, tensor.custom)
     held, scales = per_channel(context, plain, _axis_constant(node, scale, tensor))
@@ -236,14 +236,17 @@ def _dequantize_linear(context: Context, node: NodeView) -> Tensor | Constant:
     return affine(context, held, node.output, scales / tensor.codes.scale, shift)
 
 
-def _dequantized(node: NodeView, codes: np.ndarray, scale: np.ndarray, zero: np.ndarray) -> Constant:
+def _dequantized(node: NodeView, given: Constant, scale: np.ndarray, zero: np.ndarray) -> Constant:
+    """Constant codes as numbers; a Clip in front of them has narrowed their type."""
+    codes = given.array
     axis = node.attribute("axis", 1)
     if scale.size > 1 and (codes.ndim == 0 or scale.size != codes.shape[axis % codes.ndim]):
         raise ModelError(f"has {scale.size} scales; legal are one, or one for every entry of axis {axis}")
     made = dequantized(codes, scale.ravel(), zero.ravel(), axis)
-    if np.any(zero) or made.quant is None or codes.dtype.name not in CODE_TYPES:
+    dtype = given.quant.dtype if given.quant is not None else CODE_TYPES.get(codes.dtype.name)
+    if np.any(zero) or made.quant is None or dtype is None:
         return made
-    return Constant(made.array, ConstantQuant(made.quant.codes, made.quant.scale, CODE_TYPES[codes.dtype.name]))
+    return Constant(made.array, ConstantQuant(made.quant.codes, made.quant.scale, dtype))
 
 
 HANDLERS = {

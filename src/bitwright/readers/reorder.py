@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitwright.readers.chain import ELEMENTWISE, steps_of
+from bitwright.readers.elementwise import ELEMENTWISE, steps_of
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 
 

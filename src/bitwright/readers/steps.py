@@ -21,6 +21,7 @@ from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
 from bitwright.network.types import IntType
 from bitwright.readers.boundaries import Steps
 from bitwright.readers.chain import Chain
+from bitwright.readers.elementwise import Product
 from bitwright.readers.floatgraph import Quantizer
 from bitwright.readers.requantize import exact_requantize, fixed_point, searched_requantize
 
@@ -216,6 +217,11 @@ def _lookup(problem: Problem) -> Lookup:
 def _not_monotone(problem: Problem) -> Tabulated:
     if problem.dtype.bits <= LOOKUP_BITS:
         return Tabulated((_lookup(problem),))
+    if any(isinstance(step, Product) for step in problem.chain.steps):
+        raise ModelError(
+            f"multiplies two functions of a value of {problem.dtype.bits} bits; legal are at most {LOOKUP_BITS} bits: "
+            "quantize the value before the functions"
+        )
     at = [i for i, step in enumerate(problem.chain.steps) if np.any(step.direction() == 0)]
     if len(at) > 1:
         raise ModelError("has several functions that are not monotone before its quantizer; legal is one")

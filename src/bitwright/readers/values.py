@@ -57,6 +57,7 @@ class Builder:
         self.types: dict[str, TensorType] = {}
         self.input: InputSpec | None = None
         self.function = "identity"
+        self.output: dict[str, float] = {}  # the quantizer behind the function, as `OutputSpec` has it
         self.inexact: dict[str, tuple[str, list[bool]]] = {}  # note, and whether each reader is exact all the same
 
     def start(self, spec: InputSpec) -> None:
