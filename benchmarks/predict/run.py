@@ -1,11 +1,16 @@
-"""How fast `predict` is, against ONNX Runtime on the float graph, measured in turns in one process.
+"""How long `predict` takes, against ONNX Runtime on the float graph with one thread and with two.
 
-    python benchmarks/predict/run.py [--data ../shared/data] [--rounds 40] [--output benchmarks/predict/result.json]
+    python benchmarks/predict/run.py [--data ../shared/data] [--only NAME ...] [--again] [--rounds 15]
 
-Networks: TFC_2W2A on 1,000 MNIST images, whose float graph is the lowered one (`readers.to_onnx`), and
-resnet8, quantized to 8 and to 4 bits, on 1,000 CIFAR-10 images, whose float graph is the original model.
-A ratio above 1 means that the integer network is the faster one. Both use all cores; the float session gets
-the batch that suits it best among the whole and a few slices.
+Networks: the QONNX ones (TFC_1W2A, TFC_2W2A, FINN's keyword spotter), whose float graph is the lowered one
+(`readers.to_onnx`), and float models quantized to 8 or 4 bits (ResNet-8, DS-CNN, EfficientNet-Lite0), whose float graph
+is the original model. Batches of 1 and of 1,000 samples, of EfficientNet-Lite0 of 1 and 64; samples repeat where there
+are fewer. `predict` takes all cores. Of the larger batch each float session gets the slices that suit it best.
+
+Everything runs in turns in one process: a round measures each contestant, the best of a few repetitions. Of the rounds
+the median counts, of milliseconds per batch and of the ratios within a round. Run it on an idle machine: the load
+before each network is recorded. Results go to result.json network by network, and what is there stays, unless
+--again. `python benchmarks/tables.py` then writes them into the README.
 """
 
 from __future__ import annotations
@@ -14,101 +19,126 @@ import argparse
 import json
 import os
 import platform
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 import bitwright as bw
 from bitwright import readers
 from bitwright.network import Network
+from bitwright.network.session import open_session
 
-IMAGES = 1000
-REPEATS = 4
+sys.path.insert(0, str(Path(__file__).parents[1] / "quantization"))
+from data import CASES
+
+THREADS = (1, 2)
 SLICES = (10, 50, 250, 1000)
+REPEATS = 3
+MEASURE_SECONDS = 0.05  # that a repetition lasts at least
+CALIBRATION = 64
+BATCHES = {"EfficientNet-Lite0 W8A8": (1, 64)}
+QONNX = {"TFC_1W2A": "TFC_1W2A", "TFC_2W2A": "TFC_2W2A", "KWS (FINN)": "kws_finn_submission_v0.7"}
+FLOAT = {
+    "ResNet-8 W8A8": ("resnet8", 8),
+    "ResNet-8 W4A4": ("resnet8", 4),
+    "DS-CNN W8A8": ("kws", 8),
+    "EfficientNet-Lite0 W8A8": ("lite0", 8),
+}
 
 
-def float_runner(model: bytes, x: np.ndarray) -> Callable[[], np.ndarray]:
+def subject(name: str, data: Path) -> tuple[Network, bytes, np.ndarray]:
+    """The integer network, the float model, and samples."""
+    if name in FLOAT:
+        key, bits = FLOAT[name]
+        case = CASES[key](data)
+        network = bw.quantize(case.model, case.calibration[:CALIBRATION], weight_bits=bits, activation_bits=bits)
+        return network, case.model.read_bytes(), case.x
+    graph = readers.read(data / "qonnx" / f"{QONNX[name]}.onnx")
+    if name.startswith("TFC"):
+        with np.load(data / "mnist" / "dev.npz") as file:
+            x = file["images"][:1000, None].astype(np.float32) / np.float32(255)
+    else:
+        with np.load(data / "mlperf_tiny" / "speech_commands_dev.npz") as file:
+            x = file["x_int8"].astype(np.float32) * file["input_scale"]
+    return readers.lower(graph), readers.to_onnx(graph).SerializeToString(), x
+
+
+def float_runner(model: bytes, threads: int, x: np.ndarray) -> Callable[[], np.ndarray]:
     """The model over all of x, in the slices that were quickest."""
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    session = open_session(model, threads)
     name = session.get_inputs()[0].name
 
     def run(size: int) -> np.ndarray:
         return np.concatenate([session.run(None, {name: x[i : i + size]})[0] for i in range(0, len(x), size)])
 
-    best = min(SLICES, key=lambda size: min(seconds(lambda: run(size)) for _ in range(5)))
+    sizes = sorted({min(size, len(x)) for size in SLICES})
+    best = (
+        min(sizes, key=lambda size: min(seconds(lambda: run(size)) for _ in range(3))) if len(sizes) > 1 else sizes[0]
+    )
     return lambda: run(best)
 
 
-def seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object], calls: int = 1) -> float:
+    """Seconds a call."""
     start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    for _ in range(calls):
+        work()
+    return (time.perf_counter() - start) / calls
 
 
 def compare(network: Network, model: bytes, x: np.ndarray, rounds: int) -> dict[str, float]:
-    """Seconds of each and their ratio; each round runs both, so that other load falls on both.
+    """Milliseconds of each, and of predict as a multiple of each float session's.
 
     Each runs several times in a row and its best counts: idle threads of one session spin for a while and would
-    disturb the other.
+    disturb the next.
     """
-    reference = float_runner(model, x)
-
-    def best(work: Callable[[], object]) -> float:
-        return min(seconds(work) for _ in range(REPEATS))
-
-    network.predict(x)
-    times = np.array([[best(reference), best(lambda: network.predict(x))] for _ in range(rounds)])
-    agreement = (network.predict(x).argmax(1) == reference().argmax(1)).mean()
-    return {
-        "float_seconds": float(times[:, 0].min()),
-        "predict_seconds": float(times[:, 1].min()),
-        "ratio_of_minima": float(times[:, 0].min() / times[:, 1].min()),
-        "median_of_ratios": float(np.median(times[:, 0] / times[:, 1])),
-        "images_per_second": float(len(x) / times[:, 1].min()),
-        "argmax_agreement": float(agreement),
-    }
+    works = {"predict": lambda: network.predict(x)} | {f"float_{t}": float_runner(model, t, x) for t in THREADS}
+    calls = {name: max(1, round(MEASURE_SECONDS / max(seconds(work), seconds(work)))) for name, work in works.items()}
+    times = {name: [] for name in works}
+    for _ in range(rounds):
+        for name, work in works.items():
+            times[name].append(min(seconds(work, calls[name]) for _ in range(REPEATS)))
+    found = {f"{name}_ms": 1000 * float(np.median(values)) for name, values in times.items()}
+    for t in THREADS:
+        ratios = np.array(times["predict"]) / times[f"float_{t}"]
+        found[f"of_float_{t}"] = float(np.median(ratios))
+    return {name: float(f"{value:.4g}") for name, value in found.items()}
 
 
-def tfc(data: Path, rounds: int) -> dict[str, float]:
-    with np.load(data / "mnist" / "dev.npz") as file:
-        x = file["images"][:IMAGES, None].astype(np.float32) / np.float32(255)
-    graph = readers.read(data / "qonnx" / "TFC_2W2A.onnx")
-    return compare(readers.lower(graph), readers.to_onnx(graph).SerializeToString(), x, rounds)
-
-
-def resnet8(data: Path, bits: int, rounds: int) -> dict[str, float]:
-    path = data / "mlperf_tiny" / "resnet8.onnx"
-    with np.load(data / "cifar10" / "dev.npz") as file:
-        x = np.ascontiguousarray(file["images"][:IMAGES].transpose(0, 3, 1, 2).astype(np.float32))
-    with np.load(data / "cifar10" / "calibration.npz") as file:
-        calibration = np.ascontiguousarray(file["images"][:64].transpose(0, 3, 1, 2).astype(np.float32))
-    network = bw.quantize(path, calibration, weight_bits=bits, activation_bits=bits)
-    return compare(network, path.read_bytes(), x, max(1, rounds // 4))
+def measured(name: str, data: Path, rounds: int) -> Iterator[tuple[str, object]]:
+    """What is known of a network."""
+    load = os.getloadavg()[0]
+    network, model, x = subject(name, data)
+    yield "load", round(load, 2)
+    for batch in BATCHES.get(name, (1, 1000)):
+        yield f"batch_{batch}", compare(network, model, np.resize(x, (batch, *x.shape[1:])), rounds)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[3] / "shared" / "data")
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--output", type=Path)
+    parser.add_argument("--only", nargs="+", choices=[*QONNX, *FLOAT], default=[*QONNX, *FLOAT])
+    parser.add_argument("--again", action="store_true", help="measure networks that are in the results, too")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("result.json"))
     given = parser.parse_args()
-    found = {
-        "tools": {name: version(name) for name in ("bitwright", "onnxruntime", "numpy")}
-        | {"python": platform.python_version()},
-        "machine": {"cores": os.cpu_count(), "architecture": platform.machine()},
-        "images": IMAGES,
-        "tfc_2w2a": tfc(given.data, given.rounds),
-        "resnet8_w8a8": resnet8(given.data, 8, given.rounds),
-        "resnet8_w4a4": resnet8(given.data, 4, given.rounds),
+    report = json.loads(given.output.read_text()) if given.output.exists() else {}
+    report["tools"] = {name: version(name) for name in ("bitwright", "onnxruntime", "numpy")}
+    report["machine"] = {
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
     }
-    text = json.dumps(found, indent=2) + "\n"
-    print(text, end="")
-    if given.output:
-        given.output.write_text(text)
+    networks = report.setdefault("networks", {})
+    for name in given.only:
+        if name not in networks or given.again:
+            networks[name] = dict(measured(name, given.data, given.rounds))
+            given.output.write_text(json.dumps(report, indent=1) + "\n")
+        print(name, json.dumps(networks[name]), flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +37,17 @@ def run(
     }
     console.table(f"digits on {DEVICE}", ["figure", "value"], [[k, v] for k, v in found.items()])
     console.say(f"report: {output / 'report.html'}")
+    console.say(f"next:   {activation()}bitwright check model.onnx")
     console.result(found)
     if not simulation.bit_exact:
         raise typer.Exit(1)
+
+
+def activation() -> str:
+    """What a shell runs before `bitwright` is found, with " && " behind it; empty where it is found already."""
+    programs = Path(sys.prefix) / "bin"
+    found, script = shutil.which("bitwright"), programs / "activate"
+    if not script.exists() or (found is not None and Path(found).parent == programs):
+        return ""
+    shown = script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
+    return f". {shlex.quote(str(shown))} && "
