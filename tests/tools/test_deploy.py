@@ -156,7 +156,9 @@ def random_specification(rng):
         changes["data_std"] = tuple(rng.uniform(0.1, 3, channels))
     if not dtype.bipolar and rng.integers(2):
         changes |= {"low": low, "high": high}
-    scale, offset = 10 ** rng.uniform(-2, 1, per_channel), rng.integers(-3, 9, per_channel) / rng.choice([1, 4])
+    changes["rule"] = str(rng.choice(["multiply", "divide", "divide_then_add"]))
+    parts = 1 if changes["rule"] == "divide_then_add" else rng.choice([1, 4])
+    scale, offset = 10 ** rng.uniform(-2, 1, per_channel), rng.integers(-3, 9, per_channel) / parts
     spec = InputSpec(TensorType(shape, dtype), scale, offset, own, layout, **changes)
     raw = shape if spec.data_layout != "CHW" else (shape[2], *shape[:2])
     return spec, raw if image or rng.integers(2) else (*raw, 1)
