@@ -18,6 +18,7 @@ from bitwright.quantize.placement import Widths
 from bitwright.quantize.ptq import Prepared, layer_rule, place
 from bitwright.quantize.second_order import Moments
 from bitwright.quantize.sweep import dequantized, sweep
+from bitwright.quantize.threads import one_blas_thread
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 
 Change = tuple[str, str, int]  # "weight" or "activation", the layer, its bits; first "base"
@@ -44,6 +45,7 @@ def _split(prepared: Prepared, samples: int) -> tuple[np.ndarray, np.ndarray]:
     return x[:-count], x[-count:]
 
 
+@one_blas_thread()
 def _rounded_layers(
     prepared: Prepared, widths: Widths, x: np.ndarray, candidates: tuple[int, ...], progress: Progress
 ) -> tuple[FloatGraph, dict[str, dict[int, FloatNode]]]:

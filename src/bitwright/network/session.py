@@ -8,14 +8,9 @@ import onnxruntime
 UNSAFE = ["Pad_Fusion"]
 
 
-def open_session(model: bytes, threads: int, spin: bool = True) -> onnxruntime.InferenceSession:
-    """A session of `threads` threads (0: as many as cores).
-
-    spin: idle threads wait busily, which is quicker but takes the cores from other processes.
-    """
+def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """A session of `threads` threads (0: as many as cores)."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors; warnings of overridable constants are no news to the user
     options.intra_op_num_threads = threads
-    if not spin:
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from bitwright.network.types import IntType
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.histogram import Distribution, Histogram
+from bitwright.quantize.threads import side_by_side
 from bitwright.readers.floatgraph import FloatGraph, Quantizer
 
 Progress = Callable[[str, int, int], None]
@@ -30,10 +30,9 @@ def calibrate(
     """
     runner = FloatRunner(graph, values, jobs)
     histograms = {name: Histogram(name) for name in values}
-    with ThreadPoolExecutor(jobs or None) as pool:
-        for start, found in runner.batches(x):
-            list(pool.map(lambda item: histograms[item[0]].update(item[1]), found.items()))
-            progress("calibrate", min(start + runner.batch, len(x)), len(x))
+    for start, found in runner.batches(x):
+        side_by_side(lambda item: histograms[item[0]].update(item[1]), found.items(), jobs)
+        progress("calibrate", min(start + runner.batch, len(x)), len(x))
     return {name: histogram.distribution() for name, histogram in histograms.items()}
 
 

@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 from bitwright.quantize.floatrun import FloatRunner
+from bitwright.quantize.ranges import NEGLIGIBLE
 from bitwright.readers.floatgraph import FloatGraph
 
 STEPS_PER_OCTAVE = 16  # thresholds T = peak * 2**(-j / STEPS_PER_OCTAVE)
@@ -91,7 +92,8 @@ def observe(graph: FloatGraph, channels: Mapping[str, int], x: np.ndarray, jobs:
     for _, values in runner.batches(x):
         for name, c in channels.items():
             sums[name].add(values[name].reshape(-1, c))
-    return {name: sums[name].channels(lows[name] < 0, np.sort(tops[name], axis=0)[::-1]) for name in channels}
+    signed = {name: lows[name] < -NEGLIGIBLE * float(top.max()) for name, top in tops.items()}
+    return {name: sums[name].channels(signed[name], np.sort(tops[name], axis=0)[::-1]) for name in channels}
 
 
 @numba.njit(cache=True, nogil=True)

@@ -28,6 +28,7 @@ from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 LEAST = 1 / 16  # of the largest scale of a group: channels that hardly ever speak keep to it
 STEPS = np.arange(-24, 25) / STEPS_PER_OCTAVE  # tried around a scale, in octaves
 MAX_SWEEPS, TOLERANCE = 8, 1e-3
+INAUDIBLE = 1e-9  # relative output error of a value whose readers do nothing with it, whatever its step
 _PASSING = ("Relu", "LeakyRelu", "Add", "MaxPool", "AveragePool", "Resize", "Flatten", "Pad")  # f(x / s) = f(x) / s
 
 
@@ -48,7 +49,9 @@ def channel_scales(
     seen = observe(graph, judged | channels, x, jobs)
     found, grids = {}, {}
     for group, c in groups:
-        parts = {n: _part(graph, seen, n, c, own[n], widths) for n in group if n in channels}
+        heard = [n for n in group if n in channels and seen[n].power.any()]  # zeros are as good on any grid
+        parts = {n: _part(graph, seen, n, c, own[n], widths) for n in heard}
+        parts = {n: part for n, part in parts.items() if part.error.max() > INAUDIBLE}
         if parts:
             s, steps = best_scales(list(parts.values()))
             found |= {name: np.tile(s, graph.shapes[name][-1] // c) for name in group}
@@ -127,10 +130,12 @@ def _part(graph: FloatGraph, seen: Mapping[str, Channels], name: str, c: int, bi
     importance, error, layers = np.zeros(c), 0.0, []
     for node in _readers(graph, name):
         if node.kind == "AveragePool":
-            error = error + value.noise(levels, int(np.prod(node["kernel"]))) / max(float(value.power.sum()), 1e-300)
+            error = error + value.noise(levels, int(np.prod(node["kernel"]))) / float(value.power.sum())
             continue
         end = seen[_end(graph, node)]
-        power = max(float(end.power.sum()), 1e-300)
+        power = float(end.power.sum())
+        if not power:
+            continue  # no error passes to an output that is always zero
         weight, index = np.asarray(node["weight"], np.float64), input_channels(node, c)
         rows = np.broadcast_to(np.arange(len(weight)).reshape(-1, *[1] * (weight.ndim - 1)), weight.shape)
         passed = end.counts[:, -1] / power  # a ReLU lets no error pass where its output is zero

@@ -8,17 +8,20 @@ import numpy as np
 
 from bitwright.errors import DataError
 from bitwright.network.session import open_session
+from bitwright.quantize.threads import side_by_side
 from bitwright.readers.export import OUTPUT, to_onnx
 from bitwright.readers.floatgraph import INPUT, FloatGraph
 
 BATCH_BYTES = 192 << 20
 MAX_BATCH = 256
+PIECES = 8  # of a batch, which threads compute side by side
 
 
 class FloatRunner:
     """One ONNX Runtime session for a float graph and some of its values; `run` maps floats to them.
 
     Without `outputs` the only result is "output", in the model's own shape; others are [N, H, W, C] or [N, C].
+    A session has one thread and a piece of a batch a fixed size, so that no bit depends on `jobs`, the threads.
     """
 
     def __init__(self, graph: FloatGraph, outputs: Sequence[str] | None = None, jobs: int = 0) -> None:
@@ -26,18 +29,24 @@ class FloatRunner:
         self.names = [OUTPUT] if outputs is None else [name for name in outputs if name != INPUT]
         self.with_input = outputs is not None and INPUT in outputs
         model = to_onnx(graph, None if outputs is None else self.names)
-        # Threads that spin while they wait take the cores from the other processes of a search.
-        self._session = open_session(model.SerializeToString(), jobs, spin=False)
+        self.jobs = jobs
+        self._session = open_session(model.SerializeToString(), 1)
         elements = sum(int(np.prod(shape)) for shape in graph.shapes.values())
         kept = elements if outputs is None else sum(int(np.prod(graph.shapes[n])) for n in outputs)
         self.batch = int(np.clip(BATCH_BYTES // (4 * max(1, kept)), 1, MAX_BATCH))
+        self.piece = -(-self.batch // PIECES)
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Values for one batch x, float32 in the model's own shape [N, *input_shape]."""
-        found = dict(zip(self.names, self._session.run(self.names, {INPUT: x}), strict=True)) if self.names else {}
+        found = dict(zip(self.names, self._computed(x), strict=True)) if self.names else {}
         if self.with_input:
             found[INPUT] = to_value(self.graph, x)
         return found
+
+    def _computed(self, x: np.ndarray) -> list[np.ndarray]:
+        pieces = [x[start : start + self.piece] for start in range(0, len(x), self.piece)]
+        parts = side_by_side(lambda piece: self._session.run(self.names, {INPUT: piece}), pieces, self.jobs)
+        return parts[0] if len(parts) == 1 else [np.concatenate(values) for values in zip(*parts, strict=True)]
 
     def batches(self, x: np.ndarray) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """(start, values) of each batch of x."""

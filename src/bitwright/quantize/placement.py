@@ -117,8 +117,13 @@ class _Builder:
         return name
 
 
-def insert_quantizers(graph: FloatGraph, widths: Widths, choose: Choose) -> FloatGraph:
-    """The graph with `Quant` nodes; `choose(value, bits)` gives the quantizer of a calibrated raw value."""
+def insert_quantizers(
+    graph: FloatGraph, widths: Widths, choose: Choose, silent: frozenset[str] = frozenset()
+) -> FloatGraph:
+    """The graph with `Quant` nodes; `choose(value, bits)` gives the quantizer of a calibrated raw value.
+
+    silent: values whose scales count only where no operand of an addition or concatenation has another one.
+    """
     own, build = own_widths(graph, widths), _Builder()
 
     def own_grid(value: str) -> None:
@@ -135,7 +140,7 @@ def insert_quantizers(graph: FloatGraph, widths: Widths, choose: Choose) -> Floa
     for node in graph.nodes:
         inputs = tuple(build.names.get(v, v) for v in node.inputs)
         if node.kind in ALIGNED:
-            inputs = _aligned_inputs(node, build, widths, choose)
+            inputs = _aligned_inputs(node, build, widths, choose, silent)
         elif node.kind in ELEMENTWISE and INPUT not in node.inputs:
             inputs = node.inputs  # functions fold into the quantizer behind them, before any grid
         build.nodes.append(replace(node, inputs=inputs))
@@ -158,37 +163,43 @@ def _widest(grids: list[Quantizer]) -> Quantizer:
     return max(grids, key=lambda q: (q.dtype.signed, q.dtype.bits))
 
 
-def _aligned_inputs(node: FloatNode, build: _Builder, widths: Widths, choose: Choose) -> tuple[str, ...]:
+def _aligned_inputs(
+    node: FloatNode, build: _Builder, widths: Widths, choose: Choose, silent: frozenset[str]
+) -> tuple[str, ...]:
     """Values on one common scale for the operands of an addition or concatenation.
 
-    Where an operand has a grid, its scale is divided by the largest power of two that leaves room for
-    the other operand, so that its alignment is exact; else the coarser of both scales serves.
+    Where an operand has a grid that is coarse enough for both, its scale is divided by the largest power of two
+    that leaves room for the other operand, so that its alignment is exact; else the coarser of both scales serves.
     """
     bits = min(widths.activation + (widths.add_extra if node.kind == "Add" else 0), MAX_BITS // 2)
     sources = [build.names.get(v, v) for v in node.inputs]
     grids = [build.grids.get(s) for s in sources]
     wanted = [_operand(v, g, bits, choose) for v, g in zip(node.inputs, grids, strict=True)]
-    coarsest = max(wanted, key=lambda q: q.scale[0])
-    scale = float(coarsest.scale[0])
-    bases = [float(g.scale[0]) for g in grids if g is not None and not g.zero_point.any() and not g.dtype.bipolar]
-    if bases:
-        base = max(bases)
-        scale = base * 2.0 ** -max(0, math.floor(math.log2(base / scale) + 1e-9))
+    heard = [k for k, v in enumerate(node.inputs) if v not in silent] or range(len(wanted))
+    scale = max(float(wanted[k].scale[0]) for k in heard)
+    base = max((float(g.scale[0]) for k in heard if (g := grids[k]) is not None and _is_plain(g)), default=0.0)
+    if base >= scale * (1 - 1e-9):
+        scale = base * 2.0 ** -math.floor(math.log2(base / scale) + 1e-9)
     inputs = []
     for position, (source, grid, own) in enumerate(zip(sources, grids, wanted, strict=True)):
         reach = own.scale[0] * max(own.high, -own.low)
         quantizer = _scaled(own, scale, reach, bits)
-        same = grid is not None and not grid.dtype.bipolar and not grid.zero_point.any() and grid.scale[0] == scale
+        same = grid is not None and _is_plain(grid) and grid.scale[0] == scale
         name = f"{node.name}_in{position}{SUFFIX}"
         inputs.append(source if same else build.quantize(source, name, quantizer))
     return tuple(inputs)
+
+
+def _is_plain(grid: Quantizer) -> bool:
+    """Whether codes are the value's multiples of the scale."""
+    return not grid.zero_point.any() and not grid.dtype.bipolar
 
 
 def _operand(value: str, grid: Quantizer | None, bits: int, choose: Choose) -> Quantizer:
     """The symmetric quantizer that an operand would have alone with `bits` bits."""
     if grid is None:
         chosen = choose(value, bits)
-        if not chosen.zero_point.any() and not chosen.dtype.bipolar:
+        if _is_plain(chosen):
             return chosen
         grid = chosen
     low = float(((grid.low - grid.zero_point) * grid.scale).min())

@@ -25,7 +25,9 @@ from bitwright.quantize.ranges import RangeRule, choose_quantizer
 from bitwright.quantize.refine import refine
 from bitwright.quantize.report import QuantizationReport, evaluated, make_report
 from bitwright.quantize.second_order import Moments
+from bitwright.quantize.silent import silent_values, with_partners
 from bitwright.quantize.sweep import sweep
+from bitwright.quantize.threads import one_blas_thread
 from bitwright.quantize.weights import WeightRule
 from bitwright.readers import lower, read
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
@@ -99,6 +101,7 @@ def quantize_model(
     return replace(made, report=report)
 
 
+@one_blas_thread()
 def prepare(
     model: str | Path | FloatGraph, calibration: np.ndarray, options: QuantizeOptions, progress: Progress = quiet
 ) -> Prepared:
@@ -128,6 +131,7 @@ def _check_float(graph: FloatGraph) -> None:
                 raise ModelError(f"{name} of {node.name!r} holds NaN or infinity; legal are finite parameters")
 
 
+@one_blas_thread()
 def finish(prepared: Prepared, widths: placement.Widths, progress: Progress = quiet) -> Quantized:
     """The network of those widths."""
     start = time.perf_counter()
@@ -141,7 +145,9 @@ def finish(prepared: Prepared, widths: placement.Widths, progress: Progress = qu
 
 def place(prepared: Prepared, widths: placement.Widths, progress: Progress = quiet) -> FloatGraph:
     """The float graph with quantizers of those widths inserted."""
-    graph, options, choose = prepared.graph, prepared.options, chooser(prepared)
+    graph, options = prepared.graph, prepared.options
+    silent = silent_values(graph, prepared.seen)
+    choose = chooser(prepared, silent)
     own = placement.own_widths(graph, widths)
     chosen = {value: choose(value, bits) for value, bits in own.items()}
     if options.refine_scales:
@@ -151,7 +157,7 @@ def place(prepared: Prepared, widths: placement.Widths, progress: Progress = qui
     def choose_refined(value: str, bits: int) -> Quantizer:
         return chosen[value] if own.get(value) == bits else choose(value, bits)
 
-    return placement.insert_quantizers(graph, widths, choose_refined)
+    return placement.insert_quantizers(graph, widths, choose_refined, silent)
 
 
 def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Widths:
@@ -206,9 +212,10 @@ def range_rule(options: QuantizeOptions, position: int = 0) -> RangeRule:
     )
 
 
-def chooser(prepared: Prepared) -> Callable[[str, int], Quantizer]:
+def chooser(prepared: Prepared, silent: frozenset[str]) -> Callable[[str, int], Quantizer]:
     """`choose(value, bits)` for `insert_quantizers`."""
-    graph, x, seen, options = prepared.graph, prepared.x, prepared.seen, prepared.options
+    graph, x, options = prepared.graph, prepared.x, prepared.options
+    seen = with_partners(graph, prepared.seen, silent)
     joint = prepared.steps if options.method == "mse" and options.scales == "free" else {}
     positions = {name: i for i, name in enumerate(seen)}
 
@@ -219,10 +226,16 @@ def chooser(prepared: Prepared) -> Callable[[str, int], Quantizer]:
             exact = exact_input(x, bits)
             if exact is not None and (options.scales == "free" or np.log2(exact.scale[0]).is_integer()):
                 return exact
-        if bits == 1 and _is_padded(graph, value):  # -1 and +1 leave no code for a padded zero
+        if bits == 1 and (value in silent or _is_padded(graph, value)):  # -1 and +1 leave no code for a zero
             rule = replace(rule, zero_point=True)
         chosen = choose_quantizer(seen[value], bits, rule)
-        if value in joint and joint[value][0] == bits and not chosen.zero_point.any() and not chosen.dtype.bipolar:
+        if (
+            value in joint
+            and value not in silent
+            and joint[value][0] == bits
+            and not chosen.zero_point.any()
+            and not chosen.dtype.bipolar
+        ):
             return replace(chosen, scale=np.array([joint[value][1]]))
         return chosen
 

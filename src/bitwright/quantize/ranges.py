@@ -18,6 +18,7 @@ METHODS = ("minmax", "moving_average", "percentile", "mse", "kl")
 SCALES = ("free", "power_of_two")
 STEPS_PER_OCTAVE = 8
 MIN_EXPONENT, MAX_EXPONENT = -120, 120
+NEGLIGIBLE = 2.0**-20  # of the highest value: what unsigned codes may leave out of a value that becomes negative
 MIN_RATIO = 2.0**-140  # of the smallest to the largest candidate: even one huge outlier is searched through
 
 
@@ -40,10 +41,10 @@ class RangeRule:
 def choose_quantizer(seen: Distribution, bits: int, rule: RangeRule) -> Quantizer:
     """The quantizer of `bits` bits for what was seen.
 
-    Codes are unsigned where no value is negative, else two's complement, or, with `rule.zero_point`,
-    unsigned with a zero point. Signed one-bit tensors become bipolar, scale = E|x|.
+    Codes are unsigned where no value is negative (or by next to nothing), else two's complement, or,
+    with `rule.zero_point`, unsigned with a zero point. Signed one-bit tensors become bipolar, scale = E|x|.
     """
-    signed = seen.low < 0
+    signed = seen.low < -NEGLIGIBLE * seen.high
     if signed and rule.zero_point:
         base = Quantizer(IntType(bits), np.ones(1))
         scale, zero_point = _asymmetric(seen, base, rule)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.placement import LAYERS
 from bitwright.quantize.sweep import MEAN_BYTES, layer_moments, samples_that_fit
+from bitwright.quantize.threads import one_blas_thread, side_by_side
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
 
 FACTORS = {"power_of_two": (0.5, 1.0, 2.0), "free": tuple(2.0 ** (k / 4) for k in range(-4, 3))}
@@ -30,6 +32,7 @@ def quantized_values(q: Quantizer, x: np.ndarray) -> np.ndarray:
     return ((codes - q.zero_point) * q.scale).astype(np.float32)
 
 
+@one_blas_thread()
 def refine(
     graph: FloatGraph,
     chosen: Mapping[str, Quantizer],
@@ -53,19 +56,21 @@ def refine(
         count = samples_that_fit(graph, min(SAMPLES, len(x)), MEAN_BYTES)
         found = np.concatenate([b[value] for _, b in FloatRunner(graph, [value], jobs).batches(x[:count])])
         candidates = [replace(chosen[value], scale=chosen[value].scale * f) for f in FACTORS[scales]]
-        errors = [_output_error(readers[value], found, q, correct_bias, seed) for q in candidates]
-        refined[value] = candidates[int(np.argmin(errors))]
+        error_of = partial(_output_error, readers[value], found, correct_bias=correct_bias, seed=seed)
+        errors = side_by_side(error_of, candidates, jobs)
+        if min(errors) < errors[FACTORS[scales].index(1.0)]:  # among equals, as for a value of zeros, nothing changes
+            refined[value] = candidates[int(np.argmin(errors))]
         progress("refine scales", done + 1, len(values))
     return refined
 
 
 def _output_error(
-    layers: Sequence[FloatNode], x: np.ndarray, quantizer: Quantizer, correct_bias: bool, seed: int
+    layers: Sequence[FloatNode], x: np.ndarray, quantizer: Quantizer, *, correct_bias: bool, seed: int
 ) -> float:
     error = quantized_values(quantizer, x) - x
     total = 0.0
     for node in layers:
-        moments = layer_moments(node, error, error, None, np.random.default_rng(seed), second=True)
+        moments = layer_moments(node, error, error, None, np.random.default_rng(seed), second=True, jobs=1)
         moments = moments.centered() if correct_bias else moments
         rows = np.asarray(node["weight"], np.float64).reshape(len(moments.hessian), -1, moments.hessian.shape[1])
         total += float(np.einsum("gok,gkj,goj->", rows, moments.hessian, rows, optimize=True))

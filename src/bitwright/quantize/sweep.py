@@ -18,12 +18,13 @@ from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner, to_value
 from bitwright.quantize.placement import ALIGNED, LAYERS
 from bitwright.quantize.second_order import Moments
+from bitwright.quantize.threads import one_blas_thread, side_by_side
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
 MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of one layer, and values in them
 MEAN_COLUMNS = 16384  # where only means are measured
 WALK_BYTES, MEAN_BYTES = 3 << 30, 1 << 30  # for second moments and for means, which need fewer samples
-COLUMN_BYTES = 128 << 20
+COLUMN_BYTES = 16 << 20  # of the columns that are multiplied at once
 SMALL = 1 << 12  # elements of a product that are multiplied without BLAS
 SQUARABLE = 1e15  # sums of products of larger values may pass the range of float32
 
@@ -39,6 +40,7 @@ def dequantized(node: FloatNode) -> FloatNode:
     return replace(node, attributes={**node.attributes, "weight": q.values * scale}, quantized=None)
 
 
+@one_blas_thread()
 def sweep(
     graph: FloatGraph,
     quantized: FloatGraph,
@@ -66,7 +68,7 @@ def sweep(
         reference = graph.node(node.name)
         pair = walk.value(True, reference.inputs[0]), walk.value(False, node.inputs[0])
         added = walk.added_error(node.name)
-        done[node.name] = round_layer(node, layer_moments(reference, *pair, added, random, second=second))
+        done[node.name] = round_layer(node, layer_moments(reference, *pair, added, random, second=second, jobs=jobs))
         walk.finish(node.name, dequantized(done[node.name]))
         progress("round weights", len(done), total)
     return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
@@ -184,6 +186,7 @@ def layer_moments(
     random: np.random.Generator,
     *,
     second: bool,
+    jobs: int = 0,
 ) -> Moments:
     """Moments of a layer's input columns in the float (x) and the quantized (xq) network.
 
@@ -200,12 +203,13 @@ def layer_moments(
         each = int(np.clip(most // len(x), 1, shape[1] * shape[2]))
         picks = np.stack([random.choice(shape[1] * shape[2], each, replace=False) for _ in range(len(x))])
     batch = max(1, COLUMN_BYTES // max(8 * size * picks.shape[1], 2 * x[0].nbytes))
-    sums = _Sums(second)
-    for start in range(0, len(x), batch):
+
+    def sums(start: int) -> dict[str, np.ndarray]:
         part = slice(start, start + batch)
         error = None if added is None else _outputs(added[part], picks[part], node.attributes.get("groups", 1))
-        sums.add(_columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part]), error)
-    return sums.moments()
+        return _sums(_columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part]), error, second)
+
+    return _moments(side_by_side(sums, range(0, len(x), batch), jobs), picks.size)
 
 
 def _outputs(values: np.ndarray, picks: np.ndarray, groups: int) -> np.ndarray:
@@ -228,39 +232,32 @@ def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Sum over p of a[g, p, i] b[g, p, j] as [G, I, J], for a [G, P, I] and b [G, P, J]."""
     if len(a) == 1 or a.shape[2] * b.shape[2] > SMALL:
         return np.matmul(a.transpose(0, 2, 1), b)
-    # Depthwise layers: BLAS would wake its threads for each of many tiny products.
+    # Depthwise layers: many tiny products, of which each would cost a call of BLAS.
     total = np.zeros((len(a), a.shape[2], b.shape[2]))
     _small_products(np.ascontiguousarray(a), np.ascontiguousarray(b), total)
     return total
 
 
-class _Sums:
-    """Running sums of the moments over batches of columns [G, P, K]."""
+def _sums(x: np.ndarray, xq: np.ndarray, error: np.ndarray | None, second: bool) -> dict[str, np.ndarray]:
+    """Sums of the moments over columns [G, P, K]."""
+    if second and max(np.abs(v).max(initial=0) for v in (x, xq)) > SQUARABLE:
+        x, xq = x.astype(np.float64), xq.astype(np.float64)
+    found = {"mean": xq.sum(1, dtype=np.float64), "mean_float": x.sum(1, dtype=np.float64)}
+    if second:
+        found["hessian"], found["cross"] = products(xq, xq), products(x, xq)
+    if error is not None:
+        found["residual_mean"] = error.sum(1, dtype=np.float64)
+        if second:
+            found["residual"] = products(error, xq)
+    return found
 
-    def __init__(self, second: bool) -> None:
-        self.second = second
-        self.count = 0
-        self.totals: dict[str, np.ndarray | float] = {}
 
-    def add(self, x: np.ndarray, xq: np.ndarray, error: np.ndarray | None) -> None:
-        self.count += x.shape[1]
-        if self.second and max(np.abs(v).max(initial=0) for v in (x, xq)) > SQUARABLE:
-            x, xq = x.astype(np.float64), xq.astype(np.float64)
-        found = {"mean": xq.sum(1, dtype=np.float64), "mean_float": x.sum(1, dtype=np.float64)}
-        if self.second:
-            found["hessian"], found["cross"] = products(xq, xq), products(x, xq)
-        if error is not None:
-            found["residual_mean"] = error.sum(1, dtype=np.float64)
-            if self.second:
-                found["residual"] = products(error, xq)
-        for name, value in found.items():
-            self.totals[name] = self.totals.get(name, 0.0) + value.astype(np.float64)
-
-    def moments(self) -> Moments:
-        means = {name: total / self.count for name, total in self.totals.items()}
-        if "residual" in means:
-            means["residual"] = means["residual"].reshape(-1, means["residual"].shape[-1])
-        if "residual_mean" in means:
-            means["residual_mean"] = means["residual_mean"].ravel()
-        empty = np.zeros((len(means["mean"]), 0, 0))
-        return Moments(**{"hessian": empty, "cross": empty, **means})
+def _moments(parts: list[dict[str, np.ndarray]], count: int) -> Moments:
+    """The means over `count` columns, from the sums of their parts, added up in order."""
+    means = {name: sum(part[name].astype(np.float64) for part in parts) / count for name in parts[0]}
+    if "residual" in means:
+        means["residual"] = means["residual"].reshape(-1, means["residual"].shape[-1])
+    if "residual_mean" in means:
+        means["residual_mean"] = means["residual_mean"].ravel()
+    empty = np.zeros((len(means["mean"]), 0, 0))
+    return Moments(**{"hessian": empty, "cross": empty, **means})

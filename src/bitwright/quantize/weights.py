@@ -17,6 +17,7 @@ from bitwright.readers.floatgraph import QuantizedWeight
 WEIGHT_METHODS = ("mse", "minmax")
 STEPS_PER_OCTAVE = 32
 SEARCH_OCTAVES = 3
+SILENCE = 2.0**-60
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def weight_scales(rows: np.ndarray, bits: int, rule: WeightRule, importance: np.
         rows, importance = rows.reshape(1, -1), importance.reshape(1, -1)
     if dtype.bipolar:
         magnitude = (np.abs(rows) * importance).sum(1) / np.maximum(importance.sum(1), 1e-300)
-        return np.array([snap(m, rule.scales, nearest=True) for m in magnitude])
+        return _bipolar_scales(magnitude, rule)
     widest = np.maximum(rows.max(1) / dtype.max, rows.min(1) / dtype.min)
     widest = np.array([snap(s, rule.scales) for s in widest])
     if rule.method == "minmax":
@@ -79,6 +80,12 @@ def weight_scales(rows: np.ndarray, bits: int, rule: WeightRule, importance: np.
     if rule.scales == "free":
         ratios = 2.0 ** -(np.arange(SEARCH_OCTAVES * STEPS_PER_OCTAVE + 1) / STEPS_PER_OCTAVE)
     return _best_scales(rows, importance, dtype.min, dtype.max, ratios, widest)
+
+
+def _bipolar_scales(magnitude: np.ndarray, rule: WeightRule) -> np.ndarray:
+    """Mean magnitudes as scales; rows of zeros, whose codes are +1, get one that lets nothing of them be seen."""
+    least = max(float(magnitude.max()), 1.0) * SILENCE
+    return np.array([snap(m if m > 0 else least, rule.scales, nearest=True) for m in magnitude])
 
 
 def fit_accumulator(rows: np.ndarray, scales: np.ndarray, input_type: IntType, bits: int = 31) -> np.ndarray:
