@@ -18,17 +18,19 @@ RULES = ("multiply", "divide", "divide_then_add")
 def prepare(spec: InputSpec, raw: np.ndarray) -> np.ndarray:
     """Raw data [N, ...] as the model's own float input [N, *shape]: (raw * data_scale - data_mean) / data_std.
 
-    Computed in float32, mean and std by channel. Raw images are in `data_layout`; an axis of size 1
-    may be missing. Raises `DataError` where the shape, the type or a value does not fit.
+    Computed in float32, mean and std by channel. Raw images are in `data_layout`, or of the model's own shape where
+    that is its order, too; an axis of size 1 may be missing. Raises `DataError` where the shape, the type or a value
+    does not fit.
     """
     raw = np.asarray(raw)
     if raw.dtype.kind not in "iufb":
         raise DataError(f"data are {raw.dtype}; legal are integers and floats")
     layout = "CHW" if spec.layout == "C" and spec.data_layout != "C" else spec.layout
     shape = _data_shape(spec, layout)
-    if raw.ndim < 1 or _squeezed(raw.shape[1:]) != _squeezed(shape):
+    given = spec.shape if spec.data_layout == layout else shape
+    if raw.ndim < 1 or _squeezed(raw.shape[1:]) not in (_squeezed(given), _squeezed(shape)):
         raise DataError(
-            f"data have shape {raw.shape}; legal is (N, {', '.join(map(str, shape))}) in {spec.data_layout}"
+            f"data have shape {raw.shape}; legal is (N, {', '.join(map(str, given))}) in {spec.data_layout}"
         )
     check_finite(raw)
     x = raw.astype(np.float32).reshape(len(raw), *shape)
@@ -40,8 +42,11 @@ def prepare(spec: InputSpec, raw: np.ndarray) -> np.ndarray:
 
 
 def _data_shape(spec: InputSpec, layout: str) -> tuple[int, ...]:
-    """Shape of one item of raw data, in the order of `data_layout`."""
+    """Shape of one item of raw data, in the order of `data_layout`; with all three axes where the input is an image."""
     shape = spec.shape
+    if len(spec.type.shape) == 3:
+        height, width, channels = spec.type.shape
+        shape = (channels, height, width) if layout == "CHW" else (height, width, channels)
     if spec.data_layout == layout:
         return shape
     if len(shape) != 3:

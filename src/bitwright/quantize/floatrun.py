@@ -59,10 +59,11 @@ class FloatRunner:
 
 
 def to_value(graph: FloatGraph, x: np.ndarray) -> np.ndarray:
-    """The model's own input [N, *input_shape] as the value "input": [N, H, W, C] or [N, C]."""
+    """The model's own input [N, *input_shape], of whatever rank, as the value "input": [N, H, W, C] or [N, C]."""
+    shape = graph.shapes[INPUT]
     if graph.input_layout == "CHW":
-        return np.ascontiguousarray(np.moveaxis(x, 1, 3))
-    return x if graph.input_layout == "HWC" else x.reshape(len(x), -1)
+        return np.ascontiguousarray(np.moveaxis(x.reshape(len(x), shape[2], *shape[:2]), 1, 3))
+    return x.reshape(len(x), *shape)
 
 
 def check_data(graph: FloatGraph, x: np.ndarray, what: str) -> np.ndarray:
