@@ -82,7 +82,7 @@ def compile(
 def _design_key(network: Network, target: str, options: Mapping[str, object]) -> str | None:
     """Of all that a design depends on: the network, the options, the sources of bitwright and of the target.
 
-    None for a target without a file, which was typed in.
+    None for a target without a file, defined interactively.
     """
     chosen = targets.get(target)
     settings = repr(make_options(chosen, options))

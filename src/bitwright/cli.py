@@ -50,7 +50,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _bitwright(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="say the version and stop"),
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="print version and exit"),
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

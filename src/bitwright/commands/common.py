@@ -18,9 +18,9 @@ OutputName = Annotated[
 ]
 Build = Annotated[Path, typer.Argument(help="build folder, as `compile` writes it", show_default=False)]
 DataFile = Annotated[Path | None, typer.Option("--data", help=".npz with x (or images) and, where known, labels")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="where the result goes", show_default=False)]
+Output = Annotated[Path, typer.Option("--output", "-o", help="output path", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, all else on standard error")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="say more")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="verbose")]
 Seed = Annotated[int, typer.Option("--seed", help="of every random choice")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="parallel tasks; 0 is one a core", min=0)]
 TargetOptions = Annotated[

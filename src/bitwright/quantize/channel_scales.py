@@ -25,7 +25,7 @@ from bitwright.quantize.equalize import input_channels
 from bitwright.quantize.placement import LAYERS, MOVES, Widths, own_widths
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
 
-LEAST = 1 / 16  # of the largest scale of a group: channels that hardly ever speak keep to it
+LEAST = 1 / 16  # of the largest scale of a group: rarely active channels keep to it
 STEPS = np.arange(-24, 25) / STEPS_PER_OCTAVE  # tried around a scale, in octaves
 MAX_SWEEPS, TOLERANCE = 8, 1e-3
 INAUDIBLE = 1e-9  # relative output error of a value whose readers do nothing with it, whatever its step

@@ -107,7 +107,7 @@ TABLE: tuple[Instruction, ...] = (
         1,
         "control",
         (),
-        "Stop; the control register starts the program anew.",
+        "Halt. Write 1 to the control register to restart.",
         f"{_CONFIG}, and waits until no slot is at work",
     ),
     Instruction("JUMP", 2, "control", (Field("target", 16, "target", doc="instruction"),), "Go on at target.", "2"),

@@ -35,8 +35,8 @@ def choose(
 ) -> Candidate | None:
     """The cheapest candidate of at most `goal` cycles a frame; None where no element is fast enough.
 
-    elements: None for a free choice. The price of an unrolled layer includes what the stages behind it cost more, since
-    all its outputs leave in one word.
+    elements: None for the planner's choice. The price of an unrolled layer includes what the stages after
+    it cost more, since all its outputs leave in one word.
     """
     folded = _folded(elements)
     best = fold.best(unit.mac, goal, folded, bram_price) if folded else None

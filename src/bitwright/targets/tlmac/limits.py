@@ -71,7 +71,7 @@ class Alternative:
 
 
 def alternatives(network: Network, plan: UnitPlan, pool: Iterable[Candidate], bram_price: float) -> list[Alternative]:
-    """The alternatives of a planned unit that no other one undercuts in price, block RAM and DSP blocks at once.
+    """The alternatives of a planned unit that are Pareto-optimal in price, block RAM and DSP blocks.
 
     pool: candidates for its multiply-accumulate layer; of other units only the rescaling differs.
     """
