@@ -2,11 +2,17 @@
 
     python benchmarks/tlmac/unrolled.py DATA [--output unrolled.json] [--only NETWORK ...]
 
-Networks: TFC_2W2A of DATA (784 ternary inputs to 10 raw sums) and 16-64-32-32-5 with seeded Gaussian weights of 6 bits,
-8-bit inputs and activations (ReLU, shift, saturation). Every layer is one combinational module: the matrix, by each
-tool's own solver and Verilog generator, and behind it the same activation. All layers go through the same Yosys
-script (synth_xilinx -family xcup -nodsp -flatten); registers between layers would cost each side the same.
-Both competitors run with every setting of `unrolled_rivals.SETTINGS`; for each layer the best of all counts.
+Networks: TFC_2W2A of DATA (784 ternary inputs to 10 raw sums), 16-64-32-32-5 with seeded Gaussian weights of 6 bits,
+8-bit inputs and activations (ReLU, shift, saturation), and sparse matrices of 64 x 64, raw sums.
+Every layer is one combinational module: the matrix by each tool's own solver, and behind it the same activation.
+Registers between layers would cost each side the same. Two figures; of each tool the better setting counts for every
+layer (`unrolled_rivals.SETTINGS`: its own Verilog, or its adders on bitwright's primitives, alkaid's in threes):
+
+- "lut": LUT cells after the same Yosys script (synth_xilinx -family xcup -nodsp -flatten), and the positions of carry
+  chains that no LUT of their own drives, which a LUT passes through. Activations included.
+- "sites": LUT sites of the matrix alone by one rule for all adders and tables (`carry_sums.sites`), without synthesis.
+
+A layer is measured once: solutions and netlists are cached, so a run goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -16,22 +22,25 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from unrolled_rivals import SETTINGS, TOOLS, Emitted, available, emit
+from carry_sums import LIBRARY, Operand, Step, route_throughs, sites
+from unrolled_rivals import SETTINGS, TOOLS, Emitted, available, emit, solve
 
 import bitwright as bw
 from bitwright.network.ops import Dense, Threshold
 from bitwright.sources import flatten, with_vendor
 from bitwright.synthesize import synthesize_module
 from bitwright.targets.tlmac.emit import library_files
-from bitwright.targets.tlmac.unrolled import evaluate, unroll
+from bitwright.targets.tlmac.unrolled import Graph, evaluate, unroll
 from bitwright.targets.tlmac.unrolled_emit import emit_graph, output_word
+from bitwright.targets.tlmac.unrolled_graph import Adder
 from bitwright.tools import cache, yosys
 
+ZERO = ("1'sd0", 1)  # a sum of nothing: expression and bits
 SIZES, WEIGHT_MAX, BITS, SEED = (16, 64, 32, 32, 5), 31, 8, 0
 
 
@@ -77,6 +86,24 @@ def tfc(data: Path) -> list[Layer]:
     return layers
 
 
+def sparse(density: float, bits: int) -> list[Layer]:
+    """64 x 64 seeded weights, of which `density` are not 0: of 6 bits for 8-bit inputs, else ternary; raw sums."""
+    rng = np.random.default_rng(SEED)
+    there = rng.random((64, 64)) < density
+    values = rng.standard_normal((64, 64)) if bits > 2 else rng.choice([-1, 1], (64, 64))
+    peak = WEIGHT_MAX / np.abs(values[there]).max() if bits > 2 else 1
+    w = np.round(values * peak * there).astype(np.int64)
+    low, high = (-128, 127) if bits > 2 else (-1, 1)
+    return [Layer(f"{density:.0%} of 64 x 64", w, low, high, bits)]
+
+
+NETWORKS = {"16-64-32-32-5": lambda data: random_network(), "TFC_2W2A": tfc} | {
+    f"sparse {density:.0%}, {bits}-bit inputs": lambda data, density=density, bits=bits: sparse(density, bits)
+    for bits in (8, 2)
+    for density in (0.03, 0.1, 0.3)
+}
+
+
 def _module(layer: Layer, in_bits: tuple[int, ...], sums: list[tuple[str, int]], body: str) -> str:
     """Module `layer` around `body`, which reads x_i; sums: a signed expression and its bits for every output."""
     outs = [bits if layer.thresholds is None and layer.shift is None else layer.bits for _, bits in sums]
@@ -106,10 +133,19 @@ def rival_files(layer: Layer, emitted: Emitted) -> dict[str, str]:
     sums = []
     rows = zip(emitted.out_bits, emitted.out_signed, emitted.out_shift, strict=True)
     for low, (bits, signed, shift) in zip(np.cumsum([0, *emitted.out_bits]), rows, strict=False):
+        if not bits:  # a sum without weights
+            sums.append(ZERO)
+            continue
         word = f"out[{low}+:{bits}]"
         word = "{" + word + f", {shift}'d0" + "}" if shift else word
         sums.append((f"$signed({word})" if signed else f"$signed({{1'b0, {word}}})", bits + shift + (not signed)))
-    return emitted.files | {"layer.sv": _module(layer, emitted.in_bits, sums, body)}
+    text = _module(layer, emitted.in_bits, sums, body)
+    return primitives([emitted.files.get(LIBRARY, "")]) | emitted.files | {"layer.sv": text}
+
+
+def primitives(texts: list[str]) -> dict[str, str]:
+    """The library's files that the texts need, with the vendor's primitives."""
+    return with_vendor(flatten(library_files(texts)), "xilinx")
 
 
 def own_files(layer: Layer) -> tuple[dict[str, str], dict[str, object]]:
@@ -125,6 +161,9 @@ def own_files(layer: Layer) -> tuple[dict[str, str], dict[str, object]]:
     words = [f"x_i[{i * layer.bits}+:{layer.bits}]" for i in range(len(inputs))]
     sums = []
     for o, total in enumerate(layer.weights.sum(0)):
+        if graph.outputs[o] is None:
+            sums.append(ZERO)
+            continue
         word, bits = output_word(graph, o, 0)
         value, zeros, _ = graph.outputs[o]
         constant = (graph.values[value].offset << zeros) - shift * int(total)
@@ -132,34 +171,46 @@ def own_files(layer: Layer) -> tuple[dict[str, str], dict[str, object]]:
         wide = f"$signed({{1'b0, {word}, {zeros}'d0}})" if zeros else f"$signed({{1'b0, {word}}})"
         sums.append((f"{wide} - {_signed(constant, width)}", width))
     text = _module(layer, (layer.bits,) * len(inputs), sums, emit_graph(graph, words, 0))
-    files = with_vendor(flatten(library_files([text])), "xilinx") | {"layer.sv": text}
     levels = max(value.level for value in graph.values)
-    return files, {"estimate": graph.luts, "levels": levels, "solve_seconds": round(seconds, 1)}
+    row = {"estimate": graph.luts, "sites": own_sites(graph), "levels": levels, "solve_seconds": round(seconds, 1)}
+    return primitives([text]) | {"layer.sv": text}, row
+
+
+def own_sites(graph: Graph) -> int:
+    """LUT sites of the graph by the same rule; a subtracted operand is inverted bits, its ones are in the offsets."""
+    total = 0
+    for number, value in enumerate(graph.values):
+        if isinstance(value.source, Adder):
+            parts = [(o, graph.values[o.value]) for o in value.source.operands]
+            operands = tuple(Operand(o.value, part.bits, False, o.shift, False) for o, part in parts)
+            total += sites(Step(number, value.bits, False, 0, operands, constant=value.source.constant))
+        else:
+            total += value.luts
+    return total
 
 
 def synthesized(files: dict[str, str], root: Path) -> dict[str, object]:
     """Cells of module `layer`."""
-    options = yosys.Synthesis("xcup", "layer", dsp=False)
+    options = yosys.Synthesis("xcup", "layer", dsp=False, netlist=True)
     _, folder, _ = synthesize_module(files, options, yosys.find(), root)
     cells = yosys.count((folder / yosys.STAT).read_text())
-    return {"lut": cells.lut, "carry": cells.carry, "cells": cells.cells}
+    through = route_throughs(json.loads((folder / yosys.NETLIST).read_text())["modules"]["layer"]["cells"])
+    return {"lut": cells.lut + through, "route_throughs": through, "carry": cells.carry, "cells": cells.cells}
 
 
-def emitted(tool: str, setting: str, layer: Layer, root: Path) -> Emitted:
-    """As `emit`, cached: the solvers take minutes for the largest layer."""
-    version = importlib.metadata.version(tool)
-    parts = [tool, version, setting, f"{layer.low} {layer.high}"]
-    key = cache.digest([*parts, str(layer.weights.shape), layer.weights.astype("<i8").tobytes()])
+def solved(tool: str, layer: Layer, root: Path) -> tuple[Path, float]:
+    """A tool's solution, and the seconds that it took; cached, as the solvers take minutes for the largest layer."""
+    parts = [tool, importlib.metadata.version(tool), f"{layer.low} {layer.high}", str(layer.weights.shape)]
+    key = cache.digest([*parts, layer.weights.astype("<i8").tobytes()])
 
     def make(folder: Path) -> list[Path]:
         start = time.perf_counter()
-        found = asdict(emit(tool, setting, layer.weights, layer.low, layer.high))
-        path = folder / "emitted.json"
-        path.write_text(json.dumps(found | {"seconds": round(time.perf_counter() - start, 1)}))
-        return [path]
+        solve(tool, layer.weights, layer.low, layer.high, folder / "logic.json")
+        (folder / "seconds.json").write_text(json.dumps(round(time.perf_counter() - start, 1)))
+        return [folder / "logic.json", folder / "seconds.json"]
 
-    folder, _ = cache.entry(root / "unrolled_rivals", key, make)
-    return Emitted(**json.loads((folder / "emitted.json").read_text()))
+    folder, _ = cache.entry(root / "unrolled_solved", key, make)
+    return folder / "logic.json", json.loads((folder / "seconds.json").read_text())
 
 
 def rows(layers: list[Layer], root: Path) -> Iterator[dict[str, object]]:
@@ -168,31 +219,36 @@ def rows(layers: list[Layer], root: Path) -> Iterator[dict[str, object]]:
         files, row = own_files(layer)
         row = {"layer": layer.name, "shape": layer.weights.shape, **row, "bitwright": synthesized(files, root)}
         for tool in filter(available, TOOLS):
+            path, seconds = solved(tool, layer, root)
             for setting in SETTINGS[tool]:
-                found = emitted(tool, setting, layer, root)
+                found = emit(tool, setting, path, layer.weights, layer.low, layer.high)
                 name = f"{tool} {setting}"
                 row[name] = synthesized(rival_files(layer, found), root)
-                row[name] |= {"adders": found.adders, "solve_seconds": found.seconds}
+                row[name] |= {"adders": found.adders, "sites": found.sites, "solve_seconds": seconds}
                 print(layer.name, name, row[name]["lut"], "LUT; bitwright", row["bitwright"]["lut"], flush=True)
         yield row
 
 
 def summary(found: list[dict[str, object]]) -> dict[str, object]:
-    """Sums over the layers, of competitors with the best setting for every layer, and the ratio to the better one."""
-    lut = {"bitwright": sum(row["bitwright"]["lut"] for row in found), "estimate": sum(r["estimate"] for r in found)}
-    for tool in filter(available, TOOLS):
-        lut[tool] = sum(min(row[f"{tool} {s}"]["lut"] for s in SETTINGS[tool]) for row in found)
-    best = min((lut[tool] for tool in TOOLS if tool in lut), default=None)
-    return {"lut": lut, "ratio": best and round(lut["bitwright"] / best, 4), "rows": found}
+    """Sums over the layers, of competitors with the best setting for every layer, and ratios to the better one."""
+    tools = list(filter(available, TOOLS))
+    result: dict[str, object] = {"estimate": sum(row["estimate"] for row in found)}
+    for figure in ("lut", "sites"):
+        own = (row["bitwright"]["lut"] if figure == "lut" else row["sites"] for row in found)
+        result[figure] = {"bitwright": sum(own)}
+        for tool in tools:
+            result[figure][tool] = sum(min(row[f"{tool} {s}"][figure] for s in SETTINGS[tool]) for row in found)
+        best = min((result[figure][tool] for tool in tools), default=None)
+        result[f"{figure}_ratio"] = best and round(result[figure]["bitwright"] / best, 4)
+    return result | {"rows": found}
 
 
 def main() -> None:
-    networks = {"16-64-32-32-5": lambda data: random_network(), "TFC_2W2A": tfc}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder of the reference networks")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("unrolled.json"))
     parser.add_argument(
-        "--only", nargs="+", choices=networks, default=list(networks), help="the others stay as they are"
+        "--only", nargs="+", choices=NETWORKS, default=list(NETWORKS), help="the others stay as they are"
     )
     arguments = parser.parse_args()
     for tool in TOOLS:
@@ -202,12 +258,12 @@ def main() -> None:
     report["tools"] = {tool: importlib.metadata.version(tool) for tool in filter(available, TOOLS)}
     report["tools"]["yosys"] = yosys.find().version
     for name in arguments.only:
-        layers, found = networks[name](arguments.data), []
+        layers, found = NETWORKS[name](arguments.data), []
         for row in rows(layers, cache.user_folder()):
             found.append(row)
             report[name] = {"layers": len(layers), "measured_layers": len(found)} | summary(found)
             arguments.output.write_text(json.dumps(report, indent=1) + "\n")
-        print(name, report[name]["lut"], "ratio", report[name]["ratio"], flush=True)
+        print(name, *(report[name][key] for key in ("lut", "lut_ratio", "sites", "sites_ratio")), flush=True)
 
 
 if __name__ == "__main__":
