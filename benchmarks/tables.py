@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-PAGES = ("README.md",)
+PAGES = ("README.md", "docs/targets/tlmac.md")
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -42,32 +42,54 @@ def predict() -> str:
     return markdown([*columns, "`predict` / 1 thread", "`predict` / 2 threads"], rows)
 
 
-def _best(row: dict, tool: str, figure: str) -> int:
-    return min(value[figure] for key, value in row.items() if key.startswith(f"{tool} "))
+RIVALS = ("da4ml", "alkaid")
 
 
-def unrolled() -> str:
-    """Unrolled layers by tool: LUTs of the synthesized layers, and LUT sites of the matrices by one rule."""
-    rows = []
-    for name, found in ((n, f) for n, f in results("tlmac/unrolled.json").items() if n != "tools"):
-        for row in found["rows"] if len(found["rows"]) > 1 else []:
-            label = f"{name}: {' x '.join(map(str, row['shape']))}"
-            lut = [row["bitwright"]["lut"], *(_best(row, tool, "lut") for tool in ("da4ml", "alkaid"))]
-            sites = [row["sites"], *(_best(row, tool, "sites") for tool in ("da4ml", "alkaid"))]
-            rows.append([label, *_figures(lut), *_figures(sites)])
-        label = f"**{name}**" + ("" if found["measured_layers"] == found["layers"] else " (not all layers)")
-        rows.append([label, *_figures(list(found["lut"].values())), *_figures(list(found["sites"].values()))])
-    figures = ["bitwright", "da4ml", "alkaid", "ratio"]
-    return markdown(["layer", *(f"LUT: {f}" for f in figures), *(f"sites: {f}" for f in figures)], rows)
+def _compared(row: dict, figure: str) -> list[str]:
+    """A layer's figure for bitwright, da4ml and alkaid, and the ratio to the better; dashes where one is missing."""
+    own = row["sites"] if figure == "sites" else row.get("bitwright", {}).get("lut")
+    found = [[v.get(figure) for k, v in row.items() if k.startswith(f"{tool} ")] for tool in RIVALS]
+    if own is None or any(value is None for values in found for value in values):
+        return ["-"] * 4
+    return _ratio([own, *map(min, found)])
 
 
-def _figures(values: list[int]) -> list[str]:
-    """Figures of bitwright and the others, and the ratio to the best of the others."""
+def _ratio(values: list[int]) -> list[str]:
+    """Figures of bitwright and the others, and the ratio to the best of the others, bold where bitwright loses."""
     ratio = values[0] / min(values[1:])
     return [*(f"{value:,}" for value in values), f"{ratio:.2f}" if ratio < 1 else f"**{ratio:.2f}**"]
 
 
-TABLES: dict[str, Callable[[], str]] = {"predict": predict, "unrolled": unrolled}
+def _unrolled(rows: list[list[str]]) -> str:
+    figures = ("bitwright", *RIVALS, "ratio")
+    return markdown(["layers", *(f"sites: {f}" for f in figures), *(f"LUT: {f}" for f in figures)], rows)
+
+
+def _networks() -> list[tuple[str, dict]]:
+    return [(name, found) for name, found in results("tlmac/unrolled.json").items() if name != "tools"]
+
+
+def _total(name: str, found: dict) -> list[str]:
+    parts = (_ratio(list(found[f].values())) if f in found else ["-"] * 4 for f in ("sites", "lut"))
+    return [name, *(cell for part in parts for cell in part)]
+
+
+def unrolled() -> str:
+    """Unrolled networks by tool: LUT sites by one rule, and LUTs after synthesis."""
+    return _unrolled([_total(name, found) for name, found in _networks()])
+
+
+def unrolled_layers() -> str:
+    """The same for every layer of networks that have several."""
+    rows = []
+    for name, found in _networks():
+        for row in found["rows"] if found["layers"] > 1 else []:
+            label = f"{name}: {' x '.join(map(str, row['shape']))}"
+            rows.append([label, *_compared(row, "sites"), *_compared(row, "lut")])
+    return _unrolled(rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in (predict, unrolled, unrolled_layers)}
 
 
 def rewritten(text: str) -> str:

@@ -155,15 +155,6 @@ def networks():
         yield TLMAC, f"| {shown} | {cells} | {plan['interval_cycles']:,} | {plan['frames_per_second']:,.0f} |"
 
 
-def unrolled():
-    """Unrolled layers against other tools: both conventions."""
-    found = results("tlmac/unrolled.json")
-    both = [found[name] for name in ("16-64-32-32-5", "TFC_2W2A")]
-    assert all(part["measured_layers"] == part["layers"] for part in both)
-    lut, sites = (joined((100 * part[f"{kind}_ratio"] for part in both), "{:.0f}") for kind in ("lut", "sites"))
-    yield README, f"| {lut} % of their LUTs, synthesized; {sites} % of their LUT sites, counted |"
-
-
 GROUPS = (small, quantization, bitsys, rap, published, networks)
 FIGURES = [(page, text) for group in GROUPS for page, text in group()]
 

@@ -1,6 +1,6 @@
 """Fully unrolled layers, one result a cycle, against da4ml and alkaid on the same weights.
 
-    python benchmarks/tlmac/unrolled.py DATA [--output unrolled.json] [--only NETWORK ...]
+    python benchmarks/tlmac/unrolled.py DATA [--output unrolled.json] [--only NETWORK ...] [--count]
 
 Networks: TFC_2W2A of DATA (784 ternary inputs to 10 raw sums), 16-64-32-32-5 with seeded Gaussian weights of 6 bits,
 8-bit inputs and activations (ReLU, shift, saturation), and sparse matrices of 64 x 64, raw sums.
@@ -213,27 +213,39 @@ def solved(tool: str, layer: Layer, root: Path) -> tuple[Path, float]:
     return folder / "logic.json", json.loads((folder / "seconds.json").read_text())
 
 
-def rows(layers: list[Layer], root: Path) -> Iterator[dict[str, object]]:
-    """One row a layer, the smallest first."""
-    for layer in sorted(layers, key=lambda layer: layer.weights.size):
-        files, row = own_files(layer)
-        row = {"layer": layer.name, "shape": layer.weights.shape, **row, "bitwright": synthesized(files, root)}
-        for tool in filter(available, TOOLS):
-            path, seconds = solved(tool, layer, root)
-            for setting in SETTINGS[tool]:
-                found = emit(tool, setting, path, layer.weights, layer.low, layer.high)
-                name = f"{tool} {setting}"
-                row[name] = synthesized(rival_files(layer, found), root)
-                row[name] |= {"adders": found.adders, "sites": found.sites, "solve_seconds": seconds}
-                print(layer.name, name, row[name]["lut"], "LUT; bitwright", row["bitwright"]["lut"], flush=True)
-        yield row
+def counted(layer: Layer, root: Path) -> dict[str, object]:
+    """A layer's row before synthesis: sites, adders and solving times."""
+    row = {"layer": layer.name, "shape": layer.weights.shape, **own_files(layer)[1]}
+    for tool in filter(available, TOOLS):
+        path, seconds = solved(tool, layer, root)
+        for setting in SETTINGS[tool]:
+            found = emit(tool, setting, path, layer.weights, layer.low, layer.high)
+            row[f"{tool} {setting}"] = {"adders": found.adders, "sites": found.sites, "solve_seconds": seconds}
+    return row
+
+
+def mapped(layer: Layer, row: dict[str, object], root: Path) -> Iterator[str]:
+    """Add the synthesized cells to a layer's row; what has been added, one by one."""
+    row["bitwright"] = synthesized(own_files(layer)[0], root)
+    yield f"bitwright {row['bitwright']['lut']} LUT"
+    for tool in filter(available, TOOLS):
+        path, _ = solved(tool, layer, root)
+        for setting in SETTINGS[tool]:
+            found = emit(tool, setting, path, layer.weights, layer.low, layer.high)
+            row[f"{tool} {setting}"] |= synthesized(rival_files(layer, found), root)
+            yield f"{tool} {setting} {row[f'{tool} {setting}']['lut']} LUT"
 
 
 def summary(found: list[dict[str, object]]) -> dict[str, object]:
-    """Sums over the layers, of competitors with the best setting for every layer, and ratios to the better one."""
+    """Sums over the layers, of competitors with the best setting for every layer, and ratios to the better one.
+
+    LUTs only where all layers are synthesized.
+    """
     tools = list(filter(available, TOOLS))
+    names = [f"{tool} {setting}" for tool in tools for setting in SETTINGS[tool]]
+    done = all("lut" in row.get(name, {}) for row in found for name in ("bitwright", *names))
     result: dict[str, object] = {"estimate": sum(row["estimate"] for row in found)}
-    for figure in ("lut", "sites"):
+    for figure in ("sites", "lut") if done else ("sites",):
         own = (row["bitwright"]["lut"] if figure == "lut" else row["sites"] for row in found)
         result[figure] = {"bitwright": sum(own)}
         for tool in tools:
@@ -250,6 +262,7 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=NETWORKS, default=list(NETWORKS), help="the others stay as they are"
     )
+    parser.add_argument("--count", action="store_true", help="count LUT sites, without synthesis")
     arguments = parser.parse_args()
     for tool in TOOLS:
         if not available(tool):
@@ -257,13 +270,23 @@ def main() -> None:
     report = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     report["tools"] = {tool: importlib.metadata.version(tool) for tool in filter(available, TOOLS)}
     report["tools"]["yosys"] = yosys.find().version
-    for name in arguments.only:
-        layers, found = NETWORKS[name](arguments.data), []
-        for row in rows(layers, cache.user_folder()):
-            found.append(row)
-            report[name] = {"layers": len(layers), "measured_layers": len(found)} | summary(found)
-            arguments.output.write_text(json.dumps(report, indent=1) + "\n")
-        print(name, *(report[name][key] for key in ("lut", "lut_ratio", "sites", "sites_ratio")), flush=True)
+    root, layers = cache.user_folder(), {}
+
+    def keep(name: str, found: list[dict[str, object]]) -> None:
+        report[name] = {"layers": len(found)} | summary(found)
+        arguments.output.write_text(json.dumps(report, indent=1) + "\n")
+
+    for name in arguments.only:  # all counts first: they need no synthesis
+        layers[name] = sorted(NETWORKS[name](arguments.data), key=lambda layer: layer.weights.size)
+        keep(name, [counted(layer, root) for layer in layers[name]])
+        print(name, "sites", report[name]["sites"], report[name]["sites_ratio"], flush=True)
+    for name in [] if arguments.count else arguments.only:
+        found = report[name]["rows"]
+        for layer, row in zip(layers[name], found, strict=True):
+            for said in mapped(layer, row, root):
+                print(name, layer.name, said, flush=True)
+        keep(name, found)
+        print(name, "LUT", report[name]["lut"], report[name]["lut_ratio"], flush=True)
 
 
 if __name__ == "__main__":
