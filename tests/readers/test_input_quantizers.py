@@ -113,15 +113,18 @@ def test_qonnx_adds_before_it_rounds(zero, onnx_tools):
 @pytest.mark.parametrize("rule", ["multiply", "divide", "divide_then_add"])
 @pytest.mark.parametrize("dtype", ["uint1", "int4", "uint8", "int8", "int12", "uint16", "int30", "bipolar"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_predict_computes_each_rule(rule, dtype, channels):
-    """The fast path gives the codes of `quantize`, next to every limit, for one or three scales and offsets."""
+@pytest.mark.parametrize("far", [False, True])
+def test_predict_computes_each_rule(rule, dtype, channels, far):
+    """The fast path gives the codes of `quantize`, next to every limit, for one or three scales and offsets, far ones too."""
     rng = np.random.default_rng(7)
     kind = IntType.parse(dtype)
     scale, offset = rng.uniform(0.01, 2, channels), rng.integers(-9, 9, channels).astype(float)
     if rule != "divide_then_add":
         offset += rng.uniform(-0.5, 0.5, channels)
-    spec = InputSpec(TensorType((3,), kind), scale, offset, rule=rule)
-    centre = rng.integers(kind.min, kind.max, (20000, 3), endpoint=True)
+    low = kind.min + int(rng.integers(0, 2)) if kind.bits > 2 and not kind.bipolar else None
+    spec = InputSpec(TensorType((3,), kind), scale, offset * (1 + 40 * far), rule=rule, low=low)
+    offset = spec.offset
+    centre = rng.integers(kind.min, kind.max, (5000, 3), endpoint=True)
     ties = ((centre + 0.5 - offset) * scale).astype(np.float32)
     x = np.nextafter(ties, rng.choice([-1e9, 0, 1e9], ties.shape).astype(np.float32))
     for op in (ops.Dense(np.eye(3, dtype=int), IntType(2, True)), ops.Flatten()):

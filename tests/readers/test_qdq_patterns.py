@@ -64,14 +64,6 @@ def qcdq(onnx_tools, bits, signed, narrow, how, float_weights):
     return onnx_tools.model(nodes, constants, ("N", 3, 8, 8)), (low, high), (wlow, whigh)
 
 
-def run(model, x):
-    """ONNX Runtime on the file as it is: its optimizations replace the file's arithmetic by other kernels."""
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": x})[0]
-
-
 def steps_apart(found, expected, step):
     """How many outputs differ, and the largest difference in steps."""
     apart = np.abs(found - expected) / step
@@ -105,7 +97,7 @@ def test_qcdq(bits, signed, narrow, float_weights, how, onnx_tools):
     assert values.min() >= low
     assert values.max() <= high
     assert len(np.unique(values)) > 1
-    differing, _ = steps_apart(network.predict(x), run(model, x), 0.1 * (0.3 if bits > 2 else 1.5))
+    differing, _ = steps_apart(network.predict(x), onnx_tools.run_plain(model, x), 0.1 * (0.3 if bits > 2 else 1.5))
     assert differing <= 2  # float32 sums of ONNX Runtime next to a tie
 
 
@@ -181,7 +173,7 @@ def test_products_of_functions_of_one_value(gate, kind, onnx_tools):
     assert set(kinds) <= {"Lookup", "Requantize", "Threshold", "Dense"}
     codes = np.arange(np.iinfo(kind).min, np.iinfo(kind).max + 1)
     x = ((codes.astype(np.float32) - np.float32(odd)) * constants["s"]).repeat(3).reshape(-1, 3)
-    expected = run(model, x)
+    expected = onnx_tools.run_plain(model, x)
     ties, most = steps_apart(network.predict(x), expected, constants["so"])
     assert ties <= 3 * 2  # codes of 256, in each of three columns
     assert most < 1.01
@@ -218,7 +210,7 @@ def test_a_quantized_softmax_at_the_end(shape, step, zero, onnx_tools):
     network = lower(read_model(model))
     assert network.output.function == "softmax"
     x = rng.normal(size=(2000 // int(np.prod(shape[2:])), *shape[1:])).astype(np.float32) * 4
-    expected, found = run(model, x), network.predict(x)
+    expected, found = onnx_tools.run_plain(model, x), network.predict(x)
     ties, most = steps_apart(found, expected, step)
     assert ties <= 2
     assert most < 1.01
@@ -269,7 +261,7 @@ def test_what_onnx_runtimes_quantizer_writes(activation, signed, onnx_tools, tmp
     )
     model = onnx.load(made)
     network = lower(read_model(model))
-    expected = np.concatenate([run(model, x[i : i + 1]) for i in range(len(x))])
+    expected = np.concatenate([onnx_tools.run_plain(model, x[i : i + 1]) for i in range(len(x))])
     found = network.predict(x)
     step = network.output.step
     assert step > 0

@@ -76,7 +76,7 @@ def _quantized_input(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer
     shape = b.graph.shapes[INPUT]
     flat = v.type.shape != shape
     lines = clamped(v.chain, v.type.channels)
-    hint = "give the input's integer type instead (input_type='uint8', input_scale=1/255)"
+    hint = "give bitwright.load the input's integer type (input_type='uint8', input_scale=1/255)"
     if lines is None or any(f.scale <= 0 for f in lines):
         raise ModelError(
             f"the input passes a function that is not rising and affine before its first quantizer; {hint}"

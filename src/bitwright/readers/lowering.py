@@ -21,6 +21,7 @@ from bitwright.readers import lower_layers, lower_quant, lower_sums
 from bitwright.readers.chain import SIGMOID, ZERO, Affine, Chain, Smooth, rationals, spread
 from bitwright.readers.elementwise import ELEMENTWISE, steps_of
 from bitwright.readers.floatgraph import FloatGraph, FloatNode, Quantizer
+from bitwright.readers.problems import Problem, problem_text
 from bitwright.readers.reorder import quantizers_first
 from bitwright.readers.values import Builder, Value, realize
 
@@ -52,14 +53,14 @@ def lower(
     that are not affine are tabulated all the same. Where something can only be approximated, such as the
     sum of two values whose scales have no common measure, a line is added to `notes`.
 
-    Raises `ModelError`, with one line for every node that cannot be lowered.
+    Raises `ModelError`, with every node that cannot be lowered, one line for each kind and rule.
     """
     check_weights(graph)
     graph = quantizers_first(graph)
     b = Builder(graph, multiplier_bits, [] if notes is None else notes)
     start = _input(b, input_type, input_scale)
     values: dict[str, Value | None] = {INPUT: start}
-    problems: list[str] = []
+    problems: list[Problem] = []
     for node in graph.nodes:
         inputs = [values[name] for name in node.inputs]
         values[node.name] = None
@@ -68,10 +69,9 @@ def lower(
         try:
             values[node.name] = _lower_node(b, node, [v for v in inputs if v is not None])
         except ModelError as error:
-            problems.append(f"{node.kind} {node.name!r}: {error}")
+            problems.append(Problem(node.kind, node.name, str(error)))
     if problems:
-        many = f"{len(problems)} problems:\n  " if len(problems) > 1 else ""
-        raise ModelError(f"{graph.source or graph.name}: {many}" + "\n  ".join(problems))
+        raise ModelError(problem_text(graph.source or graph.name, problems))
     last = values[graph.output_name]
     assert last is not None
     if last.alignment is not None:
@@ -123,7 +123,7 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
         return lower_layers.flatten(b, node, v)
     if any(not i.name for i in inputs):
         raise ModelError(
-            "reads the model's input before any quantizer; quantize the input, or give its integer type "
+            "reads the model's input before any quantizer; quantize the input, or give bitwright.load its integer type "
             "(input_type='uint8', input_scale=1/255)"
         )
     if node.kind == "Softmax":

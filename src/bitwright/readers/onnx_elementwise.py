@@ -67,7 +67,7 @@ def _has_constant(node: NodeView) -> bool:
 
 def _add(context: Context, node: NodeView) -> Tensor:
     if node.op == "Sum" and len(node.inputs) != 2:
-        raise ModelError(f"adds {len(node.inputs)} tensors; legal are two")
+        raise ModelError(f"adds {len(node.inputs)} tensors; legal are two: add them one by one")
     if _has_constant(node):
         tensor, constant, _ = _split(node)
         tensor, shift = per_channel(context, tensor, constant)

@@ -148,7 +148,7 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
             context.problems.append(Problem(node.op, node.name, str(error)))
             results = ()
         except MALFORMED as error:
-            text = f"its attributes and constants do not fit: {error}"
+            text = f"its attributes and constants do not fit: {str(error).strip().partition(chr(10))[0]}"
             context.problems.append(Problem(node.op, node.name, text))
             results = ()
         guesses = [] if len(results) == len(proto.output) else context.placeholders(node)

@@ -14,6 +14,7 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.network.types import IntType
+from bitwright.readers.problems import OrderError
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +74,7 @@ class Tensor:
             return 1
         if self.layout in ("HWC", "C"):
             return len(self.shape) - 1
-        raise ModelError("the tensor was reshaped or transposed so that none of its axes is the channel axis")
+        raise OrderError("the tensor was reshaped or transposed so that none of its axes is the channel axis")
 
     @property
     def channels(self) -> int:
