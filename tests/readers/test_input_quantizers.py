@@ -115,7 +115,7 @@ def test_qonnx_adds_before_it_rounds(zero, onnx_tools):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("far", [False, True])
 def test_predict_computes_each_rule(rule, dtype, channels, far):
-    """The fast path gives the codes of `quantize`, next to every limit, for one or three scales and offsets, far ones too."""
+    """The fast path gives the codes of `quantize`, next to every limit, with scales and offsets of channels."""
     rng = np.random.default_rng(7)
     kind = IntType.parse(dtype)
     scale, offset = rng.uniform(0.01, 2, channels), rng.integers(-9, 9, channels).astype(float)
