@@ -64,20 +64,21 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         code = app(args=arguments, prog_name="bitwright", standalone_mode=False) or 0
-        return _fail("interrupted", code) if code == INTERRUPTED else code
+        return _fail(UserError("interrupted"), code) if code == INTERRUPTED else code
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("interrupted", INTERRUPTED)
+        return _fail(UserError("interrupted"), INTERRUPTED)
     except TyperException as error:
-        return _fail(error.format_message())
+        return _fail(UserError(error.format_message()))
     except UserError as error:
-        return _fail(str(error))
+        return _fail(error)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}")
+        return _fail(UserError(f"{where}{error.strerror or error}"))
 
 
-def _fail(message: str, code: int = 2) -> int:
-    head, *rest = (line.strip() for line in message.splitlines())
+def _fail(error: UserError, code: int = 2) -> int:
+    """Say the error, whose text is safe for a terminal, in one line."""
+    head, *rest = (line.strip() for line in str(error).splitlines())
     message = f"{head} {'; '.join(rest)}" if rest else head
     print(f"bitwright: error: {message}", file=sys.stderr)
     return code

@@ -10,8 +10,10 @@ from typing import Any
 from rich.console import Console as Rich
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from bitwright.design_io import as_json
+from bitwright.text import label, printable
 
 Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
 
@@ -33,8 +35,13 @@ class Console:
             self._rich.width = FILE_WIDTH
 
     def say(self, text: str) -> None:
-        """A line for people."""
-        self._rich.print(text, markup=False, soft_wrap=True)
+        """A line for people; a line break in it is shown, not made."""
+        self._rich.print(_shown(text), soft_wrap=True)
+
+    def lines(self, text: str) -> None:
+        """Several lines for people, none of which holds a name of a file as it is."""
+        for line in text.splitlines():
+            self.say(line)
 
     def detail(self, text: str) -> None:
         """A line that only --verbose shows."""
@@ -47,24 +54,29 @@ class Console:
         for i, column in enumerate(columns):
             numeric = any(isinstance(row[i], (int, float)) and not isinstance(row[i], bool) for row in rows)
             last = i == len(columns) - 1
-            table.add_column(column, justify="right" if numeric else "left", no_wrap=not last)
+            table.add_column(_shown(column), justify="right" if numeric else "left", no_wrap=not last)
         for row in rows:
-            table.add_row(*(figure(value) for value in row))
+            table.add_row(*(Text(figure(value)) for value in row))
         if title:  # not the table's own, which wraps where the table is narrow
-            self._rich.print(title, style="bold", markup=False, soft_wrap=True)
+            self._rich.print(_shown(title), style="bold", soft_wrap=True)
         self._rich.print(table)
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
         """A callback that moves one progress bar for each kind of work."""
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
         rich = Rich(stderr=True)
         with Progress(*columns, console=rich, transient=True, disable=not rich.is_terminal) as bars:
             tasks: dict[str, Any] = {}
 
             def report(what: str, done: int, total: int) -> None:
                 if what not in tasks:
-                    tasks[what] = bars.add_task(what, total=total)
+                    tasks[what] = bars.add_task(label(what), total=total)
                 bars.update(tasks[what], completed=done, total=total)
 
             yield report
@@ -72,7 +84,7 @@ class Console:
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:
         """A sign of life, on standard error, for work that does not count its steps."""
-        with Rich(stderr=True).status(what):
+        with Rich(stderr=True).status(Text(label(what))):
             yield
 
     def result(self, tree: Mapping[str, Any]) -> None:
@@ -89,4 +101,9 @@ def figure(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(value)
+
+
+def _shown(text: str) -> Text:
+    """A line as it is, without rich's markup."""
+    return Text(printable(text))

@@ -16,15 +16,18 @@ import dataclasses
 import io
 import json
 import os
+import stat
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from bitwright.design_check import check_design
 from bitwright.errors import ModelError
 from bitwright.files import check_replaceable, new_folder
 from bitwright.network import IntType, TensorType, storage
+from bitwright.source_rules import check_paths
 from bitwright.targets.contract import (
     Design,
     Estimate,
@@ -70,7 +73,10 @@ def check_build_folder(folder: Path) -> None:
 
 
 def load_design(folder: str | os.PathLike[str]) -> Design:
-    """Read a build folder; `ModelError` where it is missing, damaged or none."""
+    """Read a build folder, whoever made it; `ModelError` where it is missing, damaged or none.
+
+    Nothing outside of the folder is read, whatever its files say.
+    """
     folder = Path(folder)
     if not (folder / DESIGN).is_file():
         raise ModelError(f"{folder} is no build folder: {DESIGN} is missing; `compile` makes one")
@@ -78,7 +84,9 @@ def load_design(folder: str | os.PathLike[str]) -> Design:
         design = _read(folder)
     except OSError as error:
         raise ModelError(f"build folder {folder}: cannot read {error.filename}: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ModelError as error:
+        raise ModelError(f"build folder {folder} cannot be used: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ModelError(f"build folder {folder} is damaged: {error!r}") from None
     if design.digest != _parse(folder / DESIGN)["digest"]:
         raise ModelError(f"build folder {folder} is damaged: its files have changed since `compile`")
@@ -169,24 +177,49 @@ def _stream(tree: Mapping[str, Any]) -> StreamSpec:
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text())
+    found = json.loads(_own(path).read_text(), parse_constant=_no_number)
+    if not isinstance(found, dict):
+        raise ModelError(f"{path.name} holds no object")
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _words(path: Path) -> np.ndarray:
-    return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    return np.load(io.BytesIO(_own(path).read_bytes()), allow_pickle=False)
+
+
+def _own(path: Path) -> Path:
+    """The path, if a plain file lies there: not a link, a device or a pipe."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise ModelError(f"{path.name} is no plain file")
+    return path
+
+
+def _source(folder: Path, path: str) -> str:
+    """The text of a source, in folders that are not links either."""
+    for parent in list(PurePosixPath(path).parents)[:-1]:
+        if (folder / parent).is_symlink():
+            raise ModelError(f"{parent} is a link")
+    return _own(folder / path).read_bytes().decode()
 
 
 def _read(folder: Path) -> Design:
     tree = _parse(folder / DESIGN)
     if tree.get("format") != FORMAT or tree.get("version") != VERSION:
-        raise ModelError(f"build folder {folder} has another format; `compile` again")
+        raise ModelError("it has another format; `compile` again")
+    check_paths(tree["files"])
+    if (folder / RTL).is_symlink():
+        raise ModelError(f"{RTL} is a link")
     program = _words(folder / PROGRAM) if tree["program"] else None
     frames = tree["weights_frames"]
-    return Design(
+    design = Design(
         target=tree["target"],
-        network=storage.load(folder / NETWORK),
+        network=storage.load(_own(folder / NETWORK)),
         top=tree["top"],
-        files={path: (folder / RTL / path).read_bytes().decode() for path in tree["files"]},
+        files={path: _source(folder / RTL, path) for path in tree["files"]},
         input=_stream(tree["input"]),
         output=_stream(tree["output"]),
         units=tuple(SynthesisUnit(**unit) for unit in tree["units"]),
@@ -197,3 +230,5 @@ def _read(folder: Path) -> Design:
         counters=tree["counters"],
         parameters=tree["parameters"],
     )
+    check_design(design)
+    return design

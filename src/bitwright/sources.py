@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from bitwright import rtl
 from bitwright.errors import ToolError
+from bitwright.source_rules import check_sources
 
 _WORD = re.compile(r"\w+")
 _STRING = re.compile(r'"([^"\n]+)"')
@@ -17,7 +18,11 @@ ROM_COLUMN, ROM_DIGITS = "rom_column", 256  # of prim/narrow; hexadecimal digits
 
 
 def flatten(files: Mapping[str, str]) -> dict[str, str]:
-    """The texts by bare file name, as tools see them in one flat folder; `ToolError` for a doubled name."""
+    """The texts by bare file name, as tools see them in one flat folder.
+
+    `ToolError` for a doubled name, `ModelError` for what no tool may be given (`source_rules`).
+    """
+    check_sources(files)
     flat: dict[str, str] = {}
     for path in sorted(files):
         name = PurePosixPath(path).name

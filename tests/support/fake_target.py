@@ -19,6 +19,7 @@ from bitwright.targets.contract import (
     StreamSpec,
     SynthesisUnit,
 )
+from bitwright.text import comment
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class FakeTarget:
 
     def emit(self, plan: FakePlan) -> Design:
         network, options = plan.network, plan.options
-        files = {f"layer_{i}.sv": f"// {n.name}\n" for i, n in enumerate(network.nodes)}
+        files = {f"layer_{i}.sv": f"// {comment(n.name)}\n" for i, n in enumerate(network.nodes)}
         files |= {"top.sv": "module top; endmodule\n", "rtl/table.mem": "0f\n"}
         return Design(
             target=self.name,

@@ -38,5 +38,5 @@ def run(source: Source, output: Output, trace: Trace = 0, json: Json = False, ve
     console.say(f"{len(program.code)} instructions in {output}")
     if trace:
         found["trace"] = show(machine, program, trace)
-        console.say(found["trace"])
+        console.lines(found["trace"])
     console.result(found)

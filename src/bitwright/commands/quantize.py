@@ -103,7 +103,7 @@ def _network(
     evaluation = ((x if test is calibration else test.prepared(spec)), test.labels) if wanted else None
     with console.progress() as progress:
         made = quantize_model(graph, x, options, progress, evaluation)
-    console.say(made.report.table() if console.verbose else made.report.summary())
+    console.lines(made.report.table() if console.verbose else made.report.summary())
     kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
     network = replace(made.network, input=replace(made.network.input, **kept))
     return network, made.report.as_dict()

@@ -15,12 +15,19 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
     """Write report.html and report.json of all that is known of a build folder."""
     import bitwright as bw
     from bitwright.console import Console
+    from bitwright.errors import ModelError
     from bitwright.report import summary
 
     console = Console(json, verbose)
     design = bw.load_design(build)
     results = {name: _result(build / f"{name}.json", design.digest) for name in ("simulation", "synthesis")}
-    page = bw.report(design, build, **results)
+    try:
+        page = bw.report(design, build, **results)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        if all(found is None for found in results.values()):
+            raise
+        damaged = " or ".join(f"{name}.json" for name, found in results.items() if found is not None)
+        raise ModelError(f"{build}: {damaged} is damaged ({error!r}); run the command that writes it again") from None
     for name, found in results.items():
         if found is None:
             console.say(f"no {name} yet: `{COMMAND[name].format(build)}` adds it")
@@ -38,6 +45,6 @@ def _result(path: Path, digest: str) -> dict[str, Any] | None:
         found = json_module.loads(path.read_text())
         if found["design"] != digest:
             return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ModelError(f"{path} is damaged; run the command that writes it again") from None
     return found

@@ -13,7 +13,7 @@ import numpy as np
 
 from bitwright import packing
 from bitwright.data import classes
-from bitwright.deploy.rendering import render
+from bitwright.deploy.rendering import Code, render
 from bitwright.network import InputSpec, OutputSpec, inputs
 from bitwright.targets.contract import Design, StreamSpec
 
@@ -53,11 +53,13 @@ def driver_text(design: Design, clock_mhz: float) -> str:
         "output": _stream(design.output) | {"floats": _fields(network.output)},
     }
     helpers = [inspect.getsource(f) for f in (packing.to_bytes, packing.from_bytes, classes)]
-    return render(
-        "driver.py.j2",
-        design=pprint.pformat(data, width=110, sort_dicts=False),
-        helpers="\n\n".join([*helpers, _definitions(inputs)]),
-    )
+    code = Code("\n\n".join([*helpers, _definitions(inputs)]))
+    return render("driver.py.j2", design=_literal(data), helpers=code)
+
+
+def _literal(data: dict[str, object]) -> Code:
+    """The data as a Python literal in ASCII: other characters stand only within its strings, and become escapes."""
+    return Code(pprint.pformat(data, width=110, sort_dicts=False).encode("ascii", "backslashreplace").decode())
 
 
 def declares_raw_data(spec: InputSpec) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 
 from bitwright.explore.costs import Cost, Pair
 from bitwright.explore.sensitivity import Sensitivities
+from bitwright.text import cell, markup
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ class SearchResult:
         writer.writerow([*names, "widths"])
         for p in self.points:
             widths = " ".join(f"{name}={w}/{a}" for name, (w, a) in p.widths.items())
-            writer.writerow([*(getattr(p, name) for name in names), widths])
+            row = [*(getattr(p, name) for name in names), widths]
+            writer.writerow([cell(value) if isinstance(value, str) else value for value in row])
         return text.getvalue()
 
     def html(self) -> str:
@@ -107,7 +109,7 @@ class SearchResult:
 
 def _hover(p: Point) -> str:
     accuracy = "" if p.accuracy is None else f"<br>accuracy {p.accuracy:.2f} %"
-    return f"{p.label}<br>cost {p.cost:,.0f}<br>loss {p.loss:.4g}<br>agreement {p.agreement:.2f} %{accuracy}"
+    return f"{markup(p.label)}<br>cost {p.cost:,.0f}<br>loss {p.loss:.4g}<br>agreement {p.agreement:.2f} %{accuracy}"
 
 
 def mark_front(points: Sequence[Point]) -> list[Point]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from bitwright.quantize.placement import LAYERS
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.text import unique
 
 MAX_ROUNDS = 30
 TOLERANCE = 1e-3
@@ -104,7 +105,7 @@ def _rebuild(graph: FloatGraph, weights: Mapping[str, np.ndarray], total: Mappin
         inputs = tuple(renamed.get(v, v) for v in node.inputs)
         if node.name in clipped:
             s, name = clipped[node.name], node.name
-            parts = (f"{name}_scaled", f"{name}_clipped", f"{name}_equalized")
+            parts = [unique(f"{name}_{part}", graph.shapes) for part in ("scaled", "clipped", "equalized")]
             zero = np.zeros(1)
             built.append(FloatNode(parts[0], "Affine", inputs, {"scale": s, "shift": zero}))
             built.append(replace(node, name=parts[1], inputs=(parts[0],)))

@@ -16,6 +16,7 @@ import numpy as np
 from bitwright.errors import OptionError
 from bitwright.network.types import MAX_BITS, IntType
 from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.text import unique
 
 LAYERS = ("Conv", "Dense")
 ELEMENTWISE = (
@@ -105,13 +106,19 @@ Choose = Callable[[str, int], Quantizer]
 
 @dataclass
 class _Builder:
-    """Grows the quantized graph; `names` maps raw values to those on their own grids, `grids` holds the grids."""
+    """Grows the quantized graph; `names` maps raw values to those on their own grids, `grids` holds the grids.
 
+    taken: all names in use.
+    """
+
+    taken: set[str]
     nodes: list[FloatNode] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     grids: dict[str, Quantizer] = field(default_factory=dict)
 
     def quantize(self, value: str, name: str, quantizer: Quantizer) -> str:
+        name = unique(name, self.taken)
+        self.taken.add(name)
         self.nodes.append(FloatNode(name, "Quant", (value,), {"quantizer": quantizer}))
         self.grids[name] = quantizer
         return name
@@ -124,7 +131,7 @@ def insert_quantizers(
 
     silent: values whose scales count only where no operand of an addition or concatenation has another one.
     """
-    own, build = own_widths(graph, widths), _Builder()
+    own, build = own_widths(graph, widths), _Builder(set(graph.shapes))
 
     def own_grid(value: str) -> None:
         if value in own:

@@ -17,6 +17,9 @@ from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.placement import grids, layers
 from bitwright.quantize.size import FLOAT_BITS, graph_bits, network_bits
 from bitwright.readers.floatgraph import FloatGraph, FloatNode, Quantizer
+from bitwright.text import printable
+
+NAME_COLUMN = 40  # characters
 
 
 @dataclass(frozen=True)
@@ -75,16 +78,16 @@ class QuantizationReport:
 
     def table(self) -> str:
         """What people read: one line a layer, then one a value, then the totals."""
-        lines = [f"{'layer':40} {'W':>2} {'A':>2} {'weights':>9} {'bytes':>9} {'clipped':>8} {'SQNR dB':>8}"]
+        lines = [f"{'layer':{NAME_COLUMN}} {'W':>2} {'A':>2} {'weights':>9} {'bytes':>9} {'clipped':>8} {'SQNR dB':>8}"]
         for layer in self.layers:
             lines.append(
-                f"{layer.name[-40:]:40} {layer.weight_bits:2} {layer.activation_bits:2} {layer.weights:9} "
+                f"{_tail(layer.name):{NAME_COLUMN}} {layer.weight_bits:2} {layer.activation_bits:2} {layer.weights:9} "
                 f"{layer.bytes:9} {layer.clipped:8.3%} {_decibel(layer.sqnr_db):>8}"
             )
-        lines += ["", f"{'value':40} {'type':>7} {'scale':>12} {'zero':>5} {'clipped':>8} {'SQNR dB':>8}"]
+        lines += ["", f"{'value':{NAME_COLUMN}} {'type':>7} {'scale':>12} {'zero':>5} {'clipped':>8} {'SQNR dB':>8}"]
         for v in self.values:
             lines.append(
-                f"{v.name[-40:]:40} {v.type:>7} {v.scale:12.6g} {v.zero_point:5} {v.clipped:8.3%} "
+                f"{_tail(v.name):{NAME_COLUMN}} {v.type:>7} {v.scale:12.6g} {v.zero_point:5} {v.clipped:8.3%} "
                 f"{_decibel(v.sqnr_db):>8}"
             )
         return "\n".join([*lines, "", self.summary()])
@@ -98,6 +101,11 @@ class QuantizationReport:
         if self.agreement is not None:
             lines.append(f"agreement: the same answer on {self.agreement:.2f} % of {self.evaluated_samples:,} samples")
         return "\n".join(lines)
+
+
+def _tail(name: str) -> str:
+    """The end of a name, as wide as its column at most."""
+    return printable(name)[-NAME_COLUMN:]
 
 
 def _decibel(value: float | None) -> str:

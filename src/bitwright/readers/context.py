@@ -14,6 +14,7 @@ from bitwright.errors import ModelError
 from bitwright.readers.floatgraph import INPUT, FloatNode, QuantizedWeight, Quantizer, node_shape, same_quantizer
 from bitwright.readers.problems import OrderError, Problem
 from bitwright.readers.tensors import Codes, Constant, Tensor, fresh, view
+from bitwright.text import unique
 
 InputView = tuple[str, tuple[int, ...]]
 SMALL = 4096  # elements of a constant that shape inference may read
@@ -49,19 +50,15 @@ class Context:
         **attributes: Any,
     ) -> str:
         """Append a float node; the name of its value, made unique where it is taken."""
-        unique, count = name or kind, 1
-        while unique in self.shapes:
-            count += 1
-            unique = f"{name or kind}_{count}"
-        node = FloatNode(unique, kind, tuple(inputs), attributes, quantized)
-        self.shapes[unique] = node_shape(node, *(self.shapes[i] for i in inputs))
+        node = FloatNode(unique(name or kind, self.shapes), kind, tuple(inputs), attributes, quantized)
+        self.shapes[node.name] = node_shape(node, *(self.shapes[i] for i in inputs))
         self.nodes.append(node)
-        self.by_name[unique] = node
+        self.by_name[node.name] = node
         for value in inputs:
             self.readers.setdefault(value, []).append(node)
         if not self.guessed.isdisjoint(inputs):
-            self.guessed.add(unique)
-        return unique
+            self.guessed.add(node.name)
+        return node.name
 
     def quantize(self, value: str, name: str, quantizer: Quantizer) -> str:
         """The value on a quantizer's grid; equal quantizers of one value are one node."""

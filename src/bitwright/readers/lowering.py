@@ -21,7 +21,7 @@ from bitwright.readers import lower_layers, lower_quant, lower_sums
 from bitwright.readers.chain import SIGMOID, ZERO, Affine, Chain, Smooth, rationals, spread
 from bitwright.readers.elementwise import ELEMENTWISE, steps_of
 from bitwright.readers.floatgraph import FloatGraph, FloatNode, Quantizer
-from bitwright.readers.problems import Problem, problem_text
+from bitwright.readers.problems import Problem, refusal
 from bitwright.readers.reorder import quantizers_first
 from bitwright.readers.values import Builder, Value, realize
 
@@ -71,7 +71,7 @@ def lower(
         except ModelError as error:
             problems.append(Problem(node.kind, node.name, str(error)))
     if problems:
-        raise ModelError(problem_text(graph.source or graph.name, problems))
+        raise refusal(graph.source or graph.name, problems)
     last = values[graph.output_name]
     assert last is not None
     if last.alignment is not None:

@@ -32,7 +32,7 @@ from bitwright.readers.onnx_file import (
     opset_version,
     prepared,
 )
-from bitwright.readers.problems import OrderError, Problem, problem_text
+from bitwright.readers.problems import OrderError, Problem, refusal
 from bitwright.readers.simplify import simplify
 from bitwright.readers.tensors import Constant, Tensor, fresh
 
@@ -51,8 +51,8 @@ FLOAT_INPUTS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, Tens
 class Refused(ModelError):
     """The model, with its input in one of its possible orders, has `count` problems; `views` may be tried, too."""
 
-    def __init__(self, text: str, views: list[InputView], count: int) -> None:
-        super().__init__(text)
+    def __init__(self, error: ModelError, views: list[InputView], count: int) -> None:
+        super().__init__(*error.args)
         self.views, self.count = views, count
 
 
@@ -81,7 +81,7 @@ def read_model(
         except Refused as refused:
             refusals.append(refused)
             attempts += [a for a in refused.views if a not in attempts]
-    raise ModelError(str(min(refusals, key=lambda r: r.count)))
+    raise ModelError(*min(refusals, key=lambda r: r.count).args)
 
 
 def _input_views(given: ModelInput) -> list[InputView]:
@@ -111,13 +111,12 @@ def _read_as(
     if not context.problems and not isinstance(last, Tensor):
         context.problems.append(Problem("", "", f"output {wanted!r} does not depend on the input"))
     if context.problems:
-        count = len(context.problems)
-        raise Refused(problem_text(source or name, context.problems), context.views, count)
+        raise Refused(refusal(source or name, context.problems), context.views, len(context.problems))
     assert isinstance(last, Tensor)
     try:
         return simplify(_finish(context, last, given, layout, shape, name, source))
     except ModelError as error:
-        raise Refused(str(error), context.views, 1) from None
+        raise Refused(error, context.views, 1) from None
 
 
 def _input_tensor(context: Context, given: ModelInput, layout: str, shape: tuple[int, ...]) -> Tensor:

@@ -25,13 +25,10 @@ class OrderError(ModelError):
     """A rule about the order of a tensor's elements. Behind a node that is not supported no order is known."""
 
 
-def problem_text(source: str, problems: Sequence[Problem]) -> str:
+def refusal(source: str, problems: Sequence[Problem]) -> ModelError:
     """One line for every rule that is broken: the nodes that break it, counted, with the first names."""
     problems = list(dict.fromkeys(problems))
-    lines = _lines(problems)
-    if len(lines) == 1:
-        return f"{source}: {lines[0]}"
-    return f"{source}: {len(problems)} problems:" + "".join(f"\n  {line}" for line in lines)
+    return ModelError.of(source, _lines(problems), len(problems))
 
 
 def _lines(problems: Sequence[Problem]) -> list[str]:

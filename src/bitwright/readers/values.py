@@ -14,6 +14,7 @@ from bitwright.readers.alignment import Alignment
 from bitwright.readers.chain import ONE, Affine, Chain, Step
 from bitwright.readers.floatgraph import FloatGraph, FloatNode
 from bitwright.readers.requantize import Clamped, clamped
+from bitwright.text import unique
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +80,10 @@ class Builder:
             if node.inputs == names and node.op == op:
                 return Value(node.name, self.types[node.name], chain, limits)
         inferred = op.infer(*(self.types[n] for n in names))
-        unique, count = name, 1
-        while unique in self.types:
-            count += 1
-            unique = f"{name}_{count}"
-        self.nodes.append(Node(unique, op, names))
-        self.types[unique] = inferred
-        return Value(unique, inferred, chain, limits)
+        new = Node(unique(name, self.types), op, names)
+        self.nodes.append(new)
+        self.types[new.name] = inferred
+        return Value(new.name, inferred, chain, limits)
 
     def widened(self, name: str, v: Value, low: int, high: int) -> Value:
         """The same integers in a type that holds [low, high] too."""

@@ -7,10 +7,12 @@ from typing import Any
 
 import jinja2
 import plotly.graph_objects as graph
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from bitwright.console import figure
 from bitwright.report.summary import RESOURCES
+from bitwright.text import markup, printable
 
 FOLDER = Path(__file__).parent
 COLORS = {"estimated": "#9db4c0", "measured": "#1b4965", "cycles": "#5fa8d3"}
@@ -21,6 +23,7 @@ def page(found: dict[str, Any]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
+        finalize=_visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -35,6 +38,11 @@ def page(found: dict[str, Any]) -> str:
         plotly=get_plotlyjs(),
         deviation=_deviation,
     )
+
+
+def _visible(value: Any) -> Any:
+    """What the template prints, but for the charts and their program: no control characters."""
+    return value if isinstance(value, Markup) else printable(value)
 
 
 def _used(layers: list[dict[str, Any]]) -> list[str]:
@@ -56,17 +64,21 @@ def _resource_chart(found: dict[str, Any], name: str, title: str) -> str:
     for kind in ("estimated", "measured"):
         if any(layer[kind] for layer in layers):
             y = [layer[kind][name] if layer[kind] else None for layer in layers]
-            bars.append(graph.Bar(name=kind, x=[v["name"] for v in layers], y=y, marker_color=COLORS[kind]))
-    return _chart(bars, f"{title} by layer", f"chart_{name}")
+            bars.append(graph.Bar(name=kind, y=y, marker_color=COLORS[kind]))
+    return _chart(bars, layers, f"{title} by layer", f"chart_{name}")
 
 
 def _cycle_chart(found: dict[str, Any]) -> str:
     layers = [layer for layer in found["layers"] if layer["cycles"] is not None]
-    bar = graph.Bar(x=[v["name"] for v in layers], y=[v["cycles"] for v in layers], marker_color=COLORS["cycles"])
-    return _chart([bar], "Busy cycles a frame by layer (estimated); the longest sets the interval", "chart_cycles")
+    bar = graph.Bar(y=[v["cycles"] for v in layers], marker_color=COLORS["cycles"])
+    title = "Busy cycles a frame by layer (estimated); the longest sets the interval"
+    return _chart([bar], layers, title, "chart_cycles")
 
 
-def _chart(bars: list[graph.Bar], title: str, name: str) -> str:
+def _chart(bars: list[graph.Bar], layers: list[dict[str, Any]], title: str, name: str) -> str:
+    """Bars at positions; names are only their texts, so that those of equal or numeric names stand apart."""
     shown = graph.Figure(bars)
+    names = [markup(layer["name"]) for layer in layers]
+    shown.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=names)
     shown.update_layout(title=title, template="simple_white", height=380, margin={"l": 60, "r": 20, "t": 50, "b": 80})
     return shown.to_html(full_html=False, include_plotlyjs=False, div_id=name)

@@ -73,9 +73,8 @@ def _layers(design: Design, synthesized: dict[str, Any] | None) -> list[dict[str
     """Each unit's estimate and measurement, all copies together."""
     measured: dict[str, Resources] = {}
     for unit in synthesized["units"] if synthesized else []:
-        one = Resources(*(unit["resources"][name] for name in RESOURCES))
-        for _ in range(unit["copies"]):
-            measured[unit["name"]] = measured.get(unit["name"], Resources()) + one
+        all_copies = Resources(*(unit["copies"] * unit["resources"][name] for name in RESOURCES))
+        measured[unit["name"]] = measured.get(unit["name"], Resources()) + all_copies
     rows = []
     for layer in design.estimate.layers:
         found = measured.pop(layer.name, None)

@@ -16,6 +16,8 @@ import numpy as np
 
 from bitwright.errors import ModelError, OptionError
 from bitwright.network import Network, TensorType
+from bitwright.source_rules import check_paths
+from bitwright.text import is_identifier
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ class Design:
     weights: what goes to s_axis_weights, where the top has that stream.
     counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame.
     parameters: facts of the design for reports and drivers (JSON-able).
+    Names of modules and files reach scripts: `ModelError` where they are not plain.
     """
 
     target: str
@@ -185,6 +188,12 @@ class Design:
     weights: WeightStream | None = None
     counters: Mapping[str, int] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_paths(self.files)
+        for name in (self.top, *(unit.top for unit in self.units)):
+            if not is_identifier(name):
+                raise ModelError(f"the design has a module {name!r}; legal are letters, digits and underscores")
 
     @property
     def has_control(self) -> bool:

@@ -30,6 +30,7 @@ TRANSLATE = (
 )
 FAST = "-O2"
 PRELUDE = "prelude.h"
+GUARD = ("-Wl,--wrap=fopen",) if sys.platform == "linux" else ()  # see guard.cpp; other linkers lack the option
 UNIT_BYTES = 400_000  # generated C++ that one translation unit holds at most
 DEFINES = ("-DVM_TIMING=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0")
 
@@ -113,7 +114,8 @@ def build(
     AXI4-Lite slave s_axil_*. Besides these it has clk_i and rst_i and no other port. `*.mem` files are
     read at run time and do not enter the compiled model. With `trace` the model can write waveforms.
     Models are cached under the digest of all that they are made from. Raises `ToolError` with the first
-    message where the sources do not elaborate without errors and warnings.
+    message where the sources do not elaborate without errors and warnings, and `ModelError` where they hold what
+    no tool may be given (`source_rules`).
     """
     tool = find()
     root = cache_dir if cache_dir is not None else cache.user_folder()
@@ -157,7 +159,7 @@ def _compile(tool: Verilator, sources: Mapping[str, str], folder: Path, root: Pa
     commands = [[tool.compiler, level, *flags, "-c", unit] for unit, level in units]
     joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, cpp) for c in commands)
     objects = [*(f"{Path(unit).stem}.o" for unit, _ in units), *sorted(runtime.glob("*.o"))]
-    process.run([tool.compiler, *objects, "-pthread", "-o", "../model"], cpp)
+    process.run([tool.compiler, *objects, "-pthread", *GUARD, "-o", "../model"], cpp)
     return folder / "model"
 
 
@@ -212,7 +214,8 @@ def _runtime(tool: Verilator, root: Path, trace: bool, jobs: int) -> Path:
     """Folder of what all models share, compiled once a version: Verilator's runtime, the harness, and Verilator's
     headers in precompiled form, which take most of the time of a small model."""
     names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
-    sources = [*(tool.root / "include" / f"{name}.cpp" for name in names), CPP / "harness.cpp"]
+    own = ["harness.cpp", *(["guard.cpp"] if GUARD else [])]
+    sources = [*(tool.root / "include" / f"{name}.cpp" for name in names), *(CPP / name for name in own)]
     flags = [*tool.flags, *_trace_flags(trace)]
 
     def make(folder: Path) -> list[Path]:

@@ -8,6 +8,7 @@ from bitwright import rtl
 from bitwright.sources import closure
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.contract import WEIGHT_STREAM
+from bitwright.text import comment
 
 ROOT = Path(__file__).with_name("rtl")
 TOP = "bitsys"
@@ -69,8 +70,9 @@ def top(hardware: Hardware) -> str:
     values = ",\n".join(f"      .{name}({value})" for name, value in hardware.parameters().items())
     wiring = ",\n".join(f"      .{name}({net})" for name, net in pins.items())
     ports = "\n".join(lines)
+    sizes = f"{hardware.unit} units, {hardware.rows} x {hardware.columns}"
     return (
-        f"// Target bitsys, hardware {hardware.name!r}: {hardware.unit} units, {hardware.rows} x {hardware.columns}.\n"
+        f"// Target bitsys, hardware {comment(hardware.name)}: {sizes}.\n"
         "// s_axis_tdata: eight elements a word, the first in the lowest bits; m_axis_tdata: one element a word.\n"
         f"module {TOP} (\n    {ports}\n);\n  bitsys_core #(\n{values}\n  ) u_core (\n{wiring}\n  );\nendmodule\n"
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Container
 
 import numpy as np
 
 from bitwright.network import Network
 from bitwright.network.graph import Node
-from bitwright.network.ops import Add, Lookup, Requantize, Threshold
+from bitwright.network.ops import Add, Lookup, Op, Requantize, Threshold
 from bitwright.network.types import IntType
+from bitwright.text import unique
 
 
 def lower(network: Network) -> Network:
@@ -18,7 +20,7 @@ def lower(network: Network) -> Network:
         return network
     nodes: list[Node] = []
     for node in network.nodes:
-        nodes += _thresholds(node) if isinstance(node.op, Lookup) else [node]
+        nodes += _thresholds(node, network.types) if isinstance(node.op, Lookup) else [node]
     return dataclasses.replace(network, nodes=tuple(nodes))
 
 
@@ -28,8 +30,12 @@ def origin(network: Network, name: str) -> str:
     return before if name not in network.types and before in network.types else name
 
 
-def _thresholds(node: Node) -> list[Node]:
+def _thresholds(node: Node, taken: Container[str]) -> list[Node]:
     """One or two Threshold nodes, their sum, and the type of the table where theirs is another."""
+
+    def part(kind: str, op: Op, inputs: tuple[str, ...]) -> Node:
+        return Node(unique(f"{node.name}/{kind}", taken), op, inputs)
+
     op: Lookup = node.op  # type: ignore[assignment]
     jumps, base = np.diff(op.table, axis=1), op.table[:, 0]
     falls, rises = bool((jumps < 0).any()), bool((jumps > 0).any())
@@ -37,12 +43,12 @@ def _thresholds(node: Node) -> list[Node]:
         only = _staircase(op, np.abs(jumps), -1 if falls else 1, base)
         if op.dtype.contains(np.array([only.dtype.min, only.dtype.max])):
             return [Node(node.name, dataclasses.replace(only, dtype=op.dtype), node.inputs)]
-        last = Node(f"{node.name}/steps", only, node.inputs)
+        last = part("steps", only, node.inputs)
         nodes = [last]
     else:
         up, down = _staircase(op, np.maximum(jumps, 0), 1, base), _staircase(op, np.maximum(-jumps, 0), -1, 0 * base)
-        nodes = [Node(f"{node.name}/rises", up, node.inputs), Node(f"{node.name}/falls", down, node.inputs)]
-        last = Node(f"{node.name}/sum", Add(), (nodes[0].name, nodes[1].name))
+        nodes = [part("rises", up, node.inputs), part("falls", down, node.inputs)]
+        last = part("sum", Add(), (nodes[0].name, nodes[1].name))
         nodes.append(last)
     return [*nodes, Node(node.name, Requantize(op.dtype), (last.name,))]
 

@@ -1,0 +1,94 @@
+"""Text that comes from files, on its way out: the only place where it is made safe.
+
+A model's file chooses the names of nodes, values and networks. In memory and in data files (JSON, `.bw`) they stay as
+they are. Wherever they are shown they pass one of these functions:
+
+    printable     terminals, error lines, HTML pages, tables: nothing moves the cursor, breaks or reorders a line
+    label         the same, for a column: never long; a long name ends in its digest
+    comment       comments of generated sources: ASCII that ends no comment and begins no directive
+    cell          a cell of a CSV file: nothing that a spreadsheet would compute
+    markup        text of a chart, which knows some HTML
+
+No name becomes part of an identifier or a file name: generated modules and files are numbered. What a file says that is
+used as one, `is_identifier` and `is_source_path` check.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from collections.abc import Container
+
+ERROR_CHARACTERS = 20_000  # of one error line, at most
+LABEL_CHARACTERS = 60
+COMMENT_CHARACTERS = 100
+DIGEST_DIGITS = 8
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
+_SOURCE_PATH = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/){0,8}[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
+_COMMENT_SAFE = re.compile(rb"[A-Za-z0-9_ .,:;+<>()\[\]|=/-]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def printable(text: object, limit: int | None = None) -> str:
+    """The text as one line without control characters, marks of direction or lone surrogates, which become escapes.
+
+    limit: characters at most; what is cut off is counted.
+    """
+    line = str(text)
+    if limit is not None and len(line) > limit:
+        line = f"{line[:limit]}... ({len(line) - limit:,} more characters)"
+    return line if line.isprintable() else "".join(map(_visible, line))
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    if character in _SHORT:
+        return _SHORT[character]
+    return f"\\x{ord(character):02x}" if character < "\x80" else character.encode("ascii", "backslashreplace").decode()
+
+
+def label(text: object, limit: int = LABEL_CHARACTERS) -> str:
+    """`printable`, at most `limit` characters (one may be shown as an escape): a longer text ends in its digest."""
+    line = str(text)
+    if len(line) > limit:
+        digest = hashlib.sha256(line.encode(errors="surrogatepass")).hexdigest()[:DIGEST_DIGITS]
+        line = f"{line[: limit - DIGEST_DIGITS - 3]}...{digest}"
+    return printable(line)
+
+
+def comment(text: object) -> str:
+    """The text within a comment of SystemVerilog, Tcl, C or Python: all but plain ASCII as in a URL, "%0A"."""
+    line = label(text, COMMENT_CHARACTERS).encode()
+    return "".join(chr(b) if _COMMENT_SAFE.match(bytes([b])) else f"%{b:02X}" for b in line)
+
+
+def markup(text: object) -> str:
+    """A `label` where some HTML is understood, as in the texts of charts."""
+    return html.escape(label(text))
+
+
+def cell(text: object) -> str:
+    """A cell of a CSV file: `printable`, with an apostrophe before what a spreadsheet would take for a formula."""
+    line = printable(text)
+    return f"'{line}" if line[:1] in tuple("=+-@") else line
+
+
+def unique(name: str, taken: Container[str]) -> str:
+    """The name, or the first of name_2, name_3 ... that is not taken: for values derived from those of a file."""
+    found, count = name, 1
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    return found
+
+
+def is_identifier(text: object) -> bool:
+    """Whether it names a module in every language and script that is generated."""
+    return isinstance(text, str) and _IDENTIFIER.fullmatch(text) is not None
+
+
+def is_source_path(text: object) -> bool:
+    """Whether it is a plain relative path, with "/" as separator, that stays in its folder and is no option."""
+    return isinstance(text, str) and _SOURCE_PATH.fullmatch(text) is not None

@@ -1,0 +1,186 @@
+"""Build folders that somebody else made or changed: refused in one line, before a tool sees them."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from hostile import NAMES, design_of, plain_network, redigested, with_files
+
+import bitwright as bw
+from bitwright import cli
+from bitwright.errors import ModelError
+from bitwright.text import is_identifier
+
+X = np.zeros((1, 2, 2, 2), np.int64)
+HOSTILE = {
+    "layer_0.sv": 'module layer_0; initial $system("touch injected"); endmodule\n',
+    "extra.sv": '`include "/etc/passwd"\n',
+    "extra.svh": "/* verilator public */\n",
+    "extra.vlt": '`verilator_config\npublic -module "x"\n',
+    "extra.mem": '$readmemh("/etc/passwd", x);\n',
+}
+
+
+@pytest.fixture
+def build(tmp_path):
+    """A build folder of a network with plain names."""
+    bw.save_design(design_of("tlmac", None), tmp_path / "build")
+    return tmp_path / "build"
+
+
+def change(folder, name: str, path: str, value: object) -> None:
+    """Set what lies at a path of keys, joined by dots, of a JSON file."""
+    tree = json.loads((folder / name).read_text())
+    *keys, last = [int(k) if k.isdigit() else k for k in path.split(".")]
+    at = tree
+    for key in keys:
+        at = at[key]
+    at[last] = value
+    (folder / name).write_text(json.dumps(tree))
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_sources_are_refused_by_every_tool(name, build, tmp_path, monkeypatch):
+    """A folder whose digest fits is loaded, and no tool starts."""
+    design = with_files(design_of("tlmac", None), {name: HOSTILE[name]})
+    bw.save_design(design, build)
+    loaded = bw.load_design(build)
+
+    def started(*_, **__):
+        pytest.fail("a tool was started")
+
+    monkeypatch.setattr("bitwright.tools.process.run", started)
+    monkeypatch.setattr("bitwright.tools.verilator.find", lambda: None)
+    monkeypatch.setattr("bitwright.tools.yosys.find", lambda: None)
+    for use in (
+        lambda: bw.simulate(loaded, X),
+        lambda: bw.synthesize(loaded, "xczu3eg"),
+        lambda: bw.deploy(loaded, tmp_path / "board", "ultra96"),
+    ):
+        with pytest.raises(ModelError, match=f"^{name}, line "):
+            use()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["build"]
+
+
+@pytest.mark.parametrize(
+    "path", ["../../secret.sv", "/etc/passwd", "a/../../secret.sv", "-x.sv", "x y.sv", "x.sv;", 3, None]
+)
+def test_paths_stay_in_the_folder(path, build):
+    (build.parent / "secret.sv").write_text("module secret; endmodule\n")
+    change(build, "design.json", "files", [path])
+    with pytest.raises(ModelError, match="is no path of a design's source"):
+        bw.load_design(build)
+
+
+@pytest.mark.parametrize("name", ["rtl", "rtl/layer_0.sv", "network.bw", "design.json", "estimate.json"])
+def test_links_are_refused(name, build, tmp_path):
+    os.replace(build / name, tmp_path / "elsewhere")
+    (build / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match=r"is a link|is no plain file"):
+        bw.load_design(build)
+
+
+@pytest.mark.parametrize("name", ["rtl/layer_0.sv", "network.bw", "estimate.json"])
+def test_pipes_are_refused(name, build):
+    (build / name).unlink()
+    os.mkfifo(build / name)
+    with pytest.raises(ModelError, match="is no plain file"):
+        bw.load_design(build)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not is_identifier(name)])
+def test_tops_are_identifiers(name, build):
+    change(build, "design.json", "top", name)
+    with pytest.raises(ModelError, match=r"the design has a module|files have changed"):
+        bw.load_design(build)
+    change(build, "design.json", "top", "tlmac_top")
+    change(build, "design.json", "units.0.top", name)
+    with pytest.raises(ModelError, match="the design has a module"):
+        bw.load_design(build)
+
+
+WRONG = {
+    "design.json": {
+        "input.lanes": [0, -1, 1 << 40, "1", 1.5, True, None, [1]],
+        "output.bus_bits": [-8, 1 << 40, "8", None],
+        "input.dtype": ["uint99", "x", 3, None, ["uint2"]],
+        "input.shape": [[], [2], "x", [2, 2, 1 << 40], None],
+        "counters": ["x", [1], {"a": "0\ntrace 10 /tmp/x"}, {"a": -1}, {"a": 1 << 40}],
+        "units.0.copies": [0, "3", 1 << 60, 1.5],
+        "units.0.name": [3, None, ["x"]],
+        "units.0": [{}, [], "x", {"name": "a", "top": "b", "other": 1}],
+        "weights_frames": ["1", 0, -3, 1.5],
+        "program": ["x", 1],
+        "options": [[], "x", 3],
+        "parameters": [[], "x", 3],
+        "target": [3, None, {}],
+        "version": [1, "2", None],
+        "format": ["x", None],
+        "digest": ["x", None, 3],
+        "files": [None, 3, ["gone.sv"]],
+    },
+    "estimate.json": {
+        "interval_cycles": ["1", -1, 1e300, None, [1]],
+        "latency_cycles": ["1\nx", -1, True],
+        "layers": [None, 3, [{}], ["x"]],
+        "layers.0.lut": ["1", None, [1]],
+        "layers.0.cycles": ["1", -1, None],
+        "layers.0.name": [3, None],
+        "layers.0.details": [3, "x"],
+    },
+}
+CASES = [(n, p, v) for n, paths in WRONG.items() for p, values in paths.items() for v in values]
+
+
+@pytest.mark.parametrize(("name", "path", "value"), CASES)
+def test_values_of_the_wrong_type(name, path, value, build, capsys):
+    change(build, name, path, value)
+    assert cli.main(["report", str(build)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith(f"bitwright: error: build folder {build}")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"a": NaN}', "[" * 100_000, "\x00", "{}"])
+@pytest.mark.parametrize("name", ["design.json", "estimate.json"])
+def test_files_that_are_no_objects(name, text, build, capsys):
+    (build / name).write_text(text)
+    assert cli.main(["report", str(build)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+RESULTS = {
+    "simulation": [
+        {},
+        {"tool": 3},
+        {"tool": "x", "latency_cycles": "1"},
+        {"accuracy": "x", "frames": {}, "tool": ["x"]},
+    ],
+    "synthesis": [{}, {"tools": 3}, {"tools": ["x"], "units": [{}]}, {"tools": [], "units": [{"copies": "x"}]}],
+}
+
+
+@pytest.mark.parametrize(("name", "found"), [(n, f) for n, all_ in RESULTS.items() for f in all_])
+def test_results_of_the_wrong_kind(name, found, build, capsys):
+    (build / f"{name}.json").write_text(json.dumps({"design": bw.load_design(build).digest, **found}))
+    assert cli.main(["report", str(build)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1
+    assert f"{name}.json is damaged" in captured.err
+    assert not (build / "report.html").exists()
+
+
+def test_a_changed_source_is_noticed(build):
+    path = build / "rtl" / "layer_0.sv"
+    path.write_text(path.read_text() + "\n")
+    with pytest.raises(ModelError, match="its files have changed"):
+        bw.load_design(build)
+    redigested(build, "0" * 64)
+    with pytest.raises(ModelError, match="its files have changed"):
+        bw.load_design(build)
+
+
+def test_the_network_is_the_plain_one(build):
+    assert bw.load_design(build).network.digest == plain_network().digest

@@ -1,0 +1,213 @@
+"""Networks with hostile names through everything that prints names: the output has the structure of plain names'."""
+
+import ast
+import csv
+import dataclasses
+import io
+import json
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import onnx
+import pytest
+from hostile import (
+    CONTROLS,
+    NAMES,
+    OPTIONS,
+    TARGETS,
+    code,
+    design_of,
+    hostile_network,
+    names_of,
+    onnx_model,
+    plain_network,
+)
+
+import bitwright as bw
+from bitwright import cli, targets
+from bitwright.deploy.driver import driver_text
+from bitwright.design_io import estimate_dict
+from bitwright.explore.costs import Cost
+from bitwright.explore.front import Point, SearchResult
+from bitwright.explore.sensitivity import Sensitivities
+from bitwright.network import evaluate, storage
+from bitwright.report.page import page
+from bitwright.report.summary import summary
+from bitwright.source_rules import check_sources
+from bitwright.text import markup, printable
+
+SEEDS = range(-(-len(NAMES) // 7))  # every name is a node's once
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sources_differ_in_comments_alone(target, seed):
+    design, plain = design_of(target, seed), design_of(target, None)
+    check_sources(design.files)
+    assert code(design.files) == code(plain.files)
+    assert (design.top, [u.top for u in design.units]) == (plain.top, [u.top for u in plain.units])
+    assert all(text.isascii() for text in design.files.values())
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_driver_holds_names_as_constants(seed):
+    made, plain = (ast.parse(driver_text(design_of("tlmac", s), 100)) for s in (seed, None))
+    found = []
+    for tree in (made, plain):
+        (assigned,) = (n for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "DESIGN")
+        found.append(ast.literal_eval(assigned.value))
+        tree.body.remove(assigned)
+    assert ast.dump(made) == ast.dump(plain)
+    assert found[0] == {**found[1], "network": NAMES[seed % len(NAMES)], "digest": found[0]["digest"]}
+    assert driver_text(design_of("tlmac", seed), 100).isascii()
+
+
+@pytest.mark.parametrize("device", ["ultra96", "pynq-z2", "arty-a7-35"])
+def test_scripts_hold_no_names(device, tmp_path):
+    texts = []
+    for seed in (None, 0, 3):
+        bw.deploy(design_of("tlmac", seed), tmp_path / str(seed), device)
+        found = {str(p.relative_to(tmp_path / str(seed))): p.read_text() for p in (tmp_path / str(seed)).rglob("*.*")}
+        data = json.loads(found.pop("deploy.json"))
+        assert data["network"] == ("plain" if seed is None else NAMES[seed])
+        found.pop("driver.py", None)
+        texts.append(code(found))
+    assert texts[0] == texts[1] == texts[2]
+
+
+@pytest.mark.skipif(shutil.which("tclsh") is None, reason="no tclsh")
+def test_scripts_are_tcl(tmp_path):
+    check = tmp_path / "check.tcl"
+    check.write_text("exit [expr {![info complete [read [open [lindex $argv 0]]]]}]\n")
+    bw.deploy(design_of("tlmac", 0), tmp_path / "out", "ultra96")
+    for path in (tmp_path / "out").glob("*.tcl"):
+        assert subprocess.run(["tclsh", check, path], check=False).returncode == 0
+
+
+class Elements(HTMLParser):
+    """Tags with their attributes, and the texts of a page between them."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags, self.texts = [("", ())], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, tuple(attrs)))
+
+    def handle_data(self, data):
+        if self.tags[-1][0] not in ("script", "style"):
+            self.texts.append(data)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_report_has_the_same_elements(seed):
+    found = summary(design_of("tlmac", seed))
+    made, plain = Elements(page(found)), Elements(page(summary(design_of("tlmac", None))))
+    source = found["network"]["source"]
+    assert made.tags == plain.tags
+    assert not CONTROLS.search("".join(made.texts))
+    assert any(printable(source) in text for text in made.texts)
+    for name in names_of(seed, 7)[:1]:
+        assert printable(name) in made.texts
+
+
+def test_charts_take_names_as_text():
+    """What the chart's own markup would read is escaped once more."""
+    found = summary(design_of("tlmac", None))
+    found["layers"] = [{**found["layers"][0], "name": name} for name in NAMES]
+    calls = [call.split("</script>")[0] for call in page(found).split("Plotly.newPlot")[2:]]
+    assert calls
+    for call in calls:
+        shown = json.JSONDecoder().raw_decode(call.split('"ticktext":')[1])[0]
+        assert shown == [markup(name) for name in NAMES]
+
+
+def test_reports_of_a_search():
+    labels = [f"{name}" for name in NAMES[:8]]
+    points = tuple(Point(v, {v: (2, 4)}, 1.0, 0.5, 0.5, 90.0, None, 1.0 + i, True) for i, v in enumerate(labels))
+    result = SearchResult(points, points[0], Sensitivities({}, {}), Cost("bytes", None), None, {})
+    rows = list(csv.reader(io.StringIO(result.csv())))
+    assert len(rows) == 1 + len(points)
+    assert not any(CONTROLS.search(field) for row in rows for field in row)
+    assert not any(field.startswith(("=", "+", "@")) for row in rows for field in row)
+    plain = dataclasses.replace(points[0], label="plain")
+    tags = Elements(dataclasses.replace(result, points=(plain,) * len(points)).html()).tags
+    assert Elements(result.html()).tags == tags
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_data_files_keep_the_names(seed, tmp_path):
+    network = hostile_network(seed)
+    storage.save(network, tmp_path / "n.bw")
+    loaded = storage.load(tmp_path / "n.bw")
+    assert [n.name for n in loaded.nodes] == [n.name for n in network.nodes]
+    assert (loaded.name, loaded.source) == (network.name, network.source)
+    bw.save_design(design_of("tlmac", seed), tmp_path / "build")
+    files = {p.relative_to(tmp_path / "build") for p in (tmp_path / "build").rglob("*")}
+    bw.save_design(design_of("tlmac", None), tmp_path / "plain")
+    assert files == {p.relative_to(tmp_path / "plain") for p in (tmp_path / "plain").rglob("*")}
+    text = (tmp_path / "build" / "estimate.json").read_text()
+    assert text.isascii()
+    assert not CONTROLS.search(text)
+    assert json.loads(text) == json.loads(json.dumps(estimate_dict(design_of("tlmac", seed).estimate)))
+    x = np.random.default_rng(0).integers(0, 4, (9, 2, 2, 2))
+    expected = evaluate(plain_network(), x)["n6"]
+    assert np.array_equal(evaluate(loaded, x)[loaded.output_name], expected)
+
+
+@pytest.fixture
+def run(capsys):
+    """The command line in this process; what it printed controls no terminal."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        done = cli.main([str(a) for a in arguments])
+        captured = capsys.readouterr()
+        assert not CONTROLS.search(captured.out + captured.err)
+        return done, captured.out, captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_commands_on_networks(run, seed, tmp_path):
+    model, build = tmp_path / "n.bw", tmp_path / "build"
+    storage.save(hostile_network(seed), model)
+    bw.save_design(design_of("tlmac", seed), build)
+    for command in (("check", model, "-v"), ("compare", model), ("report", build)):
+        done, _, err = run(*command)
+        assert done == 0, err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["build", "n.bw"]
+
+
+@pytest.mark.parametrize("seed", range(0, len(NAMES), 5))
+def test_commands_on_models(run, seed, tmp_path):
+    rng = np.random.default_rng(0)
+    model, data = tmp_path / "m.onnx", tmp_path / "d.npz"
+    onnx.save(onnx_model(seed), model)
+    np.savez(data, x=rng.normal(size=(8, 2, 2, 2)).astype(np.float32))
+    for command in (("check", model), ("quantize", model, "--data", data, "-o", tmp_path / "m.bw", "-v")):
+        done, _, err = run(*command)
+        assert done == 0 or (done == 2 and err.count("\n") == 1), err
+    onnx.save(onnx_model(seed, unsupported=True), model)
+    done, out, err = run("check", model)
+    assert (done, out, err.count("\n")) == (2, "", 1)
+
+
+def test_derived_names_that_are_taken():
+    """Names that passes derive from others exist already."""
+    network = hostile_network(0)
+    lookup = bw.network.ops.Lookup(network.input.type.dtype, [[0, 3, 1, 2]], network.input.type.dtype)
+    taken = ["t/rises", "t/falls", "t/sum", "t/steps", "t/rises_2"]
+    nodes = [bw.network.Node("t", lookup, ("input",))]
+    for name in taken:
+        nodes.append(bw.network.Node(name, lookup, (nodes[-1].name,)))
+    chain = bw.network.Network(network.input, nodes)
+    for target in TARGETS:
+        chosen = targets.get(target)
+        options = bw.targets.contract.make_options(chosen, OPTIONS.get(target, {}))
+        assert not chosen.check(chain, options)
+        assert chosen.emit(bw.targets.contract.accepted(chosen, chain, options)).network.digest == chain.digest
