@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 a bug of bitwright (with traceback), 2 a mistake that the 
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 
@@ -62,6 +63,9 @@ for _name in COMMANDS:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names may hold characters that the terminal lacks
     try:
         code = app(args=arguments, prog_name="bitwright", standalone_mode=False) or 0
         return _fail(UserError("interrupted"), code) if code == INTERRUPTED else code

@@ -5,8 +5,10 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import shutil
 import subprocess
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -56,7 +58,9 @@ def test_the_driver_holds_names_as_constants(seed):
     made, plain = (ast.parse(driver_text(design_of("tlmac", s), 100)) for s in (seed, None))
     found = []
     for tree in (made, plain):
-        (assigned,) = (n for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "DESIGN")
+        (assigned,) = (
+            n for n in tree.body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "DESIGN"
+        )
         found.append(ast.literal_eval(assigned.value))
         tree.body.remove(assigned)
     assert ast.dump(made) == ast.dump(plain)
@@ -211,3 +215,43 @@ def test_derived_names_that_are_taken():
         options = bw.targets.contract.make_options(chosen, OPTIONS.get(target, {}))
         assert not chosen.check(chain, options)
         assert chosen.emit(bw.targets.contract.accepted(chosen, chain, options)).network.digest == chain.digest
+
+
+def test_names_do_not_imitate_structure():
+    """Networks whose names, put end to end, are the same text have digests of their own."""
+    spec, flat = plain_network().input, bw.network.ops.Flatten()
+
+    def chain(*names: str) -> str:
+        inputs = ["input", *names]
+        return bw.network.Network(spec, [bw.network.Node(n, flat, (inputs[i],)) for i, n in enumerate(names)]).digest
+
+    assert len({chain("a;", "b"), chain("a", ";b"), chain("a;b"), chain("a", "b"), chain("a;('input',);", "b")}) == 5
+
+
+def test_names_that_the_terminal_lacks(tmp_path):
+    storage.save(hostile_network(32 // 7), tmp_path / "n.bw")
+    environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": ":".join(sys.path), "PATH": os.environ["PATH"]}
+    command = [
+        sys.executable,
+        "-c",
+        "from bitwright.cli import main; raise SystemExit(main())",
+        "check",
+        tmp_path / "n.bw",
+    ]
+    done = subprocess.run([*command, "-v"], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Gr\\xf6\\xdfe \\u5909" in done.stdout
+
+
+def test_lone_surrogates(tmp_path):
+    """JSON can hold them, and UTF-8 cannot."""
+    network = dataclasses.replace(plain_network(), name="\ud800", source="\udfff")
+    storage.save(network, tmp_path / "n.bw")
+    loaded = storage.load(tmp_path / "n.bw")
+    assert loaded.name == "\ud800"
+    design = bw.compile(loaded)
+    bw.save_design(design, tmp_path / "build")
+    assert cli.main(["report", str(tmp_path / "build")]) == 0
+    assert "\\ud800 on tlmac" in (tmp_path / "build" / "report.html").read_text()
+    bw.deploy(design, tmp_path / "board", "ultra96")
+    assert "'\\ud800'" in (tmp_path / "board" / "driver.py").read_text()

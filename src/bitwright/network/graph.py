@@ -231,8 +231,9 @@ class Network:
                 for f in fields(value):
                     h.update(f.name.encode())
                     add(getattr(value, f.name))
-            else:
-                h.update(f"{value};".encode())
+            else:  # with its length, since names may hold what looks like other parts
+                data = str(value).encode(errors="surrogatepass")
+                h.update(f"{len(data)}:".encode() + data)
 
         add(self.input)
         for node in self.nodes:

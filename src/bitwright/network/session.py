@@ -11,6 +11,6 @@ UNSAFE = ["Pad_Fusion"]
 def open_session(model: bytes, threads: int) -> onnxruntime.InferenceSession:
     """A session of `threads` threads (0: as many as cores)."""
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors; warnings of overridable constants are no news to the user
+    options.log_severity_level = 4  # errors come as exceptions; the log would print names of a file as they are
     options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=UNSAFE)
