@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from hostile import NAMES, design_of, plain_network, redigested, with_files
 
 import bitwright as bw
 from bitwright import cli
-from bitwright.errors import ModelError
+from bitwright.deploy.rendering import render
+from bitwright.errors import ModelError, ToolError
 from bitwright.text import is_identifier
+from bitwright.tools.yosys import Synthesis
 
 X = np.zeros((1, 2, 2, 2), np.int64)
 HOSTILE = {
@@ -169,7 +172,58 @@ def test_results_of_the_wrong_kind(name, found, build, capsys):
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1
     assert f"{name}.json is damaged" in captured.err
-    assert not (build / "report.html").exists()
+    assert not {"report.html", "report.json"} & set(os.listdir(build))
+
+
+RESOURCES = {"lut": 1.0, "ff": 1.0, "carry": 0, "bram36": 0, "dsp": 0}
+UNIT = {"name": "n0", "top": "layer_0", "copies": 1, "resources": RESOURCES, "estimate": RESOURCES}
+VALID = {
+    "simulation.json": {
+        "frames": 2,
+        "latency_cycles": 10,
+        "interval_cycles": 4.0,
+        "bit_exact": True,
+        "mismatches": 0,
+        "tool": "Verilator 5",
+        "accuracy": 0.5,
+        "counters": {},
+    },
+    "synthesis.json": {
+        "device": {"name": "xczu3eg"},
+        "units": [UNIT],
+        "total": RESOURCES,
+        "tools": ["Yosys"],
+        "fmax_mhz": 100.0,
+        "utilization": {"lut": 0.1},
+    },
+}
+JUNK = (None, True, 0, -1, 1.5, 1e308, 10**30, "", "x", "1", "\x1b[2J", [], [1], ["x"], {}, {"lut": "x"}, NAMES[0])
+
+
+def places(tree: object, at: tuple = ()) -> list[tuple]:
+    """All paths of keys into a tree."""
+    inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    return [at, *(path for key, value in inside for path in places(value, (*at, key)))]
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 50))])
+def test_random_changes(seed, build, capsys):
+    """Ten folders with a random value somewhere: a report, or one line."""
+    rng = random.Random(seed)
+    for name, tree in VALID.items():
+        (build / name).write_text(json.dumps({"design": bw.load_design(build).digest, **tree}))
+    whole = {name: (build / name).read_text() for name in ("design.json", "estimate.json", *VALID)}
+    assert cli.main(["report", str(build)]) == 0
+    capsys.readouterr()
+    for _ in range(10):
+        name = rng.choice(sorted(whole))
+        tree = json.loads(whole[name])
+        path = rng.choice([p for p in places(tree) if p])
+        change(build, name, ".".join(map(str, path)), rng.choice(JUNK))
+        done = cli.main(["report", str(build)])
+        captured = capsys.readouterr()
+        assert done == 0 or (done, captured.out, captured.err.count("\n")) == (2, "", 1)
+        (build / name).write_text(whole[name])
 
 
 def test_a_changed_source_is_noticed(build):
@@ -184,3 +238,18 @@ def test_a_changed_source_is_noticed(build):
 
 def test_the_network_is_the_plain_one(build):
     assert bw.load_design(build).network.digest == plain_network().digest
+
+
+@pytest.mark.parametrize("top", ["a; exec x", "a b", "-x", "", "a\nexec"])
+def test_scripts_of_yosys_take_plain_names(top):
+    with pytest.raises(ToolError, match="cannot be named"):
+        Synthesis("xcup", top).script(["a.sv"])
+    with pytest.raises(ToolError, match="cannot be named"):
+        Synthesis("xcup", "a").script([top])
+
+
+@pytest.mark.parametrize("value", ["a; exec x", "[exec x]", "$x", "a\nb", "{", '"', "\\", "é"])
+def test_templates_take_words(value):
+    """A value that a script could take for more than a word stops the command."""
+    with pytest.raises(ValueError, match="cannot be printed into a script"):
+        render("reports.tcl.j2", part="x", top=value, clock_mhz=1, sources=[], memories=[], script="x")

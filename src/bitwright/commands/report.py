@@ -13,6 +13,8 @@ COMMAND = {"simulation": "bitwright simulate {}", "synthesis": "bitwright synthe
 
 def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
     """Write report.html and report.json of all that is known of a build folder."""
+    from jinja2 import UndefinedError
+
     import bitwright as bw
     from bitwright.console import Console
     from bitwright.errors import ModelError
@@ -23,7 +25,7 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
     results = {name: _result(build / f"{name}.json", design.digest) for name in ("simulation", "synthesis")}
     try:
         page = bw.report(design, build, **results)
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError) as error:
         if all(found is None for found in results.values()):
             raise
         damaged = " or ".join(f"{name}.json" for name, found in results.items() if found is not None)

@@ -35,6 +35,7 @@ def report(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     found = summary(design, simulation=simulation, synthesis=synthesis)
-    write_file(folder / "report.json", as_json(found))
-    write_file(folder / "report.html", page(found))
+    contents = {"report.json": as_json(found), "report.html": page(found)}
+    for name, content in contents.items():
+        write_file(folder / name, content)
     return folder / "report.html"

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.errors import DataError, OptionError
+from bitwright.text import ERROR_CHARACTERS, printable
 from bitwright.tools.bench import StreamPort
 from bitwright.tools.process import first_error
 
@@ -160,7 +161,8 @@ class Model:
         facts = [line.split(maxsplit=2) for line in result.read_text().splitlines()] if result.exists() else []
         end = next((fact for fact in facts if fact[0] == "end"), None)
         if done.returncode != 0 or end is None:
-            raise SimulationError(f"the model stopped: {first_error(done.stdout + done.stderr)}")
+            said = first_error(done.stdout + done.stderr)  # what the circuit prints may hold any character
+            raise SimulationError(f"the model stopped: {printable(said, ERROR_CHARACTERS)}")
         if end[1] != "ok":
             raise _FAILURES[end[1]](end[2].strip(" ;"))
         cycles = next(int(fact[1]) for fact in facts if fact[0] == "cycles")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright.errors import ToolError
+from bitwright.text import is_identifier, is_source_path
 from bitwright.tools import cache, process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
@@ -64,6 +65,8 @@ class Synthesis:
         """The commands, for files in the working folder."""
         if self.family not in FAMILIES:
             raise ToolError(f"no synthesis for family {self.family!r}; legal are {', '.join(FAMILIES)}")
+        if not all(map(is_source_path, sources)) or not is_identifier(self.top):
+            raise ToolError(f"sources of module {self.top!r} cannot be named in a script of Yosys")
         if not self.contents and (self.netlist or self.family == "ecp5"):
             raise ToolError("block memories keep their contents in a netlist and for ecp5")
         xilinx = f"synth_xilinx -family {self.family} -noiopad -flatten"
