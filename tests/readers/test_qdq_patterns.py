@@ -274,3 +274,16 @@ def test_equal_quantizers_of_one_value_are_one(onnx_tools):
     nodes = [*qdq("x", "a"), *qdq("x", "b"), ("Add", "ab", "y", {})]
     graph = read_model(onnx_tools.model(nodes, {"s": np.float32(0.1), "z": np.uint8(0)}, ("N", 3)))
     assert [n.kind for n in graph.nodes] == ["Quant", "Add"]
+
+
+def test_bounds_as_attributes(onnx_tools):
+    """Opset 10 gives the bounds of a Clip as attributes."""
+    clip = {"min": -3.0, "max": 3.0}
+    nodes = [
+        ("QuantizeLinear", "xsz", "q", {}), ("Clip", "q", "c", clip), ("DequantizeLinear", "csz", "d", {}),
+        ("Clip", "w", "k", dict(clip)), ("DequantizeLinear", "ksz", "v", {}), ("MatMul", "dv", "y", {}),
+    ]  # fmt: skip
+    constants = {"s": np.float32(0.5), "z": np.int8(0), "w": rng.integers(-9, 9, (3, 3)).astype(np.int8)}
+    network = lower(read_model(onnx_tools.model(nodes, constants, ("N", 3), opset=10)))
+    assert str(network.input.type.dtype) == "int3"
+    assert network.nodes[0].op.weight_type == IntType(3, signed=True)

@@ -214,3 +214,21 @@ def test_a_graph_input_that_no_shape_inference_knows(onnx_tools):
     del model.graph.value_info[:]
     text = refusal(model)
     assert [line.split("'")[0].strip() for line in text.splitlines()[1:]] == ["Fancy", "Erf"]
+
+
+def test_the_order_that_reads_furthest_is_told(onnx_tools):
+    """Two real problems behind a convolution, not the one false line of the other order of the input."""
+    for first in (("Conv", "xw", "a", {}), ("Pad", "xp", "a", {})):
+        nodes = [first, *(("ReduceMean", "a", r, {"axes": [1]}) for r in "bc"), ("Add", "bc", "y", {})]
+        constants = {"w": f(4, 3, 1, 1), "p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}
+        text = refusal(onnx_tools.model(nodes, {k: v for k, v in constants.items() if k in first[1]}))
+        assert text == (
+            "model: 2 x ReduceMean ('ReduceMean_1', 'ReduceMean_2'): reduces axes [1]; "
+            "legal are the height and width of an image"
+        )
+
+
+def test_shape_arithmetic_with_a_clip(onnx_tools):
+    """A Clip of 64-bit integers is shape arithmetic, not one of codes."""
+    nodes = [("Shape", "x", "s", {}), ("Clip", "sl", "c", {}), ("Reshape", "xc", "r", {}), ("Relu", "r", "y", {})]
+    onnx_tools.check(onnx_tools.model(nodes, {"l": np.int64(1)}, (1, 3, 6, 5)))

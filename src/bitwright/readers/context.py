@@ -37,6 +37,7 @@ class Context:
         self.readers: dict[str, list[FloatNode]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.problems: list[Problem] = []
+        self.read_before_problem = 0  # nodes
         self.guessed: set[str] = set()
         self.views: list[InputView] = []
 

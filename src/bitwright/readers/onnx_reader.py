@@ -49,11 +49,15 @@ FLOAT_INPUTS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, Tens
 
 
 class Refused(ModelError):
-    """The model, with its input in one of its possible orders, has `count` problems; `views` may be tried, too."""
+    """What is wrong with the model where its input has one of its possible orders; `views` may be tried, too.
 
-    def __init__(self, error: ModelError, views: list[InputView], count: int) -> None:
+    The right order, which a refused model has, too, is the one that reading gets furthest with: `read` nodes
+    before the first problem, of `count` problems.
+    """
+
+    def __init__(self, error: ModelError, views: list[InputView], read: int, count: int) -> None:
         super().__init__(*error.args)
-        self.views, self.count = views, count
+        self.views, self.read, self.count = views, read, count
 
 
 def read(path: str | Path, output: str | None = None) -> FloatGraph:
@@ -81,7 +85,7 @@ def read_model(
         except Refused as refused:
             refusals.append(refused)
             attempts += [a for a in refused.views if a not in attempts]
-    raise ModelError(*min(refusals, key=lambda r: r.count).args)
+    raise ModelError(*min(refusals, key=lambda r: (-r.read, r.count)).args)
 
 
 def _input_views(given: ModelInput) -> list[InputView]:
@@ -111,12 +115,13 @@ def _read_as(
     if not context.problems and not isinstance(last, Tensor):
         context.problems.append(Problem("", "", f"output {wanted!r} does not depend on the input"))
     if context.problems:
-        raise Refused(refusal(source or name, context.problems), context.views, len(context.problems))
+        error = refusal(source or name, context.problems)
+        raise Refused(error, context.views, context.read_before_problem, len(context.problems))
     assert isinstance(last, Tensor)
     try:
         return simplify(_finish(context, last, given, layout, shape, name, source))
     except ModelError as error:
-        raise Refused(error, context.views, 1) from None
+        raise Refused(error, context.views, context.read_before_problem, 1) from None
 
 
 def _input_tensor(context: Context, given: ModelInput, layout: str, shape: tuple[int, ...]) -> Tensor:
@@ -150,6 +155,7 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
             text = f"its attributes and constants do not fit: {str(error).strip().partition(chr(10))[0]}"
             context.problems.append(Problem(node.op, node.name, text))
             results = ()
+        context.read_before_problem += not context.problems
         guesses = [] if len(results) == len(proto.output) else context.placeholders(node)
         for i, name in enumerate(proto.output):
             if name:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -56,18 +58,21 @@ def fold(context: Context, node: NodeView) -> tuple[Constant, ...]:
     if quant is not None and node.op in MOVES:
         codes, scale = (evaluate(context, node, [a, *arrays[1:]])[0] for a in (quant.codes, quant.scale))
         return (Constant(folded[0].array, ConstantQuant(codes, scale, quant.dtype)),)
-    if node.op == "Clip" and folded[0].array.dtype.kind in "iu":
-        return (_clipped(folded[0].array, inputs[1:]),)
+    if node.op == "Clip" and folded[0].array.dtype.kind in "iu" and folded[0].array.dtype.itemsize <= 4:
+        return (_clipped(node, folded[0].array),)
     if node.op in ("Mul", "Div") and len(inputs) == 2:
         return (Constant(folded[0].array, _scaled(node.op, inputs, folded[0].array.shape)),)
     return tuple(folded)
 
 
-def _clipped(codes: np.ndarray, bounds: list[Constant | None]) -> Constant:
-    """Integers between bounds, as those of the narrowest type that holds both bounds."""
+def _clipped(node: NodeView, codes: np.ndarray) -> Constant:
+    """Integers between the bounds of a Clip, as those of the narrowest type that holds both bounds."""
     limits = np.iinfo(codes.dtype)
-    given = [None if b is None else int(b.array.item()) for b in (*bounds, None, None)[:2]]
-    low, high = (limit if b is None else b for b, limit in zip(given, (limits.min, limits.max), strict=True))
+    given = [node.optional(1, "lower bound"), node.optional(2, "upper bound")]
+    said = [node.attribute("min"), node.attribute("max")]
+    low, high = (b.item() if b is not None else a for b, a in zip(given, said, strict=True))
+    low = limits.min if low is None else max(limits.min, math.ceil(low))
+    high = limits.max if high is None else min(limits.max, math.floor(high))
     if low >= high:
         return Constant(codes)
     return Constant(codes, ConstantQuant(codes.astype(np.int64), np.ones(codes.shape), IntType.holding(low, high)))
