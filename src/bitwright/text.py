@@ -51,16 +51,20 @@ def _visible(character: str) -> str:
 
 def label(text: object, limit: int = LABEL_CHARACTERS) -> str:
     """`printable`, at most `limit` characters (one may be shown as an escape): a longer text ends in its digest."""
-    line = str(text)
-    if len(line) > limit:
-        digest = hashlib.sha256(line.encode(errors="surrogatepass")).hexdigest()[:DIGEST_DIGITS]
-        line = f"{line[: limit - DIGEST_DIGITS - 3]}...{digest}"
-    return printable(line)
+    return printable(_cut(str(text), limit))
+
+
+def _cut(line: str, limit: int) -> str:
+    """At most `limit` characters: a longer text ends in its digest."""
+    if len(line) <= limit:
+        return line
+    digest = hashlib.sha256(line.encode(errors="surrogatepass")).hexdigest()[:DIGEST_DIGITS]
+    return f"{line[: limit - DIGEST_DIGITS - 3]}...{digest}"
 
 
 def comment(text: object) -> str:
     """The text within a comment of SystemVerilog, Tcl, C or Python: all but plain ASCII as in a URL, "%0A"."""
-    line = label(text, COMMENT_CHARACTERS).encode()
+    line = _cut(str(text), COMMENT_CHARACTERS).encode(errors="surrogatepass")
     return "".join(chr(b) if _COMMENT_SAFE.match(bytes([b])) else f"%{b:02X}" for b in line)
 
 

@@ -40,7 +40,7 @@ def test_labels_are_short(text):
 
 def test_what_escapes_look_like():
     assert printable("a\n\t\x1b[0m\x85\u2028\ud800é") == "a\\n\\t\\x1b[0m\\x85\\u2028\\ud800é"
-    assert comment("conv1/Relu\n*/ $x é") == "conv1/Relu%5Cn%2A/ %24x %C3%A9"
+    assert comment("conv1/Relu\n*/ $x é") == "conv1/Relu%0A%2A/ %24x %C3%A9"
     assert printable("abcdef", 4) == "abcd... (2 more characters)"
     assert cell("=1+1") == "'=1+1"
     assert cell("a\n=1") == "a\\n=1"

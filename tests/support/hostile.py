@@ -59,7 +59,7 @@ NAMES = (
     "`",
     "//",
 )
-TARGETS = ("tlmac", "bitsys", "rap")
+TARGETS = tuple(targets.names())
 OPTIONS = {"bitsys": {"hardware": "small"}}
 _STRUCTURE = re.compile(r"//[^\n]*")
 CONTROLS = re.compile(r"[^\n\x20-\x7e\xa0-\U0010ffff]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]")

@@ -31,6 +31,7 @@ from bitwright.targets.contract import (
     SynthesisUnit,
     WeightStream,
 )
+from bitwright.text import unique
 from bitwright.tools.model import to_words
 
 INPUT_LANES, INPUT_BITS, OUTPUT_BITS = 8, 64, 32
@@ -143,7 +144,7 @@ class Bitsys:
             files=files(plan.hardware),
             input=StreamSpec(plan.network.input.type, INPUT_LANES, INPUT_BITS),
             output=StreamSpec(plan.network.output_type, 1, OUTPUT_BITS),
-            units=(SynthesisUnit("accelerator", TOP),),
+            units=(SynthesisUnit(plan.estimate.layers[0].name, TOP),),
             estimate=plan.estimate,
             options=dataclasses.asdict(plan.options),
             program=program.writes(plan.program, plan.staged, plan.layout, plan.hardware),
@@ -169,7 +170,8 @@ def _estimate(machine: Hardware, staged: Staged, places: Layout, made: Program) 
     layers, batch = made.layers, places.batch
     per_layer = [cycles.layer_cycles(layer.fields, machine) for layer in layers]
     busy = [cycles.array_cycles(layer.fields, machine) for layer in layers]
-    found = [LayerEstimate("accelerator", TOP, cost.resources(machine), math.ceil(sum(per_layer) / batch))]
+    whole = unique("accelerator", {layer.name for layer in layers})
+    found = [LayerEstimate(whole, TOP, cost.resources(machine), math.ceil(sum(per_layer) / batch))]
     for layer, total, active in zip(layers, per_layer, busy, strict=True):
         details = {"cycles_batch": total, "array_cycles": active, "array_utilization": active / total}
         kind = type(layer.stage.op).__name__ if layer.stage.op is not None else type(layer.stage.post).__name__

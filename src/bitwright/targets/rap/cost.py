@@ -14,6 +14,7 @@ from bitwright.targets.rap.machine import PARAM_BITS, Machine
 from bitwright.targets.rap.mapping import Plan, memory_words, schedule
 from bitwright.targets.rap.storage import Storage
 from bitwright.targets.rap.table import STREAMS
+from bitwright.text import unique
 
 _CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")
 _FIRST_OUTPUT = STREAMS.index("O0")
@@ -30,9 +31,10 @@ def estimate(
 ) -> Estimate:
     """Busy cycles of every section of the program and the grid's resources, which no single layer owns."""
     sections = section_cycles(plans, code, spec_in, spec_out, output)
-    layers = [LayerEstimate("processor", "grid", resources(machine), 0, {"size": machine.size})]
+    own = {plan.layer.name for plan in plans}
+    layers = [LayerEstimate(unique("processor", own), "grid", resources(machine), 0, {"size": machine.size})]
     kinds = ["input", *(plan.layer.kind for plan in plans), "output"]
-    names = ["input", *(plan.layer.name for plan in plans), "output"]
+    names = ["input", *(plan.layer.name for plan in plans), unique("output", own)]
     details = [{}, *(_details(plan) for plan in plans), {}]
     for name, kind, busy, facts in zip(names, kinds, sections, details, strict=True):
         layers.append(LayerEstimate(name, kind, Resources(), busy, facts))

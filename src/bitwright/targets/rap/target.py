@@ -79,7 +79,7 @@ class Rap:
             files=hardware.sources(machine, in_bits, out_bits),
             input=plan.input,
             output=plan.output,
-            units=(SynthesisUnit("processor", hardware.TOP),),
+            units=(SynthesisUnit(plan.estimate.layers[0].name, hardware.TOP),),
             estimate=plan.estimate,
             options={name: getattr(plan.options, name) for name in plan.options.__dataclass_fields__},
             program=hardware.loading(machine, plan.code.program),

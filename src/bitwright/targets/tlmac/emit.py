@@ -14,7 +14,7 @@ from bitwright.targets.tlmac.mac import emit_mac
 from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.stages import emit_input, emit_main, emit_posts
 from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance
-from bitwright.text import comment
+from bitwright.text import comment, unique
 
 TOP = "tlmac_top"
 RTL = Path(__file__).parent / "rtl"
@@ -31,7 +31,7 @@ def emit_design(plan: TlmacPlan) -> Design:
     streams = _Streams(plan)
     for value, readers in streams.forked.items():
         files[f"{streams.fork_module(value)}.sv"] = _fork_module(streams, value, len(readers), network.name)
-        units.append(SynthesisUnit(f"{value} (fork)", streams.fork_module(value)))
+        units.append(SynthesisUnit(unique(f"{value} (fork)", network.types), streams.fork_module(value)))
     files[f"{TOP}.sv"] = _top(plan, streams)
     return Design(
         target="tlmac",
