@@ -87,10 +87,12 @@ def quantization():
     yield README, f"W8A8: accuracy lost | {found['resnet8 W8A8']['loss']:.2f} points |"
     losses = [found[f"lite0 {name}"]["loss"] for name in ("W8A8", "W4A8 second order")]
     yield README, f"| {joined(losses, '{:.2f}')} points |"
-    tables = module("quantization/tables.py")
-    page = results("quantization/results.json")
-    for line in [*tables.accuracy(page).splitlines(), *tables.size(page).splitlines()]:
-        yield QUANTIZATION, line
+    tables, page = module("quantization/tables.py"), results("quantization/results.json")
+    shown = [tables.accuracy(page), tables.size(page), tables.search(page), tables.roundings(page, "resnet8")]
+    shown += [tables.ranges(page, "ranges", "resnet8"), tables.ranges(page, "lite0_ranges", "lite0")]
+    shown.append(tables.roundings(page, "lite0"))
+    for table in shown:
+        yield from ((QUANTIZATION, line) for line in table.splitlines())
 
 
 def bitsys():
@@ -112,6 +114,64 @@ def bitsys():
         yield BITSYS, f"| {widths} | {' | '.join(cells)} |"
 
 
+def bitsys_networks():
+    """One build for all networks, streamed weights, the ECP5."""
+    found = results("bitsys/results.json")
+    networks = found["networks"]
+    assert networks["builds"] == 1
+    assert set(networks["frames"].values()) == {200}
+    assert networks["layers_off_the_model"] == networks["batches_off_the_model"] == 0
+    layers = sum(networks["layers_timed"].values())
+    yield README, f"| {networks['differences']}; exact for all {layers} layers; {networks['resnet8_utilization']:.3f} |"
+    shown = {"kws": "KWS", "digits": "digits", "resnet8": "resnet8, 8 bits", "resnet8_mixed": "resnet8, mixed 8/4/2"}
+    for key, name in {"tfc_1w2a": "TFC_1W2A, TFC_2W2A", **shown}.items():
+        run = networks["runs"][key]
+        cycles, macs = run["cycles_batch"], run["macs_per_cycle_and_element"]
+        assert cycles["simulated"] == cycles["model"]
+        figure = f"{macs:.3f} (bound" if key == "resnet8" else f"{macs:.2f} |"
+        yield BITSYS, f"| {name} | {run['batch']} | {cycles['model']:,} | {figure}"
+    fed = found["stream"]["fed"]
+    yield BITSYS, f"a frame takes {fed['cycles_batch']:,.0f} cycles"
+    yield BITSYS, f"of which {fed['waiting_for_weights']:.0f} wait"
+    for key, name in (("container", "container unit with streams"), ("bitplane", "bit-plane unit with streams")):
+        unit = found["ecp5"][f"bitsys_{key}_unit"]
+        mhz = joined(unit["fmax_mhz"], "{:.0f}", ", ")
+        generic = " (generic version)" if key == "bitplane" else ""
+        yield BITSYS, f"| {name}{generic}, seeds 1, 2, 3 | {unit['lut']} | {mhz} |"
+    small = found["presets"]["small"]
+    yield BITSYS, f"({small['lut']:,} LUT4 then"
+    yield BITSYS, f"reaches {small['fmax_mhz']:.1f} MHz"
+
+
+def rap_measured():
+    """Cycles, errors and resources of the processor."""
+    found = results("rap/results.json")
+    runs = found["networks"]
+    assert all(run["differences_rtl"] == 0 and run["counters_equal"] for run in runs.values())
+    for bits in (16, 8, 4):
+        yield RAP, f" % | {runs[f'resnet8_{bits}']['interval_cycles']:,} |"
+    settings = {"layer": "the layer alone", "network": "within the network"}
+    rows = [("16", "layer", settings["layer"]), ("16", "network", settings["network"])]
+    rows += [("8", "format", "the float output in 8 bits, nothing else"), ("8", "network", settings["network"])]
+    rows += [(b, "wide", "the layer alone, 16-bit outputs") for b in ("8", "4")]
+    for bits, key, shown in rows:
+        part = found["errors"][bits]["summary"][key]["rms"]
+        digits = {"16": 3, "8": 2, "4": 1}[bits]
+        yield RAP, f"| {bits} | {shown} | {percent(part['mean'], digits)} ({percent(part['largest'], digits)}) |"
+    for key, shown in (
+        ("4x4, with DSP", "4 x 4"),
+        ("2x2, with DSP", "2 x 2"),
+        ("2x2, without DSP", "2 x 2, without DSP blocks"),
+    ):
+        row = found["synthesis"][key]
+        use = row["synthesized"]
+        error = f"{100 * row['error']['lut']:+.1f} %"
+        yield RAP, f"| {shown} | {use['lut']:,} | {error} | {use['ff']:,} | {use['dsp']} | {use['bram36']:g} |"
+    timing = found["timing"]["2x2"]
+    yield RAP, f"takes {timing['placed']['lut']:,} LUT4, {timing['placed']['ff']:,} flip-flops"
+    yield RAP, f"**{timing['fmax_mhz']:.1f} MHz**"
+
+
 def rap():
     """Speed-ups and memory words saved."""
     found = results("rap/results.json")["comparison"]
@@ -130,7 +190,13 @@ def published():
     rows = found["shared, kernel rows, 3 bits"]["ratio"]
     shares = joined((percent(rows[key]) for key in ("arrays", "routes", "lut")), "{}", ", ")
     yield README, f"| {shares} % of the reference's |"
-    for name, shown in (("shared, kernel rows, 3 bits", "shared tables, kernel rows, sign sharing"),):
+    chosen = found["element chosen, 3 bits"]
+    yield README, f"| {percent(chosen['ratio'], 1)} % of the reference's |"
+    yield TLMAC, f"**{chosen['lut']:,} ({chosen['ratio']:.3f})**"
+    for name, shown in (
+        ("shared, kernel rows, 3 bits", "shared tables, kernel rows, sign sharing"),
+        ("shared, group chosen, 3 bits", "shared tables, group size chosen"),
+    ):
         total, ratio = found[name]["total"], found[name]["ratio"]
         cells = (f"{total[key]:,} ({ratio[key]:.3f})" for key in ("arrays", "routes", "lut"))
         yield TLMAC, f"| {shown} | {' | '.join(cells)} |"
@@ -149,13 +215,31 @@ def networks():
     assert all(part["units_measured"] == part["of"] for part in done)
     measured = joined(part["measured"]["lut"] for part in done)
     yield README, f"| {measured}; {joined((p['estimated_by_measured']['lut'] for p in done), '{:.3f}')} times that |"
+    parts = [both[0]["images"], both[1]["images"]]
+    for part in parts:
+        assert part["differences"] == 0
+        assert part["simulated_latency_cycles"] == part["latency_cycles"]
+        cycles = (
+            f"Interval ({part['interval_cycles']:,} cycles) and latency ({part['latency_cycles']:,}) are as estimated"
+        )
+        yield TLMAC, cycles
+        yield TLMAC, f"as a complete circuit ({part['estimated']['lut']:,} LUTs"
+    for part, (units, alone) in zip((part["simulate"] for part in both), (("31", 28), ("69", 52)), strict=True):
+        assert part["bit_exact"] == part["simulated"] == alone
+        yield TLMAC, f"all {units} units: {part['simulated']} by themselves, {part['alike']} by one that equals them"
+    small = [part["small"] for part in both]
+    yield (
+        TLMAC,
+        f"ResNet-18 at {small[0]['interval_cycles']:,} cycles per frame takes {small[0]['estimated']['lut']:,} LUTs",
+    )
+    yield TLMAC, f"at {small[1]['interval_cycles']:,} cycles it takes\n{small[1]['estimated']['lut']:,} LUTs"
     for plan, shown in zip(plans, ("ResNet-18, 3 bits, Gaussian weights", "EfficientNet-Lite0, W8A8"), strict=True):
         use, share = plan["estimated"], plan["utilization"]
         cells = f"{use['lut']:,} ({percent(share['lut'])} %) | {use['bram36']:,g} ({percent(share['bram36'])} %)"
         yield TLMAC, f"| {shown} | {cells} | {plan['interval_cycles']:,} | {plan['frames_per_second']:,.0f} |"
 
 
-GROUPS = (small, quantization, bitsys, rap, published, networks)
+GROUPS = (small, quantization, bitsys, bitsys_networks, rap, rap_measured, published, networks)
 FIGURES = [(page, text) for group in GROUPS for page, text in group()]
 
 

@@ -7,7 +7,7 @@ Networks: the QONNX ones (TFC_1W2A, TFC_2W2A, FINN's keyword spotter), whose flo
 is the original model. Batches of 1 and of 1,000 samples, of EfficientNet-Lite0 of 1 and 64; samples repeat where there
 are fewer. `predict` takes all cores. Of the larger batch each float session gets the slices that suit it best.
 
-Everything runs in turns in one process: a round measures each contestant, the best of a few repetitions. Of the rounds
+Everything runs in turns in one process: a round measures each contestant, the quickest of many calls. Of the rounds
 the median counts, of milliseconds per batch and of the ratios within a round. Run it on an idle machine: the load
 before each network is recorded. Results go to result.json network by network, and what is there stays, unless
 --again. `python benchmarks/tables.py` then writes them into the README.
@@ -38,7 +38,7 @@ from data import CASES
 THREADS = (1, 2)
 SLICES = (10, 50, 250, 1000)
 REPEATS = 3
-MEASURE_SECONDS = 0.05  # that a repetition lasts at least
+MEASURE_SECONDS = 0.1  # of calls in a row, at least REPEATS of them
 CALIBRATION = 64
 BATCHES = {"EfficientNet-Lite0 W8A8": (1, 64)}
 QONNX = {"TFC_1W2A": "TFC_1W2A", "TFC_2W2A": "TFC_2W2A", "KWS (FINN)": "kws_finn_submission_v0.7"}
@@ -76,32 +76,32 @@ def float_runner(model: bytes, threads: int, x: np.ndarray) -> Callable[[], np.n
         return np.concatenate([session.run(None, {name: x[i : i + size]})[0] for i in range(0, len(x), size)])
 
     sizes = sorted({min(size, len(x)) for size in SLICES})
-    best = (
-        min(sizes, key=lambda size: min(seconds(lambda: run(size)) for _ in range(3))) if len(sizes) > 1 else sizes[0]
-    )
+    best = min(sizes, key=lambda size: seconds(lambda: run(size), REPEATS))
     return lambda: run(best)
 
 
 def seconds(work: Callable[[], object], calls: int = 1) -> float:
-    """Seconds a call."""
-    start = time.perf_counter()
+    """Seconds of the quickest of so many calls."""
+    best = float("inf")
     for _ in range(calls):
+        start = time.perf_counter()
         work()
-    return (time.perf_counter() - start) / calls
+        best = min(best, time.perf_counter() - start)
+    return best
 
 
 def compare(network: Network, model: bytes, x: np.ndarray, rounds: int) -> dict[str, float]:
     """Milliseconds of each, and of predict as a multiple of each float session's.
 
-    Each runs several times in a row and its best counts: idle threads of one session spin for a while and would
+    Each runs many times in a row and its quickest call counts: idle threads of one session spin for a while and would
     disturb the next.
     """
     works = {"predict": lambda: network.predict(x)} | {f"float_{t}": float_runner(model, t, x) for t in THREADS}
-    calls = {name: max(1, round(MEASURE_SECONDS / max(seconds(work), seconds(work)))) for name, work in works.items()}
+    calls = {name: max(REPEATS, round(MEASURE_SECONDS / seconds(work, REPEATS))) for name, work in works.items()}
     times = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            times[name].append(min(seconds(work, calls[name]) for _ in range(REPEATS)))
+            times[name].append(seconds(work, calls[name]))
     found = {f"{name}_ms": 1000 * float(np.median(values)) for name, values in times.items()}
     for t in THREADS:
         ratios = np.array(times["predict"]) / times[f"float_{t}"]

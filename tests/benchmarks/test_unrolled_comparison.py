@@ -97,7 +97,7 @@ def random_sums(rng, count):
 
 def test_mapped_sums_are_the_sums(models):
     rng = np.random.default_rng(0)
-    steps, in_bits = random_sums(rng, 150)
+    steps, in_bits = random_sums(rng, 90)
     outputs = [(step.number, step.bits, False) for step in steps[12:]]
     inverted = [step for step in steps[:12] if step.signed]
     outputs += [(step.number, step.bits + 1, True) for step in inverted]
