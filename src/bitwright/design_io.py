@@ -39,7 +39,7 @@ from bitwright.targets.contract import (
 )
 
 FORMAT = "bitwright design"
-VERSION = 2
+VERSION = 3
 DESIGN, ESTIMATE, NETWORK, RTL = "design.json", "estimate.json", "network.bw", "rtl"
 PROGRAM, WEIGHTS = "program.npy", "weights.npy"
 RESULTS = ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html")
@@ -158,6 +158,7 @@ def _design_dict(design: Design) -> dict[str, Any]:
         "program": design.program is not None,
         "weights_frames": design.weights.frames if design.weights is not None else None,
         "counters": design.counters,
+        "batch": design.batch,
         "parameters": design.parameters,
     }
 
@@ -228,6 +229,7 @@ def _read(folder: Path) -> Design:
         program=program,
         weights=WeightStream(_words(folder / WEIGHTS), frames) if frames is not None else None,
         counters=tree["counters"],
+        batch=tree["batch"],
         parameters=tree["parameters"],
     )
     check_design(design)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from bitwright.tools.model import Model, ProtocolError, Run, Stalls
 
 BATCH = 8  # frames that are worth a run of their own
 TIMING_FRAMES = 8  # of the extra run that measures cycles where the main one stalls
+TIMING_BATCHES = 4  # at least, where frames are computed together
 IDLE_FLOOR = 20_000
 INPUT, OUTPUT = "s_axis", "m_axis"
 
@@ -31,7 +33,8 @@ class SimulationResult:
     outputs: int64 [N, *shape]; floats: the same in the model's own units and layout.
     latency_cycles: from the edge that takes the first input word of the first frame to the edge that
     delivers its last output word. interval_cycles: between the last output words of consecutive frames,
-    mean over the later half of the frames; None for a single frame.
+    mean over the later half of the frames; None for a single frame. A design that computes frames in batches is timed
+    with full ones, on the same frames again and again where they are too few.
     expected: the network's own evaluation, None where not checked; so are bit_exact and mismatches, the
     number of elements that differ. cycles, counters: summed over all runs. frames_per_second: the simulator's.
     """
@@ -113,8 +116,7 @@ def simulate(
     )
     seconds = time.perf_counter() - start
     outputs = np.concatenate([_outputs(design, run) for run in runs])
-    timing = runs[0] if stalls is None else _stream(design, model, x[:TIMING_FRAMES], None, seed, None, 0)
-    latency, interval = _timing(design, timing)
+    latency, interval = _timing(design, _timed(design, model, x, runs[0] if stalls is None else None, seed))
     return SimulationResult(
         outputs=outputs,
         floats=design.network.output.dequantize(outputs),
@@ -198,14 +200,29 @@ def _outputs(design: Design, run: Run) -> np.ndarray:
     return unpack(spec, words)
 
 
+def _timed(design: Design, model: Model, x: np.ndarray, run: Run | None, seed: int) -> Run:
+    """A run without stalls to take times from: the one there is, unless it has too few full batches."""
+    if design.batch == 1:
+        return _stream(design, model, x[:TIMING_FRAMES], None, seed, None, 0) if run is None else run
+    if run is not None and _frames(design, run) >= TIMING_BATCHES * design.batch:
+        return run
+    count = max(TIMING_BATCHES, math.ceil(TIMING_FRAMES / design.batch)) * design.batch
+    return _stream(design, model, np.resize(x, (count, *x.shape[1:])), None, seed, None, 0)
+
+
+def _frames(design: Design, run: Run) -> int:
+    return len(run.produced[OUTPUT]) // design.output.words
+
+
 def _timing(design: Design, run: Run) -> tuple[int, float | None]:
     """(latency, interval) in cycles, as `SimulationResult` defines them."""
     ends = run.produced[OUTPUT][design.output.words - 1 :: design.output.words]
     latency = int(ends[0] - run.accepted[INPUT][0])
+    ends = ends[design.batch - 1 :: design.batch]
     if len(ends) < 2:
         return latency, None
     first = len(ends) // 2 - (len(ends) == 2)
-    return latency, float(ends[-1] - ends[first]) / (len(ends) - 1 - first)
+    return latency, float(ends[-1] - ends[first]) / (len(ends) - 1 - first) / design.batch
 
 
 def _counters(design: Design, runs: list[Run]) -> dict[str, int]:

@@ -91,7 +91,7 @@ class _Grower:
         for _ in range(self.between(s.depth)):
             self._grow()
         if not self.nodes:
-            self._product()
+            self._product() or self._put(ops.Requantize(IntType(4)))
         if self.allows("ArgMax") and self.chance(0.2):
             self._put(ops.ArgMax())
         return Network(InputSpec(source), tuple(self.nodes), name=name)

@@ -171,6 +171,7 @@ class Design:
     program: AXI4-Lite writes (address, word) that load program and weights before the first frame.
     weights: what goes to s_axis_weights, where the top has that stream.
     counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame.
+    batch: frames that are computed together, whose results leave one right after the other.
     parameters: facts of the design for reports and drivers (JSON-able).
     Names of modules and files reach scripts: `ModelError` where they are not plain.
     """
@@ -187,6 +188,7 @@ class Design:
     program: np.ndarray | None = None  # uint32 [words, 2]
     weights: WeightStream | None = None
     counters: Mapping[str, int] | None = None
+    batch: int = 1
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

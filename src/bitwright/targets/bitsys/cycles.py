@@ -1,4 +1,4 @@
-"""The cycle model: exact cycles of every layer, from its descriptor alone.
+"""The cycle model of a layer: exact, from its descriptor alone.
 
 Times count from the cycle in which the sequencer starts the layer. Inside the accelerator nothing waits for others,
 so the model is a small set of recurrences over the tiles; its constants are the registers of the RTL.
@@ -6,9 +6,11 @@ so the model is a small set of recurrences over the tiles; its constants are the
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
 
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.registers import LAYER_WORDS
@@ -18,12 +20,26 @@ POST = 7  # registers of the post stage without a table
 READ = 2  # of the activation memory, of the result buffer
 
 
-def layer_cycles(fields: Mapping[str, int], hardware: Hardware) -> int:
-    """Cycles from the fetch of a layer's descriptor to the fetch of the next."""
-    last = _vector(fields) if fields.get("vector") else _array(fields, hardware)
+@dataclass(frozen=True, eq=False)
+class LayerTiming:
+    """cycles: from the fetch of the descriptor to the next one's. writes: when the write port is taken from the input.
+
+    writes [runs, 4]: first cycle, number, distance and length of regular writes, in ascending order.
+    """
+
+    cycles: int
+    writes: np.ndarray
+
+
+def layer_timing(fields: Mapping[str, int], hardware: Hardware) -> LayerTiming:
+    """The times of a layer that waits for nothing."""
+    runs = _vector(fields) if fields.get("vector") else _array(fields, hardware)
     table = fields["table_bits"] and (2 if fields["lookup"] else fields["table_bits"] + 1)
-    stored = last + POST + table + 1  # the cycle of the write
-    return FETCH + stored + 1 + int(fields["wide_out"] and not fields["to_output"])
+    high = int(fields["wide_out"] and not fields["to_output"])
+    first, count, step = runs[-1]
+    stored = first + (count - 1) * step + POST + table + 1  # the cycle of the last write
+    writes = np.array([(at + POST + table + 1, n, step, 1 + high) for at, n, step in runs], np.int64)
+    return LayerTiming(FETCH + stored + 1 + high, writes[:0] if fields["to_output"] else writes)
 
 
 def array_cycles(fields: Mapping[str, int], hardware: Hardware) -> int:
@@ -37,17 +53,16 @@ def _steps(fields: Mapping[str, int], hardware: Hardware) -> int:
     return pairs * fields["taps"] * fields["tap_words"]
 
 
-def _vector(fields: Mapping[str, int]) -> int:
-    """The cycle in which the last group enters the post stage."""
+def _vector(fields: Mapping[str, int]) -> list[tuple[int, int, int]]:
+    """(first cycle, number, distance) of groups that enter the post stage."""
     items = 1 + fields["wide_a"] + (1 + fields["wide_b"] if fields.get("add") else 0)
     reads = items * fields["kernel_h"] * fields["kernel_w"]
     groups = fields["frames"] * fields["out_h"] * fields["out_w"] * fields["groups"]
-    first = 1 + (groups - 1) * max(reads, fields["interval"])
-    return first + reads - 1 + READ + 1
+    return [(1 + reads - 1 + READ + 1, groups, max(reads, fields["interval"]))]
 
 
-def _array(fields: Mapping[str, int], hardware: Hardware) -> int:
-    """The cycle in which the last group enters the post stage.
+def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
+    """(first cycle, number, distance) of each tile's groups that enter the post stage.
 
     Loading: two halves of the row buffers. Array: tiles follow each other at once, at least `rows` cycles apart, into
     a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group.
@@ -60,6 +75,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> int:
     go = end = -(1 << 60)
     drained = deque([-(1 << 60)] * hardware.slots, maxlen=hardware.slots)
     issued = -(1 << 60)
+    runs = []
     for m in range(fields["tiles_m"]):
         rows = fields["rows_last"] if m == fields["tiles_m"] - 1 else hardware.rows
         read_end = max(read_end + 1, released[0] + 1) + rows * row_reads - 1
@@ -71,16 +87,6 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> int:
             first = max(end + settle + 1, issued + interval)
             issued = first + (count - 1) * interval
             drained.append(issued)
+            runs.append((first + READ, count, interval))
         released.append(end)
-    return issued + READ
-
-
-def input_cycles(channels: int, pixels: int, planes: bool) -> int:
-    """Cycles to take a frame at full rate: a word of eight elements or a group of eight channels each."""
-    groups = math.ceil(channels / 64) * 8 if planes else math.ceil(channels / 8)
-    return max(math.ceil(channels * pixels / 8), groups * pixels) + 2
-
-
-def output_cycles(channels: int, pixels: int, argmax: bool) -> int:
-    """Cycles to send a frame's results at full rate."""
-    return pixels * (channels + int(argmax or channels % 8 == 1)) + 1
+    return runs

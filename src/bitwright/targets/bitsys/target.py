@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from bitwright.errors import OptionError
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
-from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, stages, storage
+from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, stages, storage, timeline
 from bitwright.targets.bitsys.check import fits, too_heavy, unsuited
+from bitwright.targets.bitsys.cycles import LayerTiming
 from bitwright.targets.bitsys.emit import TOP, files
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.program import Program
@@ -70,7 +72,7 @@ class BitsysPlan:
     estimate: Estimate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Lowered:
     """A network on a hardware configuration: stages, places, program; or the problems that stand against it."""
 
@@ -131,7 +133,7 @@ class Bitsys:
         found = _lower(network, machine, options.batch)
         if found.problems:
             return Refusal(found.problems)
-        estimate = _estimate(machine, found.staged, found.layout, found.program)
+        estimate = _estimate(machine, found)
         return BitsysPlan(network, options, machine, found.staged, found.layout, found.program, estimate)
 
     def emit(self, plan: BitsysPlan) -> Design:
@@ -150,6 +152,7 @@ class Bitsys:
             program=program.writes(plan.program, plan.staged, plan.layout, plan.hardware),
             weights=_weight_stream(plan),
             counters={r.name: address("control", 0) + r.offset for r in registers if r.access == "r"},
+            batch=plan.layout.batch,
             parameters=_facts(plan),
         )
 
@@ -162,25 +165,48 @@ def _weight_stream(plan: BitsysPlan) -> WeightStream | None:
     return WeightStream(to_words(words, 64), plan.layout.batch)
 
 
-def _estimate(machine: Hardware, staged: Staged, places: Layout, made: Program) -> Estimate:
+def _estimate(machine: Hardware, found: _Lowered) -> Estimate:
     """Cycles by layer and resources of the whole hardware, which all layers share.
 
-    Cycles of a layer count from when its weights are there: the stream's words are a lower bound of the interval.
+    Cycles of a layer count from when its weights, and room for its results, are there.
     """
-    layers, batch = made.layers, places.batch
-    per_layer = [cycles.layer_cycles(layer.fields, machine) for layer in layers]
-    busy = [cycles.array_cycles(layer.fields, machine) for layer in layers]
+    layers, batch = found.program.layers, found.layout.batch
+    timings = [cycles.layer_timing(layer.fields, machine) for layer in layers]
+    total = sum(timing.cycles for timing in timings)
     whole = unique("accelerator", {layer.name for layer in layers})
-    found = [LayerEstimate(whole, TOP, cost.resources(machine), math.ceil(sum(per_layer) / batch))]
-    for layer, total, active in zip(layers, per_layer, busy, strict=True):
-        details = {"cycles_batch": total, "array_cycles": active, "array_utilization": active / total}
-        kind = type(layer.stage.op).__name__ if layer.stage.op is not None else type(layer.stage.post).__name__
-        found.append(LayerEstimate(layer.name, kind, Resources(), math.ceil(total / batch), details))
-    value, result = places.values[INPUT], staged.stages[-1].result
-    taking = batch * cycles.input_cycles(value.type.channels, value.type.pixels, machine.planes)
-    sending = batch * cycles.output_cycles(result.channels, result.pixels, staged.argmax)
-    interval = max(sum(per_layer), taking, sending, made.usage.stream_words) / batch
-    return Estimate(tuple(found), math.ceil(interval), taking + sum(per_layer) + sending)
+    rows = [LayerEstimate(whole, TOP, cost.resources(machine), math.ceil(total / batch))]
+    for layer, timing in zip(layers, timings, strict=True):
+        active = cycles.array_cycles(layer.fields, machine)
+        details = {
+            "cycles_batch": timing.cycles,
+            "array_cycles": active,
+            "array_utilization": active / timing.cycles,
+        }
+        op = layer.stage.op or layer.stage.post
+        kind = type(op).__name__ if op is not None else "Copy"
+        rows.append(LayerEstimate(layer.name, kind, Resources(), math.ceil(timing.cycles / batch), details))
+    interval, latency = timeline.interval_and_latency(_accelerator(machine, found, timings))
+    return Estimate(tuple(rows), interval, latency)
+
+
+def accelerator(plan: BitsysPlan) -> timeline.Accelerator:
+    """What the times of a plan's batches depend on."""
+    timings = [cycles.layer_timing(layer.fields, plan.hardware) for layer in plan.program.layers]
+    return _accelerator(plan.hardware, _Lowered((), plan.staged, plan.layout, plan.program), timings)
+
+
+def _accelerator(machine: Hardware, found: _Lowered, timings: Sequence[LayerTiming]) -> timeline.Accelerator:
+    """What the times of batches depend on."""
+    packets = {packet.layer: packet for packet in found.program.packets}
+    steps = []
+    for k, (layer, timing) in enumerate(zip(found.program.layers, timings, strict=True)):
+        flags = [bool(layer.fields[name]) for name in ("to_output", "release_input")]
+        packet = packets.get(k)
+        stream = (packet.lines * machine.line_words, packet.ahead) if packet else ()
+        steps.append(timeline.Step(timing, *flags, *stream))
+    source, result = found.layout.values[INPUT].type, found.staged.stages[-1].result
+    ends = [timeline.Ends(t.pixels, t.channels) for t in (source, result)]
+    return timeline.Accelerator(steps, found.layout.batch, ends[0], machine.planes, ends[1], found.staged.argmax)
 
 
 def _facts(plan: BitsysPlan) -> dict[str, Any]:
