@@ -8,6 +8,7 @@ import pytest
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.network.passes import simplify
 from bitwright.targets import get
+from bitwright.targets.bitsys import target
 from bitwright.targets.contract import Refusal
 
 TARGET = get("bitsys")
@@ -128,3 +129,17 @@ def test_the_batch_that_is_chosen_fits():
     plans = [TARGET.plan(wide, TARGET.options(hardware=h)) for h in ("small", str(TOML / "container.toml"))]
     assert [plan.layout.batch for plan in plans] == [8, 4]
     assert TARGET.check(wide, TARGET.options(hardware=str(TOML / "container.toml"), batch=9)) != []
+
+
+def test_check_and_plan_lower_a_network_once(monkeypatch):
+    """Also with other options in between: the second answer is that of the second options."""
+    calls = []
+    layers = target.lowering.layers
+    monkeypatch.setattr(target.lowering, "layers", lambda *given: calls.append(1) or layers(*given))
+    net = network((4, 4, 8), ops.Conv2d(ones(3, 2, 2, 8), INT2))
+    options = TARGET.options(hardware="small", batch=2)
+    assert TARGET.check(net, options) == []
+    assert TARGET.plan(net, options).layout.batch == 2
+    assert len(calls) == 1
+    assert TARGET.plan(net, TARGET.options(hardware="small", batch=3)).layout.batch == 3
+    assert len(calls) == 2
