@@ -19,6 +19,7 @@ from bitwright.targets.contract import Design, Estimate, StreamSpec, SynthesisUn
 MAX_BUS_BITS = 1 << 16
 MAX_CYCLES = 1 << 53
 MAX_COPIES = 1 << 20
+MAX_BATCH = 1 << 16
 WORD = 1 << 32
 
 
@@ -34,6 +35,7 @@ def check_design(design: Design) -> None:
     for name in ("options", "parameters"):
         _need(isinstance(getattr(design, name), Mapping), name, "an object")
     _counters(design.counters)
+    _need(_whole(design.batch, 1, MAX_BATCH), "batch", f"1 to {MAX_BATCH}")
     _words(design)
 
 
