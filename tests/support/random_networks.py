@@ -39,6 +39,7 @@ class Shape:
     groups: bool = True
     depthwise: float = 0.0  # share of convolutions with a group a channel
     bias: bool = True
+    fan: bool = False  # several steps on one value, joined again
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "operations", frozenset(self.operations))
@@ -79,7 +80,7 @@ class _Grower:
         return bool(self.rng.random() < p)
 
     def allows(self, *kinds: str) -> bool:
-        return set(kinds) <= self.shape.operations
+        return set(kinds) <= set(self.shape.operations)
 
     def network(self, name: str) -> Network:
         s = self.shape
@@ -116,7 +117,7 @@ class _Grower:
 
     def _grow(self) -> None:
         moves: list[Callable[[], object]] = [self._product, self._product_step, self._product_step, self._step]
-        moves += [self._join]
+        moves += [self._join] + [self._fan] * self.shape.fan
         if len(self.here.shape) == 3:
             moves += [self._pool, self._reshape_image]
         self.rng.choice(np.array(moves, object))()
@@ -276,7 +277,25 @@ class _Grower:
         kind = str(self.rng.choice(list(kinds)))
         pair = (start, self.tip) if self.chance(0.5) else (self.tip, start)
         if not (grown and self._put(ops.OPS[kind](), *pair)):
-            for node in self.nodes[length:]:
-                del self.types[node.name]
-            del self.nodes[length:]
-            self.tip = start
+            self._undo(length, start)
+
+    def _fan(self) -> None:
+        """Two to four steps on the tip, and the sum or concatenation of their results."""
+        kinds = [k for k in ("Add", "Concat") if self.allows(k)]
+        start, length = self.tip, len(self.nodes)
+        ends = [self.tip for _ in range(self.between((2, 4))) if self._branch(start)]
+        self.tip = ends[0] if ends else start
+        joined = [self._put(ops.OPS[str(self.rng.choice(kinds))](), self.tip, end) for end in ends[1:] if kinds]
+        if not joined or not all(joined):
+            self._undo(length, start)
+
+    def _branch(self, start: str) -> bool:
+        self.tip = start
+        return self._step()
+
+    def _undo(self, length: int, tip: str) -> None:
+        """Take back all nodes from number `length` on."""
+        for node in self.nodes[length:]:
+            del self.types[node.name]
+        del self.nodes[length:]
+        self.tip = tip

@@ -1,18 +1,18 @@
-"""All reasons to refuse a network."""
+"""Reasons to refuse a network that lie in its operations, types and shapes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from bitwright.network import Network
-from bitwright.network.graph import INPUT
-from bitwright.network.ops import Requantize, Threshold
+from bitwright.network.graph import INPUT, Node
+from bitwright.network.ops import Lookup, Requantize, Resize, Threshold
+from bitwright.network.ranges import Interval, intervals
 from bitwright.targets.contract import Problem
-from bitwright.targets.rap.layers import Layer, find_problems, make_layers, stored_names
-from bitwright.targets.rap.lowering import lower, origin
+from bitwright.targets.rap.layers import COMPUTE, Layer, Result, find_problems, stored_names
+from bitwright.targets.rap.lowering import lookup_steps
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.storage import (
     MAX_EDGE,
@@ -21,75 +21,96 @@ from bitwright.targets.rap.storage import (
     Storage,
     lane_bits,
     padded_channels,
-    place,
     stored_shapes,
-    strips,
     weight_bits,
 )
 
 MAX_ELEMENTS, MAX_CHANNELS = 1 << 20, 1 << 16
 MAX_STEPS = 4 * 1024 - 1
+MAX_BASE = (1 << 15) - 1
+COMPUTED = tuple(op.__name__ for op in COMPUTE)
+LAYER_INSTRUCTIONS = 16  # fewer than any layer has
 
 
-def problems(network: Network, options: RapOptions) -> list[Problem]:
-    """Reasons that lie in operations, types and shapes; how full the memories are is known behind the planning."""
+def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
+    """Nodes that have no mapping, or whose tables and copies are too many to be made."""
     found = find_problems(network)
-    if found:
-        return found
-    lowered = lower(network)
-    return [p if p.node is None else replace(p, node=origin(network, p.node)) for p in _problems(lowered, options)]
+    for node in network.nodes:
+        if isinstance(node.op, Lookup):
+            found += _lookup(node, node.op)
+        if isinstance(node.op, Resize):
+            copies, most = int(np.prod(node.op.factor)), options.program_words // LAYER_INSTRUCTIONS
+            if copies > most:
+                rule = f"its factor takes {copies} copies of more than {LAYER_INSTRUCTIONS} instructions"
+                found.append(Problem(node.name, rule, f"at most {most} with program_words={options.program_words}"))
+    return found
 
 
-def _problems(network: Network, options: RapOptions) -> list[Problem]:
-    """Reasons by the names of the lowered network."""
+def _lookup(node: Node, op: Lookup) -> Iterator[Problem]:
+    """What the thresholds of a table cannot hold."""
+    steps, base = lookup_steps(op), op.table[:, 0]
+    if steps > MAX_STEPS:
+        yield Problem(node.name, f"its table rises or falls by {steps} in all", f"at most {MAX_STEPS}")
+    if _magnitude(base) > MAX_BASE:
+        yield Problem(node.name, f"its table begins with {_magnitude(base)} or its negative", f"up to {MAX_BASE}")
+
+
+def value_problems(network: Network, layers: tuple[Layer, ...], options: RapOptions) -> list[Problem]:
+    """Reasons in accumulators, slots, lanes and shapes, by the names of the lowered network."""
     found: list[Problem] = []
-    layers = make_layers(network)
+    ranges = intervals(network)
     for layer in layers:
-        found += _layer(layer)
+        found += _accumulators(layer, ranges)
+        for result in layer.results:
+            found += _slot(layer, result)
         group = padded_channels(1, options.size)
         if layer.channel % group:
             rule = f"its first input has {layer.channel} channels"
             found.append(Problem(layer.name, rule, f"multiples of {group}, as the channels of an image are padded to"))
-    found += list(_shapes(network, layers)) + list(_lanes(network, layers, options))
-    strip, more = strips(network, layers, options.size)
-    if found or more:
-        return found + more
-    stored, words = place(network, layers, options.machine, lane_bits(network, layers, options.lane_bits), strip)
-    found += [p for value in stored.values() for p in _extent(value)]
-    if words > options.a_words:
-        rule = f"its values need {words} words in each bank of feature maps, which has {options.a_words}"
-        found.append(Problem(None, rule, f"the option a_words of at least {words}"))
-    return found
+    found += [*_shapes(network, layers), *_lanes(network, layers, options)]
+    return list(dict.fromkeys(found))
 
 
-def _layer(layer: Layer) -> list[Problem]:
-    """What accumulators and slots cannot hold."""
-    found, dtype = [], layer.accumulator.dtype
-    if dtype.max >= (1 << 31) - 1 or dtype.min < -(1 << 31):
-        found.append(Problem(layer.name, f"its accumulators are {dtype}", "at most int32, below 2**31 - 1"))
-    for result in layer.results:
-        op = result.op
-        if isinstance(op, Requantize):
-            if np.abs(op.multiplier).max() >= 1 << 31:
-                found.append(Problem(result.name, "a multiplier passes 32 bits", "multipliers below 2**31"))
-            if abs(op.zero_point) >= 1 << 32:
-                found.append(Problem(result.name, "the zero point passes 33 bits", "zero points below 2**32"))
-            bias = layer.window.bias
-            if bias is not None and _reach(bias, op) >= 1 << 62:
-                rule = "its product with the bias of the layer passes 62 bits"
-                found.append(Problem(result.name, rule, "smaller multipliers or biases"))
-        if isinstance(op, Threshold):
-            if op.thresholds.shape[1] > MAX_STEPS:
-                rule = f"it has {op.thresholds.shape[1]} thresholds"
-                found.append(Problem(result.name, rule, f"at most {MAX_STEPS}"))
-            if not set(np.unique(op.step)) <= {-2, -1, 1, 2} or np.abs(op.base).max() >= 1 << 15:
-                found.append(Problem(result.name, "its base or step is too large", "16-bit bases, steps of 1 or 2"))
-    return found
+def _accumulators(layer: Layer, ranges: dict[str, Interval]) -> Iterator[Problem]:
+    """Accumulators that pass 32 bits; they hold no bias, which the slots add."""
+    low, high = _sums(layer, ranges)
+    if low < -(1 << 31) or high >= 1 << 31:
+        yield Problem(layer.name, f"its accumulators reach from {low} to {high} without the bias", "32 signed bits")
+    elif high == (1 << 31) - 1 and any(isinstance(result.op, Threshold) for result in layer.results):
+        yield Problem(layer.name, f"its accumulators reach {high}", "less, as unused thresholds are 2**31 - 1")
 
 
-def _reach(bias: np.ndarray, op: Requantize) -> int:
-    """Largest magnitude of bias * multiplier + bias of the requantizer, in Python's integers."""
-    return int(np.abs(bias).max()) * int(np.abs(op.multiplier).max()) + int(np.abs(op.bias).max())
+def _sums(layer: Layer, ranges: dict[str, Interval]) -> tuple[int, int]:
+    """Smallest and largest accumulator of a layer."""
+    name = layer.name if layer.kind in COMPUTED else layer.inputs[0]
+    bias = layer.window.bias
+    ends = (ranges[name].low, ranges[name].high)
+    low, high = ends if bias is None else (end - bias for end in ends)
+    return int(low.min()), int(high.max())
+
+
+def _slot(layer: Layer, result: Result) -> Iterator[Problem]:
+    """What a slot cannot compute."""
+    op = result.op
+    if isinstance(op, Requantize):
+        if _magnitude(op.multiplier) >= 1 << 31:
+            yield Problem(result.name, "a multiplier passes 32 bits", "multipliers below 2**31")
+        if abs(op.zero_point) >= 1 << 32:
+            yield Problem(result.name, "the zero point passes 33 bits", "zero points below 2**32")
+        bias = layer.window.bias
+        if bias is not None and _magnitude(bias) * _magnitude(op.multiplier) + _magnitude(op.bias) >= 1 << 62:
+            rule = "its product with the bias of the layer passes 62 bits"
+            yield Problem(result.name, rule, "smaller multipliers or biases")
+    if isinstance(op, Threshold):
+        if op.thresholds.shape[1] > MAX_STEPS:
+            yield Problem(result.name, f"it has {op.thresholds.shape[1]} thresholds", f"at most {MAX_STEPS}")
+        if not set(np.unique(op.step)) <= {-2, -1, 1, 2} or _magnitude(op.base) > MAX_BASE:
+            yield Problem(result.name, "its base or step is too large", "16-bit bases, steps of 1 or 2")
+
+
+def _magnitude(values: np.ndarray) -> int:
+    """Largest absolute value, as one of Python's integers."""
+    return max(-int(values.min()), int(values.max()))
 
 
 def _shapes(network: Network, layers: tuple[Layer, ...]) -> Iterator[Problem]:
@@ -114,7 +135,8 @@ def _lanes(network: Network, layers: tuple[Layer, ...], options: RapOptions) -> 
             yield Problem(name, rule, "at most 16 bits, 15 where an unsigned value is added to a signed one")
 
 
-def _extent(value: Storage) -> Iterator[Problem]:
+def extent_problems(value: Storage) -> Iterator[Problem]:
+    """A row of an image that is too long for the fields of SHAPE."""
     if value.strip > MAX_STRIP or value.span > MAX_SPAN:
         rule = f"a row of the image takes {value.span} words of a bank"
         yield Problem(value.name, rule, f"at most {MAX_SPAN} words and {MAX_STRIP} columns")

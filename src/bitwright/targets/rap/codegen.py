@@ -14,9 +14,10 @@ from bitwright.targets.contract import StreamSpec
 from bitwright.targets.rap import images
 from bitwright.targets.rap.layers import stored_names
 from bitwright.targets.rap.machine import Machine, Program
-from bitwright.targets.rap.mapping import Plan, element_words, is_stochastic
+from bitwright.targets.rap.mapping import Plan, element_words, is_stochastic, param_words, seed_words, weight_words
 from bitwright.targets.rap.storage import Storage, words_of
-from bitwright.targets.rap.timing import PARAM_LANES, seed_words
+from bitwright.targets.rap.table import ADDRESS_BITS
+from bitwright.targets.rap.timing import PARAM_LANES
 from bitwright.targets.rap.writer import Level, Writer
 
 _WIDTH = {16: "w16", 8: "w8", 4: "w4", 32: "w16"}
@@ -43,21 +44,23 @@ def generate(
     """Instructions, weights and parameters of a network."""
     writer = Writer()
     writer.mark("input")
-    _receive(writer, stored[INPUT], spec_in)
+    receive(writer, stored[INPUT], spec_in)
     weights = [np.zeros((machine.size, 0), np.uint16)]
     params = [np.zeros((0, PARAM_LANES), np.uint32)]
+    weights_at = params_at = 0
     for plan in plans:
         writer.mark(f"{plan.layer.kind} {plan.layer.name}")
-        _layer(writer, plan, sum(w.shape[1] for w in weights), sum(map(len, params)))
+        write_layer(writer, plan, weights_at, params_at)
         words = images.weights(plan)
         weights.append(np.pad(words, [(0, machine.size - len(words)), (0, 0)]))
         params += _parameters(plan)
+        weights_at += weight_words(plan)
+        params_at += sum(param_words(plan, s) + seed_words(plan, s) for s in range(len(plan.target)))
     writer.mark("output")
-    argmax = isinstance(network.node(network.output_name).op, ArgMax)
-    _send(writer, stored[stored_names(network)[network.output_name]], spec_out, argmax)
-    writer.add("JUMP", target=0)
+    send(writer, network, stored, spec_out)
     image = np.concatenate(weights, axis=1)
     table = np.concatenate(params)
+    assert (image.shape[1], len(table)) == (weights_at, params_at)
     banks = {c: [(0, image[c])] for c in range(machine.size)} if image.shape[1] else {}
     return Code(Program(writer.code(), {}, banks, table), tuple(writer.marks), image.shape[1], len(table))
 
@@ -83,7 +86,7 @@ def _raster(value: Storage) -> list[Level]:
     return [Level(value.pixel_words, 1), Level(w, value.pitch, 1), Level(h, value.span, 0, 1)]
 
 
-def _receive(writer: Writer, value: Storage, spec: StreamSpec) -> None:
+def receive(writer: Writer, value: Storage, spec: StreamSpec) -> None:
     """IN of a frame."""
     dtype = value.dtype
     writer.add("WIDTH", width=_WIDTH[value.bits], asign=int(dtype.signed), bsign="unsigned")
@@ -93,8 +96,10 @@ def _receive(writer: Writer, value: Storage, spec: StreamSpec) -> None:
     writer.add("IN", count=spec.type.size, channels=value.shape[2], bits=dtype.bits, lanes=spec.lanes, sign=sign)
 
 
-def _send(writer: Writer, value: Storage, spec: StreamSpec, argmax: bool) -> None:
-    """OUT of a frame, or of the places of the largest elements of its pixels."""
+def send(writer: Writer, network: Network, stored: Mapping[str, Storage], spec: StreamSpec) -> None:
+    """OUT of a frame, or of the places of the largest elements of its pixels; then from the start again."""
+    value = stored[stored_names(network)[network.output_name]]
+    argmax = isinstance(network.node(network.output_name).op, ArgMax)
     writer.add("WIDTH", width=_WIDTH[value.bits], asign=int(value.dtype.signed), bsign="unsigned")
     _shape(writer, "A", value)
     writer.stream("A", value.address, _raster(value))
@@ -103,10 +108,11 @@ def _send(writer: Writer, value: Storage, spec: StreamSpec, argmax: bool) -> Non
         "OUT", count=h * w * c, channels=c, bits=spec.type.dtype.bits, lanes=spec.lanes,
         wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(argmax),
     )  # fmt: skip
+    writer.add("JUMP", target=0)
 
 
-def _layer(writer: Writer, plan: Plan, weights_at: int, params_at: int) -> None:
-    """Set-up and loops of one layer."""
+def write_layer(writer: Writer, plan: Plan, weights_at: int = 0, params_at: int = 0) -> None:
+    """Set-up and loops of one layer, whose weights and parameters begin at the given words."""
     source, window = plan.source[0], plan.layer.window
     signed = any(s.dtype.signed for s in plan.source)
     negative = window.weight is not None and int(window.weight.min()) < 0
@@ -165,13 +171,12 @@ def _stream_a(writer: Writer, plan: Plan) -> None:
 
 def _wrapped(source: Storage, x: int, y: int) -> int:
     """Address of the first word; it may lie before the memory as long as padding is read there."""
-    return (source.address + y * source.span + x * source.pitch) % (1 << 17)
+    return (source.address + y * source.span + x * source.pitch) % (1 << ADDRESS_BITS)
 
 
 def _stream_b(writer: Writer, plan: Plan, address: int) -> None:
     """The weights in their order, anew for every place of the image."""
-    per_tile = plan.body.loads_b * plan.inner
-    tiles = plan.channel_tiles * plan.groups
+    per_tile, tiles = plan.loads_b, plan.channel_tiles * plan.groups
     writer.stream("B", address, [Level(per_tile, 1), Level(tiles, per_tile), Level(plan.tiles // tiles, 0)])
 
 
@@ -207,9 +212,7 @@ def _slot(writer: Writer, plan: Plan, slot: int, params_at: int) -> int:
     element = plan.elements * words
     levels = [Level(element, 1), Level(plan.pixels, 0), Level(tiles, element), Level(places, 0)]
     writer.stream(f"P{slot}", params_at, levels)
-    params_at += element * tiles
+    params_at += param_words(plan, slot)
     if is_stochastic(result):
-        count = places * tiles * plan.pixels * seed_words(plan.machine.size)
-        writer.stream(f"R{slot}", params_at, [Level(count, 1)])
-        params_at += count
-    return params_at
+        writer.stream(f"R{slot}", params_at, [Level(seed_words(plan, slot), 1)])
+    return params_at + seed_words(plan, slot)

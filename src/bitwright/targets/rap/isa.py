@@ -11,6 +11,15 @@ BY_NAME = {instruction.name: instruction for instruction in TABLE}
 BY_OPCODE = {instruction.opcode: instruction for instruction in TABLE}
 
 
+class EncodingError(ValueError):
+    """What no instruction can say: the rule that it breaks, and what would be legal."""
+
+    def __init__(self, rule: str, legal: str) -> None:
+        super().__init__(f"{rule}; legal are {legal}")
+        self.rule = rule
+        self.legal = legal
+
+
 def encode(name: str, **values: int) -> int:
     """The 64-bit word of an instruction from its field values; what is left out has its default."""
     instruction = BY_NAME[name]
@@ -18,7 +27,7 @@ def encode(name: str, **values: int) -> int:
     for f in instruction.fields:
         value = values.pop(f.name, f.default)
         if value is None or not f.low <= value <= f.high:
-            raise ValueError(f"{name} {f.name} = {value}; legal are {f.low} to {f.high}")
+            raise EncodingError(f"{name} {f.name} = {value}", f"{f.low} to {f.high}")
         stored = value - 1 if f.kind == "count" else value & ((1 << f.bits) - 1)
         word |= stored << low
         low += f.bits

@@ -1,8 +1,9 @@
 """From the graph to layers: one operation on accumulators each, with the one or two results that its slots make.
 
-A layer reads stored values and writes stored values. Requantize and Threshold join the operation before them; on a
-stored value they follow a copy. Flatten stores nothing: a dense layer on an image is a convolution as large as it.
-ArgMax stores nothing either: it is taken of what is sent.
+An operation with more results is computed again for every further two. A layer reads stored values and writes stored
+values. Requantize and Threshold join the operation before them; on a stored value they follow a copy. Flatten stores
+nothing: a dense layer on an image is a convolution as large as it. ArgMax stores nothing either: it is taken of what is
+sent.
 Concat and Resize are copies, each of which writes some channels or every few columns and rows of the value. Lookups
 have become thresholds before (`lowering`).
 """
@@ -10,6 +11,7 @@ have become thresholds before (`lowering`).
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -133,9 +135,6 @@ def find_problems(network: Network) -> list[Problem]:
             found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
         if isinstance(node.op, Lookup) and node.op.dtype.bipolar:
             found.append(Problem(node.name, "its table yields bipolar values", "tables of integers"))
-        count = len(_results(network, node)) if isinstance(node.op, COMPUTE) else 0
-        if count > SLOTS:
-            found.append(Problem(node.name, f"it has {count} different results", f"at most {SLOTS}"))
     return found
 
 
@@ -151,7 +150,7 @@ def make_layers(network: Network) -> tuple[Layer, ...]:
     layers = []
     for node in network.nodes:
         if isinstance(node.op, COMPUTE):
-            layers.append(_compute_layer(network, node, names))
+            layers += _compute_layers(network, node, names)
         elif isinstance(node.op, POST) and not isinstance(_producer(network, node), COMPUTE):
             layers.append(_copy_layer(network, node, node.inputs[0], names))
         elif isinstance(node.op, Concat):
@@ -189,7 +188,8 @@ def _results(network: Network, node: Node) -> tuple[Result, ...]:
     return tuple({result.name: result for result in found}.values())
 
 
-def _compute_layer(network: Network, node: Node, names: dict[str, str]) -> Layer:
+def _compute_layers(network: Network, node: Node, names: dict[str, str]) -> Iterator[Layer]:
+    """The layer of an operation, once more for every further `SLOTS` results."""
     op, out = node.op, network.types[node.name]
     inputs = tuple(names[n] for n in node.inputs)
     h, w, c = stored_shape(network, inputs[0])
@@ -206,7 +206,9 @@ def _compute_layer(network: Network, node: Node, names: dict[str, str]) -> Layer
     else:
         window = Window()
     kind = type(op).__name__
-    return Layer(node.name, kind, window, inputs, image_shape(out), out, _results(network, node))
+    results = _results(network, node)
+    for first in range(0, len(results), SLOTS):
+        yield Layer(node.name, kind, window, inputs, image_shape(out), out, results[first : first + SLOTS])
 
 
 def _copy_layer(network: Network, node: Node, source: str, names: dict[str, str], **place) -> Layer:

@@ -30,6 +30,12 @@ def origin(network: Network, name: str) -> str:
     return before if name not in network.types and before in network.types else name
 
 
+def lookup_steps(op: Lookup) -> int:
+    """Thresholds of the longer one of the two staircases that a table becomes."""
+    jumps = np.diff(op.table, axis=1)
+    return int(max(np.maximum(jumps, 0).sum(axis=1).max(), np.maximum(-jumps, 0).sum(axis=1).max()))
+
+
 def _thresholds(node: Node, taken: Container[str]) -> list[Node]:
     """One or two Threshold nodes, their sum, and the type of the table where theirs is another."""
 

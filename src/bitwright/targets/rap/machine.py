@@ -11,6 +11,7 @@ from bitwright.errors import OptionError
 from bitwright.targets.rap.table import ADDRESS_BITS
 
 PARAM_BITS = 128  # of a parameter word: four thresholds, or multiplier, shift and bias of a channel
+LIMITS = {"a_words": 1 << ADDRESS_BITS, "b_words": 1 << ADDRESS_BITS, "param_words": 1 << 16, "program_words": 1 << 16}
 A_REGISTERS, B_REGISTERS, ACCUMULATORS = 16, 8, 16
 
 
@@ -28,15 +29,10 @@ class Machine:
     def __post_init__(self) -> None:
         if self.size not in (2, 4, 8):
             raise OptionError(f"size is {self.size!r}; legal are 2, 4 and 8")
-        for name, high in (
-            ("a_words", ADDRESS_BITS),
-            ("b_words", ADDRESS_BITS),
-            ("param_words", 16),
-            ("program_words", 16),
-        ):
+        for name, most in LIMITS.items():
             value = getattr(self, name)
-            if not 2 <= value <= 1 << high:
-                raise OptionError(f"{name} is {value!r}; legal are 2 to {1 << high}")
+            if not 2 <= value <= most:
+                raise OptionError(f"{name} is {value!r}; legal are 2 to {most}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ An element holds a block of `body` accumulators; a tile is what all elements hol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,11 @@ class Plan:
         return self.channel_tiles * self.groups * self.x_tiles * self.layer.shape[0]
 
     @property
+    def loads_b(self) -> int:
+        """Words of weights that a tile takes of each bank; none where nothing is multiplied."""
+        return 0 if self.layer.window.weight is None else self.body.loads_b * self.inner
+
+    @property
     def elements(self) -> int:
         """Results of a pixel of a tile in one row."""
         return self.words * (self.source[0].lanes if self.lanes else self.cols)
@@ -76,23 +81,58 @@ def is_stochastic(result: Result) -> bool:
 
 def schedule(plan: Plan) -> tuple[int, int]:
     """(cycles of all tiles up to the issue behind the last DRAIN, further cycles until its last read), exactly."""
-    compute = (timing.BRANCH if plan.inner > 1 else 0) + plan.inner * len(plan.body.steps)
+    compute = _body_cycles(plan)
     drains = [
         timing.drain_cycles(
             plan.machine.size, plan.pixels, plan.elements, element_words(result, target.bits), is_stochastic(result)
         )
         for result, target in zip(plan.layer.results, plan.target, strict=True)
     ]
-    now, free, times = timing.BRANCH if plan.tiles > 1 else 0, 0, []
-    for _ in range(min(plan.tiles, 4)):
+
+    def tile(now: int, free: int) -> tuple[int, int]:
         now += compute
         for drain in drains:
             now = max(now, free)
             free = now + timing.DRAIN_START + drain
             now += 1
-        times.append(now)
-    rest = (plan.tiles - len(times)) * (times[-1] - times[-2] if len(times) > 1 else 0)
-    return now + rest, free - now
+        return now, free
+
+    now, free = _loops(0, 0, plan.tiles, tile)
+    return now, free - now
+
+
+def _body_cycles(plan: Plan) -> int:
+    """Cycles of all passes of the body for a tile, in the loops that `Writer.loop` makes of them."""
+    outer, inner = timing.nested_passes(plan.inner)
+    once = (timing.BRANCH if inner > 1 else 0) + inner * len(plan.body.steps)
+    return once if outer == 1 else timing.BRANCH + outer * (once + 1)
+
+
+_Step = Callable[[int, int], tuple[int, int]]  # from (now, when the slots are free) to the same behind it
+
+
+def _loops(now: int, free: int, count: int, step: _Step) -> tuple[int, int]:
+    """`count` steps in the loops that `Writer.loop` makes of them."""
+    outer, inner = timing.nested_passes(count)
+
+    def passes(now: int, free: int) -> tuple[int, int]:
+        return _repeat(now + (timing.BRANCH if inner > 1 else 0), free, inner, step)
+
+    def around(now: int, free: int) -> tuple[int, int]:
+        now, free = passes(now, free)
+        return now + 1, free  # NOP
+
+    return passes(now, free) if outer == 1 else _repeat(now + timing.BRANCH, free, outer, around)
+
+
+def _repeat(now: int, free: int, count: int, step: _Step) -> tuple[int, int]:
+    """`count` steps; from the first that leaves the slots as it found them on, all take the same time."""
+    for left in range(count - 1, -1, -1):
+        before, lead = now, free - now
+        now, free = step(now, free)
+        if free - now == lead:
+            return now + left * (now - before), free + left * (now - before)
+    return now, free
 
 
 def cycles(plan: Plan) -> int:
@@ -114,7 +154,7 @@ def memory_words(plan: Plan) -> tuple[int, int, int]:
     inside = int(np.sum((y >= 0) & (y < h))) * int(np.sum((x >= 0) & (x < w)))
     per_place = plan.words if plan.lanes else plan.k_words
     a = inside * per_place * plan.channel_tiles * plan.groups * len(plan.source)
-    b = plan.body.loads_b * plan.inner * plan.tiles * plan.cols
+    b = plan.loads_b * plan.tiles * plan.cols
     return a, b, sum(_written(plan, t) for t in target)
 
 
@@ -127,13 +167,31 @@ def _written(plan: Plan, target: Storage) -> int:
     return pixels * words_of(plan.elements, target.bits) * plan.channel_tiles * plan.groups
 
 
-def choose(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> Plan:
-    """The mapping with the fewest cycles, among equals that with the fewest memory words.
+def weight_words(plan: Plan) -> int:
+    """Words of a layer in each bank of weights."""
+    return plan.loads_b * plan.channel_tiles * plan.groups
+
+
+def param_words(plan: Plan, slot: int) -> int:
+    """Words of a slot's parameters."""
+    result = plan.layer.results[slot]
+    words = element_words(result, plan.target[slot].bits)
+    return 0 if result.op is None else plan.elements * words * plan.channel_tiles * plan.groups
+
+
+def seed_words(plan: Plan, slot: int) -> int:
+    """Words of a slot's random seeds, which lie behind its parameters."""
+    pixels = plan.tiles * plan.pixels
+    return pixels * timing.seed_words(plan.machine.size) if is_stochastic(plan.layer.results[slot]) else 0
+
+
+def ranked(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> list[Plan]:
+    """All mappings, that with the fewest cycles first, among equals that with the fewest memory words.
 
     Without `reuse` each operation loads both its words and an element has one accumulator.
     """
     plans = _candidates(layer, stored, machine, reuse)
-    return min(plans, key=lambda p: (cycles(p), sum(memory_words(p)), p.pixels))
+    return sorted(plans, key=lambda p: (cycles(p), sum(memory_words(p)), p.pixels))
 
 
 def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> Iterator[Plan]:

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from bitwright.network import Network
-from bitwright.network.graph import INPUT
-from bitwright.network.types import TensorType
-from bitwright.targets.contract import Design, Estimate, Problem, Refusal, StreamSpec, SynthesisUnit
-from bitwright.targets.rap import cost, hardware
-from bitwright.targets.rap.check import problems
-from bitwright.targets.rap.codegen import Code, generate
-from bitwright.targets.rap.layers import make_layers, stored_names
-from bitwright.targets.rap.lowering import lower
-from bitwright.targets.rap.mapping import Plan, choose, memory_words
+from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit
+from bitwright.targets.rap import hardware
+from bitwright.targets.rap.mapping import memory_words
 from bitwright.targets.rap.options import RapOptions
-from bitwright.targets.rap.storage import Storage, lane_bits, place, strips
-
-STREAM_BITS = 32
-
-
-@dataclass(frozen=True, eq=False)
-class RapPlan:
-    """Mapping of every layer, the program, and what it costs."""
-
-    network: Network
-    options: RapOptions
-    layers: tuple[Plan, ...]
-    code: Code
-    input: StreamSpec
-    output: StreamSpec
-    input_storage: Storage
-    output_storage: Storage
-    estimate: Estimate = field(repr=False)
+from bitwright.targets.rap.planning import RapPlan, make_plan
 
 
 class Rap:
@@ -44,28 +20,13 @@ class Rap:
     options = RapOptions
 
     def check(self, network: Network, options: Any) -> list[Problem]:
-        """All reasons to refuse the network, before any work."""
-        return problems(network, options)
+        """All reasons to refuse the network: those of its plan, as only that knows how full the memories get."""
+        made = make_plan(network, options)
+        return list(made.problems) if isinstance(made, Refusal) else []
 
     def plan(self, network: Network, options: Any) -> RapPlan | Refusal:
-        """Map every layer, write the program; a refusal where a memory is too small."""
-        machine, source, network = options.machine, network, lower(network)
-        layers = make_layers(network)
-        bits = lane_bits(network, layers, options.lane_bits)
-        stored, _ = place(network, layers, machine, bits, strips(network, layers, machine.size)[0])
-        plans = tuple(choose(layer, stored, machine, options.reuse) for layer in layers)
-        spec_in, spec_out = stream(network.input.type), stream(network.output_type)
-        code = generate(network, plans, stored, machine, spec_in, spec_out)
-        full = [
-            *_fits("weights", code.weight_words, "b_words", options.b_words),
-            *_fits("parameters", code.param_words, "param_words", options.param_words),
-            *_fits("instructions", len(code.program.code), "program_words", options.program_words),
-        ]
-        if full:
-            return Refusal(tuple(full))
-        output = stored[stored_names(network)[network.output_name]]
-        estimate = cost.estimate(plans, code, machine, spec_in, spec_out, output)
-        return RapPlan(source, options, plans, code, spec_in, spec_out, stored[INPUT], output, estimate)
+        """Map every layer, write the program; or all reasons why there is none."""
+        return make_plan(network, options)
 
     def emit(self, plan: RapPlan) -> Design:
         """The processor as SystemVerilog, with the program to load."""
@@ -91,17 +52,6 @@ class Rap:
                 "memory_words": sum(sum(w) for w in words),
             },
         )
-
-
-def stream(t: TensorType) -> StreamSpec:
-    """As many elements a stream word as 32 bits hold."""
-    return StreamSpec(t, max(1, STREAM_BITS // t.dtype.bits))
-
-
-def _fits(what: str, needed: int, option: str, available: int) -> list[Problem]:
-    if needed <= available:
-        return []
-    return [Problem(None, f"{needed} words of {what} do not fit {available}", f"{option} of at least {needed}")]
 
 
 TARGET = Rap()

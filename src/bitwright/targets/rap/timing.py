@@ -21,6 +21,18 @@ OUT_START = 2
 OUT_WORD = 6
 OUT_BEAT = 1
 OUT_PLACE = 1  # a pixel of which only the place of the largest element is sent
+LOOP_PASSES = 1 << 16  # of one LOOP
+
+
+def nested_passes(count: int) -> tuple[int, int]:
+    """(outer, inner): passes of two loops that run something `count` times; (1, count) where one LOOP counts them.
+
+    A count that no two LOOPs make stays whole.
+    """
+    if count <= LOOP_PASSES:
+        return 1, count
+    inner = next(d for d in range(LOOP_PASSES, 0, -1) if count % d == 0)
+    return (count // inner, inner) if count // inner <= LOOP_PASSES else (1, count)
 
 
 def seed_words(size: int) -> int:

@@ -1,0 +1,132 @@
+"""From a network to a plan: mapping of every layer, the program, what it costs; or every reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from bitwright.network import Network
+from bitwright.network.graph import INPUT
+from bitwright.network.types import TensorType
+from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec
+from bitwright.targets.rap import cost
+from bitwright.targets.rap.check import extent_problems, operation_problems, value_problems
+from bitwright.targets.rap.codegen import Code, generate, receive, send, write_layer
+from bitwright.targets.rap.isa import EncodingError
+from bitwright.targets.rap.layers import Layer, make_layers, stored_names
+from bitwright.targets.rap.lowering import lower, origin
+from bitwright.targets.rap.machine import LIMITS
+from bitwright.targets.rap.mapping import Plan, param_words, ranked, seed_words, weight_words
+from bitwright.targets.rap.options import RapOptions
+from bitwright.targets.rap.storage import Storage, lane_bits, place, strips
+from bitwright.targets.rap.writer import Writer
+
+STREAM_BITS = 32
+_CONTENTS = {"b_words": "weights", "param_words": "parameters", "program_words": "instructions"}
+
+
+@dataclass(frozen=True, eq=False)
+class RapPlan:
+    """Mapping of every layer, the program, and what it costs."""
+
+    network: Network
+    options: RapOptions
+    layers: tuple[Plan, ...]
+    code: Code
+    input: StreamSpec
+    output: StreamSpec
+    input_storage: Storage
+    output_storage: Storage
+    estimate: Estimate = field(repr=False)
+
+
+def stream(t: TensorType) -> StreamSpec:
+    """As many elements a stream word as 32 bits hold."""
+    return StreamSpec(t, max(1, STREAM_BITS // t.dtype.bits))
+
+
+@lru_cache(maxsize=1)  # `plan` follows `check`: the network is planned once for both
+def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
+    """The plan, or all reasons against it by the names of the network's nodes."""
+    found = operation_problems(network, options)
+    made = Refusal(tuple(found)) if found else _plan_lowered(lower(network), options)
+    if isinstance(made, RapPlan):
+        return replace(made, network=network)
+    named = (p if p.node is None else replace(p, node=origin(network, p.node)) for p in made.problems)
+    return Refusal(tuple(dict.fromkeys(named)))
+
+
+def _plan_lowered(network: Network, options: RapOptions) -> RapPlan | Refusal:
+    """The plan of a network without Lookup."""
+    layers = make_layers(network)
+    found = value_problems(network, layers, options)
+    strip, more = strips(network, layers, options.size)
+    if found or more:
+        return Refusal((*found, *more))
+    bits = lane_bits(network, layers, options.lane_bits)
+    stored, words = place(network, layers, options.machine, bits, strip)
+    found = [p for value in stored.values() for p in extent_problems(value)]
+    found += _too_full("a_words", words, options)
+    if found:
+        return Refusal(tuple(found))
+    return _plan_stored(network, layers, stored, options)
+
+
+def _plan_stored(
+    network: Network, layers: Sequence[Layer], stored: Mapping[str, Storage], options: RapOptions
+) -> RapPlan | Refusal:
+    """The plan of layers whose values have their place in the banks."""
+    spec_in, spec_out = stream(network.input.type), stream(network.output_type)
+    frame, found = _instructions(network.output_name, lambda w: send(w, network, stored, spec_out))
+    count, more = _instructions(INPUT, lambda w: receive(w, stored[INPUT], spec_in))
+    count, found, plans = count + frame, more + found, []
+    for layer in layers:
+        plan, words, problems = _map_layer(layer, stored, options)
+        plans.append(plan)
+        count += words
+        found += problems
+    params = sum(param_words(p, s) + seed_words(p, s) for p in plans for s in range(len(p.target)))
+    needed = {"b_words": sum(map(weight_words, plans)), "param_words": params, "program_words": count}
+    for option, words in needed.items():
+        found += _too_full(option, words, options)
+    if found:
+        return Refusal(tuple(found))
+    code = generate(network, plans, stored, options.machine, spec_in, spec_out)
+    output = stored[stored_names(network)[network.output_name]]
+    estimate = cost.estimate(plans, code, options.machine, spec_in, spec_out, output)
+    return RapPlan(network, options, tuple(plans), code, spec_in, spec_out, stored[INPUT], output, estimate)
+
+
+def _map_layer(layer: Layer, stored: Mapping[str, Storage], options: RapOptions) -> tuple[Plan, int, list[Problem]]:
+    """The best mapping that instructions can say, how many they are, and why the best of all has none otherwise."""
+    best, *others = ranked(layer, stored, options.machine, options.reuse)
+    count, found = _instructions(layer.name, lambda w: write_layer(w, best))
+    for plan in others if found else ():
+        words, problems = _instructions(layer.name, lambda w, plan=plan: write_layer(w, plan))
+        if not problems:
+            return plan, words, []
+    return best, count, found
+
+
+def _instructions(node: str, write: Callable[[Writer], None]) -> tuple[int, list[Problem]]:
+    """How many instructions a section has; the number that none of their fields holds."""
+    writer = Writer()
+    try:
+        write(writer)
+    except EncodingError as error:
+        return 0, [Problem(node, f"its program needs {error.rule}", error.legal)]
+    return len(writer.words), []
+
+
+def _too_full(option: str, needed: int, options: RapOptions) -> list[Problem]:
+    """The problem of a memory with fewer words than are needed."""
+    available, limit = getattr(options, option), LIMITS[option]
+    if needed <= available:
+        return []
+    if option == "a_words":
+        rule = f"its values need {needed} words in each bank of feature maps, which has {available}"
+        legal = "the option a_words of at least"
+    else:
+        rule, legal = f"{needed} words of {_CONTENTS[option]} do not fit {available}", f"{option} of at least"
+    return [Problem(None, rule, f"{legal} {needed}" if needed <= limit else f"{option} is at most {limit}")]
