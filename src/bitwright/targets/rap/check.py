@@ -26,6 +26,7 @@ from bitwright.targets.rap.storage import (
 )
 
 MAX_ELEMENTS, MAX_CHANNELS = 1 << 20, 1 << 16
+MAX_COLUMNS = 513  # of images that are sent: the way back to the first column is a `dx` of LEVEL
 MAX_STEPS = 4 * 1024 - 1
 MAX_BASE = (1 << 15) - 1
 COMPUTED = tuple(op.__name__ for op in COMPUTE)
@@ -118,6 +119,11 @@ def _shapes(network: Network, layers: tuple[Layer, ...]) -> Iterator[Problem]:
         if max(h, w) > MAX_EDGE or c > MAX_CHANNELS or h * w * c > MAX_ELEMENTS:
             rule = f"shape ({h}, {w}, {c}) is too large"
             yield Problem(name, rule, f"edges up to {MAX_EDGE}, {MAX_CHANNELS} channels, {MAX_ELEMENTS} elements")
+    for name in (INPUT, stored_names(network)[network.output_name]):
+        h, w, _ = stored_shapes(network, layers)[name]
+        if h > 1 and w > MAX_COLUMNS:
+            rule = f"it has {w} columns, which IN and OUT take row by row"
+            yield Problem(name, rule, f"up to {MAX_COLUMNS} columns, or a single row")
     if network.input.type.dtype.bits > 16:
         yield Problem(INPUT, f"the input is {network.input.type.dtype}", "at most 16 bits")
 

@@ -12,6 +12,7 @@ from bitwright.targets.rap.storage import WORD
 from bitwright.targets.rap.timing import HEADER_STEPS, PARAM_LANES
 
 NEVER = (1 << 31) - 1  # a threshold above every accumulator
+FAR = 1 << 35  # above every accumulator and bias: differences stay far from 64 bits
 
 
 def pack_lanes(values: np.ndarray, bits: int) -> np.ndarray:
@@ -85,7 +86,8 @@ def _requantize(result: Result, channels: int, bias: np.ndarray, words: int) -> 
 def _threshold(result: Result, channels: int, bias: np.ndarray, words: int) -> np.ndarray:
     """acc + bias >= t where acc >= t - bias; unused places hold what no accumulator reaches; [channels, words, 4]."""
     op: Threshold = result.op  # type: ignore[assignment]
-    steps = np.broadcast_to(op.thresholds, (channels, op.thresholds.shape[1])) - bias[:, None]
+    near = np.clip(op.thresholds, -FAR, FAR)
+    steps = np.broadcast_to(near, (channels, near.shape[1])) - bias[:, None]
     steps = np.clip(steps, -(1 << 31), NEVER)
     base, step = (np.broadcast_to(v, channels) for v in (op.base, op.step))
     flat = np.full((channels, words * PARAM_LANES - 1), NEVER, np.int64)

@@ -102,7 +102,7 @@ def _check_reach(name: str, levels: Sequence[Level], x: int, y: int) -> None:
         moves = [(passes - 1) * step for passes, step in steps]
         low, high = start + sum(min(m, 0) for m in moves), start + sum(max(m, 0) for m in moves)
         if low < limits.low or high > limits.high:
-            raise EncodingError(f"stream {name} takes {what} from {low} to {high}", f"{limits.low} to {limits.high}")
+            raise EncodingError(f"{what} = {low} to {high} in stream {name}", f"{limits.low} to {limits.high}")
 
 
 def _fitted(name: str, levels: Sequence[Level]) -> list[Level]:
@@ -112,7 +112,7 @@ def _fitted(name: str, levels: Sequence[Level]) -> list[Level]:
         used = _merged(used)
     parts = list(itertools.chain.from_iterable(_split(name, v, last=v is used[-1]) for v in used))
     if len(parts) > LEVELS[name]:
-        raise EncodingError(f"stream {name} takes {len(parts)} loops", f"at most {LEVELS[name]}")
+        raise EncodingError(f"{len(parts)} loops in stream {name}", f"at most {LEVELS[name]}")
     return parts
 
 
@@ -134,6 +134,6 @@ def _split(name: str, level: Level, last: bool) -> list[Level]:
         return [level]
     inner = MAX_PASSES if last else next(d for d in range(MAX_PASSES, 0, -1) if level.passes % d == 0)
     if inner == 1:
-        rule = f"a loop of stream {name} has {level.passes} passes"
+        rule = f"a loop of {level.passes} passes in stream {name}"
         raise EncodingError(rule, f"up to {MAX_PASSES}, or products of such numbers")
     return [Level(inner, level.stride, level.dx, level.dy), *_split(name, level.grouped(inner), last)]
