@@ -80,7 +80,7 @@ class _Grower:
         return bool(self.rng.random() < p)
 
     def allows(self, *kinds: str) -> bool:
-        return set(kinds) <= set(self.shape.operations)
+        return set(kinds) <= self.shape.operations
 
     def network(self, name: str) -> Network:
         s = self.shape
