@@ -109,6 +109,7 @@ ALONE = {
     "Flatten of one pixel": (ops.Flatten(), (1, 1, 5)),
     "Pad": (ops.Pad((0, 1, 2, 0), 3), (1, 1, 1)),
     "Resize": (ops.Resize((2, 3)), (1, 1, 1)),
+    "large Resize": (ops.Resize((13, 23)), (1, 1, 1)),
     "one step": (ops.Requantize(IntType(16, True), 3, 1), (1,)),
     "no threshold": (ops.Threshold(np.zeros((1, 0)), IntType(1)), (1, 1, 3)),
     "one weight": (ops.Dense([[1]], IntType(1)), (1,)),
@@ -179,7 +180,7 @@ def test_every_memory_that_is_too_small_is_named():
         (
             ops.Resize((40, 40)),
             (1, 1, 1),
-            "n0: its factor takes 1600 copies .*legal: at most 256 with program_words=4096",
+            "n0: its factor takes 1600 copies .*legal: at most 372 with program_words=4096",
         ),
         (
             ops.Conv2d(np.ones((8, 1, 1, 16411)), IntType(1)),

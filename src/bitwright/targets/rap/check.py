@@ -30,7 +30,7 @@ MAX_COLUMNS = 513  # of images that are sent: the way back to the first column i
 MAX_STEPS = 4 * 1024 - 1
 MAX_BASE = (1 << 15) - 1
 COMPUTED = tuple(op.__name__ for op in COMPUTE)
-LAYER_INSTRUCTIONS = 16  # fewer than any layer has
+LAYER_INSTRUCTIONS = 11  # no layer has fewer
 
 
 def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
@@ -42,7 +42,7 @@ def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
         if isinstance(node.op, Resize):
             copies, most = int(np.prod(node.op.factor)), options.program_words // LAYER_INSTRUCTIONS
             if copies > most:
-                rule = f"its factor takes {copies} copies of more than {LAYER_INSTRUCTIONS} instructions"
+                rule = f"its factor takes {copies} copies of at least {LAYER_INSTRUCTIONS} instructions"
                 found.append(Problem(node.name, rule, f"at most {most} with program_words={options.program_words}"))
     return found
 
