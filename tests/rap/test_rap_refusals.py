@@ -109,7 +109,7 @@ ALONE = {
     "Flatten of one pixel": (ops.Flatten(), (1, 1, 5)),
     "Pad": (ops.Pad((0, 1, 2, 0), 3), (1, 1, 1)),
     "Resize": (ops.Resize((2, 3)), (1, 1, 1)),
-    "large Resize": (ops.Resize((13, 23)), (1, 1, 1)),
+    "large Resize": (ops.Resize((11, 17)), (1, 1, 1)),
     "one step": (ops.Requantize(IntType(16, True), 3, 1), (1,)),
     "no threshold": (ops.Threshold(np.zeros((1, 0)), IntType(1)), (1, 1, 3)),
     "one weight": (ops.Dense([[1]], IntType(1)), (1,)),
