@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+IDLE_LOAD = 1.5  # load average; quantization just before counts for some of it
 PAGES = ("README.md", "docs/targets/tlmac.md")
 
 
@@ -32,14 +33,17 @@ def results(path: str) -> dict:
 
 def predict() -> str:
     """Time of predict as a multiple of ONNX Runtime's, by network and batch."""
-    rows = []
-    for name, found in results("predict/result.json")["networks"].items():
+    rows, networks = [], results("predict/result.json")["networks"]
+    for name, found in networks.items():
         for batch, row in ((int(k.removeprefix("batch_")), v) for k, v in found.items() if k.startswith("batch_")):
             times = (row[f"{key}_ms"] for key in ("predict", "float_1", "float_2"))
             ratios = (f"{row[f'of_float_{threads}']:.2f}" for threads in (1, 2))
             rows.append([name, f"{batch:,}", *(f"{time:.3g}" for time in times), *ratios])
     columns = ["network", "batch", "`predict`, ms", "float, 1 thread, ms", "float, 2 threads, ms"]
-    return markdown([*columns, "`predict` / 1 thread", "`predict` / 2 threads"], rows)
+    table = markdown([*columns, "`predict` / 1 thread", "`predict` / 2 threads"], rows)
+    load = max((found["load"] for found in networks.values()), default=0)
+    busy = f"\nMeasured on a busy machine, at a load average of up to {load:.0f}.\n"
+    return table + (busy if load > IDLE_LOAD else "")
 
 
 RIVALS = ("da4ml", "alkaid")

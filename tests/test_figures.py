@@ -6,7 +6,11 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import bitwright as bw
+from bitwright import demo
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -263,6 +267,9 @@ def test_a_table_changes_with_its_results(monkeypatch):
     page = tables.rewritten("a\n<!-- table: predict -->\nold\n<!-- end -->\nb\n")
     assert "| net | 1,000 | 1.5 | 3 | 2 | 0.50 | 0.75 |\n<!-- end -->\nb\n" in page
     assert "old" not in page
+    assert "busy" not in page
+    monkeypatch.setattr(tables, "results", lambda path: {"networks": {"net": {"load": 7.2, "batch_1000": row}}})
+    assert "busy machine, at a load average of up to 7." in tables.predict()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -273,6 +280,16 @@ def test_commands_beside_figures_exist(page):
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
     for target in re.findall(r"`make ([a-z-]+)`|^    make ([a-z-]+)$", text, re.M):
         assert (target[0] or target[1]) in targets
+
+
+def test_accuracy_of_the_demo():
+    """The network's; the hardware is bit-exact."""
+    model, data = demo.files()
+    with np.load(data) as split:
+        x, labels = split["images"][:, None].astype(np.float32) / 16, split["labels"]
+    accuracy = percent(float((bw.load(model).predict(x).argmax(1) == labels).mean()), 2)
+    text = f"| digits CNN (demo), {len(x)} images: accuracy of the network, of the hardware; mismatches |"
+    assert f"{text} {accuracy} %, {accuracy} %; 0 | `make demo` |" in (ROOT / README).read_text()
 
 
 def test_every_figure_of_the_readme_has_its_command():
