@@ -105,11 +105,13 @@ def check(seed, rational):
     nodes, dtype, quantizer = maker.nodes(), maker.dtype(), maker.quantizer()
     chain = Chain(tuple(s for n in nodes for s in steps_of(n)))
     try:
-        ops = tabulate(chain, quantizer, dtype, maker.channels).ops
+        table = tabulate(chain, quantizer, dtype, maker.channels)
     except ModelError as error:
         assert "several functions" in str(error)  # noqa: PT017 (it may also succeed)
         return "refused"
-    found = apply(ops, dtype, maker.channels)
+    found, ops = apply(table.ops, dtype, maker.channels), (*table.ops, *table.then)
+    for op in table.then:
+        found = op.evaluate(found)
     for c in range(maker.channels):
         for i, q in enumerate(dtype.values()):
             v = Fraction(int(q))

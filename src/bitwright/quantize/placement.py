@@ -135,13 +135,7 @@ def insert_quantizers(
 
     def own_grid(value: str) -> None:
         if value in own:
-            quantizer = choose(value, own[value])
-            if value != INPUT and _clips_inside(graph.node(value), quantizer):
-                # Codes first: then the clip is a small table of codes, not thresholds on the accumulator.
-                clip = build.nodes.pop()
-                name = build.quantize(clip.inputs[0], f"{value}_unclipped{SUFFIX}", quantizer)
-                build.nodes.append(replace(clip, inputs=(name,)))
-            build.names[value] = build.quantize(value, value + SUFFIX, quantizer)
+            build.names[value] = build.quantize(value, value + SUFFIX, choose(value, own[value]))
 
     own_grid(INPUT)
     for node in graph.nodes:
@@ -155,15 +149,6 @@ def insert_quantizers(
             build.grids[node.name] = _widest([build.grids[v] for v in inputs])
         own_grid(node.name)
     return graph.with_nodes(build.nodes)
-
-
-def _clips_inside(node: FloatNode, q: Quantizer) -> bool:
-    """Whether a clip ends inside the range of the grid behind it, so that saturation cannot stand for it."""
-    if node.kind != "Clip" or q.dtype.bipolar:
-        return False
-    low, high = ((code - q.zero_point[0]) * q.scale[0] for code in (q.low, q.high))
-    half = q.scale[0] / 2
-    return bool(high > node["high"] + half or low < node["low"] - half)
 
 
 def _widest(grids: list[Quantizer]) -> Quantizer:

@@ -21,7 +21,7 @@ from bitwright.quantize.floatrun import check_data
 from bitwright.quantize.histogram import Distribution
 from bitwright.quantize.layer import LayerRule, quantize_layer
 from bitwright.quantize.options import QuantizeOptions, make_options
-from bitwright.quantize.ranges import RangeRule, choose_quantizer
+from bitwright.quantize.ranges import RangeRule, choose_quantizer, within_clip
 from bitwright.quantize.refine import refine
 from bitwright.quantize.report import QuantizationReport, evaluated, make_report
 from bitwright.quantize.second_order import Moments
@@ -44,6 +44,12 @@ class Quantized:
     report: QuantizationReport
     graph: FloatGraph
     channel_scales: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+CLIPS: Mapping[str, Callable[[FloatNode], tuple[float, float]]] = {
+    "Clip": lambda node: (float(node["low"]), float(node["high"])),
+    "HardSigmoid": lambda node: (0.0, 1.0),
+}
 
 
 def quantize(
@@ -155,7 +161,11 @@ def place(prepared: Prepared, widths: placement.Widths, progress: Progress = qui
         chosen = refine(graph, chosen, prepared.x, options.scales, progress=progress, **how)
 
     def choose_refined(value: str, bits: int) -> Quantizer:
-        return chosen[value] if own.get(value) == bits else choose(value, bits)
+        quantizer = chosen[value] if own.get(value) == bits else choose(value, bits)
+        if value == INPUT or graph.node(value).kind not in CLIPS:
+            return quantizer
+        low, high = CLIPS[graph.node(value).kind](graph.node(value))
+        return within_clip(prepared.seen[value], quantizer, low, high, options.scales)
 
     return placement.insert_quantizers(graph, widths, choose_refined, silent)
 

@@ -19,6 +19,7 @@ SCALES = ("free", "power_of_two")
 STEPS_PER_OCTAVE = 8
 MIN_EXPONENT, MAX_EXPONENT = -120, 120
 NEGLIGIBLE = 2.0**-20  # of the highest value: what unsigned codes may leave out of a value that becomes negative
+CLIP_COST, CLIP_BITS = 4.0, 7  # at 8 bits 0.2 to 0.3 dB of a network's output; few bits have no error to spare
 MIN_RATIO = 2.0**-140  # of the smallest to the largest candidate: even one huge outlier is searched through
 
 
@@ -164,3 +165,24 @@ def _asymmetric(seen: Distribution, q: Quantizer, rule: RangeRule) -> tuple[floa
         ends = best([ends, *((low * r, ends[1]) for r in shrink)])
         ends = best([ends, *((ends[0], high * r) for r in shrink)])
     return grid_of(*ends, q, rule.scales)
+
+
+def within_clip(seen: Distribution, q: Quantizer, low: float, high: float, scales: str) -> Quantizer:
+    """The quantizer of a value that was clipped to [low, high], where its saturation can stand for the clip.
+
+    Code limits of half a step beyond the bounds saturate where the clip does: s = min(high / (max - 1/2),
+    low / (min + 1/2)). From `CLIP_BITS` on that scale is taken where the value's squared error grows by no more than
+    `CLIP_COST` times; any other one is right too, but takes operations that clamp.
+    """
+    if q.dtype.bits < CLIP_BITS or q.zero_point.any() or not low <= 0 < high:
+        return q
+    bounds = [high / (q.high - 0.5)] if math.isfinite(high) else []
+    if q.low < 0 and math.isfinite(low) and low < 0:
+        bounds.append(low / (q.low + 0.5))
+    scale = float(q.scale[0])
+    if not bounds or scale <= min(bounds):
+        return q
+    folded = min(bounds) * (1 - 2.0**-20)
+    folded = 2.0 ** math.floor(math.log2(folded)) if scales == "power_of_two" else folded
+    before, after = (squared_error(seen, s, 0.0, q.low, q.high) for s in (scale, folded))
+    return replace(q, scale=np.array([folded])) if after <= before * CLIP_COST else q

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from bitwright.network.ops import Op
+from bitwright.network.ops import Op, Requantize
 from bitwright.readers.boundaries import Steps
 from bitwright.readers.chain import ZERO, Affine, Chain, Rationals, two_sum
 from bitwright.readers.floatgraph import Quantizer
@@ -33,15 +33,18 @@ class Alignment:
 
 
 def is_exact(sum_of: Alignment, chain: Chain, quantizer: Quantizer, ops: tuple[Op, ...], channels: int) -> bool:
-    """Whether `ops` on the aligned integers give the code of the exact sum for every pair of integers."""
+    """Whether `ops`, one after the other, give the code of the exact sum for every pair of integers."""
     sizes = [high - low + 1 for low, high in sum_of.reaches]
-    if len(ops) != 1 or channels * sizes[0] * sizes[1] > MAX_PAIRS:
+    if not all(isinstance(op, Requantize) for op in ops[1:]) or channels * sizes[0] * sizes[1] > MAX_PAIRS:
         return False
     first, second = (np.arange(low, high + 1) for low, high in sum_of.reaches)
     a, c = (grid.ravel() for grid in np.meshgrid(first, second, indexing="ij"))
     multiplied = [np.array(m)[:, None] * q for m, q in zip(sum_of.multipliers, (a, c), strict=True)]
     integers = np.broadcast_to(multiplied[0] + multiplied[1], (channels, a.size))
-    found = ops[0].evaluate(integers.T).T
+    found = integers.T
+    for op in ops:
+        found = op.evaluate(found)
+    found = found.T
     return bool(np.array_equal(found, _exact_codes(sum_of, chain, quantizer, a, c, channels)))
 
 

@@ -40,11 +40,14 @@ def quantize(b: Builder, node: FloatNode, v: Value) -> Value:
     if table.note:
         b.note(node, table.note)
     if v.alignment is not None:
-        proof = is_exact(v.alignment, v.chain, quantizer, table.ops, v.type.channels)
+        proof = is_exact(v.alignment, v.chain, quantizer, (*table.ops, *table.then), v.type.channels)
         b.inexact[v.alignment.name][1].append(proof)
     chain, limits = dequantized(quantizer), (quantizer.low, quantizer.high)
     if len(table.ops) == 1:
-        return b.value(node.name, table.ops[0], [v], chain, limits)
+        *before, last = *table.ops, *table.then
+        for op in before:
+            v = b.value(f"{node.name}/unclamped", op, [v], chain)
+        return b.value(node.name, last, [v], chain, limits)
     first, second, narrowing = table.ops
     halves = [b.value(f"{node.name}/{k}", op, [v], chain) for k, op in (("first", first), ("second", second))]
     both = b.value(f"{node.name}/sum", Add(), halves, chain)

@@ -2,7 +2,8 @@
 
 A chain of affine functions and clips is clamp(a * q + b, low, high) in every channel, in exact rationals.
 With the output scale s and zero point z its code is round(M * q + O) + z, M = a / s, O = b / s, and the
-clamp is that of the output type if the clips reach at least as far.
+clamp is that of the output type if the clips reach at least as far. Where they end inside the type, the codes are
+shifted to its limits, saturate there and are shifted back: one Requantize more for each end, without multiplication.
 """
 
 from __future__ import annotations
@@ -63,18 +64,25 @@ def clamped(chain: Chain, channels: int) -> list[Clamped] | None:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Line:
-    """code = clamp(round(multiplier * q + offset) + zero, dtype); multiplier and offset per channel."""
+    """code = then(clamp(round(multiplier * q + offset) + zero, dtype)); multiplier and offset per channel.
+
+    moved: the part of `zero` that `then` takes back; inner: the lowest and highest code of every channel, [C] each,
+    where `then` clamps to them.
+    """
 
     multiplier: tuple[Fraction, ...]
     offset: tuple[Fraction, ...]
     zero: int
     dtype: IntType
+    then: tuple[Requantize, ...] = ()
+    moved: int = 0
+    inner: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def line(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> Line | None:
-    """The quantized chain as a clamped line, where the output type's own clamp is the right one.
+    """The quantized chain as a clamped line: by the output type's own clamp where that is right, else by more.
 
     The type may be one narrower than the quantizer's: codes [0, 127] of int8 are uint7.
     """
@@ -88,15 +96,51 @@ def line(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> L
     if low <= high and quantizer.low <= low and high <= quantizer.high:
         types.append(IntType.holding(low, high))
     fitting = [t for t in types if all(_clamps(t, r) for r in reach)]
-    if not fitting:
-        return None
+    clamps = None if fitting else _inner_clamps(narrowest(quantizer), reach)
     scale, zero = spread(steps.scale, channels), spread(steps.zero, channels)
     # Ties to even, or away from zero, depend on the zero point, which the quantizer adds before it rounds.
     shared = 0 if quantizer.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY) else int(zero[0])
     pairs = list(zip(functions, scale, zero, strict=True))
     multiplier = tuple(f.scale / s for f, s, _ in pairs)
     offset = tuple(f.shift / s + z - shared for f, s, z in pairs)
-    return Line(multiplier, offset, shared, fitting[0])
+    if clamps is None:
+        return Line(multiplier, offset, shared, fitting[0])
+    first, moved, then = clamps
+    inner = np.array([r[0] for r in reach]), np.array([r[1] for r in reach])
+    return Line(multiplier, offset, shared + moved, first, then, moved, inner)
+
+
+def narrowest(quantizer: Quantizer) -> IntType:
+    """The quantizer's type, or the one whose whole range its codes are."""
+    if quantizer.dtype.bipolar:
+        return quantizer.dtype
+    tight = IntType.holding(quantizer.low, quantizer.high)
+    exact = (tight.min, tight.max) == (quantizer.low, quantizer.high)
+    return tight if exact else quantizer.dtype
+
+
+def _inner_clamps(
+    dtype: IntType, reach: list[tuple[int, int, int, int]]
+) -> tuple[IntType, int, tuple[Requantize, ...]]:
+    """The first type, what is added to its zero point, and what follows, for a clamp to [low, high] inside `dtype`.
+
+    A shift up to the type's maximum saturates at `high`, a shift down to its minimum at `low`. Where every channel
+    has the same codes, the first of the shifts is that of the zero point.
+    """
+    low, high, least, most = (np.array(values) for values in zip(*reach, strict=True))
+    below, above = (low > dtype.min) & (least < low), (high < dtype.max) & (most > high)
+    alike = len(set(low[below])) <= 1 and len(set(high[above])) <= 1
+    alike = alike and (not below.any() or below.all()) and (not above.any() or above.all())
+    wide = dtype if alike else IntType(dtype.bits + 1, signed=True)
+    up, down = (wide.max - high) * above, (wide.min - low) * below
+    if alike and not (above.any() and below.any()):
+        shift = int((up + down)[0])
+        return dtype, shift, (Requantize(dtype, bias=[-shift]),)
+    steps = [up, down - up, -down] if below.any() else [up, -up]
+    types = [wide] * (len(steps) - 1) + [dtype]
+    zero = int(up[0]) if alike else 0
+    later = list(zip(types, steps, strict=True))[1 if alike else 0 :]
+    return wide, zero, tuple(Requantize(t, bias=_single(shift.tolist())) for t, shift in later)
 
 
 def _reach(f: Clamped, steps: Steps, c: int, dtype: IntType) -> tuple[int, int, int, int]:
@@ -115,8 +159,10 @@ def _clamps(dtype: IntType, reach: tuple[int, int, int, int]) -> bool:
     return below and above
 
 
-def exact_requantize(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> Requantize | None:
-    """The Requantize whose multiplier and bias are the line's own, where they are binary fractions."""
+def exact_requantize(
+    chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int
+) -> tuple[Requantize, ...] | None:
+    """The Requantize whose multiplier and bias are the line's own, where they are binary fractions, and its clamps."""
     found = line(chain, quantizer, dtype, channels)
     if found is None or not isinstance(quantizer.rounding, Rounding):
         return None
@@ -127,7 +173,7 @@ def exact_requantize(chain: Chain, quantizer: Quantizer, dtype: IntType, channel
     multiplier, bias = ([int(v * (1 << shift)) for v in values] for values in (found.multiplier, found.offset))
     if not _fits(multiplier, bias, dtype):
         return None
-    return _made(found.dtype, multiplier, [shift], bias, found.zero, Rounding(quantizer.rounding), quantizer.seed)
+    return _made(found, multiplier, [shift], bias, Rounding(quantizer.rounding), quantizer.seed)
 
 
 def _fits(multiplier: list[int], bias: list[int], dtype: IntType) -> bool:
@@ -135,22 +181,25 @@ def _fits(multiplier: list[int], bias: list[int], dtype: IntType) -> bool:
     return most < MAX_PRODUCT
 
 
-def _made(
-    dtype: IntType, multiplier: list[int], shift: list[int], bias: list[int], zero: int, rounding: Rounding, seed: int
-) -> Requantize:
-    def single(values: list[int]) -> list[int]:
-        return values[:1] if len(set(values)) == 1 else values
+def _single(values: list[int]) -> list[int]:
+    """One number where all channels agree."""
+    return values[:1] if len(set(values)) == 1 else values
 
-    return Requantize(dtype, single(multiplier), single(shift), single(bias), zero, rounding, seed)
+
+def _made(
+    found: Line, multiplier: list[int], shift: list[int], bias: list[int], rounding: Rounding, seed: int
+) -> tuple[Requantize, ...]:
+    numbers = (_single(values) for values in (multiplier, shift, bias))
+    return Requantize(found.dtype, *numbers, found.zero, rounding, seed), *found.then
 
 
 def fixed_point(
     chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int, multiplier_bits: int
-) -> Requantize | None:
+) -> tuple[Requantize, ...] | None:
     """round((q * m + bias) / 2**shift) + z with |m| < 2**multiplier_bits, the closest to the line per channel.
 
-    A multiplier that is a power of two stays one: m = 1 and a pure shift. None where the chain is no
-    clamped line or the rounding is one that Requantize does not have.
+    A multiplier that is a power of two stays one: m = 1 and a pure shift. Clamps that the type does not make follow.
+    None where the chain is no clamped line or the rounding is one that Requantize does not have.
     """
     found = line(chain, quantizer, dtype, channels)
     if found is None or quantizer.rounding not in set(Rounding):
@@ -159,7 +208,7 @@ def fixed_point(
     multiplier, shift, bias = ([p[i] for p in parts] for i in range(3))
     if not _fits(multiplier, bias, dtype):
         return None
-    return _made(found.dtype, multiplier, shift, bias, found.zero, Rounding(quantizer.rounding), quantizer.seed)
+    return _made(found, multiplier, shift, bias, Rounding(quantizer.rounding), quantizer.seed)
 
 
 def _fixed(m: Fraction, offset: Fraction, dtype: IntType, bits: int) -> tuple[int, int, int]:
@@ -182,7 +231,7 @@ def _fixed(m: Fraction, offset: Fraction, dtype: IntType, bits: int) -> tuple[in
 
 def searched_requantize(
     chain: Chain, quantizer: Quantizer, dtype: IntType, levels: np.ndarray, first: np.ndarray, falling: np.ndarray
-) -> Requantize | None:
+) -> tuple[Requantize, ...] | None:
     """A Requantize that is equal to the exact thresholds `first` [C, K], with the smallest common shift.
 
     With floor((q * m + bias) / 2**shift) the code is >= k from the integer T on (rising) exactly if
@@ -192,11 +241,14 @@ def searched_requantize(
     found = line(chain, quantizer, dtype, len(first))
     if found is None:
         return None
-    k = np.concatenate([[levels[0] - 1], levels, [levels[-1] + 1]]) - found.zero
+    code = np.concatenate([[levels[0] - 1], levels, [levels[-1] + 1]])
     never, always = (np.full((len(first), 1), v) for v in (dtype.max + 1, dtype.min))
     rows = np.hstack([np.where(falling, never, always), first, np.where(falling, always, never)])
-    within = (k + found.zero >= found.dtype.min + 1) & (k + found.zero <= found.dtype.max)
-    rows, k = rows[:, within], k[within]
+    if found.inner is not None:  # where steps beyond the clamps lie does not matter
+        low, high = (limit[:, None] for limit in found.inner)
+        rows = np.where((code > low) & (code <= high), rows, dtype.max + 2)
+    within = (code + found.moved >= found.dtype.min + 1) & (code + found.moved <= found.dtype.max)
+    rows, k = rows[:, within], code[within] - (found.zero - found.moved)
     inside, outside = np.where(falling, rows - 1, rows), np.where(falling, rows, rows - 1)
     for shift in range(MAX_SHIFT + 1):
         made = _at_shift(found, dtype, shift, k, inside, outside)
@@ -207,7 +259,7 @@ def searched_requantize(
 
 def _at_shift(
     found: Line, dtype: IntType, shift: int, k: np.ndarray, inside: np.ndarray, outside: np.ndarray
-) -> Requantize | None:
+) -> tuple[Requantize, ...] | None:
     near = [round(m * (1 << shift)) for m in found.multiplier]
     if max(map(abs, near), default=0) * max(-dtype.min, dtype.max) >= MAX_PRODUCT // 4:
         return None
@@ -231,4 +283,4 @@ def _at_shift(
         open_channels &= ~good
     if np.any(open_channels) or not _fits(multiplier.tolist(), bias.tolist(), dtype):
         return None
-    return _made(found.dtype, multiplier.tolist(), [shift], bias.tolist(), found.zero, Rounding.FLOOR, 1)
+    return _made(found, multiplier.tolist(), [shift], bias.tolist(), Rounding.FLOOR, 1)

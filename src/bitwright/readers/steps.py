@@ -23,7 +23,7 @@ from bitwright.readers.boundaries import Steps
 from bitwright.readers.chain import Chain
 from bitwright.readers.elementwise import Product
 from bitwright.readers.floatgraph import Quantizer
-from bitwright.readers.requantize import exact_requantize, fixed_point, searched_requantize
+from bitwright.readers.requantize import exact_requantize, fixed_point, narrowest, searched_requantize
 
 MAX_THRESHOLD_COUNT = 4096
 FEW_STEPS = 15
@@ -35,11 +35,18 @@ CLOSEST_MULTIPLIER_BITS = 24
 class Tabulated:
     """One operation on the input, or (falling, rising, narrowing): narrowing(falling(x) + rising(x)).
 
-    `note` says where the result is only the closest that a Requantize can do.
+    `then` follow one after the other on the result, clamping it; `note` says where the result is only the closest
+    that a Requantize can do.
     """
 
     ops: tuple[Op, ...]
     note: str = ""
+    then: tuple[Op, ...] = ()
+
+    @staticmethod
+    def of(ops: tuple[Op, ...], note: str = "") -> Tabulated:
+        """Operations one after the other."""
+        return Tabulated(ops[:1], note, ops[1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,34 +73,35 @@ def tabulate(
     """quantize(chain(q)), exactly, for every integer q of `dtype` in each of `channels` channels.
 
     The first that fits: Threshold for up to 15 steps; Requantize where one exists that is equal on the
-    whole range; Threshold with more steps; Lookup where f is not monotone and q has at most 12 bits, or where
-    it is smaller; for a valley or a peak the sum of two Thresholds. With `multiplier_bits`, chains of affine
-    functions and clips become fixed point (see `fixed_point`), which rounds the multiplier; stochastic
-    rounding always does. Raises `ModelError` where f has several valleys or peaks and q has many bits.
+    whole range, with some more that clamp where a clip ends inside the output's type; Threshold with more steps;
+    Lookup where f is not monotone and q has at most 12 bits, or where it is smaller; for a valley or a peak the
+    sum of two Thresholds. With `multiplier_bits`, chains of affine functions and clips become fixed point (see
+    `fixed_point`), which rounds the multiplier; stochastic rounding always does. Raises `ModelError` where f has
+    several valleys or peaks and q has many bits.
     """
     problem = Problem(chain, quantizer, dtype, channels)
     stochastic = quantizer.rounding == Rounding.STOCHASTIC
     if multiplier_bits is not None or stochastic:
-        op = fixed_point(chain, quantizer, dtype, channels, multiplier_bits or CLOSEST_MULTIPLIER_BITS)
-        if op is not None:
-            return Tabulated((op,))
+        ops = fixed_point(chain, quantizer, dtype, channels, multiplier_bits or CLOSEST_MULTIPLIER_BITS)
+        if ops is not None and (len(ops) == 1 or stochastic or len(_reached(problem)) > FEW_STEPS):
+            return Tabulated.of(ops)
         if stochastic:
             raise ModelError("rounds stochastically after a function that is not affine; legal are affine and clip")
     if np.any(chain.directions() == 0):
         return _not_monotone(problem)
     levels = _reached(problem)
     if len(levels) > FEW_STEPS:
-        op = exact_requantize(chain, quantizer, dtype, channels)
-        if op is not None:
-            return Tabulated((op,))
+        ops = exact_requantize(chain, quantizer, dtype, channels)
+        if ops is not None:
+            return Tabulated.of(ops)
         if len(levels) > MAX_THRESHOLD_COUNT:
             return _closest(problem)
     falling = problem.column(chain.directions() < 0)
     first = crossings(problem, levels, falling, problem.column(dtype.min), problem.column(dtype.max))
     if len(levels) > FEW_STEPS:
-        op = searched_requantize(chain, quantizer, dtype, levels, first, falling)
-        if op is not None:
-            return Tabulated((op,))
+        ops = searched_requantize(chain, quantizer, dtype, levels, first, falling)
+        if ops is not None:
+            return Tabulated.of(ops)
     op = _threshold(problem, levels, first, falling)
     if 2 * dtype.levels <= op.thresholds.shape[1]:
         return Tabulated((_lookup(problem),))
@@ -102,12 +110,12 @@ def tabulate(
 
 def _closest(problem: Problem) -> Tabulated:
     bits = CLOSEST_MULTIPLIER_BITS
-    op = fixed_point(problem.chain, problem.quantizer, problem.dtype, problem.channels, bits)
-    if op is None:
+    ops = fixed_point(problem.chain, problem.quantizer, problem.dtype, problem.channels, bits)
+    if ops is None:
         raise ModelError(
             f"takes more than {MAX_THRESHOLD_COUNT} steps and is not affine; legal are quantizers of at most 12 bits"
         )
-    return Tabulated((op,), f"rounded to a {bits}-bit multiplier: no exact one exists and the steps are too many")
+    return Tabulated.of(ops, f"rounded to a {bits}-bit multiplier: no exact one exists and the steps are too many")
 
 
 def _reached(problem: Problem) -> np.ndarray:
@@ -173,7 +181,7 @@ def _settle(problem: Problem, c: int, level: int, falling: bool, low: int, high:
 
 def _threshold(problem: Problem, levels: np.ndarray, first: np.ndarray, falling: np.ndarray) -> Threshold:
     """Thresholds that always count move into the base; channels that are alike are given once."""
-    dtype = narrowed(problem.quantizer)
+    dtype = narrowest(problem.quantizer)
     size = 2 if dtype.bipolar else 1
     rows = np.where(falling, first[:, ::-1], first)  # ascending in each channel
     lowest, never = problem.dtype.min, problem.dtype.max + 1
@@ -191,15 +199,6 @@ def _single(a: np.ndarray) -> np.ndarray:
     return a[:1] if np.all(a == a[:1]) else a
 
 
-def narrowed(quantizer: Quantizer) -> IntType:
-    """The quantizer's type, or the one whose whole range its codes are."""
-    if quantizer.dtype.bipolar:
-        return quantizer.dtype
-    tight = IntType.holding(quantizer.low, quantizer.high)
-    exact = (tight.min, tight.max) == (quantizer.low, quantizer.high)
-    return tight if exact else quantizer.dtype
-
-
 def _lookup(problem: Problem) -> Lookup:
     """The table of all values, decided in rationals where float64 leaves a code open."""
     values = problem.dtype.values()
@@ -211,7 +210,7 @@ def _lookup(problem: Problem) -> Lookup:
     for c, i in np.argwhere(wrong):
         codes[c, i] = problem.steps.code(problem.chain.exact(int(values[i]), int(c)), int(c))
     table = codes[:1] if np.all(codes == codes[:1]) else codes
-    return Lookup(problem.dtype, table, narrowed(problem.quantizer))
+    return Lookup(problem.dtype, table, narrowest(problem.quantizer))
 
 
 def _not_monotone(problem: Problem) -> Tabulated:
@@ -276,4 +275,4 @@ def _two_halves(problem: Problem, turn: np.ndarray, peak: np.ndarray) -> Tabulat
         ops.append(Threshold(_single(rows), dtype=dtype, base=_single(base), step=_single(step)))
     if q.dtype.bipolar:
         return Tabulated((*ops, Threshold(np.array([[0]]), dtype=q.dtype, base=[-1], step=[2])))
-    return Tabulated((*ops, Requantize(narrowed(q))))
+    return Tabulated((*ops, Requantize(narrowest(q))))
