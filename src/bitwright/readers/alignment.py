@@ -22,9 +22,11 @@ MAX_PAIRS = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """An inexact sum: exact scales and multipliers of both operands (per channel), their integers, the shift."""
+    """A sum that is inexact or wide: exact scales and multipliers of both operands (per channel), their integers, the
+    shift; the operands' names before they are multiplied."""
 
     name: str
+    operands: tuple[str, str]
     scales: tuple[Rationals, Rationals]
     multipliers: tuple[tuple[int, ...], tuple[int, ...]]
     reaches: tuple[tuple[int, int], tuple[int, int]]
@@ -46,6 +48,13 @@ def is_exact(sum_of: Alignment, chain: Chain, quantizer: Quantizer, ops: tuple[O
         found = op.evaluate(found)
     found = found.T
     return bool(np.array_equal(found, _exact_codes(sum_of, chain, quantizer, a, c, channels)))
+
+
+def exact_pairs(sum_of: Alignment, chain: Chain, quantizer: Quantizer, channels: int) -> np.ndarray:
+    """Codes of the exact sums of all pairs [C, n * m], the second operand changing fastest."""
+    first, second = (np.arange(low, high + 1) for low, high in sum_of.reaches)
+    a, c = (grid.ravel() for grid in np.meshgrid(first, second, indexing="ij"))
+    return _exact_codes(sum_of, chain, quantizer, a, c, channels)
 
 
 def _exact_codes(

@@ -14,6 +14,7 @@ from bitwright.readers.alignment import is_exact
 from bitwright.readers.boundaries import Steps
 from bitwright.readers.chain import ONE, ZERO, Affine, Chain, rationals, spread
 from bitwright.readers.floatgraph import ExtraRounding, FloatNode, Quantizer
+from bitwright.readers.narrow_sums import build, narrow_sum
 from bitwright.readers.requantize import clamped
 from bitwright.readers.steps import tabulate
 from bitwright.readers.values import Builder, Value
@@ -36,13 +37,19 @@ def quantize(b: Builder, node: FloatNode, v: Value) -> Value:
         return _quantized_input(b, node, v, quantizer)
     if _changes_nothing(v, quantizer):
         return v
+    chain, limits = dequantized(quantizer), (quantizer.low, quantizer.high)
+    if v.alignment is not None:
+        ops = narrow_sum(b, node, v, quantizer)
+        if ops is not None:
+            if v.alignment.name in b.inexact:
+                b.inexact[v.alignment.name][1].append(True)
+            return build(b, node, v, ops, chain, limits)
     table = tabulate(v.chain, quantizer, v.type.dtype, v.type.channels, b.multiplier_bits)
     if table.note:
         b.note(node, table.note)
-    if v.alignment is not None:
+    if v.alignment is not None and v.alignment.name in b.inexact:
         proof = is_exact(v.alignment, v.chain, quantizer, (*table.ops, *table.then), v.type.channels)
         b.inexact[v.alignment.name][1].append(proof)
-    chain, limits = dequantized(quantizer), (quantizer.low, quantizer.high)
     if len(table.ops) == 1:
         *before, last = *table.ops, *table.then
         for op in before:

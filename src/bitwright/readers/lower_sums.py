@@ -15,6 +15,7 @@ from bitwright.readers.values import Builder, Value, realize
 
 SUM_BITS = 30  # of an aligned sum: the widest that leaves room for the sum itself
 ALIGN_BITS = 24
+NARROW_BITS = 16
 
 
 def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
@@ -27,16 +28,18 @@ def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
     x, y = (spread(line.scale, v.type.channels) for line in (a, c))
     common, exact = _common(v, w, x, y, b.multiplier_bits)
     first, second = (tuple(round(s / u) for s, u in zip(side, common, strict=True)) for side in (x, y))
-    reaches = (v.reach, w.reach)
+    reaches, names = (v.reach, w.reach), (v.name, w.name)
     v, w = (_multiplied(b, f"{node.name}/{k}", i, m) for k, i, m in (("a", v, first), ("b", w, second)))
     made = b.value(node.name, Add(), [v, w], Chain((Affine(single(common), single(shift)),)))
+    alignment = Alignment(node.name, names, (a.scale, c.scale), (first, second), reaches, shift, 1)
     if exact:
-        return made
+        narrow = max(v.type.dtype.bits, w.type.dtype.bits) <= NARROW_BITS
+        return made if narrow else replace(made, alignment=alignment)
     steps = zip(first + second, common * 2, x + y, strict=True)
     error = float(max(abs(m * u / s - 1) for m, u, s in steps if s))
     text = f"its inputs' scales have no common measure; they are aligned with a relative error of {error:.1e}"
     b.inexact[node.name] = (f"{node.kind} {node.name!r}: {text}", [])
-    return replace(made, alignment=Alignment(node.name, (a.scale, c.scale), (first, second), reaches, shift, 1))
+    return replace(made, alignment=alignment)
 
 
 def _common(v: Value, w: Value, x: Rationals, y: Rationals, multiplier_bits: int | None) -> tuple[Rationals, bool]:

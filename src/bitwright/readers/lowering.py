@@ -74,7 +74,7 @@ def lower(
         raise refusal(graph.source or graph.name, problems)
     last = values[graph.output_name]
     assert last is not None
-    if last.alignment is not None:
+    if last.alignment is not None and last.alignment.name in b.inexact:
         b.inexact[last.alignment.name][1].append(False)
     b.notes.extend(note for note, proofs in b.inexact.values() if not proofs or not all(proofs))
     return _network(b, last)
@@ -117,7 +117,7 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
     if node.kind == "Quant":
         return lower_quant.quantize(b, node, v)
     for i in inputs:
-        if i.alignment is not None:  # only a quantizer can make up for an inexact sum
+        if i.alignment is not None and i.alignment.name in b.inexact:  # only a quantizer can make up for an inexact sum
             b.inexact[i.alignment.name][1].append(False)
     if node.kind == "Flatten":
         return lower_layers.flatten(b, node, v)

@@ -68,8 +68,8 @@ def clamped(chain: Chain, channels: int) -> list[Clamped] | None:
 class Line:
     """code = then(clamp(round(multiplier * q + offset) + zero, dtype)); multiplier and offset per channel.
 
-    moved: the part of `zero` that `then` takes back; inner: the lowest and highest code of every channel, [C] each,
-    where `then` clamps to them.
+    moved: the part of `zero` that `then` takes back; inner: the codes that `then` clamps every channel to, [C] each,
+    out of reach where it does not.
     """
 
     multiplier: tuple[Fraction, ...]
@@ -96,7 +96,7 @@ def line(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> L
     if low <= high and quantizer.low <= low and high <= quantizer.high:
         types.append(IntType.holding(low, high))
     fitting = [t for t in types if all(_clamps(t, r) for r in reach)]
-    clamps = None if fitting else _inner_clamps(narrowest(quantizer), reach)
+    clamps = None if fitting else inner_clamps(narrowest(quantizer), reach)
     scale, zero = spread(steps.scale, channels), spread(steps.zero, channels)
     # Ties to even, or away from zero, depend on the zero point, which the quantizer adds before it rounds.
     shared = 0 if quantizer.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY) else int(zero[0])
@@ -106,7 +106,8 @@ def line(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> L
     if clamps is None:
         return Line(multiplier, offset, shared, fitting[0])
     first, moved, then = clamps
-    inner = np.array([r[0] for r in reach]), np.array([r[1] for r in reach])
+    low, high, below, above = _sides(narrowest(quantizer), reach)
+    inner = np.where(below, low, -MAX_PRODUCT), np.where(above, high, MAX_PRODUCT)
     return Line(multiplier, offset, shared + moved, first, then, moved, inner)
 
 
@@ -119,16 +120,20 @@ def narrowest(quantizer: Quantizer) -> IntType:
     return tight if exact else quantizer.dtype
 
 
-def _inner_clamps(
-    dtype: IntType, reach: list[tuple[int, int, int, int]]
-) -> tuple[IntType, int, tuple[Requantize, ...]]:
+def _sides(dtype: IntType, reach: list[tuple[int, int, int, int]]) -> tuple[np.ndarray, ...]:
+    """Lowest and highest codes [C], and where the line passes them inside the type, so that something must clamp."""
+    low, high, least, most = (np.array(values, object) for values in zip(*reach, strict=True))
+    below, above = (low > dtype.min) & (least < low), (high < dtype.max) & (most > high)
+    return low.astype(np.int64), high.astype(np.int64), below.astype(bool), above.astype(bool)
+
+
+def inner_clamps(dtype: IntType, reach: list[tuple[int, int, int, int]]) -> tuple[IntType, int, tuple[Requantize, ...]]:
     """The first type, what is added to its zero point, and what follows, for a clamp to [low, high] inside `dtype`.
 
     A shift up to the type's maximum saturates at `high`, a shift down to its minimum at `low`. Where every channel
     has the same codes, the first of the shifts is that of the zero point.
     """
-    low, high, least, most = (np.array(values) for values in zip(*reach, strict=True))
-    below, above = (low > dtype.min) & (least < low), (high < dtype.max) & (most > high)
+    low, high, below, above = _sides(dtype, reach)
     alike = len(set(low[below])) <= 1 and len(set(high[above])) <= 1
     alike = alike and (not below.any() or below.all()) and (not above.any() or above.all())
     wide = dtype if alike else IntType(dtype.bits + 1, signed=True)
