@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -86,17 +87,23 @@ def run(
     for path, text in ((csv, result.csv), (plot, result.html)):
         if path is not None:
             path.write_text(text())
-    if result.chosen is not None:
-        console.say(f"chosen: {result.chosen.label}, {result.price.quantity} {result.chosen.cost:,.0f}")
-        for name, (weight, activation) in result.chosen.widths.items():
-            console.detail(f"  {name}: {weight}-bit weights, {activation}-bit input")
-        if output is not None:
-            save(result, spec, output)
-    elif budget is not None or max_loss is not None:
-        raise OptionError(
-            f"no measured network keeps {'the budget' if budget is not None else 'the bound on the loss'}"
-        )
+    if result.chosen is not None or budget is not None or max_loss is not None:
+        bound = "the budget" if budget is not None else "the bound on the loss"
+        _choose(console, result, bound, None if output is None else lambda: save(result, spec, output))
     console.result(result.as_dict())
+
+
+def _choose(console: Any, result: SearchResult, bound: str, save: Callable[[], None] | None) -> None:
+    """Say which network was chosen, and save it."""
+    from bitwright.errors import OptionError
+
+    if result.chosen is None:
+        raise OptionError(f"no measured network keeps {bound}")
+    console.say(f"chosen: {result.chosen.label}, {result.price.quantity} {result.chosen.cost:,.0f}")
+    for name, (weight, activation) in result.chosen.widths.items():
+        console.detail(f"  {name}: {weight}-bit weights, {activation}-bit input")
+    if save is not None:
+        save()
 
 
 def _widths(text: str, name: str) -> tuple[int, ...]:
