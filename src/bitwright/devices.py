@@ -34,6 +34,11 @@ class Device:
         return "lattice" if self.family == "ecp5" else "xilinx"
 
     @property
+    def counts_estimated_luts(self) -> bool:
+        """Whether its LUTs are what the targets' cost models count: the LUT6 of the Xilinx families."""
+        return self.vendor == "xilinx"
+
+    @property
     def primitives(self) -> str:
         """The name of its versions of the primitive wrappers, see `rtl.VENDORS`."""
         return "xilinx7" if self.family == "xc7" else self.vendor

@@ -74,7 +74,6 @@ def test_options_are_validated(options, message):
         ({"n0": 3}, "layers: n0 is 3; legal is a mapping of lanes, outputs, blocks, group, digit, element"),
         (5, "layers is 5; legal is a mapping from layer names to their settings"),
         ({"x": {}}, "layers: no multiply-accumulate layer 'x'; legal are n0"),
-        ({"n0": {"lanes": 3}}, "layers: n0 cannot be built as {'lanes': 3}"),
         (
             {"n0": {"pe": 3}},
             "layers: n0 has no setting 'pe'; legal are lanes, outputs, blocks, group, digit, element, taps",
@@ -88,6 +87,35 @@ def test_layer_settings_are_validated(layers, message):
     with pytest.raises(OptionError) as error:
         TLMAC.plan(network, make_options(TLMAC, {"layers": layers}))
     assert str(error.value).startswith(message)
+
+
+ONE = Network(InputSpec(TensorType((4,), IntType(8))), (Node("n0", Dense(np.ones((3, 4)), IntType(1)), ("input",)),))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"layers": {"n0": {"lanes": 3}}},
+            "n0: cannot be built as {'lanes': 3}; legal: lanes of 1, 2, 4, outputs of 1, 3, group up to the lanes, "
+            "digit up to 8",
+        ),
+        ({"layers": {"n0": {"taps": "rows"}}}, "n0: cannot be built as {'taps': 'rows'}; legal: taps plain"),
+        (
+            {"layers": {"n0": {"element": "shared", "digit": 8}}},
+            "n0: cannot be built as {'element': 'shared', 'digit': 8}; legal: another folding for element shared, or "
+            "element gates with group and digit 1",
+        ),
+        (
+            {"elements": ("shared", "shared_signed")},
+            "n0: has no circuit of elements shared, shared_signed; legal: gates, which fit every layer",
+        ),
+    ],
+)
+def test_what_no_goal_makes_buildable_is_refused_by_check_and_plan_alike(options, message):
+    settings = make_options(TLMAC, options)
+    assert [str(problem) for problem in TLMAC.check(ONE, settings)] == [message]
+    assert str(TLMAC.plan(ONE, settings)) == message
 
 
 def test_every_rewriting_keeps_the_output_size(random_network):

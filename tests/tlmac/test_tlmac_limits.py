@@ -1,6 +1,7 @@
 """Limits on block RAM and DSP blocks: kept, used, and by the cheapest choice; without DSP blocks all stays exact."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from bitwright.targets import get
 from bitwright.targets.contract import Resources, make_options
 from bitwright.targets.tlmac import fold
 from bitwright.targets.tlmac.limits import Alternative, Limits, select
+from bitwright.targets.tlmac.refusal import OutOfReach
 from bitwright.tools.model import Stalls
 
 TLMAC = get("tlmac")
@@ -107,7 +109,7 @@ def test_the_choice_is_the_cheapest_of_all(seed):
         if limits.hold(used):
             allowed.append(sum(fold.price(option.cost, 30) for option in choice))
     if not allowed:
-        with pytest.raises(OptionError):
+        with pytest.raises(OutOfReach):
             select(units, rest, limits)
         return
     found = select(units, rest, limits)
@@ -121,8 +123,11 @@ def test_a_device_limits_all_kinds(network):
     small = Limits.of(make_options(TLMAC, {"device": "ecp5-25k"}))
     assert small.lut == float("inf"), "its LUTs are not what the cost model counts"
     assert small.bram36 < 60
-    with pytest.raises(OptionError, match=r"lut=20800 is too small: the circuit needs at least \d+ LUTs"):
-        plan_of(network, interval=700, device="xc7a35t", elements=("private",))
+    refusal = str(plan_of(network, interval=700, device="xc7a35t", elements=("private",)))
+    rule = r"device xc7a35t \(20800 LUTs\) is too small: the circuit needs at least [\d.]+ LUTs at interval=700"
+    (goal,) = re.fullmatch(rf"{rule}; legal: interval of at least (\d+)", refusal).groups()
+    kept = plan_of(network, interval=int(goal), device="xc7a35t", elements=("private",))
+    assert limits.hold(kept.estimate.total)
 
 
 def test_limits_out_of_reach_are_refused(network):
@@ -130,8 +135,9 @@ def test_limits_out_of_reach_are_refused(network):
         plan_of(network, device="nosuch")
     with pytest.raises(OptionError, match="dsp must be a number of at least 0, not -1"):
         plan_of(network, dsp=-1)
-    with pytest.raises(OptionError, match=r"bram36=0 is too small: the circuit needs at least [\d.]+ block RAMs"):
-        plan_of(wide_rows(), bram36=0)
+    rule = r"bram36=0 is too small: the circuit needs at least ([\d.]+) block RAMs; legal: bram36 of at least \1"
+    (need,) = re.fullmatch(rule, str(plan_of(wide_rows(), bram36=0))).groups()
+    assert plan_of(wide_rows(), bram36=float(need)).estimate.total.bram36 <= float(need)
 
 
 @pytest.mark.slow

@@ -7,13 +7,40 @@ import numpy as np
 from bitwright.network import Network
 from bitwright.network.ops import Lookup, Requantize, Threshold
 from bitwright.targets.contract import Problem
+from bitwright.targets.tlmac import fold
 from bitwright.targets.tlmac.options import TlmacOptions
+from bitwright.targets.tlmac.planner import no_element
+from bitwright.targets.tlmac.refusal import OutOfReach
+from bitwright.targets.tlmac.units import build_circuit
+from bitwright.targets.tlmac.wishes import check_names, wished
 
 MAX_COUNT_BITS = 16  # of module threshold
 MAX_TABLE_BITS = 16
 
 
 def problems(network: Network, options: TlmacOptions) -> list[Problem]:
+    """Nodes that the circuit cannot compute, and layers that cannot be built as the options have it."""
+    return unsupported(network) + _unbuildable(network, options)
+
+
+def _unbuildable(network: Network, options: TlmacOptions) -> list[Problem]:
+    """Layers without a circuit, whatever the goal, of the elements or with the settings that the user names."""
+    if not options.layers and (options.elements is None or "gates" in options.elements):
+        return []
+    circuit, found = build_circuit(network), []
+    check_names(circuit, options.layers)
+    for unit in (unit for unit in circuit.units if unit.mac):
+        if unit.name in options.layers:
+            try:
+                wished(unit.mac, options.layers[unit.name])
+            except OutOfReach as refused:
+                found += refused.problems
+        elif options.elements is not None and not fold.builds(unit.mac, options.elements):
+            found.append(no_element(unit.name, options))
+    return found
+
+
+def unsupported(network: Network) -> list[Problem]:
     """One problem a node that the circuit cannot compute."""
     found = []
     for node in network.nodes:

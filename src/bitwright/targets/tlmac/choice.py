@@ -62,8 +62,8 @@ def pool(
         yield found
 
 
-def fastest(layer: MacLayer, elements: tuple[str, ...] | None) -> int:
-    """Cycles a frame of the fastest circuit of a layer."""
+def fastest(layer: MacLayer, elements: tuple[str, ...] | None) -> int | None:
+    """Cycles a frame of the fastest circuit of a layer; None where none of the elements fits it."""
     return fold.fastest(layer, elements or (*FOLDED, *[UNROLLED] * _free(layer, elements)))
 
 
@@ -90,11 +90,16 @@ def _with_unrolled(
             remark = f"unrolled: {variant.name} not considered, its price is at least {floor:,.0f}"
             break
         option = fold.candidate(variant, whole, UNROLLED, bram_price)
+        if option is None:
+            remark = f"unrolled: {variant.name} not considered, its sums are too wide"
+            continue
         option = replace(option, price=option.price + _behind(network, unit, option.plan, bram_price) - behind)
         rows.append(option.row)
         if found is None or option.price < found.price:
             found = option
     rows.sort(key=lambda row: row["price"])
+    if found is None:
+        return None
     return replace(found, plan=replace(found.plan, candidates=tuple(rows), remark=remark))
 
 

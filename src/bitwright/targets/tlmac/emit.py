@@ -43,6 +43,7 @@ def emit_design(plan: TlmacPlan) -> Design:
         units=tuple(units),
         estimate=plan.estimate,
         options=plan.options,
+        parameters={"goal_cycles": plan.goal},
     )
 
 

@@ -29,6 +29,7 @@ def _layer(plan: UnitPlan) -> LayerEstimate:
     if plan.mac:
         details |= {
             "element": plan.mac.element.kind,
+            "taps": plan.mac.taps,
             "fold": asdict(plan.mac.fold),
             "out_lanes": plan.mac.out_lanes,
             "candidates": plan.mac.candidates,

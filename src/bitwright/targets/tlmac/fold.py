@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
+from bitwright.network.types import MAX_BITS
 from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac import memory_cost
 from bitwright.targets.tlmac.cost import mac_cost, total
@@ -32,12 +34,11 @@ def divisors(n: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to build a layer, priced; `taps` is the name of its variant."""
+    """One way to build a layer, priced."""
 
     plan: MacPlan
     cost: Resources
     price: float
-    taps: str = "plain"
 
     @property
     def row(self) -> dict[str, object]:
@@ -45,7 +46,7 @@ class Candidate:
         parts = {name: part.lut for name, part in mac_cost(self.plan).items() if part.lut}
         return {
             "element": self.plan.element.kind,
-            "taps": self.taps,
+            "taps": self.plan.taps,
             "fold": asdict(self.plan.fold),
             "cycles": self.plan.cycles,
             "price": round(self.price, 1),
@@ -101,7 +102,13 @@ def mapped(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER
     if element is None:
         return None
     styles = rom_styles(element, bram_price)
-    return MacPlan(layer, fold, element, out_lanes(fold, layer, 1), styles, variant.patches)
+    return MacPlan(layer, fold, element, out_lanes(fold, layer, 1), styles, variant.name, variant.patches)
+
+
+def fitting(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> MacPlan | None:
+    """As `mapped`, and None where the accumulators are too wide; that of an unrolled layer takes its search."""
+    plan = mapped(variant, fold, kind, bram_price)
+    return plan if plan is not None and plan.acc_bits <= MAX_BITS else None
 
 
 def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> Candidate | None:
@@ -111,14 +118,14 @@ def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_
 
 def candidates(variant: Variant, fold: Fold, kind: str, bram_prices: Sequence[float]) -> Iterator[Candidate]:
     """The priced plans of one folding and element that differ in where their ROMs lie, as the prices have it."""
-    plan, seen = mapped(variant, fold, kind, bram_prices[0]), []
+    plan, seen = fitting(variant, fold, kind, bram_prices[0]), []
     for bram_price in bram_prices if plan else ():
         styles = rom_styles(plan.element, bram_price)
         if styles not in seen:
             seen.append(styles)
             styled = replace(plan, rom_styles=styles)
             cost = total(mac_cost(styled))
-            yield Candidate(styled, cost, price(cost, bram_price), variant.name)
+            yield Candidate(styled, cost, price(cost, bram_price))
 
 
 def best(
@@ -133,7 +140,7 @@ def best(
     chosen: Candidate | None = None
     compared: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
     for option in options(layer, goal, elements, (bram_price,), limit):
-        key = (option.plan.element.kind, option.taps)
+        key = (option.plan.element.kind, option.plan.taps)
         if key not in compared or option.price < compared[key][0]:
             compared[key] = option.price, option.row
         if chosen is None or option.price < chosen.price:
@@ -151,38 +158,72 @@ def options(
     bram_prices: Sequence[float] = (LUTS_PER_BRAM36,),
     limit: int = 12,
 ) -> Iterator[Candidate]:
-    """All candidates that `best` compares, with their ROMs as each of the prices has it."""
+    """All candidates that `best` compares, with their ROMs as each of the prices has it.
+
+    Where none of them fits, those of the least parallel folding that does.
+    """
+    none = True
     for variant in variants(layer):
-        yield from _options(variant, goal, elements, bram_prices, limit)
+        for folded in _folded(variant, goal, limit):
+            for option in _built(variant, folded, goal, elements, bram_prices):
+                none = False
+                yield option
+    if none:
+        yield from _first(layer, goal, elements, bram_prices)
 
 
-def _options(
-    variant: Variant, goal: int, elements: tuple[str, ...], bram_prices: Sequence[float], limit: int
-) -> Iterator[Candidate]:
+def _folded(variant: Variant, goal: float, limit: int | None) -> Iterator[Fold]:
+    """Foldings of at most `goal` cycles: of every number of digits the `limit` least parallel ones."""
     layer = variant.layer
     for digits in sorted({-(-layer.in_bits // d) for _, d in addressings(layer, 1)}):
         fast = [f for f in folds(layer, variant.taps) if f.cycles(layer) * digits // layer.in_bits <= goal]
         fast.sort(key=lambda f: (f.word_lanes * f.outputs, f.word_lanes))
         for fold in fast[:limit]:
             for group, digit in addressings(layer, fold.lanes):
-                folded = Fold(fold.lanes, fold.outputs, fold.blocks, group, digit)
-                if folded.digits(layer) != digits or folded.cycles(layer) > goal:
-                    continue
-                for kind in elements:
-                    for option in candidates(variant, folded, kind, bram_prices):
-                        if option.plan.patch_cycles <= goal:
-                            yield option
+                folded = replace(fold, group=group, digit=digit)
+                if folded.digits(layer) == digits and folded.cycles(layer) <= goal:
+                    yield folded
 
 
-def fastest(layer: MacLayer, elements: tuple[str, ...]) -> int:
-    """Cycles a frame of the fastest circuit of a layer."""
+def _built(
+    variant: Variant, folded: Fold, goal: int, elements: tuple[str, ...], bram_prices: Sequence[float]
+) -> Iterator[Candidate]:
+    for kind in elements:
+        for option in candidates(variant, folded, kind, bram_prices):
+            if option.plan.patch_cycles <= goal:
+                yield option
+
+
+def _first(layer: MacLayer, goal: int, elements: tuple[str, ...], bram_prices: Sequence[float]) -> Iterator[Candidate]:
+    """The candidates of one folding, the least parallel one that fits."""
+    pairs = [(variant, folded) for variant in variants(layer) for folded in _folded(variant, goal, None)]
+    pairs.sort(key=lambda pair: (pair[1].word_lanes * pair[1].outputs, pair[1].word_lanes))
+    for variant, folded in pairs:
+        found = list(_built(variant, folded, goal, elements, bram_prices))
+        if found:
+            yield from found
+            return
+
+
+def builds(layer: MacLayer, elements: tuple[str, ...]) -> bool:
+    """Whether some folding with one of the elements fits the layer."""
+    ways = ((variant, folded) for variant in variants(layer) for folded in _folded(variant, math.inf, None))
+    return any(fitting(*way, kind) is not None for way in ways for kind in elements)
+
+
+def fastest(layer: MacLayer, elements: tuple[str, ...]) -> int | None:
+    """Cycles a frame of the fastest circuit of a layer; None where none of the elements fits it."""
     found = []
     for variant in variants(layer):
         inner = variant.layer
-        parallel = min(folds(inner, variant.taps), key=lambda f: f.cycles(inner))
-        for group, digit in addressings(inner, parallel.lanes):
-            folded = Fold(parallel.lanes, parallel.outputs, parallel.blocks, group, digit)
-            plan = next(filter(None, (mapped(variant, folded, kind) for kind in elements)), None)
+        pairs = [
+            replace(parallel, group=group, digit=digit)
+            for parallel in folds(inner, variant.taps)
+            for group, digit in addressings(inner, parallel.lanes)
+        ]
+        for folded in sorted(pairs, key=lambda f: f.cycles(inner)):
+            plan = next(filter(None, (fitting(variant, folded, kind) for kind in elements)), None)
             if plan:
                 found.append(max(folded.cycles(inner), plan.patch_cycles))
-    return min(found)
+                break
+    return min(found, default=None)

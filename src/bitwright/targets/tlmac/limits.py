@@ -10,52 +10,72 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bitwright.devices import find_device
-from bitwright.errors import OptionError
 from bitwright.network import Network
-from bitwright.targets.contract import Resources
+from bitwright.targets.contract import Problem, Resources
 from bitwright.targets.tlmac import fold
 from bitwright.targets.tlmac.cost import behind_cost
 from bitwright.targets.tlmac.fold import Candidate
 from bitwright.targets.tlmac.options import TlmacOptions
 from bitwright.targets.tlmac.plan import UnitPlan
+from bitwright.targets.tlmac.refusal import OutOfReach
 
 GAP = 1e-4  # of the price, at which the search for the best choice ends
+KINDS = {"lut": "LUTs", "bram36": "block RAMs", "dsp": "DSP blocks"}
 FREE_BRAM36 = 1.0  # price of a block RAM in LUTs where the user says how many there are
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a circuit may take, and the price of a block RAM in LUTs within that."""
+    """What a circuit may take, and the price of a block RAM in LUTs within that.
+
+    device: the part, where its bounds are the narrower ones of the kinds in `own`.
+    """
 
     lut: float = math.inf
     bram36: float = math.inf
     dsp: float = math.inf
     bram_price: float = fold.LUTS_PER_BRAM36
+    device: str = ""
+    own: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, options: TlmacOptions) -> Limits:
         """Those that the user names, and the device's; its LUTs only where they are what the cost model counts."""
         part = find_device(options.device) if options.device else None
-        bounds = {name: [getattr(part, name)] if part else [] for name in ("lut", "bram36", "dsp")}
-        if part and part.vendor != "xilinx":
+        bounds = {name: getattr(part, name) for name in KINDS} if part else {}
+        if part and not part.counts_estimated_luts:
             del bounds["lut"]
+        own = set(bounds)
         for name in ("bram36", "dsp"):
-            bounds[name] += [getattr(options, name)] if getattr(options, name) is not None else []
+            given = getattr(options, name)
+            if given is not None and given <= bounds.get(name, math.inf):
+                bounds[name] = given
+                own.discard(name)
         price = fold.LUTS_PER_BRAM36 if options.bram36 is None else FREE_BRAM36
-        return cls(**{name: min(values) for name, values in bounds.items() if values}, bram_price=price)
+        return cls(**bounds, bram_price=price, device=options.device or "", own=frozenset(own))
 
     def hold(self, used: Resources) -> bool:
         """Whether so much is allowed."""
         return used.lut <= self.lut and used.bram36 <= self.bram36 and used.dsp <= self.dsp
 
-    def refusal(self, least: Resources) -> OptionError:
+    def refusal(self, least: Resources) -> OutOfReach:
         """What to tell the user of a circuit that takes at least so much of each kind."""
-        names = {"lut": "LUTs", "bram36": "block RAMs", "dsp": "DSP blocks"}
-        for kind, name in names.items():
-            limit, need = getattr(self, kind), getattr(least, kind)
-            if need > limit:
-                return OptionError(f"{kind}={limit:g} is too small: the circuit needs at least {need:g} {name}")
-        return OptionError("no choice of elements keeps the limits of block RAM and DSP blocks at once")
+        over = {kind: getattr(least, kind) for kind in KINDS if getattr(least, kind) > getattr(self, kind)}
+        rules = [
+            f"{self._who(kind)} is too small: the circuit needs at least {_count(need, kind)}"
+            for kind, need in over.items()
+        ]
+        if not over:
+            rules = ["no choice of elements keeps the limits of block RAM and DSP blocks at once"]
+        return OutOfReach([Problem(None, rule, "") for rule in rules], limits=over)
+
+    def _who(self, kind: str) -> str:
+        limit = getattr(self, kind)
+        return f"device {self.device} ({_count(limit, kind)})" if kind in self.own else f"{kind}={limit:.12g}"
+
+
+def _count(number: float, kind: str) -> str:
+    return f"{math.ceil(2 * number) / 2:.12g} {KINDS[kind]}"
 
 
 @dataclass(frozen=True, eq=False)

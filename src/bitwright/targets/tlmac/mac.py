@@ -32,7 +32,8 @@ MAPPERS = {
 class MacPlan:
     """A layer, as it is computed, with its folding and mapped element; `out_lanes` accumulators leave in a word.
 
-    patches: modules that set kernel taps side by side before the layer's own window reader.
+    taps, patches: how kernel taps stand side by side (the option `taps`), and the modules before the layer's own window
+    reader that bring them there.
     rom_styles: 1 block RAM, 2 LUTs, by the name of the element's ROM. candidates: what the planner compared, as
     rows for reports, the cheapest first; remark: what it left out, and why.
     """
@@ -42,6 +43,7 @@ class MacPlan:
     element: Element = field(repr=False)
     out_lanes: int
     rom_styles: dict[str, int] = field(default_factory=dict)
+    taps: str = "plain"
     patches: tuple[Patch, ...] = field(default=(), repr=False)
     candidates: tuple[dict[str, object], ...] = field(default=(), repr=False)
     remark: str = field(default="", repr=False)
@@ -96,7 +98,12 @@ class MacPlan:
     @cached_property
     def acc_type(self) -> IntType:
         """Type of the finished accumulators: unsigned, as wide as the greatest possible value."""
-        return IntType(direct.bits_for(self.element.output_peak * self.digit_weights))
+        return IntType(self.acc_bits)
+
+    @cached_property
+    def acc_bits(self) -> int:
+        """Bits of the finished accumulators, which the network's types allow up to 32."""
+        return direct.bits_for(self.element.output_peak * self.digit_weights)
 
     @cached_property
     def sum_bits(self) -> int:

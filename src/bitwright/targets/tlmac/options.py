@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from bitwright.devices import find_device
 from bitwright.errors import OptionError
@@ -74,6 +74,13 @@ class TlmacOptions:
         for name in self.elements:
             if name not in ELEMENTS:
                 raise OptionError(f"unknown element {name!r}; legal are {', '.join(ELEMENTS)}")
+
+    @property
+    def chosen(self) -> dict[str, object]:
+        """What differs from the defaults and changes the plan: with it the design is made again."""
+        defaults = TlmacOptions()
+        names = [f.name for f in fields(self) if f.name != "jobs"]
+        return {name: getattr(self, name) for name in names if getattr(self, name) != getattr(defaults, name)}
 
     @property
     def threads(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bitwright.network import IntType, Network
 from bitwright.targets.contract import Estimate
@@ -41,10 +41,11 @@ class UnitPlan:
 
 @dataclass(frozen=True, eq=False)
 class TlmacPlan:
-    """All decisions; `emit` only writes them down."""
+    """All decisions; `emit` only writes them down. options: the user's; goal: cycles a frame that it was made for."""
 
     network: Network
     circuit: Circuit
     units: tuple[UnitPlan, ...]
     estimate: Estimate
-    options: dict[str, object] = field(default_factory=dict)
+    options: dict[str, object]
+    goal: int

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from bitwright.network import Network
-from bitwright.targets.contract import Design, Problem
-from bitwright.targets.tlmac.check import problems
+from bitwright.targets.contract import Design, Problem, Refusal
+from bitwright.targets.tlmac.check import problems, unsupported
 from bitwright.targets.tlmac.emit import emit_design
+from bitwright.targets.tlmac.goals import plan_network
 from bitwright.targets.tlmac.options import TlmacOptions
 from bitwright.targets.tlmac.plan import TlmacPlan
-from bitwright.targets.tlmac.planner import plan_network
 
 
 class Tlmac:
@@ -24,9 +24,10 @@ class Tlmac:
         """All reasons to refuse the network, before any work."""
         return problems(network, options)
 
-    def plan(self, network: Network, options: Any) -> TlmacPlan:
-        """Fold every layer for the goal and choose its element."""
-        return plan_network(network, options)
+    def plan(self, network: Network, options: Any) -> TlmacPlan | Refusal:
+        """Fold every layer for the goal and choose its element; a refusal where no circuit reaches the goal."""
+        found = unsupported(network)
+        return Refusal(tuple(found)) if found else plan_network(network, options)
 
     def emit(self, plan: TlmacPlan) -> Design:
         """The circuit as SystemVerilog."""

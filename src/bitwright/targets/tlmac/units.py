@@ -108,7 +108,16 @@ def build_circuit(network: Network) -> Circuit:
                 mac=mac_layer(network, node, reach[node.inputs[0]]) if isinstance(node.op, MAC) else None,
             )
         )
+    if aliases[network.output_name] == INPUT:  # nothing but Flatten: a wire is a unit, too
+        units.append(_wire(network))
+        aliases[network.output_name] = network.output_name
     return Circuit(network, tuple(units), aliases)
+
+
+def _wire(network: Network) -> Unit:
+    """The unit of a network whose output is its input, flattened."""
+    name = network.output_name
+    return Unit(name, "elementwise", None, (INPUT,), name, (network.input.type,), network.output_type)
 
 
 @dataclass(frozen=True)

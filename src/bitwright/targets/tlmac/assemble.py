@@ -1,0 +1,82 @@
+"""From a candidate for every layer to a plan: lanes of streams, FIFOs in front of joins, the estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+
+from bitwright.network import INPUT
+from bitwright.rtl.window import Window
+from bitwright.targets.tlmac import fold
+from bitwright.targets.tlmac.estimate import estimate
+from bitwright.targets.tlmac.joins import fifo_pixels
+from bitwright.targets.tlmac.options import TlmacOptions
+from bitwright.targets.tlmac.patch import ROWS
+from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.timing import fixed_latency
+from bitwright.targets.tlmac.units import Circuit, Unit, posts
+
+
+def assemble(
+    circuit: Circuit,
+    options: TlmacOptions,
+    goal: int,
+    chosen: dict[str, fold.Candidate],
+    in_luts: Set[str] = frozenset(),
+) -> TlmacPlan:
+    """The plan of these candidates by layer; the units `in_luts` rescale without DSP blocks."""
+    units: dict[str, UnitPlan] = {}
+    lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
+    by_rows = {name for name, found in chosen.items() if any(patch.module == ROWS for patch in found.plan.patches)}
+    depths = fifo_pixels(circuit, by_rows)
+    first = circuit.readers(INPUT)[0][0]
+    delay = {INPUT: 0}  # register stages on the longest way to a value
+    produced = {INPUT: lanes[circuit.units[first].name]}
+    for unit in circuit.units:
+        reads = lanes[unit.name]
+        wanted = [lanes[circuit.units[i].name] for i, _ in circuit.readers(unit.value)]
+        out, mac = reads, None
+        if unit.mac:
+            mac = chosen[unit.name].plan
+            mac = replace(mac, out_lanes=fold.out_lanes(mac.fold, mac.layer, wanted[0] if wanted else 1))
+            out = mac.out_lanes
+        elif unit.kind == "argmax":
+            out = 1
+        dsp = unit.name not in in_luts
+        after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
+        result = circuit.network.types[unit.node.name if unit.node else unit.value].dtype
+        inputs = tuple(produced[value] for value in unit.inputs)
+        late = max(delay[value] for value in unit.inputs)
+        words = tuple(
+            # what branches in step need, and what the later one's pipeline delays at full speed
+            -(-pixels * t.size // (stream * n)) + -(-(late - delay[value]) * t.size // (n * goal))
+            for (pixels, stream), t, n, value in zip(
+                depths.get(unit.name, ()), unit.input_types, inputs, unit.inputs, strict=False
+            )
+        )
+        fifos = words or (0,) * len(inputs)
+        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, fifos, (0,) * len(inputs))
+        produced[unit.value] = out
+        delay[unit.value] = late + fixed_latency(units[unit.name])
+    plans = tuple(units.values())
+    figures = estimate(circuit, plans, options.threads)
+    return TlmacPlan(circuit.network, circuit, plans, figures, options.chosen, goal)
+
+
+def _lanes(unit: Unit, chosen: dict[str, fold.Candidate], goal: int) -> int:
+    """Lanes of a unit's words: as folded, or the fewest that reach the goal."""
+    if unit.mac:
+        return chosen[unit.name].plan.in_lanes
+    channels = [t.channels for t in unit.input_types]
+    common = [d for d in fold.divisors(min(channels)) if all(c % d == 0 for c in channels)]
+    words = max(unit.type.size, *(t.size for t in unit.input_types))
+    return next((d for d in common if max(words // d, pool_cycles(unit, d)) <= goal), common[-1])
+
+
+def pool_cycles(unit: Unit, lanes: int) -> int:
+    """Cycles a frame of a pool's window reader on words of `lanes` channels; 0 for other units."""
+    if unit.kind not in ("maxpool", "sumpool"):
+        return 0
+    op, (height, width, channels) = unit.node.op, unit.input_types[0].shape
+    chunks = channels // lanes
+    return Window(1, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks).interval_cycles

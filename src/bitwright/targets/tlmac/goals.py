@@ -1,0 +1,169 @@
+"""From a network and its options to a plan: the goal that the user or the network sets, or why it is out of reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from bitwright.network import Network
+from bitwright.targets.contract import Problem, Refusal
+from bitwright.targets.tlmac import fold
+from bitwright.targets.tlmac.assemble import pool_cycles
+from bitwright.targets.tlmac.limits import KINDS, Limits
+from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
+from bitwright.targets.tlmac.plan import TlmacPlan
+from bitwright.targets.tlmac.planner import NOTHING, ROUNDS, plan_interval
+from bitwright.targets.tlmac.refusal import OutOfReach
+from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit
+from bitwright.targets.tlmac.waiting import with_fifos
+from bitwright.targets.tlmac.wishes import check_names
+
+DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
+NEAR = 20  # the nearest goal is found to a part of this size
+Attempt = Callable[[int], TlmacPlan]
+
+
+def plan_network(network: Network, options: TlmacOptions) -> TlmacPlan | Refusal:
+    """The plan that meets the goal, or why none does and the nearest goal that one meets.
+
+    Raises `OptionError` where an option names a layer that the network does not have.
+    """
+    circuit = build_circuit(network)
+    check_names(circuit, options.layers)
+    try:
+        return _planned(circuit, options)
+    except OutOfReach as found:
+        return Refusal(tuple(_told(circuit, options, found)))
+
+
+def _planned(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
+    if options.lut is not None:
+        return _within(circuit, options)
+    if options.interval is not None:
+        return _keep(circuit, options, options.interval)
+    goal = default_interval(circuit, options)
+    try:
+        return plan_interval(circuit, options, goal)
+    except OutOfReach as found:
+        slower = (
+            None if found.limits is None else _nearest(circuit, lambda g: plan_interval(circuit, options, g), goal + 1)
+        )
+        if slower is None:
+            raise
+        return slower
+
+
+def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
+    """The plan whose whole circuit keeps the goal, though units wait for each other.
+
+    First by deeper FIFOs, else by planning the units for a tighter goal. Foldings that the user chose are not judged.
+    """
+    tighter, reached, limits, reserve = goal, [], Limits.of(options), NOTHING
+    for _ in range(ROUNDS):
+        plan = plan_interval(circuit, options, tighter, goal, reserve)
+        reached.append(plan.estimate.interval_cycles)
+        found = plan if reached[-1] <= goal else with_fifos(plan, goal, options.threads)
+        if found is not None and limits.hold(found.estimate.total):
+            return replace(found, goal=goal)
+        if found is not None:  # the same goal again, with room for the FIFOs
+            reserve = found.estimate.total - plan.estimate.total
+        else:
+            tighter = max(1, min(tighter - 1, tighter * goal // reached[-1]))
+    if options.layers:
+        return plan_interval(circuit, options, goal)
+    rule = f"interval={goal} is out of reach: the fastest circuit found takes {min(reached)} cycles a frame"
+    raise OutOfReach([Problem(None, rule, "")], min(reached))
+
+
+def _within(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
+    """The fastest plan of at most `options.lut` LUTs, by bisection over the interval."""
+    low, high = 1, slowest(circuit)
+    found = plan_interval(circuit, options, high)
+    if found.estimate.total.lut > options.lut:
+        need = math.ceil(found.estimate.total.lut)
+        rule = f"lut={options.lut} is too small: the smallest circuit takes about {need} LUTs"
+        raise OutOfReach([Problem(None, rule, f"lut of at least {need}")])
+    while low < high - high // 200:  # to half a percent
+        middle = int((low * high) ** 0.5)
+        plan = _tried(lambda goal: plan_interval(circuit, options, goal), middle)
+        if plan is not None and plan.estimate.total.lut <= options.lut:
+            found, high = plan, middle
+        else:
+            low = middle + 1
+    return found
+
+
+def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
+    """The goal where the user sets none: about 64 multiplications a cycle in the busiest layer."""
+    layers = [unit.mac for unit in circuit.units if unit.mac and unit.name not in options.layers]
+    busiest = max((unit.mac.macs for unit in circuit.units if unit.mac), default=0)
+    least = max((fold.fastest(layer, options.elements or FOLDED) or 1 for layer in layers), default=1)
+    return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
+
+
+def slowest(circuit: Circuit) -> int:
+    """Cycles a frame that every unit keeps with the least hardware: more save nothing."""
+    return max(1, *map(_serial, circuit.units))
+
+
+def _serial(unit: Unit) -> int:
+    words = max(unit.type.size, *(t.size for t in unit.input_types), pool_cycles(unit, 1))
+    return words if unit.mac is None else max(words, unit.mac.macs * unit.mac.in_bits)
+
+
+def _tried(attempt: Attempt, goal: int) -> TlmacPlan | None:
+    try:
+        return attempt(goal)
+    except OutOfReach:
+        return None
+
+
+def _nearest(circuit: Circuit, attempt: Attempt, least: int) -> TlmacPlan | None:
+    """The plan of about the smallest goal from `least` on that is reached; None where not even the slowest is."""
+    goal, failed, end = least, least - 1, max(least, slowest(circuit))
+    while (found := _tried(attempt, goal)) is None and goal < end:
+        failed, goal = goal, min(2 * goal, end)
+    while found is not None and goal - failed > max(1, goal // NEAR):
+        middle = (failed + goal) // 2
+        plan = _tried(attempt, middle)
+        if plan is None:
+            failed = middle
+        else:
+            found, goal = plan, middle
+    return found
+
+
+def _told(circuit: Circuit, options: TlmacOptions, found: OutOfReach) -> list[Problem]:
+    """The problems, with the nearest goal that can be reached as what is legal."""
+    if all(problem.legal for problem in found.problems):
+        return list(found.problems)
+    legal, suffix = "", ""
+    if options.interval is not None:
+        least = max(found.interval, options.interval + 1)
+        slower = _nearest(circuit, lambda goal: _keep(circuit, options, goal), least)
+        legal = f"interval of at least {slower.goal}" if slower else ""
+        suffix = "" if found.limits is None else f" at interval={options.interval}"
+    legal = legal or _enough(circuit, options, found.limits or {})
+    return [p if p.legal else Problem(p.node, p.rule + suffix, legal) for p in found.problems]
+
+
+def _enough(circuit: Circuit, options: TlmacOptions, needs: Mapping[str, float]) -> str:
+    """Limits with which there is a plan: what the user typed of them, or a larger device."""
+    wider = options
+    for _ in range(ROUNDS):
+        typed = {k: math.ceil(2 * n) / 2 for k, n in needs.items() if k != "lut" and k not in Limits.of(wider).own}
+        if set(typed) != set(needs):
+            return "a larger device"
+        wider = replace(wider, **typed)
+        try:
+            _planned(circuit, wider)
+        except OutOfReach as found:
+            needs = found.limits or {}
+            continue
+        return ", ".join(
+            f"{kind} of at least {getattr(wider, kind):.12g}"
+            for kind in KINDS
+            if getattr(wider, kind, None) != getattr(options, kind, None)
+        )
+    return "higher limits, or none"
