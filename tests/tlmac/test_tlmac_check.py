@@ -89,33 +89,64 @@ def test_layer_settings_are_validated(layers, message):
     assert str(error.value).startswith(message)
 
 
-ONE = Network(InputSpec(TensorType((4,), IntType(8))), (Node("n0", Dense(np.ones((3, 4)), IntType(1)), ("input",)),))
+def dense(outputs, inputs):
+    node = Node("n0", Dense(np.ones((outputs, inputs)), IntType(1)), ("input",))
+    return Network(InputSpec(TensorType((inputs,), IntType(8))), (node,))
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("network", "options", "message"),
     [
         (
+            dense(3, 4),
             {"layers": {"n0": {"lanes": 3}}},
             "n0: cannot be built as {'lanes': 3}; legal: lanes of 1, 2, 4, outputs of 1, 3, group up to the lanes, "
             "digit up to 8",
         ),
-        ({"layers": {"n0": {"taps": "rows"}}}, "n0: cannot be built as {'taps': 'rows'}; legal: taps plain"),
         (
+            dense(3, 4),
+            {"layers": {"n0": {"taps": "rows"}}},
+            "n0: cannot be built as {'taps': 'rows'}; legal: taps plain",
+        ),
+        (
+            dense(3, 4),
             {"layers": {"n0": {"element": "shared", "digit": 8}}},
             "n0: cannot be built as {'element': 'shared', 'digit': 8}; legal: another folding for element shared, or "
             "element gates with group and digit 1",
         ),
         (
+            dense(1, 2),  # fewer steps than one LUT takes
             {"elements": ("shared", "shared_signed")},
             "n0: has no circuit of elements shared, shared_signed; legal: gates, which fit every layer",
         ),
     ],
 )
-def test_what_no_goal_makes_buildable_is_refused_by_check_and_plan_alike(options, message):
+def test_what_no_goal_makes_buildable_is_refused_by_check_and_plan_alike(network, options, message):
     settings = make_options(TLMAC, options)
-    assert [str(problem) for problem in TLMAC.check(ONE, settings)] == [message]
-    assert str(TLMAC.plan(ONE, settings)) == message
+    assert [str(problem) for problem in TLMAC.check(network, settings)] == [message]
+    assert str(TLMAC.plan(network, settings)) == message
+
+
+def wide_accumulators():
+    """Inputs of 11 bits, whose digits fill up to 12 and more: accumulators of 33 bits with any digit but 1 or 11."""
+    rng = np.random.default_rng(3)
+    node = Node("n0", Dense(rng.integers(52000, 52300, (3, 40)), IntType(16)), ("input",))
+    return Network(InputSpec(TensorType((40,), IntType(11, True))), (node,), name="wide")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"elements": ("products", "private", "gates")}, {"interval": 30}, {"lut": 99999}]
+)
+def test_accumulators_of_more_than_32_bits_are_folded_otherwise(options):
+    network, settings = wide_accumulators(), make_options(TLMAC, options)
+    assert network.types["n0"].dtype.bits == 32
+    assert TLMAC.check(network, settings) == []
+    (unit,) = TLMAC.plan(network, settings).units
+    assert unit.mac.acc_bits <= 32
+    wide = {"layers": {"n0": {"element": "gates", "lanes": 40, "outputs": 3}}}
+    assert TLMAC.check(network, make_options(TLMAC, wide)) == []
+    wide["layers"]["n0"] |= {"element": "private", "digit": 2}
+    assert "n0: cannot be built as" in str(TLMAC.plan(network, make_options(TLMAC, wide)))
 
 
 def test_every_rewriting_keeps_the_output_size(random_network):

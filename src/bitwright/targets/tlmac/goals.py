@@ -46,12 +46,9 @@ def _planned(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
     try:
         return plan_interval(circuit, options, goal)
     except OutOfReach as found:
-        slower = (
-            None if found.limits is None else _nearest(circuit, lambda g: plan_interval(circuit, options, g), goal + 1)
-        )
-        if slower is None:
+        if found.limits is None:
             raise
-        return slower
+    return _nearest(circuit, lambda slower: plan_interval(circuit, options, slower), goal + 1)
 
 
 def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
@@ -119,12 +116,17 @@ def _tried(attempt: Attempt, goal: int) -> TlmacPlan | None:
         return None
 
 
-def _nearest(circuit: Circuit, attempt: Attempt, least: int) -> TlmacPlan | None:
-    """The plan of about the smallest goal from `least` on that is reached; None where not even the slowest is."""
-    goal, failed, end = least, least - 1, max(least, slowest(circuit))
-    while (found := _tried(attempt, goal)) is None and goal < end:
-        failed, goal = goal, min(2 * goal, end)
-    while found is not None and goal - failed > max(1, goal // NEAR):
+def _nearest(circuit: Circuit, attempt: Attempt, least: int) -> TlmacPlan:
+    """The plan of about the smallest goal from `least` on that is reached; `OutOfReach` where the slowest is not."""
+    failed, end = least - 1, max(least, slowest(circuit))
+    found, goal, trial = attempt(end), end, least
+    while trial < goal:  # upwards, by doubling
+        plan = _tried(attempt, trial)
+        if plan is not None:
+            found, goal = plan, trial
+        else:
+            failed, trial = trial, 2 * trial
+    while goal - failed > max(1, goal // NEAR):
         middle = (failed + goal) // 2
         plan = _tried(attempt, middle)
         if plan is None:
@@ -138,14 +140,18 @@ def _told(circuit: Circuit, options: TlmacOptions, found: OutOfReach) -> list[Pr
     """The problems, with the nearest goal that can be reached as what is legal."""
     if all(problem.legal for problem in found.problems):
         return list(found.problems)
-    legal, suffix = "", ""
     if options.interval is not None:
         least = max(found.interval, options.interval + 1)
-        slower = _nearest(circuit, lambda goal: _keep(circuit, options, goal), least)
-        legal = f"interval of at least {slower.goal}" if slower else ""
-        suffix = "" if found.limits is None else f" at interval={options.interval}"
-    legal = legal or _enough(circuit, options, found.limits or {})
-    return [p if p.legal else Problem(p.node, p.rule + suffix, legal) for p in found.problems]
+        try:
+            slower = _nearest(circuit, lambda goal: _keep(circuit, options, goal), least)
+        except OutOfReach as slowest_one:
+            found = slowest_one
+        else:
+            at = "" if found.limits is None else f" at interval={options.interval}"
+            legal = f"interval of at least {slower.goal}"
+            return [p if p.legal else Problem(p.node, p.rule + at, legal) for p in found.problems]
+    legal = _enough(circuit, options, found.limits or {})
+    return [p if p.legal else Problem(p.node, p.rule, legal) for p in found.problems]
 
 
 def _enough(circuit: Circuit, options: TlmacOptions, needs: Mapping[str, float]) -> str:
