@@ -9,7 +9,7 @@ import pytest
 from random_networks import random_input
 
 import bitwright as bw
-from bitwright.network import InputSpec, IntType, Network, Node, TensorType
+from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add, Conv2d, Dense, Threshold
 from bitwright.simulate import simulate
 from bitwright.synthesize import synthesize
@@ -111,6 +111,27 @@ def test_a_layer_of_zeros_is_its_bias(element, group):
         return
     result = run(network, plan_of(network, layers=layers), random_input(network, 3))
     assert (result.outputs == bias).all()
+
+
+WIDE = [  # an inverted sum makes the unrolled accumulators as wide as the result
+    [-1, 0, -2, 0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 0, -1, -1, 0],
+    [0, 0, 0, 1, 0, 0, 0, 0],
+    [-1, 1, -1, 0, 1, -2, 0, -1],
+    [0, -1, 0, 1, -1, 1, 0, 0],
+    [-1, 1, 0, 0, 0, 0, 0, 0],
+]
+
+
+@pytest.mark.parametrize(("rows", "bias"), [(WIDE, None), ([[0] * 8] * 2, None), ([[0] * 8] * 2, [1, 0])])
+def test_bipolar_inputs_double_the_accumulators_whatever_their_width(rows, bias):
+    fc = Node("fc", Dense(np.array(rows), IntType(3, True), bias=bias), ("input",))
+    network = Network(InputSpec(TensorType((8,), BIPOLAR)), (fc,), name="bipolar")
+    plan = plan_of(network, layers={"fc": {"element": "unrolled", "lanes": 8, "outputs": len(rows)}})
+    (unit,) = plan.units
+    assert unit.posts[0].shift == 1
+    assert unit.mac.acc_type == unit.posts[0].input, "of equal width"
+    run(network, plan, random_input(network, 12))
 
 
 TAPS = [

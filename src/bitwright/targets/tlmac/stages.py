@@ -169,7 +169,7 @@ def emit_posts(plan: UnitPlan, prefix: str, source: Stream) -> tuple[str, Stream
     """The elementwise stages behind the main operation; text, resulting stream, memory files."""
     text, files, lanes, current = "", {}, plan.out_lanes, plan.main_type
     for i, post in enumerate(plan.posts):
-        if post.input != current:
+        if post.shift or post.input != current:
             body, source = _resize(source, f"post_{i}_in", lanes, current, post.input, post.shift)
             text += body
         module = post_module(post, lanes, plan.unit.type.size // post.channels, f"{prefix}_post{i}")
@@ -192,7 +192,7 @@ def _resize(source: Stream, name: str, lanes: int, old: IntType, new: IntType, s
     parts = []
     for lane in range(lanes):
         parts += [literal(0, shift)] * (shift > 0)
-        parts.append(f"{source.name}_data[{lane * old.bits}+:{kept}]")
+        parts += [f"{source.name}_data[{lane * old.bits}+:{kept}]"] * (kept > 0)
         fill = new.bits - shift - kept
         parts += [literal(0, fill)] * (fill > 0)
     text = target.declare() + f"  assign {name}_data = {concat(parts)};\n"
