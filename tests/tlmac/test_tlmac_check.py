@@ -5,9 +5,10 @@ import pytest
 
 from bitwright.errors import OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
-from bitwright.network.ops import Dense, Requantize, Threshold, window_output
+from bitwright.network.ops import Conv2d, Dense, Requantize, Threshold, window_output
 from bitwright.targets import get
-from bitwright.targets.contract import make_options
+from bitwright.targets.contract import Refusal, make_options
+from bitwright.targets.tlmac.options import ELEMENTS
 from bitwright.targets.tlmac.patch import variants
 from bitwright.targets.tlmac.units import build_circuit
 
@@ -147,6 +148,31 @@ def test_accumulators_of_more_than_32_bits_are_folded_otherwise(options):
     assert TLMAC.check(network, make_options(TLMAC, wide)) == []
     wide["layers"]["n0"] |= {"element": "private", "digit": 2}
     assert "n0: cannot be built as" in str(TLMAC.plan(network, make_options(TLMAC, wide)))
+
+
+@pytest.mark.parametrize("element", ELEMENTS)
+def test_the_folding_of_an_estimate_is_a_setting(element):
+    """For every element: a design's options, and the folding that its estimate tells, make the same circuit."""
+    rng = np.random.default_rng(2)
+    conv = Conv2d(rng.integers(-2, 2, (4, 3, 3, 3)), IntType(2, True), stride=(1, 2), pads=(1, 1, 1, 1))
+    steps = Threshold(np.sort(rng.integers(-20, 20, (4, 3)), axis=1), IntType(2))
+    network = Network(
+        InputSpec(TensorType((6, 6, 3), IntType(2))), (Node("conv", conv, ("input",)), Node("act", steps, ("conv",)))
+    )
+    taps = set()
+    for options in ({"elements": (element,)}, {"elements": (element,), "interval": 60, "dsp": 0}):
+        plan = TLMAC.plan(network, make_options(TLMAC, options))
+        if isinstance(plan, Refusal):
+            continue
+        design = TLMAC.emit(plan)
+        assert dict(design.options) == options
+        (layer,) = (e for e in design.estimate.layers if "fold" in e.details)
+        folding = layer.details["fold"] | {name: layer.details[name] for name in ("element", "taps")}
+        assert folding["element"] == element
+        again = TLMAC.emit(TLMAC.plan(network, make_options(TLMAC, {**options, "layers": {"conv": folding}})))
+        assert again.digest == design.digest
+        taps.add(folding["taps"])
+    assert taps - {"plain"} or element in ("shared", "shared_signed")
 
 
 def test_every_rewriting_keeps_the_output_size(random_network):
