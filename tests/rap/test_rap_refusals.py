@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from random_networks import random_input, random_network
 
+import bitwright as bw
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.network.graph import evaluate
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Refusal
-from bitwright.targets.rap import codegen, planning
+from bitwright.targets.rap import codegen, hardware, planning
 from bitwright.targets.rap.machine import LIMITS
 from bitwright.targets.rap.simulator import execute
 from bitwright.targets.rap.target import TARGET
@@ -194,6 +195,28 @@ def test_what_no_instruction_says_is_refused_by_node_and_limit(op, shape, expect
     options = {**ROOMY, "program_words": 4096, "lane_bits": 16}
     found = problems(chain([op], shape, 1), TARGET.options(**options))
     assert re.match(expected, found[0])
+
+
+def odd_memories():
+    """(network, memories of odd numbers of words, those of the weights full)."""
+    weight = np.arange(4 * 9 * 4).reshape(4, 3, 3, 4) % 5 - 2
+    network = chain([ops.Conv2d(weight, IntType(3, True)), ops.Requantize(IntType(4), 3, 4)], (5, 5, 4))
+    return network, TARGET.options(a_words=101, b_words=9, param_words=5, program_words=101)
+
+
+def test_odd_numbers_of_words_are_loaded():
+    network, options = odd_memories()
+    plan = run(network, options)
+    data = [value for address, value in TARGET.emit(plan).program.tolist() if address == hardware.DATA]
+    code, params = len(plan.code.program.code), len(plan.code.program.params)
+    assert plan.code.weight_words % 2 == 1
+    assert len(data) == 2 * code + 4 * params + options.size * ((plan.code.weight_words + 1) // 2)
+
+
+@pytest.mark.slow
+def test_odd_numbers_of_words_in_rtl():
+    network, options = odd_memories()
+    assert bw.simulate(TARGET.emit(TARGET.plan(network, options)), random_input(network, FRAMES, 3)).bit_exact
 
 
 def test_a_mapping_that_can_be_coded_is_taken(monkeypatch):

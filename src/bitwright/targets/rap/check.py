@@ -58,18 +58,17 @@ def _lookup(node: Node, op: Lookup) -> Iterator[Problem]:
 
 def value_problems(network: Network, layers: tuple[Layer, ...], options: RapOptions) -> list[Problem]:
     """Reasons in accumulators, slots, lanes and shapes, by the names of the lowered network."""
-    found: list[Problem] = []
-    ranges = intervals(network)
+    found = list(_shapes(network, layers))
+    ranges = None if found else intervals(network)  # which takes long for values that are too large anyway
     for layer in layers:
-        found += _accumulators(layer, ranges)
+        found += _accumulators(layer, ranges) if ranges else ()
         for result in layer.results:
             found += _slot(layer, result)
         group = padded_channels(1, options.size)
         if layer.channel % group:
             rule = f"its first input has {layer.channel} channels"
             found.append(Problem(layer.name, rule, f"multiples of {group}, as the channels of an image are padded to"))
-    found += [*_shapes(network, layers), *_lanes(network, layers, options)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, *_lanes(network, layers, options)]))
 
 
 def _accumulators(layer: Layer, ranges: dict[str, Interval]) -> Iterator[Problem]:

@@ -65,7 +65,7 @@ def loading(machine: Machine, program: Program) -> np.ndarray:
         image = banks(machine, segments, words)
         for bank, parts in sorted(segments.items()):
             end = max(address + len(values) for address, values in parts)
-            words_32 = np.ascontiguousarray(image[bank, : end + end % 2]).view("<u4")
+            words_32 = np.pad(image[bank, :end], (0, end % 2)).view("<u4")  # a word beyond the end is not written
             writes += _memory(kind, bank, words_32)
     return np.concatenate([*writes, np.array([[CONTROL, 1]])]).astype(np.uint32)
 
