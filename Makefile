@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: venv demo test test-all lint format clean
+.PHONY: venv demo test test-all fuzz lint format clean
 
 venv: $(STAMP)
 
@@ -18,6 +18,10 @@ demo: venv
 
 test: venv
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
+
+# Mutated files through everything that reads files; failures are kept in fuzz-failures.
+fuzz: venv
+	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),5000) --seed $(or $(SEED),0)
 
 test-all: venv
 	$(BIN)/python -m pytest -q -n 2

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bitwright.deploy import deploy
     from bitwright.design_io import load_design, save_design
     from bitwright.errors import UserError
+    from bitwright.limits import limit
     from bitwright.quantize.ptq import quantize
     from bitwright.report import report
     from bitwright.simulate import simulate
@@ -41,6 +42,7 @@ __all__ = [
     "compare",
     "compile",
     "deploy",
+    "limit",
     "load",
     "load_design",
     "quantize",
@@ -57,6 +59,7 @@ _HOMES = {
     "compare": "compare",
     "compile": "api",
     "deploy": "deploy",
+    "limit": "limits",
     "load": "api",
     "load_design": "design_io",
     "quantize": "quantize.ptq",

@@ -8,13 +8,16 @@ import shutil
 import sys
 import tempfile
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bitwright import targets
 from bitwright.design_io import load_design, save_design
-from bitwright.errors import ModelError, OptionError
+from bitwright.errors import ModelError, OptionError, UserError
+from bitwright.files import read_head
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Design, Plan, Refusal, accepted, make_options, make_plan
@@ -45,13 +48,9 @@ def is_network_file(path: Path) -> bool:
     """Whether the file is a `.bw` file, by its content, or by its name where it cannot be read or is damaged."""
     if path.suffix == ".bw":
         return True
-    try:
-        with path.open("rb") as file:
-            return file.read(2) == b"PK"
-    except IsADirectoryError:
-        raise ModelError(f"{path} is a folder; legal are .onnx and .bw files") from None
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from None
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder; legal are .onnx and .bw files")
+    return read_head(path, 2, ModelError) == b"PK"
 
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
@@ -68,14 +67,14 @@ def compile(
     user's) under the digest of the network, the options and the program, and found there the next time. Raises
     `OptionError` for an unknown target or option and `ModelError` with every node that the target refuses.
     """
-    root = (Path(cache_dir) if cache_dir is not None else cache.user_folder()) / "designs"
+    root = cache.folder(cache_dir) / "designs"
     key = _design_key(network, target, options)
-    if key is not None and (found := cache.find(root, key)) is not None:
-        return _unpacked(found / ARCHIVE)
+    if key is not None and (found := _cached(root, key)) is not None:
+        return found
     start = time.perf_counter()
     design = targets.get(target).emit(accepted_plan(network, target, options))
     if key is not None and time.perf_counter() - start > WORTH_KEEPING:
-        cache.entry(root, key, lambda folder: [_packed(design, folder)])
+        cache.entry(root, key, lambda folder: [_packed(design, folder)], [ARCHIVE])
     return design
 
 
@@ -101,6 +100,16 @@ def _sources(target: str) -> str:
 def _packed(design: Design, folder: Path) -> Path:
     save_design(design, folder / "design")
     return Path(shutil.make_archive(str(folder / "design"), "zip", folder / "design"))
+
+
+def _cached(root: Path, key: str) -> Design | None:
+    """The design in the cache; an entry that holds none is removed."""
+    found = cache.find(root, key, [ARCHIVE])
+    try:
+        return found and _unpacked(found / ARCHIVE)
+    except (UserError, shutil.ReadError, zipfile.BadZipFile, zlib.error, EOFError, ValueError):
+        cache.drop(root, key)
+        return None
 
 
 def _unpacked(archive: Path) -> Design:

@@ -5,15 +5,20 @@ Exit codes: 0 done, 1 a bug of bitwright (with traceback), 2 a mistake that the 
 
 from __future__ import annotations
 
+import functools
+import inspect
 import io
 import sys
+from collections.abc import Callable
 from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from bitwright import __version__
+from bitwright import __version__, limits
 from bitwright.errors import UserError
+from bitwright.tools.process import end_at_interrupt
 
 COMMANDS = (
     "check",
@@ -32,6 +37,7 @@ COMMANDS = (
     "disassemble",
 )
 INTERRUPTED = 130
+INTERRUPT_SECONDS = 0.6  # to clear away what is half done
 
 app = typer.Typer(
     name="bitwright",
@@ -57,15 +63,35 @@ def _bitwright(
         typer.echo(context.get_help())
 
 
+def _budgeted(run: Callable[..., None]) -> Callable[..., None]:
+    """The command with the option --limit, which every command has."""
+
+    @functools.wraps(run)
+    def command(*arguments: Any, limit: str, **options: Any) -> None:
+        with limits.limit(**limits.parse(limit)):
+            run(*arguments, **options)
+
+    option = typer.Option(
+        "--limit", help=f"raise limits on files: name=number,...; names are {', '.join(limits.NAMES)}"
+    )
+    extra = inspect.Parameter("limit", inspect.Parameter.KEYWORD_ONLY, default="", annotation=Annotated[str, option])
+    own = inspect.signature(run, eval_str=True)
+    command.__signature__ = own.replace(parameters=[*own.parameters.values(), extra])  # type: ignore[attr-defined]
+    command.__annotations__ = {name: p.annotation for name, p in command.__signature__.parameters.items()}
+    return command
+
+
 for _name in COMMANDS:
-    app.command(_name)(import_module(f"bitwright.commands.{_name}").run)
+    app.command(_name)(_budgeted(import_module(f"bitwright.commands.{_name}").run))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code. Without `arguments` it is the process's own and may end it."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold characters that the terminal lacks
+    if arguments is None:
+        end_at_interrupt(INTERRUPT_SECONDS, INTERRUPTED)
     try:
         code = app(args=arguments, prog_name="bitwright", standalone_mode=False) or 0
         return _fail(UserError("interrupted"), code) if code == INTERRUPTED else code
@@ -75,6 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(UserError(error.format_message()))
     except UserError as error:
         return _fail(error)
+    except MemoryError:
+        return _fail(UserError("not enough memory; a smaller model or fewer samples need less"))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(UserError(f"{where}{error.strerror or error}"))

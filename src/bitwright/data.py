@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import zipfile
-import zlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from bitwright.errors import DataError, OptionError
+from bitwright.errors import DataError, ModelError, OptionError
+from bitwright.files import read_file
 from bitwright.network import InputSpec
+from bitwright.parsing import parse_npy, unzip
 
 LAYOUTS = ("HWC", "CHW", "C")
+ARRAYS = ("x", "images", "labels")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +46,14 @@ class Data:
 def load_data(path: Path) -> Data:
     """Read a data file; `DataError` where it is missing, damaged, or lacks the arrays."""
     try:
-        arrays = _arrays(path)
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, KeyError):
+        arrays = _arrays(read_file(path, DataError))
+    except ModelError as error:
+        raise DataError(f"{path}: {error}") from None
+    except ValueError:
         raise DataError(f"{path} is no .npz file of plain arrays, or it is damaged") from None
     name = next((n for n in ("x", "images") if n in arrays), None)
     if name is None:
-        raise DataError(f"{path} holds {', '.join(sorted(arrays)) or 'nothing'}; legal is an array x or images")
+        raise DataError(f"{path} holds {_listed(sorted(arrays))}; legal is an array x or images")
     x, labels = arrays[name], arrays.get("labels")
     if x.ndim < 1 or len(x) == 0:
         raise DataError(f"{path}: {name} has shape {x.shape}; legal is at least one sample (N, ...)")
@@ -63,14 +64,22 @@ def load_data(path: Path) -> Data:
     return Data(path, x, labels)
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file:
-        found = np.load(file, allow_pickle=False)
-        if not isinstance(found, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        return {name: found[name] for name in found.files if name in ("x", "images", "labels")} or dict.fromkeys(
-            found.files, np.zeros(())
-        )
+def _listed(names: list[str]) -> str:
+    """The first names, none longer than a line takes; control characters as escapes."""
+    shown = ", ".join(ascii(name[:40])[1:-1] for name in names[:5])
+    return f"{shown} and {len(names) - 5} more" if len(names) > 5 else shown or "nothing"
+
+
+def _arrays(data: bytes) -> dict[str, np.ndarray]:
+    """The arrays that data files have, by name; of a file with none of them the names alone."""
+    names: list[str] = []
+
+    def wanted(entry: str) -> bool:
+        names.append(entry.removesuffix(".npy"))
+        return names[-1] in ARRAYS
+
+    found = {entry.removesuffix(".npy"): content for entry, content in unzip(data, wanted).items()}
+    return {name: parse_npy(content) for name, content in found.items()} or dict.fromkeys(names, np.zeros(()))
 
 
 def with_data_options(

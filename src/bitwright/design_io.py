@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
+import operator
 import os
 import stat
 from collections.abc import Mapping
@@ -23,10 +23,13 @@ from typing import Any
 
 import numpy as np
 
+from bitwright import limits
 from bitwright.design_check import check_design
 from bitwright.errors import ModelError
-from bitwright.files import check_replaceable, new_folder
+from bitwright.files import check_replaceable, new_folder, read_file, read_text
 from bitwright.network import IntType, TensorType, storage
+from bitwright.options import check_fields
+from bitwright.parsing import MALFORMED, parse_json, parse_npy, summary
 from bitwright.source_rules import check_paths
 from bitwright.targets.contract import (
     Design,
@@ -78,17 +81,18 @@ def load_design(folder: str | os.PathLike[str]) -> Design:
     Nothing outside of the folder is read, whatever its files say.
     """
     folder = Path(folder)
-    if not (folder / DESIGN).is_file():
+    if not (folder / DESIGN).exists():
         raise ModelError(f"{folder} is no build folder: {DESIGN} is missing; `compile` makes one")
     try:
         design = _read(folder)
+        stated = _parse(folder / DESIGN)["digest"]
     except OSError as error:
         raise ModelError(f"build folder {folder}: cannot read {error.filename}: {error.strerror}") from None
     except ModelError as error:
         raise ModelError(f"build folder {folder} cannot be used: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise ModelError(f"build folder {folder} is damaged: {error!r}") from None
-    if design.digest != _parse(folder / DESIGN)["digest"]:
+    except MALFORMED as error:
+        raise ModelError(f"build folder {folder} is damaged: {summary(error)}") from None
+    if design.digest != stated:
         raise ModelError(f"build folder {folder} is damaged: its files have changed since `compile`")
     return design
 
@@ -134,13 +138,23 @@ def estimate_dict(estimate: Estimate) -> dict[str, Any]:
     }
 
 
+def _made(kind: type, /, **values: Any) -> Any:
+    """A dataclass of values that JSON gave; `ValueError` where one is of another type."""
+    check_fields(kind, values)
+    return kind(**values)
+
+
 def _estimate(tree: Mapping[str, Any]) -> Estimate:
     names = [f.name for f in dataclasses.fields(Resources)]
     layers = tuple(
-        LayerEstimate(t["name"], t["kind"], Resources(*(t[n] for n in names)), t["cycles"], t["details"])
+        _made(
+            LayerEstimate,
+            resources=_made(Resources, **{n: t[n] for n in names}),
+            **{n: t[n] for n in ("name", "kind", "cycles", "details")},
+        )
         for t in tree["layers"]
     )
-    return Estimate(layers, tree["interval_cycles"], tree["latency_cycles"])
+    return _made(Estimate, layers=layers, **{n: tree[n] for n in ("interval_cycles", "latency_cycles")})
 
 
 def _design_dict(design: Design) -> dict[str, Any]:
@@ -173,23 +187,19 @@ def _stream_dict(stream: StreamSpec) -> dict[str, Any]:
 
 
 def _stream(tree: Mapping[str, Any]) -> StreamSpec:
-    t = TensorType(tuple(tree["shape"]), IntType.parse(tree["dtype"]))
-    return StreamSpec(t, tree["lanes"], tree["bus_bits"])
+    t = TensorType(tuple(map(operator.index, tree["shape"])), IntType.parse(tree["dtype"]))
+    return _made(StreamSpec, type=t, lanes=tree["lanes"], bus_bits=tree["bus_bits"])
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    found = json.loads(_own(path).read_text(), parse_constant=_no_number)
+    found = parse_json(read_file(_own(path), ModelError))
     if not isinstance(found, dict):
         raise ModelError(f"{path.name} holds no object")
     return found
 
 
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
-
-
 def _words(path: Path) -> np.ndarray:
-    return np.load(io.BytesIO(_own(path).read_bytes()), allow_pickle=False)
+    return parse_npy(read_file(_own(path), ModelError))
 
 
 def _own(path: Path) -> Path:
@@ -204,7 +214,7 @@ def _source(folder: Path, path: str) -> str:
     for parent in list(PurePosixPath(path).parents)[:-1]:
         if (folder / parent).is_symlink():
             raise ModelError(f"{parent} is a link")
-    return _own(folder / path).read_bytes().decode()
+    return read_text(_own(folder / path), ModelError, limits.current().bytes)
 
 
 def _read(folder: Path) -> Design:
@@ -214,23 +224,18 @@ def _read(folder: Path) -> Design:
     check_paths(tree["files"])
     if (folder / RTL).is_symlink():
         raise ModelError(f"{RTL} is a link")
-    program = _words(folder / PROGRAM) if tree["program"] else None
     frames = tree["weights_frames"]
-    design = Design(
-        target=tree["target"],
+    design = _made(
+        Design,
         network=storage.load(_own(folder / NETWORK)),
-        top=tree["top"],
         files={path: _source(folder / RTL, path) for path in tree["files"]},
         input=_stream(tree["input"]),
         output=_stream(tree["output"]),
-        units=tuple(SynthesisUnit(**unit) for unit in tree["units"]),
+        units=tuple(_made(SynthesisUnit, **unit) for unit in tree["units"]),
         estimate=_estimate(_parse(folder / ESTIMATE)),
-        options=tree["options"],
-        program=program,
+        program=_words(folder / PROGRAM) if tree["program"] else None,
         weights=WeightStream(_words(folder / WEIGHTS), frames) if frames is not None else None,
-        counters=tree["counters"],
-        batch=tree["batch"],
-        parameters=tree["parameters"],
+        **{name: tree[name] for name in ("target", "top", "options", "counters", "batch", "parameters")},
     )
     check_design(design)
     return design

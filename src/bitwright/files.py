@@ -4,16 +4,79 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 
-from bitwright.errors import OptionError
+from bitwright import limits
+from bitwright.errors import OptionError, UserError
+
+TEXT_BYTES = 1 << 26  # of a text that people write
+_PIECE = 1 << 24  # bytes read at once
+
+_KINDS = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "it is a pipe", stat.S_IFSOCK: "it is a socket"}
+
+
+def read_file(path: str | os.PathLike[str], error: type[UserError], limit: int | None = None) -> bytes:
+    """The content of a regular file of at most `limit` bytes (default: the budget's); else `error`.
+
+    Pipes and devices are refused without waiting for them.
+    """
+    path = Path(path)
+    with _opened(path, error) as handle:
+        return _content(path, handle, os.fstat(handle).st_size, error, limit)
+
+
+def read_head(path: str | os.PathLike[str], count: int, error: type[UserError]) -> bytes:
+    """The first bytes of a regular file, else `error`."""
+    with _opened(Path(path), error) as handle:
+        return os.read(handle, count)
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
+def _opened(path: Path, error: type[UserError]) -> Iterator[int]:
+    """The handle of a regular file."""
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        try:
+            mode = os.fstat(handle).st_mode
+            if not stat.S_ISREG(mode):
+                raise error(f"{path} is no file: {_KINDS.get(stat.S_IFMT(mode), 'it is a device')}")
+            yield handle
+        finally:
+            os.close(handle)
+    except (OSError, ValueError) as failure:  # a ValueError for names that hold the character 0
+        raise error(f"cannot read {path}: {getattr(failure, 'strerror', None) or failure}") from None
+
+
+def _content(path: Path, handle: int, size: int, error: type[UserError], limit: int | None) -> bytes:
+    """All of an open file; one that grows, or states no size as those of /proc, is read up to the limit."""
+    most = limits.current().bytes if limit is None else limit
+    parts: list[bytes] = []
+    done = 0
+    while max(size, done) <= most and (part := os.read(handle, _PIECE)):
+        parts.append(part)
+        done += len(part)
+    size = max(size, done)
+    if size > most:
+        if limit is None:
+            limits.check("bytes", size, f"{path} has", error)
+        raise error(f"{path} has {size:,} bytes; legal are {most:,}")
+    return b"".join(parts)
+
+
+def read_text(path: str | os.PathLike[str], error: type[UserError], limit: int = TEXT_BYTES) -> str:
+    """The text of a regular UTF-8 file of at most `limit` bytes; else `error`."""
+    try:
+        return read_file(path, error, limit).decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as failure:
+        raise error(f"{path} is no text: byte {failure.start} is not UTF-8") from None
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
     """Let errors of the operating system name `path` in place of a temporary file beside it."""
     try:
         yield
@@ -21,10 +84,21 @@ def _named(path: Path) -> Iterator[None]:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
+@contextmanager
+def named_within(path: Path, folder: Path) -> Iterator[None]:
+    """Let errors of the operating system about files in `folder`, or about no file, name `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or not Path(str(error.filename or folder)).is_relative_to(folder):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 def write_file(path: str | os.PathLike[str], content: bytes | str) -> None:
     """Write a file under a temporary name and rename it; on failure the old file, if any, stays."""
     path = Path(path)
-    with _named(path):
+    with named(path):
         _write_renamed(path, content.encode() if isinstance(content, str) else content)
 
 
@@ -47,15 +121,16 @@ def new_folder(path: Path) -> Iterator[Path]:
     A folder that is there already is replaced. The caller decides before whether it may be.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _named(path):
+    with named(path):
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
-        made = temporary / "new"
-        made.mkdir()
-        yield made
-        if path.exists():
-            os.replace(path, temporary / "old")
-        os.replace(made, path)
+        with named_within(path, temporary):
+            made = temporary / "new"
+            made.mkdir()
+            yield made
+            if path.exists():
+                os.replace(path, temporary / "old")
+            os.replace(made, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

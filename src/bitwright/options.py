@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import numbers
 import os
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bitwright.errors import OptionError
+from bitwright.parsing import parse_json
 
 
 def parse_options(kind: type, texts: Sequence[str], what: str) -> dict[str, Any]:
@@ -42,14 +42,15 @@ def check_types(options: Any) -> None:
     hints = typing.get_type_hints(type(options))
     for f in dataclasses.fields(options):
         value = getattr(options, f.name)
-        if not _is(value, hints[f.name]):
+        if not fits_type(value, hints[f.name]):
             raise OptionError(f"option {f.name} is {value!r}; legal is {_name(hints[f.name])}")
 
 
-def _is(value: Any, hint: Any) -> bool:
+def fits_type(value: Any, hint: Any) -> bool:
+    """Whether a value is of a type hint: plain types, unions, tuples; whole numbers are numbers, booleans are none."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return any(_is(value, a) for a in arguments)
+        return any(fits_type(value, a) for a in arguments)
     if hint is types.NoneType:
         return value is None
     if origin is tuple:
@@ -57,13 +58,23 @@ def _is(value: Any, hint: Any) -> bool:
             return False
         repeated = len(arguments) == 2 and arguments[1] is Ellipsis
         kinds = arguments[:1] * len(value) if repeated else arguments
-        return len(kinds) == len(value) and all(map(_is, value, kinds))
+        return len(kinds) == len(value) and all(map(fits_type, value, kinds))
     if hint in (int, float) and isinstance(value, bool):
         return False
     if hint is float:
         return isinstance(value, numbers.Real) and math.isfinite(value)
     legal = {int: numbers.Integral, bool: (bool, np.bool_), str: (str, os.PathLike)}
     return isinstance(value, legal.get(hint, origin or hint))
+
+
+def check_fields(kind: type, values: Mapping[str, Any]) -> None:
+    """Raise `ValueError` unless the values are of the types of the fields of the dataclass `kind`."""
+    hints = typing.get_type_hints(kind)
+    for name, value in values.items():
+        if name not in hints:
+            raise ValueError(f"{kind.__name__} has no field {name[:40]!r}")
+        if not fits_type(value, hints[name]):
+            raise ValueError(f"{name} of {kind.__name__} is no {getattr(hints[name], '__name__', hints[name])}")
 
 
 def _typed(text: str, hint: Any, key: str) -> Any:
@@ -85,7 +96,7 @@ def _typed(text: str, hint: Any, key: str) -> Any:
             repeated = len(arguments) == 2 and arguments[1] is Ellipsis
             kinds = [arguments[0]] * len(parts) if repeated else arguments
             return tuple(_typed(part, kind, key) for part, kind in zip(parts, kinds, strict=True))
-        return _object(json.loads(text))
+        return _object(parse_json(text))
     except (ValueError, KeyError):
         raise OptionError(f"option {key} is {text!r}; legal is {_name(hint)}") from None
 

@@ -100,7 +100,7 @@ def place_and_route(netlist: Path, stat: str, options: nextpnr.PlaceRoute, root:
         nextpnr.run(tool, options, "netlist.json", folder, logs / f"nextpnr-{key[:12]}.log")
         return [folder / nextpnr.REPORT, folder / nextpnr.BITSTREAM]
 
-    folder, _ = cache.entry(root / "nextpnr", key, make)
+    folder, _ = cache.entry(root / "nextpnr", key, make, (nextpnr.REPORT, nextpnr.BITSTREAM))
     placed = nextpnr.read((folder / nextpnr.REPORT).read_text())
     return Placement(
         total=_without_harness(placed, stat),

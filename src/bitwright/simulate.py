@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,10 +93,10 @@ def simulate(
     stalls: Stalls | None = None,
     seed: int = 0,
     check: bool = True,
-    trace: Path | None = None,
+    trace: str | os.PathLike[str] | None = None,
     trace_cycles: int = 10_000,
     jobs: int = 2,
-    cache_dir: Path | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
 ) -> SimulationResult:
     """Stream the first `frames` of `x` through the compiled design.
 
@@ -108,7 +109,7 @@ def simulate(
     x = _inputs(design, x, frames)
     model = compile_model(design, trace=trace is not None, cache_dir=cache_dir, jobs=jobs)
     parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
-    traces = [trace, *[None] * (len(parts) - 1)]
+    traces = [None if trace is None else Path(trace), *[None] * (len(parts) - 1)]
     start = time.perf_counter()
     runs = joblib.Parallel(n_jobs=jobs, backend="threading")(
         joblib.delayed(_stream)(design, model, part, stalls, seed + i, file, trace_cycles)
@@ -130,7 +131,9 @@ def simulate(
     )
 
 
-def compile_model(design: Design, *, trace: bool = False, cache_dir: Path | None = None, jobs: int = 2) -> Model:
+def compile_model(
+    design: Design, *, trace: bool = False, cache_dir: str | os.PathLike[str] | None = None, jobs: int = 2
+) -> Model:
     """The design's simulation model, from the cache where it has been built before."""
     return verilator.build(
         design.files,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def synthesize(
     placer: str = "heap",
     router: str = "router1",
     jobs: int = 2,
-    cache_dir: Path | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> SynthesisResult:
     """Synthesize the design for a device of `devices.py`.
@@ -122,7 +123,7 @@ def synthesize(
             raise OptionError(f"{name} is {value!r}; legal are {', '.join(legal)}")
     start = time.perf_counter()
     flat = with_vendor(flatten(design.files), part.primitives)
-    root = cache_dir if cache_dir is not None else cache.user_folder()
+    root = cache.folder(cache_dir)
     tool = yosys.find()
     units = _units(design, flat, part, dsp, tool, root, jobs, progress)
     result = SynthesisResult(
@@ -218,9 +219,10 @@ def synthesize_module(
     def make(folder: Path) -> list[Path]:
         logs.mkdir(parents=True, exist_ok=True)
         yosys.run(tool, options, write(files, folder), folder, logs / f"{options.top}-{key[:12]}.log")
-        return [folder / name for name in (yosys.STAT, *([yosys.NETLIST] if options.netlist else []))]
+        return [folder / name for name in kept]
 
-    folder, hit = cache.entry(root / "yosys", key, make)
+    kept = (yosys.STAT, *([yosys.NETLIST] if options.netlist else []))
+    folder, hit = cache.entry(root / "yosys", key, make, kept)
     return options.top, folder, hit
 
 

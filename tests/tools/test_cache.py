@@ -1,10 +1,17 @@
 """The folder cache: complete or absent, whatever happens."""
 
+import hashlib
+import json
 import os
+import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
+from bitwright.explore.cache import ResultCache
 from bitwright.tools import cache
 
 
@@ -30,9 +37,70 @@ def test_an_entry_is_made_once(tmp_path):
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("damage", ["changed", "missing", "no manifest", "broken manifest"])
+def manifest(content):
+    def write(folder):
+        path = folder / "manifest.json"
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+    return write
+
+
+def as_folder(name):
+    def replace(folder):
+        (folder / name).unlink()
+        (folder / name).mkdir()
+
+    return replace
+
+
+def as_link(folder):
+    (folder.parent.parent / "outside").write_text("a")
+    (folder / "result").unlink()
+    (folder / "result").symlink_to(folder.parent.parent / "outside")
+
+
+def as_pipe(folder):
+    (folder / "result").unlink()
+    os.mkfifo(folder / "result")
+
+
+def as_file(folder):
+    shutil.rmtree(folder)
+    folder.write_text("x")
+
+
+def as_dead_link(folder):
+    shutil.rmtree(folder)
+    folder.symlink_to("nowhere")
+
+
+def outside(folder):
+    (folder.parent / "outside").write_text("a")
+    manifest({"../outside": hashlib.sha256(b"a").hexdigest()})(folder)
+
+
+DAMAGES = {
+    "broken manifest": manifest(b"{"),
+    "not UTF-8": manifest(b"\xff"),
+    "too deep": manifest(b"[" * 100_000),
+    "no object": manifest(["result"]),
+    "no files": manifest({}),
+    "other files": manifest({"other": "0"}),
+    "numbers": manifest({"result": 1}),
+    "outside": outside,
+    "manifest a folder": as_folder("manifest.json"),
+    "file a folder": as_folder("result"),
+    "file a link": as_link,
+    "file a pipe": as_pipe,
+    "entry a file": as_file,
+    "entry a dead link": as_dead_link,
+}
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing", "no manifest", *DAMAGES])
 def test_a_damaged_entry_is_made_again(tmp_path, damage):
-    folder, _ = cache.entry(tmp_path, "key", maker("a"))
+    root = tmp_path / "cache"
+    folder, _ = cache.entry(root, "key", maker("a"))
     if damage == "changed":
         (folder / "result").write_text("x")
     elif damage == "missing":
@@ -40,11 +108,12 @@ def test_a_damaged_entry_is_made_again(tmp_path, damage):
     elif damage == "no manifest":
         (folder / "manifest.json").unlink()
     else:
-        (folder / "manifest.json").write_text("{")
-    again, hit = cache.entry(tmp_path, "key", maker("b"))
+        DAMAGES[damage](folder)
+    again, hit = cache.entry(root, "key", maker("b"), ["result"])
     assert not hit
     assert (again / "result").read_text() == "b"
-    assert [p.name for p in tmp_path.iterdir()] == ["key"]
+    (root / "outside").unlink(missing_ok=True)
+    assert [p.name for p in root.iterdir()] == ["key"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -91,3 +160,60 @@ def test_leftovers_of_killed_makers_are_swept(tmp_path):
 def test_digests_keep_the_boundaries_of_parts():
     assert cache.digest(["ab", "c"]) != cache.digest(["a", "bc"])
     assert cache.digest(["ab"]) == cache.digest([b"ab"])
+
+
+WITHOUT_HOME = """
+import numpy as np
+import bitwright as bw
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.targets.rap import compiled
+from bitwright.tools import cache
+node = Node("y", ops.Dense([[1, 2, 3]], IntType(4, True)), ("input",))
+network = Network(InputSpec(TensorType((3,), IntType(2))), [node])
+design = bw.compile(network, "rap")
+print(cache.user_folder() == cache.user_folder() == cache.folder(None))
+print(cache.entry(cache.user_folder(), "key", lambda work: [(work / "a").write_text("a") and work / "a"])[1])
+"""
+
+
+@pytest.mark.parametrize("home", ["/dev/null/x", "/proc", "file/below"])
+def test_an_installation_that_cannot_be_written_works(tmp_path, home):
+    """The sources below a file system that takes no cache of compiled functions, a home that is none."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "tmp").mkdir()
+    package = tmp_path / "site" / "bitwright"
+    shutil.copytree(Path(cache.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in [package, *package.rglob("*")]:
+        if folder.is_dir() and next(folder.glob("*.py"), None):
+            (folder / "__pycache__").write_text("no folder")
+    own = {
+        "HOME": home,
+        "XDG_CACHE_HOME": f"{home}/cache",
+        "TMPDIR": str(tmp_path / "tmp"),
+        "PYTHONPATH": str(package.parent),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_HOME], cwd=tmp_path, env={**os.environ, **own}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "True\nFalse\n"
+    assert done.stderr.count("cannot be written; results are cached in") == 1
+    assert done.stderr.count("\n") == 1
+    assert list((tmp_path / "tmp").glob("bitwright-*/*"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"\xff", b"[" * 100_000, b"[]", b"7", b'{"loss": 1}', b'{"sha256": 1, "result": {}}']
+)
+def test_damaged_results_of_a_search_count_as_none(tmp_path, content):
+    results = ResultCache(tmp_path)
+    results.put("abcd", {"loss": 0.5})
+    path = tmp_path / "ab" / "abcd.json"
+    assert results.get("abcd") == {"loss": 0.5}
+    path.write_bytes(content)
+    assert results.get("abcd") is None
+    path.unlink()
+    path.mkdir()
+    assert results.get("abcd") is None
+    results.put("abcd", {"loss": 1.5})
+    assert results.get("abcd") == {"loss": 1.5}

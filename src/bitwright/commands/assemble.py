@@ -9,6 +9,7 @@ import typer
 
 from bitwright.commands.common import Json, Verbose
 
+SOURCE_BYTES = 1 << 24
 Source = Annotated[Path, typer.Argument(help="assembly text", exists=True, dir_okay=False)]
 Output = Annotated[
     Path,
@@ -22,7 +23,8 @@ Trace = Annotated[int, typer.Option("--trace", help="show pipeline and array in 
 def run(source: Source, output: Output, trace: Trace = 0, json: Json = False, verbose: Verbose = False) -> None:
     """Assemble a program of the rap target; errors name line, column and rule."""
     from bitwright.console import Console
-    from bitwright.errors import UserError
+    from bitwright.errors import DataError, UserError
+    from bitwright.files import read_text, write_file
     from bitwright.targets.rap.assembler import AssemblerError, assemble
     from bitwright.targets.rap.machine import Machine
     from bitwright.targets.rap.trace import trace as show
@@ -30,10 +32,10 @@ def run(source: Source, output: Output, trace: Trace = 0, json: Json = False, ve
     console = Console(json, verbose)
     machine = Machine()
     try:
-        program = assemble(source.read_text(), machine)
+        program = assemble(read_text(source, DataError, SOURCE_BYTES), machine)
     except AssemblerError as error:
         raise UserError(f"{source}: {error}") from None
-    output.write_text("".join(f"{int(word):016x}\n" for word in program.code))
+    write_file(output, "".join(f"{int(word):016x}\n" for word in program.code))
     found = {"output": str(output), "instructions": len(program.code), "param_words": len(program.params)}
     console.say(f"{len(program.code)} instructions in {output}")
     if trace:

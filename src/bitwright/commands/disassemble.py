@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bitwright.commands.assemble import SOURCE_BYTES
 from bitwright.commands.common import Json, Verbose
 
 Source = Annotated[Path, typer.Argument(help="words, 16 hexadecimal digits a line", exists=True, dir_okay=False)]
@@ -19,14 +20,21 @@ def run(source: Source, output: Output, json: Json = False, verbose: Verbose = F
 
     from bitwright.console import Console
     from bitwright.errors import DataError
+    from bitwright.files import read_text, write_file
     from bitwright.targets.rap.assembler import disassemble
 
     console = Console(json, verbose)
     try:
-        code = np.array([int(line, 16) for line in source.read_text().split()], np.uint64)
+        code = np.array([_word(line) for line in read_text(source, DataError, SOURCE_BYTES).split()], np.uint64)
         text = disassemble(code)
     except (ValueError, OverflowError) as error:
         raise DataError(f"{source}: {error}; legal are words that `bitwright assemble` writes") from None
-    output.write_text(text)
+    write_file(output, text)
     console.say(f"{len(code)} instructions in {output}")
     console.result({"output": str(output), "instructions": len(code)})
+
+
+def _word(text: str) -> int:
+    if not 1 <= len(text) <= 16 or text.strip("0123456789abcdefABCDEF"):
+        raise ValueError(f"{text[:20]!r} is no word of up to 16 hexadecimal digits")
+    return int(text, 16)

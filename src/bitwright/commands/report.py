@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as json_module
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,13 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
 def _result(path: Path, digest: str) -> dict[str, Any] | None:
     """The result of an earlier command on this very design."""
     from bitwright.errors import ModelError
+    from bitwright.files import read_text
+    from bitwright.parsing import parse_json
 
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
-        found = json_module.loads(path.read_text())
+        found = parse_json(read_text(path, ModelError))
         if found["design"] != digest:
             return None
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -62,6 +62,7 @@ def run(
     """
     from bitwright.console import Console
     from bitwright.errors import OptionError
+    from bitwright.files import write_file
 
     if data is None:
         raise OptionError("--data with calibration samples is needed")
@@ -86,7 +87,7 @@ def run(
     console.table(f"{graph.name}: {len(result.points)} networks measured{full}", *result.rows())
     for path, text in ((csv, result.csv), (plot, result.html)):
         if path is not None:
-            path.write_text(text())
+            write_file(path, text())
     if result.chosen is not None or budget is not None or max_loss is not None:
         bound = "the budget" if budget is not None else "the bound on the loss"
         _choose(console, result, bound, None if output is None else lambda: save(result, spec, output))

@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
+import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from platformdirs import user_cache_path
+
+from bitwright.errors import DataError, UserError
+from bitwright.files import read_file, write_file
+from bitwright.parsing import parse_json
+from bitwright.tools import cache
+
+RESULT_BYTES = 1 << 26
 
 
 def digest(*parts: object) -> str:
@@ -43,27 +48,32 @@ def _add(h, value: object) -> None:
         h.update(f"{type(value).__name__}:{value!r};".encode())
 
 
+def _sum(result: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(result, sort_keys=True).encode()).hexdigest()
+
+
 class ResultCache:
     """JSON objects in a folder, one file a result; a file appears whole or not at all."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = Path(folder) if folder else user_cache_path("bitwright") / "search"
+        self.folder = Path(folder).absolute() if folder else cache.user_folder() / "search"
 
     def get(self, key: str) -> dict | None:
-        """The result stored under the key, or None; an unreadable file counts as none."""
+        """The result stored under the key, or None; a file that is damaged counts as none."""
         try:
-            return json.loads(self._path(key).read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            stored = parse_json(read_file(self._path(key), DataError, RESULT_BYTES))
+            result = stored["result"]
+            return result if isinstance(result, dict) and stored["sha256"] == _sum(result) else None
+        except (UserError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def put(self, key: str, result: Mapping[str, object]) -> None:
         """Store a result; the last of two writers wins."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w") as file:
-            json.dump(result, file)
-        Path(name).replace(path)
+        if path.is_dir() and not path.is_symlink():  # no result: damage
+            shutil.rmtree(path)
+        write_file(path, json.dumps({"sha256": _sum(result), "result": result}))
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 
 import joblib
 
+from bitwright import limits
 from bitwright.errors import OptionError, ToolError
 from bitwright.explore.cache import ResultCache
 from bitwright.quantize.calibrate import Progress, quiet
+from bitwright.tools.process import end_with
 
 CONNECT_SECONDS = 10
 
@@ -18,7 +21,8 @@ CONNECT_SECONDS = 10
 def _workers(cluster: str | None, shared: Sequence[object]) -> Iterator[None]:
     """joblib's back end: local processes without a cluster's address, else its workers, which get `shared` once."""
     if cluster is None:
-        with joblib.parallel_config(backend="loky"):
+        # Workers end with this process, however it ends.
+        with joblib.parallel_config(backend="loky", initializer=end_with, initargs=(os.getpid(),)):
             yield
         return
     if not cluster.startswith(("tcp://", "tls://")):
@@ -35,8 +39,9 @@ def _workers(cluster: str | None, shared: Sequence[object]) -> Iterator[None]:
         yield
 
 
-def _numbered(index: int, function: Callable[..., dict], *arguments: object) -> tuple[int, dict]:
-    return index, function(*arguments)  # arguments of the call itself: only those can be scattered
+def _numbered(index: int, budget: limits.Budget, function: Callable[..., dict], *arguments: object) -> tuple[int, dict]:
+    with limits.limit(budget):
+        return index, function(*arguments)  # arguments of the call itself: only those can be scattered
 
 
 def run_tasks(
@@ -62,7 +67,7 @@ def run_tasks(
     if open_tasks:
         with _workers(cluster, shared):
             parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered")
-            calls = (joblib.delayed(_numbered)(i, function, *shared, *tasks[i]) for i in open_tasks)
+            calls = (joblib.delayed(_numbered)(i, limits.current(), function, *shared, *tasks[i]) for i in open_tasks)
             for index, result in parallel(calls):
                 results[index] = result
                 cache.put(keys[index], result)

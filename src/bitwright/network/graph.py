@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -10,15 +11,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bitwright import limits
 from bitwright.errors import DataError, ModelError
 from bitwright.network import inputs
 from bitwright.network.ops import Op
+from bitwright.network.sizes import check_op
 from bitwright.network.types import TensorType
 
 if TYPE_CHECKING:
     from bitwright.network.fast import Evaluator
 
 INPUT = "input"
+MAX_NAME = 4096  # characters
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,8 @@ class InputSpec:
             raise ModelError("input offsets that are added after rounding must be whole numbers")
         if self.layout not in (("HWC", "CHW") if image else ("C",)):
             raise ModelError(f"input layout {self.layout!r} does not fit {self.type.shape}")
+        if math.prod(self.shape) != self.type.size or min(self.shape) < 1:
+            raise ModelError(f"input shape {self.shape} does not fit {self.type}")
         self._check_data()
 
     def _check_data(self) -> None:
@@ -140,6 +146,9 @@ class Node:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
+        for name in (self.name, *self.inputs):
+            if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME:
+                raise ModelError(f"a node's name is {str(name)[:40]!r}; legal are texts of 1 to {MAX_NAME} characters")
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +168,15 @@ class Network:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(self.nodes))
-        types = {INPUT: self.input.type}
         if not self.nodes:
             raise ModelError("a network has at least one node")
+        for what in ("name", "source"):
+            if not isinstance(getattr(self, what), str):
+                raise ModelError(f"a network's {what} is a text, not {str(getattr(self, what))[:40]!r}")
+        limits.check("nodes", len(self.nodes), "the network has")
+        limits.check_shape(self.input.type.shape, "the network's input has")
+        types = {INPUT: self.input.type}
+        work = 0
         for node in self.nodes:
             where = f"node {node.name!r} ({type(node.op).__name__})"
             if node.name in types:
@@ -172,13 +187,18 @@ class Network:
                 if name not in types:
                     raise ModelError(f"{where}: input {name!r} is not defined before it")
             try:
-                types[node.name] = node.op.infer(*(types[n] for n in node.inputs))
+                read = [types[n] for n in node.inputs]
+                types[node.name] = node.op.infer(*read)
+                work += check_op(node.op, read, types[node.name])
             except ModelError as error:
                 raise ModelError(f"{where}: {error}") from None
+        limits.check("macs", work, "one sample takes")
+        limits.check("bytes", 4 * sum(t.size for t in types.values()), "the values of one sample have")
         used = {name for node in self.nodes for name in node.inputs}
         unused = [n.name for n in self.nodes[:-1] if n.name not in used]
         if unused:
-            raise ModelError(f"values {', '.join(unused)} lead nowhere; only the last node may be the output")
+            names = ", ".join(unused[:3]) + (f" and {len(unused) - 3} more" if len(unused) > 3 else "")
+            raise ModelError(f"values {names} lead nowhere; only the last node may be the output")
         object.__setattr__(self, "types", types)
         out = types[self.nodes[-1].name]
         spec = self.output
@@ -188,6 +208,8 @@ class Network:
             value = getattr(spec, name)
             if value.shape not in ((1,), (out.channels,)) or not np.all(np.isfinite(value)):
                 raise ModelError(f"output {name} must be finite, one value or one per channel, not {value}")
+        if math.prod(spec.shape) != out.size or spec.layout not in (("HWC", "CHW") if image else ("C",)):
+            raise ModelError(f"output shape {spec.shape} and layout {spec.layout!r} do not fit {out}")
         object.__setattr__(self, "output", spec)
 
     types: Mapping[str, TensorType] = field(init=False, repr=False)

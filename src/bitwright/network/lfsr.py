@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from bitwright.jit import njit
 
 TAPS = 0xA3000000  # x^32 + x^30 + x^26 + x^25 + 1, Galois form, right shift
 STEPS_PER_DRAW = 16
 
 
-@numba.njit(cache=True)
+@njit
 def _draws(state: int, count: int) -> np.ndarray:
     out = np.empty(count, np.int64)
     for i in range(count):

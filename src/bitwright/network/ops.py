@@ -44,6 +44,11 @@ class Op:
                     value.flags.writeable = False
             elif isinstance(value, (list, tuple)):
                 value = tuple(int(v) for v in value)
+            elif f.type == "int":
+                _require(
+                    isinstance(value, (int, np.integer)), f"{f.name} is {str(value)[:40]!r}; legal is a whole number"
+                )
+                value = int(value)
             object.__setattr__(self, f.name, value)
         self.check()
 
@@ -130,10 +135,10 @@ def windows(x: np.ndarray, kernel, stride, pads, dilation=(1, 1), value: int = 0
 
 def _dot_range(w: np.ndarray, low: int, high: int, bias: np.ndarray | None) -> tuple[int, int]:
     """Exact bounds of w @ x + bias over all x in [low, high]; w is [O, K]."""
-    positive, negative = np.maximum(w, 0).sum(1), np.minimum(w, 0).sum(1)
+    positive, negative = (part(w, 0).sum(1).astype(object) for part in (np.maximum, np.minimum))  # no overflow
     lo, hi = positive * low + negative * high, positive * high + negative * low
     if bias is not None:
-        lo, hi = lo + bias, hi + bias
+        lo, hi = lo + bias.astype(object), hi + bias.astype(object)
     return int(lo.min()), int(hi.max())
 
 
@@ -243,7 +248,9 @@ class Threshold(Op):
             object.__setattr__(self, name, np.atleast_1d(getattr(self, name)))
             _require(getattr(self, name).ndim == 1, f"Threshold {name} must have one axis")
         _require(self.thresholds.ndim == 2, f"thresholds must be [C or 1, K], not {self.thresholds.shape}")
-        _require(bool(np.all(np.diff(self.thresholds, axis=1) >= 0)), "thresholds must ascend in each channel")
+        ascending = self.thresholds[:, 1:] >= self.thresholds[:, :-1]
+        _require(bool(np.all(ascending)), "thresholds must ascend in each channel")
+        _require(bool(np.all((self.step >= -2) & (self.step <= 2))), "Threshold steps lie in -2..2")
         last = self.base + self.step * self.thresholds.shape[1]
         reach = np.stack([np.broadcast_to(self.base, last.shape), last])
         _require(
@@ -264,6 +271,11 @@ class Threshold(Op):
         for c, row in enumerate(per_channel):
             count[..., c] = np.searchsorted(row, x[..., c], side="right")
         return self.base + self.step * count
+
+
+def _largest(a: np.ndarray) -> int:
+    """Largest magnitude; int64 has none for its own minimum."""
+    return max(-int(a.min()), int(a.max()))
 
 
 def round_shift(v: np.ndarray, shift: np.ndarray, rounding: Rounding, seed: int = 1) -> np.ndarray:
@@ -314,7 +326,7 @@ class Requantize(Op):
         (t,) = inputs
         for name in ("multiplier", "shift", "bias"):
             _require_channels(getattr(self, name), t.channels, f"Requantize {name}")
-        reach = max(-t.dtype.min, t.dtype.max) * int(np.abs(self.multiplier).max()) + int(np.abs(self.bias).max())
+        reach = max(-t.dtype.min, t.dtype.max) * _largest(self.multiplier) + _largest(self.bias)
         _require(reach < 1 << 62, f"Requantize product of {t.dtype} and its multiplier passes 62 bits")
         return TensorType(t.shape, self.dtype)
 

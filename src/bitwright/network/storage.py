@@ -14,12 +14,13 @@ A field that a file lacks has its default, which is what older files mean: the i
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import io
 import json
+import operator
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,15 +28,16 @@ from typing import Any
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.files import write_file
+from bitwright.files import read_file, write_file
 from bitwright.network.graph import InputSpec, Network, Node, OutputSpec
 from bitwright.network.ops import OPS, Op, Rounding
 from bitwright.network.types import IntType, TensorType
+from bitwright.options import check_fields
+from bitwright.parsing import MALFORMED, parse_json, parse_npy, summary, unzip
 
 FORMAT = "bitwright network"
 VERSION = 1
 _DATE = (1980, 1, 1, 0, 0, 0)
-_MAX_BYTES = 1 << 32
 
 
 def save(network: Network, path: str | os.PathLike[str]) -> None:
@@ -46,10 +48,7 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Network:
     """Read a `.bw` file; `ModelError` where it is missing, damaged, of another version or no `.bw` file."""
     path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read {path}: {error.strerror}") from None
+    data = read_file(path, ModelError)
     try:
         return from_bytes(data)
     except ModelError as error:
@@ -90,8 +89,8 @@ def from_bytes(data: bytes) -> Network:
         raise ModelError("the file is damaged: its digest does not fit its content")
     try:
         return _decode_network(entries)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"the file does not describe a network: {error!r}") from None
+    except MALFORMED as error:
+        raise ModelError(f"the file does not describe a network: {summary(error)}") from None
 
 
 def _json(tree: object) -> bytes:
@@ -100,9 +99,9 @@ def _json(tree: object) -> bytes:
 
 def _parse(data: bytes) -> Any:
     try:
-        return json.loads(data)
-    except ValueError:
-        raise ModelError("the file is damaged: an entry is no JSON") from None
+        return parse_json(data)
+    except ValueError as error:
+        raise ModelError(f"the file is damaged: {summary(error)}") from None
 
 
 def _digest(entries: Mapping[str, bytes]) -> str:
@@ -125,12 +124,9 @@ def _unzip(data: bytes) -> dict[str, bytes]:
     if not data.startswith(b"PK"):
         raise ModelError("not a .bw file")
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:
-                raise ModelError(f"the file unpacks to more than {_MAX_BYTES} bytes")
-            entries = {name: archive.read(name) for name in archive.namelist()}
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError, OSError):
-        raise ModelError("the file is damaged or cut short") from None
+        entries = unzip(data)
+    except ValueError as error:
+        raise ModelError(summary(error)) from None
     if not {"format.json", "network.json"} <= set(entries):
         raise ModelError("not a .bw file")
     return entries
@@ -157,11 +153,17 @@ def _encode(value: Any, arrays: list[np.ndarray]) -> Any:
 def _decode_network(entries: Mapping[str, bytes]) -> Network:
     tree = _parse(entries["network.json"])
 
+    @functools.cache
+    def stored(entry: str) -> np.ndarray:  # once, though many nodes may name it
+        array = parse_npy(entries[entry])
+        array.flags.writeable = False
+        return array
+
     def decode(value: Any) -> Any:
         if isinstance(value, dict) and set(value) == {"array"}:
-            return np.lib.format.read_array(io.BytesIO(entries[value["array"]]), allow_pickle=False)
+            return stored(value["array"])
         if isinstance(value, dict) and set(value) == {"shape", "dtype"}:
-            return TensorType(tuple(value["shape"]), IntType.parse(value["dtype"]))
+            return TensorType(tuple(map(operator.index, value["shape"])), IntType.parse(value["dtype"]))
         if isinstance(value, list):
             return tuple(decode(v) for v in value)
         return value
@@ -171,6 +173,8 @@ def _decode_network(entries: Mapping[str, bytes]) -> Network:
         for name, convert in _CONVERTED.items():
             if name in decoded and issubclass(kind, Op):
                 decoded[name] = convert(decoded[name])
+        check_fields(kind, decoded)
+        _check_arrays(kind, decoded)
         return kind(**decoded)
 
     nodes = []
@@ -182,6 +186,13 @@ def _decode_network(entries: Mapping[str, bytes]) -> Network:
     return Network(
         build(InputSpec, tree["input"]), nodes, build(OutputSpec, tree["output"]), tree["name"], tree["source"]
     )
+
+
+def _check_arrays(kind: type, values: Mapping[str, Any]) -> None:
+    """Raise `ValueError` where an array of an operation is not of the type that is written, int64."""
+    for name, value in values.items():
+        if isinstance(value, np.ndarray) and issubclass(kind, Op) and value.dtype != np.int64:
+            raise ValueError(f"{name} of {kind.__name__} holds {value.dtype}; legal is int64")
 
 
 _CONVERTED = {"dtype": IntType.parse, "weight_type": IntType.parse, "domain": IntType.parse, "rounding": Rounding}

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.ranges import NEGLIGIBLE
 from bitwright.readers.floatgraph import FloatGraph
@@ -96,7 +96,7 @@ def observe(graph: FloatGraph, channels: Mapping[str, int], x: np.ndarray, jobs:
     return {name: sums[name].channels(signed[name], np.sort(tops[name], axis=0)[::-1]) for name in channels}
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _collect(values, peak, bins):
     """Counts, sums and sums of squares [3, C, _BINS] of the magnitudes of values [N, C]; zeros are left out."""
     last = bins.shape[2] - 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.quantize.histogram import Distribution
 
 KL_BINS = 4096  # on each side of zero that occurs
@@ -14,7 +14,7 @@ KL_TAIL = 4.0  # the reference reaches at most this multiple of the 99.99th perc
 _EMPTY = 1e-12
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _squared_error(center, count, scale, zero_point, low, high):
     total = 0.0
     for i in range(len(center)):
@@ -70,7 +70,7 @@ def reference(seen: Distribution, bins: int = KL_BINS) -> Reference:
     return Reference(start, width, np.diff(at))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _kl(count, start, width, scale, zero_point, low, high):
     cells = int(high - low) + 1
     mass, used = np.zeros(cells), np.zeros(cells)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from bitwright.errors import DataError
+from bitwright.jit import njit
 
 DROPPED_BITS = 13
 BINS = 1 << (32 - DROPPED_BITS)
@@ -21,7 +21,7 @@ _NON_FINITE = 0xFF << (23 - DROPPED_BITS)
 MOMENTUM = 0.01
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _update(values: np.ndarray, words: np.ndarray, counts: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     for n in range(values.shape[0]):
         least, most = np.float32(np.inf), np.float32(-np.inf)

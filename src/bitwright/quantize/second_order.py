@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.network.types import IntType
 from bitwright.quantize.weights import WeightRule, fit_accumulator, to_codes, weight_scales, weight_type
 
@@ -57,7 +57,7 @@ class Moments:
         return Moments(hessian, cross, zero, zero, residual)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _successive(rows, scales, low, high, upper, order, codes):
     """Round column after column; upper [G, K, K] is the Cholesky factor of the permuted inverse Hessian."""
     groups, outputs, count = rows.shape
@@ -75,7 +75,7 @@ def _successive(rows, scales, low, high, upper, order, codes):
                     w[j] -= error * upper[g, k, j]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _descend(scales, low, high, hessian, codes, gradient):
     """Coordinate descent on the codes; gradient [G, R, K] = (s*q - w) H is kept up to date."""
     groups, outputs, count = codes.shape

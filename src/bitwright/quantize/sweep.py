@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.network.ops import windows
 from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner, to_value
@@ -219,7 +219,7 @@ def _outputs(values: np.ndarray, picks: np.ndarray, groups: int) -> np.ndarray:
     return np.moveaxis(taken, 1, 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _small_products(a, b, total):
     for g in range(a.shape[0]):
         for p in range(a.shape[1]):

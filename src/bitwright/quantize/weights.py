@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from bitwright.errors import DataError
+from bitwright.jit import njit
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, IntType
 from bitwright.quantize.ranges import snap
@@ -40,7 +40,7 @@ def weight_type(bits: int) -> IntType:
     return BIPOLAR if bits == 1 else IntType(bits, signed=True)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _best_scales(w, importance, low, high, ratios, widest):
     best = widest.copy()
     for o in range(w.shape[0]):

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
 
+from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.readers.floatgraph import INPUT, FloatNode, QuantizedWeight, Quantizer, node_shape, same_quantizer
+from bitwright.readers.onnx_budget import array, result_shapes
 from bitwright.readers.problems import OrderError, Problem
 from bitwright.readers.tensors import Codes, Constant, Tensor, fresh, view
 from bitwright.text import unique
 
 InputView = tuple[str, tuple[int, ...]]
-SMALL = 4096  # elements of a constant that shape inference may read
 
 
 class Context:
@@ -40,6 +42,8 @@ class Context:
         self.read_before_problem = 0  # nodes
         self.guessed: set[str] = set()
         self.views: list[InputView] = []
+        self.held = 0  # bytes of the constants, weights and indices made so far
+        self.deadline = limits.Deadline()
 
     def emit(
         self,
@@ -51,6 +55,7 @@ class Context:
         **attributes: Any,
     ) -> str:
         """Append a float node; the name of its value, made unique where it is taken."""
+        self.hold([*attributes.values(), *([quantized.values] if quantized else [])])
         node = FloatNode(unique(name or kind, self.shapes), kind, tuple(inputs), attributes, quantized)
         self.shapes[node.name] = node_shape(node, *(self.shapes[i] for i in inputs))
         self.nodes.append(node)
@@ -67,6 +72,13 @@ class Context:
             if node.kind == "Quant" and same_quantizer(node["quantizer"], quantizer):
                 return node.name
         return self.emit("Quant", [value], name, quantizer=quantizer)
+
+    def hold(self, found: Iterable[object]) -> None:
+        """Count the bytes of arrays, constants and indices among `found`; `ModelError` where all pass the budget."""
+        for item in found:
+            whole = item.array if isinstance(item, Constant) else item.custom if isinstance(item, Tensor) else item
+            self.held += whole.nbytes if isinstance(whole, np.ndarray) else 0
+        limits.check("bytes", self.held, "the constants of the model have")
 
     def view(self, value: str, index: np.ndarray, codes: Codes | None = None) -> Tensor:
         return view(value, self.shapes[value], index, codes)
@@ -128,10 +140,12 @@ class Context:
         if shape is None or len(shape) < 2 or any(n < 1 for n in shape):
             return None
         shape = (1, *shape[1:])
+        if math.prod(shape) > limits.current().elements:
+            return None
         value = f"{name}/unknown"
         self.guessed.add(value)
         layout = "CHW" if len(shape) == 4 else "C"
-        self.shapes[value] = (shape[2], shape[3], shape[1]) if layout == "CHW" else (int(np.prod(shape)),)
+        self.shapes[value] = (shape[2], shape[3], shape[1]) if layout == "CHW" else (math.prod(shape),)
         return self.view(value, fresh(value, self.shapes[value], layout).index.reshape(shape))
 
     @cached_property
@@ -156,8 +170,8 @@ class Context:
             if info.name == self.input_name:
                 info.type.tensor_type.shape.dim[0].dim_value = 1
         try:
-            inferred = onnx.shape_inference.infer_shapes(copy, data_prop=True)
-        except onnx.shape_inference.InferenceError:
+            inferred = onnx.shape_inference.infer_shapes(copy)
+        except Exception:  # the inference raises what the operators' own rules do
             return {}  # a broken node; the problems found so far are told all the same
         return _fixed_shapes([*inferred.graph.value_info, *inferred.graph.output])
 
@@ -172,25 +186,13 @@ class Context:
 
 
 def node_shapes(node: NodeView, opset: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of a standard node's outputs, inferred from the node alone; those that ONNX does not know are missing."""
+    """Shapes of a standard node's outputs, inferred from the node alone; without those that ONNX does not know."""
     if node.domain or not onnx.defs.has(node.op, ""):
         return {}
-    inputs, stored = {}, {}
-    for name, value in zip(node.proto.input, node.inputs, strict=True):
-        if isinstance(value, Tensor):
-            inputs[name] = helper.make_tensor_value_info(name, TensorProto.FLOAT, value.shape)
-        elif isinstance(value, Constant) and value.array.size <= SMALL:
-            stored[name] = numpy_helper.from_array(value.array, name)
-        elif isinstance(value, Constant):
-            kind = helper.np_dtype_to_tensor_dtype(value.array.dtype)
-            inputs[name] = helper.make_tensor_value_info(name, kind, value.array.shape)
-    outputs = [onnx.ValueInfoProto(name=o) for o in node.proto.output if o]
-    graph = helper.make_graph([node.proto], "node", list(inputs.values()), outputs, list(stored.values()))
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
-    try:
-        return _fixed_shapes(onnx.shape_inference.infer_shapes(model, data_prop=True).graph.output)
-    except (onnx.shape_inference.InferenceError, ValueError):
-        return {}
+    given = [i.array if isinstance(i, Constant) else i and i.shape for i in node.inputs]
+    shapes = result_shapes(node.proto, opset, given) or []
+    found = zip((o for o in node.proto.output if o), shapes, strict=bool(shapes))
+    return {name: shape for name, shape in found if shape and all(n > 0 for n in shape[1:])}
 
 
 def _fixed_shapes(infos: Iterable[onnx.ValueInfoProto]) -> dict[str, tuple[int, ...]]:
@@ -230,7 +232,7 @@ class NodeView:
         value = helper.get_attribute_value(self._attributes[name])
         if isinstance(value, bytes):
             return value.decode()
-        return numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+        return array(value) if isinstance(value, onnx.TensorProto) else value
 
     def has(self, i: int) -> bool:
         """Whether input i is given."""

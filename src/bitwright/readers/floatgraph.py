@@ -8,6 +8,7 @@ the weights behind a flattened image are in (H, W, C) order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
+from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.network.ops import Rounding, window_output
+from bitwright.network.sizes import check_padded
 from bitwright.network.types import IntType
 
 INPUT = "input"
@@ -214,12 +217,13 @@ def value_shape(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:
     """Shape (H, W, C) or (C,) of the value behind a model's own shape in "CHW", "HWC" or "C" order."""
     if layout == "CHW":
         return (shape[1], shape[2], shape[0])
-    return tuple(shape) if layout == "HWC" else (int(np.prod(shape)),)
+    return tuple(shape) if layout == "HWC" else (math.prod(shape),)
 
 
 def infer_shapes(nodes: Iterable[FloatNode], input_shape: Shape) -> dict[str, Shape]:
     """Shape, (H, W, C) or (C,), of every value; raises `ModelError` with the node's name and the rule."""
     shapes = {INPUT: tuple(input_shape)}
+    work = 0
     for node in nodes:
         where = f"node {node.name!r} ({node.kind})"
         if node.name in shapes:
@@ -231,13 +235,31 @@ def infer_shapes(nodes: Iterable[FloatNode], input_shape: Shape) -> dict[str, Sh
             shapes[node.name] = node_shape(node, *(shapes[name] for name in node.inputs))
         except ModelError as error:
             raise ModelError(f"{where}: {error}") from None
+        work += node_work(node, shapes[node.name])
+    limits.check("nodes", len(shapes) - 1, "the model has")
+    limits.check("macs", work, "one sample takes")
+    limits.check("bytes", 4 * sum(map(math.prod, shapes.values())), "the values of one sample have")
     if len(shapes) == 1:
         raise ModelError("the model computes nothing")
     return shapes
 
 
+def node_work(node: FloatNode, shape: Shape) -> int:
+    """Operations on numbers that a node's value of that shape takes."""
+    if node.kind in ("Conv", "Dense"):
+        return math.prod(shape) * math.prod(node["weight"].shape[1:])
+    return math.prod(shape) * math.prod(node.attributes.get("kernel", (1,)))
+
+
 def node_shape(node: FloatNode, *inputs: Shape) -> Shape:
-    """Shape of a node's value for those of its inputs."""
+    """Shape of a node's value for those of its inputs, if the budget allows it."""
+    shape = _node_shape(node, *inputs)
+    limits.check_shape(shape, "its value has")
+    limits.check("macs", node_work(node, shape), "one sample takes")
+    return shape
+
+
+def _node_shape(node: FloatNode, *inputs: Shape) -> Shape:
     if node.kind not in KINDS:
         raise ModelError(f"the kind is unknown; legal are {', '.join(KINDS)}")
     _require(len(inputs) == (2 if node.kind in PAIRS else 1), f"takes {1 + (node.kind in PAIRS)} inputs")
@@ -294,6 +316,7 @@ def _window_shape(node: FloatNode, shape: Shape) -> Shape:
         _require(channels % node["groups"] == 0, f"has {channels} output channels for {node['groups']} groups")
         _check_bias(node)
     stride, pads = node["stride"], node["pads"]
+    check_padded(shape, pads)
     size = tuple(window_output(n, kernel[i], stride[i], pads[i], pads[i + 2], dilation[i]) for i, n in ((0, h), (1, w)))
     _require(min(size) >= 1, f"the window {tuple(kernel)} is larger than the padded input")
     return (*size, channels)

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.network.graph import INPUT, InputSpec, Network, Node, OutputSpec
 from bitwright.network.ops import ArgMax, Rounding
@@ -61,7 +62,9 @@ def lower(
     start = _input(b, input_type, input_scale)
     values: dict[str, Value | None] = {INPUT: start}
     problems: list[Problem] = []
+    deadline = limits.Deadline()
     for node in graph.nodes:
+        deadline.check("making integers of the model")
         inputs = [values[name] for name in node.inputs]
         values[node.name] = None
         if any(v is None for v in inputs):

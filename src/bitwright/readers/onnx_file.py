@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,13 @@ import numpy as np
 import onnx
 import onnx.inliner
 from google.protobuf.message import DecodeError
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from bitwright import limits
 from bitwright.errors import ModelError
+from bitwright.files import read_file
+from bitwright.readers.onnx_budget import array, check_nodes
+from bitwright.readers.onnx_external import load_external
 
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", "")
 QUANT_OPS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
@@ -35,22 +40,20 @@ def open_model(path: str | Path) -> onnx.ModelProto:
     Raises `ModelError` for a file that is missing, truncated or no ONNX, or whose external data are missing.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"model file {str(path)!r} does not exist" if not path.exists() else f"{path} is no file")
+    if not os.path.lexists(path):
+        raise ModelError(f"model file {str(path)!r} does not exist")
     try:
-        model = onnx.load_model(str(path), format="protobuf", load_external_data=False)
+        model = onnx.load_model_from_string(read_file(path, ModelError))
     except (DecodeError, ValueError, UnicodeDecodeError):
         raise ModelError(f"{path} is no ONNX file, or it is truncated") from None
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from None
     if not model.opset_import:
         raise ModelError(f"{path} is no ONNX file, or it is truncated")
     if not model.graph.node or not model.graph.output:
         raise ModelError(f"{path} holds an empty graph")
     try:
-        onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
-        raise ModelError(f"{path} keeps weights in external files that cannot be read: {_line(error)}") from None
+        load_external(model, path.parent)
+    except ModelError as error:
+        raise ModelError(f"{path} keeps weights in external files that cannot be read: {error}") from None
     return model
 
 
@@ -60,6 +63,7 @@ def prepared(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
     copy.CopyFrom(model)
     _unify_domains(copy)
     _check_opset(copy, source)
+    check_nodes(copy)
     return onnx.inliner.inline_local_functions(copy) if copy.functions else copy
 
 
@@ -70,7 +74,7 @@ def opset_version(model: onnx.ModelProto) -> int:
 
 def initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     """The stored constants by name."""
-    found = {t.name: _array(t) for t in model.graph.initializer}
+    found = {t.name: array(t) for t in model.graph.initializer}
     for sparse in model.graph.sparse_initializer:
         raise ModelError(f"initializer {sparse.values.name!r} is sparse; legal are dense initializers")
     return found
@@ -99,6 +103,7 @@ def model_input(model: onnx.ModelProto, stored: Iterable[str]) -> ModelInput:
         )
     if isinstance(dims[0], int) and dims[0] > 1:
         raise ModelError(f"input {info.name!r} has the batch size {dims[0]}; legal are 1 or a dynamic batch")
+    limits.check_shape(dims[1:], f"input {info.name!r} has")
     return ModelInput(info.name, tensor.elem_type, (1, *dims[1:]))
 
 
@@ -130,13 +135,6 @@ def needed_nodes(model: onnx.ModelProto, output: str) -> list[onnx.NodeProto]:
                 for inner in (attribute.g, *attribute.graphs):
                     wanted |= {name for n in inner.node for name in n.input} | {o.name for o in inner.output}
     return kept[::-1]
-
-
-def _array(tensor: onnx.TensorProto) -> np.ndarray:
-    try:
-        return numpy_helper.to_array(tensor)
-    except (ValueError, TypeError) as error:
-        raise ModelError(f"initializer {tensor.name!r} is damaged: {_line(error)}") from None
 
 
 def _unify_domains(model: onnx.ModelProto) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bitwright.errors import ModelError
@@ -105,7 +107,7 @@ def _dense(context: Context, name: str, tensor: Tensor, weight: Constant, bias: 
 
 def _mat_mul(context: Context, node: NodeView) -> Tensor:
     tensor, weight = context.plain(node.tensor(0)), node.stored(1, "second factor")
-    if weight.array.ndim == 2 and int(np.prod(tensor.shape[:-1])) == 1:
+    if weight.array.ndim == 2 and math.prod(tensor.shape[:-1]) == 1:
         return _dense(context, node.output, tensor, weight)
     if weight.array.ndim != 2 or tensor.layout != "HWC" or len(tensor.shape) != 4:
         shapes = f"{list(tensor.shape)} by {list(weight.array.shape)}"
@@ -203,7 +205,7 @@ def _reduce(context: Context, node: NodeView) -> Tensor:
     over = (spatial[0] in axes, spatial[1] in axes)
     name = node.output if node.op != "ReduceSum" else f"{node.output}/mean"
     value = _whole(context, tensor.value, name, over, node.op == "ReduceMax")
-    taps = int(np.prod([tensor.shape[a] for a in axes]))
+    taps = math.prod(tensor.shape[a] for a in axes)
     reduced = context.fresh(value, tensor.layout)
     if node.op == "ReduceSum":
         reduced = affine(context, reduced, node.output, np.full(1, float(taps)), np.zeros(1))
@@ -230,7 +232,7 @@ def _channels_last(context: Context, node: NodeView, default: int) -> Tensor:
 
 def _softmax(context: Context, node: NodeView) -> Tensor:
     tensor = _channels_last(context, node, 1 if context.opset < 13 else -1)
-    if context.opset < 13 and int(np.prod(tensor.value_shape[:-1])) > 1:
+    if context.opset < 13 and math.prod(tensor.value_shape[:-1]) > 1:
         raise OrderError("runs over all pixels together, as before opset 13; legal is along the channels")
     return tensor.on(context.emit("Softmax", [tensor.value], node.output))
 
@@ -244,7 +246,7 @@ def _arg_max(context: Context, node: NodeView) -> Tensor:
     if not node.attribute("keepdims", 1):
         del shape[axis]
     value = context.emit("ArgMax", [tensor.value], node.output)
-    return context.view(value, np.arange(int(np.prod(shape))).reshape(shape))
+    return context.view(value, np.arange(math.prod(shape)).reshape(shape))
 
 
 HANDLERS = {

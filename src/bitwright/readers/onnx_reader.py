@@ -10,6 +10,7 @@ by its shape alone: the order of the elements there is a guess.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from bitwright.network.types import IntType
 from bitwright.readers import onnx_elementwise, onnx_layers, onnx_quant, onnx_shapes, onnx_surface
 from bitwright.readers.context import Context, InputView, NodeView
 from bitwright.readers.floatgraph import INPUT, FloatGraph, Quantizer, value_shape
+from bitwright.readers.onnx_budget import array
 from bitwright.readers.onnx_file import (
     ModelInput,
     choose_output,
@@ -93,7 +95,7 @@ def _input_views(given: ModelInput) -> list[InputView]:
     shape = given.shape[1:]
     if len(shape) == 3:
         return [("CHW", value_shape(shape, "CHW")), ("HWC", shape)]
-    return [("C", (int(np.prod(shape)),))]
+    return [("C", (math.prod(shape),))]
 
 
 def _read_as(
@@ -141,6 +143,7 @@ def _input_tensor(context: Context, given: ModelInput, layout: str, shape: tuple
 def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
     """Read the nodes in order into the context."""
     for proto in nodes:
+        context.deadline.check("reading the model")
         node = NodeView(proto, context)
         try:
             results = _read_node(context, node)
@@ -155,6 +158,7 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
             text = f"its attributes and constants do not fit: {str(error).strip().partition(chr(10))[0]}"
             context.problems.append(Problem(node.op, node.name, text))
             results = ()
+        context.hold(results)
         context.read_before_problem += not context.problems
         guesses = [] if len(results) == len(proto.output) else context.placeholders(node)
         for i, name in enumerate(proto.output):
@@ -165,7 +169,7 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
 def _read_node(context: Context, node: NodeView) -> tuple:
     if node.op == "If" and isinstance(node.inputs[0], Constant):
         branch = node.attribute("then_branch" if bool(node.inputs[0].array.item()) else "else_branch")
-        context.env.update({t.name: Constant(onnx.numpy_helper.to_array(t)) for t in branch.initializer})
+        context.env.update({t.name: Constant(array(t)) for t in branch.initializer})
         read_nodes(context, list(branch.node))
         return tuple(context.env[o.name] for o in branch.output)
     wrong = node_problem(node.proto, context.opset)

@@ -9,9 +9,12 @@ import onnx
 from onnx import TensorProto, helper
 from onnx.reference import ReferenceEvaluator
 
+from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.network.types import IntType
+from bitwright.parsing import summary
 from bitwright.readers.context import Context, NodeView
+from bitwright.readers.onnx_budget import check_folding
 from bitwright.readers.problems import OrderError
 from bitwright.readers.tensors import Constant, ConstantQuant, Tensor
 
@@ -36,12 +39,13 @@ def evaluate(context: Context, node: NodeView, inputs: list[np.ndarray | None]) 
     results = [helper.make_tensor_value_info(n, TensorProto.UNDEFINED, None) for n in outputs]
     graph = helper.make_graph([proto], "fold", info, results)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", context.opset)])
+    check_folding(proto, context.opset, inputs, context.held)
     feeds = {n: x for n, x in zip(names, inputs, strict=True) if x is not None}
     try:
         with np.errstate(all="ignore"):
             return [np.asarray(x) for x in ReferenceEvaluator(model).run(None, feeds)]
     except Exception as error:  # the evaluator raises whatever NumPy does
-        raise ModelError(f"cannot be computed from its constants: {str(error).strip().splitlines()[0]}") from None
+        raise ModelError(f"cannot be computed from its constants: {summary(error)}") from None
 
 
 def fold(context: Context, node: NodeView) -> tuple[Constant, ...]:
@@ -141,7 +145,7 @@ def _shape(context: Context, node: NodeView) -> Constant:
 
 
 def _size(context: Context, node: NodeView) -> Constant:
-    return Constant(np.array(np.prod(node.tensor().shape), np.int64))
+    return Constant(np.array(math.prod(node.tensor().shape), np.int64))
 
 
 def _concat(context: Context, node: NodeView) -> Tensor:
@@ -201,11 +205,12 @@ def _resize(context: Context, node: NodeView) -> Tensor:
         raise ModelError(f"resizes with mode {node.attribute('mode')!r}; legal is 'nearest'")
     scales = _scales(node, tensor)
     rows, columns = (2, 3) if tensor.layout == "CHW" else (1, 2)
-    if any(s != round(s) or s < 1 for s in scales) or any(
+    if any(not math.isfinite(s) or s != round(s) or s < 1 for s in scales) or any(
         s != 1 for i, s in enumerate(scales) if i not in (rows, columns)
     ):
         raise OrderError(f"resizes by {scales}; legal are whole factors along height and width")
     factor = (int(scales[rows]), int(scales[columns]))
+    limits.check_shape((*tensor.shape, *factor), "its value has")
     for f, size in zip(factor, (tensor.shape[rows], tensor.shape[columns]), strict=True):
         if not np.array_equal(_nearest(node, f, size), np.arange(size * f) // f):
             mode = node.attribute("coordinate_transformation_mode", "half_pixel")

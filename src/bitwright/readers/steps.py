@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
 from bitwright.network.types import IntType
@@ -127,7 +128,7 @@ def _reached(problem: Problem) -> np.ndarray:
     if q.dtype.bipolar:
         return np.array([1])
     low, high = max(q.low, int(codes.min()) - 1), min(q.high, int(codes.max()) + 1)
-    return np.arange(low + 1, high + 1)
+    return np.arange(low + 1, min(high, low + 1 + MAX_THRESHOLD_COUNT) + 1)  # more need not be told
 
 
 def crossings(
@@ -137,6 +138,7 @@ def crossings(
 
     falling, low, high [C, 1]; the result is int64 [C, K]. f must be monotone on [low, high] in each channel.
     """
+    limits.check_shape((problem.channels, len(levels)), "its table of steps has")
     (limit, limit_error), inclusive = problem.steps.limits(levels)
 
     def passed(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -255,9 +257,10 @@ def _two_halves(problem: Problem, turn: np.ndarray, peak: np.ndarray) -> Tabulat
     """
     q = problem.quantizer
     size = 2 if q.dtype.bipolar else 1
-    levels = np.array([1]) if q.dtype.bipolar else np.arange(q.low + 1, q.high + 1)
+    levels = np.array([1]) if q.dtype.bipolar else range(q.low + 1, q.high + 1)
     if len(levels) > MAX_THRESHOLD_COUNT:
         raise ModelError("quantizes a function that is not monotone to more than 12 bits; legal are at most 12")
+    levels = np.asarray(levels)
     never = problem.dtype.max + 1
     first = crossings(problem, levels, ~peak, problem.column(problem.dtype.min), turn - 1)
     second = crossings(problem, levels, peak, turn, problem.column(problem.dtype.max))

@@ -8,6 +8,7 @@ an image, a vector or a channel axis looks at the index.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ class Tensor:
         """Position in the value of each element, of the ONNX shape."""
         if self.custom is not None:
             return self.custom
-        order = np.arange(int(np.prod(self.value_shape)))
+        order = np.arange(math.prod(self.value_shape))
         if self.layout == "CHW":
             order = order.reshape(self.value_shape).transpose(2, 0, 1)
         return order.reshape(self.shape)
@@ -87,7 +88,7 @@ class Tensor:
 
 def view(value: str, value_shape: tuple[int, ...], index: np.ndarray, codes: Codes | None = None) -> Tensor:
     """The tensor of an index of any shape: named by its layout where it has one, which costs no memory."""
-    plain = np.arange(int(np.prod(value_shape)))
+    plain = np.arange(math.prod(value_shape))
     if len(value_shape) == 3:
         h, w, c = value_shape
         layouts = {"CHW": (1, c, h, w), "HWC": (1, h, w, c)}

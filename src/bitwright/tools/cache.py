@@ -3,24 +3,71 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import shutil
+import stat
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import platformdirs
 
+from bitwright.errors import DataError, UserError
+from bitwright.files import named, named_within, read_file
+from bitwright.parsing import parse_json
+
 MANIFEST = "manifest.json"
+MANIFEST_BYTES = 1 << 20
 STALE_SECONDS = 2 * 86_400
+ATTEMPTS = 10
+
+
+def folder(given: str | os.PathLike[str] | None) -> Path:
+    """The cache folder that a caller gives, as an absolute path; without one the user's."""
+    return user_folder() if given is None else Path(given).absolute()
 
 
 def user_folder() -> Path:
-    """Where results are cached unless the caller says otherwise."""
-    return Path(platformdirs.user_cache_dir("bitwright"))
+    """Where results are cached unless the caller says otherwise.
+
+    Where the user has no cache folder that can be written, a folder of the user's own among the temporary files.
+    """
+    return _writable(Path(platformdirs.user_cache_dir("bitwright")))
+
+
+@functools.cache
+def _writable(wanted: Path) -> Path:
+    if _can_write(wanted):
+        return wanted
+    own = Path(tempfile.gettempdir()) / f"bitwright-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+    if not (_is_private(own) and _can_write(own)):
+        own = Path(tempfile.mkdtemp(prefix="bitwright-"))
+    print(f"bitwright: {wanted} cannot be written; results are cached in {own}", file=sys.stderr)
+    return own
+
+
+def _can_write(path: Path) -> bool:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError:
+        return False
+    return True
+
+
+def _is_private(path: Path) -> bool:
+    """Whether the folder, made here or earlier, belongs to this user alone: others can write beside it."""
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
 
 
 def digest(parts: Iterable[str | bytes]) -> str:
@@ -33,52 +80,65 @@ def digest(parts: Iterable[str | bytes]) -> str:
     return h.hexdigest()
 
 
-def find(root: Path, key: str) -> Path | None:
-    """The folder of `key` below `root`, if it is there and intact."""
+def find(root: Path, key: str, names: Collection[str] = ()) -> Path | None:
+    """The folder of `key` below `root`, if it is there and intact and has the files `names`."""
     final = root / key
-    if not _intact(final):
+    if not _intact(final, names):
         return None
-    os.utime(final)
+    with contextlib.suppress(OSError):  # of a cache that can only be read
+        os.utime(final)
     return final
 
 
-def entry(root: Path, key: str, make: Callable[[Path], Iterable[Path]]) -> tuple[Path, bool]:
+def entry(
+    root: Path, key: str, make: Callable[[Path], Iterable[Path]], names: Collection[str] = ()
+) -> tuple[Path, bool]:
     """The folder of `key` below `root`, and whether it was there already.
 
-    A missing or damaged entry is made: `make(folder)` works in a temporary folder and returns the files
-    to keep, paths within it. The folder appears under its final name only when complete, by one rename;
-    of two concurrent makers the first wins.
+    A missing or damaged entry, or one without the files `names`, is made: `make(folder)` works in a temporary folder
+    and returns the files to keep, paths within it. The folder appears under its final name only when complete, by one
+    rename; of two concurrent makers the first wins.
     """
     final = root / key
-    if find(root, key):
+    if find(root, key, names):
         return final, True
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root)
-    work = Path(tempfile.mkdtemp(prefix=".making-", dir=root))
+    with named(root):
+        work = Path(tempfile.mkdtemp(prefix=".making-", dir=root))
     try:
-        kept = Path(tempfile.mkdtemp(prefix=".made-", dir=work))
-        sums = {}
-        for path in make(work):
-            os.replace(path, kept / path.name)
-            sums[path.name] = _sum(kept / path.name)
-        (kept / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
-        kept.chmod(0o755)
-        _publish(kept, final, work)
+        with named_within(final, work):
+            kept = Path(tempfile.mkdtemp(prefix=".made-", dir=work))
+            sums = {}
+            for path in make(work):
+                os.replace(path, kept / path.name)
+                sums[path.name] = _sum(kept / path.name)
+            (kept / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
+            kept.chmod(0o755)
+            _publish(kept, final, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return final, False
 
 
+def drop(root: Path, key: str) -> None:
+    """Remove an entry that proved to be of no use."""
+    shutil.rmtree(root / key, ignore_errors=True)
+
+
 def _publish(kept: Path, final: Path, work: Path) -> None:
     """Rename `kept` to `final`; a damaged entry gives way, an intact one of another process stays."""
-    while not _intact(final):
-        if final.exists():
+    for attempt in range(ATTEMPTS):
+        if os.path.lexists(final):
             os.replace(final, Path(tempfile.mkdtemp(dir=work)) / "damaged")
         try:
             os.replace(kept, final)
+            return
         except OSError:
-            if not final.exists():
+            if attempt == ATTEMPTS - 1 or not os.path.lexists(final):
                 raise
+        if _intact(final):
+            return
 
 
 def _sweep(root: Path) -> None:
@@ -89,13 +149,22 @@ def _sweep(root: Path) -> None:
                 shutil.rmtree(work)
 
 
-def _intact(folder: Path) -> bool:
-    """Whether the manifest is there and every file in it is as it was written."""
+def _intact(folder: Path, names: Collection[str] = ()) -> bool:
+    """Whether the manifest names files, `names` among them, and every one is there as it was written."""
     try:
-        sums = json.loads((folder / MANIFEST).read_text())
-        return all(_sum(folder / name) == value for name, value in sums.items())
-    except (OSError, ValueError, AttributeError):
+        if folder.is_symlink():
+            return False
+        sums = parse_json(read_file(folder / MANIFEST, DataError, MANIFEST_BYTES))
+        if not isinstance(sums, dict) or not sums or not set(names) <= set(sums):
+            return False
+        return all(_is_own(folder, name) and _sum(folder / name) == value for name, value in sums.items())
+    except (OSError, ValueError, UserError):
         return False
+
+
+def _is_own(folder: Path, name: str) -> bool:
+    """Whether the name is that of a regular file in the folder itself."""
+    return Path(name).name == name and stat.S_ISREG((folder / name).lstat().st_mode)
 
 
 def _sum(path: Path) -> str:

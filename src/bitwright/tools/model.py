@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.errors import DataError, OptionError
+from bitwright.files import named_within, write_file
 from bitwright.text import ERROR_CHARACTERS, printable
 from bitwright.tools.bench import StreamPort
-from bitwright.tools.process import first_error
+from bitwright.tools.process import first_error, outcome
 
 SETTLE_CYCLES = 64  # after the last expected word, in which surplus words are caught
 IDLE_CYCLES = 100_000
@@ -120,7 +120,7 @@ class Model:
         """
         if trace is not None and not self.traced:
             raise OptionError("the model was built without trace=True and writes no waveform")
-        with tempfile.TemporaryDirectory(prefix="bitwright-") as name:
+        with tempfile.TemporaryDirectory(prefix="bitwright-") as name, named_within(Path(name), Path(name)):
             folder = Path(name)
             for file, text in self.memory.items():
                 (folder / file).write_text(text)
@@ -133,7 +133,7 @@ class Model:
                 lines.append(f"trace {trace_cycles} {trace.name}")
             cycles, values = self._execute(folder, lines)
             if trace is not None:
-                trace.write_bytes((folder / trace.name).read_bytes())
+                write_file(trace, (folder / trace.name).read_bytes())
             return self._collect(folder, cycles, values)
 
     def _streams(self, folder: Path, words: Mapping[str, np.ndarray], expect: Mapping[str, int]) -> list[str]:
@@ -155,14 +155,13 @@ class Model:
     def _execute(self, folder: Path, lines: Sequence[str]) -> tuple[int, dict[int, int]]:
         """Run the executable on a job; its cycles and counters, or the error that it reports."""
         (folder / "job").write_text("\n".join(lines) + "\n")
-        command = [str(self.executable), "job", "result"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
+        code, output = outcome([self.executable, "job", "result"], folder)
         result = folder / "result"
         facts = [line.split(maxsplit=2) for line in result.read_text().splitlines()] if result.exists() else []
         end = next((fact for fact in facts if fact[0] == "end"), None)
-        if done.returncode != 0 or end is None:
-            said = first_error(done.stdout + done.stderr)  # what the circuit prints may hold any character
-            raise SimulationError(f"the model stopped: {printable(said, ERROR_CHARACTERS)}")
+        if code != 0 or end is None:
+            said = printable(first_error(output), ERROR_CHARACTERS)  # what the circuit prints may hold any character
+            raise SimulationError(f"the model stopped: {said}")
         if end[1] != "ok":
             raise _FAILURES[end[1]](end[2].strip(" ;"))
         cycles = next(int(fact[1]) for fact in facts if fact[0] == "cycles")

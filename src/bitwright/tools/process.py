@@ -1,13 +1,21 @@
-"""Running external programs: one `ToolError` line where something is missing or fails."""
+"""Running external programs: one `ToolError` line where something is missing or fails.
+
+Each program leads a group of its own, with what it starts itself. The group ends with this process at the latest,
+however that ends: a guard, a process that waits at a pipe, ends the groups when this process is gone.
+"""
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -16,14 +24,90 @@ from bitwright.errors import ToolError
 
 _COMPLAINT = re.compile(r"%(Fatal|Error|Warning)|\bERROR\b|\berror:|^Error")
 _RUNNING: set[subprocess.Popen[bytes]] = set()
+_WATCH_SECONDS = 0.2
+# Takes lines "+group" and "-group"; at the end of its input it ends the groups that are left.
+_GUARD = """
+import os, signal, sys
+groups = set()
+for line in sys.stdin:
+    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+for group in groups:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except OSError:
+        pass
+"""
 
 
 @atexit.register
-def _end_all() -> None:
+def end_all() -> None:
     """End the programs that worker threads still wait for: after an interrupt nothing else would."""
     for process in list(_RUNNING):
-        process.kill()
-        process.wait()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it has started."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()
+
+
+class _Guard:
+    """The process that ends the programs when this one is gone; started with the first of them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+
+    def tell(self, sign: str, group: int) -> None:
+        """A group begins ("+") or has ended ("-")."""
+        with self._lock:
+            if self._process is None or self._owner != os.getpid():  # a fork has none of its own
+                command = [sys.executable, "-I", "-S", "-c", _GUARD]
+                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True)
+                self._owner = os.getpid()
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(f"{sign}{group}\n".encode())
+
+
+_GUARDIAN = _Guard()
+
+
+def end_with(parent: int) -> None:
+    """Let this process, a worker that `parent` has started, end soon after the parent has."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        end_all()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def end_at_interrupt(seconds: float, code: int) -> None:
+    """End this process that long after an interrupt (Ctrl-C), with an exit code, if it is still there.
+
+    The interrupt itself is raised as ever, so that what is half done is cleared away; but Python raises it only between
+    two of its own steps, and then waits for threads, which long computations keep for as long as they take.
+    """
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+
+    def watch() -> None:
+        while os.read(read, 1)[0] != signal.SIGINT:
+            pass
+        end_all()
+        time.sleep(seconds)
+        end_all()
+        os._exit(code)
+
+    signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def which(name: str) -> Path | None:
@@ -62,6 +146,20 @@ def run(
     adds to the program's environment variables. Raises `ToolError` with the first error line, and the log's path,
     where the exit code is not 0.
     """
+    code, text = outcome(command, folder, log, environment)
+    if code != 0:
+        where = f" (log: {log})" if log is not None else ""
+        raise ToolError(f"{Path(command[0]).name} failed: {first_error(text)}{where}")
+    return text
+
+
+def outcome(
+    command: Sequence[str | Path],
+    folder: Path,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Exit code and output of a program; otherwise as `run`."""
     argv = [str(part) for part in command]
     variables = {**os.environ, **(environment or {})}
     if log is None:
@@ -70,22 +168,21 @@ def run(
         with log.open("wb") as file:
             code, _ = _wait(argv, folder, variables, file)
         output = log.read_bytes()
-    text = output.decode(errors="replace")
-    if code != 0:
-        where = f" (log: {log})" if log is not None else ""
-        raise ToolError(f"{Path(argv[0]).name} failed: {first_error(text)}{where}")
-    return text
+    return code, output.decode(errors="replace")
 
 
 def _wait(argv: Sequence[str], folder: Path, variables: Mapping[str, str], to: int | IO[bytes]) -> tuple[int, bytes]:
     """Exit code of a program, which ends with this process at the latest, and its output where `to` is a pipe."""
-    with subprocess.Popen(argv, cwd=folder, env=variables, stdout=to, stderr=subprocess.STDOUT) as process:
+    streams = {"stdin": subprocess.DEVNULL, "stdout": to, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(argv, cwd=folder, env=variables, process_group=0, **streams) as process:
         _RUNNING.add(process)
+        _GUARDIAN.tell("+", process.pid)
         try:
             output, _ = process.communicate()
         except BaseException:
-            process.kill()
+            _end(process)
             raise
         finally:
             _RUNNING.discard(process)
+            _GUARDIAN.tell("-", process.pid)
     return process.returncode, output or b""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -105,7 +106,7 @@ def build(
     axil: bool = False,
     parameters: Mapping[str, object] | None = None,
     trace: bool = False,
-    cache_dir: Path | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     jobs: int = 2,
 ) -> Model:
     """Compile module `top` of `files` (texts by path) into a `Model` that `Model.run` drives.
@@ -118,7 +119,7 @@ def build(
     no tool may be given (`source_rules`).
     """
     tool = find()
-    root = cache_dir if cache_dir is not None else cache.user_folder()
+    root = cache.folder(cache_dir)
     flat = flatten(files)
     bench = wrapper(top, inputs, outputs, axil, parameters)
     memory = {name: text for name, text in flat.items() if name.endswith(".mem")}
@@ -130,7 +131,7 @@ def build(
     def make(folder: Path) -> list[Path]:
         return [_compile(tool, sources, folder, root, trace, jobs)]
 
-    folder, hit = cache.entry(root / "verilator", cache.digest(identity), make)
+    folder, hit = cache.entry(root / "verilator", cache.digest(identity), make, ["model"])
     return Model(folder / "model", memory, tuple(inputs), tuple(outputs), trace, f"Verilator {tool.version}", hit)
 
 
@@ -218,15 +219,17 @@ def _runtime(tool: Verilator, root: Path, trace: bool, jobs: int) -> Path:
     sources = [*(tool.root / "include" / f"{name}.cpp" for name in names), *(CPP / name for name in own)]
     flags = [*tool.flags, *_trace_flags(trace)]
 
+    header = [PRELUDE, f"{PRELUDE}.gch"] if tool.precompiles else [PRELUDE]
+    objects = [f"{source.stem}.o" for source in sources]
+
     def make(folder: Path) -> list[Path]:
         (folder / PRELUDE).write_text('#include "verilated.h"\n')
         commands = [[tool.compiler, FAST, *flags, "-c", source] for source in sources]
-        header = [PRELUDE, f"{PRELUDE}.gch"] if tool.precompiles else [PRELUDE]
         if tool.precompiles:
             commands.insert(0, [tool.compiler, FAST, *flags, "-x", "c++-header", PRELUDE, "-o", header[1]])
         joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, folder) for c in commands)
-        return [folder / name for name in (*header, *(f"{source.stem}.o" for source in sources))]
+        return [folder / name for name in (*header, *objects)]
 
     identity = [tool.version, tool.compiler_version, *flags, FAST, *_own_sources()]
-    folder, _ = cache.entry(root / "verilator", "runtime-" + cache.digest(identity), make)
+    folder, _ = cache.entry(root / "verilator", "runtime-" + cache.digest(identity), make, [*header, *objects])
     return folder

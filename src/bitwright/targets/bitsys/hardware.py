@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bitwright.errors import OptionError
+from bitwright.files import read_text
+from bitwright.parsing import summary
 
 UNITS = ("container", "bitplane", "fixed")
 LATENCY = {"container": 5, "bitplane": 7, "fixed": 3}  # from a word to the sum that it completes
 PRESETS = Path(__file__).with_name("presets")
 PLANE_CHANNELS = 64
+SOURCE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,9 @@ class Hardware:
                 raise OptionError(
                     f"hardware {self.name}: {name} is {value!r}; legal are powers of two, {low} to {high}"
                 )
-        if not 2 <= self.multiplier_bits <= 32:
-            raise OptionError(f"hardware {self.name}: multiplier_bits is {self.multiplier_bits}; legal are 2 to 32")
+        bits = self.multiplier_bits
+        if not isinstance(bits, int) or not 2 <= bits <= 32:
+            raise OptionError(f"hardware {self.name}: multiplier_bits is {bits!r}; legal are 2 to 32")
         if not isinstance(self.weight_stream, bool):
             raise OptionError(f"hardware {self.name}: weight_stream is {self.weight_stream!r}; legal are true, false")
         if 2 * self.weight_lines * self.line_words > 1 << 19:
@@ -114,16 +119,18 @@ def load(source: str) -> Hardware:
     """A preset by its name, or a TOML file by its path; `OptionError` says what is wrong with it."""
     names = sorted(path.stem for path in PRESETS.glob("*.toml"))
     path = PRESETS / f"{source}.toml" if source in names else Path(source)
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise OptionError(f"hardware {source!r} is neither a preset ({', '.join(names)}) nor a TOML file")
     try:
-        values = tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"hardware {source!r}: {error}") from None
+        values = tomllib.loads(read_text(path, OptionError, SOURCE_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise OptionError(f"hardware {source!r}: {summary(error)}") from None
     legal = [f.name for f in fields(Hardware) if f.name != "name"]
     wrong = sorted(set(values) ^ set(legal))
     if wrong:
-        raise OptionError(
-            f"hardware {source!r}: fields {', '.join(wrong)} are missing or unknown; all of {', '.join(legal)}"
-        )
+        shown = ", ".join(name[:40] for name in wrong[:20])
+        raise OptionError(f"hardware {source!r}: fields {shown} are missing or unknown; all of {', '.join(legal)}")
+    large = [name for name, value in values.items() if isinstance(value, int) and abs(value) >= 1 << 63]
+    if large:
+        raise OptionError(f"hardware {source!r}: {large[0]} has more than 64 bits")
     return Hardware(path.stem, **values)

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import numba
-
+from bitwright.jit import njit
 from bitwright.network import lfsr
 from bitwright.targets.rap import core, datapath, lanes, machine, post, results, state, table, timing
 
@@ -27,7 +26,7 @@ def checksum(modules: tuple[ModuleType, ...] = MODULES) -> int:
 def make_entry(stamp: int) -> Callable[..., bool]:
     """`core.issue_all` with the same arguments; versions of another stamp in the cache are not taken."""
 
-    @numba.njit(cache=True)
+    @njit
     def run(
         code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, x, y, limit
     ) -> bool:

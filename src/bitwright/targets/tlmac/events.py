@@ -23,8 +23,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numba
 import numpy as np
+
+from bitwright.jit import njit
 
 SOURCE, SINK, PIPE, FIFO, FORK, CONCAT, MOVES, WINDOW = range(8)
 NEEDS, TAKES, YIELDS = 1, 2, 4  # what a move does
@@ -141,7 +142,7 @@ PHASE, BASE, TILE, PLACE, MADE, GONE, STILL, LAST, READ, TAKEN, TAKEN_PHASE, TAK
 STATES = 12
 
 
-@numba.njit(cache=True)
+@njit
 def _gone(p, s, c, rings, done, places, upto, by_time):
     """Let results leave that stand at places up to `upto` (by_time: that are offered up to then); False to wait."""
     while s[GONE] < s[MADE]:
@@ -156,13 +157,13 @@ def _gone(p, s, c, rings, done, places, upto, by_time):
     return True
 
 
-@numba.njit(cache=True)
+@njit
 def _yield(p, s, places, place):
     places[p[RESULT] + (s[MADE] & p[RESULT_MASK])] = place + p[LATENCY]
     s[MADE] += 1
 
 
-@numba.njit(cache=True)
+@njit
 def _offer(p, s, c, times, offers, offered, done, places):
     """Offer the next result where the one before has left."""
     n = offered[p[OUT]]
@@ -174,7 +175,7 @@ def _offer(p, s, c, times, offers, offered, done, places):
         offered[p[OUT]] = n + 1
 
 
-@numba.njit(cache=True)
+@njit
 def _moves(p, s, channels, table, times, offers, offered, done, places):
     c, out = channels[p[IN]], channels[p[OUT]]
     while True:
@@ -206,7 +207,7 @@ def _moves(p, s, channels, table, times, offers, offered, done, places):
             _yield(p, s, places, place)
 
 
-@numba.njit(cache=True)
+@njit
 def _take(p, s, c, table, times, offers, offered, done, freed):
     """Write words into the buffer of a window as long as there is room."""
     while offered[p[IN]] > done[p[IN]]:
@@ -228,7 +229,7 @@ def _take(p, s, c, table, times, offers, offered, done, freed):
         done[p[IN]] = n + 1
 
 
-@numba.njit(cache=True)
+@njit
 def _window(p, s, channels, tables, times, offers, offered, done, places, freed):
     table, first, position, lag = tables
     c, out = channels[p[IN]], channels[p[OUT]]
@@ -263,7 +264,7 @@ def _window(p, s, channels, tables, times, offers, offered, done, places, freed)
             s[BASE] += p[FRAME]
 
 
-@numba.njit(cache=True)
+@njit
 def _buffered(p, channels, times, offers, offered, done):
     """PIPE and FIFO."""
     c, out, size = channels[p[IN]], channels[p[OUT]], p[SIZE]
@@ -287,7 +288,7 @@ def _buffered(p, channels, times, offers, offered, done):
         offered[p[OUT]] = n + 1
 
 
-@numba.njit(cache=True)
+@njit
 def _fork(p, channels, times, offers, offered, done):
     c = channels[p[IN]]
     while offered[p[IN]] > done[p[IN]]:
@@ -312,7 +313,7 @@ def _fork(p, channels, times, offers, offered, done):
         done[p[IN]] = n + 1
 
 
-@numba.njit(cache=True)
+@njit
 def _concat(p, channels, times, offers, offered, done):
     out = channels[p[OUT]]
     while True:
@@ -330,7 +331,7 @@ def _concat(p, channels, times, offers, offered, done):
         done[source] = k + 1
 
 
-@numba.njit(cache=True)
+@njit
 def _ends(p, channels, times, offers, offered, done, ends, words):
     """SOURCE: offers every word at once. SINK: takes every word at once, and notes when frames end."""
     if p[KIND] == SOURCE:
@@ -353,7 +354,7 @@ def _ends(p, channels, times, offers, offered, done, ends, words):
             ends[n // words[1]] = time
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _run(rows, channels, table, first, position, lag, memory, counts, state, ends, words):
     """Let all processes go on until none can."""
     times, offers, places, freed = memory[0], memory[1], memory[2], memory[3]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.targets.tlmac.sharing import Groups, Placement
 
 ROUNDS = 10
@@ -53,7 +53,7 @@ def _holders(held: np.ndarray, total: int) -> tuple[np.ndarray, np.ndarray]:
     return holders, copies
 
 
-@numba.njit(cache=True)
+@njit
 def _search(ids, begins, order, held, holders, copies, shown, reads, rounds, seed):
     """Changes shown [S, arrays] and reads [S, P]."""
     np.random.seed(seed)
@@ -77,7 +77,7 @@ def _search(ids, begins, order, held, holders, copies, shown, reads, rounds, see
                 uses[p, reads[s, p]] += 1
 
 
-@numba.njit(cache=True)
+@njit
 def _sweep(begin, order, held, holders, copies, shown, uses, price, reads, paid):
     """Lets every array show the group that saves most; tells whether any changed."""
     changed, first = False, np.random.randint(len(held))
@@ -106,7 +106,7 @@ def _sweep(begin, order, held, holders, copies, shown, uses, price, reads, paid)
     return changed
 
 
-@numba.njit(cache=True)
+@njit
 def _choose(g, begin, order, holders, copies, shown, uses, price, reads, paid):
     """For every output of group g the cheapest array that shows it."""
     for i in range(begin[g], begin[g + 1]):

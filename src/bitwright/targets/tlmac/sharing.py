@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+from bitwright.jit import njit
 
 ROUNDS = 16
 NOISE = 0.3  # of one shared output, at the start; falls to nothing
@@ -120,7 +121,7 @@ def local_clusters(groups: Groups, clusters: int, seed: int, sweeps: int = 24) -
     return _search(np.concatenate(unique), offsets, start, clusters, len(groups.values), seed, sweeps)
 
 
-@numba.njit(cache=True)
+@njit
 def _search(members, offsets, cluster, clusters, total, seed, sweeps):
     np.random.seed(seed)
     steps = len(offsets) - 1
@@ -151,7 +152,7 @@ def _search(members, offsets, cluster, clusters, total, seed, sweeps):
     return best
 
 
-@numba.njit(cache=True)
+@njit
 def _insert(members, offsets, count, s, c):
     new = 0
     for k in range(offsets[s], offsets[s + 1]):
@@ -161,7 +162,7 @@ def _insert(members, offsets, count, s, c):
     return new
 
 
-@numba.njit(cache=True)
+@njit
 def _remove(members, offsets, count, s, c):
     gone = 0
     for k in range(offsets[s], offsets[s + 1]):

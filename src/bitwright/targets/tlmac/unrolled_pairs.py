@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 
+from bitwright.jit import njit
+
 MAX_SHIFT = 24  # exclusive; of a pattern's second term against its first
 _SHIFTS = 2 * MAX_SHIFT
 TREE_SHARE, TREE_FIXED = 0.5, 0.85  # LUTs of a term in a tree: so much of its width, and besides
@@ -83,7 +85,7 @@ def _pattern_terms(i: int, j: int, code: int) -> list[tuple[int, int, int]]:
     return [(i, max(0, -shift), 1), (j, max(0, shift), sign)]
 
 
-@numba.njit(cache=True)
+@njit
 def _key(v, a, s, w, b, t, room):
     """Number of the pattern of terms (v, a, s) and (w, b, t): the first in order of value, then shift, leads."""
     if w < v or (w == v and b < a):
@@ -92,7 +94,7 @@ def _key(v, a, s, w, b, t, room):
     return (v * room + w) * (2 * _SHIFTS) + code
 
 
-@numba.njit(cache=True)
+@njit
 def _width(table, spans, value):
     """Bits of a value: of the span from its least to its greatest."""
     span = 0
@@ -105,7 +107,7 @@ def _width(table, spans, value):
     return bits
 
 
-@numba.njit(cache=True)
+@njit
 def _gain(key, count, widths, room, eagerness):
     """LUTs that a pattern saves: its terms out of `count` trees, one wider term into them, one adder built."""
     code, pair = key % (2 * _SHIFTS), key // (2 * _SHIFTS)
@@ -118,7 +120,7 @@ def _gain(key, count, widths, room, eagerness):
     return eagerness * count * saved - adder
 
 
-@numba.njit(cache=True)
+@njit
 def _count(counts, heap, widths, key, change, room, eagerness):
     n = counts.get(key, 0) + change
     counts[key] = n
@@ -128,7 +130,7 @@ def _count(counts, heap, widths, key, change, room, eagerness):
             heapq.heappush(heap, (-gain, key))
 
 
-@numba.njit(cache=True)
+@njit
 def _share(value, shift, sign, count, table, spans, first, made, eagerness):
     """The greedy rounds; changes the sums in place and returns the number of new values."""
     room = len(table)
@@ -175,7 +177,7 @@ def _share(value, shift, sign, count, table, spans, first, made, eagerness):
     return fresh
 
 
-@numba.njit(cache=True)
+@njit
 def _replace(value, shift, sign, count, o, i, j, move, other, new, counts, heap, widths, room, eagerness):
     """Replace the pattern's occurrences in one sum, keep the counts of patterns, and return how many there were."""
     found, t = 0, 0

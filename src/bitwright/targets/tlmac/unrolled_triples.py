@@ -7,8 +7,9 @@ triple that still occurs at least so often.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from bitwright.jit import njit
 
 GROUP = 3
 MAX_INPUTS = 800  # that are searched at a time, all triples of them
@@ -52,7 +53,7 @@ def _block_triples(weights: np.ndarray) -> tuple[list[Triple], np.ndarray]:
     return found, left
 
 
-@numba.njit(cache=True)
+@njit
 def _ones(word):
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
@@ -60,7 +61,7 @@ def _ones(word):
     return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@numba.njit(cache=True)
+@njit
 def _triples(masks, rows, sides):
     """All rounds; rows (i, j, k, weight numbers), sides: the sums with the triple and with its negation."""
     inputs, kinds, words = masks.shape
