@@ -37,7 +37,7 @@ COMMANDS = (
     "disassemble",
 )
 INTERRUPTED = 130
-INTERRUPT_SECONDS = 0.6  # to clear away what is half done
+INTERRUPT_SECONDS = 0.4  # to clear away what is half done
 
 app = typer.Typer(
     name="bitwright",

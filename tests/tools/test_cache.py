@@ -180,6 +180,7 @@ print(cache.entry(cache.user_folder(), "key", lambda work: [(work / "a").write_t
 def test_an_installation_that_cannot_be_written_works(tmp_path, home):
     """The sources below a file system that takes no cache of compiled functions, a home that is none."""
     (tmp_path / "file").write_text("x")
+    home = str(tmp_path / home)
     (tmp_path / "tmp").mkdir()
     package = tmp_path / "site" / "bitwright"
     shutil.copytree(Path(cache.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
