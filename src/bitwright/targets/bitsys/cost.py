@@ -17,7 +17,7 @@ from bitwright.targets.contract import Resources
 ELEMENT = {"container": (90, 181, 14), "bitplane": (104, 263, 15), "fixed": (32, 34, 4)}
 LANE = Resources(lut=1050, ff=420, carry=100)  # a channel of the post stage
 BLOCKS = {  # what does not depend on the array: sequencer, window walker, store, streams, registers
-    "control": Resources(lut=330, ff=420, carry=40),
+    "control": Resources(lut=330, ff=452, carry=44),
     "sequencer": Resources(lut=120, ff=960, carry=1),
     "source": Resources(lut=1250, ff=330, carry=60),
     "vector": Resources(lut=1550, ff=420, carry=64),
