@@ -32,6 +32,7 @@ def load(
     input_type: IntType | str | None = None,
     input_scale: float | None = None,
     multiplier_bits: int | None = None,
+    align_bits: int | None = None,
     notes: list[str] | None = None,
 ) -> Network:
     """The integer network of a quantized ONNX file; the options are those of `read` and `lower`.
@@ -43,5 +44,6 @@ def load(
         input_type=input_type,
         input_scale=input_scale,
         multiplier_bits=multiplier_bits,
+        align_bits=align_bits,
         notes=notes,
     )

@@ -34,11 +34,13 @@ class Alignment:
     length: int  # of the chain that the sum starts with: the steps behind it are the same for the exact sum
 
 
-def is_exact(sum_of: Alignment, chain: Chain, quantizer: Quantizer, ops: tuple[Op, ...], channels: int) -> bool:
-    """Whether `ops`, one after the other, give the code of the exact sum for every pair of integers."""
+def deviation(
+    sum_of: Alignment, chain: Chain, quantizer: Quantizer, ops: tuple[Op, ...], channels: int
+) -> np.ndarray | None:
+    """How many codes `ops`, one after the other, are off for every pair of integers [C, pairs]; None for too many."""
     sizes = [high - low + 1 for low, high in sum_of.reaches]
     if not all(isinstance(op, Requantize) for op in ops[1:]) or channels * sizes[0] * sizes[1] > MAX_PAIRS:
-        return False
+        return None
     first, second = (np.arange(low, high + 1) for low, high in sum_of.reaches)
     a, c = (grid.ravel() for grid in np.meshgrid(first, second, indexing="ij"))
     multiplied = [np.array(m)[:, None] * q for m, q in zip(sum_of.multipliers, (a, c), strict=True)]
@@ -46,8 +48,7 @@ def is_exact(sum_of: Alignment, chain: Chain, quantizer: Quantizer, ops: tuple[O
     found = integers.T
     for op in ops:
         found = op.evaluate(found)
-    found = found.T
-    return bool(np.array_equal(found, _exact_codes(sum_of, chain, quantizer, a, c, channels)))
+    return np.abs(found.T - _exact_codes(sum_of, chain, quantizer, a, c, channels))
 
 
 def exact_pairs(sum_of: Alignment, chain: Chain, quantizer: Quantizer, channels: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from bitwright.errors import ModelError
 from bitwright.network.graph import INPUT, InputSpec
 from bitwright.network.ops import Add, Flatten, Rounding
 from bitwright.network.types import TensorType
-from bitwright.readers.alignment import is_exact
+from bitwright.readers.alignment import deviation
 from bitwright.readers.boundaries import Steps
 from bitwright.readers.chain import ONE, ZERO, Affine, Chain, rationals, spread
 from bitwright.readers.floatgraph import ExtraRounding, FloatNode, Quantizer
@@ -38,7 +38,7 @@ def quantize(b: Builder, node: FloatNode, v: Value) -> Value:
     if _changes_nothing(v, quantizer):
         return v
     chain, limits = dequantized(quantizer), (quantizer.low, quantizer.high)
-    if v.alignment is not None:
+    if v.alignment is not None and b.align_bits is None:
         ops = narrow_sum(b, node, v, quantizer)
         if ops is not None:
             if v.alignment.name in b.inexact:
@@ -48,8 +48,11 @@ def quantize(b: Builder, node: FloatNode, v: Value) -> Value:
     if table.note:
         b.note(node, table.note)
     if v.alignment is not None and v.alignment.name in b.inexact:
-        proof = is_exact(v.alignment, v.chain, quantizer, (*table.ops, *table.then), v.type.channels)
-        b.inexact[v.alignment.name][1].append(proof)
+        off = deviation(v.alignment, v.chain, quantizer, (*table.ops, *table.then), v.type.channels)
+        b.inexact[v.alignment.name][1].append(off is not None and not off.any())
+        if off is not None and off.any():
+            text = f"over all pairs of its inputs, codes are off by {off.mean():.2g} on average and {off.max()} at most"
+            b.note(node, f"{text}, since the sum {v.alignment.name!r} is aligned to fewer bits")
     if len(table.ops) == 1:
         *before, last = *table.ops, *table.then
         for op in before:

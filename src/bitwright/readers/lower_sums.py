@@ -26,7 +26,7 @@ def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
     a, c = v.line(), w.line()
     shift = combine(a.shift, c.shift, lambda x, y: x + y)
     x, y = (spread(line.scale, v.type.channels) for line in (a, c))
-    common, exact = _common(v, w, x, y, b.multiplier_bits)
+    common, exact = _common(v, w, x, y, b)
     first, second = (tuple(round(s / u) for s, u in zip(side, common, strict=True)) for side in (x, y))
     reaches, names = (v.reach, w.reach), (v.name, w.name)
     v, w = (_multiplied(b, f"{node.name}/{k}", i, m) for k, i, m in (("a", v, first), ("b", w, second)))
@@ -42,13 +42,15 @@ def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
     return replace(made, alignment=alignment)
 
 
-def _common(v: Value, w: Value, x: Rationals, y: Rationals, multiplier_bits: int | None) -> tuple[Rationals, bool]:
+def _common(v: Value, w: Value, x: Rationals, y: Rationals, b: Builder) -> tuple[Rationals, bool]:
     """The unit of each channel's sum: the scales' common measure where the sum fits, else the closest one."""
     measures = tuple(_measure(s, t) for s, t in zip(x, y, strict=True))
     widths = (_width(v, s / u) + _width(w, t / u) for s, t, u in zip(x, y, measures, strict=True))
-    if all(width < 1 << SUM_BITS for width in widths):
+    if all(width < 1 << (SUM_BITS if b.align_bits is None else b.align_bits - 1) for width in widths):
         return measures, True
-    bits = min(ALIGN_BITS, multiplier_bits or ALIGN_BITS)
+    if b.align_bits is not None:
+        return tuple(_rounded(v, w, s, t, b.align_bits) for s, t in zip(x, y, strict=True)), False
+    bits = min(ALIGN_BITS, b.multiplier_bits or ALIGN_BITS)
     return tuple(_closest(v, w, s, t, bits) for s, t in zip(x, y, strict=True)), False
 
 
@@ -73,6 +75,20 @@ def _closest(v: Value, w: Value, x: Fraction, y: Fraction, bits: int) -> Fractio
             return unit
         multiplier >>= 1
     return large
+
+
+def _rounded(v: Value, w: Value, x: Fraction, y: Fraction, bits: int) -> Fraction:
+    """A unit in which the sum fits `bits` bits, of those the one in which both scales are closest to whole numbers."""
+    large, small = max(abs(x), abs(y)), min(abs(x), abs(y))
+    best, least = large, None
+    for multiplier in range(1, 1 << bits):
+        unit = large / multiplier
+        if _width(v, Fraction(round(x / unit))) + _width(w, Fraction(round(y / unit))) >= 1 << (bits - 1):
+            break
+        error = abs(round(small / unit) - small / unit) / multiplier
+        if least is None or error <= least:
+            best, least = unit, error
+    return best
 
 
 def _multiplied(b: Builder, name: str, v: Value, factors: tuple[int, ...]) -> Value:

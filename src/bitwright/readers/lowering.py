@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from bitwright import limits
-from bitwright.errors import ModelError
+from bitwright.errors import ModelError, OptionError
 from bitwright.network.graph import INPUT, InputSpec, Network, Node, OutputSpec
 from bitwright.network.ops import ArgMax, Rounding
 from bitwright.network.types import IntType, TensorType
@@ -41,6 +41,7 @@ def lower(
     input_type: IntType | str | None = None,
     input_scale: float | None = None,
     multiplier_bits: int | None = None,
+    align_bits: int | None = None,
     notes: list[str] | None = None,
 ) -> Network:
     """The integer network of a graph whose weights and activations are quantized.
@@ -54,11 +55,16 @@ def lower(
     that are not affine are tabulated all the same. Where something can only be approximated, such as the
     sum of two values whose scales have no common measure, a line is added to `notes`.
 
+    `align_bits`, 8 to 30, rounds the alignment of sums whose scales have no common measure of so few bits, where
+    without it they are exact or as close as 30 bits allow; `notes` says how far the codes are off.
+
     Raises `ModelError`, with every node that cannot be lowered, one line for each kind and rule.
     """
+    if align_bits is not None and not 8 <= align_bits <= 30:
+        raise OptionError(f"align_bits is {align_bits!r}; legal are 8 to 30, and None for exact sums")
     check_weights(graph)
     graph = quantizers_first(graph)
-    b = Builder(graph, multiplier_bits, [] if notes is None else notes)
+    b = Builder(graph, multiplier_bits, [] if notes is None else notes, align_bits)
     start = _input(b, input_type, input_scale)
     values: dict[str, Value | None] = {INPUT: start}
     problems: list[Problem] = []

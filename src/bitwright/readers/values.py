@@ -50,10 +50,13 @@ class Value:
 class Builder:
     """The network under construction. Equal operations on the same inputs are made once."""
 
-    def __init__(self, graph: FloatGraph, multiplier_bits: int | None, notes: list[str]) -> None:
+    def __init__(
+        self, graph: FloatGraph, multiplier_bits: int | None, notes: list[str], align_bits: int | None = None
+    ) -> None:
         self.graph = graph
         self.multiplier_bits = multiplier_bits
         self.notes = notes
+        self.align_bits = align_bits
         self.nodes: list[Node] = []
         self.types: dict[str, TensorType] = {}
         self.input: InputSpec | None = None
