@@ -88,3 +88,21 @@ def test_the_console_shows_names_as_they_are(name, capsys):
     assert not CONTROLS.search(captured.out + captured.err)
     assert captured.out.splitlines()[0] == f"<{printable(name)}>"
     assert captured.out.count("\n") == 5
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J\x07", "[red]a[/]", "[/]", ":boom:", "\u202eb\u2028", "x" * 300])
+def test_a_terminal_gets_no_codes_of_names(name, capsys, monkeypatch):
+    """Colors, cursor and progress bars are the console's own, and names are no markup."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console = Console()
+    console.say(f"<{name}>")
+    console.table(name, [name], [[name]])
+    with console.progress() as progress:
+        progress(name, 1, 2)
+    with console.busy(name):
+        pass
+    captured = capsys.readouterr()
+    assert "\x1b[" in captured.err
+    for text in (captured.out, captured.err):
+        assert not CONTROLS.search(re.sub(r"\x1b\[(\d+(;\d+)*m|\?25[lh]|1A|2K)|\r", "", text))
+    assert f"<{printable(name)}>" in captured.out
