@@ -1,6 +1,7 @@
 """What the processor has no room or no instruction for: `check` says what `plan` says, and neither raises."""
 
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -101,6 +102,20 @@ def test_steep_tables_are_refused_before_they_are_unrolled(steps, legal):
         assert found == []
     else:
         assert found[0] == f"n0: its table rises or falls by {steps} in all; legal: at most 4095"
+
+
+def test_tables_of_many_channels_are_refused_before_they_are_unrolled():
+    """Written out, the thresholds would take 2 GB."""
+    table = np.zeros((65536, 2), np.int64)
+    table[7] = 0, 4095
+    network = chain([ops.Lookup(IntType(1), table, IntType(12))], (65536,), 1)
+    tracemalloc.start()
+    found = problems(network, TARGET.options())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
+    rule = "n0: its table takes 67108864 words of parameters, more than 4096; legal: param_words up to 65536"
+    assert found == [f"{rule}, or fewer steps or channels"]
 
 
 ALONE = {

@@ -13,6 +13,8 @@ from bitwright.network.ranges import Interval, intervals
 from bitwright.targets.contract import Problem
 from bitwright.targets.rap.layers import COMPUTE, Layer, Result, find_problems, stored_names
 from bitwright.targets.rap.lowering import lookup_steps
+from bitwright.targets.rap.machine import LIMITS
+from bitwright.targets.rap.mapping import threshold_words
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.storage import (
     MAX_EDGE,
@@ -38,7 +40,7 @@ def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
     found = find_problems(network)
     for node in network.nodes:
         if isinstance(node.op, Lookup):
-            found += _lookup(node, node.op)
+            found += _lookup(node, node.op, network.types[node.name].channels, options)
         if isinstance(node.op, Resize):
             copies, most = int(np.prod(node.op.factor)), options.program_words // LAYER_INSTRUCTIONS
             if copies > most:
@@ -47,9 +49,13 @@ def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
     return found
 
 
-def _lookup(node: Node, op: Lookup) -> Iterator[Problem]:
-    """What the thresholds of a table cannot hold."""
+def _lookup(node: Node, op: Lookup, channels: int, options: RapOptions) -> Iterator[Problem]:
+    """What the thresholds of a table cannot hold; it is known before they are written out, as they may be very many."""
     steps, base = lookup_steps(op), op.table[:, 0]
+    words = channels * threshold_words(min(steps, MAX_STEPS))
+    if words > options.param_words:
+        rule = f"its table takes {words} words of parameters, more than {options.param_words}"
+        yield Problem(node.name, rule, f"param_words up to {LIMITS['param_words']}, or fewer steps or channels")
     if steps > MAX_STEPS:
         yield Problem(node.name, f"its table rises or falls by {steps} in all", f"at most {MAX_STEPS}")
     if _magnitude(base) > MAX_BASE:

@@ -68,10 +68,13 @@ class Plan:
 
 def element_words(result: Result, bits: int) -> int:
     """Parameter words of an element: one, more for many thresholds, two where it is stored in two words."""
-    words = 1
-    if isinstance(result.op, Threshold):
-        words += -(-max(0, result.op.thresholds.shape[1] - HEADER_STEPS) // PARAM_LANES)
+    words = threshold_words(result.op.thresholds.shape[1]) if isinstance(result.op, Threshold) else 1
     return max(words, 2) if bits == 32 else words
+
+
+def threshold_words(count: int) -> int:
+    """Parameter words of so many thresholds."""
+    return 1 + -(-max(0, count - HEADER_STEPS) // PARAM_LANES)
 
 
 def is_stochastic(result: Result) -> bool:
