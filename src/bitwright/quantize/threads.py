@@ -29,8 +29,9 @@ class _Limit:
 
     def enter(self) -> None:
         with self._lock:
+            limits = threadpool_limits(1, "blas")  # of each user: a fork or another library may have set them anew
             if not self._users:
-                self._limits = threadpool_limits(1, "blas")
+                self._limits = limits
             self._users += 1
 
     def leave(self) -> None:
