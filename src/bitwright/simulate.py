@@ -18,7 +18,7 @@ from bitwright.packing import filling, pack, unpack
 from bitwright.targets.contract import WEIGHT_STREAM, Design
 from bitwright.tools import verilator
 from bitwright.tools.bench import axis_input, axis_output
-from bitwright.tools.model import Model, ProtocolError, Run, Stalls
+from bitwright.tools.model import Model, ProtocolError, Run, Stalls, trace_format
 
 BATCH = 8  # frames that are worth a run of their own
 TIMING_FRAMES = 8  # of the extra run that measures cycles where the main one stalls
@@ -94,7 +94,7 @@ def simulate(
     seed: int = 0,
     check: bool = True,
     trace: str | os.PathLike[str] | None = None,
-    trace_cycles: int = 10_000,
+    trace_cycles: int | None = None,
     jobs: int = 2,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> SimulationResult:
@@ -102,12 +102,13 @@ def simulate(
 
     x: integers [N, *input shape], or floats in the model's own layout and units, which the network's
     InputSpec quantizes. stalls: random pauses on all streams. seed: of the initial state of registers.
-    trace: file for a waveform (VCD) of the first `trace_cycles`. Many frames are split over `jobs` models.
+    trace: file for a waveform, VCD or FST by its name, of the first `trace_cycles`, else up to the end of the first
+    result. Many frames are split over `jobs` models.
     Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream
     rules or stops.
     """
     x = _inputs(design, x, frames)
-    model = compile_model(design, trace=trace is not None, cache_dir=cache_dir, jobs=jobs)
+    model = compile_model(design, trace=trace and trace_format(trace), cache_dir=cache_dir, jobs=jobs)
     parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
     traces = [None if trace is None else Path(trace), *[None] * (len(parts) - 1)]
     start = time.perf_counter()
@@ -132,9 +133,9 @@ def simulate(
 
 
 def compile_model(
-    design: Design, *, trace: bool = False, cache_dir: str | os.PathLike[str] | None = None, jobs: int = 2
+    design: Design, *, trace: str | None = None, cache_dir: str | os.PathLike[str] | None = None, jobs: int = 2
 ) -> Model:
-    """The design's simulation model, from the cache where it has been built before."""
+    """The design's simulation model, from the cache where it has been built before; `trace` as in `verilator.build`."""
     return verilator.build(
         design.files,
         design.top,
@@ -171,7 +172,13 @@ def _inputs(design: Design, x: np.ndarray, frames: int | None) -> np.ndarray:
 
 
 def _stream(
-    design: Design, model: Model, x: np.ndarray, stalls: Stalls | None, seed: int, trace: Path | None, cycles: int
+    design: Design,
+    model: Model,
+    x: np.ndarray,
+    stalls: Stalls | None,
+    seed: int,
+    trace: Path | None,
+    cycles: int | None,
 ) -> Run:
     """One run of the model over the frames of x."""
     idle = max(IDLE_FLOOR, 4 * design.estimate.latency_cycles, 4 * design.estimate.interval_cycles)
@@ -184,7 +191,8 @@ def _stream(
         program=design.program if design.program is not None else (),
         counters=tuple((design.counters or {}).values()),
         trace=trace,
-        trace_cycles=cycles,
+        trace_cycles=cycles or 0,
+        trace_words=0 if cycles else design.output.words,
     )
 
 
@@ -206,7 +214,7 @@ def _outputs(design: Design, run: Run) -> np.ndarray:
 def _timed(design: Design, model: Model, x: np.ndarray, run: Run | None, seed: int) -> Run:
     """A run without stalls to take times from: the one there is, unless it has too few full batches."""
     if design.batch == 1:
-        return _stream(design, model, x[:TIMING_FRAMES], None, seed, None, 0) if run is None else run
+        return _stream(design, model, x[:TIMING_FRAMES], None, seed, None, None) if run is None else run
     if run is not None and _frames(design, run) >= TIMING_BATCHES * design.batch:
         return run
     count = max(TIMING_BATCHES, math.ceil(TIMING_FRAMES / design.batch)) * design.batch

@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bitwright.errors import DataError
+from bitwright.errors import DataError, OptionError, ToolError
 from bitwright.network import IntType, TensorType
 from bitwright.packing import filling, pack, unpack
 from bitwright.simulate import simulate
 from bitwright.targets.contract import StreamSpec
+from bitwright.tools import verilator
 from bitwright.tools.model import ProtocolError, Stalls
 
 X = np.random.default_rng(5).integers(0, 16, (40, 3))
@@ -110,3 +111,51 @@ def test_wrong_data_are_refused(doubler, model_cache):
         simulate(doubler, X[:0])
     with pytest.raises(DataError, match="outside uint4"):
         simulate(doubler, X + 16)
+
+
+def transfers(vcd, valid, ready):
+    """Clock edges of a waveform at which both signals are high."""
+    head, body = vcd.split("$enddefinitions $end")
+    codes = {line.split()[4]: line.split()[3] for line in head.splitlines() if line.strip().startswith("$var")}
+    clock, before, found = codes["clk_i"], {}, 0
+    for step in body.split("\n#")[1:]:
+        changes = {line[1:].strip(): line[0] for line in step.splitlines()[1:] if line[:1] in ("0", "1")}
+        if changes.get(clock) == "1":
+            found += before.get(codes[valid]) == before.get(codes[ready]) == "1"
+        before |= changes
+    return found
+
+
+def test_a_trace_holds_the_first_result(doubler, model_cache, tmp_path):
+    """By default, with any stalls; a given length is kept."""
+    stalls = Stalls(3, 0.6, 0.6)
+    first, short = tmp_path / "first.vcd", tmp_path / "short.vcd"
+    simulate(doubler, X[:4], stalls=stalls, cache_dir=model_cache, trace=first, jobs=1)
+    words = doubler.output.words
+    assert words <= transfers(first.read_text(), "m_axis_tvalid", "m_axis_tready") < 4 * words
+    simulate(doubler, X[:4], stalls=stalls, cache_dir=model_cache, trace=short, trace_cycles=5, jobs=1)
+    assert short.read_text().count("\n#") <= 11
+
+
+def test_a_trace_is_what_its_name_says(doubler, model_cache, tmp_path):
+    with pytest.raises(
+        OptionError, match=r"wave.txt: no format of waveforms; legal are names that end in .vcd or .fst"
+    ):
+        simulate(doubler, X[:2], cache_dir=model_cache, trace=tmp_path / "wave.txt")
+
+
+def test_waveforms_of_fst(doubler, model_cache, tmp_path):
+    try:
+        verilator.check_fst(verilator.find())
+    except ToolError as error:
+        pytest.skip(str(error).split(";")[0])
+    wave = tmp_path / "wave.FST"
+    simulate(doubler, X[:2], cache_dir=model_cache, trace=wave, jobs=1)
+    assert wave.read_bytes()[:9] == bytes([0, 0, 0, 0, 0, 0, 0, 1, 73]), "an FST header of 329 bytes"
+
+
+def test_missing_headers_of_fst_are_told_before_anything_is_built(doubler, model_cache, tmp_path, monkeypatch):
+    monkeypatch.setattr(verilator.Verilator, "flags", property(lambda tool: ["-nostdinc"]))
+    with pytest.raises(ToolError, match=r"\.vcd needs neither: g\+\+ failed: "):
+        simulate(doubler, X[:2], cache_dir=model_cache, trace=tmp_path / "wave.fst")
+    assert not (tmp_path / "wave.fst").exists()

@@ -124,7 +124,7 @@ def test_wrong_words_are_refused(stage, model_cache):
         model.run({"s": np.array([256])}, {"m": 1})
     with pytest.raises(DataError, match=r"stream s takes words \[n, 1\]"):
         model.run({"s": np.zeros((4, 2), np.uint32)}, {"m": 4})
-    with pytest.raises(OptionError, match="built without trace"):
+    with pytest.raises(OptionError, match="built with trace=None and does not write"):
         model.run({"s": np.arange(4)}, {"m": 4}, trace=model_cache / "wave.vcd")
     with pytest.raises(OptionError, match="stall probabilities"):
         Stalls(1, input=1.0)
@@ -143,7 +143,7 @@ def test_control_slave(doubler, model_cache):
 
 @pytest.mark.slow
 def test_trace_holds_the_first_cycles(stage, model_cache, tmp_path):
-    model = build_stage(stage, model_cache, trace=True)
+    model = build_stage(stage, model_cache, trace="vcd")
     model.run({"s": np.arange(100)}, {"m": 100}, trace=tmp_path / "wave.vcd", trace_cycles=20)
     text = (tmp_path / "wave.vcd").read_text()
     assert "valid_q" in text

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any
-
 from bitwright.commands.common import Build, Json, Verbose
 
 COMMAND = {"simulation": "bitwright simulate {}", "synthesis": "bitwright synthesize {} --device ..."}
@@ -19,10 +15,11 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
     from bitwright.console import Console
     from bitwright.errors import ModelError
     from bitwright.report import summary
+    from bitwright.results import read_result
 
     console = Console(json, verbose)
     design = bw.load_design(build)
-    results = {name: _result(build / f"{name}.json", design.digest) for name in ("simulation", "synthesis")}
+    results = {name: read_result(build / f"{name}.json", design.digest) for name in ("simulation", "synthesis")}
     try:
         page = bw.report(design, build, **results)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError) as error:
@@ -35,20 +32,3 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
             console.say(f"no {name} yet: `{COMMAND[name].format(build)}` adds it")
     console.say(f"{page}")
     console.result(summary(design, **results))
-
-
-def _result(path: Path, digest: str) -> dict[str, Any] | None:
-    """The result of an earlier command on this very design."""
-    from bitwright.errors import ModelError
-    from bitwright.files import read_text
-    from bitwright.parsing import parse_json
-
-    if not os.path.lexists(path):
-        return None
-    try:
-        found = parse_json(read_text(path, ModelError))
-        if found["design"] != digest:
-            return None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise ModelError(f"{path} is damaged; run the command that writes it again") from None
-    return found

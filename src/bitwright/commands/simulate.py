@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
     from bitwright.targets.contract import Design
 
 RANDOM_FRAMES = 16
+RESULT = "simulation.json"  # also in design_io.RESULTS
 Frames = Annotated[int | None, typer.Option("--frames", help="so many frames; all of --data, or 16 random ones", min=1)]
 StallShare = Annotated[float, typer.Option("--stalls", help="probability of a pause on both streams, 0 to below 1")]
-Trace = Annotated[Path | None, typer.Option("--trace", help="write a waveform (VCD) of the first cycles")]
+Trace = Annotated[Path | None, typer.Option("--trace", help="write a waveform, .vcd or .fst, up to the first result")]
+TraceCycles = Annotated[int | None, typer.Option("--trace-cycles", help="so many cycles of waveform instead", min=1)]
 
 
 def run(
@@ -26,6 +29,7 @@ def run(
     frames: Frames = None,
     stalls: StallShare = 0.0,
     trace: Trace = None,
+    trace_cycles: TraceCycles = None,
     seed: Seed = 0,
     jobs: Jobs = 0,
     json: Json = False,
@@ -36,6 +40,7 @@ def run(
     from bitwright.console import Console
     from bitwright.design_io import as_json
     from bitwright.files import write_file
+    from bitwright.results import with_earlier
     from bitwright.tools.model import Stalls
 
     console = Console(json, verbose)
@@ -43,14 +48,19 @@ def run(
     x, labels = _frames(design, data, frames, seed)
     pauses = Stalls(seed, stalls, stalls) if stalls else None
     with console.busy(f"simulating {len(x):,} frames"):
-        result = bw.simulate(design, x, stalls=pauses, seed=seed, trace=trace, jobs=job_count(jobs))
+        result = bw.simulate(
+            design, x, stalls=pauses, seed=seed, trace=trace, trace_cycles=trace_cycles, jobs=job_count(jobs)
+        )
     found: dict[str, Any] = {"design": design.digest, "data": data and str(data), **result.as_dict()}
     if labels is not None:
         found["accuracy"] = float((result.predictions == labels).mean())
-    write_file(build / "simulation.json", as_json(found))
+    write_file(build / RESULT, as_json(with_earlier(found, build / RESULT)))
     hidden, shown = ("design", "counters"), {"frames_per_second": "frames_per_second (of the simulator)"}
     rows = [[shown.get(name, name), value] for name, value in found.items() if name not in hidden]
     console.table(f"{build}, simulated", ["figure", "value"], rows)
+    if trace is not None:
+        length = f"first {trace_cycles:,} cycles" if trace_cycles else "cycles up to the first result"
+        console.say(f"{trace}: the {length}; open it with `gtkwave {shlex.quote(str(trace))}`")
     if not result.bit_exact:
         console.say(f"the hardware differs from its network: {result.first_mismatch()}")
     console.result(found)

@@ -12,6 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from bitwright.console import figure
 from bitwright.report.summary import RESOURCES
+from bitwright.results import all_runs
 from bitwright.text import markup, printable
 
 FOLDER = Path(__file__).parent
@@ -35,6 +36,7 @@ def page(found: dict[str, Any]) -> str:
         names=RESOURCES,
         used=_used(found["layers"]),
         charts=charts,
+        runs=all_runs(found["simulation"]) if found["simulation"] else [],
         plotly=get_plotlyjs(),
         deviation=_deviation,
     )

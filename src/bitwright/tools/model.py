@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,17 @@ def from_words(words: np.ndarray) -> np.ndarray:
     return wide[:, 0] | (wide[:, 1] << np.uint64(32)) if words.shape[1] == 2 else wide[:, 0]
 
 
+TRACES = ("vcd", "fst")
+
+
+def trace_format(path: str | os.PathLike[str]) -> str:
+    """The format of a waveform by its file's name."""
+    name = Path(path).suffix.lower().removeprefix(".")
+    if name not in TRACES:
+        raise OptionError(f"trace {path}: no format of waveforms; legal are names that end in .vcd or .fst")
+    return name
+
+
 @dataclass(frozen=True)
 class Model:
     """A built executable, with the memory files that it reads when it starts. Can be sent to other processes."""
@@ -94,7 +106,7 @@ class Model:
     memory: Mapping[str, str]
     inputs: tuple[StreamPort, ...]
     outputs: tuple[StreamPort, ...]
-    traced: bool
+    traced: str | None
     tool: str
     cached: bool
 
@@ -110,16 +122,18 @@ class Model:
         counters: Sequence[int] = (),
         trace: Path | None = None,
         trace_cycles: int = 10_000,
+        trace_words: int = 0,
     ) -> Run:
         """Reset, write `program` (address, word), stream everything, read `counters`.
 
         words: by input stream uint32 [n, ceil(width/32)], or integers [n] for at most 64 bits.
         expect: by output stream how many words must come out; one more is a `ProtocolError`.
         idle_cycles: without any transfer for that long it is a `DeadlockError`.
-        seed: of the random initial state of registers and memories. trace: VCD of the first `trace_cycles`.
+        seed: of the random initial state of registers and memories. trace: file for a waveform, of the
+        format that the model was built for, of the first `trace_cycles`, and on until `trace_words` came out.
         """
-        if trace is not None and not self.traced:
-            raise OptionError("the model was built without trace=True and writes no waveform")
+        if trace is not None and trace_format(trace) != self.traced:
+            raise OptionError(f"the model was built with trace={self.traced!r} and does not write {trace}")
         with tempfile.TemporaryDirectory(prefix="bitwright-") as name, named_within(Path(name), Path(name)):
             folder = Path(name)
             for file, text in self.memory.items():
@@ -130,10 +144,10 @@ class Model:
             lines += self._streams(folder, words, expect)
             lines += _program(folder, program) + [f"counter {address}" for address in counters]
             if trace is not None:
-                lines.append(f"trace {trace_cycles} {trace.name}")
+                lines.append(f"trace {trace_cycles} {trace_words} wave.{self.traced}")
             cycles, values = self._execute(folder, lines)
             if trace is not None:
-                write_file(trace, (folder / trace.name).read_bytes())
+                write_file(trace, (folder / f"wave.{self.traced}").read_bytes())
             return self._collect(folder, cycles, values)
 
     def _streams(self, folder: Path, words: Mapping[str, np.ndarray], expect: Mapping[str, int]) -> list[str]:

@@ -21,7 +21,7 @@ from bitwright.errors import ToolError
 from bitwright.sources import flatten, write
 from bitwright.tools import cache, process
 from bitwright.tools.bench import TOP, StreamPort, wrapper
-from bitwright.tools.model import Model
+from bitwright.tools.model import TRACES, Model
 
 MINIMUM = (5, 20)
 CPP = Path(__file__).with_name("cpp")
@@ -33,7 +33,7 @@ FAST = "-O2"
 PRELUDE = "prelude.h"
 GUARD = ("-Wl,--wrap=fopen",) if sys.platform == "linux" else ()  # see guard.cpp; other linkers lack the option
 UNIT_BYTES = 400_000  # generated C++ that one translation unit holds at most
-DEFINES = ("-DVM_TIMING=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0")
+DEFINES = ("-DVM_TIMING=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TRACE_SAIF=0")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def build(
     *,
     axil: bool = False,
     parameters: Mapping[str, object] | None = None,
-    trace: bool = False,
+    trace: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     jobs: int = 2,
 ) -> Model:
@@ -113,12 +113,14 @@ def build(
 
     `inputs` and `outputs` name the module's streams (tools/bench.py); `axil` says that it has the
     AXI4-Lite slave s_axil_*. Besides these it has clk_i and rst_i and no other port. `*.mem` files are
-    read at run time and do not enter the compiled model. With `trace` the model can write waveforms.
+    read at run time and do not enter the compiled model. With `trace`, "vcd" or "fst", the model can write waveforms.
     Models are cached under the digest of all that they are made from. Raises `ToolError` with the first
     message where the sources do not elaborate without errors and warnings, and `ModelError` where they hold what
     no tool may be given (`source_rules`).
     """
     tool = find()
+    if trace == "fst":
+        check_fst(tool)
     root = cache.folder(cache_dir)
     flat = flatten(files)
     bench = wrapper(top, inputs, outputs, axil, parameters)
@@ -148,10 +150,12 @@ def _write(flat: Mapping[str, str], folder: Path) -> list[str]:
     return sorted(name for name in flat if name.endswith(".vlt")) + write(flat, folder)
 
 
-def _compile(tool: Verilator, sources: Mapping[str, str], folder: Path, root: Path, trace: bool, jobs: int) -> Path:
+def _compile(
+    tool: Verilator, sources: Mapping[str, str], folder: Path, root: Path, trace: str | None, jobs: int
+) -> Path:
     """Translate and compile in `folder`; the path of the executable."""
     names = _write(sources, folder)
-    options = [*TRANSLATE, *(["--trace"] if trace else []), "-I.", "--Mdir", "cpp"]
+    options = [*TRANSLATE, *([f"--trace-{trace}"] if trace else []), "-I.", "--Mdir", "cpp"]
     tool.run([*options, *names], folder)
     runtime = _runtime(tool, root, trace, jobs)
     flags = [*tool.flags, *_trace_flags(trace), "-I.", "-include", str(runtime / PRELUDE)]
@@ -160,7 +164,8 @@ def _compile(tool: Verilator, sources: Mapping[str, str], folder: Path, root: Pa
     commands = [[tool.compiler, level, *flags, "-c", unit] for unit, level in units]
     joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, cpp) for c in commands)
     objects = [*(f"{Path(unit).stem}.o" for unit, _ in units), *sorted(runtime.glob("*.o"))]
-    process.run([tool.compiler, *objects, "-pthread", *GUARD, "-o", "../model"], cpp)
+    libraries = _fst_libraries(tool) if trace == "fst" else []
+    process.run([tool.compiler, *objects, "-pthread", *GUARD, *libraries, "-o", "../model"], cpp)
     return folder / "model"
 
 
@@ -207,14 +212,30 @@ def _bundle(files: Sequence[Path]) -> list[list[Path]]:
     return bundles
 
 
-def _trace_flags(trace: bool) -> list[str]:
-    return [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
+def _trace_flags(trace: str | None) -> list[str]:
+    kinds = [f"-DVM_TRACE_{kind.upper()}={int(kind == trace)}" for kind in TRACES]
+    return [f"-DVM_TRACE={int(trace is not None)}", *kinds]
 
 
-def _runtime(tool: Verilator, root: Path, trace: bool, jobs: int) -> Path:
+def check_fst(tool: Verilator) -> None:
+    """`ToolError` where the headers that Verilator's writer of FST files includes are missing."""
+    source = tool.root / "include" / "verilated_fst_c.cpp"
+    try:
+        process.run([tool.compiler, "-E", *tool.flags, *_trace_flags("fst"), source, "-o", os.devnull], Path.cwd())
+    except ToolError as error:
+        needs = "FST waveforms need the headers of zlib and LZ4 (Debian: apt install zlib1g-dev liblz4-dev)"
+        raise ToolError(f"{needs}; a trace whose name ends in .vcd needs neither: {error}") from None
+
+
+def _fst_libraries(tool: Verilator) -> list[str]:
+    """What FST waveforms are compressed with; older versions of Verilator bring LZ4 along."""
+    return ["-lz", *(["-llz4"] if (tool.root / "include" / "fstcpp").is_dir() else [])]
+
+
+def _runtime(tool: Verilator, root: Path, trace: str | None, jobs: int) -> Path:
     """Folder of what all models share, compiled once a version: Verilator's runtime, the harness, and Verilator's
     headers in precompiled form, which take most of the time of a small model."""
-    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
+    names = ["verilated", "verilated_threads", *([f"verilated_{trace}_c"] if trace else [])]
     own = ["harness.cpp", *(["guard.cpp"] if GUARD else [])]
     sources = [*(tool.root / "include" / f"{name}.cpp" for name in names), *(CPP / name for name in own)]
     flags = [*tool.flags, *_trace_flags(trace)]

@@ -28,7 +28,7 @@ struct Bound final : Owner, Dut {
     void eval() override { top.eval(); }
     void final() override { top.final(); }
 #if VM_TRACE
-    void trace(VerilatedVcdC* file) override { top.trace(file, 99); }
+    void trace(TraceFile* file) override { top.trace(file, 99); }
 #endif
 };
 

@@ -5,8 +5,12 @@
 #include <memory>
 
 #include "verilated.h"
-#if VM_TRACE
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+using TraceFile = VerilatedFstC;
+#elif VM_TRACE
 #include "verilated_vcd_c.h"
+using TraceFile = VerilatedVcdC;
 #endif
 
 struct Ports {
@@ -25,7 +29,7 @@ struct Dut : Ports {
     virtual void eval() = 0;
     virtual void final() = 0;
 #if VM_TRACE
-    virtual void trace(VerilatedVcdC* file) = 0;
+    virtual void trace(TraceFile* file) = 0;
 #endif
 };
 

@@ -4,6 +4,7 @@
 // words and cycle numbers travel in binary files that JOB names. Before each clock edge inputs are
 // set and the model settles, then handshakes are sampled and the protocol is checked:
 // a stream must hold valid and data until they are accepted, and valid must not depend on ready.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 namespace {
 
 constexpr int kResetCycles = 16;
+constexpr uint64_t kTraceTail = 4;
 
 struct Failure : std::runtime_error {
     Failure(std::string kind_, const std::string& text) : std::runtime_error(text), kind(std::move(kind_)) {}
@@ -96,7 +98,7 @@ class Bench {
     Dut& top_;
     uint64_t ticks_ = 0;
 #if VM_TRACE
-    VerilatedVcdC trace_;
+    TraceFile trace_;
 #endif
 
     static VerilatedContext* randomized(VerilatedContext& context, uint64_t seed) {
@@ -121,9 +123,18 @@ class Bench {
         if (context_.gotFinish()) throw Failure("finish", "the design called $finish");
     }
 
+    // Once the words are out, a few cycles more show the last transfer.
+    bool traced() {
+        if (job_.trace_words && job_.outputs[0].done >= job_.trace_words) {
+            job_.trace_words = 0;
+            job_.trace_cycles = std::max(job_.trace_cycles, ticks_ + kTraceTail);
+        }
+        return job_.trace_words || ticks_ < job_.trace_cycles;
+    }
+
     void dump() {
 #if VM_TRACE
-        if (trace_.isOpen() && ticks_ < job_.trace_cycles) trace_.dump(context_.time());
+        if (trace_.isOpen() && traced()) trace_.dump(context_.time());
 #endif
     }
 

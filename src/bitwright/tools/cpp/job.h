@@ -46,7 +46,7 @@ struct Job {
     std::vector<uint32_t> program;  // address, word, address, word, ...
     std::vector<uint32_t> counters;
     std::string trace_file;
-    uint64_t trace_cycles = 0;
+    uint64_t trace_cycles = 0, trace_words = 0;
 };
 
 inline std::vector<uint32_t> read_words(const std::string& path, size_t count) {
@@ -97,7 +97,7 @@ inline Job read_job(const char* path) {
             job.counters.emplace_back();
             file >> job.counters.back();
         } else if (key == "trace") {
-            file >> job.trace_cycles >> job.trace_file;
+            file >> job.trace_cycles >> job.trace_words >> job.trace_file;
         } else {
             throw std::runtime_error("unknown key " + key);
         }
