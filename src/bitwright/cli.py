@@ -18,7 +18,7 @@ from typer.exceptions import TyperException
 
 from bitwright import __version__, limits
 from bitwright.errors import UserError
-from bitwright.tools.process import end_at_interrupt
+from bitwright.tools.process import end_at_interrupt, leave
 
 COMMANDS = (
     "check",
@@ -90,8 +90,14 @@ def main(arguments: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names may hold characters that the terminal lacks
-    if arguments is None:
-        end_at_interrupt(INTERRUPT_SECONDS, INTERRUPTED)
+    if arguments is not None:
+        return _main(arguments)
+    end_at_interrupt(INTERRUPT_SECONDS, INTERRUPTED)
+    code = _main(None)
+    return leave(code) if code == INTERRUPTED else code
+
+
+def _main(arguments: list[str] | None) -> int:
     try:
         code = app(args=arguments, prog_name="bitwright", standalone_mode=False) or 0
         return _fail(UserError("interrupted"), code) if code == INTERRUPTED else code

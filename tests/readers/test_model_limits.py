@@ -147,6 +147,18 @@ def test_seconds_are_limited(tmp_path):
         read(tmp_path / "m.onnx")
 
 
+@pytest.mark.parametrize("part", ["op_type", "name", "input", "attribute"])
+def test_texts_that_are_not_utf8(part, tmp_path):
+    node = helper.make_node("Relu", ["x"], ["y"], name="QQQQ", alpha=1.0)
+    text = {"op_type": "Relu", "name": "QQQQ", "input": "x", "attribute": "alpha"}[part].encode()
+    content = model([node]).SerializeToString()
+    damaged = content.replace(bytes([len(text)]) + text, bytes([len(text)]) + b"\xff" * len(text))
+    assert damaged != content
+    (tmp_path / "m.onnx").write_bytes(damaged)
+    with pytest.raises(ModelError, match=r"is not UTF-8|is no ONNX file"):
+        read(tmp_path / "m.onnx")
+
+
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "1", True])
 def test_illegal_budgets(value):
     with pytest.raises(bw.UserError, match="budget elements is"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -60,6 +61,20 @@ def check_nodes(model: onnx.ModelProto) -> None:
 
 
 MAX_CALLS = 100
+
+
+def check_texts(message: Any) -> None:
+    """`ModelError` where a text of the model, or of a part of it, is not UTF-8: protobuf gives it as bytes then."""
+    waiting = [message]
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+                continue
+            values = [value] if isinstance(value, (str, bytes)) or hasattr(value, "ListFields") else list(value)
+            if field.type == field.TYPE_STRING and any(isinstance(v, bytes) for v in values):
+                raise ModelError(f"{field.name} of {field.containing_type.name} is no text: it is not UTF-8")
+            if field.type == field.TYPE_MESSAGE:
+                waiting += values
 
 
 def check_tensor(tensor: TensorProto) -> TensorProto:

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.files import read_file
-from bitwright.readers.onnx_budget import array, check_nodes
+from bitwright.readers.onnx_budget import array, check_nodes, check_texts
 from bitwright.readers.onnx_external import load_external
 
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", "")
@@ -64,6 +64,7 @@ def prepared(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
     _unify_domains(copy)
     _check_opset(copy, source)
     check_nodes(copy)
+    check_texts(copy)
     return onnx.inliner.inline_local_functions(copy) if copy.functions else copy
 
 

@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from bitwright.errors import ToolError
 
@@ -89,6 +89,33 @@ def end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _children() -> list[int]:
+    """The processes that this one has started, where the system lists them; without those that clear up after it."""
+    found = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    return [int(child) for children in found for child in children if not _clears_up(child)]
+
+
+def _clears_up(child: str) -> bool:
+    """Whether the process is the guard, or what removes shared memory once its users are gone."""
+    try:
+        command = Path("/proc", child, "cmdline").read_bytes()
+    except OSError:
+        return True
+    return b"resource_tracker" in command or _GUARD.encode() in command
+
+
+def leave(code: int) -> NoReturn:
+    """End this process at once, and all that it has started: Python's own way out takes seconds."""
+    end_all()
+    for child in _children():
+        with contextlib.suppress(OSError):
+            os.kill(child, signal.SIGKILL)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 def end_at_interrupt(seconds: float, code: int) -> None:
     """End this process that long after an interrupt (Ctrl-C), with an exit code, if it is still there.
 
@@ -103,8 +130,7 @@ def end_at_interrupt(seconds: float, code: int) -> None:
             pass
         end_all()
         time.sleep(seconds)
-        end_all()
-        os._exit(code)
+        leave(code)
 
     signal.set_wakeup_fd(write, warn_on_full_buffer=False)
     threading.Thread(target=watch, daemon=True).start()
