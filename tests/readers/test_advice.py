@@ -41,6 +41,11 @@ CONV = ([("Conv", "xw", "y", {})], {"w": W}, IMAGE)
 SUM = ([("Add", "xx", "a", {}), ("Add", "ax", "y", {})], {}, IMAGE)
 GATE = ([("Sigmoid", "x", "s", {}), ("Mul", "xs", "y", {})], {}, IMAGE)
 CHANNEL = ([("Mul", "xc", "y", {})], {"c": f(3, 1, 1)}, IMAGE)
+FOLDED = (
+    [("Expand", "cs", "d", {}), ("Mul", "xd", "y", {})],
+    {"c": f(1), "s": np.array([3, 1, 1])},
+    IMAGE,
+)
 CLIP = ([("Clip", "xlh", "y", {})], {"l": np.float32(-1), "h": np.float32(1)}, IMAGE)
 MIN = ([("Min", "xh", "y", {})], {"h": np.float32(1)}, IMAGE)
 SIGMOID = ([("HardSigmoid", "x", "y", {"alpha": 0.0, "beta": 0.0})], {}, IMAGE)
@@ -244,6 +249,14 @@ ADVICE = {
     "quantizes a function": [PRODUCT],
     "clips codes": [CODES],
     "casts real numbers": CAST,
+    "legal are sizes of at least 0": [CHANNEL],
+    "legal are operators without one": [FOLDED],
+    "legal are dense tensors": [FOLDED],
+    "is computed from constants of elements": [FOLDED],
+    "they give no legal shape": [FOLDED],
+    "legal are files in the model's folder": "test_external_data_are_read",
+    "legal are the bytes of its shape within the file": "test_external_data_are_read",
+    "states its external data in no legal way": "test_external_data_are_read",
 }
 
 
