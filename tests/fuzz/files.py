@@ -95,11 +95,11 @@ def child(good: Path) -> None:
     from subjects import SUBJECTS
 
     answers, sys.stdout = sys.stdout, io.StringIO()
-    sys.stderr = io.StringIO()
     for kind, subject in SUBJECTS.items():  # loads and compiles what is needed, before memory is limited
         with tempfile.TemporaryDirectory() as name:
             shutil.copytree(good / kind, Path(name) / "case")
             subject.use(Path(name) / "case")
+    sys.stderr = io.StringIO()
     signal.signal(signal.SIGALRM, _too_long)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
@@ -136,7 +136,7 @@ class Child:
         command = [sys.executable, __file__, "--child", str(self.good)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         if self._answer(600) != "ready\n":
-            raise RuntimeError("the child does not start; run it by hand to see why")
+            raise RuntimeError("the child does not start: a good file is not taken")
         return self.process
 
     def _answer(self, seconds: float) -> str | None:

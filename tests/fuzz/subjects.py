@@ -206,10 +206,10 @@ def _build(folder: Path) -> None:
 
 
 def _use_build(folder: Path) -> None:
-    from bitwright.commands.report import _result
+    from bitwright.results import read_result
 
     design = bw.load_design(folder / "build")
-    _result(folder / "build" / "simulation.json", design.digest)
+    read_result(folder / "build" / "simulation.json", design.digest)
     summary(design)
     bw.save_design(design, folder / "again")
 
