@@ -25,14 +25,8 @@ class Candidate:
         return None if self.estimate is None else 1e6 * clock_mhz / self.estimate.interval_cycles
 
     def utilization(self, device: Device) -> dict[str, float]:
-        """Share of the device by resource, without LUTs for a part of another kind than the cost models count.
-
-        They count the LUT6 of the Xilinx families.
-        """
-        if self.estimate is None:
-            return {}
-        shares = device.utilization(self.estimate.total)
-        return {kind: share for kind, share in shares.items() if kind != "lut" or device.vendor == "xilinx"}
+        """Share of the device by resource, see `Device.estimated_utilization`."""
+        return {} if self.estimate is None else device.estimated_utilization(self.estimate.total)
 
 
 def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None = None) -> tuple[Candidate, ...]:

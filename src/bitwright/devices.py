@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from bitwright.targets.contract import Resources
 
 
+ESTIMATED_LUT = "LUT6"  # what the targets' cost models count
+
+
 @dataclass(frozen=True)
 class Device:
     """One part. family: "xcup" (UltraScale+), "xc7" (7 series) or "ecp5".
@@ -34,9 +37,22 @@ class Device:
         return "lattice" if self.family == "ecp5" else "xilinx"
 
     @property
+    def lut_cell(self) -> str:
+        """What its LUTs are."""
+        return "LUT4" if self.family == "ecp5" else "LUT6"
+
+    @property
     def counts_estimated_luts(self) -> bool:
-        """Whether its LUTs are what the targets' cost models count: the LUT6 of the Xilinx families."""
-        return self.vendor == "xilinx"
+        """Whether its LUTs are what the targets' cost models count."""
+        return self.lut_cell == ESTIMATED_LUT
+
+    @property
+    def estimate_note(self) -> str:
+        """What an estimate cannot say of this device; empty where there is nothing."""
+        if self.counts_estimated_luts:
+            return ""
+        cells = f"{self.name} counts its LUTs in {self.lut_cell}, the cost models in {ESTIMATED_LUT}"
+        return f"{cells}: the share of its LUTs is not known before `bitwright synthesize`"
 
     @property
     def primitives(self) -> str:
@@ -51,6 +67,11 @@ class Device:
     def utilization(self, used: Resources) -> dict[str, float]:
         """Share of the part's lut, ff, bram36 and dsp that is used."""
         return {name: getattr(used, name) / getattr(self, name) for name in ("lut", "ff", "bram36", "dsp")}
+
+    def estimated_utilization(self, estimate: Resources) -> dict[str, float]:
+        """As `utilization` of what a cost model estimates, without LUTs where those are other cells."""
+        shares = self.utilization(estimate)
+        return {name: share for name, share in shares.items() if name != "lut" or self.counts_estimated_luts}
 
 
 @dataclass(frozen=True)

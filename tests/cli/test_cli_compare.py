@@ -3,7 +3,7 @@
 import pytest
 
 import bitwright as bw
-from bitwright.devices import find_device
+from bitwright.devices import DEVICES, find_device
 from bitwright.targets import names
 
 LUTS = 10 + 11 + 12 + 13  # of the fake target's four layers
@@ -25,12 +25,24 @@ def test_the_table_names_the_fullest_resource(run, model):
     assert code == 0
     assert "909,091" not in out
     assert "1,818,182" in out
+    assert "frames/s at an assumed 200 MHz" in " ".join(out.split())
+    assert "estimated by the targets' cost models, in LUT6; the clock is assumed" in out
     assert "0 % lut" in out
     assert "does not fit" not in out
 
 
-def test_an_ecp5_has_no_lut6_to_compare_with(result, model):
-    assert "lut" not in result("compare", model, "--device", "ecp5-85k")["targets"]["fake"]["utilization"]
+@pytest.mark.parametrize("name", DEVICES)
+def test_shares_are_of_the_cells_that_are_estimated(result, run, model, name):
+    """A part that counts LUT4 has no share of LUTs, and the table, the object and the list of devices say why."""
+    device, note = find_device(name), "counts its LUTs in LUT4, the cost models in LUT6"
+    found = result("compare", model, "--device", name)
+    assert ("lut" in found["targets"]["fake"]["utilization"]) == (device.family != "ecp5")
+    assert (note in found["device_note"]) == (device.family == "ecp5")
+    assert (found["clock_mhz"], found["clock_source"], found["lut_cell"]) == (200, "assumed", "LUT6")
+    out = run("compare", model, "--device", name)[1]
+    assert (note in " ".join(out.split())) == (device.family == "ecp5")
+    assert "% lut" not in out or device.family != "ecp5"
+    assert device.lut_cell == ("LUT4" if device.family == "ecp5" else "LUT6")
 
 
 def test_a_refusal_is_an_answer(result, run, refused):

@@ -28,7 +28,7 @@ def run(
     """Compare what each target would make of an integer network: cycles and resources, estimated."""
     import bitwright as bw
     from bitwright.console import Console
-    from bitwright.devices import find_device
+    from bitwright.devices import ESTIMATED_LUT, find_device
 
     console = Console(json, verbose)
     part = find_device(device) if device else None
@@ -38,7 +38,17 @@ def run(
         candidates = bw.compare(network, options)
     _show(console, candidates, part, clock_mhz)
     found = {c.target: _tree(c, part, clock_mhz) for c in candidates}
-    console.result({"model": str(model), "device": part and part.name, "clock_mhz": clock_mhz, "targets": found})
+    console.result(
+        {
+            "model": str(model),
+            "device": part and part.name,
+            "device_note": part.estimate_note if part else "",
+            "clock_mhz": clock_mhz,
+            "clock_source": "assumed",
+            "lut_cell": ESTIMATED_LUT,
+            "targets": found,
+        }
+    )
 
 
 def _options(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -57,7 +67,18 @@ def _options(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, clock_mhz: float) -> None:
-    columns = ["target", "cycles a frame", "latency", f"frames/s at {clock_mhz:g} MHz", "lut", "ff", "bram36", "dsp"]
+    from bitwright.devices import ESTIMATED_LUT
+
+    columns = [
+        "target",
+        "cycles a frame",
+        "latency",
+        f"frames/s at an assumed {clock_mhz:g} MHz",
+        "lut",
+        "ff",
+        "bram36",
+        "dsp",
+    ]
     rows = []
     for candidate in candidates:
         if candidate.estimate is None:
@@ -71,7 +92,9 @@ def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, 
         columns.append(f"of {device.name}")
         for row, candidate in zip(rows, candidates, strict=True):
             row.append(_fullest(candidate, device))
-    console.table("estimated by the targets' cost models; the clock is assumed", columns, rows)
+    console.table(f"estimated by the targets' cost models, in {ESTIMATED_LUT}; the clock is assumed", columns, rows)
+    if device and device.estimate_note:
+        console.say(device.estimate_note)
     for candidate in candidates:
         if candidate.refusal:
             console.say(candidate.refusal)

@@ -62,11 +62,13 @@ def run(
 
 
 def _show(console: Console, design: Design) -> None:
+    from bitwright.devices import ESTIMATED_LUT
+
     estimate = design.estimate
     columns = ["layer", "kind", "cycles", "lut", "ff", "carry", "bram36", "dsp"]
     rows = [[e.name, e.kind, e.cycles, *asdict(e.resources).values()] for e in estimate.layers]
     total = ["total", "", estimate.interval_cycles, *asdict(estimate.total).values()]
-    console.table(f"{design.target}, estimated", columns, [*rows, total])
+    console.table(f"{design.target}, estimated, in {ESTIMATED_LUT}", columns, [*rows, total])
     if console.verbose:
         for layer in estimate.layers:
             _show_candidates(console, layer)

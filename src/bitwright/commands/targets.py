@@ -25,8 +25,8 @@ def run(json: Json = False, verbose: Verbose = False) -> None:
     boards: dict[str, str] = {}
     for board in BOARDS.values():
         boards[board.device] = f"{boards.get(board.device, '')} {board.name}".strip()
-    rows = [[d.name, boards.get(d.name, ""), d.lut, d.ff, d.bram36, d.dsp] for d in DEVICES.values()]
-    console.table("devices", ["device", "boards", "lut", "ff", "bram36", "dsp"], rows)
+    rows = [[d.name, boards.get(d.name, ""), d.lut_cell, d.lut, d.ff, d.bram36, d.dsp] for d in DEVICES.values()]
+    console.table("devices", ["device", "boards", "cell", "lut", "ff", "bram36", "dsp"], rows)
     console.result({"targets": found, "devices": {d.name: dataclasses.asdict(d) for d in DEVICES.values()}})
 
 

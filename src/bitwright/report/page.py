@@ -11,6 +11,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from bitwright.console import figure
+from bitwright.devices import ESTIMATED_LUT
 from bitwright.report.summary import RESOURCES
 from bitwright.results import all_runs
 from bitwright.text import markup, printable
@@ -36,6 +37,7 @@ def page(found: dict[str, Any]) -> str:
         names=RESOURCES,
         used=_used(found["layers"]),
         charts=charts,
+        lut=ESTIMATED_LUT,
         runs=all_runs(found["simulation"]) if found["simulation"] else [],
         plotly=get_plotlyjs(),
         deviation=_deviation,
