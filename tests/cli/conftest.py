@@ -137,11 +137,11 @@ def float_onnx(tmp_path):
 
 @pytest.fixture
 def one_node_onnx(tmp_path):
-    """Write a model of one node of the given operator: `one_node_onnx(name, operator, shape)`."""
+    """Write a model of one node of the given operator: `one_node_onnx(name, operator, shape, **attributes)`."""
 
-    def write(name: str, operator: str, shape: list[int | str]):
+    def write(name: str, operator: str, shape: list[int | str], **attributes: object):
         path = tmp_path / name
-        node = helper.make_node(operator, ["x"], ["y"], name="odd")
+        node = helper.make_node(operator, ["x"], ["y"], name="odd", **attributes)
         onnx.save(onnx_model([node], shape, shape), path)
         return path
 

@@ -80,3 +80,32 @@ def test_the_real_targets_agree_with_compile(network):
     tlmac = candidates[-1]
     assert tlmac.estimate == bw.compile(network, "tlmac", interval=32).estimate
     assert all(c.refusal or c.estimate.total.lut > 0 for c in candidates)
+
+
+def test_check_takes_the_options_of_targets(result, fails, model, monkeypatch):
+    asked = []
+    monkeypatch.setattr("fake_target.FakeTarget.check", lambda self, network, options: asked.append(options) or [])
+    assert result("check", model, "-O", "fake.lanes=4")["targets"]["fake"]["accepts"]
+    assert asked[0].lanes == 4
+    assert fails("check", model, "-O", "lanes=2").startswith("option 'lanes=2' names no target")
+
+
+def test_check_tells_what_quantize_refuses(result, run, fails, one_node_onnx, data, tmp_path):
+    """An average over fewer pixels at the edges; the same with none is accepted by both."""
+    for pads, refused in (([1, 1, 1, 1], True), ([0, 0, 0, 0], False)):
+        path = one_node_onnx("pool.onnx", "AveragePool", [1, 2, 4, 4], kernel_shape=[2, 2], pads=pads)
+        problems = result("check", path)["problems"]
+        assert ["count_include_pad 0 with pads" in problem for problem in problems] == [True] * refused
+        arguments = ("quantize", path, "--data", data, "-o", tmp_path / "made.bw")
+        if refused:
+            assert "quantize refuses AveragePool" in run("check", path)[1]
+            assert problems[0].split(": ")[1] in fails(*arguments)
+        else:
+            assert run(*arguments)[0] == 0
+
+
+def test_pads_as_large_as_the_window_are_refused(fails, one_node_onnx):
+    for operator in ("MaxPool", "AveragePool"):
+        path = one_node_onnx("pool.onnx", operator, [1, 2, 4, 4], kernel_shape=[2, 2], pads=[2, 0, 0, 0])
+        message = "has pads [2, 0, 0, 0] around a window of [2, 2]; legal are pads smaller than the window"
+        assert message in fails("check", path)

@@ -205,6 +205,7 @@ ADVICE = {
     "legal is the channel axis, ": [SOFTMAX, ARGMAX],
     "legal is along the channels": [SOFTMAX],
     "legal is the first": [ARGMAX],
+    "legal are pads smaller than the window": POOL[2:],
     "legal are four numbers of at least 0": [([("Conv", "xw", "y", {"pads": [1, 0, 2, 0]})], {"w": W}, IMAGE)],
     "legal are [1] or [": [GEMM, GEMM_ONE],
     "has ceil_mode 1 and count_include_pad 1": POOL[1:],

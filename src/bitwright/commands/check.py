@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.commands.common import Json, Model, OutputName, Verbose, read_graph
+from bitwright.commands.common import (
+    Json,
+    Model,
+    OptionsByTarget,
+    OutputName,
+    Verbose,
+    options_by_target,
+    read_graph,
+)
 
 if TYPE_CHECKING:
     from bitwright.console import Console
     from bitwright.network import Network
 
 
-def run(model: Model, output_name: OutputName = None, json: Json = False, verbose: Verbose = False) -> None:
+def run(
+    model: Model,
+    option: OptionsByTarget = [],  # noqa: B006
+    output_name: OutputName = None,
+    json: Json = False,
+    verbose: Verbose = False,
+) -> None:
     """Say what is in a model and what each target says to it."""
     from bitwright.console import Console
 
     console = Console(json, verbose)
+    options = options_by_target(option)
     kind, network, graph = _open(model, output_name)
     found = {"model": str(model), "kind": kind}
-    found |= _describe_network(console, network) if network else _describe_graph(console, graph)
+    found |= _describe_network(console, network, options) if network else _describe_graph(console, graph)
     console.result(found)
 
 
@@ -37,7 +53,7 @@ def _open(model: Path, output_name: str | None) -> tuple[str, Any, Any]:
     return "float ONNX", None, graph
 
 
-def _describe_network(console: Console, network: Network) -> dict[str, Any]:
+def _describe_network(console: Console, network: Network, options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     from bitwright import targets
     from bitwright.network.ops import Conv2d, Dense
     from bitwright.network.passes import simplify
@@ -52,7 +68,7 @@ def _describe_network(console: Console, network: Network) -> dict[str, Any]:
         rows = [[n.name, type(n.op).__name__, str(network.types[n.name])] for n in network.nodes]
         console.table("nodes", ["node", "operation", "value"], rows)
     simple = simplify(network)
-    verdicts = {name: _verdict(targets.get(name), simple) for name in targets.names()}
+    verdicts = {name: _verdict(targets.get(name), simple, options.get(name, {})) for name in targets.names()}
     rows = [[name, "accepts" if not v["problems"] else "refuses", v["summary"]] for name, v in verdicts.items()]
     console.table("targets", ["target", "verdict", "what it is"], rows)
     for name, verdict in verdicts.items():
@@ -68,24 +84,33 @@ def _describe_network(console: Console, network: Network) -> dict[str, Any]:
     }
 
 
-def _verdict(target: Any, network: Network) -> dict[str, Any]:
-    problems = [str(p) for p in target.check(network, target.options())]
+def _verdict(target: Any, network: Network, options: Mapping[str, Any]) -> dict[str, Any]:
+    from bitwright.targets.contract import make_options
+
+    problems = [str(p) for p in target.check(network, make_options(target, options))]
     return {"summary": target.summary, "accepts": not problems, "problems": problems}
 
 
 def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:
+    from bitwright import readers
+
     kinds = Counter(node.kind for node in graph.nodes)
     layers = [node for node in graph.nodes if node.kind in ("Conv", "Dense")]
     weights = sum(node["weight"].size for node in layers)
     shapes = f"{graph.input_shape} ({graph.input_layout}) -> {graph.output_shape}"
     console.say(f"float network {graph.name}: {shapes}, {weights:,} weights")
     console.table("operations", ["operation", "nodes"], sorted(kinds.items()))
-    console.say("targets compile integer networks: `bitwright quantize` makes one of this model")
+    problems = readers.node_problems(graph)
+    for problem in problems:
+        console.say(f"  quantize refuses {problem}")
+    if not problems:
+        console.say("targets compile integer networks: `bitwright quantize` makes one of this model")
     return {
         "input": list(graph.input_shape),
         "input_layout": graph.input_layout,
         "output": list(graph.output_shape),
         "weights": weights,
         "operations": dict(kinds),
+        "problems": problems,
         "targets": {},
     }

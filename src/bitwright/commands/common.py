@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +26,9 @@ Seed = Annotated[int, typer.Option("--seed", help="of every random choice")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", help="parallel tasks; 0 is one a core", min=0)]
 TargetOptions = Annotated[
     list[str], typer.Option("--option", "-O", help="key=value, an option of the target; `bitwright targets` lists them")
+]
+OptionsByTarget = Annotated[
+    list[str], typer.Option("--option", "-O", help="target.key=value, an option of a target; `bitwright targets`")
 ]
 Layout = Annotated[str | None, typer.Option("--input-layout", help="order of raw images: HWC or CHW")]
 Scale = Annotated[str | None, typer.Option("--input-scale", help="raw data times this, e.g. 1/255, ...")]
@@ -68,3 +72,18 @@ def load_network(
     graph = read_graph(model, output_name)
     network = storage.load(model) if graph is None else readers.lower(graph)
     return replace(network, input=with_data_options(network.input, layout, scale, mean, std))
+
+
+def options_by_target(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Options by target of `target.key=value` texts."""
+    from bitwright import targets
+    from bitwright.errors import OptionError
+    from bitwright.options import parse_options
+
+    by_target: dict[str, list[str]] = {}
+    for text in texts:
+        name, dot, rest = text.partition(".")
+        if not dot or "=" in name:
+            raise OptionError(f"option {text!r} names no target; legal is target.key=value")
+        by_target.setdefault(name, []).append(rest)
+    return {name: parse_options(targets.get(name).options, own, f"target {name}") for name, own in by_target.items()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import Json, Model, OutputName, Verbose, load_network
+from bitwright.commands.common import Json, Model, OptionsByTarget, OutputName, Verbose, load_network, options_by_target
 
 if TYPE_CHECKING:
     from bitwright.compare import Candidate
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 def run(
     model: Model,
-    option: Annotated[
-        list[str], typer.Option("--option", "-O", help="target.key=value, an option of a target; `bitwright targets`")
-    ] = [],  # noqa: B006
+    option: OptionsByTarget = [],  # noqa: B006
     device: Annotated[str | None, typer.Option("--device", help="part or board that it is to fit")] = None,
     clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock assumed for frames a second", min=1)] = 200,
     output_name: OutputName = None,
@@ -32,7 +30,7 @@ def run(
 
     console = Console(json, verbose)
     part = find_device(device) if device else None
-    options = _options(option)
+    options = options_by_target(option)
     network = load_network(model, output_name=output_name)
     with console.busy("planning for every target"):
         candidates = bw.compare(network, options)
@@ -49,21 +47,6 @@ def run(
             "targets": found,
         }
     )
-
-
-def _options(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Options by target of `target.key=value` texts."""
-    from bitwright import targets
-    from bitwright.errors import OptionError
-    from bitwright.options import parse_options
-
-    by_target: dict[str, list[str]] = {}
-    for text in texts:
-        name, dot, rest = text.partition(".")
-        if not dot or "=" in name:
-            raise OptionError(f"option {text!r} names no target; legal is target.key=value")
-        by_target.setdefault(name, []).append(rest)
-    return {name: parse_options(targets.get(name).options, own, f"target {name}") for name, own in by_target.items()}
 
 
 def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, clock_mhz: float) -> None:

@@ -8,7 +8,7 @@ from bitwright.network.graph import Network
 from bitwright.network.types import IntType
 from bitwright.readers.export import to_onnx
 from bitwright.readers.floatgraph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
-from bitwright.readers.lowering import is_quantized, lower
+from bitwright.readers.lowering import is_quantized, lower, node_problems
 from bitwright.readers.onnx_reader import read, read_model
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "is_quantized",
     "load",
     "lower",
+    "node_problems",
     "read",
     "read_model",
     "to_onnx",

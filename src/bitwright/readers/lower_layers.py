@@ -105,16 +105,21 @@ def _max_pool(b: Builder, node: FloatNode, v: Value) -> Value:
     return b.value(node.name, MaxPool(node["kernel"], node["stride"], node["pads"]), [v], v.chain, v.limits)
 
 
+def check_node(node: FloatNode) -> None:
+    """`ModelError` for a node that no quantizer around it makes an integer operation."""
+    if node.kind == "AveragePool" and any(node["pads"]) and not node["count_include_pad"]:
+        raise ModelError(
+            "averages over fewer pixels at the edges (count_include_pad 0 with pads); "
+            "legal are pads of 0 or count_include_pad 1"
+        )
+
+
 def _average_pool(b: Builder, node: FloatNode, v: Value) -> Value:
     """The sum of the integers; the division by the number of taps joins the chain."""
     v = realize(b, node, v)
     kernel, stride, pads = node["kernel"], node["stride"], node["pads"]
+    check_node(node)
     if any(pads):
-        if not node["count_include_pad"]:
-            raise ModelError(
-                "averages over fewer pixels at the edges (count_include_pad 0 with pads); "
-                "legal are pads of 0 or count_include_pad 1"
-            )
         zero = _zeros(v, spread(_scale_of_all(v), v.type.channels), v.type.channels)
         v, zero, value = _padding(b, node, v, zero)
         v = Value(v.name, v.type, v.chain if v.chain.steps else Chain((Affine(_scale_of_all(v), (ZERO,)),)))

@@ -89,6 +89,17 @@ def lower(
     return _network(b, last)
 
 
+def node_problems(graph: FloatGraph) -> list[str]:
+    """The nodes of a float graph that `lower` refuses whatever their types, each with its rule."""
+    found = []
+    for node in graph.nodes:
+        try:
+            lower_layers.check_node(node)
+        except ModelError as error:
+            found.append(f"{node.kind} {node.name!r}: {error}")
+    return found
+
+
 def check_weights(graph: FloatGraph) -> None:
     """Raise `ModelError` where a layer has float weights."""
     layers = [n for n in graph.nodes if n.kind in ("Conv", "Dense")]

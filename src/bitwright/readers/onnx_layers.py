@@ -156,6 +156,10 @@ def _pool(context: Context, node: NodeView) -> Tensor:
     if len(node.proto.output) > 1 and node.proto.output[1]:
         raise ModelError("yields the indices of the maxima; legal is the maxima alone")
     pads = _pads(node, tensor.shape[2:], kernel, stride)
+    if any(pad >= size for pad, size in zip(pads, kernel * 2, strict=True)):
+        raise ModelError(
+            f"has pads {list(pads)} around a window of {list(kernel)}; legal are pads smaller than the window"
+        )
     wider = _ceil_pads(tensor.shape[2:], kernel, stride, pads) if node.attribute("ceil_mode", 0) else pads
     attributes = {"kernel": kernel, "stride": stride, "pads": wider}
     if node.op == "AveragePool":
