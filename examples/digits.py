@@ -16,7 +16,7 @@ import numpy as np
 
 import bitwright as bw
 from bitwright.demo import files
-from bitwright.simulate import SimulationResult
+from bitwright.simulation import SimulationResult
 
 GOALS = (1152, 4608)  # clock cycles between frames; 1152 is the fastest that the target offers for this network
 

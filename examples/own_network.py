@@ -16,7 +16,7 @@ import numpy as np
 
 import bitwright as bw
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
-from bitwright.simulate import SimulationResult
+from bitwright.simulation import SimulationResult
 
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 SIZE = 18

@@ -13,11 +13,11 @@ import numpy as np
 
 from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.types import IntType
-from bitwright.targets.rap.assembler import assemble
-from bitwright.targets.rap.images import pack_lanes
-from bitwright.targets.rap.machine import Machine
-from bitwright.targets.rap.simulator import execute
-from bitwright.targets.rap.trace import trace
+from bitwright.targets.rap.compiler.images import pack_lanes
+from bitwright.targets.rap.isa.assembler import assemble
+from bitwright.targets.rap.isa.machine import Machine
+from bitwright.targets.rap.simulator.run import execute
+from bitwright.targets.rap.simulator.trace import trace
 
 KERNEL = Path(__file__).with_suffix(".asm")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import networks
 import numpy as np
 
-from bitwright.simulate import compile_model, simulate, stream_words
+from bitwright.simulation import compile_model, simulate, stream_words
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.tools.model import Stalls

@@ -9,9 +9,9 @@ from importlib import resources
 import logic
 
 from bitwright.devices import find_device
-from bitwright.place import HARNESS, TOP, place_and_route
-from bitwright.sources import closure
-from bitwright.synthesize import synthesize_module
+from bitwright.hardware.closure import closure
+from bitwright.placement import HARNESS, TOP, place_and_route
+from bitwright.synthesis import synthesize_module
 from bitwright.targets.bitsys import emit
 from bitwright.tools import cache, nextpnr, yosys
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from bitwright import rtl
 from bitwright.devices import find_device
+from bitwright.hardware import modules as rtl
+from bitwright.hardware.closure import closure, flatten, with_vendor
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Dense
-from bitwright.sources import closure, flatten, with_vendor
-from bitwright.synthesize import synthesize, synthesize_module
+from bitwright.synthesis import synthesize, synthesize_module
 from bitwright.targets import get
 from bitwright.targets.bitsys import emit
 from bitwright.targets.contract import Design

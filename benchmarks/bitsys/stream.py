@@ -8,7 +8,7 @@ from pathlib import Path
 import networks
 from accelerator import design, identity
 
-from bitwright.simulate import simulate
+from bitwright.simulation import simulate
 from bitwright.tools.model import Stalls
 
 NETWORK, FRAMES = "resnet8", 8

@@ -8,7 +8,7 @@ import networks
 import numpy as np
 from accelerator import design, identity
 
-from bitwright.simulate import simulate
+from bitwright.simulation import simulate
 
 BOUNDS = dict(zip(networks.TFC_WIDTHS, (1.6, 1.6, 6.0, 40.0), strict=True))
 PAIRS = {"container": "fixed", "planes": "fixed_small"}  # unit and the plain array that it is compared with

@@ -29,8 +29,8 @@ import numpy as np
 
 import bitwright as bw
 from bitwright import readers
+from bitwright.fast.session import open_session
 from bitwright.network import Network
-from bitwright.network.session import open_session
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "quantization"))
 from data import CASES

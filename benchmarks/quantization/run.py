@@ -26,7 +26,7 @@ from rows import MAX_SIZE, ROWS, SECOND, SIZES, Row
 
 from bitwright.explore import measures
 from bitwright.explore.search import search
-from bitwright.network.fast import Evaluator
+from bitwright.fast.evaluator import Evaluator
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.ptq import Prepared, finish, prepare, quantize_model, resolve_widths

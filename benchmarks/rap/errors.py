@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitwright.network.fast import Evaluator
+from bitwright.fast.evaluator import Evaluator
 from bitwright.network.graph import INPUT, Network
 from bitwright.network.inputs import quantize
 from bitwright.network.ops import Requantize

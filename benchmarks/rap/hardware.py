@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bitwright.errors import DeviceError, ToolError
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.synthesize import synthesize
+from bitwright.synthesis import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import Design, Resources
 from bitwright.targets.rap.cost import resources

@@ -20,14 +20,14 @@ from errors import layer_errors, summary
 from hardware import GRIDS, TIMED, measure_synthesis, measure_timing
 
 import bitwright as bw
-from bitwright.network.fast import Evaluator
+from bitwright.fast.evaluator import Evaluator
 from bitwright.network.inputs import quantize
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.ptq import quantize_model
 from bitwright.readers import read
-from bitwright.simulate import simulate
+from bitwright.simulation import simulate
 from bitwright.targets import contract, get
-from bitwright.targets.rap.simulator import execute
+from bitwright.targets.rap.simulator.run import execute
 from bitwright.tools import nextpnr, yosys
 
 RESULTS = Path(__file__).with_name("results.json")

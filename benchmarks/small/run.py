@@ -23,7 +23,7 @@ import onnxruntime
 import bitwright as bw
 from bitwright import readers
 from bitwright.network import Network
-from bitwright.synthesize import SynthesisResult
+from bitwright.synthesis import SynthesisResult
 from bitwright.targets.contract import Design
 
 DEVICE, ECP5 = "xczu3eg", "ecp5-85k"

@@ -10,12 +10,12 @@ from dataclasses import asdict
 
 import numpy as np
 
-from bitwright.packing import pack, unpack
-from bitwright.sources import closure, flatten, with_vendor
-from bitwright.synthesize import count_module
+from bitwright.design.packing import pack, unpack
+from bitwright.hardware.closure import closure, flatten, with_vendor
+from bitwright.synthesis import count_module
 from bitwright.targets.contract import Design, Resources, StreamSpec
-from bitwright.targets.tlmac import timing
-from bitwright.targets.tlmac.plan import UnitPlan
+from bitwright.targets.tlmac.circuit.plan import UnitPlan
+from bitwright.targets.tlmac.model import timing
 from bitwright.tools import cache, verilator, yosys
 from bitwright.tools.bench import inner_input, inner_output
 from bitwright.tools.model import Run, Stalls

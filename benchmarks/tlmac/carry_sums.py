@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bitwright.targets.tlmac.verilog import instance, literal
+from bitwright.hardware.text import instance, literal
 
 LIBRARY = "carry_sum.sv"
 _LUT = re.compile(r"LUT[1-6]|LUT6_2|INV")

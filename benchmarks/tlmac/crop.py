@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bitwright.network import INPUT, InputSpec, Network, TensorType
+from bitwright.targets.tlmac.circuit.mac import MacPlan, map_layer
+from bitwright.targets.tlmac.circuit.patch import variants
+from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.emit import emit_unit, library_files
-from bitwright.targets.tlmac.mac import MacPlan, map_layer
-from bitwright.targets.tlmac.patch import variants
-from bitwright.targets.tlmac.plan import UnitPlan
 
 
 def rows_within(plan: UnitPlan, share: float) -> int:

@@ -26,10 +26,11 @@ from bitwright.devices import find_device
 from bitwright.network import IntType, TensorType
 from bitwright.targets import get
 from bitwright.targets.contract import Resources, make_options
-from bitwright.targets.tlmac import cost, fold
+from bitwright.targets.tlmac.circuit import fold
+from bitwright.targets.tlmac.elements.selects import own_selects
+from bitwright.targets.tlmac.elements.sharing import find_clusters, find_groups, place_groups
 from bitwright.targets.tlmac.layer import MacLayer
-from bitwright.targets.tlmac.selects import own_selects
-from bitwright.targets.tlmac.sharing import find_clusters, find_groups, place_groups
+from bitwright.targets.tlmac.model import cost
 
 CORE = ("tables", "gates", "adders", "accumulators")  # what the reference's LUTs count
 SPARE_4BIT = 70

@@ -31,13 +31,13 @@ from carry_sums import LIBRARY, Operand, Step, route_throughs, sites
 from unrolled_rivals import SETTINGS, TOOLS, Emitted, available, emit, solve
 
 import bitwright as bw
+from bitwright.hardware.closure import flatten, with_vendor
 from bitwright.network.ops import Dense, Threshold
-from bitwright.sources import flatten, with_vendor
-from bitwright.synthesize import synthesize_module
+from bitwright.synthesis import synthesize_module
+from bitwright.targets.tlmac.elements.unrolled.emit import emit_graph, output_word
+from bitwright.targets.tlmac.elements.unrolled.graph import Adder
+from bitwright.targets.tlmac.elements.unrolled.sums import Graph, evaluate, unroll
 from bitwright.targets.tlmac.emit import library_files
-from bitwright.targets.tlmac.unrolled import Graph, evaluate, unroll
-from bitwright.targets.tlmac.unrolled_emit import emit_graph, output_word
-from bitwright.targets.tlmac.unrolled_graph import Adder
 from bitwright.tools import cache, yosys
 
 ZERO = ("1'sd0", 1)  # a sum of nothing: expression and bits

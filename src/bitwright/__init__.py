@@ -19,20 +19,19 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitwright.api import compile, load, save
-    from bitwright.compare import compare
-    from bitwright.deploy import deploy
-    from bitwright.design_io import load_design, save_design
+    from bitwright.comparison import compare
+    from bitwright.deployment import deploy
+    from bitwright.design.io import load_design, save_design
     from bitwright.errors import UserError
     from bitwright.limits import limit
     from bitwright.quantize.ptq import quantize
-    from bitwright.report import report
-    from bitwright.simulate import simulate
-    from bitwright.synthesize import synthesize
+    from bitwright.reporting import report
+    from bitwright.simulation import simulate
+    from bitwright.synthesis import synthesize
     from bitwright.tools.model import Stalls
 
 __version__ = version("bitwright")
@@ -56,27 +55,19 @@ __all__ = [
 _HOMES = {
     "Stalls": "tools.model",
     "UserError": "errors",
-    "compare": "compare",
+    "compare": "comparison",
     "compile": "api",
-    "deploy": "deploy",
+    "deploy": "deployment",
     "limit": "limits",
     "load": "api",
-    "load_design": "design_io",
+    "load_design": "design.io",
     "quantize": "quantize.ptq",
-    "report": "report",
+    "report": "reporting",
     "save": "api",
-    "save_design": "design_io",
-    "simulate": "simulate",
-    "synthesize": "synthesize",
+    "save_design": "design.io",
+    "simulate": "simulation",
+    "synthesize": "synthesis",
 }
-
-
-class _Package(ModuleType):
-    """The package itself: `bitwright.simulate` is the function, though a module of that name exists too."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
 
 
 def __getattr__(name: str) -> object:
@@ -89,6 +80,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
-
-
-sys.modules[__name__].__class__ = _Package

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright import targets
-from bitwright.design_io import load_design, save_design
+from bitwright.design.io import load_design, save_design
 from bitwright.errors import ModelError, OptionError, UserError
 from bitwright.files import read_head
 from bitwright.network import Network, storage

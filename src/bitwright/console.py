@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from bitwright.design_io import as_json
+from bitwright.design.io import as_json
 from bitwright.text import label, printable
 
 Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much

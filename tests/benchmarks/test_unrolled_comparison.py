@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitwright.sources import flatten
+from bitwright.hardware.closure import flatten
 from bitwright.targets.tlmac.emit import library_files
 from bitwright.tools import verilator
 from bitwright.tools.bench import inner_input, inner_output

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, evaluate, ops
-from bitwright.simulate import SimulationResult, compile_model, simulate, stream_words
+from bitwright.simulation import SimulationResult, compile_model, simulate, stream_words
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.tools.model import Stalls

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.simulate import simulate
+from bitwright.simulation import simulate
 from bitwright.targets import contract, get
 from bitwright.tools.model import Stalls
 

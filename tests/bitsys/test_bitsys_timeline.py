@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.simulate import compile_model, simulate, stream_words
+from bitwright.simulation import compile_model, simulate, stream_words
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys import timeline
 from bitwright.targets.bitsys.target import accelerator

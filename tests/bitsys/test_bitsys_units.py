@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from bitwright.hardware.closure import closure
 from bitwright.network import BIPOLAR, IntType
-from bitwright.sources import closure
 from bitwright.targets.bitsys import units
 from bitwright.tools import verilator
 from bitwright.tools.bench import inner_input, inner_output

@@ -17,9 +17,9 @@ def test_every_public_name_is_there_and_documented():
 
 def test_functions_stay_functions_when_their_modules_are_imported():
     code = (
-        "import bitwright as bw, bitwright.simulate, bitwright.quantize.ptq, bitwright.report, bitwright.synthesize\n"
+        "import bitwright as bw, bitwright.simulation, bitwright.quantize.ptq, bitwright.report, bitwright.synthesize\n"
         "assert all(callable(getattr(bw, n)) for n in bw.__all__)\n"
-        "from bitwright.simulate import SimulationResult\n"
+        "from bitwright.simulation import SimulationResult\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright.design_io import as_json
+from bitwright.design.io import as_json
 
 SUPPORT = Path(__file__).parents[1] / "support"
 

@@ -7,7 +7,7 @@ import pytest
 
 import bitwright as bw
 from bitwright.network import evaluate
-from bitwright.simulate import SimulationResult
+from bitwright.simulation import SimulationResult
 
 
 @pytest.fixture

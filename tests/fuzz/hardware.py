@@ -36,7 +36,7 @@ from bitwright import targets  # noqa: E402
 from bitwright.network import Network, evaluate  # noqa: E402
 from bitwright.network.passes import simplify  # noqa: E402
 from bitwright.options import parse_options  # noqa: E402
-from bitwright.simulate import SimulationResult, simulate  # noqa: E402
+from bitwright.simulation import SimulationResult, simulate  # noqa: E402
 from bitwright.targets.contract import Plan, Refusal, Target, make_options  # noqa: E402
 from bitwright.tools.model import Stalls  # noqa: E402
 

@@ -18,11 +18,11 @@ import bitwright as bw
 from bitwright import api, readers, targets
 from bitwright.data import load_data
 from bitwright.explore.cache import ResultCache
+from bitwright.fast.evaluator import Evaluator
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.network.fast import Evaluator
 from bitwright.network.passes import simplify
 from bitwright.network.sizes import check_op
-from bitwright.report.summary import summary
+from bitwright.reporting.summary import summary
 from bitwright.tools import cache
 
 SMALL_WORK = 10**6  # operations on numbers of networks that are also computed and planned

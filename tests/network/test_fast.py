@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from random_networks import random_input
 
+from bitwright.fast.evaluator import Evaluator
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
-from bitwright.network.fast import Evaluator
 
 KINDS = {
     "usual": {},

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bitwright.quantize.channel_noise import OCTAVES_BELOW, STEPS_PER_OCTAVE, observe
-from bitwright.quantize.channel_scales import Part, Reader, best_scales, channel_scales, find_groups, scaled
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.ptq import quantize_model, resolve_widths
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.quantize.ranges.channel_noise import OCTAVES_BELOW, STEPS_PER_OCTAVE, observe
+from bitwright.quantize.ranges.channel_scales import Part, Reader, best_scales, channel_scales, find_groups, scaled
+from bitwright.readers.graph import FloatGraph, FloatNode
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from bitwright.network.ops import Lookup, Threshold
 from bitwright.network.passes import simplify
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.ptq import quantize
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.readers.graph import FloatGraph, FloatNode
 
 WINDOW = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bitwright.errors import DataError
-from bitwright.quantize.histogram import Histogram
+from bitwright.quantize.ranges.histogram import Histogram
 
 
 def seen(*batches):

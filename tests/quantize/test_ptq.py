@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from bitwright.errors import DataError, ModelError, OptionError
+from bitwright.fast.evaluator import Evaluator
 from bitwright.network import evaluate
-from bitwright.network.fast import Evaluator
 from bitwright.network.ops import Conv2d, Requantize, Rounding
 from bitwright.quantize import placement
-from bitwright.quantize.calibrate import exact_input
 from bitwright.quantize.equalize import equalize, find_pairs
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.options import QuantizeOptions, make_options
 from bitwright.quantize.ptq import narrowed, quantize, quantize_model, resolve_widths
+from bitwright.quantize.ranges.calibrate import exact_input
 from bitwright.quantize.sweep import dequantized
-from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
+from bitwright.readers.graph import INPUT, FloatGraph, FloatNode
 
 
 def sqnr(reference, outputs):

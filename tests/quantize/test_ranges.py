@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bitwright.network.types import BIPOLAR, IntType
-from bitwright.quantize.criteria import kl_divergence, reference, squared_error
-from bitwright.quantize.histogram import Histogram
-from bitwright.quantize.ranges import METHODS, SCALES, RangeRule, choose_quantizer
-from bitwright.readers.floatgraph import Quantizer
+from bitwright.quantize.ranges.criteria import kl_divergence, reference, squared_error
+from bitwright.quantize.ranges.histogram import Histogram
+from bitwright.quantize.ranges.thresholds import METHODS, SCALES, RangeRule, choose_quantizer
+from bitwright.readers.graph import Quantizer
 
 
 def distribution(x):

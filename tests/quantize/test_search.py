@@ -19,7 +19,7 @@ from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.ptq import quantize_model
 from bitwright.quantize.size import weight_bits
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.readers.graph import FloatGraph, FloatNode
 
 
 @pytest.mark.parametrize("seed", range(5))

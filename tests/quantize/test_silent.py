@@ -7,8 +7,8 @@ import pytest
 
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.ptq import quantize
-from bitwright.quantize.weights import WeightRule, quantize_weight
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.quantize.weights.grids import WeightRule, quantize_weight
+from bitwright.readers.graph import FloatGraph, FloatNode
 
 WINDOW = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
 POOL = {"kernel": (3, 3), "stride": (1, 1), "pads": (1, 1, 1, 1)}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright.targets.rap.assembler import AssemblerError, assemble, disassemble
-from bitwright.targets.rap.isa import decode, encode
-from bitwright.targets.rap.machine import Machine
-from bitwright.targets.rap.table import LEVELS, OPCODE_BITS, STREAMS, TABLE, WORD_BITS
+from bitwright.targets.rap.isa.assembler import AssemblerError, assemble, disassemble
+from bitwright.targets.rap.isa.fields import decode, encode
+from bitwright.targets.rap.isa.machine import Machine
+from bitwright.targets.rap.isa.table import LEVELS, OPCODE_BITS, STREAMS, TABLE, WORD_BITS
 from bitwright.targets.rap.target import TARGET
 
 TEXT = """\

@@ -9,7 +9,7 @@ import bitwright as bw
 from bitwright.network.graph import evaluate
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Refusal, make_options
-from bitwright.targets.rap.simulator import execute
+from bitwright.targets.rap.simulator.run import execute
 from bitwright.targets.rap.target import TARGET
 from bitwright.tools.model import Stalls
 

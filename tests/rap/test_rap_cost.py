@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
-from bitwright.targets.rap import compiled, core
 from bitwright.targets.rap.cost import resources
+from bitwright.targets.rap.simulator import compiled, core
 from bitwright.targets.rap.target import TARGET
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,12 +6,12 @@ from random_networks import random_input
 
 import bitwright as bw
 from bitwright.errors import ModelError, OptionError
+from bitwright.fast.evaluator import Evaluator
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.network.fast import Evaluator
 from bitwright.network.graph import evaluate
 from bitwright.network.types import BIPOLAR
 from bitwright.targets.contract import accepted
-from bitwright.targets.rap.simulator import execute
+from bitwright.targets.rap.simulator.run import execute
 from bitwright.targets.rap.target import TARGET
 from bitwright.tools.model import Stalls
 

@@ -12,9 +12,10 @@ from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorTy
 from bitwright.network.graph import evaluate
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Refusal
-from bitwright.targets.rap import codegen, hardware, planning
-from bitwright.targets.rap.machine import LIMITS
-from bitwright.targets.rap.simulator import execute
+from bitwright.targets.rap import hardware, planning
+from bitwright.targets.rap.compiler import codegen
+from bitwright.targets.rap.isa.machine import LIMITS
+from bitwright.targets.rap.simulator.run import execute
 from bitwright.targets.rap.target import TARGET
 
 FRAMES = 2

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from rap_programs import random_program
 
-from bitwright.targets.rap.assembler import assemble
-from bitwright.targets.rap.machine import Machine
-from bitwright.targets.rap.simulator import execute
+from bitwright.targets.rap.isa.assembler import assemble
+from bitwright.targets.rap.isa.machine import Machine
+from bitwright.targets.rap.simulator.run import execute
 
 MACHINES = {
     "4x4": Machine(),

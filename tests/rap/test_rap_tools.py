@@ -10,13 +10,13 @@ from bitwright.cli import main
 from bitwright.errors import OptionError
 from bitwright.network.ops import Requantize
 from bitwright.network.types import IntType
-from bitwright.targets.rap.assembler import assemble
-from bitwright.targets.rap.isa import encode
-from bitwright.targets.rap.machine import Machine, Program
-from bitwright.targets.rap.manual import manual
-from bitwright.targets.rap.simulator import ProgramError, execute
-from bitwright.targets.rap.svh import header
-from bitwright.targets.rap.trace import trace
+from bitwright.targets.rap.isa.assembler import assemble
+from bitwright.targets.rap.isa.fields import encode
+from bitwright.targets.rap.isa.machine import Machine, Program
+from bitwright.targets.rap.isa.manual import manual
+from bitwright.targets.rap.isa.svh import header
+from bitwright.targets.rap.simulator.run import ProgramError, execute
+from bitwright.targets.rap.simulator.trace import trace
 
 ROOT = Path(__file__).resolve().parents[2]
 

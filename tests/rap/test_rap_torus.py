@@ -10,9 +10,9 @@ import bitwright as bw
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.network.graph import evaluate
 from bitwright.targets.contract import accepted
-from bitwright.targets.rap.assembler import assemble
-from bitwright.targets.rap.machine import Machine
-from bitwright.targets.rap.simulator import execute
+from bitwright.targets.rap.isa.assembler import assemble
+from bitwright.targets.rap.isa.machine import Machine
+from bitwright.targets.rap.simulator.run import execute
 from bitwright.targets.rap.target import TARGET
 from bitwright.tools.model import Stalls
 

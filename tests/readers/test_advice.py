@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 import bitwright.readers
 from bitwright.readers import lower, read_model
-from bitwright.readers.floatgraph import KINDS
+from bitwright.readers.graph import KINDS
 
 rng = np.random.default_rng(0)
 SOURCES = sorted(Path(bitwright.readers.__file__).parent.glob("*.py"))

@@ -7,10 +7,10 @@ import pytest
 
 from bitwright.network.ops import Requantize, Rounding, Threshold
 from bitwright.network.types import IntType
-from bitwright.readers.boundaries import Steps
-from bitwright.readers.chain import Affine, Chain, Clip
-from bitwright.readers.floatgraph import Quantizer
-from bitwright.readers.steps import tabulate
+from bitwright.readers.graph import Quantizer
+from bitwright.readers.lowering.boundaries import Steps
+from bitwright.readers.lowering.chain import Affine, Chain, Clip
+from bitwright.readers.lowering.steps import tabulate
 
 CHANNELS = 3
 

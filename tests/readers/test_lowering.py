@@ -6,7 +6,7 @@ import pytest
 from bitwright.network import BIPOLAR, IntType, evaluate
 from bitwright.network.ops import Rounding
 from bitwright.readers import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower
-from bitwright.readers.floatgraph import ExtraRounding
+from bitwright.readers.graph import ExtraRounding
 
 ROUNDINGS = [r for r in Rounding if r != Rounding.STOCHASTIC] + list(ExtraRounding)
 

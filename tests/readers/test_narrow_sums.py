@@ -12,8 +12,8 @@ from bitwright.network.ops import Add, Dense
 from bitwright.network.passes import simplify
 from bitwright.network.types import BIPOLAR, IntType
 from bitwright.readers import lower
-from bitwright.readers.boundaries import Steps
-from bitwright.readers.floatgraph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
+from bitwright.readers.graph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
+from bitwright.readers.lowering.boundaries import Steps
 
 
 def quant(name, source, dtype, scale, zero=0, **more):

@@ -7,9 +7,9 @@ from onnx import helper
 
 from bitwright.errors import ModelError
 from bitwright.readers import read_model
-from bitwright.readers.onnx_file import MIN_OPSET
-from bitwright.readers.onnx_reader import HANDLERS
-from bitwright.readers.onnx_surface import MANY, RANDOM, SURFACES
+from bitwright.readers.onnx.file import MIN_OPSET
+from bitwright.readers.onnx.reader import HANDLERS
+from bitwright.readers.onnx.surface import MANY, RANDOM, SURFACES
 
 rng = np.random.default_rng(0)
 

@@ -9,10 +9,11 @@ import pytest
 from bitwright.errors import ModelError
 from bitwright.network import BIPOLAR, IntType, TensorType
 from bitwright.network.ops import Add, Lookup, Requantize, Rounding, Threshold
-from bitwright.readers import FloatNode, Quantizer, steps
-from bitwright.readers.chain import Chain, rationals, steps_of
-from bitwright.readers.floatgraph import ExtraRounding
-from bitwright.readers.steps import tabulate
+from bitwright.readers import FloatNode, Quantizer
+from bitwright.readers.graph import ExtraRounding
+from bitwright.readers.lowering import steps
+from bitwright.readers.lowering.chain import Chain, rationals, steps_of
+from bitwright.readers.lowering.steps import tabulate
 
 ROUNDINGS = [r for r in Rounding if r != Rounding.STOCHASTIC] + list(ExtraRounding)
 KINDS = ["Affine"] * 4 + [

@@ -5,9 +5,9 @@ import pytest
 from rtl_bank import HEAVY, LIGHT, STARVED, Case, pack
 
 from bitwright.errors import ModelError
+from bitwright.hardware.modules import tables
 from bitwright.network.ops import Add, ArgMax, Lookup, MaxPool, Requantize, Rounding, SumPool, Threshold
 from bitwright.network.types import BIPOLAR, IntType, TensorType
-from bitwright.rtl import tables
 
 FRAMES = 3
 PIXELS = 12

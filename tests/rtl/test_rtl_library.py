@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitwright import rtl
 from bitwright.devices import find_device
 from bitwright.errors import ToolError
+from bitwright.hardware import modules as rtl
 from bitwright.tools import verilator, yosys
 from bitwright.tools.bench import inner_input, inner_output
 

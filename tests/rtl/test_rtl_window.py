@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rtl_bank import HEAVY, LIGHT, STARVED, Case
 
-from bitwright.rtl.window import Window
+from bitwright.hardware.modules.window import Window
 
 FRAMES = 4
 EXTRA = (("m_first_o", 1), ("m_last_o", 1))

@@ -8,8 +8,9 @@ from contract_network import image_network
 from slang import errors
 
 import bitwright as bw
-from bitwright import rtl, targets
-from bitwright.sources import flatten, with_vendor
+from bitwright import targets
+from bitwright.hardware import modules as rtl
+from bitwright.hardware.closure import flatten, with_vendor
 
 PACKAGE = Path(bw.__file__).parent
 VENDORS = sorted(rtl.VENDORS)

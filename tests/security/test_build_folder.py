@@ -10,7 +10,7 @@ from hostile import NAMES, design_of, plain_network, redigested, with_files
 
 import bitwright as bw
 from bitwright import cli
-from bitwright.deploy.rendering import render
+from bitwright.deployment.rendering import render
 from bitwright.errors import ModelError, ToolError
 from bitwright.text import is_identifier
 from bitwright.tools.yosys import Synthesis

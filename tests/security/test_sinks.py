@@ -30,15 +30,15 @@ from hostile import (
 
 import bitwright as bw
 from bitwright import cli, targets
-from bitwright.deploy.driver import driver_text
-from bitwright.design_io import estimate_dict
+from bitwright.deployment.driver import driver_text
+from bitwright.design.io import estimate_dict
 from bitwright.explore.costs import Cost
 from bitwright.explore.front import Point, SearchResult
 from bitwright.explore.sensitivity import Sensitivities
+from bitwright.hardware.source_rules import check_sources
 from bitwright.network import evaluate, storage
-from bitwright.report.page import page
-from bitwright.report.summary import summary
-from bitwright.source_rules import check_sources
+from bitwright.reporting.page import page
+from bitwright.reporting.summary import summary
 from bitwright.text import markup, printable
 
 SEEDS = range(-(-len(NAMES) // 7))  # every name is a node's once

@@ -6,8 +6,8 @@ import pytest
 
 import bitwright
 from bitwright.errors import ModelError
-from bitwright.source_rules import TASKS, check_sources
-from bitwright.targets.rap.svh import header
+from bitwright.hardware.source_rules import TASKS, check_sources
+from bitwright.targets.rap.isa.svh import header
 
 ROOT = Path(bitwright.__file__).parent
 GENERATED = {"rap_isa.svh": header()}

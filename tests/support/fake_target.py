@@ -10,15 +10,7 @@ import numpy as np
 
 from bitwright.network import Network
 from bitwright.network.ops import Lookup
-from bitwright.targets.contract import (
-    Design,
-    Estimate,
-    LayerEstimate,
-    Problem,
-    Resources,
-    StreamSpec,
-    SynthesisUnit,
-)
+from bitwright.targets.contract import Design, Estimate, LayerEstimate, Problem, Resources, StreamSpec, SynthesisUnit
 from bitwright.text import comment
 
 

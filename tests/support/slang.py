@@ -9,7 +9,7 @@ from pathlib import Path
 import pyslang
 from pyslang.driver import Driver
 
-from bitwright.sources import flatten
+from bitwright.hardware.closure import flatten
 
 
 def errors(files: Mapping[str, str], tops: Iterable[str], *, black_boxes: bool = False) -> list[str]:

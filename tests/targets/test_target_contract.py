@@ -9,12 +9,12 @@ from contract_network import image_network
 
 import bitwright as bw
 from bitwright import targets
-from bitwright.deploy.driver import driver_text
-from bitwright.design_io import plain
+from bitwright.deployment.driver import driver_text
+from bitwright.design.io import plain
 from bitwright.errors import OptionError
+from bitwright.hardware.closure import flatten
 from bitwright.network import evaluate
 from bitwright.network.passes import simplify
-from bitwright.sources import flatten
 from bitwright.targets.contract import make_options
 from bitwright.tools.model import Stalls
 

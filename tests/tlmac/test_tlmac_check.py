@@ -8,9 +8,9 @@ from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d, Dense, Requantize, Threshold, window_output
 from bitwright.targets import get
 from bitwright.targets.contract import Refusal, make_options
+from bitwright.targets.tlmac.circuit.patch import variants
+from bitwright.targets.tlmac.circuit.units import build_circuit
 from bitwright.targets.tlmac.options import ELEMENTS
-from bitwright.targets.tlmac.patch import variants
-from bitwright.targets.tlmac.units import build_circuit
 
 TLMAC = get("tlmac")
 

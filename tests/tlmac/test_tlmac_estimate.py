@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 import bitwright as bw
+from bitwright.hardware.library_cost import pool_reduce, requantize, threshold
+from bitwright.hardware.memory import block_ram, column_luts, distinct_columns, lut_ram, mux, rom_luts
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d, Requantize, Threshold
-from bitwright.synthesize import synthesize
+from bitwright.synthesis import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
-from bitwright.targets.tlmac.cost import tree
-from bitwright.targets.tlmac.library_cost import pool_reduce, requantize, threshold
-from bitwright.targets.tlmac.memory_cost import block_ram, column_luts, distinct_columns, lut_ram, mux, rom_luts
-from bitwright.targets.tlmac.stages import post_module
-from bitwright.targets.tlmac.units import Post
+from bitwright.targets.tlmac.circuit.stages import post_module
+from bitwright.targets.tlmac.circuit.units import Post
+from bitwright.targets.tlmac.model.cost import tree
 
 TLMAC = get("tlmac")
 

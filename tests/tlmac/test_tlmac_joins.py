@@ -5,8 +5,8 @@ import pytest
 
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add, Concat, Conv2d, Flatten, Pad
-from bitwright.targets.tlmac.joins import SLACK_PIXELS, align, fifo_pixels
-from bitwright.targets.tlmac.units import build_circuit
+from bitwright.targets.tlmac.circuit.joins import SLACK_PIXELS, align, fifo_pixels
+from bitwright.targets.tlmac.circuit.units import build_circuit
 
 
 def join_depths(shape, branch, join):

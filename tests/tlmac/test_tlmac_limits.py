@@ -10,13 +10,13 @@ from random_networks import random_input
 from bitwright.errors import DeviceError, OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add, Conv2d, Requantize, Rounding, SumPool
-from bitwright.simulate import simulate
-from bitwright.synthesize import synthesize
+from bitwright.simulation import simulate
+from bitwright.synthesis import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import Resources, make_options
-from bitwright.targets.tlmac import fold
-from bitwright.targets.tlmac.limits import Alternative, Limits, select
+from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.refusal import OutOfReach
+from bitwright.targets.tlmac.search.limits import Alternative, Limits, select
 from bitwright.tools.model import Stalls
 
 TLMAC = get("tlmac")

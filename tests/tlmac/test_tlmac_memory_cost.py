@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bitwright import rtl
-from bitwright.sources import closure, flatten, with_vendor, write
+from bitwright.hardware import modules as rtl
+from bitwright.hardware.closure import closure, flatten, with_vendor, write
+from bitwright.hardware.memory import absorbs, block_ram, index_bits, select
 from bitwright.targets.contract import Resources
-from bitwright.targets.tlmac.memory_cost import absorbs, block_ram, index_bits, select
 from bitwright.tools import yosys
 
 # Cells of Yosys 0.70 for one memory in block RAM: (width, depth, written) to (LUT, FF, BRAM36).

@@ -5,12 +5,12 @@ import pytest
 
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d
-from bitwright.synthesize import synthesize
+from bitwright.synthesis import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import Resources, make_options
-from bitwright.targets.tlmac.cost import mac_cost, total, unit_cost
-from bitwright.targets.tlmac.plan import TlmacPlan
-from bitwright.targets.tlmac.refine import tree
+from bitwright.targets.tlmac.circuit.plan import TlmacPlan
+from bitwright.targets.tlmac.model.cost import mac_cost, total, unit_cost
+from bitwright.targets.tlmac.model.refine import tree
 
 TLMAC = get("tlmac")
 CELLS = {  # LUT and FF of Yosys 0.70

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from bitwright import rtl
+from bitwright.hardware import modules as rtl
+from bitwright.hardware.closure import closure, flatten, with_vendor, write
+from bitwright.hardware.library_cost import requantize
+from bitwright.hardware.text import instance
 from bitwright.network import IntType
 from bitwright.network.ops import Requantize
-from bitwright.sources import closure, flatten, with_vendor, write
-from bitwright.targets.tlmac.library_cost import requantize
-from bitwright.targets.tlmac.stages import Module, post_module
-from bitwright.targets.tlmac.units import Post
-from bitwright.targets.tlmac.verilog import instance
+from bitwright.targets.tlmac.circuit.stages import Module, post_module
+from bitwright.targets.tlmac.circuit.units import Post
 from bitwright.tools import yosys
 
 

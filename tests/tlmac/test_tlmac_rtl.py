@@ -11,12 +11,12 @@ from random_networks import random_input
 import bitwright as bw
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add, Conv2d, Dense, Threshold
-from bitwright.simulate import simulate
-from bitwright.synthesize import synthesize
+from bitwright.simulation import simulate
+from bitwright.synthesis import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
-from bitwright.targets.tlmac.patch import variants
-from bitwright.targets.tlmac.units import build_circuit
+from bitwright.targets.tlmac.circuit.patch import variants
+from bitwright.targets.tlmac.circuit.units import build_circuit
 from bitwright.tools.model import Stalls
 
 TLMAC = get("tlmac")

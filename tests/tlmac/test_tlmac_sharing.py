@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bitwright.targets.tlmac.selects import own_selects
-from bitwright.targets.tlmac.sharing import (
+from bitwright.targets.tlmac.elements.selects import own_selects
+from bitwright.targets.tlmac.elements.sharing import (
     Groups,
     array_count,
     avoiding_clusters,

@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bitwright.hardware.modules.window import Window
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import MaxPool, SumPool
-from bitwright.rtl.window import Window
-from bitwright.simulate import simulate
+from bitwright.simulation import simulate
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
-from bitwright.targets.tlmac import events, timing
-from bitwright.targets.tlmac.estimate import estimate as tlmac_estimate
-from bitwright.targets.tlmac.events import NEEDS, TAKES, YIELDS, Process
-from bitwright.targets.tlmac.stages import readers
-from bitwright.targets.tlmac.waiting import needed
+from bitwright.targets.tlmac.circuit.stages import readers
+from bitwright.targets.tlmac.model import events, timing
+from bitwright.targets.tlmac.model.estimate import estimate as tlmac_estimate
+from bitwright.targets.tlmac.model.events import NEEDS, TAKES, YIELDS, Process
+from bitwright.targets.tlmac.search.waiting import needed
 
 TLMAC = get("tlmac")
 WORD = NEEDS | TAKES | YIELDS

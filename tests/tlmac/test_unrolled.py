@@ -8,17 +8,21 @@ from random_networks import random_input
 
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d, Dense, Flatten, Threshold
-from bitwright.simulate import simulate
-from bitwright.synthesize import synthesize
+from bitwright.simulation import simulate
+from bitwright.synthesis import synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
-from bitwright.targets.tlmac import choice, fold, unrolled, unrolled_element, unrolled_triples
-from bitwright.targets.tlmac.cost import mac_cost, total
-from bitwright.targets.tlmac.unrolled import evaluate, unroll
-from bitwright.targets.tlmac.unrolled_graph import Adder, Builder, Operand, Table
-from bitwright.targets.tlmac.unrolled_pairs import share_pairs, signed_digits
-from bitwright.targets.tlmac.unrolled_tree import build_sum
-from bitwright.targets.tlmac.unrolled_triples import share_triples
+from bitwright.targets.tlmac.circuit import fold
+from bitwright.targets.tlmac.elements.unrolled import element as unrolled_element
+from bitwright.targets.tlmac.elements.unrolled import sums as unrolled
+from bitwright.targets.tlmac.elements.unrolled import triples as unrolled_triples
+from bitwright.targets.tlmac.elements.unrolled.graph import Adder, Builder, Operand, Table
+from bitwright.targets.tlmac.elements.unrolled.pairs import share_pairs, signed_digits
+from bitwright.targets.tlmac.elements.unrolled.sums import evaluate, unroll
+from bitwright.targets.tlmac.elements.unrolled.tree import build_sum
+from bitwright.targets.tlmac.elements.unrolled.triples import share_triples
+from bitwright.targets.tlmac.model.cost import mac_cost, total
+from bitwright.targets.tlmac.search import choice
 from bitwright.tools.model import Stalls
 
 TLMAC = get("tlmac")

@@ -5,14 +5,7 @@ import pytest
 
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add
-from bitwright.targets.contract import (
-    Design,
-    Estimate,
-    LayerEstimate,
-    Resources,
-    StreamSpec,
-    SynthesisUnit,
-)
+from bitwright.targets.contract import Design, Estimate, LayerEstimate, Resources, StreamSpec, SynthesisUnit
 
 STAGE = """// y = x + x for each of two lanes; latency 1 cycle, one word a cycle.
 module double_stage #(

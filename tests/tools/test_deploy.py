@@ -11,15 +11,15 @@ import pytest
 
 import bitwright as bw
 from bitwright.data import classes
-from bitwright.deploy import write_driver, write_overlay, write_vivado
-from bitwright.deploy.driver import declares_raw_data
-from bitwright.deploy.rendering import render
-from bitwright.deploy.vivado import address_bits, overlay_files
+from bitwright.deployment import write_driver, write_overlay, write_vivado
+from bitwright.deployment.driver import declares_raw_data
+from bitwright.deployment.rendering import render
+from bitwright.deployment.vivado import address_bits, overlay_files
+from bitwright.design.packing import from_bytes, to_bytes
 from bitwright.errors import DeviceError, OptionError
+from bitwright.hardware.closure import flatten
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate
 from bitwright.network.ops import Add
-from bitwright.packing import from_bytes, to_bytes
-from bitwright.sources import flatten
 from bitwright.targets.contract import StreamSpec, WeightStream
 from bitwright.tools import verilator
 from bitwright.tools.bench import AXIL_IN, AXIL_OUT, axis_input, axis_output

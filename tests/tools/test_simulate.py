@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from bitwright.design.packing import filling, pack, unpack
 from bitwright.errors import DataError, OptionError, ToolError
 from bitwright.network import IntType, TensorType
-from bitwright.packing import filling, pack, unpack
-from bitwright.simulate import simulate
+from bitwright.simulation import simulate
 from bitwright.targets.contract import StreamSpec
 from bitwright.tools import verilator
 from bitwright.tools.model import ProtocolError, Stalls

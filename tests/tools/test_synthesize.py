@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitwright import rtl
 from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
-from bitwright.place import harness_files
-from bitwright.sources import closure, flatten, with_vendor, without_wide_roms
-from bitwright.synthesize import count_module, synthesize
+from bitwright.hardware import modules as rtl
+from bitwright.hardware.closure import closure, flatten, with_vendor, without_wide_roms
+from bitwright.placement import harness_files
+from bitwright.synthesis import count_module, synthesize
 from bitwright.targets.contract import Resources, SynthesisUnit
 from bitwright.tools import nextpnr, yosys
 

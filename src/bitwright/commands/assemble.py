@@ -25,9 +25,9 @@ def run(source: Source, output: Output, trace: Trace = 0, json: Json = False, ve
     from bitwright.console import Console
     from bitwright.errors import DataError, UserError
     from bitwright.files import read_text, write_file
-    from bitwright.targets.rap.assembler import AssemblerError, assemble
-    from bitwright.targets.rap.machine import Machine
-    from bitwright.targets.rap.trace import trace as show
+    from bitwright.targets.rap.isa.assembler import AssemblerError, assemble
+    from bitwright.targets.rap.isa.machine import Machine
+    from bitwright.targets.rap.simulator.trace import trace as show
 
     console = Console(json, verbose)
     machine = Machine()

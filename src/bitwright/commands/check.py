@@ -7,15 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.commands.common import (
-    Json,
-    Model,
-    OptionsByTarget,
-    OutputName,
-    Verbose,
-    options_by_target,
-    read_graph,
-)
+from bitwright.commands.common import Json, Model, OptionsByTarget, OutputName, Verbose, options_by_target, read_graph
 
 if TYPE_CHECKING:
     from bitwright.console import Console

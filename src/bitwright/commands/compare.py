@@ -10,7 +10,7 @@ import typer
 from bitwright.commands.common import Json, Model, OptionsByTarget, OutputName, Verbose, load_network, options_by_target
 
 if TYPE_CHECKING:
-    from bitwright.compare import Candidate
+    from bitwright.comparison import Candidate
     from bitwright.devices import Device
 
 

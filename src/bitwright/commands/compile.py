@@ -43,7 +43,7 @@ def run(
     import bitwright as bw
     from bitwright import targets
     from bitwright.console import Console
-    from bitwright.design_io import check_build_folder, estimate_dict
+    from bitwright.design.io import check_build_folder, estimate_dict
     from bitwright.options import parse_options
 
     console = Console(json, verbose)

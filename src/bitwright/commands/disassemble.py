@@ -21,7 +21,7 @@ def run(source: Source, output: Output, json: Json = False, verbose: Verbose = F
     from bitwright.console import Console
     from bitwright.errors import DataError
     from bitwright.files import read_text, write_file
-    from bitwright.targets.rap.assembler import disassemble
+    from bitwright.targets.rap.isa.assembler import disassemble
 
     console = Console(json, verbose)
     try:

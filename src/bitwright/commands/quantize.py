@@ -112,7 +112,7 @@ def _network(
 def float_input(graph: Any) -> InputSpec:
     """The float model's input, to prepare data by; the integer type plays no part in that."""
     from bitwright.network import InputSpec, IntType, TensorType
-    from bitwright.readers.floatgraph import INPUT
+    from bitwright.readers.graph import INPUT
 
     t = TensorType(graph.shapes[INPUT], IntType(8))
     return InputSpec(t, shape=graph.input_shape, layout=graph.input_layout)

@@ -14,7 +14,7 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
     import bitwright as bw
     from bitwright.console import Console
     from bitwright.errors import ModelError
-    from bitwright.report import summary
+    from bitwright.reporting import summary
     from bitwright.results import read_result
 
     console = Console(json, verbose)

@@ -38,7 +38,7 @@ def run(
     """Simulate a design and compare it with its network, bit for bit."""
     import bitwright as bw
     from bitwright.console import Console
-    from bitwright.design_io import as_json
+    from bitwright.design.io import as_json
     from bitwright.files import write_file
     from bitwright.results import with_earlier
     from bitwright.tools.model import Stalls

@@ -10,9 +10,9 @@ from bitwright.commands.common import Build, Jobs, Json, Seed, Verbose, job_coun
 
 if TYPE_CHECKING:
     from bitwright.console import Console
-    from bitwright.synthesize import SynthesisResult
+    from bitwright.synthesis import SynthesisResult
 
-BITSTREAM = "design.bit"  # also in design_io.RESULTS
+BITSTREAM = "design.bit"  # also in design.io.RESULTS
 
 
 def run(
@@ -31,7 +31,7 @@ def run(
     """Synthesize a design for a device; an ECP5 is placed and routed too."""
     import bitwright as bw
     from bitwright.console import Console
-    from bitwright.design_io import as_json
+    from bitwright.design.io import as_json
     from bitwright.files import write_file
 
     console = Console(json, verbose)

@@ -20,15 +20,15 @@ from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs, 
 from bitwright.explore.front import Point, SearchResult, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.tasks import run_tasks
+from bitwright.fast.evaluator import Evaluator
 from bitwright.network import Network
-from bitwright.network.fast import Evaluator
 from bitwright.options import check_types
-from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner, check_data, check_labels
 from bitwright.quantize.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantize.placement import Widths, layers
 from bitwright.quantize.ptq import Prepared, finish, prepare, resolve_widths
-from bitwright.readers.floatgraph import INPUT, FloatGraph
+from bitwright.quantize.ranges.calibrate import Progress, quiet
+from bitwright.readers.graph import INPUT, FloatGraph
 
 BISECTIONS = 7
 

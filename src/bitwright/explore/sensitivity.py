@@ -11,15 +11,15 @@ from bitwright.explore.cache import ResultCache, digest
 from bitwright.explore.measures import output_loss
 from bitwright.explore.tasks import run_tasks
 from bitwright.quantize import placement
-from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.layer import quantize_layer
 from bitwright.quantize.placement import Widths
 from bitwright.quantize.ptq import Prepared, layer_rule, place
-from bitwright.quantize.second_order import Moments
+from bitwright.quantize.ranges.calibrate import Progress, quiet
 from bitwright.quantize.sweep import dequantized, sweep
 from bitwright.quantize.threads import one_blas_thread
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.quantize.weights.layer import quantize_layer
+from bitwright.quantize.weights.second_order import Moments
+from bitwright.readers.graph import FloatGraph, FloatNode
 
 Change = tuple[str, str, int]  # "weight" or "activation", the layer, its bits; first "base"
 

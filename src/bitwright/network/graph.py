@@ -19,7 +19,7 @@ from bitwright.network.sizes import check_op
 from bitwright.network.types import TensorType
 
 if TYPE_CHECKING:
-    from bitwright.network.fast import Evaluator
+    from bitwright.fast.evaluator import Evaluator
 
 INPUT = "input"
 MAX_NAME = 4096  # characters
@@ -268,7 +268,7 @@ class Network:
     @cached_property
     def evaluator(self) -> Evaluator:
         """The fast evaluator of this network, made on first use and kept."""
-        from bitwright.network.fast import Evaluator  # ONNX Runtime takes long to load
+        from bitwright.fast.evaluator import Evaluator  # ONNX Runtime takes long to load
 
         return Evaluator(self)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bitwright.quantize.placement import LAYERS
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.readers.graph import FloatGraph, FloatNode
 from bitwright.text import unique
 
 MAX_ROUNDS = 30

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bitwright.errors import DataError
-from bitwright.network.session import open_session
+from bitwright.fast.session import open_session
 from bitwright.quantize.threads import side_by_side
 from bitwright.readers.export import OUTPUT, to_onnx
-from bitwright.readers.floatgraph import INPUT, FloatGraph
+from bitwright.readers.graph import INPUT, FloatGraph
 
 BATCH_BYTES = 192 << 20
 MAX_BATCH = 256

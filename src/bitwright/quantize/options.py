@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, fields
 from bitwright.errors import OptionError
 from bitwright.network.ops import Rounding
 from bitwright.options import check_types
-from bitwright.quantize.ranges import METHODS, SCALES
-from bitwright.quantize.weights import WEIGHT_METHODS
+from bitwright.quantize.ranges.thresholds import METHODS, SCALES
+from bitwright.quantize.weights.grids import WEIGHT_METHODS
 
 MAX_QUANTIZED_BITS = 16
 WEIGHT_ROUNDINGS = ("nearest", "half_away", "floor", "stochastic", "second_order")

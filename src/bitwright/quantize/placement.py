@@ -15,7 +15,7 @@ import numpy as np
 
 from bitwright.errors import OptionError
 from bitwright.network.types import MAX_BITS, IntType
-from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.readers.graph import INPUT, FloatGraph, FloatNode, Quantizer
 from bitwright.text import unique
 
 LAYERS = ("Conv", "Dense")

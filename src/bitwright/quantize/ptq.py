@@ -14,23 +14,23 @@ from bitwright.errors import ModelError
 from bitwright.network import Network
 from bitwright.network.ops import Rounding
 from bitwright.quantize import placement
-from bitwright.quantize.calibrate import Progress, calibrate, exact_input, quiet
-from bitwright.quantize.channel_scales import channel_scales, scaled
 from bitwright.quantize.equalize import equalize
 from bitwright.quantize.floatrun import check_data
-from bitwright.quantize.histogram import Distribution
-from bitwright.quantize.layer import LayerRule, quantize_layer
 from bitwright.quantize.options import QuantizeOptions, make_options
-from bitwright.quantize.ranges import RangeRule, choose_quantizer, within_clip
+from bitwright.quantize.ranges.calibrate import Progress, calibrate, exact_input, quiet
+from bitwright.quantize.ranges.channel_scales import channel_scales, scaled
+from bitwright.quantize.ranges.histogram import Distribution
+from bitwright.quantize.ranges.silent import silent_values, with_partners
+from bitwright.quantize.ranges.thresholds import RangeRule, choose_quantizer, within_clip
 from bitwright.quantize.refine import refine
 from bitwright.quantize.report import QuantizationReport, evaluated, make_report
-from bitwright.quantize.second_order import Moments
-from bitwright.quantize.silent import silent_values, with_partners
 from bitwright.quantize.sweep import sweep
 from bitwright.quantize.threads import one_blas_thread
-from bitwright.quantize.weights import WeightRule
+from bitwright.quantize.weights.grids import WeightRule
+from bitwright.quantize.weights.layer import LayerRule, quantize_layer
+from bitwright.quantize.weights.second_order import Moments
 from bitwright.readers import lower, read
-from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.readers.graph import INPUT, FloatGraph, FloatNode, Quantizer
 
 
 @dataclass(frozen=True, eq=False)

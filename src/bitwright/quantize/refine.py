@@ -13,12 +13,12 @@ from functools import partial
 
 import numpy as np
 
-from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.placement import LAYERS
+from bitwright.quantize.ranges.calibrate import Progress, quiet
 from bitwright.quantize.sweep import MEAN_BYTES, layer_moments, samples_that_fit
 from bitwright.quantize.threads import one_blas_thread, side_by_side
-from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.readers.graph import INPUT, FloatGraph, FloatNode, Quantizer
 
 FACTORS = {"power_of_two": (0.5, 1.0, 2.0), "free": tuple(2.0 ** (k / 4) for k in range(-4, 3))}
 SAMPLES = 64

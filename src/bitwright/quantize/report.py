@@ -10,13 +10,13 @@ import numpy as np
 
 from bitwright.data import classes
 from bitwright.network import Network
-from bitwright.quantize.criteria import clipped_fraction, signal_power, squared_error
 from bitwright.quantize.floatrun import FloatRunner, check_data, check_labels
-from bitwright.quantize.histogram import Distribution
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.placement import grids, layers
+from bitwright.quantize.ranges.criteria import clipped_fraction, signal_power, squared_error
+from bitwright.quantize.ranges.histogram import Distribution
 from bitwright.quantize.size import FLOAT_BITS, graph_bits, network_bits
-from bitwright.readers.floatgraph import FloatGraph, FloatNode, Quantizer
+from bitwright.readers.graph import FloatGraph, FloatNode, Quantizer
 from bitwright.text import printable
 
 NAME_COLUMN = 40  # characters

@@ -9,7 +9,7 @@ import numpy as np
 from bitwright.network import Network
 from bitwright.network.ops import Conv2d, Dense, Op
 from bitwright.network.types import IntType
-from bitwright.readers.floatgraph import FloatGraph
+from bitwright.readers.graph import FloatGraph
 
 FLOAT_BITS = 32
 

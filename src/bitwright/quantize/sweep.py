@@ -14,12 +14,12 @@ import numpy as np
 
 from bitwright.jit import njit
 from bitwright.network.ops import windows
-from bitwright.quantize.calibrate import Progress, quiet
 from bitwright.quantize.floatrun import FloatRunner, to_value
 from bitwright.quantize.placement import ALIGNED, LAYERS
-from bitwright.quantize.second_order import Moments
+from bitwright.quantize.ranges.calibrate import Progress, quiet
 from bitwright.quantize.threads import one_blas_thread, side_by_side
-from bitwright.readers.floatgraph import INPUT, FloatGraph, FloatNode
+from bitwright.quantize.weights.second_order import Moments
+from bitwright.readers.graph import INPUT, FloatGraph, FloatNode
 
 MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of one layer, and values in them
 MEAN_COLUMNS = 16384  # where only means are measured

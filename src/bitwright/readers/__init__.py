@@ -7,9 +7,9 @@ from pathlib import Path
 from bitwright.network.graph import Network
 from bitwright.network.types import IntType
 from bitwright.readers.export import to_onnx
-from bitwright.readers.floatgraph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
-from bitwright.readers.lowering import is_quantized, lower, node_problems
-from bitwright.readers.onnx_reader import read, read_model
+from bitwright.readers.graph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
+from bitwright.readers.lowering.network import is_quantized, lower, node_problems
+from bitwright.readers.onnx.reader import read, read_model
 
 __all__ = [
     "FloatGraph",

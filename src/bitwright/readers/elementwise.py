@@ -12,10 +12,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from bitwright.readers import chain
-from bitwright.readers.boundaries import Steps
-from bitwright.readers.chain import ZERO, Bounded, Chain, Rationals, Step, two_product
-from bitwright.readers.floatgraph import FloatNode, Quantizer
+from bitwright.readers.graph import FloatNode, Quantizer
+from bitwright.readers.lowering import chain
+from bitwright.readers.lowering.boundaries import Steps
+from bitwright.readers.lowering.chain import ZERO, Bounded, Chain, Rationals, Step, two_product
 
 ELEMENTWISE = (*chain.ELEMENTWISE, "Product")
 

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Rounding
-from bitwright.readers.floatgraph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer
+from bitwright.readers.graph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer
 
 OPSET, IR_VERSION = 17, 8
 OUTPUT = "output"

@@ -19,11 +19,11 @@ import numpy as np
 
 from bitwright.network.ops import Add, Lookup, Op, Requantize, Rounding, Threshold
 from bitwright.network.types import IntType
-from bitwright.readers.alignment import MAX_PAIRS, Alignment, exact_pairs
-from bitwright.readers.chain import Affine, Chain, spread
-from bitwright.readers.floatgraph import FloatNode, Quantizer
-from bitwright.readers.requantize import inner_clamps, narrowest
-from bitwright.readers.values import Builder, Value
+from bitwright.readers.graph import FloatNode, Quantizer
+from bitwright.readers.lowering.alignment import MAX_PAIRS, Alignment, exact_pairs
+from bitwright.readers.lowering.chain import Affine, Chain, spread
+from bitwright.readers.lowering.requantize import inner_clamps, narrowest
+from bitwright.readers.lowering.values import Builder, Value
 
 MAX_BITS = 16  # of what targets store
 TABLE_BITS = 8  # of an operand

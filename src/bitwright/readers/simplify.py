@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitwright.readers.floatgraph import FloatGraph, FloatNode
+from bitwright.readers.graph import FloatGraph, FloatNode
 
 
 def simplify(graph: FloatGraph) -> FloatGraph:

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from bitwright.errors import ModelError, OptionError
+from bitwright.hardware.source_rules import check_paths
 from bitwright.network import Network, TensorType
-from bitwright.source_rules import check_paths
 from bitwright.text import is_identifier
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import joblib
 
 from bitwright.errors import ToolError
-from bitwright.sources import flatten, write
+from bitwright.hardware.closure import flatten, write
 from bitwright.tools import cache, process
 from bitwright.tools.bench import TOP, StreamPort, wrapper
 from bitwright.tools.model import TRACES, Model

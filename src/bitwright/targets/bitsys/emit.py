@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bitwright import rtl
-from bitwright.sources import closure
+from bitwright.hardware import modules as rtl
+from bitwright.hardware.closure import closure
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.contract import WEIGHT_STREAM
 from bitwright.text import comment

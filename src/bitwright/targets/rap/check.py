@@ -11,12 +11,10 @@ from bitwright.network.graph import INPUT, Node
 from bitwright.network.ops import Lookup, Requantize, Resize, Threshold
 from bitwright.network.ranges import Interval, intervals
 from bitwright.targets.contract import Problem
-from bitwright.targets.rap.layers import COMPUTE, Layer, Result, find_problems, stored_names
-from bitwright.targets.rap.lowering import lookup_steps
-from bitwright.targets.rap.machine import LIMITS
-from bitwright.targets.rap.mapping import threshold_words
-from bitwright.targets.rap.options import RapOptions
-from bitwright.targets.rap.storage import (
+from bitwright.targets.rap.compiler.layers import COMPUTE, Layer, Result, find_problems, stored_names
+from bitwright.targets.rap.compiler.lowering import lookup_steps
+from bitwright.targets.rap.compiler.mapping import threshold_words
+from bitwright.targets.rap.compiler.storage import (
     MAX_EDGE,
     MAX_SPAN,
     MAX_STRIP,
@@ -26,6 +24,8 @@ from bitwright.targets.rap.storage import (
     stored_shapes,
     weight_bits,
 )
+from bitwright.targets.rap.isa.machine import LIMITS
+from bitwright.targets.rap.options import RapOptions
 
 MAX_ELEMENTS, MAX_CHANNELS = 1 << 20, 1 << 16
 MAX_COLUMNS = 513  # of images that are sent: the way back to the first column is a `dx` of LEVEL

@@ -7,13 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 
 from bitwright.targets.contract import Estimate, LayerEstimate, Resources, StreamSpec
-from bitwright.targets.rap import timing
-from bitwright.targets.rap.codegen import Code
-from bitwright.targets.rap.isa import decode
-from bitwright.targets.rap.machine import PARAM_BITS, Machine
-from bitwright.targets.rap.mapping import Plan, memory_words, schedule
-from bitwright.targets.rap.storage import Storage
-from bitwright.targets.rap.table import STREAMS
+from bitwright.targets.rap.compiler.codegen import Code
+from bitwright.targets.rap.compiler.mapping import Plan, memory_words, schedule
+from bitwright.targets.rap.compiler.storage import Storage
+from bitwright.targets.rap.isa import timing
+from bitwright.targets.rap.isa.fields import decode
+from bitwright.targets.rap.isa.machine import PARAM_BITS, Machine
+from bitwright.targets.rap.isa.table import STREAMS
 from bitwright.text import unique
 
 _CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright import rtl
-from bitwright.targets.rap.machine import Machine, Program, banks
-from bitwright.targets.rap.state import COUNTERS
-from bitwright.targets.rap.svh import header
+from bitwright.hardware import modules as rtl
+from bitwright.targets.rap.isa.machine import Machine, Program, banks
+from bitwright.targets.rap.isa.svh import header
+from bitwright.targets.rap.simulator.state import COUNTERS
 
 TOP = "rap"
 CONTROL, SELECT, ADDRESS, DATA, COUNTER = 0x00, 0x04, 0x08, 0x0C, 0x40

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
-from bitwright.targets.rap.machine import Machine
-from bitwright.targets.rap.storage import WIDTHS
+from bitwright.targets.rap.compiler.storage import WIDTHS
+from bitwright.targets.rap.isa.machine import Machine
 
 
 @dataclass(frozen=True)

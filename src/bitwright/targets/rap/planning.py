@@ -12,15 +12,15 @@ from bitwright.network.types import TensorType
 from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec
 from bitwright.targets.rap import cost
 from bitwright.targets.rap.check import extent_problems, operation_problems, value_problems
-from bitwright.targets.rap.codegen import Code, generate, receive, send, write_layer
-from bitwright.targets.rap.isa import EncodingError
-from bitwright.targets.rap.layers import Layer, make_layers, stored_names
-from bitwright.targets.rap.lowering import lower, origin
-from bitwright.targets.rap.machine import LIMITS
-from bitwright.targets.rap.mapping import Plan, param_words, ranked, seed_words, weight_words
+from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
+from bitwright.targets.rap.compiler.layers import Layer, make_layers, stored_names
+from bitwright.targets.rap.compiler.lowering import lower, origin
+from bitwright.targets.rap.compiler.mapping import Plan, param_words, ranked, seed_words, weight_words
+from bitwright.targets.rap.compiler.storage import Storage, lane_bits, place, strips
+from bitwright.targets.rap.compiler.writer import Writer
+from bitwright.targets.rap.isa.fields import EncodingError
+from bitwright.targets.rap.isa.machine import LIMITS
 from bitwright.targets.rap.options import RapOptions
-from bitwright.targets.rap.storage import Storage, lane_bits, place, strips
-from bitwright.targets.rap.writer import Writer
 
 STREAM_BITS = 32
 _CONTENTS = {"b_words": "weights", "param_words": "parameters", "program_words": "instructions"}

@@ -7,7 +7,7 @@ from typing import Any
 from bitwright.network import Network
 from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit
 from bitwright.targets.rap import hardware
-from bitwright.targets.rap.mapping import memory_words
+from bitwright.targets.rap.compiler.mapping import memory_words
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.planning import RapPlan, make_plan
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import replace
 
+from bitwright.hardware.modules.window import Window
 from bitwright.network import INPUT
-from bitwright.rtl.window import Window
-from bitwright.targets.tlmac import fold
-from bitwright.targets.tlmac.estimate import estimate
-from bitwright.targets.tlmac.joins import fifo_pixels
+from bitwright.targets.tlmac.circuit import fold
+from bitwright.targets.tlmac.circuit.joins import fifo_pixels
+from bitwright.targets.tlmac.circuit.patch import ROWS
+from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.circuit.units import Circuit, Unit, posts
+from bitwright.targets.tlmac.model.estimate import estimate
+from bitwright.targets.tlmac.model.timing import fixed_latency
 from bitwright.targets.tlmac.options import TlmacOptions
-from bitwright.targets.tlmac.patch import ROWS
-from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
-from bitwright.targets.tlmac.timing import fixed_latency
-from bitwright.targets.tlmac.units import Circuit, Unit, posts
 
 
 def assemble(

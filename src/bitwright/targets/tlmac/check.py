@@ -7,11 +7,11 @@ import numpy as np
 from bitwright.network import Network
 from bitwright.network.ops import Lookup, Requantize, Threshold
 from bitwright.targets.contract import Problem
-from bitwright.targets.tlmac import fold
+from bitwright.targets.tlmac.circuit import fold
+from bitwright.targets.tlmac.circuit.units import build_circuit
 from bitwright.targets.tlmac.options import TlmacOptions
-from bitwright.targets.tlmac.planner import no_element
 from bitwright.targets.tlmac.refusal import OutOfReach
-from bitwright.targets.tlmac.units import build_circuit
+from bitwright.targets.tlmac.search.planner import no_element
 from bitwright.targets.tlmac.wishes import check_names, wished
 
 MAX_COUNT_BITS = 16  # of module threshold

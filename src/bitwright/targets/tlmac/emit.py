@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from bitwright import rtl
+from bitwright.hardware import modules as rtl
+from bitwright.hardware.text import CLOCK, Stream, concat, instance
 from bitwright.network import INPUT
 from bitwright.targets.contract import Design, StreamSpec, SynthesisUnit
-from bitwright.targets.tlmac.element import rom_file
-from bitwright.targets.tlmac.mac import emit_mac
-from bitwright.targets.tlmac.plan import TlmacPlan, UnitPlan
-from bitwright.targets.tlmac.stages import emit_input, emit_main, emit_posts
-from bitwright.targets.tlmac.verilog import CLOCK, Stream, concat, instance
+from bitwright.targets.tlmac.circuit.mac import emit_mac
+from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.circuit.stages import emit_input, emit_main, emit_posts
+from bitwright.targets.tlmac.elements.element import rom_file
 from bitwright.text import comment, unique
 
 TOP = "tlmac_top"

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from bitwright.network import Network
 from bitwright.targets.contract import Problem, Refusal
-from bitwright.targets.tlmac import fold
 from bitwright.targets.tlmac.assemble import pool_cycles
-from bitwright.targets.tlmac.limits import KINDS, Limits
+from bitwright.targets.tlmac.circuit import fold
+from bitwright.targets.tlmac.circuit.plan import TlmacPlan
+from bitwright.targets.tlmac.circuit.units import Circuit, Unit, build_circuit
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
-from bitwright.targets.tlmac.plan import TlmacPlan
-from bitwright.targets.tlmac.planner import NOTHING, ROUNDS, plan_interval
 from bitwright.targets.tlmac.refusal import OutOfReach
-from bitwright.targets.tlmac.units import Circuit, Unit, build_circuit
-from bitwright.targets.tlmac.waiting import with_fifos
+from bitwright.targets.tlmac.search.limits import KINDS, Limits
+from bitwright.targets.tlmac.search.planner import NOTHING, ROUNDS, plan_interval
+from bitwright.targets.tlmac.search.waiting import with_fifos
 from bitwright.targets.tlmac.wishes import check_names
 
 DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word

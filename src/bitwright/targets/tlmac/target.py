@@ -7,10 +7,10 @@ from typing import Any
 from bitwright.network import Network
 from bitwright.targets.contract import Design, Problem, Refusal
 from bitwright.targets.tlmac.check import problems, unsupported
+from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.emit import emit_design
 from bitwright.targets.tlmac.goals import plan_network
 from bitwright.targets.tlmac.options import TlmacOptions
-from bitwright.targets.tlmac.plan import TlmacPlan
 
 
 class Tlmac:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from bitwright.errors import OptionError
 from bitwright.targets.contract import Problem
-from bitwright.targets.tlmac import fold
+from bitwright.targets.tlmac.circuit import fold
+from bitwright.targets.tlmac.circuit.patch import Variant, variants
+from bitwright.targets.tlmac.circuit.units import Circuit
 from bitwright.targets.tlmac.layer import Fold, MacLayer
-from bitwright.targets.tlmac.patch import Variant, variants
 from bitwright.targets.tlmac.refusal import OutOfReach
-from bitwright.targets.tlmac.units import Circuit
 
 
 def check_names(circuit: Circuit, layers: Mapping[str, object]) -> None:

@@ -1,0 +1,117 @@
+"""Vivado projects of a design: reports of the design alone, and an overlay for a board with processors."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib import resources
+from pathlib import Path
+
+from bitwright.deployment.rendering import render
+from bitwright.devices import BOARDS, DEVICES, Device, find_device
+from bitwright.errors import DeviceError
+from bitwright.hardware.closure import flatten, with_vendor, write
+from bitwright.targets.contract import Design
+from bitwright.tools.bench import AXIL_IN, AXIL_OUT
+from bitwright.tools.vivado import Overlay, Reports
+
+WRAPPER = "bitwright_overlay"
+LEAST_ADDRESS_BITS = 12  # the smallest page that the interconnect maps
+
+
+def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float = 200) -> list[Path]:
+    """Write sources and `reports.tcl`, which measures the design alone on the device; the files' paths.
+
+    Raises `DeviceError` for a device that Vivado does not know.
+    """
+    part = _xilinx(device)
+    options = Reports(part.part, design.top, clock_mhz)
+    sources = with_vendor(flatten(design.files), part.primitives)
+    paths = _write_sources(sources, folder)
+    text = render(
+        "reports.tcl.j2",
+        **dataclasses.asdict(options),
+        sources=[name for name in sorted(sources) if name.endswith((".sv", ".v"))],
+        memories=[name for name in sorted(sources) if name.endswith(".mem")],
+        script="reports.tcl",
+    )
+    return [*paths, _write(folder / "reports.tcl", text)]
+
+
+def write_overlay(design: Design, board: str, folder: Path, *, clock_mhz: float = 100, jobs: int = 4) -> list[Path]:
+    """Write sources and `overlay.tcl`, which builds bitstream and hardware description for PYNQ; the files' paths.
+
+    Raises `DeviceError` for a board without processors that run PYNQ.
+    """
+    legal = [name for name, entry in BOARDS.items() if entry.processor]
+    if board.lower() not in legal:
+        raise DeviceError(f"no overlay for {board!r}; legal are the boards {', '.join(legal)}")
+    entry = BOARDS[board.lower()]
+    part = DEVICES[entry.device]
+    options = Overlay(
+        part=part.part,
+        board=entry.name,
+        board_files=entry.board_files,
+        processor=entry.processor,
+        name=WRAPPER,
+        in_bits=design.input.tdata_bits,
+        out_bits=design.output.tdata_bits,
+        weights_bits=weights_bits(design),
+        control=design.has_control,
+        clock_mhz=clock_mhz,
+        jobs=jobs,
+    )
+    sources = with_vendor(flatten(design.files), part.primitives) | overlay_files(design)
+    paths = _write_sources(sources, folder)
+    return [*paths, _write(folder / "overlay.tcl", render("overlay.tcl.j2", **dataclasses.asdict(options)))]
+
+
+def overlay_files(design: Design) -> dict[str, str]:
+    """Two files to add to the design: the Verilog wrapper that Vivado's block design takes, and its helper."""
+    bits = {"awaddr": address_bits(design), "araddr": address_bits(design)}
+    wrapper = render(
+        "overlay.v.j2",
+        name=WRAPPER,
+        top=design.top,
+        control=design.has_control,
+        in_bits=design.input.tdata_bits,
+        out_bits=design.output.tdata_bits,
+        weights_bits=weights_bits(design),
+        control_inputs=[(name, bits.get(name, width)) for name, width in AXIL_IN.items()],
+        control_outputs=list(AXIL_OUT.items()),
+    )
+    helper = (resources.files("bitwright") / "hardware" / "modules" / "axis_batch.sv").read_text()
+    return {f"{WRAPPER}.v": wrapper, "axis_batch.sv": helper}
+
+
+def weights_bits(design: Design) -> int:
+    """Bits of the weight stream, 0 without one."""
+    return design.weights.tdata_bits if design.weights is not None else 0
+
+
+def address_bits(design: Design) -> int:
+    """Address bits of the AXI4-Lite slave: enough for every program and counter address."""
+    addresses = [0, *(design.counters or {}).values()]
+    if design.program is not None and len(design.program):
+        addresses.append(int(design.program[:, 0].max()))
+    return max(LEAST_ADDRESS_BITS, (max(addresses) + 3).bit_length())
+
+
+def _xilinx(name: str) -> Device:
+    part = find_device(name)
+    if part.vendor != "xilinx":
+        legal = ", ".join(d.name for d in DEVICES.values() if d.vendor == "xilinx")
+        raise DeviceError(f"Vivado does not know {name}; legal are {legal} and boards with them")
+    return part
+
+
+def _write_sources(sources: dict[str, str], folder: Path) -> list[Path]:
+    target = folder / "sources"
+    target.mkdir(parents=True, exist_ok=True)
+    kept = {name: text for name, text in sources.items() if not name.endswith(".vlt")}
+    write(kept, target)
+    return [target / name for name in sorted(kept)]
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path

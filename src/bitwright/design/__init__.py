@@ -1,0 +1,1 @@
+"""A design on disk and on its streams: build folders, their checks, packed words."""

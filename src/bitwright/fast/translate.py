@@ -1,0 +1,329 @@
+"""The integer network as one ONNX model in floating point, exactly equal to `evaluate`.
+
+Values are NCHW (vectors [N, C]) in float32 where every partial sum of theirs stays within 2**24, else
+in float64. The proofs are in `products` and `staircase`; every node takes the cheapest exact form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bitwright.fast.code_fit import emit_codes, fit_codes
+from bitwright.fast.input_onnx import CODE_BITS, code_base, coding, quantizing
+from bitwright.fast.onnx_builder import Builder
+from bitwright.fast.products import (
+    FLOAT32_EXACT,
+    codes_exact,
+    conv,
+    dense,
+    dense_of_codes,
+    float_conv,
+    float_dense,
+    pad,
+    taps,
+)
+from bitwright.fast.staircase import steps_of
+from bitwright.fast.step_fallbacks import requantize, search, table
+from bitwright.fast.step_forms import Form, emit, emit_tail, forms, per_channel
+from bitwright.network import ops
+from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.ranges import Interval, intervals, product_reach
+
+Product = ops.Conv2d | ops.Dense
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the ONNX graph: its name and whether it is float64.
+
+    order: for a vector that is kept in channel-major order, the (H, W, C) of the image it comes from.
+    codes: the tensor is uint8 and holds the value minus `code_base`.
+    """
+
+    name: str
+    wide: bool
+    order: tuple[int, ...] = ()
+    codes: bool = False
+
+
+def translate(network: Network, values: tuple[str, ...], *, floats: bool) -> bytes:
+    """The ONNX model that computes the named values.
+
+    floats: the input is the model's own float input and the outputs are float NCHW tensors, named by
+    position; otherwise the input is int64 [N, *shape] and so are the outputs.
+    """
+    return _Translator(network, values).model(floats)
+
+
+class _Translator:
+    """State of one translation: the ONNX graph under construction and the values it has so far."""
+
+    def __init__(self, network: Network, wanted: tuple[str, ...]) -> None:
+        self.network = network
+        self.wanted = wanted
+        self.intervals = intervals(network)
+        self.g = Builder()
+        self.values: dict[str, Value] = {}
+
+    def model(self, floats: bool) -> bytes:
+        needed = _needed(self.network, self.wanted)
+        self.values[INPUT] = self._float_input() if floats else self._integer_input()
+        for node in self.network.nodes:
+            if node.name in needed and not self._is_deferred(node):
+                self.values[node.name] = self._node(node)
+        for position, name in enumerate(self.wanted):
+            self._output(name, f"y{position}", floats)
+        return self.g.model()
+
+    def _integer_input(self) -> Value:
+        t = self.network.input.type
+        wide = self.intervals[INPUT].reach > FLOAT32_EXACT
+        x = self.g.cast(self.g.input("x", "int64", t.shape), "float64" if wide else "float32")
+        return Value(self.g.transpose(x, 0, 3, 1, 2) if len(t.shape) == 3 else x, wide)
+
+    def _float_input(self) -> Value:
+        spec = self.network.input
+        x = self.g.input("x", "float32", spec.shape)
+        if self._codes_suffice():
+            return Value(coding(self.g, spec, x), False, codes=True)
+        wide = self.intervals[INPUT].reach > FLOAT32_EXACT
+        return Value(quantizing(self.g, spec, x, wide), wide)
+
+    def _codes_suffice(self) -> bool:
+        """Whether the input is only read by Dense nodes, behind Flattens, that integer kernels compute exactly."""
+        name, spec = INPUT, self.network.input
+        readers = self.network.consumers[name]
+        while len(readers) == 1 and isinstance(readers[0].op, ops.Flatten) and name not in self.wanted:
+            name = readers[0].name
+            readers = self.network.consumers[name]
+        dense_only = readers and all(isinstance(r.op, ops.Dense) for r in readers) and name not in self.wanted
+        narrow = spec.type.dtype.bits <= CODE_BITS and not spec.type.dtype.bipolar
+        return bool(dense_only and narrow and all(codes_exact(r.op, code_base(spec), spec.high) for r in readers))
+
+    def _output(self, name: str, as_name: str, floats: bool) -> None:
+        value, t = self.in_order(self.values[name]), self.network.types[name]
+        if floats:
+            self.g.output(value.name, as_name, "float64" if value.wide else "float32")
+            return
+        y = self.g.transpose(value.name, 0, 2, 3, 1) if len(t.shape) == 3 else value.name
+        self.g.output(self.g.cast(y, "int64"), as_name, "int64")
+
+    def in_order(self, value: Value) -> Value:
+        """The value with the elements of a flattened image in (H, W, C) order."""
+        if not value.order:
+            return value
+        h, w, c = value.order
+        image = self.g.transpose(self.g.reshape(value.name, 0, c, h, w), 0, 2, 3, 1)
+        return Value(self.g.reshape(image, 0, h * w * c), value.wide)
+
+    def widen(self, value: Value) -> Value:
+        return value if value.wide else Value(self.g.cast(value.name, "float64"), True, value.order)
+
+    def _is_deferred(self, node: Node) -> bool:
+        """Whether the only reader of a product is a step that may swallow it (see `_folded`)."""
+        readers = self.network.consumers[node.name]
+        return (
+            isinstance(node.op, Product)
+            and node.name not in self.wanted
+            and len(readers) == 1
+            and isinstance(readers[0].op, (ops.Threshold, ops.Requantize))
+        )
+
+    def _node(self, node: Node) -> Value:
+        if isinstance(node.op, (ops.Threshold, ops.Requantize)):
+            return self._step(node)
+        inputs = [self.values[name] for name in node.inputs]
+        if not isinstance(node.op, (ops.Dense, ops.Flatten)):
+            inputs = [self.in_order(value) for value in inputs]
+        return _EMITTERS[type(node.op)](self, node, *inputs)
+
+    def image(self, name: str) -> bool:
+        return len(self.network.types[name].shape) == 3
+
+    def product(self, node: Node) -> Value:
+        """A Conv2d or Dense, exactly, without what follows it."""
+        x, interval = self.values[node.inputs[0]], self.intervals[node.inputs[0]]
+        if isinstance(node.op, ops.Conv2d):
+            shapes = self.network.types[node.inputs[0]].shape, self.network.types[node.name].shape
+            return Value(*conv(self.g, node.op, self.in_order(x).name, x.wide, interval, shapes))
+        op = _channel_major(node.op, x.order)
+        if x.codes:
+            return Value(dense_of_codes(self.g, op, x.name, code_base(self.network.input)), False)
+        return Value(*dense(self.g, op, x.name, x.wide, _reorder(interval, x.order)))
+
+    def _step(self, node: Node) -> Value:
+        """Threshold or Requantize in the cheapest exact form, the product before it taking what it can of it."""
+        source = node.inputs[0]
+        interval, shape = self.intervals[source], self.network.types[source].shape
+        image = len(shape) == 3
+        producer = self.network.node(source) if source not in self.values else None
+        steps = steps_of(node.op, interval)
+        found = next(forms(node.op, steps, interval, shape), None)
+        if producer and found and self._folds(producer, found):
+            y = self._scaled_product(producer, found.m, found.b)
+            return Value(emit_tail(self.g, y, found, image), False)
+        codes = fit_codes(steps) if steps and interval.reach <= FLOAT32_EXACT else None
+        if producer and codes and self._is_plain(producer):
+            return Value(emit_codes(self.g, self._scaled_product(producer, np.ones(1), codes.shift), codes), False)
+        x = self.product(producer) if producer else self.in_order(self.values[source])
+        if codes and not x.wide:
+            shifted = x.name if not np.any(codes.shift) else self._shifted(x.name, codes.shift, image)
+            return Value(emit_codes(self.g, shifted, codes), False)
+        if found:
+            x = self.widen(x) if found.dtype is np.float64 else x
+            found = found if x.wide == (found.dtype is np.float64) else replace(found, dtype=np.float64)
+            return self._narrowed(Value(emit(self.g, x.name, found, image), x.wide), node)
+        return self._narrowed(Value(self._fallback(node.op, x, interval, shape), True), node)
+
+    def _shifted(self, x: str, shift: np.ndarray, image: bool) -> str:
+        return self.g.add("Add", x, per_channel(self.g, shift, np.float32, image))
+
+    def _fallback(self, op: ops.Threshold | ops.Requantize, x: Value, interval: Interval, shape) -> str:
+        """The operation without a floating-point form, in float64."""
+        if isinstance(op, ops.Requantize):
+            return requantize(self.g, x.name, op, shape)
+        rest = (self.g, x.name, x.wide, op, interval, len(shape) == 3)
+        return table(*rest) or search(*rest)
+
+    def _narrowed(self, y: Value, node: Node) -> Value:
+        """A value as float32 where its range allows it."""
+        if not y.wide or self.intervals[node.name].reach > FLOAT32_EXACT:
+            return y
+        return Value(self.g.cast(y.name, "float32"), False)
+
+    def _is_plain(self, node: Node) -> bool:
+        """Whether a product may be computed in float32 with other weights and another bias."""
+        x = self.values[node.inputs[0]]
+        padded = isinstance(node.op, ops.Conv2d) and node.op.pad_value and any(node.op.pads)
+        return not (x.wide or x.codes or padded)
+
+    def _folds(self, node: Node, form: Form) -> bool:
+        """Whether a product may carry the m and b of a form without changing a result."""
+        reach = product_reach(node.op, self.intervals[node.inputs[0]])
+        return self._is_plain(node) and form.folds(reach, node.op.weight[0].size)
+
+    def _scaled_product(self, node: Node, m: np.ndarray, b: np.ndarray) -> str:
+        """m * product + b in float32, m in the weights and b in the bias; m, b float64 [O or 1]."""
+        x, op = self.values[node.inputs[0]], node.op
+        bias = b if op.bias is None else b + m * op.bias
+        if isinstance(op, ops.Conv2d):
+            return float_conv(self.g, op, self.in_order(x).name, op.weight * m[:, None, None, None], bias)
+        weight = _channel_major(op, x.order).weight * m[:, None]
+        return float_dense(self.g, x.name, weight, bias, np.float32)
+
+
+def _needed(network: Network, wanted: tuple[str, ...]) -> set[str]:
+    """The values that the wanted ones depend on."""
+    needed = set(wanted)
+    for node in reversed(network.nodes):
+        if node.name in needed:
+            needed.update(node.inputs)
+    return needed
+
+
+def _reorder(interval: Interval, order: tuple[int, ...]) -> Interval:
+    """The interval of a flattened image in channel-major order."""
+    if not order:
+        return interval
+    low, high = (a.reshape(order).transpose(2, 0, 1).reshape(-1) for a in (interval.low, interval.high))
+    return Interval(low, high, interval.reach)
+
+
+def _channel_major(op: ops.Dense, order: tuple[int, ...]) -> ops.Dense:
+    """The Dense with its inputs in channel-major order."""
+    if not order:
+        return op
+    weight = op.weight.reshape(-1, *order).transpose(0, 3, 1, 2).reshape(op.weight.shape)
+    return ops.Dense(weight, op.weight_type, op.bias)
+
+
+def _flatten(t: _Translator, node: Node, x: Value) -> Value:
+    before = t.network.types[node.inputs[0]].shape
+    if len(before) == 1:
+        return x
+    flat = t.g.reshape(x.name, 0, t.network.types[node.name].size)
+    trivial = before[2] == 1 or before[:2] == (1, 1)
+    return replace(x, name=flat, order=() if trivial else before)
+
+
+def _combine(kind: str, **attributes: int):
+    """Add or Concat: both inputs in one float type, float64 where one is or the result needs it."""
+
+    def emit(t: _Translator, node: Node, a: Value, b: Value) -> Value:
+        if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
+            a, b = t.widen(a), t.widen(b)
+        return Value(t.g.add(kind, a.name, b.name, **attributes), a.wide)
+
+    return emit
+
+
+def _max_pool(t: _Translator, node: Node, x: Value) -> Value:
+    op = node.op
+    y = t.g.add("MaxPool", x.name, kernel_shape=list(op.kernel), strides=list(op.stride), pads=list(op.pads))
+    return Value(y, x.wide)
+
+
+def _sum_pool(t: _Translator, node: Node, x: Value) -> Value:
+    op, shape = node.op, t.network.types[node.inputs[0]].shape
+    wide = t.intervals[node.name].reach > FLOAT32_EXACT
+    if wide:
+        x = t.widen(x)
+    if not any(op.pads) and op.kernel == shape[:2]:
+        return Value(t.g.add("ReduceSum", x.name, t.g.constant(np.array([2, 3])), keepdims=1), wide)
+    if not wide:
+        channels = shape[2]
+        ones = ops.Conv2d(np.ones((channels, *op.kernel, 1), np.int64), stride=op.stride, pads=op.pads, groups=channels)
+        return Value(float_conv(t.g, ones, x.name, ones.weight, None), False)
+    name = x.name
+    if any(op.pads):
+        top, left, bottom, right = op.pads
+        name, shape = pad(t.g, name, True, op.pads, 0), (shape[0] + top + bottom, shape[1] + left + right, shape[2])
+    return Value(t.g.add("Sum", *taps(t.g, name, shape, op.kernel, op.stride)), True)
+
+
+def _pad(t: _Translator, node: Node, x: Value) -> Value:
+    return Value(pad(t.g, x.name, x.wide, node.op.pads, node.op.value), x.wide)
+
+
+def _resize(t: _Translator, node: Node, x: Value) -> Value:
+    h, w, c = t.network.types[node.inputs[0]].shape
+    fh, fw = node.op.factor
+    parts = t.g.reshape(x.name, 0, c, h, 1, w, 1)
+    repeated = t.g.add("Expand", parts, t.g.constant(np.array([1, 1, 1, fh, 1, fw], np.int64)))
+    return Value(t.g.reshape(repeated, 0, c, h * fh, w * fw), x.wide)
+
+
+def _arg_max(t: _Translator, _node: Node, x: Value) -> Value:
+    return Value(t.g.cast(t.g.add("ArgMax", x.name, axis=1, keepdims=1), "float32"), False)
+
+
+def _lookup(t: _Translator, node: Node, x: Value) -> Value:
+    op, channels = node.op, t.network.types[node.name].channels
+    wide = t.intervals[node.name].reach > FLOAT32_EXACT
+    position = t.g.cast(x.name, "int32")
+    if op.domain.bipolar:
+        position = t.g.add("Greater", x.name, t.g.constant(np.zeros((), np.float32)))
+        position = t.g.cast(position, "int32")
+    start = np.arange(len(op.table)) * op.domain.levels - (0 if op.domain.bipolar else op.domain.min)
+    shape = (1, -1, 1, 1) if t.image(node.name) else (1, -1)
+    offset = np.broadcast_to(start, channels) if len(start) > 1 else start
+    position = t.g.add("Add", position, t.g.constant(offset.astype(np.int32).reshape(shape)))
+    table = op.table.reshape(-1).astype(np.float64 if wide else np.float32)
+    return Value(t.g.add("Gather", t.g.constant(table), position), wide)
+
+
+_EMITTERS = {
+    ops.Conv2d: lambda t, node, _x: t.product(node),
+    ops.Dense: lambda t, node, _x: t.product(node),
+    ops.Lookup: _lookup,
+    ops.Add: _combine("Add"),
+    ops.Concat: _combine("Concat", axis=1),
+    ops.MaxPool: _max_pool,
+    ops.SumPool: _sum_pool,
+    ops.Pad: _pad,
+    ops.Resize: _resize,
+    ops.Flatten: _flatten,
+    ops.ArgMax: _arg_max,
+}

@@ -1,0 +1,1 @@
+"""What all targets build hardware with: resources, memories, Verilog text, the module library."""

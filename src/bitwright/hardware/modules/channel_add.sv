@@ -1,0 +1,78 @@
+// Adds a constant of each channel (a bias): y = x + bias[c], OutBits bits.
+//
+// A stream of words of Lanes channels, Tiles words a pixel. Latency 2, one word a cycle. OutBits must hold every sum.
+// Files: <File>_l<lll>.mem has Tiles words of OutBits bits for lane lll (bitwright.hardware.modules.tables.channel_add_files).
+module channel_add #(
+    parameter int unsigned InBits   = 8,
+    parameter bit          InSigned = 1,
+    parameter int unsigned OutBits  = 9,
+    parameter int unsigned Lanes    = 1,
+    parameter int unsigned Tiles    = 1,
+    parameter File = "channel_add"
+) (
+    input  logic                     clk_i,
+    input  logic                     rst_i,
+    input  logic [ Lanes*InBits-1:0] s_data_i,
+    input  logic                     s_valid_i,
+    output logic                     s_ready_o,
+    output logic [Lanes*OutBits-1:0] m_data_o,
+    output logic                     m_valid_o,
+    input  logic                     m_ready_i
+);
+  if (InBits < 1 || OutBits < InBits || Lanes < 1 || Lanes > 1000 || Tiles < 1) begin : g_illegal
+    $error("channel_add: legal are OutBits >= InBits, 1..1000 lanes");
+  end
+
+  logic [1:0] en, enter;
+  pipe_control #(
+      .Stages(2)
+  ) u_pipe (
+      .clk_i,
+      .rst_i,
+      .s_valid_i,
+      .s_ready_o,
+      .m_valid_o,
+      .m_ready_i,
+      .en_o(en),
+      .enter_o(enter)
+  );
+  logic [(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;
+  logic unused_first, unused_last;
+  loop_counter #(
+      .Count(Tiles)
+  ) u_tile (
+      .clk_i,
+      .rst_i,
+      .step_i (enter[0]),
+      .count_o(tile),
+      .first_o(unused_first),
+      .last_o (unused_last)
+  );
+
+  for (genvar l = 0; l < Lanes; l++) begin : g_lane
+    logic [InBits-1:0] x_q;
+    logic [OutBits-1:0] wide, bias, sum_q;
+    rom #(
+        .Width(OutBits),
+        .Depth(Tiles),
+        .File ({File, "_l", 8'(48 + l / 100), 8'(48 + l / 10 % 10), 8'(48 + l % 10), ".mem"})
+    ) u_bias (
+        .clk_i,
+        .re_i  (en[0]),
+        .addr_i(tile),
+        .data_o(bias)
+    );
+    if (InSigned) begin : g_signed
+      assign wide = OutBits'($signed(x_q));
+    end else begin : g_unsigned
+      assign wide = OutBits'(x_q);
+    end
+    always_ff @(posedge clk_i) begin
+      if (en[0]) x_q <= s_data_i[l*InBits+:InBits];
+      if (en[1]) sum_q <= wide + bias;
+    end
+    assign m_data_o[l*OutBits+:OutBits] = sum_q;
+  end
+  logic unused;
+  assign unused = enter[1];
+endmodule

@@ -1,0 +1,122 @@
+"""Place and route of a design for the ECP5, between shift registers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from bitwright.targets.contract import WEIGHT_STREAM, Design, Resources
+from bitwright.tools import cache, nextpnr, yosys
+from bitwright.tools.bench import AXIL_IN, AXIL_OUT
+
+TOP = "pin_top"
+HARNESS = "pin_harness"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """total: the placed design without its harness. fmax_mhz: of clk_i, by static timing after routing."""
+
+    total: Resources
+    fmax_mhz: float
+    bitstream: bytes
+    tool: str
+
+
+def harness_files(design: Design) -> dict[str, str]:
+    """Two files to add to the design: the harness, and module `pin_top` that wires it to the design's top."""
+    harness = (resources.files("bitwright") / "hardware" / "modules" / f"{HARNESS}.sv").read_text()
+    return {f"{HARNESS}.sv": harness, f"{TOP}.sv": _top(design)}
+
+
+def _top(design: Design) -> str:
+    to_design = list(_slices("to_design", _inputs(design)))
+    from_design = list(_slices("from_design", _outputs(design)))
+    pins = [
+        "    .clk_i(clk_i)",
+        "    .rst_i(reset)",
+        *(f"    .{name}({part})" for name, part in to_design + from_design),
+    ]
+    wiring = ",\n".join(pins)
+    in_bits, out_bits = (sum(bits for _, bits in ports) for ports in (_inputs(design), _outputs(design)))
+    return f"""// {design.top} between shift registers, for place and route.
+module {TOP} (
+  input  logic clk_i, rst_i, d_i, load_i,
+  output logic q_o
+);
+  logic reset;
+  logic [{in_bits - 1}:0] to_design;
+  logic [{out_bits - 1}:0] from_design;
+  {HARNESS} #(.InBits({in_bits}), .OutBits({out_bits})) u_pins (
+    .clk_i(clk_i), .rst_i(rst_i), .d_i(d_i), .load_i(load_i), .q_o(q_o),
+    .rst_o(reset), .in_o(to_design), .out_i(from_design)
+  );
+  {design.top} u_design (
+{wiring}
+  );
+endmodule
+"""
+
+
+def _inputs(design: Design) -> list[tuple[str, int]]:
+    """The top's inputs besides clock and reset: (port, bits)."""
+    ports = [("s_axis_tdata", design.input.tdata_bits), ("s_axis_tvalid", 1), ("m_axis_tready", 1)]
+    if design.weights is not None:
+        ports += [(f"{WEIGHT_STREAM}_tdata", design.weights.tdata_bits), (f"{WEIGHT_STREAM}_tvalid", 1)]
+    return ports + [(f"s_axil_{name}", bits) for name, bits in AXIL_IN.items() if design.has_control]
+
+
+def _outputs(design: Design) -> list[tuple[str, int]]:
+    ports = [
+        ("s_axis_tready", 1),
+        ("m_axis_tdata", design.output.tdata_bits),
+        ("m_axis_tvalid", 1),
+        ("m_axis_tlast", 1),
+    ]
+    if design.weights is not None:
+        ports.append((f"{WEIGHT_STREAM}_tready", 1))
+    return ports + [(f"s_axil_{name}", bits) for name, bits in AXIL_OUT.items() if design.has_control]
+
+
+def _slices(vector: str, ports: list[tuple[str, int]]) -> Iterator[tuple[str, str]]:
+    """(port, its part of the vector), from bit 0 upwards."""
+    bit = 0
+    for name, bits in ports:
+        yield name, f"{vector}[{bit + bits - 1}:{bit}]"
+        bit += bits
+
+
+def place_and_route(netlist: Path, stat: str, options: nextpnr.PlaceRoute, root: Path) -> Placement:
+    """Place, route and pack a synthesized `pin_top`; `stat` is Yosys's report of it. Cached."""
+    tool = nextpnr.find()
+    key = cache.digest([tool.version, *options.arguments("netlist.json"), netlist.read_bytes()])
+    logs = root / "logs"
+
+    def make(folder: Path) -> list[Path]:
+        logs.mkdir(parents=True, exist_ok=True)
+        (folder / "netlist.json").write_bytes(netlist.read_bytes())
+        nextpnr.run(tool, options, "netlist.json", folder, logs / f"nextpnr-{key[:12]}.log")
+        return [folder / nextpnr.REPORT, folder / nextpnr.BITSTREAM]
+
+    folder, _ = cache.entry(root / "nextpnr", key, make, (nextpnr.REPORT, nextpnr.BITSTREAM))
+    placed = nextpnr.read((folder / nextpnr.REPORT).read_text())
+    return Placement(
+        total=_without_harness(placed, stat),
+        fmax_mhz=placed.fmax_mhz["clk_i"],
+        bitstream=(folder / nextpnr.BITSTREAM).read_bytes(),
+        tool=f"nextpnr-ecp5 {tool.version}",
+    )
+
+
+def _without_harness(placed: nextpnr.Placed, stat: str) -> Resources:
+    """Cells in use, less those of the harness; its LUTs and registers stay one cell each."""
+    harness = yosys.count(stat, HARNESS)
+    return Resources(
+        lut=placed.used["TRELLIS_COMB"] - harness.lut,
+        ff=placed.used["TRELLIS_FF"] - harness.ff,
+        carry=yosys.count(stat).carry,
+        bram36=placed.used["DP16KD"] / 2,
+        dsp=placed.used["MULT18X18D"],
+    )

@@ -1,0 +1,1 @@
+"""Ranges and scales of values from calibration data."""

@@ -1,0 +1,1 @@
+"""Grids and rounding of weights."""

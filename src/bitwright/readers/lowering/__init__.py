@@ -1,0 +1,1 @@
+"""The float graph of a quantized model to an integer network."""

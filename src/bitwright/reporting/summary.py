@@ -1,0 +1,115 @@
+"""Everything that is known of a design as one dictionary with stable names."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from bitwright import __version__
+from bitwright.design.io import estimate_dict, plain
+from bitwright.network.ops import Conv2d, Dense
+from bitwright.targets.contract import Design, Resources
+
+RESOURCES = tuple(f.name for f in dataclasses.fields(Resources))
+
+
+def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) -> dict[str, Any]:
+    """The facts of the network, the design, its estimate and, where given, its simulation and synthesis.
+
+    `layers` sets each unit's estimate beside what synthesis measured of it; a figure that is not known is
+    None. `comparable` says whether both count the same kind of cells. Estimated figures come from the
+    target's cost model, measured ones from the tools in `tools`.
+    """
+    simulated, synthesized = _as_dict(simulation), _as_dict(synthesis)
+    tools = [f"bitwright {__version__}"]
+    tools += [simulated["tool"]] if simulated else []
+    tools += list(synthesized["tools"]) if synthesized else []
+    return {
+        "tools": tools,
+        "network": _network(design),
+        "design": {
+            "target": design.target,
+            "top": design.top,
+            "digest": design.digest,
+            "options": plain(design.options),
+            "input_lanes": design.input.lanes,
+            "output_lanes": design.output.lanes,
+            "parameters": plain(design.parameters),
+        },
+        "estimate": plain(estimate_dict(design.estimate)),
+        "layers": _layers(design, synthesized),
+        "comparable": any(unit.get("estimate") for unit in (synthesized or {}).get("units", ())),
+        "simulation": simulated,
+        "synthesis": synthesized,
+        "performance": _performance(design, simulated, synthesized),
+    }
+
+
+def _as_dict(result: Any) -> dict[str, Any] | None:
+    """A result as its dictionary, in the types of JSON."""
+    if result is None:
+        return None
+    return plain(result if isinstance(result, Mapping) else result.as_dict())
+
+
+def _network(design: Design) -> dict[str, Any]:
+    network = design.network
+    products = [n.op for n in network.nodes if isinstance(n.op, (Conv2d, Dense))]
+    return {
+        "name": network.name,
+        "source": network.source,
+        "digest": network.digest,
+        "input": str(network.input.type),
+        "output": str(network.output_type),
+        "operations": dict(sorted(Counter(type(n.op).__name__ for n in network.nodes).items())),
+        "weights": sum(op.weight.size for op in products),
+        "weight_bytes": sum(op.weight.size * op.weight_type.bits for op in products) / 8,
+    }
+
+
+def _layers(design: Design, synthesized: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Each unit's estimate and measurement, all copies together."""
+    measured: dict[str, Resources] = {}
+    for unit in synthesized["units"] if synthesized else []:
+        all_copies = Resources(*(unit["copies"] * unit["resources"][name] for name in RESOURCES))
+        measured[unit["name"]] = measured.get(unit["name"], Resources()) + all_copies
+    rows = []
+    for layer in design.estimate.layers:
+        found = measured.pop(layer.name, None)
+        rows.append(_layer(layer.name, layer.kind, layer.cycles, layer.resources, found))
+    rows += [_layer(name, "", None, None, found) for name, found in measured.items()]
+    return rows
+
+
+def _layer(
+    name: str, kind: str, cycles: int | None, estimated: Resources | None, measured: Resources | None
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "kind": kind,
+        "cycles": cycles,
+        "estimated": None if estimated is None else dataclasses.asdict(estimated),
+        "measured": None if measured is None else dataclasses.asdict(measured),
+    }
+
+
+def _performance(
+    design: Design, simulated: dict[str, Any] | None, synthesized: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Latency and interval, simulated where known, else estimated; frames a second at the measured clock, if any."""
+    latency, interval = design.estimate.latency_cycles, design.estimate.interval_cycles
+    source = "estimated"
+    if simulated:
+        source = "simulated"
+        latency, interval = simulated["latency_cycles"], simulated["interval_cycles"] or interval
+    clock = (synthesized or {}).get("fmax_mhz")
+    return {
+        "source": source,
+        "latency_cycles": latency,
+        "interval_cycles": interval,
+        "clock_mhz": clock,
+        "frames_per_second": clock * 1e6 / interval if clock else None,
+        "latency_us": latency / clock if clock else None,
+    }

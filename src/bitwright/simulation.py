@@ -1,0 +1,240 @@
+"""Cycle-accurate simulation of a design, compared with the meaning of its network."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from bitwright.design.packing import filling, pack, unpack
+from bitwright.errors import DataError
+from bitwright.fast.evaluator import Evaluator
+from bitwright.network.graph import check_integers
+from bitwright.targets.contract import WEIGHT_STREAM, Design
+from bitwright.tools import verilator
+from bitwright.tools.bench import axis_input, axis_output
+from bitwright.tools.model import Model, ProtocolError, Run, Stalls, trace_format
+
+BATCH = 8  # frames that are worth a run of their own
+TIMING_FRAMES = 8  # of the extra run that measures cycles where the main one stalls
+TIMING_BATCHES = 4  # at least, where frames are computed together
+IDLE_FLOOR = 20_000
+INPUT, OUTPUT = "s_axis", "m_axis"
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationResult:
+    """What a design did in simulation. Cycles are clock cycles, measured without stalls.
+
+    outputs: int64 [N, *shape]; floats: the same in the model's own units and layout.
+    latency_cycles: from the edge that takes the first input word of the first frame to the edge that
+    delivers its last output word. interval_cycles: between the last output words of consecutive frames,
+    mean over the later half of the frames; None for a single frame. A design that computes frames in batches is timed
+    with full ones, on the same frames again and again where they are too few.
+    expected: the network's own evaluation, None where not checked; so are bit_exact and mismatches, the
+    number of elements that differ. cycles, counters: summed over all runs. frames_per_second: the simulator's.
+    """
+
+    outputs: np.ndarray
+    floats: np.ndarray
+    expected: np.ndarray | None
+    latency_cycles: int
+    interval_cycles: float | None
+    cycles: int
+    counters: dict[str, int]
+    seconds: float
+    tool: str
+
+    @property
+    def frames(self) -> int:
+        return len(self.outputs)
+
+    @property
+    def frames_per_second(self) -> float:
+        return self.frames / self.seconds
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Class of each frame, [N]: the output itself where it is one number, else the index of the first largest."""
+        flat = self.floats.reshape(self.frames, -1)
+        return self.outputs.reshape(-1) if flat.shape[1] == 1 else flat.argmax(axis=1)
+
+    @property
+    def mismatches(self) -> int | None:
+        return None if self.expected is None else int(np.count_nonzero(self.outputs != self.expected))
+
+    @property
+    def bit_exact(self) -> bool | None:
+        return None if self.expected is None else self.mismatches == 0
+
+    def first_mismatch(self) -> str | None:
+        """Frame, index and both values of the first element that differs, if one does."""
+        if not self.mismatches:
+            return None
+        where = tuple(int(i) for i in np.argwhere(self.outputs != self.expected)[0])
+        return f"frame {where[0]}, element {where[1:]}: {self.outputs[where]} instead of {self.expected[where]}"
+
+    def as_dict(self) -> dict[str, object]:
+        """The figures, without arrays, for reports."""
+        names = ["frames", "latency_cycles", "interval_cycles", "bit_exact", "mismatches", "cycles", "counters"]
+        return {name: getattr(self, name) for name in [*names, "frames_per_second", "tool"]}
+
+
+def simulate(
+    design: Design,
+    x: np.ndarray,
+    *,
+    frames: int | None = None,
+    stalls: Stalls | None = None,
+    seed: int = 0,
+    check: bool = True,
+    trace: str | os.PathLike[str] | None = None,
+    trace_cycles: int | None = None,
+    jobs: int = 2,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> SimulationResult:
+    """Stream the first `frames` of `x` through the compiled design.
+
+    x: integers [N, *input shape], or floats in the model's own layout and units, which the network's
+    InputSpec quantizes. stalls: random pauses on all streams. seed: of the initial state of registers.
+    trace: file for a waveform, VCD or FST by its name, of the first `trace_cycles`, else up to the end of the first
+    result. Many frames are split over `jobs` models.
+    Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream
+    rules or stops.
+    """
+    x = _inputs(design, x, frames)
+    model = compile_model(design, trace=trace and trace_format(trace), cache_dir=cache_dir, jobs=jobs)
+    parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
+    traces = [None if trace is None else Path(trace), *[None] * (len(parts) - 1)]
+    start = time.perf_counter()
+    runs = joblib.Parallel(n_jobs=jobs, backend="threading")(
+        joblib.delayed(_stream)(design, model, part, stalls, seed + i, file, trace_cycles)
+        for i, (part, file) in enumerate(zip(parts, traces, strict=True))
+    )
+    seconds = time.perf_counter() - start
+    outputs = np.concatenate([_outputs(design, run) for run in runs])
+    latency, interval = _timing(design, _timed(design, model, x, runs[0] if stalls is None else None, seed))
+    return SimulationResult(
+        outputs=outputs,
+        floats=design.network.output.dequantize(outputs),
+        expected=Evaluator(design.network).run(x) if check else None,
+        latency_cycles=latency,
+        interval_cycles=interval,
+        cycles=sum(run.cycles for run in runs),
+        counters=_counters(design, runs),
+        seconds=seconds,
+        tool=model.tool,
+    )
+
+
+def compile_model(
+    design: Design, *, trace: str | None = None, cache_dir: str | os.PathLike[str] | None = None, jobs: int = 2
+) -> Model:
+    """The design's simulation model, from the cache where it has been built before; `trace` as in `verilator.build`."""
+    return verilator.build(
+        design.files,
+        design.top,
+        [
+            axis_input(design.input.tdata_bits, INPUT),
+            *([axis_input(design.weights.tdata_bits, WEIGHT_STREAM)] if design.weights is not None else []),
+        ],
+        [axis_output(design.output.tdata_bits, OUTPUT)],
+        axil=design.has_control,
+        trace=trace,
+        cache_dir=cache_dir,
+        jobs=jobs,
+    )
+
+
+def stream_words(design: Design, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The words of all input streams for the integers x [N, *input shape]."""
+    words = {INPUT: pack(design.input, x)}
+    if design.weights is not None:
+        words[WEIGHT_STREAM] = design.weights.passes(len(x))
+    return words
+
+
+def _inputs(design: Design, x: np.ndarray, frames: int | None) -> np.ndarray:
+    """The integers of the frames to simulate."""
+    x = np.asarray(x)
+    if frames is not None:
+        if not 1 <= frames <= len(x):
+            raise DataError(f"{frames} frames asked for; legal are 1 to {len(x)}, as many as the data have")
+        x = x[:frames]
+    if len(x) == 0:
+        raise DataError("no frames to simulate")
+    return check_integers(design.network, design.network.input.quantize(x) if x.dtype.kind == "f" else x)
+
+
+def _stream(
+    design: Design,
+    model: Model,
+    x: np.ndarray,
+    stalls: Stalls | None,
+    seed: int,
+    trace: Path | None,
+    cycles: int | None,
+) -> Run:
+    """One run of the model over the frames of x."""
+    idle = max(IDLE_FLOOR, 4 * design.estimate.latency_cycles, 4 * design.estimate.interval_cycles)
+    return model.run(
+        stream_words(design, x),
+        {OUTPUT: len(x) * design.output.words},
+        stalls=stalls,
+        seed=seed,
+        idle_cycles=idle,
+        program=design.program if design.program is not None else (),
+        counters=tuple((design.counters or {}).values()),
+        trace=trace,
+        trace_cycles=cycles or 0,
+        trace_words=0 if cycles else design.output.words,
+    )
+
+
+def _outputs(design: Design, run: Run) -> np.ndarray:
+    """The values of a run's output words, after a look at tlast and at the bits that must be zero."""
+    spec, words = design.output, run.outputs[OUTPUT]
+    position, bit = divmod(spec.tdata_bits, 32)
+    last = (words[:, position] >> np.uint32(bit) & 1).reshape(-1, spec.words)
+    wrong = np.argwhere(last != (np.arange(spec.words) == spec.words - 1))
+    if len(wrong):
+        frame, word = (int(i) for i in wrong[0])
+        raise ProtocolError(f"{OUTPUT}: tlast is {last[frame, word]} at word {word} of {spec.words} of frame {frame}")
+    filled = filling(spec, words)
+    if filled.any():
+        raise ProtocolError(f"{OUTPUT}: bits without an element are not zero in frame {int(np.argmax(filled))}")
+    return unpack(spec, words)
+
+
+def _timed(design: Design, model: Model, x: np.ndarray, run: Run | None, seed: int) -> Run:
+    """A run without stalls to take times from: the one there is, unless it has too few full batches."""
+    if design.batch == 1:
+        return _stream(design, model, x[:TIMING_FRAMES], None, seed, None, None) if run is None else run
+    if run is not None and _frames(design, run) >= TIMING_BATCHES * design.batch:
+        return run
+    count = max(TIMING_BATCHES, math.ceil(TIMING_FRAMES / design.batch)) * design.batch
+    return _stream(design, model, np.resize(x, (count, *x.shape[1:])), None, seed, None, 0)
+
+
+def _frames(design: Design, run: Run) -> int:
+    return len(run.produced[OUTPUT]) // design.output.words
+
+
+def _timing(design: Design, run: Run) -> tuple[int, float | None]:
+    """(latency, interval) in cycles, as `SimulationResult` defines them."""
+    ends = run.produced[OUTPUT][design.output.words - 1 :: design.output.words]
+    latency = int(ends[0] - run.accepted[INPUT][0])
+    ends = ends[design.batch - 1 :: design.batch]
+    if len(ends) < 2:
+        return latency, None
+    first = len(ends) // 2 - (len(ends) == 2)
+    return latency, float(ends[-1] - ends[first]) / (len(ends) - 1 - first) / design.batch
+
+
+def _counters(design: Design, runs: list[Run]) -> dict[str, int]:
+    return {name: sum(run.counters[a] for run in runs) for name, a in (design.counters or {}).items()}

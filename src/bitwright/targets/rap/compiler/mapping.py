@@ -1,0 +1,253 @@
+"""How a layer is spread over the grid and over time, chosen by its exact cycles and memory words.
+
+Rows of the grid are strips of output columns, columns of the grid are output channels, lanes are input channels (or,
+with separate lanes, the channels themselves: pools, sums, copies and depthwise convolutions use one grid column).
+An element holds a block of `body` accumulators; a tile is what all elements hold at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitwright.network.ops import Requantize, Rounding, Threshold
+from bitwright.targets.rap.compiler import body as bodies
+from bitwright.targets.rap.compiler.body import Body
+from bitwright.targets.rap.compiler.layers import Layer, Result
+from bitwright.targets.rap.compiler.storage import Storage, padded_channels, words_of
+from bitwright.targets.rap.isa import timing
+from bitwright.targets.rap.isa.machine import ACCUMULATORS, Machine
+from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A layer on the grid.
+
+    pixels x words accumulators an element; cols columns of the grid hold channels; channel_tiles a group, groups,
+    x_tiles and rows of output make the tiles; k_words words of input channels; inner: passes of the body for a tile.
+    """
+
+    layer: Layer
+    source: tuple[Storage, ...]
+    target: tuple[Storage, ...]
+    machine: Machine
+    lanes: bool
+    rowwise: bool
+    body: Body
+    pixels: int
+    words: int
+    cols: int
+    channel_tiles: int
+    groups: int
+    x_tiles: int
+    k_words: int
+    inner: int
+
+    @property
+    def rows(self) -> int:
+        """Rows of the grid at work."""
+        return 1 if self.layer.shape[1] == 1 else self.machine.size
+
+    @property
+    def tiles(self) -> int:
+        return self.channel_tiles * self.groups * self.x_tiles * self.layer.shape[0]
+
+    @property
+    def loads_b(self) -> int:
+        """Words of weights that a tile takes of each bank; none where nothing is multiplied."""
+        return 0 if self.layer.window.weight is None else self.body.loads_b * self.inner
+
+    @property
+    def elements(self) -> int:
+        """Results of a pixel of a tile in one row."""
+        return self.words * (self.source[0].lanes if self.lanes else self.cols)
+
+
+def element_words(result: Result, bits: int) -> int:
+    """Parameter words of an element: one, more for many thresholds, two where it is stored in two words."""
+    words = threshold_words(result.op.thresholds.shape[1]) if isinstance(result.op, Threshold) else 1
+    return max(words, 2) if bits == 32 else words
+
+
+def threshold_words(count: int) -> int:
+    """Parameter words of so many thresholds."""
+    return 1 + -(-max(0, count - HEADER_STEPS) // PARAM_LANES)
+
+
+def is_stochastic(result: Result) -> bool:
+    """Whether the result needs random seeds."""
+    return isinstance(result.op, Requantize) and result.op.rounding is Rounding.STOCHASTIC
+
+
+def schedule(plan: Plan) -> tuple[int, int]:
+    """(cycles of all tiles up to the issue behind the last DRAIN, further cycles until its last read), exactly."""
+    compute = _body_cycles(plan)
+    drains = [
+        timing.drain_cycles(
+            plan.machine.size, plan.pixels, plan.elements, element_words(result, target.bits), is_stochastic(result)
+        )
+        for result, target in zip(plan.layer.results, plan.target, strict=True)
+    ]
+
+    def tile(now: int, free: int) -> tuple[int, int]:
+        now += compute
+        for drain in drains:
+            now = max(now, free)
+            free = now + timing.DRAIN_START + drain
+            now += 1
+        return now, free
+
+    now, free = _loops(0, 0, plan.tiles, tile)
+    return now, free - now
+
+
+def _body_cycles(plan: Plan) -> int:
+    """Cycles of all passes of the body for a tile, in the loops that `Writer.loop` makes of them."""
+    outer, inner = timing.nested_passes(plan.inner)
+    once = (timing.BRANCH if inner > 1 else 0) + inner * len(plan.body.steps)
+    return once if outer == 1 else timing.BRANCH + outer * (once + 1)
+
+
+_Step = Callable[[int, int], tuple[int, int]]  # from (now, when the slots are free) to the same behind it
+
+
+def _loops(now: int, free: int, count: int, step: _Step) -> tuple[int, int]:
+    """`count` steps in the loops that `Writer.loop` makes of them."""
+    outer, inner = timing.nested_passes(count)
+
+    def passes(now: int, free: int) -> tuple[int, int]:
+        return _repeat(now + (timing.BRANCH if inner > 1 else 0), free, inner, step)
+
+    def around(now: int, free: int) -> tuple[int, int]:
+        now, free = passes(now, free)
+        return now + 1, free  # NOP
+
+    return passes(now, free) if outer == 1 else _repeat(now + timing.BRANCH, free, outer, around)
+
+
+def _repeat(now: int, free: int, count: int, step: _Step) -> tuple[int, int]:
+    """`count` steps; from the first that leaves the slots as it found them on, all take the same time."""
+    for left in range(count - 1, -1, -1):
+        before, lead = now, free - now
+        now, free = step(now, free)
+        if free - now == lead:
+            return now + left * (now - before), free + left * (now - before)
+    return now, free
+
+
+def cycles(plan: Plan) -> int:
+    """Cycles of all tiles."""
+    return schedule(plan)[0]
+
+
+def memory_words(plan: Plan) -> tuple[int, int, int]:
+    """(words read of A, words read of B, words written) of a layer, exactly; words outside the image are not read."""
+    window, source, target = plan.layer.window, plan.source[0], plan.target
+    h, w, _ = source.shape
+    y = np.arange(plan.layer.shape[0])[:, None] * window.stride[0] - window.pads[0]
+    y = y + np.arange(window.kernel[0]) * window.dilation[0]
+    offsets = np.arange(plan.body.columns)[:, None] * window.stride[1] + np.arange(plan.body.phases) + plan.body.first
+    if not plan.rowwise:
+        offsets = offsets.reshape(-1, 1) + np.arange(window.kernel[1]) * window.dilation[1]
+    x = np.arange(plan.x_tiles)[:, None] * plan.pixels * window.stride[1] - window.pads[1] + offsets.reshape(-1)
+    x = x[..., None] + np.arange(plan.rows) * source.strip
+    inside = int(np.sum((y >= 0) & (y < h))) * int(np.sum((x >= 0) & (x < w)))
+    per_place = plan.words if plan.lanes else plan.k_words
+    a = inside * per_place * plan.channel_tiles * plan.groups * len(plan.source)
+    b = plan.loads_b * plan.tiles * plan.cols
+    return a, b, sum(_written(plan, t) for t in target)
+
+
+def _written(plan: Plan, target: Storage) -> int:
+    """Words that a slot writes."""
+    h, w, _ = plan.layer.shape
+    strip = target.strip // plan.layer.scale[1]
+    x = np.arange(plan.x_tiles * plan.pixels)[:, None] + np.arange(plan.rows) * strip
+    pixels = h * int(np.sum(x < w))
+    return pixels * words_of(plan.elements, target.bits) * plan.channel_tiles * plan.groups
+
+
+def weight_words(plan: Plan) -> int:
+    """Words of a layer in each bank of weights."""
+    return plan.loads_b * plan.channel_tiles * plan.groups
+
+
+def param_words(plan: Plan, slot: int) -> int:
+    """Words of a slot's parameters."""
+    result = plan.layer.results[slot]
+    words = element_words(result, plan.target[slot].bits)
+    return 0 if result.op is None else plan.elements * words * plan.channel_tiles * plan.groups
+
+
+def seed_words(plan: Plan, slot: int) -> int:
+    """Words of a slot's random seeds, which lie behind its parameters."""
+    pixels = plan.tiles * plan.pixels
+    return pixels * timing.seed_words(plan.machine.size) if is_stochastic(plan.layer.results[slot]) else 0
+
+
+def ranked(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> list[Plan]:
+    """All mappings, that with the fewest cycles first, among equals that with the fewest memory words.
+
+    Without `reuse` each operation loads both its words and an element has one accumulator.
+    """
+    plans = _candidates(layer, stored, machine, reuse)
+    return sorted(plans, key=lambda p: (cycles(p), sum(memory_words(p)), p.pixels))
+
+
+def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> Iterator[Plan]:
+    window = layer.window
+    source = tuple(stored[name] for name in layer.inputs)
+    target = tuple(stored[result.name] for result in layer.results)
+    weights, channels = window.weight, layer.shape[2]
+    lanes = weights is None or (window.groups > 1 and window.groups == channels == source[0].shape[2])
+    groups = window.groups if not lanes and _aligned(layer, source[0], machine) else 1
+    cols = 1 if lanes else machine.size
+    k_words = 1 if lanes else words_of(source[0].shape[2] // groups, source[0].bits)
+    padded = padded_channels(channels // groups, machine.size)
+    total = padded // (source[0].lanes if lanes else machine.size)
+    strip = target[0].strip // layer.scale[1] if layer.shape[1] > 1 else 1
+    taps = window.kernel[0] * window.kernel[1]
+    for pixels in range(1, min(strip, ACCUMULATORS) + 1 if reuse else 2):
+        fitting = [n for n in range(1, ACCUMULATORS // pixels + 1) if total % n == 0]
+        legal = [n for n in fitting if _packs(n * (source[0].lanes if lanes else cols), n, total, target)]
+        for words in legal if reuse else legal[:1]:
+            for rowwise, body in _bodies(layer, pixels, words, strip, lanes, reuse):
+                inner = k_words * (window.kernel[0] if rowwise else taps) * len(source)
+                yield Plan(
+                    layer, source, target, machine, lanes, rowwise, body, pixels, words, cols,
+                    total // words, groups, -(-strip // pixels), k_words, inner,
+                )  # fmt: skip
+
+
+def _aligned(layer: Layer, source: Storage, machine: Machine) -> bool:
+    """Whether the groups of a convolution begin on words of input and on columns of the grid."""
+    groups, channels = layer.window.groups, layer.shape[2]
+    per_group = channels // groups
+    whole = per_group == padded_channels(per_group, machine.size)
+    return (source.shape[2] // groups) % source.lanes == 0 and whole
+
+
+def _packs(elements: int, words: int, total: int, target: tuple[Storage, ...]) -> bool:
+    """Whether the results of a pixel fill whole stored words, or are all its channels."""
+    return words == total or all(elements % t.lanes == 0 for t in target)
+
+
+def _bodies(layer: Layer, pixels: int, words: int, strip: int, lanes: bool, reuse: bool) -> Iterator[tuple[bool, Body]]:
+    """(runs over a kernel row, body) of every kind that fits."""
+    window = layer.window
+    if lanes:
+        yield False, bodies.streaming(pixels, words, window.weight is not None)
+        return
+    if not reuse:
+        yield False, bodies.single(pixels, words)
+        return
+    yield False, bodies.single(pixels, words)
+    if window.kernel[1] == 1 or window.dilation[1] > 1 or layer.shape[1] == 1:
+        return
+    found = [bodies.cyclic(pixels, words, window.kernel[1], window.stride[1])]
+    if pixels == strip:
+        found.append(bodies.passing(pixels, words, window.kernel[1], window.stride[1], window.pads[1]))
+    yield from ((True, body) for body in found if body is not None)

@@ -1,0 +1,196 @@
+"""How values lie in the banks: width of their lanes, strip of columns in each bank, words of a pixel, address.
+
+Bank r holds columns r * strip to (r + 1) * strip - 1; word k of pixel (y, x) lies in bank x // strip at
+address + (y * strip + x % strip) * pitch + k. The pitch has room for all channels that the columns of the grid or
+the lanes of a word make.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bitwright.network import Network
+from bitwright.network.graph import INPUT
+from bitwright.network.types import IntType
+from bitwright.targets.contract import Problem
+from bitwright.targets.rap.compiler.layers import Layer, stored_names, stored_shape
+from bitwright.targets.rap.isa.machine import Machine
+
+WIDTHS = (4, 8, 16)
+WORD = 16
+MAX_STRIP, MAX_SPAN, MAX_EDGE = 1023, (1 << 15) - 1, (1 << 11) - 1
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A stored value. bits: of a lane, 32 where an element takes two words; address: first word in every bank."""
+
+    name: str
+    shape: tuple[int, int, int]
+    dtype: IntType
+    bits: int
+    strip: int
+    pitch: int
+    address: int
+
+    @property
+    def lanes(self) -> int:
+        """Elements a word; 1 for elements of two words."""
+        return max(1, WORD // self.bits)
+
+    @property
+    def pixel_words(self) -> int:
+        """Words that hold the channels of a pixel."""
+        return words_of(self.shape[2], self.bits)
+
+    @property
+    def span(self) -> int:
+        """Words of one row of the image in one bank."""
+        return self.strip * self.pitch
+
+    @property
+    def words(self) -> int:
+        """Words in every bank."""
+        return self.shape[0] * self.span
+
+
+def words_of(elements: int, bits: int) -> int:
+    """Words that hold so many elements."""
+    return elements * 2 if bits == 32 else math.ceil(elements * bits / WORD)
+
+
+def padded_channels(channels: int, size: int) -> int:
+    """Channels that are computed: whole words of the narrowest lanes, and all columns of the grid."""
+    group = max(size, WORD // min(WIDTHS))
+    return group * math.ceil(channels / group)
+
+
+def lane_bits(network: Network, layers: Sequence[Layer], least: int) -> dict[str, int]:
+    """Bits of the lanes of every stored value; 0 where no lane is wide enough.
+
+    A value has the lanes of the layers that read it, so they hold its numbers and their weights; both operands of an
+    Add have the same lanes, wide enough for a sign bit if only one of them has a sign. least: of all lanes.
+    """
+    names = stored_names(network)
+    needed = {INPUT: network.input.type.dtype.bits}
+    for layer in layers:
+        needed |= {result.name: result.type.dtype.bits for result in layer.results}
+    for layer in layers:
+        signs = {network.types[name].dtype.signed for name in layer.inputs}
+        for name in layer.inputs:
+            extra = len(signs) == 2 and not network.types[name].dtype.signed
+            needed[name] = max(needed[name], network.types[name].dtype.bits + extra, weight_bits(layer))
+    for layer in layers:
+        if len(layer.inputs) == 2:
+            for name in layer.inputs:
+                needed[name] = max(needed[n] for n in layer.inputs)
+    bits = {name: next((w for w in WIDTHS if w >= max(n, least)), 0) for name, n in needed.items()}
+    output = names[network.output_name]
+    read = {name for layer in layers for name in layer.inputs}
+    if bits[output] == 0 and output not in read:
+        bits[output] = 32
+    return bits
+
+
+def weight_bits(layer: Layer) -> int:
+    """Bits of the weights, signed where one is negative; 1 for the ones of pools and sums."""
+    w = layer.window.weight
+    return 1 if w is None else IntType.holding(min(int(w.min()), 0), max(int(w.max()), 0)).bits
+
+
+def strips(network: Network, layers: Sequence[Layer], size: int) -> tuple[dict[str, int], list[Problem]]:
+    """Columns of every stored value in a bank: stride times as many for the input of a layer as for its results, and
+    for those of Resize its factor times as many as for its input.
+
+    Values of one column lie in the first bank. Strips are the smallest that fit; problems name layers that ask for
+    two different ones.
+    """
+    shapes = stored_shapes(network, layers)
+    links: dict[str, list[tuple[str, Fraction, str]]] = {name: [] for name in shapes}
+    for layer in layers:
+        ratio = Fraction(layer.window.stride[1], layer.scale[1])
+        for result in layer.results if layer.shape[1] > 1 else ():
+            for name in layer.inputs:
+                links[name].append((result.name, ratio, layer.name))
+    scale: dict[str, Fraction] = {}
+    problems, found = [], {}
+    for name in shapes:
+        if name in scale:
+            continue
+        group = _component(name, links, scale, problems)
+        unit = Fraction(
+            math.lcm(*(scale[n].denominator for n in group)), math.gcd(*(scale[n].numerator for n in group))
+        )
+        base = unit * max(math.ceil(math.ceil(shapes[n][1] / size) / scale[n] / unit) for n in group)
+        found |= {n: int(base * scale[n]) for n in group}
+    return found, problems
+
+
+def _component(name: str, links: Mapping, scale: dict[str, Fraction], problems: list[Problem]) -> list[str]:
+    """All values whose strips depend on that of `name`; their ratios go into `scale`."""
+    scale[name] = Fraction(1)
+    group, queue = [name], [name]
+    backward: dict[str, list[tuple[str, Fraction, str]]] = {}
+    for source, targets in links.items():
+        for target, ratio, layer in targets:
+            backward.setdefault(target, []).append((source, ratio, layer))
+    while queue:
+        current = queue.pop()
+        ahead = [(n, 1 / ratio, layer) for n, ratio, layer in links[current]]
+        for other, factor, layer in ahead + backward.get(current, []):
+            if other not in scale:
+                scale[other] = scale[current] * factor
+                group.append(other)
+                queue.append(other)
+            elif scale[other] != scale[current] * factor:
+                rule = f"its strides ask for other columns in the banks than those of {other}"
+                problems.append(Problem(layer, rule, "branches with equal strides"))
+    return group
+
+
+def stored_shapes(network: Network, layers: Sequence[Layer]) -> dict[str, tuple[int, int, int]]:
+    """(H, W, C) of every stored value."""
+    names = [INPUT, *(result.name for layer in layers for result in layer.results)]
+    return {name: stored_shape(network, name) for name in names}
+
+
+def place(
+    network: Network, layers: Sequence[Layer], machine: Machine, bits: Mapping[str, int], strip: Mapping[str, int]
+) -> tuple[dict[str, Storage], int]:
+    """All stored values with their addresses, and the words that every bank A needs.
+
+    An address is free again behind the last layer that reads the value; the first gap that is large enough is taken.
+    """
+    shapes = stored_shapes(network, layers)
+    until = dict.fromkeys(shapes, 0) | {stored_names(network)[network.output_name]: len(layers)}
+    for index, layer in enumerate(layers):
+        for name in layer.inputs:
+            until[name] = max(until[name], index)
+    placed: dict[str, Storage] = {}
+    top = 0
+    for index, layer in enumerate((None, *layers)):
+        for name in [INPUT] if layer is None else [r.name for r in layer.results if r.name not in placed]:
+            pitch = words_of(padded_channels(shapes[name][2], machine.size), bits[name])
+            value = Storage(name, shapes[name], network.types[name].dtype, bits[name], strip[name], pitch, 0)
+            taken = [v for v in placed.values() if until[v.name] >= index - 1]
+            value = _at(value, _gap(taken, value.words))
+            placed[name] = value
+            top = max(top, value.address + value.words)
+    return placed, top
+
+
+def _at(value: Storage, address: int) -> Storage:
+    return Storage(value.name, value.shape, value.dtype, value.bits, value.strip, value.pitch, address)
+
+
+def _gap(taken: Sequence[Storage], words: int) -> int:
+    """Lowest address of a gap of so many words."""
+    address = 0
+    for value in sorted(taken, key=lambda v: v.address):
+        if value.address - address >= words:
+            break
+        address = max(address, value.address + value.words)
+    return address

@@ -1,0 +1,1 @@
+"""The instruction set: fields, machine, assembler, and the constants of the pipeline."""

@@ -1,0 +1,41 @@
+"""The simulator's compiled entry, cached on disk.
+
+numba keys a cached function by its own file, bytecode and free variables, not by the functions that it calls. Only the
+entry is cached here, and a checksum of all sources that it is made of is one of its free variables.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+from bitwright.jit import njit
+from bitwright.network import lfsr
+from bitwright.targets.rap.isa import lanes, machine, table, timing
+from bitwright.targets.rap.simulator import core, datapath, post, results, state
+
+MODULES = (core, datapath, lanes, machine, post, results, state, table, timing, lfsr)
+
+
+def checksum(modules: tuple[ModuleType, ...] = MODULES) -> int:
+    """CRC-32 of the modules' sources."""
+    return zlib.crc32(b"".join(Path(str(module.__file__)).read_bytes() for module in modules))
+
+
+def make_entry(stamp: int) -> Callable[..., bool]:
+    """`core.issue_all` with the same arguments; versions of another stamp in the cache are not taken."""
+
+    @njit
+    def run(
+        code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, x, y, limit
+    ) -> bool:
+        return stamp >= 0 and core.issue_all(
+            code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, x, y, limit
+        )
+
+    return run
+
+
+run = make_entry(checksum())

@@ -1,0 +1,1 @@
+"""The circuit of a network: units, their folding, their streams."""

@@ -1,0 +1,116 @@
+"""How deep the FIFOs at joins must be, exactly, so that forks and joins never block each other.
+
+A fork can only run ahead of its slower branch as far as the join's FIFOs allow. Feed the forked value pixel by
+pixel and let every unit behind it compute what it can: after each pixel, what one branch has delivered to
+the join and the other has not yet matched is in the FIFO. The greatest number, over all forks that reach
+both inputs of the join, and some pixels on their way, is the depth. Units with windows hold all other
+pixels in their own buffers. A schedule without overflow exists then, and since streams are determinate, no
+other schedule of the same circuit can deadlock (Kahn). After a whole frame every FIFO is empty, so one
+frame decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Set
+
+import numpy as np
+
+from bitwright.network import INPUT
+from bitwright.network.ops import Resize
+from bitwright.targets.tlmac.circuit.units import Circuit, Unit
+
+SLACK_PIXELS = 3  # on the way: in the fork, in the other branch's pipeline, in this pixel's last words
+
+
+def needs(circuit: Circuit, fork: str, by_rows: Set[str] = frozenset()) -> dict[str, np.ndarray]:
+    """For each value behind `fork` and each pixel of its stream, how many pixels of `fork` it needs; ascending.
+
+    Values that do not depend on the fork are left out. by_rows: names of the units that take padding below the image
+    row by row, behind its last pixel.
+    """
+    pixels = _pixels(circuit)
+    found = {fork: np.arange(1, pixels[fork] + 1)}
+    for unit in circuit.units:
+        if unit.value not in found and any(value in found for value in unit.inputs):
+            sources = [found.get(value, np.zeros(pixels[value], np.int64)) for value in unit.inputs]
+            found[unit.value] = np.maximum.accumulate(_unit_needs(unit, sources, unit.name in by_rows))
+    return found
+
+
+def _pixels(circuit: Circuit) -> dict[str, int]:
+    """Pixels of each value's stream; a flattened value keeps those of its image."""
+    found = {INPUT: circuit.network.input.type.pixels}
+    for unit in circuit.units:
+        main = circuit.network.types[unit.node.name].pixels if unit.node else found[unit.inputs[0]]
+        inputs = [found[value] for value in unit.inputs]
+        if unit.kind in ("add", "concat") and inputs[0] != inputs[1]:
+            main = len(align(*(np.zeros(n) for n in inputs), unit.input_types[0].size)[0])
+        found[unit.value] = main
+    return found
+
+
+def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndarray:
+    if unit.node is None or unit.kind == "argmax":
+        return sources[0]
+    if unit.kind in ("add", "concat"):
+        return np.maximum(*align(*sources, unit.input_types[0].size))
+    if unit.kind == "dense":
+        return sources[0][-1:]
+    (source,) = sources
+    height, width, _ = unit.input_types[0].shape
+    rows, columns = last_taps(unit, 0, height), last_taps(unit, 1, width)
+    found = source.reshape(height, width)[rows[:, None], columns[None, :]]
+    if by_rows:
+        op = unit.node.op
+        ends = np.arange(len(rows)) * op.stride[0] - op.pads[0] + (op.kernel[0] - 1) * op.dilation[0]
+        found[ends >= height] = source[-1]
+    return found.reshape(-1)
+
+
+def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both sequences at one granularity; they differ only behind a Flatten."""
+    if len(a) == len(b):
+        return a, b
+    common = math.lcm(len(a), len(b))
+    common = common if size % common == 0 else size
+    return a[np.arange(common) * len(a) // common], b[np.arange(common) * len(b) // common]
+
+
+def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
+    """Along one axis, the last row (or column) inside the image that each output row needs."""
+    op = unit.node.op
+    if isinstance(op, Resize):
+        return np.arange(size * op.factor[axis]) // op.factor[axis]
+    kernel, stride, dilation = (getattr(op, name, (1, 1))[axis] for name in ("kernel", "stride", "dilation"))
+    before, after = op.pads[axis], op.pads[axis + 2]
+    count = (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
+    first = np.arange(count) * stride - before
+    taps = np.clip((size - 1 - first) // dilation, 0, kernel - 1)
+    return np.clip(first + taps * dilation, 0, size - 1)
+
+
+def fifo_pixels(circuit: Circuit, by_rows: Set[str] = frozenset()) -> dict[str, tuple[tuple[int, int], ...]]:
+    """For each join's two inputs (pixels in the FIFO, pixels of the stream), by unit name; `by_rows` as in `needs`."""
+    joins = [unit for unit in circuit.units if unit.kind in ("add", "concat")]
+    pixels = _pixels(circuit)
+    forks = [value for value in pixels if len(circuit.readers(value)) > 1] if joins else []
+    waiting = {unit.name: [0, 0] for unit in joins}
+    for fork in forks:
+        need = needs(circuit, fork, by_rows)
+        for unit in joins:
+            if all(value in need for value in unit.inputs):
+                branches = align(*(need[value] for value in unit.inputs), unit.input_types[0].size)
+                joined = np.maximum(*branches)
+                for k, branch in enumerate(branches):
+                    # When pixel m of a branch has arrived, all pixels whose joint need is met have left.
+                    left = np.searchsorted(joined, branch, side="right")
+                    depth = int((np.arange(1, len(branch) + 1) - left).max())
+                    scaled = -(-depth * pixels[unit.inputs[k]] // len(branch))
+                    waiting[unit.name][k] = max(waiting[unit.name][k], scaled)
+    return {
+        unit.name: tuple(
+            (depth + SLACK_PIXELS, pixels[value]) for depth, value in zip(waiting[unit.name], unit.inputs, strict=True)
+        )
+        for unit in joins
+    }

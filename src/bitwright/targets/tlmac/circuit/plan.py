@@ -1,0 +1,51 @@
+"""Decisions for a whole network: what every unit is, how wide its streams are, how deep its FIFOs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bitwright.network import IntType, Network
+from bitwright.targets.contract import Estimate
+from bitwright.targets.tlmac.circuit.mac import MacPlan
+from bitwright.targets.tlmac.circuit.units import Circuit, Post, Unit
+
+
+@dataclass(frozen=True, eq=False)
+class UnitPlan:
+    """A unit with its folding.
+
+    in_lanes: lanes of its input streams as they arrive; lanes: of the main operation's words;
+    out_lanes: of the main operation's result and of the output stream. result_type: of the main operation's node.
+    fifo_words: depth of the FIFO of each input, 0 where there is none; behind_words: of one behind its conversion.
+    """
+
+    unit: Unit
+    in_lanes: tuple[int, ...]
+    lanes: int
+    out_lanes: int
+    posts: tuple[Post, ...]
+    result_type: IntType
+    mac: MacPlan | None = None
+    fifo_words: tuple[int, ...] = (0,)
+    behind_words: tuple[int, ...] = (0,)
+
+    @property
+    def main_type(self) -> IntType:
+        """Type of the words that leave the main operation; unsigned accumulators of a multiply-accumulate unit."""
+        if self.mac is not None:
+            return self.mac.acc_type
+        if self.unit.node is None:
+            return self.unit.input_types[0].dtype
+        return self.result_type
+
+
+@dataclass(frozen=True, eq=False)
+class TlmacPlan:
+    """All decisions; `emit` only writes them down. options: the user's; goal: cycles a frame that it was made for."""
+
+    network: Network
+    circuit: Circuit
+    units: tuple[UnitPlan, ...]
+    estimate: Estimate
+    options: dict[str, object]
+    goal: int

@@ -1,0 +1,200 @@
+"""Wiring of everything but the multiply-accumulate core: lane conversion, windows, joins, elementwise stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bitwright.hardware.modules import tables
+from bitwright.hardware.modules.window import Window
+from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal
+from bitwright.network import IntType, TensorType
+from bitwright.network.ops import Pad, Requantize, Resize, SumPool, Threshold
+from bitwright.targets.tlmac.circuit.plan import UnitPlan
+from bitwright.targets.tlmac.circuit.reader import emit_reader
+from bitwright.targets.tlmac.circuit.units import Post
+
+
+def connect(source: Stream, target: Stream) -> str:
+    """Wires from one stream to another of equal width."""
+    s, t = source.name, target.name
+    return f"  assign {t}_data = {s}_data;\n  assign {t}_valid = {s}_valid;\n  assign {s}_ready = {t}_ready;\n"
+
+
+def emit_input(plan: UnitPlan, port: int, source: Stream, target: Stream) -> str:
+    """An input's FIFO, its conversion to the unit's words, and the FIFO behind that, where there are any."""
+    t, lanes, name = plan.unit.input_types[port], plan.in_lanes[port], f"i_in{port}"
+    text, source = _fifo(source, plan.fifo_words[port], f"{name}_fifo")
+    if lanes != plan.lanes:
+        converted = Stream(f"{target.name}_converted", target.width)
+        module, parameters = converter(t, lanes, plan.lanes)
+        text += converted.declare()
+        text += instance(module, name, parameters, CLOCK | source.sink() | converted.source())
+        source = converted
+    behind, source = _fifo(source, plan.behind_words[port], f"{name}_behind")
+    return text + behind + connect(source, target)
+
+
+def _fifo(source: Stream, words: int, name: str) -> tuple[str, Stream]:
+    """A FIFO, if it has words; text and resulting stream."""
+    if not words:
+        return "", source
+    out = Stream(f"{name}_words", source.width)
+    parameters = {"Width": source.width, "Depth": words}
+    return out.declare() + instance("stream_fifo", name, parameters, CLOCK | source.sink() | out.source()), out
+
+
+def converter(t: TensorType, in_lanes: int, out_lanes: int) -> tuple[str, dict[str, int]]:
+    """Module and parameters that convert between two different lane counts of a value."""
+    lanes = {"LaneBits": t.dtype.bits, "InLanes": in_lanes, "OutLanes": out_lanes}
+    if in_lanes % out_lanes == 0:
+        return "stream_narrow", lanes
+    if out_lanes % in_lanes == 0:
+        return "stream_widen", lanes
+    return "stream_pack", lanes | {"FrameElements": t.size}
+
+
+@dataclass(frozen=True)
+class Module:
+    """A library module, its parameters and the memory files that it reads."""
+
+    name: str
+    parameters: dict[str, int | bool | str]
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
+    """Types of the words that enter the main operation: it takes bipolar lanes as signed ones where it must."""
+    types = tuple(t.dtype for t in plan.unit.input_types)
+    if plan.unit.kind in ("add", "sumpool") or (plan.unit.kind == "concat" and types[0] != types[1]):
+        return tuple(IntType(2, True) if t.bipolar else t for t in types)
+    return types
+
+
+def readers(plan: UnitPlan) -> tuple[Window, ...]:
+    """The window readers of a pool, a pad (1x1 windows), or an enlargement (rows repeated, then pixels)."""
+    if plan.unit.kind not in ("maxpool", "sumpool", "pad", "resize"):
+        return ()
+    op, (height, width, channels) = plan.unit.node.op, plan.unit.input_types[0].shape
+    (dtype,) = wire_types(plan)
+    chunks, bits = channels // plan.lanes, plan.lanes * dtype.bits
+    if isinstance(op, Resize):
+        rows = Window(bits, height, 1, width * chunks, repeats=op.factor[0])
+        return rows, Window(bits, height * op.factor[0], width, chunks, repeats=op.factor[1])
+    if isinstance(op, Pad):
+        return (Window(bits, height, width, chunks, pads=op.pads),)
+    return (Window(bits, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks),)
+
+
+def main_module(plan: UnitPlan) -> Module | None:
+    """The module of the main operation behind its window reader, if it has one."""
+    unit, lanes, out = plan.unit, plan.lanes, plan.main_type.bits
+    types = wire_types(plan)
+    plain = [IntType(t.bits, t.signed and not t.bipolar) for t in types]
+    if unit.kind in ("maxpool", "sumpool"):
+        taps = unit.node.op.kernel[0] * unit.node.op.kernel[1]
+        lane = {"Lanes": lanes, "InBits": plain[0].bits, "OutBits": out, "InSigned": plain[0].signed}
+        return Module("pool_reduce", lane | {"Op": unit.kind == "sumpool", "Taps": taps})
+    if unit.kind == "argmax":
+        lane = {"Lanes": lanes, "InBits": plain[0].bits, "InSigned": plain[0].signed, "OutBits": out}
+        return Module("argmax", lane | {"Channels": unit.input_types[0].channels})
+    if unit.kind in ("add", "concat"):
+        lane = {"Lanes": lanes, "OutBits": out}
+        for name, t in zip("AB", plain, strict=True):
+            lane |= {f"{name}Bits": t.bits, f"{name}Signed": t.signed}
+        if unit.kind == "add":
+            return Module("stream_add", lane)
+        words = {f"{n}Words": t.channels // lanes for n, t in zip("AB", unit.input_types, strict=True)}
+        return Module("tlmac_concat", lane | words)
+    return None
+
+
+def emit_main(plan: UnitPlan, inputs: list[Stream]) -> tuple[str, Stream]:
+    """Wiring of the unit's main operation where it is no multiply-accumulate; text and resulting stream."""
+    if plan.unit.node is None:
+        return "", inputs[0]
+    text, inputs = "", list(inputs)
+    for k, (t, wire) in enumerate(zip(plan.unit.input_types, wire_types(plan), strict=True)):
+        if t.dtype != wire:
+            body, inputs[k] = _decode(inputs[k], plan.lanes)
+            text += body
+    result = Stream("main", plan.out_lanes * plan.main_type.bits)
+    text += result.declare()
+    main = main_module(plan)
+    for i, window in enumerate(readers(plan)):
+        words = Stream(f"window_{i}", window.width)
+        text += words.declare()
+        text += emit_reader(window, _pad_lane(plan), plan.lanes, inputs[0], words)
+        inputs = [words]
+    if main is None:
+        return text + connect(inputs[0], result), result
+    sinks = inputs[0].sink() if len(inputs) == 1 else inputs[0].sink("a") | inputs[1].sink("b")
+    return text + instance(main.name, "i_main", main.parameters, CLOCK | sinks | result.source()), result
+
+
+def _pad_lane(plan: UnitPlan) -> int:
+    """The word of one padding lane: it never wins a maximum and counts as 0 in a sum."""
+    op, (dtype,) = plan.unit.node.op, wire_types(plan)
+    value = op.value if isinstance(op, Pad) else 0 if isinstance(op, SumPool) else dtype.min
+    return int(dtype.encode(np.array(value)))
+
+
+def _decode(source: Stream, lanes: int) -> tuple[str, Stream]:
+    target = Stream(f"{source.name}_signed", 2 * lanes)
+    text = target.declare()
+    ports = {"data_i": f"{source.name}_data", "data_o": f"{target.name}_data"}
+    text += instance("tlmac_bipolar", f"i_{target.name}", {"Lanes": lanes}, ports)
+    text += (
+        f"  assign {target.name}_valid = {source.name}_valid;\n  assign {source.name}_ready = {target.name}_ready;\n"
+    )
+    return text, target
+
+
+def post_module(post: Post, lanes: int, pixels: int, name: str) -> Module:
+    """What computes a stage on words of `lanes` channels."""
+    t = TensorType((1, pixels, post.channels), post.input)
+    if post.op is None:
+        return Module("channel_add", *tables.channel_add_files(post.bias, t, post.output, lanes, name))
+    if isinstance(post.op, Threshold):
+        return Module("threshold", *tables.threshold_files(post.op, t, lanes, name))
+    if isinstance(post.op, Requantize) and not post.dsp:
+        return Module("requantize_lut", *tables.requantize_lut_files(post.op, t, lanes, name))
+    if isinstance(post.op, Requantize):
+        return Module("requantize", *tables.requantize_files(post.op, t, lanes, name))
+    return Module("lookup", *tables.lookup_files(post.op, t, lanes, name))
+
+
+def emit_posts(plan: UnitPlan, prefix: str, source: Stream) -> tuple[str, Stream, dict[str, str]]:
+    """The elementwise stages behind the main operation; text, resulting stream, memory files."""
+    text, files, lanes, current = "", {}, plan.out_lanes, plan.main_type
+    for i, post in enumerate(plan.posts):
+        if post.shift or post.input != current:
+            body, source = _resize(source, f"post_{i}_in", lanes, current, post.input, post.shift)
+            text += body
+        module = post_module(post, lanes, plan.unit.type.size // post.channels, f"{prefix}_post{i}")
+        target = Stream(f"post_{i}", lanes * post.output.bits)
+        text += target.declare()
+        text += instance(module.name, f"i_post_{i}", module.parameters, CLOCK | source.sink() | target.source())
+        files |= module.files
+        source, current = target, post.output
+    final = plan.unit.type.dtype
+    if current.bits != final.bits:
+        body, source = _resize(source, "resized", lanes, current, final)
+        text += body
+    return text, source, files
+
+
+def _resize(source: Stream, name: str, lanes: int, old: IntType, new: IntType, shift: int = 0) -> tuple[str, Stream]:
+    """Lanes of an unsigned type as lanes of another width: `shift` zeros below, zeros above or the top cut off."""
+    target = Stream(name, lanes * new.bits)
+    kept = min(old.bits, new.bits - shift)
+    parts = []
+    for lane in range(lanes):
+        parts += [literal(0, shift)] * (shift > 0)
+        parts += [f"{source.name}_data[{lane * old.bits}+:{kept}]"] * (kept > 0)
+        fill = new.bits - shift - kept
+        parts += [literal(0, fill)] * (fill > 0)
+    text = target.declare() + f"  assign {name}_data = {concat(parts)};\n"
+    text += f"  assign {name}_valid = {source.name}_valid;\n  assign {source.name}_ready = {name}_ready;\n"
+    return text, target

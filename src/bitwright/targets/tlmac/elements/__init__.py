@@ -1,0 +1,1 @@
+"""The multiply-accumulate elements: how constant weights become lookups."""

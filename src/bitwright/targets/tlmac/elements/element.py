@@ -1,0 +1,79 @@
+"""What a processing element is: the lookup that turns activation digits into numbers to be summed.
+
+For every step and output, the sum of the element's leaves is  sum(w * digit) - offset,  never negative.
+Offsets are the same for every input, because the sequence of steps is fixed; the layer folds their sum
+into its bias. Elements differ in where the weights are: `direct` (tables and ROMs), `shared`, and `unrolled_element`
+(wires).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from bitwright.hardware.modules import memory_file
+from bitwright.hardware.text import instance, pack_words
+from bitwright.targets.contract import Resources
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A leaf of an output's adder tree: bundle `array` of lane group `lane` (block * lane_groups + q)."""
+
+    lane: int
+    array: int
+
+
+@dataclass(frozen=True, eq=False)
+class Rom:
+    """A memory read at the step's address: codes [depth, columns], each of `bits` bits; column 0 lowest."""
+
+    name: str
+    codes: np.ndarray = field(repr=False)
+    bits: int
+
+
+class Element(Protocol):
+    """A mapped element: tables, wires and memories of one layer.
+
+    leaves: for every parallel output its leaves; leaf_counts: how many outputs have how many. offsets [O]:
+    sum of the offsets of all steps of an output. word_peak, output_peak: greatest sum of the leaves of one
+    step, and of all steps, of an output. rom_shapes: (width, depth) of its ROMs by name.
+    latency: cycles from registered digits to registered leaves. uses_step: whether it reads `step`.
+    reads_signed: whether signed activations are to come as they are, in place of offset binary.
+    """
+
+    kind: str
+    leaf_bits: int
+    leaves: tuple[tuple[Leaf, ...], ...]
+    leaf_counts: dict[int, int]
+    offsets: np.ndarray
+    word_peak: int
+    output_peak: int
+    rom_shapes: dict[str, tuple[int, int]]
+    latency: int
+    uses_step: bool
+    reads_signed: bool
+
+    def roms(self) -> tuple[Rom, ...]:
+        """Memories that the element reads."""
+
+    def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
+        """Resources of tables, multiplexers and ROMs, each apart; styles of the ROMs by name, as in `emit`."""
+
+    def emit(self, prefix: str, styles: dict[str, int]) -> str:
+        """Wiring from `digits` (all lanes), `step` (registered), `addr` and `en` to `leaf_<lane>` bundles."""
+
+
+def rom_instance(name: str, width: int, depth: int, prefix: str, style: int, data: str, address: str = "addr") -> str:
+    """Instance of prim/rom that follows the step address."""
+    parameters = {"Width": width, "Depth": depth, "File": f"{prefix}_{name}.mem", "Style": style}
+    ports = {"clk_i": "clk_i", "re_i": "en", "addr_i": address, "data_o": data}
+    return instance("rom", f"i_{name}", parameters, ports)
+
+
+def rom_file(rom: Rom) -> str:
+    """The text of the ROM's memory file."""
+    return memory_file(pack_words(rom.codes, rom.bits), rom.codes.shape[1] * rom.bits)

@@ -1,0 +1,1 @@
+"""The element `unrolled`: constant weights as a graph of shared sums, one result a cycle."""

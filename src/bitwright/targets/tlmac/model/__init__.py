@@ -1,0 +1,1 @@
+"""The cost and timing model of circuits."""

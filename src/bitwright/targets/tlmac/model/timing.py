@@ -1,0 +1,282 @@
+"""Latency and interval of a circuit: its processes and streams as a timed event graph, run for some frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bitwright.hardware.modules.window import Window
+from bitwright.network import INPUT
+from bitwright.targets.tlmac.circuit.mac import MacPlan
+from bitwright.targets.tlmac.circuit.patch import COLUMNS, Patch
+from bitwright.targets.tlmac.circuit.plan import UnitPlan
+from bitwright.targets.tlmac.circuit.stages import converter, main_module, post_module, readers
+from bitwright.targets.tlmac.circuit.units import Circuit
+from bitwright.targets.tlmac.model import events
+from bitwright.targets.tlmac.model.events import NEEDS, TAKES, YIELDS, Process
+
+FRAMES = 6  # to begin with; twice as many until the interval is steady
+LARGE, LARGE_FRAMES = 10_000, 3  # input words of a frame against which all that the buffers hold is little
+MOST = 48
+STEADY = 1e-3
+WORD = NEEDS | TAKES
+
+
+def cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
+    """(interval, latency) in cycles where neither the input nor the output stalls.
+
+    Latency: from the first input word to the last output word of the first frame. Interval: between frames, the mean
+    over the later half of as many frames as it takes to become steady.
+    """
+    return _steady(_whole(circuit, plans))
+
+
+def unit_cycles(plan: UnitPlan) -> int:
+    """Cycles a frame of a unit by itself, streams, conversions and windows included: no neighbor keeps it waiting."""
+    graph = _Graph()
+    inputs = [graph.add(events.SOURCE) for _ in plan.unit.inputs]
+    graph.in_words = max(t.size // n for t, n in zip(plan.unit.input_types, plan.in_lanes, strict=True))
+    graph.finish(graph.unit(plan, inputs), plan)
+    return _steady(graph)[0]
+
+
+def _steady(graph: _Graph) -> tuple[int, int]:
+    frames = LARGE_FRAMES if graph.in_words > LARGE else FRAMES
+    run = graph.run()
+    while True:
+        ends, start = run.ends(frames)
+        gaps = np.diff(ends)[frames // 2 - 1 :]
+        if gaps.max() - gaps.min() <= STEADY * gaps.max() or frames >= MOST:
+            return int(np.ceil(gaps.mean())), int(ends[0] - start)
+        frames *= 2
+
+
+def first_cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
+    """As `cycles` by the first two frames: right where the second one meets all that later ones meet."""
+    ends, start = _whole(circuit, plans).run().ends(2)
+    return int(ends[1] - ends[0]), int(ends[0] - start)
+
+
+def fixed_latency(plan: UnitPlan) -> int:
+    """Pipeline stages of a unit, from its last input word to the output word that needs it."""
+    found = 2 * len(readers(plan))
+    if plan.mac is not None:
+        found += plan.mac.latency + (0 if plan.mac.window.is_wire else 2)
+        found += plan.mac.parts - 1 if plan.mac.parts > 1 else 0
+    elif plan.unit.kind == "argmax":
+        found += (plan.lanes - 1).bit_length() + 2
+    elif plan.unit.node is not None:
+        found += 1
+    return found + _post_stages(plan)
+
+
+def _post_stages(plan: UnitPlan) -> int:
+    """Register stages of the elementwise modules."""
+    found = 0
+    for i, post in enumerate(plan.posts):
+        module = post_module(post, plan.out_lanes, plan.unit.type.size // post.channels, f"{i}")
+        found += _stages(module.name, module.parameters)
+    return found
+
+
+def _stages(module: str, p: dict) -> int:
+    if module == "threshold":
+        adjust = not p["Uniform"] or (p["OutBits"] > 1 and (p["Falling"] or not p["Base"].endswith("'h0")))
+        return p["CountBits"] + 1 + adjust
+    if module in ("requantize", "requantize_lut"):
+        product = 1 + -(-p["Rows"] // 2) if module == "requantize_lut" else p["MultBits"] > 0
+        return 3 + product + (p["BiasBits"] > 0) + (p["Lift"] > 0)
+    return {"channel_add": 2, "lookup": 1}[module]
+
+
+def _whole(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> _Graph:
+    """The graph of a circuit."""
+    graph = _Graph()
+    source, (first, port) = circuit.network.input.type, circuit.readers(INPUT)[0]
+    graph.in_words = source.size // plans[first].in_lanes[port]
+    streams = graph.fork(circuit, INPUT, graph.add(events.SOURCE))
+    for i, plan in enumerate(plans):
+        stream = graph.unit(plan, [streams.pop((i, k)) for k in range(len(plan.unit.inputs))])
+        if plan.unit.value == circuit.output:
+            last, result = stream, plan
+        else:
+            streams |= graph.fork(circuit, plan.unit.value, stream)
+    graph.finish(last, result)
+    return graph
+
+
+class _Graph:
+    """Processes in the order of the stream; channels are numbered as they are made. Words are those of a frame."""
+
+    def __init__(self) -> None:
+        self.processes: list[Process] = []
+        self.channels = 0
+        self.in_words = self.out_words = 0
+
+    def unit(self, plan: UnitPlan, inputs: list[int]) -> int:
+        """All of a unit; its output channel."""
+        entered = [self._enter(plan, k, stream) for k, stream in enumerate(inputs)]
+        return self._pipe(self._main(plan, entered), _post_stages(plan))
+
+    def finish(self, last: int, plan: UnitPlan) -> None:
+        """The output, which `plan` produces."""
+        self.out_words = plan.unit.type.size // plan.out_lanes
+        self.add(events.SINK, last, outputs=0)
+
+    def run(self) -> events.Run:
+        """The graph from its start."""
+        return events.Run(self.processes, self.in_words, self.out_words)
+
+    def add(self, kind: int, *inputs: int, outputs: int = 1, **parameters: object) -> int:
+        """One process; the number of its (first) output channel."""
+        found = self.channels
+        self.channels += outputs
+        self.processes.append(Process(kind, inputs, tuple(range(found, self.channels)), **parameters))
+        return found
+
+    def _moves(self, flags: list[int], *inputs: int, latency: int = 1) -> int:
+        return self.add(events.MOVES, *inputs, latency=latency, table=np.array(flags, np.int64))
+
+    def _gather(self, words: int, source: int, latency: int = 1) -> int:
+        """A result for every `words` words."""
+        return self._moves([WORD] * (words - 1) + [WORD | YIELDS], source, latency=latency)
+
+    def _narrow(self, parts: int, source: int) -> int:
+        """Several results for every word, which is taken with the last one."""
+        return self._moves([NEEDS | YIELDS] * (parts - 1) + [WORD | YIELDS], source)
+
+    def _pipe(self, source: int, stages: int) -> int:
+        return self.add(events.PIPE, source, size=stages) if stages else source
+
+    def fork(self, circuit: Circuit, value: str, stream: int) -> dict[tuple[int, int], int]:
+        """The channel of every reader of a value."""
+        found = circuit.readers(value)
+        if len(found) > 1:
+            stream = self.add(events.FORK, stream, outputs=len(found))
+        return {reader: stream + i for i, reader in enumerate(found)}
+
+    def _enter(self, plan: UnitPlan, k: int, stream: int) -> int:
+        """FIFO, converter of lanes, FIFO."""
+        stream = self._fifo(stream, plan.fifo_words[k])
+        return self._fifo(self._convert(plan, k, stream), plan.behind_words[k])
+
+    def _fifo(self, stream: int, words: int) -> int:
+        return self.add(events.FIFO, stream, size=words) if words > 1 else self._pipe(stream, words)
+
+    def _convert(self, plan: UnitPlan, k: int, stream: int) -> int:
+        lanes, t = plan.in_lanes[k], plan.unit.input_types[k]
+        if lanes == plan.lanes:
+            return stream
+        module, _ = converter(t, lanes, plan.lanes)
+        if module == "stream_narrow":
+            return self._narrow(lanes // plan.lanes, stream)
+        if module == "stream_widen":
+            return self._gather(plan.lanes // lanes, stream)
+        return self._moves(_packing(t.size, lanes, plan.lanes), stream)
+
+    def _main(self, plan: UnitPlan, inputs: list[int]) -> int:
+        unit = plan.unit
+        if plan.mac is not None:
+            return self._mac(plan.mac, inputs[0])
+        if unit.kind == "add":
+            return self._moves([WORD | YIELDS], *inputs)
+        if unit.kind == "concat":
+            words = [t.channels // plan.lanes for t in unit.input_types]
+            return self.add(events.CONCAT, *inputs, size=words[0], second=words[1])
+        (stream,) = inputs
+        if unit.kind == "argmax":
+            stream = self._pipe(stream, (plan.lanes - 1).bit_length() + 1)
+            return self._gather(-(-unit.input_types[0].channels // plan.lanes), stream)
+        reduced = unit.node is not None and main_module(plan) is not None
+        for window in readers(plan):
+            taps = window.kernel[0] * window.kernel[1]
+            stream = self._window(window, stream, taps, 1, delay=2) if reduced else self._bare(window, stream)
+        return stream
+
+    def _mac(self, mac: MacPlan, stream: int) -> int:
+        for patch, lanes in zip(mac.patches, mac.patch_lanes, strict=False):
+            stream = self._moves(_padding(patch, lanes), stream)
+        latency = mac.delay + 2
+        tile = mac.fold.tile_cycles(mac.layer)
+        stream = self._window(mac.window, stream, tile, latency, delay=2)
+        return self._narrow(mac.parts, self._pipe(stream, 1)) if mac.parts > 1 else stream
+
+    def _bare(self, window: Window, stream: int) -> int:
+        """A window reader whose words leave as they are."""
+        return stream if window.is_wire else self._window(window, stream, 1, 1, delay=1)
+
+    def _window(self, window: Window, stream: int, tile: int, latency: int, delay: int) -> int:
+        """A window reader, and what makes a result of every `tile` words."""
+        if window.is_wire:
+            return self._gather(tile, stream, latency)
+        first, position, lag = _needs(window, tile)
+        return self.add(
+            events.WINDOW,
+            stream,
+            size=tile,
+            latency=latency,
+            delay=delay,
+            depth=window.depth,
+            frame=window.in_words,
+            table=window.oldest,
+            first=first,
+            position=position,
+            lag=lag,
+        )
+
+
+def _packing(elements: int, in_lanes: int, out_lanes: int) -> list[int]:
+    """Moves of stream_pack: a word is taken once all complete words have left."""
+    flags, words = [], -(-elements // in_lanes)
+    complete = 0
+    for n in range(1, words + 1):
+        now = n * in_lanes // out_lanes if n < words else -(-elements // out_lanes)
+        flags += [WORD | YIELDS] + [YIELDS] * (now - complete - 1) if now > complete else [WORD]
+        complete = now
+    return flags
+
+
+def _padding(patch: Patch, lanes: int) -> list[int]:
+    """Moves of tlmac_columns (a row) or tlmac_rows (a frame): padding in front waits for a word, the rest does not."""
+    p = patch.parameters(lanes)
+    before, size, stride = p["PadBefore"], p["Size"], p["Stride"]
+    columns = patch.module == COLUMNS
+    span = (p["Dilation"] if columns else 1) * (p["Kernel"] - 1)
+    flags = []
+    for x in range(before + size + p["PadAfter"]):
+        word = NEEDS if x < before else WORD if x < before + size else 0
+        hit = YIELDS if x >= span and (x - span) % stride == 0 else 0
+        flags += [word | hit] * (p["Chunks"] if columns else p["RowWords"])
+    return flags
+
+
+def _needs(window: Window, tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The words that tiles wait for, as `Process` has them.
+
+    A pass reads its words in the order of the stream, at most one a cycle, so of each kernel row (and each group's
+    words of a pixel) only the last word inside the image matters, and only in the first pass. Tiles of one word wait
+    for this word.
+    """
+    (oh, ow), (kh, kw), (sh, sw), (dh, dw) = window.output, window.kernel, window.stride, window.dilation
+    groups, own = window.groups, window.chunks // window.groups
+    y = np.arange(oh)[:, None] * sh - window.pads[0] + np.arange(kh) * dh  # [oh, kh]
+    left = np.arange(ow) * sw - window.pads[1]
+    tap = np.minimum((window.image_width - 1 - left) // dw, kw - 1)  # [ow], the last one inside the image
+    x = left + tap * dw
+    inside = ((y >= 0) & (y < window.height))[:, None, None, :, None] & ((tap >= 0) & (x >= 0))[:, None, None, None]
+    ends = np.arange(own) if tile == 1 else np.array([own - 1])
+    # [oh, ow, group, kernel row, word]
+    pixel = y[:, None, None, :, None] * window.image_width + x[:, None, None, None]
+    position = pixel * window.chunks + np.arange(groups)[:, None, None] * own + ends
+    item = (np.arange(kh)[:, None] * kw + tap[:, None, None, None]) * own + ends
+    per_group = kh * kw * own * window.repeats // tile
+    start = np.arange(oh * ow * groups).reshape(oh, ow, groups, 1, 1) * per_group
+    shape = np.broadcast_shapes(position.shape, item.shape, start.shape, inside.shape)
+    inside = np.broadcast_to(inside, shape)
+    which = np.broadcast_to(start + item // tile, shape)[inside]
+    position, item = np.broadcast_to(position, shape)[inside], np.broadcast_to(item, shape)[inside]
+    lag = tile - 1 - item % tile
+    # A frame waits for its first word.
+    which, position, lag = (np.concatenate([[a], b]) for a, b in ((0, which), (0, position), (tile - 1, lag)))
+    order = np.argsort(which, kind="stable")
+    first = np.searchsorted(which[order], np.arange(oh * ow * groups * per_group + 1))
+    return first, position[order], lag[order]

@@ -1,0 +1,1 @@
+"""The choice of foldings, elements and FIFOs for a goal."""

@@ -1,0 +1,138 @@
+"""The choice for the whole circuit at one goal: every layer's candidate, and limits on block RAM and DSP blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bitwright.network import Network
+from bitwright.targets.contract import Problem, Resources
+from bitwright.targets.tlmac.assemble import assemble
+from bitwright.targets.tlmac.circuit import fold
+from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.circuit.units import Circuit, Unit
+from bitwright.targets.tlmac.options import TlmacOptions
+from bitwright.targets.tlmac.refusal import OutOfReach
+from bitwright.targets.tlmac.search import choice
+from bitwright.targets.tlmac.search.limits import FREE_BRAM36, Alternative, Limits, alternative, alternatives, select
+from bitwright.targets.tlmac.threads import each
+from bitwright.targets.tlmac.wishes import wished
+
+NOTHING = Resources()
+ROUNDS = 5  # of a choice that is repeated for what it changes in other places
+
+
+def plan_interval(
+    circuit: Circuit, options: TlmacOptions, goal: int, limit: int = 0, reserve: Resources = NOTHING
+) -> TlmacPlan:
+    """The cheapest plan that keeps the limits, with at most `goal` cycles a frame for every unit; or `OutOfReach`.
+
+    Layers that cannot be that fast may take `limit` cycles where that is more. reserve: what is left of the limits.
+    """
+    goals, limits = (goal, max(goal, limit)), Limits.of(options)
+    layers = [unit for unit in circuit.units if unit.mac]
+    found = each(lambda u: _chosen(circuit.network, u, options, goals), layers, options.threads)
+    refused = [choice for choice in found if isinstance(choice, OutOfReach)]
+    if refused:
+        raise OutOfReach([p for choice in refused for p in choice.problems], max(c.interval for c in refused))
+    chosen = {unit.name: candidate for unit, candidate in zip(layers, found, strict=True)}
+    plan = assemble(circuit, options, goal, chosen)
+    if options.bram36 is None and limits.hold(plan.estimate.total + reserve):
+        return plan
+    return _within_limits(circuit, options, goals, (plan, chosen), limits, reserve)
+
+
+def _within_limits(
+    circuit: Circuit,
+    options: TlmacOptions,
+    goals: tuple[int, ...],
+    start: tuple[TlmacPlan, dict[str, fold.Candidate]],
+    limits: Limits,
+    reserve: Resources,
+) -> TlmacPlan:
+    """The cheapest plan within the limits, from the one without and its candidates.
+
+    What an alternative changes in other places (widths of streams, FIFOs) is known only of a whole plan, so the choice
+    is repeated until the whole keeps the limits.
+    """
+    (plan, chosen), network = start, circuit.network
+    scarce = plan.estimate.total.bram36 + reserve.bram36 > limits.bram36
+    if plan.estimate.total.lut > limits.lut:
+        limits = replace(limits, bram_price=FREE_BRAM36)
+
+    def considered(unit: UnitPlan) -> list[Alternative]:
+        pool = _pool(network, unit.unit, options, goals, chosen[unit.unit.name], scarce) if unit.mac else ()
+        return alternatives(network, unit, pool, limits.bram_price)
+
+    units = each(considered, plan.units, options.threads)
+    picks = [alternative(network, unit, chosen.get(unit.unit.name)) for unit in plan.units]
+    for _ in range(ROUNDS):
+        rest, before = plan.estimate.total + reserve - sum((pick.cost for pick in picks), NOTHING), picks
+        picks = select(units, rest, limits)
+        if picks == before:
+            break
+        by_name = {unit.unit.name: pick for unit, pick in zip(plan.units, picks, strict=True)}
+        found = {name: _told(by_name[name].candidate, first) for name, first in chosen.items()}
+        plan = assemble(circuit, options, goals[0], found, {name for name, pick in by_name.items() if not pick.dsp})
+        if limits.hold(plan.estimate.total + reserve):
+            return plan
+    raise limits.refusal(plan.estimate.total + reserve)
+
+
+def _pool(
+    network: Network,
+    unit: Unit,
+    options: TlmacOptions,
+    goals: tuple[int, ...],
+    chosen: fold.Candidate,
+    scarce: bool,
+) -> Iterator[fold.Candidate]:
+    """What may take the place of a layer's candidate: the user's folding with other ROMs, or any."""
+    yield chosen
+    if unit.name in options.layers:
+        yield from (_choose(network, unit, options, goals, price) for price in choice.BRAM_PRICES)
+    else:
+        reached = max(chosen.plan.cycles, chosen.plan.patch_cycles)
+        goal = next(goal for goal in goals if reached <= goal)
+        yield from choice.pool(network, unit, goal, options.elements, scarce)
+
+
+def _told(found: fold.Candidate, first: fold.Candidate) -> fold.Candidate:
+    """A candidate whose plan tells what the layer's first one was compared with."""
+    rows = first.plan.candidates
+    if found.row not in rows:
+        rows = (*rows, found.row)
+    return replace(found, plan=replace(found.plan, candidates=rows, remark=first.plan.remark))
+
+
+def _chosen(network: Network, unit: Unit, options: TlmacOptions, goals: tuple[int, ...]) -> fold.Candidate | OutOfReach:
+    try:
+        return _choose(network, unit, options, goals)
+    except OutOfReach as found:
+        return found
+
+
+def _choose(
+    network: Network,
+    unit: Unit,
+    options: TlmacOptions,
+    goals: tuple[int, ...],
+    bram_price: float = fold.LUTS_PER_BRAM36,
+) -> fold.Candidate:
+    """The user's folding of a layer, or the cheapest one that reaches the first of the goals that one can reach."""
+    if unit.name in options.layers:
+        return wished(unit.mac, options.layers[unit.name], bram_price)
+    for goal in dict.fromkeys(goals):
+        found = choice.choose(network, unit, goal, options.elements, bram_price)
+        if found is not None:
+            return found
+    least = choice.fastest(unit.mac, options.elements)
+    if least is None:
+        raise OutOfReach([no_element(unit.name, options)])
+    rule = f"cannot reach interval={goals[-1]}: its fastest circuit takes {least} cycles a frame"
+    raise OutOfReach([Problem(unit.name, rule, "")], least)
+
+
+def no_element(layer: str, options: TlmacOptions) -> Problem:
+    """That no element which the user allows fits a layer."""
+    return Problem(layer, f"has no circuit of elements {', '.join(options.elements)}", "gates, which fit every layer")
