@@ -6,10 +6,11 @@ The hardware does not depend on the network or on `lane_bits`, so a small networ
 from __future__ import annotations
 
 from bitwright.errors import DeviceError, ToolError
+from bitwright.hardware.resources import Resources
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.synthesis import synthesize
 from bitwright.targets import get
-from bitwright.targets.contract import Design, Resources
+from bitwright.targets.contract import Design
 from bitwright.targets.rap.cost import resources
 
 TARGET = get("rap")

@@ -12,8 +12,9 @@ import numpy as np
 
 from bitwright.design.packing import pack, unpack
 from bitwright.hardware.closure import closure, flatten, with_vendor
+from bitwright.hardware.resources import Resources
 from bitwright.synthesis import count_module
-from bitwright.targets.contract import Design, Resources, StreamSpec
+from bitwright.targets.contract import Design, StreamSpec
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.model import timing
 from bitwright.tools import cache, verilator, yosys

@@ -35,12 +35,13 @@ from resnet18 import resnet18
 import bitwright as bw
 from bitwright.devices import find_device
 from bitwright.fast.evaluator import Evaluator
+from bitwright.hardware.resources import Resources
 from bitwright.network import INPUT, InputSpec, Network, TensorType
 from bitwright.network.ops import SumPool
 from bitwright.network.passes import simplify
 from bitwright.synthesis import LARGE_LUTS
 from bitwright.targets import get
-from bitwright.targets.contract import Design, Resources, make_options
+from bitwright.targets.contract import Design, make_options
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.tools import cache
 from bitwright.tools.model import Stalls

@@ -23,9 +23,10 @@ from reference import ALL_LAYERS_3BIT, FIRST_LAYER_4BIT, STEP_OUTPUTS, Layer, la
 from resnet18 import resnet18
 
 from bitwright.devices import find_device
+from bitwright.hardware.resources import Resources
 from bitwright.network import IntType, TensorType
 from bitwright.targets import get
-from bitwright.targets.contract import Resources, make_options
+from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.elements.selects import own_selects
 from bitwright.targets.tlmac.elements.sharing import find_clusters, find_groups, place_groups

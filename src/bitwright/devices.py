@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bitwright.errors import DeviceError
 
 if TYPE_CHECKING:
-    from bitwright.targets.contract import Resources
+    from bitwright.hardware.resources import Resources
 
 
 ESTIMATED_LUT = "LUT6"  # what the targets' cost models count

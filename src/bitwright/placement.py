@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from bitwright.targets.contract import WEIGHT_STREAM, Design, Resources
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.shell import WEIGHT_STREAM
+from bitwright.targets.contract import Design
 from bitwright.tools import cache, nextpnr, yosys
 from bitwright.tools.bench import AXIL_IN, AXIL_OUT
 

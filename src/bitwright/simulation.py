@@ -14,8 +14,9 @@ import numpy as np
 from bitwright.design.packing import filling, pack, unpack
 from bitwright.errors import DataError
 from bitwright.fast.evaluator import Evaluator
+from bitwright.hardware.shell import WEIGHT_STREAM
 from bitwright.network.graph import check_integers
-from bitwright.targets.contract import WEIGHT_STREAM, Design
+from bitwright.targets.contract import Design
 from bitwright.tools import verilator
 from bitwright.tools.bench import axis_input, axis_output
 from bitwright.tools.model import Model, ProtocolError, Run, Stalls, trace_format

@@ -14,8 +14,9 @@ import joblib
 from bitwright.devices import Device, find_device
 from bitwright.errors import DeviceError, OptionError, ToolError
 from bitwright.hardware.closure import ROM_COLUMN, closure, flatten, with_vendor, without_wide_roms, write
+from bitwright.hardware.resources import Resources
 from bitwright.placement import TOP, harness_files, place_and_route
-from bitwright.targets.contract import Design, Resources, SynthesisUnit
+from bitwright.targets.contract import Design, SynthesisUnit
 from bitwright.tools import cache, nextpnr, yosys
 
 LARGE_LUTS = 60_000  # of a unit, estimated, from which its wide ROMs are synthesized apart from the rest

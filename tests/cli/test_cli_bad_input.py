@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bitwright.targets.contract import Resources
+from bitwright.hardware.resources import Resources
 
 COMMANDS = ("check", "compile", "evaluate", "quantize")
 

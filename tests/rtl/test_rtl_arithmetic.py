@@ -5,7 +5,11 @@ import pytest
 from rtl_bank import HEAVY, LIGHT, STARVED, Case, pack
 
 from bitwright.errors import ModelError
-from bitwright.hardware.modules import tables
+from bitwright.hardware.modules.channel_add import ChannelAdd
+from bitwright.hardware.modules.lookup import LookupModule
+from bitwright.hardware.modules.requantize import RequantizeModule, lfsr_jump
+from bitwright.hardware.modules.requantize_lut import RequantizeLut
+from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.network.ops import Add, ArgMax, Lookup, MaxPool, Requantize, Rounding, SumPool, Threshold
 from bitwright.network.types import BIPOLAR, IntType, TensorType
 
@@ -30,20 +34,20 @@ def encode(x: np.ndarray, dtype: IntType, lanes: int) -> list[int]:
     return pack(dtype.encode(x).reshape(-1, lanes), dtype.bits)
 
 
-def channelwise(op, module: str, dtype: IntType, channels: int, lanes: int, tabulate, seed: int) -> Case:
-    """A case of an operation on (H, W, C), with parameters and files from `tabulate`."""
+def channelwise(op, kind: type, dtype: IntType, channels: int, lanes: int, seed: int) -> Case:
+    """A case of an operation on (H, W, C) by a class of modules."""
     t = TensorType((3, PIXELS // 3, channels), dtype)
     x = values(np.random.default_rng(seed), dtype, (FRAMES, *t.shape))
     out = op.infer(t).dtype
-    name = f"case_{module}_{seed}"
-    parameters, files = tabulate(op, t, lanes, name)
+    module = kind.of(op, t, lanes)
+    name = f"case_{module.rtl}_{seed}"
     return Case(
-        module,
-        parameters,
+        module.rtl,
+        module.parameters(name),
         {"s": encode(x, dtype, lanes)},
         {"m": encode(op.evaluate(x), out, lanes)},
         {"s": lanes * dtype.bits, "m": lanes * out.bits},
-        files=files,
+        files=module.files(name),
         label=f"{dtype} to {out}",
     )
 
@@ -53,7 +57,7 @@ def threshold(seed, dtype, out, channels, lanes, count, rows=None, base=0, step=
     low, high = span * (dtype.min - 1), span * (dtype.max + 2)
     t = np.sort(np.floor(rng.uniform(low, high, (rows or channels, count))), axis=1)
     op = Threshold(t, out, base, step)
-    return channelwise(op, "threshold", dtype, channels, lanes, tables.threshold_files, seed)
+    return channelwise(op, ThresholdModule, dtype, channels, lanes, seed)
 
 
 def mixed(channels: int, count: int) -> dict:
@@ -98,9 +102,7 @@ def requantize(
         rounding=rounding,
         **options,
     )
-    if lut:
-        return channelwise(op, "requantize_lut", dtype, channels, lanes, tables.requantize_lut_files, number)
-    return channelwise(op, "requantize", dtype, channels, lanes, tables.requantize_files, number)
+    return channelwise(op, RequantizeLut if lut else RequantizeModule, dtype, channels, lanes, number)
 
 
 R = Rounding
@@ -136,7 +138,7 @@ REQUANTIZERS_LUT = [
 def lookup(seed, domain, out, channels, lanes, rows=None) -> Case:
     rng = np.random.default_rng(seed)
     op = Lookup(domain, values(rng, out, (rows or channels, domain.levels)), out)
-    return channelwise(op, "lookup", domain, channels, lanes, tables.lookup_files, seed)
+    return channelwise(op, LookupModule, domain, channels, lanes, seed)
 
 
 def pool(op, seed, dtype, lanes, mode) -> Case:
@@ -192,10 +194,11 @@ def bias(seed, dtype, out, channels, lanes) -> Case:
     t = TensorType((channels,), dtype)
     b = rng.integers(out.min - dtype.min, out.max - dtype.max + 1, channels)
     x = values(rng, dtype, (40, channels))
-    parameters, files = tables.channel_add_files(b, t, out, lanes, f"bias_{seed}")
+    module = ChannelAdd.of(b, t, out, lanes)
     words = {"s": lanes * dtype.bits, "m": lanes * out.bits}
+    parameters = module.parameters(f"bias_{seed}")
     return Case("channel_add", parameters, {"s": encode(x, dtype, lanes)}, {"m": encode(x + b, out, lanes)}, words,
-                files=files)  # fmt: skip
+                files=module.files(f"bias_{seed}"))  # fmt: skip
 
 
 OTHERS = [
@@ -243,7 +246,7 @@ def stages(case: Case) -> int:
     """Latency in cycles that the module's header promises."""
     p = case.parameters
     if case.module == "threshold":
-        plain = p["Uniform"] and (p["OutBits"] == 1 or (p["Base"].endswith("'h0") and not p["Falling"]))
+        plain = p["Uniform"] and (p["OutBits"] == 1 or (p["Base"].value == 0 and not p["Falling"]))
         return p["CountBits"] + 1 + (not plain)
     if case.module == "requantize_lut":
         return 4 + (p["Rows"] + 1) // 2 + (p["BiasBits"] > 0) + (p["Lift"] > 0)
@@ -267,7 +270,7 @@ def test_jump_matrix_is_the_generator():
 
     sequence = draws(12345, 50)
     for count in (1, 3, 7):
-        matrix = tables.lfsr_jump(count)
+        matrix = lfsr_jump(count)
         rows = [matrix >> 32 * i & 0xFFFFFFFF for i in range(32)]
         moved = sum((int(sequence[5]) & row).bit_count() % 2 << i for i, row in enumerate(rows))
         assert moved == sequence[5 + count]
@@ -276,8 +279,8 @@ def test_jump_matrix_is_the_generator():
 def test_illegal_tables_are_refused():
     t = TensorType((6,), INT8)
     with pytest.raises(ValueError, match="4 lanes do not divide 6 channels"):
-        tables.lookup_files(Lookup(INT8, np.zeros((1, 256))), t, 4, "x")
+        LookupModule.of(Lookup(INT8, np.zeros((1, 256))), t, 4)
     with pytest.raises(ModelError, match=r"steps are \+1 or -1"):
-        tables.threshold_files(Threshold([[1]], UINT4, 0, 3), t, 2, "x")
+        ThresholdModule.of(Threshold([[1]], UINT4, 0, 3), t, 2)
     with pytest.raises(ModelError, match="zero points"):
-        tables.requantize_files(Requantize(INT8, zero_point=1 << 31), t, 2, "x")
+        RequantizeModule.of(Requantize(INT8, zero_point=1 << 31), t, 2)

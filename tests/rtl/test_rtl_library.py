@@ -9,6 +9,7 @@ import pytest
 from bitwright.devices import find_device
 from bitwright.errors import ToolError
 from bitwright.hardware import modules as rtl
+from bitwright.hardware.text import memory_file
 from bitwright.tools import verilator, yosys
 from bitwright.tools.bench import inner_input, inner_output
 
@@ -56,7 +57,7 @@ def test_a_shift_for_each_channel_is_synthesized(tmp_path):
     """The stages that exist only where the channels' scales are far apart."""
     parameters = {"Uniform": 0, "Tiles": 16, "MultBits": 9, "BiasBits": 20, "Lift": 7, "AccBits": 30, "Stages": 6}
     width = 9 + 20 + 3
-    table = rtl.memory_file(np.random.default_rng(0).integers(0, 1 << width, 16), width)
+    table = memory_file(np.random.default_rng(0).integers(0, 1 << width, 16), width)
     for name, text in verilator.flatten(rtl.sources(["requantize_lane"])).items():
         (tmp_path / name).write_text(text)
     (tmp_path / "requantize_l000.mem").write_text(table)
@@ -98,8 +99,8 @@ def test_vendor_primitives_have_the_generic_ports():
 
 
 def test_memory_file():
-    assert rtl.memory_file([0, 5, -1, 31], 5) == "00\n05\n1f\n1f\n"
-    assert rtl.memory_file(np.array([[1 << 40], [-1]], dtype=object), 64) == "0000010000000000\nffffffffffffffff\n"
+    assert memory_file([0, 5, -1, 31], 5) == "00\n05\n1f\n1f\n"
+    assert memory_file(np.array([[1 << 40], [-1]], dtype=object), 64) == "0000010000000000\nffffffffffffffff\n"
 
 
 LUT6 = """module LUT6 #(parameter logic [63:0] INIT = 0) (
@@ -277,7 +278,7 @@ endmodule
 @pytest.mark.parametrize("family", ["xcup", "ecp5"])
 def test_memories_map_to_what_their_size_asks_for(family, tmp_path):
     """A small RAM becomes LUT RAM, large ones block RAM with the read register inside."""
-    table = rtl.memory_file(np.random.default_rng(0).integers(0, 1 << 16, 1024), 16)
+    table = memory_file(np.random.default_rng(0).integers(0, 1 << 16, 1024), 16)
     files = rtl.sources(["ram_sdp", "rom"]) | {"memories.sv": MEMORY_TOP, "table.mem": table}
     for name, text in verilator.flatten(files).items():
         (tmp_path / name).write_text(text)
@@ -312,7 +313,7 @@ def test_cells_do_not_depend_on_what_block_memories_hold(family, tmp_path):
         "logic.mem": (rng.integers(0, 1 << 8, 256), 8),
     }
     files = rtl.sources(["ram_sdp", "rom"]) | {"contents.sv": CONTENTS_TOP}
-    files |= {name: rtl.memory_file(*table) for name, table in words.items()}
+    files |= {name: memory_file(*table) for name, table in words.items()}
     for name, text in verilator.flatten(files).items():
         (tmp_path / name).write_text(text)
     found = []

@@ -5,6 +5,7 @@ import pytest
 from rtl_bank import HEAVY, LIGHT, STARVED, Case
 
 from bitwright.hardware.modules.window import Window
+from bitwright.hardware.text import Sized
 
 FRAMES = 4
 EXTRA = (("m_first_o", 1), ("m_last_o", 1))
@@ -37,7 +38,7 @@ def case(w: Window, seed: int) -> Case:
     frames = rng.integers(0, 1 << min(w.width, 40), (FRAMES, w.height, w.image_width, w.chunks)).astype(object)
     frames = frames << max(0, w.width - 40) | frames  # fills words of up to 80 bits
     pad = int(rng.integers(0, 1 << min(w.width, 40)))
-    parameters = w.parameters | {"PadWord": f"{w.width}'h{pad:x}"}
+    parameters = w.parameters | {"PadWord": Sized(pad, w.width)}
     outputs = {"m": definition(w, frames, pad)}
     return Case(
         "window_reader", parameters, {"s": frames.ravel().tolist()}, outputs, {"s": w.width, "m": w.width}, EXTRA

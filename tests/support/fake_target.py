@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bitwright.hardware.resources import Resources
 from bitwright.network import Network
 from bitwright.network.ops import Lookup
-from bitwright.targets.contract import Design, Estimate, LayerEstimate, Problem, Resources, StreamSpec, SynthesisUnit
+from bitwright.targets.contract import Design, Estimate, LayerEstimate, Problem, StreamSpec, SynthesisUnit
 from bitwright.text import comment
 
 

@@ -111,7 +111,7 @@ def _declare(port: StreamPort, direction: str) -> list[str]:
 def _literal(value: object) -> str:
     if isinstance(value, bool):
         return str(int(value))
-    if isinstance(value, str) and "'" not in value:
+    if isinstance(value, str):
         return f'"{value}"'
     return str(value)
 

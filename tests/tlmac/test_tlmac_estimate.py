@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright.hardware.library_cost import pool_reduce, requantize, threshold
 from bitwright.hardware.memory import block_ram, column_luts, distinct_columns, lut_ram, mux, rom_luts
+from bitwright.hardware.modules.pool_reduce import PoolReduce
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d, Requantize, Threshold
 from bitwright.synthesis import synthesize
@@ -51,15 +51,14 @@ def test_shared_thresholds_need_neither_tiles_nor_carries():
     op = Threshold(np.arange(1, 15, 2)[None], IntType(3))
     parts = {}
     for channels in (2, 256):
-        module = post_module(Post("t", op, channels, IntType(4), IntType(3)), 2, 1, "t")
-        parts[channels] = threshold(module.parameters, module.files)
+        module = post_module(Post("t", op, channels, IntType(4), IntType(3)), 2, 1)
+        parts[channels] = module.cost
     assert parts[2] == parts[256]
     assert (parts[2].lut, parts[2].carry) == (14, 0)  # as in Yosys: 8 of the pipeline, 3 comparisons a lane
 
 
 def test_narrow_maxima_compare_in_one_lut():
-    lanes = {"Lanes": 10, "Op": 0, "Taps": 9}
-    three, four, eight = (pool_reduce(lanes | {"InBits": bits, "OutBits": bits}) for bits in (3, 4, 8))
+    three, four, eight = (PoolReduce(10, bits, bits, False, False, 9).cost for bits in (3, 4, 8))
     assert four.lut - three.lut == 10
     assert (four.carry - three.carry, eight.carry - three.carry) == (10, 10)
 
@@ -69,8 +68,8 @@ def test_a_constant_power_of_two_needs_no_multiplier():
     parts = {}
     for factor in (4, 5):
         op = Requantize(IntType(8), multiplier=np.array([factor]), shift=np.array([6]))
-        module = post_module(Post("q", op, 256, IntType(12), IntType(8)), 2, 1, "q")
-        parts[factor] = requantize(module.parameters, module.files)
+        module = post_module(Post("q", op, 256, IntType(12), IntType(8)), 2, 1)
+        parts[factor] = module.cost
     assert (parts[4].dsp, parts[5].dsp) == (0, 2)
 
 

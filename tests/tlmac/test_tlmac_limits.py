@@ -8,12 +8,13 @@ import pytest
 from random_networks import random_input
 
 from bitwright.errors import DeviceError, OptionError
+from bitwright.hardware.resources import Resources
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add, Conv2d, Requantize, Rounding, SumPool
 from bitwright.simulation import simulate
 from bitwright.synthesis import synthesize
 from bitwright.targets import get
-from bitwright.targets.contract import Resources, make_options
+from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.refusal import OutOfReach
 from bitwright.targets.tlmac.search.limits import Alternative, Limits, select

@@ -6,7 +6,8 @@ import pytest
 from bitwright.hardware import modules as rtl
 from bitwright.hardware.closure import closure, flatten, with_vendor, write
 from bitwright.hardware.memory import absorbs, block_ram, index_bits, select
-from bitwright.targets.contract import Resources
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import memory_file
 from bitwright.tools import yosys
 
 # Cells of Yosys 0.70 for one memory in block RAM: (width, depth, written) to (LUT, FF, BRAM36).
@@ -77,7 +78,7 @@ def test_random_block_memories_are_counted_exactly(seed, tmp_path):
         shapes.append((width, depth, written))
         if not written:
             words = [int.from_bytes(rng.bytes(12)) % (1 << width) for _ in range(depth)]
-            files[f"m{i}.mem"] = rtl.memory_file(words, width)
+            files[f"m{i}.mem"] = memory_file(words, width)
     ports, instances = zip(*(memory(i, *shape) for i, shape in enumerate(shapes)), strict=True)
     head = f"module memories (input logic clk_i, re_i, we_i, {', '.join(ports)});"
     files |= rtl.sources(["ram_sdp", "rom"]) | {"memories.sv": "\n".join([head, *instances, "endmodule", ""])}

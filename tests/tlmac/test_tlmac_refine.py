@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from bitwright.hardware.resources import Resources
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Conv2d
 from bitwright.synthesis import synthesize
 from bitwright.targets import get
-from bitwright.targets.contract import Resources, make_options
+from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.model.cost import mac_cost, total, unit_cost
 from bitwright.targets.tlmac.model.refine import tree

@@ -5,11 +5,11 @@ import pytest
 
 from bitwright.hardware import modules as rtl
 from bitwright.hardware.closure import closure, flatten, with_vendor, write
-from bitwright.hardware.library_cost import requantize
+from bitwright.hardware.module import Module
 from bitwright.hardware.text import instance
 from bitwright.network import IntType
 from bitwright.network.ops import Requantize
-from bitwright.targets.tlmac.circuit.stages import Module, post_module
+from bitwright.targets.tlmac.circuit.stages import post_module
 from bitwright.targets.tlmac.circuit.units import Post
 from bitwright.tools import yosys
 
@@ -18,7 +18,7 @@ def module(source: IntType, target: IntType, factor: int, shift: int, lanes: int
     """One scale for 8 channels."""
     others = {name: np.array([v]) if name == "bias" else v for name, v in others.items()}
     op = Requantize(target, multiplier=np.array([factor]), shift=np.array([shift]), **others)
-    return post_module(Post("q", op, 8, source, target), lanes, 1, "q")
+    return post_module(Post("q", op, 8, source, target), lanes, 1)
 
 
 # LUT, FF, CARRY4 and DSP of Yosys 0.70.
@@ -44,7 +44,7 @@ def measured(name: str) -> tuple[Module, tuple[int, ...]]:
 @pytest.mark.parametrize("name", MEASURED)
 def test_one_scale_for_all_channels_is_counted_exactly(name):
     made, cells = measured(name)
-    found = requantize(made.parameters, made.files)
+    found = made.cost
     assert (found.lut, found.ff, found.carry, found.dsp) == cells
 
 
@@ -53,7 +53,7 @@ def channels() -> Module:
     rng = np.random.default_rng(0)
     fields = {"multiplier": (40_000, 65_535), "bias": (-(1 << 30), 1 << 30), "shift": (22, 25)}
     op = Requantize(IntType(8), **{name: rng.integers(*limits, 48) for name, limits in fields.items()})
-    return post_module(Post("q", op, 48, IntType(19), IntType(8)), 2, 1, "q")
+    return post_module(Post("q", op, 48, IntType(19), IntType(8)), 2, 1)
 
 
 @pytest.mark.slow
@@ -61,17 +61,17 @@ def channels() -> Module:
 def test_rescaling_is_counted_as_yosys_builds_it(name, tmp_path):
     """Exactly with one scale; else registers and carries within 2 %, LUTs within 20 %."""
     made = channels() if name == "channels" else measured(name)[0]
-    p = made.parameters
-    widths = p["Lanes"] * p["InBits"], p["Lanes"] * p["OutBits"]
+    widths = made.lanes * made.in_bits, made.lanes * made.out_bits
     ports = "input logic clk_i, rst_i, s_valid_i, m_ready_i, output logic s_ready_o, m_valid_o"
     ports += f", input logic [{widths[0] - 1}:0] s_data_i, output logic [{widths[1] - 1}:0] m_data_o"
     names = ("clk_i", "rst_i", "s_data_i", "s_valid_i", "s_ready_o", "m_data_o", "m_valid_o", "m_ready_i")
-    text = f"module unit ({ports});\n{instance(made.name, 'i_unit', p, {n: n for n in names})}endmodule\n"
-    sources = flatten(rtl.sources([made.name]) | made.files | {"unit.sv": text})
+    unit = instance(made.rtl, "i_unit", made.parameters("q"), {n: n for n in names})
+    text = f"module unit ({ports});\n{unit}endmodule\n"
+    sources = flatten(rtl.sources([made.rtl]) | made.files("q") | {"unit.sv": text})
     files = closure(with_vendor(sources, "xilinx"), "unit")
     options = yosys.Synthesis("xcup", "unit", contents=False)
     yosys.run(yosys.find(), options, write(files, tmp_path), tmp_path, tmp_path / "log")
-    cells, found = yosys.count((tmp_path / yosys.STAT).read_text()), requantize(p, made.files)
+    cells, found = yosys.count((tmp_path / yosys.STAT).read_text()), made.cost
     if name != "channels":
         assert (found.lut, found.ff, found.carry, found.dsp) == (cells.lut, cells.ff, cells.carry, cells.dsp)
         return

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bitwright.hardware import events
+from bitwright.hardware.events import NEEDS, TAKES, YIELDS, Process
 from bitwright.hardware.modules.window import Window
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import MaxPool, SumPool
@@ -12,9 +14,8 @@ from bitwright.simulation import simulate
 from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.circuit.stages import readers
-from bitwright.targets.tlmac.model import events, timing
+from bitwright.targets.tlmac.model import timing
 from bitwright.targets.tlmac.model.estimate import estimate as tlmac_estimate
-from bitwright.targets.tlmac.model.events import NEEDS, TAKES, YIELDS, Process
 from bitwright.targets.tlmac.search.waiting import needed
 
 TLMAC = get("tlmac")
@@ -73,7 +74,7 @@ def test_a_circuit_that_stands_still_is_noticed():
 
 def test_a_window_takes_its_own_cycles_and_waits_for_its_last_word():
     window = Window(8, 6, 5, 1, kernel=(3, 3), pads=(1, 1, 1, 1))
-    first, position, lag = timing._needs(window, 9)
+    first, position, lag = window.waits(9)
     reader = Process(
         events.WINDOW, (0,), (1,), 9, 0, 4, 2, window.depth, window.in_words, window.oldest, first, position, lag
     )

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from bitwright.hardware.resources import Resources
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Add
-from bitwright.targets.contract import Design, Estimate, LayerEstimate, Resources, StreamSpec, SynthesisUnit
+from bitwright.targets.contract import Design, Estimate, LayerEstimate, StreamSpec, SynthesisUnit
 
 STAGE = """// y = x + x for each of two lanes; latency 1 cycle, one word a cycle.
 module double_stage #(

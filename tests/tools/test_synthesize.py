@@ -13,9 +13,11 @@ from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
 from bitwright.hardware import modules as rtl
 from bitwright.hardware.closure import closure, flatten, with_vendor, without_wide_roms
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import memory_file
 from bitwright.placement import harness_files
 from bitwright.synthesis import count_module, synthesize
-from bitwright.targets.contract import Resources, SynthesisUnit
+from bitwright.targets.contract import SynthesisUnit
 from bitwright.tools import nextpnr, yosys
 
 NETLIST_CELLS = {
@@ -117,7 +119,7 @@ def test_a_large_module_has_the_cells_of_its_parts(tmp_path, style):
   always_ff @(posedge clk_i) o <= data ^ x_i;
 endmodule
 """
-    files = flatten(rtl.sources(["rom"])) | {"top.sv": top, "wide.mem": rtl.memory_file(words, 1100)}
+    files = flatten(rtl.sources(["rom"])) | {"top.sv": top, "wide.mem": memory_file(words, 1100)}
     options, tool = yosys.Synthesis("xcup", "top", contents=False), yosys.find()
     _, whole, _ = count_module(files, options, tool, tmp_path)
     _, parts, cached = count_module(files, options, tool, tmp_path, large=True)

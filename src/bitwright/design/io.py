@@ -27,6 +27,7 @@ from bitwright import limits
 from bitwright.design.check import check_design
 from bitwright.errors import ModelError
 from bitwright.files import check_replaceable, new_folder, read_file, read_text
+from bitwright.hardware.resources import Resources
 from bitwright.hardware.source_rules import check_paths
 from bitwright.network import IntType, TensorType, storage
 from bitwright.options import check_fields
@@ -35,7 +36,6 @@ from bitwright.targets.contract import (
     Design,
     Estimate,
     LayerEstimate,
-    Resources,
     StreamSpec,
     SynthesisUnit,
     WeightStream,

@@ -8,8 +8,9 @@ from functools import cache
 
 import numpy as np
 
-from bitwright.targets.contract import Resources
+from bitwright.hardware.resources import Resources
 
+BLOCK_BITS = 4096  # memories beyond this (and 64 words) are block RAM
 SHALLOW = 16  # words of a ROM that may have equal columns by chance
 # Ways to use a block RAM: BRAM36, price, bits of an address, widths (each halves the words), in Yosys's order.
 BLOCK_WIDTHS = (1, 2, 4, 9, 18, 36, 72)
@@ -83,7 +84,7 @@ def block_ram(width: int, depth: int, written: bool = False) -> Resources:
 
 def is_block(width: int, depth: int, style: int = 0) -> bool:
     """Whether prim/rom and prim/ram_sdp choose block RAM."""
-    return style == 1 or (style == 0 and depth > 64 and width * depth > 4096)
+    return style == 1 or (style == 0 and depth > 64 and width * depth > BLOCK_BITS)
 
 
 def absorbs(width: int, depth: int, style: int, pins: int) -> bool:
@@ -150,3 +151,10 @@ def lut_ram(width: int, depth: int) -> int:
     blocks = math.ceil(depth / 64)
     cells = math.ceil(width / (14 if depth <= 32 else 7)) * 8
     return blocks * cells + mux(blocks) * width + (blocks > 1) * blocks
+
+
+def ram(width: int, depth: int, block: bool) -> Resources:
+    """Module ram_sdp, in block RAM or in LUTs, with its output register."""
+    if block:
+        return block_ram(width, depth, written=True)
+    return Resources(lut=lut_ram(width, depth), ff=width)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-_LITERAL = re.compile(r"\d+'[bdh][0-9a-f]+")
+
+@dataclass(frozen=True)
+class Sized:
+    """A constant of `bits` bits, two's complement."""
+
+    value: int
+    bits: int
+
+    def __str__(self) -> str:
+        return f"{self.bits}'h{self.value & ((1 << self.bits) - 1):x}"
 
 
 def literal(value: int, width: int) -> str:
-    """Sized hexadecimal constant."""
-    return f"{width}'h{value:x}"
+    """Sized hexadecimal constant, as text."""
+    return str(Sized(value, width))
 
 
 def instance(module: str, name: str, parameters: Mapping[str, object], ports: Mapping[str, str]) -> str:
-    """One instance; parameter values are numbers, strings, or constants as of `literal`."""
+    """One instance; parameter values are numbers, strings or `Sized` constants."""
     lines = [f"  {module} #(" if parameters else f"  {module}"]
     lines.append(",\n".join(f"      .{key}({_value(value)})" for key, value in parameters.items()))
     lines.append(f"  ) {name} (" if parameters else f"  {name} (")
@@ -28,7 +36,9 @@ def instance(module: str, name: str, parameters: Mapping[str, object], ports: Ma
 
 def _value(value: object) -> str:
     if isinstance(value, str):
-        return value if _LITERAL.fullmatch(value) else f'"{value}"'
+        return f'"{value}"'
+    if isinstance(value, Sized):
+        return str(value)
     return str(int(value))  # type: ignore[call-overload]
 
 
@@ -68,3 +78,10 @@ def pack_words(fields: np.ndarray, bits: int) -> list[int]:
     planes = (fields[:, :, None] >> np.arange(bits)) & 1
     packed = np.packbits(planes.reshape(len(fields), -1).astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in packed]
+
+
+def memory_file(values: np.ndarray, width: int) -> str:
+    """$readmemh text: one word of `width` bits a line, two's complement, word 0 first."""
+    mask = (1 << width) - 1
+    digits = (width + 3) // 4
+    return "".join(f"{int(value) & mask:0{digits}x}\n" for value in np.ravel(np.asarray(values, dtype=object)))

@@ -65,6 +65,11 @@ class IntType:
         inside = int(x.min()) >= self.min and int(x.max()) <= self.max
         return inside and (not self.bipolar or not np.any(x == 0))
 
+    @property
+    def wire(self) -> IntType:
+        """The type of the word in hardware: a bipolar value w is the bit (w + 1) / 2."""
+        return IntType(1) if self.bipolar else self
+
     def encode(self, x: np.ndarray) -> np.ndarray:
         """Values to hardware words: unsigned int64 of `bits` bits, two's complement."""
         return (x + 1) >> 1 if self.bipolar else x & ((1 << self.bits) - 1)

@@ -9,8 +9,9 @@ from typing import Any
 
 from bitwright import __version__
 from bitwright.design.io import estimate_dict, plain
+from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Conv2d, Dense
-from bitwright.targets.contract import Design, Resources
+from bitwright.targets.contract import Design
 
 RESOURCES = tuple(f.name for f in dataclasses.fields(Resources))
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bitwright.errors import ModelError, OptionError
+from bitwright.hardware.resources import Resources
 from bitwright.hardware.source_rules import check_paths
 from bitwright.network import Network, TensorType
 from bitwright.text import is_identifier
@@ -48,29 +49,6 @@ class Refusal:
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.problems))
-
-
-@dataclass(frozen=True)
-class Resources:
-    """Logic of a design or a part of it. `lut` counts LUT cells of every size (LUT6_2 as one)."""
-
-    lut: float = 0
-    ff: float = 0
-    carry: float = 0
-    bram36: float = 0
-    dsp: float = 0
-
-    def __add__(self, other: Resources) -> Resources:
-        return Resources(
-            self.lut + other.lut,
-            self.ff + other.ff,
-            self.carry + other.carry,
-            self.bram36 + other.bram36,
-            self.dsp + other.dsp,
-        )
-
-    def __sub__(self, other: Resources) -> Resources:
-        return self + Resources(-other.lut, -other.ff, -other.carry, -other.bram36, -other.dsp)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
-__all__ = ["WAIVERS", "dependencies", "memory_file", "modules", "path", "sources"]
+__all__ = ["WAIVERS", "dependencies", "modules", "path", "sources"]
 
 ROOT = Path(__file__).parent
 WAIVERS = ROOT / "waivers.vlt"
@@ -58,10 +56,3 @@ def sources(names: Iterable[str], vendor: str = "generic") -> dict[str, str]:
             needed.add(name)
             queue += dependencies(name)
     return {f"rtl/{name}.sv": path(name, vendor).read_text() for name in sorted(needed)}
-
-
-def memory_file(values: Iterable[int] | np.ndarray, width: int) -> str:
-    """$readmemh text: one word of `width` bits a line, two's complement, word 0 first."""
-    mask = (1 << width) - 1
-    digits = (width + 3) // 4
-    return "".join(f"{int(value) & mask:0{digits}x}\n" for value in np.ravel(np.asarray(values, dtype=object)))

@@ -1,16 +1,18 @@
-"""What module window_reader makes of its parameters: the buffer, and the cycles a frame."""
+"""Module `window_reader`: its buffer, its cycles a frame, its cost, and what its windows wait for."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from bitwright.hardware.memory import index_bits, is_block, ram
+from bitwright.hardware.modules.control import counter
+from bitwright.hardware.resources import Resources
 from bitwright.network.ops import window_output
 
 __all__ = ["Window"]
-
-BLOCK_BITS = 4096  # memories beyond this (and 64 words) are block RAM, as in module ram_sdp
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Window:
     @property
     def is_block(self) -> bool:
         """Whether the buffer is block RAM; LUT RAM otherwise."""
-        return self.words > 64 and self.words > BLOCK_BITS // self.width
+        return is_block(self.width, self.words)
 
     @property
     def depth(self) -> int:
@@ -124,3 +126,64 @@ class Window:
         _, gap, _ = self._sizes()
         spare = self.depth // self.chunks - self._sizes()[0]
         return max(self.in_words, self.out_words + max(0, gap - spare) * self.chunks)
+
+    @property
+    def cost(self) -> Resources:
+        """Cells of the module."""
+        if self.is_wire:
+            return counter(self.chunks // self.groups)
+        return ram(self.width, self.depth, self.is_block) + self._control()
+
+    def _control(self) -> Resources:
+        """Loops, positions and flags."""
+        rows, columns = self.output
+        loops = (self.chunks // self.groups, *self.kernel[::-1], self.repeats, self.groups, columns, rows)
+        # Where only words and repetitions step, two of the three bits that name the loop are equal.
+        several = max(self.kernel) > 1 or columns * rows > 1
+        found = sum((counter(n) for n in loops), Resources(lut=17 if several else 0, ff=3))
+        address = index_bits(self.depth)
+        lead = 2 + index_bits(max(self.depth, self.image_width * self.chunks) + 2)
+        positions = 2 * lead + 1
+        found += Resources(
+            lut=positions + address + 6 + address // 2,
+            ff=positions + 2 * address + 6,
+            carry=2 * math.ceil(lead / 4) + 2 * math.ceil(address / 4),
+        )
+        if self.depth & (self.depth - 1):
+            found += Resources(lut=2 * address, carry=math.ceil(address / 4))
+        if any(self.pads):
+            bits = 2 + index_bits(self.image_width + self.pads[1] + 1) + index_bits(self.height + self.pads[0] + 1)
+            found += Resources(lut=3 * bits + 4 + self.width, ff=bits + 2, carry=2 * math.ceil(bits / 8) + 2)
+        return found
+
+    def waits(self, tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The words that tiles of `tile` cycles wait for: `first`, `position` and `lag` of an `events.Process`.
+
+        A pass reads its words in the order of the stream, at most one a cycle, so of each kernel row (and each group's
+        words of a pixel) only the last word inside the image matters, and only in the first pass. Tiles of one word
+        wait for this word.
+        """
+        (oh, ow), (kh, kw), (sh, sw), (dh, dw) = self.output, self.kernel, self.stride, self.dilation
+        groups, own = self.groups, self.chunks // self.groups
+        y = np.arange(oh)[:, None] * sh - self.pads[0] + np.arange(kh) * dh  # [oh, kh]
+        left = np.arange(ow) * sw - self.pads[1]
+        tap = np.minimum((self.image_width - 1 - left) // dw, kw - 1)  # [ow], the last one inside the image
+        x = left + tap * dw
+        inside = ((y >= 0) & (y < self.height))[:, None, None, :, None] & ((tap >= 0) & (x >= 0))[:, None, None, None]
+        ends = np.arange(own) if tile == 1 else np.array([own - 1])
+        # [oh, ow, group, kernel row, word]
+        pixel = y[:, None, None, :, None] * self.image_width + x[:, None, None, None]
+        position = pixel * self.chunks + np.arange(groups)[:, None, None] * own + ends
+        item = (np.arange(kh)[:, None] * kw + tap[:, None, None, None]) * own + ends
+        per_group = kh * kw * own * self.repeats // tile
+        start = np.arange(oh * ow * groups).reshape(oh, ow, groups, 1, 1) * per_group
+        shape = np.broadcast_shapes(position.shape, item.shape, start.shape, inside.shape)
+        inside = np.broadcast_to(inside, shape)
+        which = np.broadcast_to(start + item // tile, shape)[inside]
+        position, item = np.broadcast_to(position, shape)[inside], np.broadcast_to(item, shape)[inside]
+        lag = tile - 1 - item % tile
+        # A frame waits for its first word.
+        which, position, lag = (np.concatenate([[a], b]) for a, b in ((0, which), (0, position), (tile - 1, lag)))
+        order = np.argsort(which, kind="stable")
+        first = np.searchsorted(which[order], np.arange(oh * ow * groups * per_group + 1))
+        return first, position[order], lag[order]

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import math
 
+from bitwright.hardware.resources import Resources
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.contract import Resources
 
 # LUT, FF of an element in the array; carry cells in CARRY8.
 ELEMENT = {"container": (90, 181, 14), "bitplane": (104, 263, 15), "fixed": (32, 34, 4)}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bitwright.hardware import modules as rtl
 from bitwright.hardware.closure import closure
+from bitwright.hardware.shell import WEIGHT_STREAM
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.contract import WEIGHT_STREAM
 from bitwright.text import comment
 
 ROOT = Path(__file__).with_name("rtl")

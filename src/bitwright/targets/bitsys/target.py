@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from bitwright.errors import OptionError
+from bitwright.hardware.resources import Resources
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
 from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, stages, storage, timeline
@@ -28,7 +29,6 @@ from bitwright.targets.contract import (
     LayerEstimate,
     Problem,
     Refusal,
-    Resources,
     StreamSpec,
     SynthesisUnit,
     WeightStream,

@@ -6,7 +6,8 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from bitwright.targets.contract import Estimate, LayerEstimate, Resources, StreamSpec
+from bitwright.hardware.resources import Resources
+from bitwright.targets.contract import Estimate, LayerEstimate, StreamSpec
 from bitwright.targets.rap.compiler.codegen import Code
 from bitwright.targets.rap.compiler.mapping import Plan, memory_words, schedule
 from bitwright.targets.rap.compiler.storage import Storage

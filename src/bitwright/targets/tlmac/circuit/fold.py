@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from bitwright.hardware import memory as memory_cost
+from bitwright.hardware.resources import Resources
 from bitwright.network.types import MAX_BITS
-from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac.circuit.mac import MacPlan, map_layer
 from bitwright.targets.tlmac.circuit.patch import Variant, variants
 from bitwright.targets.tlmac.elements.direct import ADDRESS_BITS

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.hardware import library_cost as library
-from bitwright.hardware import memory as memory_cost
-from bitwright.hardware.text import literal
+from bitwright.hardware.memory import index_bits, is_block, ram
+from bitwright.hardware.modules.control import counter
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import Sized
 from bitwright.network import TensorType
-from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac.layer import MacLayer
 
 COLUMNS, ROWS = "tlmac_columns", "tlmac_rows"
@@ -41,13 +41,13 @@ class Patch:
             return height * (left + width + right)
         return (top + height + bottom) * width
 
-    def parameters(self, lanes: int) -> dict[str, int | str]:
+    def parameters(self, lanes: int) -> dict[str, int | Sized]:
         """Parameters for words of `lanes` channels."""
         layer = self.layer
         height, width, channels = layer.input.shape
         axis = int(self.module == COLUMNS)
         pad = int(layer.input.dtype.encode(np.array(layer.pad_value)))
-        found: dict[str, int | str] = {
+        found: dict[str, int | Sized] = {
             "Lanes": lanes,
             "Bits": layer.in_bits,
             "Size": (height, width)[axis],
@@ -55,7 +55,7 @@ class Patch:
             "Stride": layer.stride[axis],
             "PadBefore": layer.pads[axis],
             "PadAfter": layer.pads[axis + 2],
-            "PadLane": literal(pad, layer.in_bits),
+            "PadLane": Sized(pad, layer.in_bits),
         }
         if axis:
             return found | {"Chunks": channels // lanes, "Dilation": layer.dilation[1]}
@@ -66,20 +66,16 @@ class Patch:
         p = self.parameters(lanes)
         width, kernel = lanes * p["Bits"], p["Kernel"]
         padded = p["PadBefore"] + p["Size"] + p["PadAfter"]
-        control = library.counter(padded) + Resources(lut=8 + 2 * (p["Stride"] > 1), ff=2 + (p["Stride"] > 1))
+        control = counter(padded) + Resources(lut=8 + 2 * (p["Stride"] > 1), ff=2 + (p["Stride"] > 1))
         fill = width if padded > p["Size"] else 0
         if self.module == COLUMNS:
             gap = p["Dilation"] * p["Chunks"]
             held = (kernel - 1) * (1 if gap > 3 else gap) + 1
             shift = (kernel - 1) * width * (gap > 3) * -(-gap // 32)
-            return control + library.counter(p["Chunks"]) + Resources(lut=fill + shift, ff=held * width)
+            return control + counter(p["Chunks"]) + Resources(lut=fill + shift, ff=held * width)
         depth, memory = p["RowWords"], (kernel - 1) * width
-        if memory_cost.is_block(memory, depth):
-            ram = memory_cost.block_ram(memory, depth, written=True)
-        else:
-            ram = Resources(lut=memory_cost.lut_ram(memory, depth), ff=memory)
-        address = memory_cost.index_bits(depth)
-        return control + library.counter(depth) + ram + Resources(lut=fill, ff=width + address + 1)
+        rows = ram(memory, depth, is_block(memory, depth))
+        return control + counter(depth) + rows + Resources(lut=fill, ff=width + index_bits(depth) + 1)
 
 
 def with_pairs(layer: MacLayer) -> MacLayer | None:

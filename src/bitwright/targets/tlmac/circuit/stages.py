@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from bitwright.hardware.modules import tables
+from bitwright.hardware.module import Module
+from bitwright.hardware.modules.argmax import ArgMaxModule
+from bitwright.hardware.modules.channel_add import ChannelAdd
+from bitwright.hardware.modules.control import counter
+from bitwright.hardware.modules.converters import converter
+from bitwright.hardware.modules.lookup import LookupModule
+from bitwright.hardware.modules.pool_reduce import PoolReduce
+from bitwright.hardware.modules.requantize import RequantizeModule
+from bitwright.hardware.modules.requantize_lut import RequantizeLut
+from bitwright.hardware.modules.stream_add import StreamAdd
+from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.hardware.modules.window import Window
+from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal
 from bitwright.network import IntType, TensorType
 from bitwright.network.ops import Pad, Requantize, Resize, SumPool, Threshold
@@ -28,9 +40,9 @@ def emit_input(plan: UnitPlan, port: int, source: Stream, target: Stream) -> str
     text, source = _fifo(source, plan.fifo_words[port], f"{name}_fifo")
     if lanes != plan.lanes:
         converted = Stream(f"{target.name}_converted", target.width)
-        module, parameters = converter(t, lanes, plan.lanes)
+        module = converter(t, lanes, plan.lanes)
         text += converted.declare()
-        text += instance(module, name, parameters, CLOCK | source.sink() | converted.source())
+        text += instance(module.rtl, name, module.parameters(), CLOCK | source.sink() | converted.source())
         source = converted
     behind, source = _fifo(source, plan.behind_words[port], f"{name}_behind")
     return text + behind + connect(source, target)
@@ -45,23 +57,23 @@ def _fifo(source: Stream, words: int, name: str) -> tuple[str, Stream]:
     return out.declare() + instance("stream_fifo", name, parameters, CLOCK | source.sink() | out.source()), out
 
 
-def converter(t: TensorType, in_lanes: int, out_lanes: int) -> tuple[str, dict[str, int]]:
-    """Module and parameters that convert between two different lane counts of a value."""
-    lanes = {"LaneBits": t.dtype.bits, "InLanes": in_lanes, "OutLanes": out_lanes}
-    if in_lanes % out_lanes == 0:
-        return "stream_narrow", lanes
-    if out_lanes % in_lanes == 0:
-        return "stream_widen", lanes
-    return "stream_pack", lanes | {"FrameElements": t.size}
+@dataclass(frozen=True, eq=False)
+class Concat(Module):
+    """Module tlmac_concat: the words of a pixel of one stream, then of the other."""
 
+    rtl: ClassVar[str] = "tlmac_concat"
+    lanes: int
+    out_bits: int
+    a_bits: int
+    a_signed: bool
+    b_bits: int
+    b_signed: bool
+    a_words: int
+    b_words: int
 
-@dataclass(frozen=True)
-class Module:
-    """A library module, its parameters and the memory files that it reads."""
-
-    name: str
-    parameters: dict[str, int | bool | str]
-    files: dict[str, str] = field(default_factory=dict)
+    @property
+    def cost(self) -> Resources:
+        return counter(self.a_words) + counter(self.b_words) + Resources(lut=self.lanes * self.out_bits + 7, ff=1)
 
 
 def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
@@ -94,19 +106,15 @@ def main_module(plan: UnitPlan) -> Module | None:
     plain = [IntType(t.bits, t.signed and not t.bipolar) for t in types]
     if unit.kind in ("maxpool", "sumpool"):
         taps = unit.node.op.kernel[0] * unit.node.op.kernel[1]
-        lane = {"Lanes": lanes, "InBits": plain[0].bits, "OutBits": out, "InSigned": plain[0].signed}
-        return Module("pool_reduce", lane | {"Op": unit.kind == "sumpool", "Taps": taps})
+        return PoolReduce(lanes, plain[0].bits, out, plain[0].signed, unit.kind == "sumpool", taps)
     if unit.kind == "argmax":
-        lane = {"Lanes": lanes, "InBits": plain[0].bits, "InSigned": plain[0].signed, "OutBits": out}
-        return Module("argmax", lane | {"Channels": unit.input_types[0].channels})
+        return ArgMaxModule(lanes, plain[0].bits, plain[0].signed, out, unit.input_types[0].channels)
     if unit.kind in ("add", "concat"):
-        lane = {"Lanes": lanes, "OutBits": out}
-        for name, t in zip("AB", plain, strict=True):
-            lane |= {f"{name}Bits": t.bits, f"{name}Signed": t.signed}
+        a, b = plain
+        operands = (lanes, out, a.bits, a.signed, b.bits, b.signed)
         if unit.kind == "add":
-            return Module("stream_add", lane)
-        words = {f"{n}Words": t.channels // lanes for n, t in zip("AB", unit.input_types, strict=True)}
-        return Module("tlmac_concat", lane | words)
+            return StreamAdd(*operands)
+        return Concat(*operands, *(t.channels // lanes for t in unit.input_types))
     return None
 
 
@@ -130,7 +138,7 @@ def emit_main(plan: UnitPlan, inputs: list[Stream]) -> tuple[str, Stream]:
     if main is None:
         return text + connect(inputs[0], result), result
     sinks = inputs[0].sink() if len(inputs) == 1 else inputs[0].sink("a") | inputs[1].sink("b")
-    return text + instance(main.name, "i_main", main.parameters, CLOCK | sinks | result.source()), result
+    return text + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | result.source()), result
 
 
 def _pad_lane(plan: UnitPlan) -> int:
@@ -151,18 +159,16 @@ def _decode(source: Stream, lanes: int) -> tuple[str, Stream]:
     return text, target
 
 
-def post_module(post: Post, lanes: int, pixels: int, name: str) -> Module:
+def post_module(post: Post, lanes: int, pixels: int) -> Module:
     """What computes a stage on words of `lanes` channels."""
     t = TensorType((1, pixels, post.channels), post.input)
     if post.op is None:
-        return Module("channel_add", *tables.channel_add_files(post.bias, t, post.output, lanes, name))
+        return ChannelAdd.of(post.bias, t, post.output, lanes)
     if isinstance(post.op, Threshold):
-        return Module("threshold", *tables.threshold_files(post.op, t, lanes, name))
-    if isinstance(post.op, Requantize) and not post.dsp:
-        return Module("requantize_lut", *tables.requantize_lut_files(post.op, t, lanes, name))
+        return ThresholdModule.of(post.op, t, lanes)
     if isinstance(post.op, Requantize):
-        return Module("requantize", *tables.requantize_files(post.op, t, lanes, name))
-    return Module("lookup", *tables.lookup_files(post.op, t, lanes, name))
+        return (RequantizeModule if post.dsp else RequantizeLut).of(post.op, t, lanes)
+    return LookupModule.of(post.op, t, lanes)
 
 
 def emit_posts(plan: UnitPlan, prefix: str, source: Stream) -> tuple[str, Stream, dict[str, str]]:
@@ -172,11 +178,12 @@ def emit_posts(plan: UnitPlan, prefix: str, source: Stream) -> tuple[str, Stream
         if post.shift or post.input != current:
             body, source = _resize(source, f"post_{i}_in", lanes, current, post.input, post.shift)
             text += body
-        module = post_module(post, lanes, plan.unit.type.size // post.channels, f"{prefix}_post{i}")
+        module, file = post_module(post, lanes, plan.unit.type.size // post.channels), f"{prefix}_post{i}"
         target = Stream(f"post_{i}", lanes * post.output.bits)
         text += target.declare()
-        text += instance(module.name, f"i_post_{i}", module.parameters, CLOCK | source.sink() | target.source())
-        files |= module.files
+        ports = CLOCK | source.sink() | target.source()
+        text += instance(module.rtl, f"i_post_{i}", module.parameters(file), ports)
+        files |= module.files(file)
         source, current = target, post.output
     final = plan.unit.type.dtype
     if current.bits != final.bits:

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 
 from bitwright.hardware import memory as memory_cost
-from bitwright.hardware.text import concat, instance, literal, pack_words
-from bitwright.targets.contract import Resources
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import Sized, concat, instance, literal, pack_words
 from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_instance
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 
@@ -43,12 +43,12 @@ def entries(w: np.ndarray, fold: Fold) -> np.ndarray:
     return w @ digit_values(fold).T - group_offset(w, fold.digit)[..., None]
 
 
-def pack_tables(tables: np.ndarray, bits: int) -> str:
+def pack_tables(tables: np.ndarray, bits: int) -> Sized:
     """LUT contents of tables [arrays, entries <= 64] with `bits` result bits, as a sized constant."""
     planes = (tables[:, None, :] >> np.arange(bits)[:, None]) & 1
     planes = np.pad(planes, ((0, 0), (0, 0), (0, 64 - tables.shape[1])))
     value = pack_words(planes.reshape(1, -1), 1)[0]
-    return literal(value, 64 * bits * len(tables))
+    return Sized(value, 64 * bits * len(tables))
 
 
 def bits_for(peak: int) -> int:

@@ -13,9 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from bitwright.hardware.modules import memory_file
-from bitwright.hardware.text import instance, pack_words
-from bitwright.targets.contract import Resources
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import instance, memory_file, pack_words
 
 
 @dataclass(frozen=True)
@@ -76,4 +75,4 @@ def rom_instance(name: str, width: int, depth: int, prefix: str, style: int, dat
 
 def rom_file(rom: Rom) -> str:
     """The text of the ROM's memory file."""
-    return memory_file(pack_words(rom.codes, rom.bits), rom.codes.shape[1] * rom.bits)
+    return memory_file(np.array(pack_words(rom.codes, rom.bits), object), rom.codes.shape[1] * rom.bits)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bitwright.hardware import memory as memory_cost
+from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import concat, instance
-from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac.elements.direct import (
     ADDRESS_BITS,
     all_leaves,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitwright.hardware import library_cost as library
 from bitwright.hardware import memory as memory_cost
+from bitwright.hardware.modules.converters import StreamNarrow, converter
+from bitwright.hardware.modules.stream_fifo import StreamFifo
+from bitwright.hardware.resources import Resources
 from bitwright.network import Network
-from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import converter, main_module, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import main_module, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Post, Unit, posts
 from bitwright.targets.tlmac.model import refine
 
@@ -28,17 +29,17 @@ def unit_cost(plan: UnitPlan) -> Components:
     for k, (lanes, t) in enumerate(zip(plan.in_lanes, plan.unit.input_types, strict=True)):
         cost = Resources()
         for width, words in ((lanes, plan.fifo_words[k]), (plan.lanes, plan.behind_words[k])):
-            cost += library.fifo(width * t.dtype.bits, words) if words else Resources()
+            cost += StreamFifo(width * t.dtype.bits, words).cost if words else Resources()
         if lanes != plan.lanes:
-            cost += library.converter(*converter(t, lanes, plan.lanes))
+            cost += converter(t, lanes, plan.lanes).cost
         found["input"] = found.get("input", Resources()) + cost
     if plan.mac is not None:
         found |= refine.refined(plan.mac, mac_cost(plan.mac))
     elif plan.unit.node is not None:
-        found["window"] = sum((library.window(window) for window in readers(plan)), Resources())
+        found["window"] = sum((window.cost for window in readers(plan)), Resources())
         main = main_module(plan)
         if main is not None:
-            found["operation"] = library.MODULES[main.name](main.parameters)
+            found["operation"] = main.cost
     found |= posts_cost(plan.posts, plan.unit, plan.out_lanes)
     return {name: cost for name, cost in found.items() if cost != Resources()}
 
@@ -47,8 +48,8 @@ def posts_cost(posts: Sequence[Post], unit: Unit, lanes: int) -> Components:
     """Components of a unit's elementwise stages on words of `lanes` channels."""
     found: Components = {}
     for i, post in enumerate(posts):
-        module = post_module(post, lanes, unit.type.size // post.channels, "")
-        found[f"{module.name} {i}"] = library.ELEMENTWISE[module.name](module.parameters, module.files)
+        module = post_module(post, lanes, unit.type.size // post.channels)
+        found[f"{module.rtl} {i}"] = module.cost
     return found
 
 
@@ -67,7 +68,7 @@ def mac_cost(plan: MacPlan) -> Components:
 def window_cost(plan: MacPlan) -> Resources:
     """What sets taps side by side, and the window reader."""
     taps = (patch.cost(lanes) for patch, lanes in zip(plan.patches, plan.patch_lanes, strict=False))
-    return sum(taps, library.window(plan.window))
+    return sum(taps, plan.window.cost)
 
 
 def _front(plan: MacPlan) -> Resources:
@@ -98,7 +99,7 @@ def _trees(plan: MacPlan) -> Resources:
     found = Resources()
     for count, copies in plan.element.leaf_counts.items():
         one = tree(max(1, count), plan.element.leaf_bits, plan.levels, plan.sum_bits)
-        found += Resources(copies * one.lut, copies * one.ff, copies * one.carry)
+        found += one * copies
     return found
 
 
@@ -126,5 +127,4 @@ def _output(plan: MacPlan) -> Resources:
         return Resources(lut=1)
     bits = plan.acc_type.bits
     hold = Resources(lut=3, ff=plan.fold.parallel * bits + 1)
-    lanes = {"LaneBits": bits, "InLanes": plan.fold.parallel, "OutLanes": plan.out_lanes}
-    return hold + library.converter("stream_narrow", lanes)
+    return hold + StreamNarrow(bits, plan.fold.parallel, plan.out_lanes).cost

@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from bitwright.hardware import library_cost as library
 from bitwright.hardware import memory as memory_cost
-from bitwright.targets.contract import Resources
+from bitwright.hardware.modules.control import adder
+from bitwright.hardware.resources import Resources
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.elements.direct import Direct
 
@@ -80,7 +80,7 @@ def tree(leaves: tuple[int, ...], levels: int, out_bits: int, shifts: bool = Tru
         for (a, waited_a), (b, waited_b) in zip(nodes[::2], nodes[1::2], strict=False):
             found += _waited(a, waited_a) + _waited(b, waited_b)
             width = min(max(a, b) + (min(a, b) > 0), out_bits)
-            found += (library.adder(a, b, width) if min(a, b) else Resources()) + Resources(ff=width)
+            found += (adder(a, b, width) if min(a, b) else Resources()) + Resources(ff=width)
             following.append((width, 1))
         if len(nodes) % 2:
             width, waited = nodes[-1]

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from bitwright.hardware import events
+from bitwright.hardware.events import NEEDS, WORD, YIELDS, Process
+from bitwright.hardware.modules.converters import converter
 from bitwright.hardware.modules.window import Window
 from bitwright.network import INPUT
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.patch import COLUMNS, Patch
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import converter, main_module, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import main_module, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Circuit
-from bitwright.targets.tlmac.model import events
-from bitwright.targets.tlmac.model.events import NEEDS, TAKES, YIELDS, Process
 
 FRAMES = 6  # to begin with; twice as many until the interval is steady
 LARGE, LARGE_FRAMES = 10_000, 3  # input words of a frame against which all that the buffers hold is little
 MOST = 48
 STEADY = 1e-3
-WORD = NEEDS | TAKES
 
 
 def cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
@@ -71,21 +71,8 @@ def fixed_latency(plan: UnitPlan) -> int:
 
 def _post_stages(plan: UnitPlan) -> int:
     """Register stages of the elementwise modules."""
-    found = 0
-    for i, post in enumerate(plan.posts):
-        module = post_module(post, plan.out_lanes, plan.unit.type.size // post.channels, f"{i}")
-        found += _stages(module.name, module.parameters)
-    return found
-
-
-def _stages(module: str, p: dict) -> int:
-    if module == "threshold":
-        adjust = not p["Uniform"] or (p["OutBits"] > 1 and (p["Falling"] or not p["Base"].endswith("'h0")))
-        return p["CountBits"] + 1 + adjust
-    if module in ("requantize", "requantize_lut"):
-        product = 1 + -(-p["Rows"] // 2) if module == "requantize_lut" else p["MultBits"] > 0
-        return 3 + product + (p["BiasBits"] > 0) + (p["Lift"] > 0)
-    return {"channel_add": 2, "lookup": 1}[module]
+    pixels = plan.unit.type.size
+    return sum(post_module(post, plan.out_lanes, pixels // post.channels).latency for post in plan.posts)
 
 
 def _whole(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> _Graph:
@@ -166,12 +153,7 @@ class _Graph:
         lanes, t = plan.in_lanes[k], plan.unit.input_types[k]
         if lanes == plan.lanes:
             return stream
-        module, _ = converter(t, lanes, plan.lanes)
-        if module == "stream_narrow":
-            return self._narrow(lanes // plan.lanes, stream)
-        if module == "stream_widen":
-            return self._gather(plan.lanes // lanes, stream)
-        return self._moves(_packing(t.size, lanes, plan.lanes), stream)
+        return self._moves(converter(t, lanes, plan.lanes).moves, stream)
 
     def _main(self, plan: UnitPlan, inputs: list[int]) -> int:
         unit = plan.unit
@@ -208,7 +190,7 @@ class _Graph:
         """A window reader, and what makes a result of every `tile` words."""
         if window.is_wire:
             return self._gather(tile, stream, latency)
-        first, position, lag = _needs(window, tile)
+        first, position, lag = window.waits(tile)
         return self.add(
             events.WINDOW,
             stream,
@@ -224,17 +206,6 @@ class _Graph:
         )
 
 
-def _packing(elements: int, in_lanes: int, out_lanes: int) -> list[int]:
-    """Moves of stream_pack: a word is taken once all complete words have left."""
-    flags, words = [], -(-elements // in_lanes)
-    complete = 0
-    for n in range(1, words + 1):
-        now = n * in_lanes // out_lanes if n < words else -(-elements // out_lanes)
-        flags += [WORD | YIELDS] + [YIELDS] * (now - complete - 1) if now > complete else [WORD]
-        complete = now
-    return flags
-
-
 def _padding(patch: Patch, lanes: int) -> list[int]:
     """Moves of tlmac_columns (a row) or tlmac_rows (a frame): padding in front waits for a word, the rest does not."""
     p = patch.parameters(lanes)
@@ -247,36 +218,3 @@ def _padding(patch: Patch, lanes: int) -> list[int]:
         hit = YIELDS if x >= span and (x - span) % stride == 0 else 0
         flags += [word | hit] * (p["Chunks"] if columns else p["RowWords"])
     return flags
-
-
-def _needs(window: Window, tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The words that tiles wait for, as `Process` has them.
-
-    A pass reads its words in the order of the stream, at most one a cycle, so of each kernel row (and each group's
-    words of a pixel) only the last word inside the image matters, and only in the first pass. Tiles of one word wait
-    for this word.
-    """
-    (oh, ow), (kh, kw), (sh, sw), (dh, dw) = window.output, window.kernel, window.stride, window.dilation
-    groups, own = window.groups, window.chunks // window.groups
-    y = np.arange(oh)[:, None] * sh - window.pads[0] + np.arange(kh) * dh  # [oh, kh]
-    left = np.arange(ow) * sw - window.pads[1]
-    tap = np.minimum((window.image_width - 1 - left) // dw, kw - 1)  # [ow], the last one inside the image
-    x = left + tap * dw
-    inside = ((y >= 0) & (y < window.height))[:, None, None, :, None] & ((tap >= 0) & (x >= 0))[:, None, None, None]
-    ends = np.arange(own) if tile == 1 else np.array([own - 1])
-    # [oh, ow, group, kernel row, word]
-    pixel = y[:, None, None, :, None] * window.image_width + x[:, None, None, None]
-    position = pixel * window.chunks + np.arange(groups)[:, None, None] * own + ends
-    item = (np.arange(kh)[:, None] * kw + tap[:, None, None, None]) * own + ends
-    per_group = kh * kw * own * window.repeats // tile
-    start = np.arange(oh * ow * groups).reshape(oh, ow, groups, 1, 1) * per_group
-    shape = np.broadcast_shapes(position.shape, item.shape, start.shape, inside.shape)
-    inside = np.broadcast_to(inside, shape)
-    which = np.broadcast_to(start + item // tile, shape)[inside]
-    position, item = np.broadcast_to(position, shape)[inside], np.broadcast_to(item, shape)[inside]
-    lag = tile - 1 - item % tile
-    # A frame waits for its first word.
-    which, position, lag = (np.concatenate([[a], b]) for a, b in ((0, which), (0, position), (tile - 1, lag)))
-    order = np.argsort(which, kind="stable")
-    first = np.searchsorted(which[order], np.arange(oh * ow * groups * per_group + 1))
-    return first, position[order], lag[order]

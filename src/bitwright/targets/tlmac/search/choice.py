@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from bitwright.hardware.resources import Resources
 from bitwright.network import Network
-from bitwright.targets.contract import Resources
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.fold import Candidate
 from bitwright.targets.tlmac.circuit.mac import MacPlan

@@ -10,8 +10,9 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bitwright.devices import find_device
+from bitwright.hardware.resources import Resources
 from bitwright.network import Network
-from bitwright.targets.contract import Problem, Resources
+from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.fold import Candidate
 from bitwright.targets.tlmac.circuit.plan import UnitPlan

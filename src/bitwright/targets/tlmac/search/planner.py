@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from bitwright.hardware.resources import Resources
 from bitwright.network import Network
-from bitwright.targets.contract import Problem, Resources
+from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.assemble import assemble
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from bitwright.targets.contract import Resources
+from bitwright.hardware.resources import Resources
 from bitwright.targets.tlmac.elements.direct import bits_for
 from bitwright.targets.tlmac.elements.element import Leaf, Rom
 from bitwright.targets.tlmac.elements.unrolled.emit import REGISTER, emit_graph, output_word, registers, stages

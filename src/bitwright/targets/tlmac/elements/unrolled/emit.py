@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bitwright.hardware.text import concat, instance, literal
+from bitwright.hardware.text import Sized, concat, instance, literal
 from bitwright.targets.tlmac.elements.direct import pack_tables
 from bitwright.targets.tlmac.elements.unrolled.graph import ADDRESS_BITS, Adder, Table, Value, operand_flips
 from bitwright.targets.tlmac.elements.unrolled.sums import Graph
@@ -116,10 +116,10 @@ def _adder(graph: Graph, number: int, value: Value, source: Adder, every: int) -
             operand = source.operands[k]
             bits = graph.values[operand.value].bits
             parameters[f"Bits{k}"], parameters[f"Shift{k}"] = bits, operand.shift
-            parameters[f"Invert{k}"] = literal(operand_flips(operand, graph.values), bits)
+            parameters[f"Invert{k}"] = Sized(operand_flips(operand, graph.values), bits)
             ports[port] = _read(graph, operand.value, value, every)
         else:
             parameters[f"Shift{k}"] = value.bits
     if source.constant:
-        parameters["Constant"] = literal(source.constant, value.bits)
+        parameters["Constant"] = Sized(source.constant, value.bits)
     return instance("tlmac_unrolled_add", f"i_{number}", parameters, ports | {"sum_o": _name(number, 0)})

@@ -29,6 +29,7 @@ from bitwright.jit import njit
 
 SOURCE, SINK, PIPE, FIFO, FORK, CONCAT, MOVES, WINDOW = range(8)
 NEEDS, TAKES, YIELDS = 1, 2, 4  # what a move does
+WORD = NEEDS | TAKES
 TABLES = ("table", "first", "position", "lag")  # of a process
 SPARE = 4  # words a ring has more than anything looks back
 

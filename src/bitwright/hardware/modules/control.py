@@ -1,0 +1,34 @@
+"""Costs of the modules that count and that move a pipeline: loop_counter, pipe_control; of adders.
+
+Rules that hold for all modules: an adder takes one LUT for every bit where both numbers have one (a carry passes for
+free); a multiplexer of n inputs about (n - 1) / 3 LUTs a bit; a memory in LUTs one LUT a bit and 64 words.
+"""
+
+from __future__ import annotations
+
+import math
+
+from bitwright.hardware.memory import index_bits
+from bitwright.hardware.resources import Resources
+
+
+def adder(a: int, b: int, out: int) -> Resources:
+    """Sum of two unsigned numbers of a and b bits, `out` bits wide, without registers."""
+    if max(a, b) == 1:
+        return Resources(lut=min(out, 2))
+    return Resources(lut=min(a, b, out), carry=math.ceil(out / 4))
+
+
+def counter(count: int) -> Resources:
+    """Module loop_counter, last_o used."""
+    bits = index_bits(count)
+    if count <= 1:
+        return Resources()
+    if bits <= 2:
+        return Resources(lut=2 * bits, ff=bits + 1)
+    return Resources(lut=bits + 3, ff=bits + 1, carry=math.ceil(bits / 4))
+
+
+def pipe(stages: int) -> Resources:
+    """Module pipe_control."""
+    return Resources(lut=2 * stages, ff=stages)

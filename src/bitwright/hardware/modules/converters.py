@@ -1,0 +1,102 @@
+"""Modules `stream_narrow`, `stream_widen`, `stream_pack`: other numbers of lanes for the same elements."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bitwright.hardware.events import NEEDS, WORD, YIELDS
+from bitwright.hardware.memory import mux
+from bitwright.hardware.module import Module
+from bitwright.hardware.modules.control import counter
+from bitwright.hardware.resources import Resources
+from bitwright.network.types import TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Converter(Module):
+    """`in_lanes` elements of `lane_bits` bits a word become `out_lanes`; `moves` are its flags for an event graph."""
+
+    lane_bits: int
+    in_lanes: int
+    out_lanes: int
+
+    @property
+    def latency(self) -> int:
+        return 1
+
+    @property
+    def moves(self) -> list[int]:
+        """What each move does, in turns (see `events`)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class StreamNarrow(Converter):
+    """Several words of every word."""
+
+    rtl: ClassVar[str] = "stream_narrow"
+
+    @property
+    def moves(self) -> list[int]:
+        parts = self.in_lanes // self.out_lanes
+        return [NEEDS | YIELDS] * (parts - 1) + [WORD | YIELDS]
+
+    @property
+    def cost(self) -> Resources:
+        parts, bits = self.in_lanes // self.out_lanes, self.out_lanes * self.lane_bits
+        return counter(parts) + Resources(lut=mux(parts) * bits + 2, ff=bits + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class StreamWiden(Converter):
+    """A word of several words."""
+
+    rtl: ClassVar[str] = "stream_widen"
+
+    @property
+    def moves(self) -> list[int]:
+        return [WORD] * (self.out_lanes // self.in_lanes - 1) + [WORD | YIELDS]
+
+    @property
+    def cost(self) -> Resources:
+        bits = self.out_lanes * self.lane_bits
+        return counter(self.out_lanes // self.in_lanes) + Resources(lut=2, ff=bits + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class StreamPack(Converter):
+    """Any numbers of lanes, for frames of `frame_elements` elements; the last word is filled up."""
+
+    rtl: ClassVar[str] = "stream_pack"
+    frame_elements: int
+
+    @property
+    def moves(self) -> list[int]:
+        """A word is taken once all complete words have left."""
+        flags, words = [], -(-self.frame_elements // self.in_lanes)
+        complete = 0
+        for n in range(1, words + 1):
+            last = -(-self.frame_elements // self.out_lanes)
+            now = n * self.in_lanes // self.out_lanes if n < words else last
+            flags += [WORD | YIELDS] + [YIELDS] * (now - complete - 1) if now > complete else [WORD]
+            complete = now
+        return flags
+
+    @property
+    def cost(self) -> Resources:
+        unit = math.gcd(self.in_lanes, self.out_lanes)
+        size = ((self.in_lanes + self.out_lanes) // unit - 1) * unit * self.lane_bits
+        shifts = mux(min(self.in_lanes, self.out_lanes) // unit + 1) + 1
+        return Resources(lut=size * shifts + 12, ff=size + 12)
+
+
+def converter(t: TensorType, in_lanes: int, out_lanes: int) -> Converter:
+    """The module between two different lane counts of a value."""
+    lanes = {"lane_bits": t.dtype.bits, "in_lanes": in_lanes, "out_lanes": out_lanes}
+    if in_lanes % out_lanes == 0:
+        return StreamNarrow(**lanes)
+    if out_lanes % in_lanes == 0:
+        return StreamWiden(**lanes)
+    return StreamPack(**lanes, frame_elements=t.size)

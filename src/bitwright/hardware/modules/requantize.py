@@ -1,0 +1,231 @@
+"""Module `requantize` (operation Requantize)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.hardware.module import Memory, Module, all_alike, by_lane, signed_bits, tiles_of
+from bitwright.hardware.modules.control import counter
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import Sized
+from bitwright.network.lfsr import draws
+from bitwright.network.ops import Requantize, Rounding
+from bitwright.network.types import IntType, TensorType
+
+DSP_MULTIPLIER_BITS = 18  # the narrower signed input of a Xilinx or ECP5 multiplier block
+ROUNDINGS = tuple(Rounding)  # the module's parameter is the position
+HALF_EVEN, HALF_AWAY = ROUNDINGS.index(Rounding.HALF_EVEN), ROUNDINGS.index(Rounding.HALF_AWAY)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """y = round((x * mult + bias) * 2**lift / 2**shift), x as on the wire; mult, bias, lift [C]."""
+
+    mult: np.ndarray
+    bias: np.ndarray
+    lift: np.ndarray
+    shift: int
+
+    @classmethod
+    def of(cls, op: Requantize, in_type: TensorType) -> Scaling:
+        """The operation on the words of the wire; narrow multipliers take in what the shifts differ by."""
+        if not -(1 << 31) < op.zero_point < 1 << 31:
+            raise ModelError(f"Requantize zero points lie within 31 bits, not {op.zero_point}")
+        mult, bias, shift = (np.broadcast_to(v, (in_type.channels,)) for v in (op.multiplier, op.bias, op.shift))
+        if in_type.dtype.bipolar:
+            mult, bias = 2 * mult, bias - mult
+        lift = shift.max() - shift
+        if np.any(mult != 1) and op.rounding is not Rounding.STOCHASTIC:
+            lifted = [int(m) << int(k) for m, k in zip(mult, lift, strict=True)]
+            if signed_bits(min(lifted), max(lifted)) <= DSP_MULTIPLIER_BITS and np.abs(bias).max() < 1 << 28:
+                mult, bias, lift = mult << lift, bias << lift, np.zeros_like(lift)
+        return cls(mult, bias, lift, int(shift.max()))
+
+    def products(self, wire: IntType) -> np.ndarray:
+        """Those of the least and the greatest x, [2, C]."""
+        return np.stack([self.mult * wire.min, self.mult * wire.max])
+
+
+@dataclass(frozen=True, eq=False)
+class RequantizeModule(Module):
+    """Memories, where not uniform: {lift, bias, multiplier} of each lane."""
+
+    rtl: ClassVar[str] = "requantize"
+    in_bits: int
+    in_signed: bool
+    out_bits: int
+    out_signed: bool
+    lanes: int
+    tiles: int
+    mult_bits: int
+    bias_bits: int
+    lift: int
+    acc_bits: int
+    shift: int
+    zero_point: int
+    rounding: int
+    uniform: bool
+    multiplier: Sized
+    bias: Sized
+    frame_words: int | None = None
+    seeds: Sized | None = None
+    jump: Sized | None = None
+
+    @classmethod
+    def of(cls, op: Requantize, in_type: TensorType, lanes: int) -> RequantizeModule:
+        """For words of `lanes` channels."""
+        wire, scaling = in_type.dtype.wire, Scaling.of(op, in_type)
+        return cls.scaled(op, in_type, scaling, scaling.products(wire), (wire.bits, wire.signed), lanes)
+
+    @classmethod
+    def scaled(
+        cls,
+        op: Requantize,
+        in_type: TensorType,
+        scaling: Scaling,
+        products: np.ndarray,
+        word: tuple[int, bool],
+        lanes: int,
+    ) -> RequantizeModule:
+        """On words of (bits, signed) that become at most these products."""
+        bits, signed = word
+        mult, bias, lift = scaling.mult, scaling.bias, scaling.lift
+        mult_bits = signed_bits(mult) if np.any(mult != 1) else 0
+        bias_bits = signed_bits(bias) if np.any(bias) else 0
+        uniform = all(map(all_alike, (mult, bias, lift)))
+        tiles = tiles_of(in_type.channels, lanes)
+        memories: dict[str, Memory] = {}
+        if not uniform:
+            memories = by_lane(
+                "_l", [(lift, int(lift.max()).bit_length()), (bias, bias_bits), (mult, mult_bits)], lanes
+            )
+        return cls(
+            memories=memories,
+            in_bits=bits,
+            in_signed=signed,
+            out_bits=op.dtype.bits,
+            out_signed=op.dtype.signed,
+            lanes=lanes,
+            tiles=tiles,
+            mult_bits=mult_bits,
+            bias_bits=bias_bits,
+            lift=int(lift.max()),
+            acc_bits=max(signed_bits(products, products + bias), bits + (not signed)),
+            shift=scaling.shift,
+            zero_point=op.zero_point,
+            rounding=ROUNDINGS.index(op.rounding),
+            uniform=uniform,
+            multiplier=Sized(int(mult[0]) if uniform else 0, 64),
+            bias=Sized(int(bias[0]) if uniform else 0, 64),
+            **(_stochastic(op, in_type.pixels * tiles, lanes) if op.rounding is Rounding.STOCHASTIC else {}),
+        )
+
+    @property
+    def latency(self) -> int:
+        return 3 + (self.mult_bits > 0) + (self.bias_bits > 0) + (self.lift > 0)
+
+    @property
+    def cost(self) -> Resources:
+        """A multiplier becomes DSP blocks, but a constant power of two is wiring."""
+        found = Resources(lut=self.latency, ff=self.latency)
+        if not self.uniform:  # a constant module reads no tile
+            lift, above = self.lift.bit_length(), self.mult_bits + self.bias_bits
+            found += counter(self.tiles) + self.roms()
+            for memory in self.memories.values():
+                if self.mult_bits:  # bias and lift wait for the product, the lift for the sum, too
+                    found += Resources(ff=_kinds(memory.field(self.mult_bits, self.bias_bits + lift)))
+                if self.bias_bits:
+                    found += Resources(ff=_kinds(memory.field(above, lift)))
+                if self.lift:
+                    found += _lift_cost(memory.field(above, lift), self.acc_bits)
+        return found + self._lane() * self.lanes
+
+    def _lane(self) -> Resources:
+        """Registers of all stages but the lift, multiplier and bias; rounding and what is behind it."""
+        factor = 0
+        if self.uniform:
+            factor = self.multiplier.value & ((1 << 64) - 1) if self.mult_bits else 1
+        zeros = trailing_zeros(factor)  # low bits of the product that are constants
+        positive = not self.in_signed and not self.bias_bits and 0 < factor < 1 << 63
+        acc = self.acc_bits - positive
+        found = Resources(ff=self.in_bits)
+        if self.mult_bits:
+            wired = factor and factor & (factor - 1) == 0
+            # the other bits of the product repeat its sign
+            product = min(acc, self.in_bits + (not self.in_signed) + self.mult_bits)
+            found += Resources(ff=product - zeros, dsp=0 if wired else math.ceil(self.mult_bits / 18))
+        if self.bias_bits:
+            bias = (self.bias.value if self.uniform else -1) & ((1 << acc) - 1)
+            carry, zeros = math.ceil((acc - trailing_zeros(bias)) / 4), min(zeros, trailing_zeros(bias))
+            found += Resources(lut=bias.bit_count(), ff=acc - zeros, carry=carry)
+        return found + self._rounded(acc + self.lift, zeros, positive)
+
+    def _rounded(self, acc: int, zeros: int, positive: bool) -> Resources:
+        """Rounding, zero point and clamp of a number of `acc` bits whose lowest `zeros` are 0."""
+        shift, zero_point, out = self.shift, self.zero_point, self.out_bits
+        fraction = max(0, shift - zeros) * (self.rounding > 0)
+        low = max(0, zeros - shift) * (not zero_point)  # constant bits of the result
+        bits = max(1, acc - shift)
+        found = Resources()
+        if zero_point:
+            found += Resources(lut=(zero_point & ((1 << bits) - 1)).bit_count())
+            bits, positive = max(bits + positive, abs(zero_point).bit_length() + 1), False
+        if fraction:
+            # The carry and its complement are a LUT each behind the bits that decide on it.
+            others = fraction - 1 if self.rounding in (HALF_EVEN, HALF_AWAY) else 0
+            found += Resources(lut=2 + (others + 2) // 4 * (others > 4), carry=math.ceil((bits + 2) / 4))
+        elif zero_point:
+            found += Resources(carry=math.ceil((bits + 1 - trailing_zeros(zero_point)) / 4))
+        bits += bool(fraction or zero_point)
+        over = bits - out + self.out_signed  # top bits that decide whether the result fits
+        clamps = over > self.out_signed if positive == (not self.out_signed) else over > 0 or not self.out_signed
+        if clamps and positive:
+            found += Resources(lut=math.ceil(over / 5))  # resets or sets the registers
+        elif clamps:
+            found += Resources(lut=out + math.ceil(over / 6) * (over > 5))
+        return found + Resources(ff=bits - low + (out if clamps else min(out, bits - low)))
+
+
+def _stochastic(op: Requantize, frame_words: int, lanes: int) -> dict[str, object]:
+    """Parameters of the generators of random bits."""
+    seeds = sum(int(seed) << 32 * lane for lane, seed in enumerate(draws(op.seed, lanes)))
+    return {"frame_words": frame_words, "seeds": Sized(seeds, 32 * lanes), "jump": Sized(lfsr_jump(lanes), 1024)}
+
+
+def lfsr_jump(count: int) -> int:
+    """The 32 x 32 matrix over GF(2) that moves the generator on by `count` draws, for module lfsr32.
+
+    Bit 32*i + j is the share of state bit j in new state bit i.
+    """
+    matrix = 0
+    for j in range(32):
+        column = int(draws(1 << j, count + 1)[count])
+        for i in range(32):
+            matrix |= (column >> i & 1) << (32 * i + j)
+    return matrix
+
+
+def _kinds(words: np.ndarray) -> int:
+    """Columns of bits that are no constants and differ from each other: their delays are registers."""
+    width = int(words.max()).bit_length()
+    columns = {tuple((words >> bit & 1).tolist()) for bit in range(width)}
+    return sum(len(set(column)) > 1 for column in columns)
+
+
+def _lift_cost(lifts: np.ndarray, bits: int) -> Resources:
+    """Shifter of a lane of `bits` bits, to the left: a LUT a bit for two bits of the lift.
+
+    Of the bits above the greatest lift, which repeat the sign, there is one.
+    """
+    wide = bits + int(lifts.max())
+    return Resources(lut=wide * math.ceil(_kinds(lifts) / 2), ff=wide)
+
+
+def trailing_zeros(value: int) -> int:
+    """Zeros below the lowest 1 of a number, 0 of 0."""
+    return (value & -value).bit_length() - 1 if value else 0

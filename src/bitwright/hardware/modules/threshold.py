@@ -1,0 +1,117 @@
+"""Module `threshold` (operation Threshold)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.hardware.memory import index_bits
+from bitwright.hardware.module import Memory, Module, all_alike, by_lane, tiles_of
+from bitwright.hardware.modules.control import counter, pipe
+from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import Sized
+from bitwright.network.ops import Threshold
+from bitwright.network.types import TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdModule(Module):
+    """Memories: a stage and lane of the binary search each, and where not uniform {falling, base} a lane."""
+
+    rtl: ClassVar[str] = "threshold"
+    in_bits: int
+    out_bits: int
+    lanes: int
+    tiles: int
+    count_bits: int
+    in_signed: bool
+    wide: bool
+    shared: bool
+    uniform: bool
+    base: Sized
+    falling: bool
+
+    @classmethod
+    def of(cls, op: Threshold, in_type: TensorType, lanes: int) -> ThresholdModule:
+        """For words of `lanes` channels. Thresholds that every x of every channel reaches go into the base."""
+        tiles = tiles_of(in_type.channels, lanes)
+        if not np.all(np.abs(op.step) == (2 if op.dtype.bipolar else 1)):
+            raise ModelError(f"Threshold steps are +1 or -1 (+2 or -2 for a bipolar output), not {op.step}")
+        wire = in_type.dtype.wire
+        levels = -(-(op.thresholds + 1) // 2) if in_type.dtype.bipolar else op.thresholds
+        levels = np.clip(levels, wire.min, wire.max + 1)
+        always = int((levels == wire.min).sum(1).min())
+        levels = levels[:, always : levels.shape[1] - int((levels > wire.max).sum(1).min())]
+        shared = all_alike(levels)
+        count_bits = max(1, levels.shape[1].bit_length())
+        fill = np.full((len(levels), (1 << count_bits) - 1 - levels.shape[1]), wire.max + 1)
+        levels = np.concatenate([levels, fill], axis=1) - 1
+        wide = bool(levels.size) and int(levels.min()) < wire.min
+        if wide or wire.signed:
+            levels = levels + (1 << (wire.bits + wide - 1))  # offset binary
+        channels = 1 if shared else in_type.channels
+        levels = np.broadcast_to(levels[:channels], (channels, levels.shape[1]))
+        base = np.broadcast_to(op.base + op.step * always, (in_type.channels,))
+        falling = np.broadcast_to(op.step < 0, (in_type.channels,))
+        uniform = all_alike(base) and all_alike(falling)
+        memories = _search(levels, count_bits, 1 if shared else lanes, wire.bits + wide)
+        codes, bits = op.dtype.encode(base), op.dtype.bits
+        if not uniform:
+            memories |= by_lane("_b", [(falling.astype(np.int64), 1), (codes, bits)], lanes)
+        return cls(
+            memories=memories,
+            in_bits=wire.bits,
+            out_bits=bits,
+            lanes=lanes,
+            tiles=tiles,
+            count_bits=count_bits,
+            in_signed=wire.signed,
+            wide=wide,
+            shared=shared,
+            uniform=uniform,
+            base=Sized(int(codes[0]) if uniform else 0, bits),
+            falling=bool(falling[0]) if uniform else False,
+        )
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether base and step need an adder."""
+        return not self.uniform or (self.out_bits > 1 and (self.falling or self.base.value != 0))
+
+    @property
+    def latency(self) -> int:
+        return self.count_bits + 1 + self.adjusts
+
+    @property
+    def cost(self) -> Resources:
+        lanes, stages, bits = self.lanes, self.count_bits, self.in_bits
+        level = bits + self.wide
+        found = pipe(self.latency)
+        if self.tiles > 1 and not (self.shared and self.uniform):  # else nothing reads the tile
+            found += counter(self.tiles) + Resources(ff=stages * index_bits(self.tiles))
+        found += self.roms("_s") * (lanes if self.shared else 1)
+        for s in range(stages):
+            # bits of a level that are no constants
+            varying = min(level, s) if self.tiles == 1 or self.shared else level
+            compare = Resources(lut=math.ceil(level / 2) + 2 * (varying > 0), carry=math.ceil(level / 8))
+            if level + varying <= 6:
+                compare = Resources(lut=1)
+            found += (compare + Resources(ff=bits + s + 1)) * lanes
+        if self.adjusts:
+            found += Resources(lut=lanes * self.out_bits, ff=lanes * self.out_bits) + self.roms("_b")
+        return found
+
+
+def _search(levels: np.ndarray, count_bits: int, lanes: int, width: int) -> dict[str, Memory]:
+    """A memory a stage and lane of the binary search over levels [channels, 2**count_bits - 1]."""
+    found = {}
+    for stage in range(count_bits):
+        span = 1 << (count_bits - stage)
+        nodes = levels[:, span // 2 - 1 :: span]  # [channels, 2**stage]
+        for lane in range(lanes):
+            found[f"_s{stage:02d}_l{lane:03d}"] = Memory(nodes[lane::lanes].reshape(-1), width)
+    return found
