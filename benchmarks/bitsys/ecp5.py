@@ -76,7 +76,7 @@ def _harness(module: str, sizes: dict[str, int]) -> dict[str, str]:
   {module} {parameters} u_design (.clk_i(clk_i), .rst_i(reset), {", ".join(pins)});
 endmodule
 """
-    harness = (resources.files("bitwright") / "rtl" / f"{HARNESS}.sv").read_text()
+    harness = (resources.files("bitwright") / "hardware" / "modules" / f"{HARNESS}.sv").read_text()
     return {f"{TOP}.sv": top, f"{HARNESS}.sv": harness}
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitwright.devices import find_device
-from bitwright.hardware import modules as rtl
-from bitwright.hardware.closure import closure, flatten, with_vendor
+from bitwright.hardware import library as rtl
+from bitwright.hardware.closure import closure, flatten
+from bitwright.hardware.library import with_vendor
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Dense
 from bitwright.synthesis import synthesize, synthesize_module

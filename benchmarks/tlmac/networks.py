@@ -147,7 +147,7 @@ class Compiled:
 def compiled(network: Network, interval: int, device: str | None = None) -> Compiled:
     """As `bitwright compile` does it; kept beside the results of the tools as long as the compiler stays as it is."""
     package = Path(bw.__file__).parent
-    sources = (path for name in ("network", "rtl", "targets") for path in sorted((package / name).rglob("*.*")))
+    sources = (path for name in ("network", "hardware", "targets") for path in sorted((package / name).rglob("*.*")))
     texts = [path.read_text() for path in sources if path.suffix in (".py", ".sv")]
 
     def make(folder: Path) -> list[Path]:

@@ -31,7 +31,8 @@ from carry_sums import LIBRARY, Operand, Step, route_throughs, sites
 from unrolled_rivals import SETTINGS, TOOLS, Emitted, available, emit, solve
 
 import bitwright as bw
-from bitwright.hardware.closure import flatten, with_vendor
+from bitwright.hardware.closure import flatten
+from bitwright.hardware.library import with_vendor
 from bitwright.network.ops import Dense, Threshold
 from bitwright.synthesis import synthesize_module
 from bitwright.targets.tlmac.elements.unrolled.emit import emit_graph, output_word

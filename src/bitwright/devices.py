@@ -56,7 +56,7 @@ class Device:
 
     @property
     def primitives(self) -> str:
-        """The name of its versions of the primitive wrappers, see `rtl.VENDORS`."""
+        """The name of its versions of the primitive wrappers, see `library.VENDORS`."""
         return "xilinx7" if self.family == "xc7" else self.vendor
 
     @property

@@ -8,10 +8,9 @@ from importlib import resources
 from pathlib import Path
 
 from bitwright.hardware.resources import Resources
-from bitwright.hardware.shell import WEIGHT_STREAM
+from bitwright.hardware.shell import CLOCK, Port
 from bitwright.targets.contract import Design
 from bitwright.tools import cache, nextpnr, yosys
-from bitwright.tools.bench import AXIL_IN, AXIL_OUT
 
 TOP = "pin_top"
 HARNESS = "pin_harness"
@@ -34,15 +33,16 @@ def harness_files(design: Design) -> dict[str, str]:
 
 
 def _top(design: Design) -> str:
-    to_design = list(_slices("to_design", _inputs(design)))
-    from_design = list(_slices("from_design", _outputs(design)))
+    inner = [port for port in design.ports if port not in CLOCK]
+    inputs, outputs = ([port for port in inner if port.output == way] for way in (False, True))
+    to_design, from_design = list(_slices("to_design", inputs)), list(_slices("from_design", outputs))
     pins = [
         "    .clk_i(clk_i)",
         "    .rst_i(reset)",
         *(f"    .{name}({part})" for name, part in to_design + from_design),
     ]
     wiring = ",\n".join(pins)
-    in_bits, out_bits = (sum(bits for _, bits in ports) for ports in (_inputs(design), _outputs(design)))
+    in_bits, out_bits = (sum(port.bits for port in ports) for ports in (inputs, outputs))
     return f"""// {design.top} between shift registers, for place and route.
 module {TOP} (
   input  logic clk_i, rst_i, d_i, load_i,
@@ -62,32 +62,12 @@ endmodule
 """
 
 
-def _inputs(design: Design) -> list[tuple[str, int]]:
-    """The top's inputs besides clock and reset: (port, bits)."""
-    ports = [("s_axis_tdata", design.input.tdata_bits), ("s_axis_tvalid", 1), ("m_axis_tready", 1)]
-    if design.weights is not None:
-        ports += [(f"{WEIGHT_STREAM}_tdata", design.weights.tdata_bits), (f"{WEIGHT_STREAM}_tvalid", 1)]
-    return ports + [(f"s_axil_{name}", bits) for name, bits in AXIL_IN.items() if design.has_control]
-
-
-def _outputs(design: Design) -> list[tuple[str, int]]:
-    ports = [
-        ("s_axis_tready", 1),
-        ("m_axis_tdata", design.output.tdata_bits),
-        ("m_axis_tvalid", 1),
-        ("m_axis_tlast", 1),
-    ]
-    if design.weights is not None:
-        ports.append((f"{WEIGHT_STREAM}_tready", 1))
-    return ports + [(f"s_axil_{name}", bits) for name, bits in AXIL_OUT.items() if design.has_control]
-
-
-def _slices(vector: str, ports: list[tuple[str, int]]) -> Iterator[tuple[str, str]]:
+def _slices(vector: str, ports: list[Port]) -> Iterator[tuple[str, str]]:
     """(port, its part of the vector), from bit 0 upwards."""
     bit = 0
-    for name, bits in ports:
-        yield name, f"{vector}[{bit + bits - 1}:{bit}]"
-        bit += bits
+    for port in ports:
+        yield port.name, f"{vector}[{bit + port.bits - 1}:{bit}]"
+        bit += port.bits
 
 
 def place_and_route(netlist: Path, stat: str, options: nextpnr.PlaceRoute, root: Path) -> Placement:

@@ -13,7 +13,8 @@ import joblib
 
 from bitwright.devices import Device, find_device
 from bitwright.errors import DeviceError, OptionError, ToolError
-from bitwright.hardware.closure import ROM_COLUMN, closure, flatten, with_vendor, without_wide_roms, write
+from bitwright.hardware.closure import closure, flatten, write
+from bitwright.hardware.library import ROM_COLUMN, with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
 from bitwright.placement import TOP, harness_files, place_and_route
 from bitwright.targets.contract import Design, SynthesisUnit

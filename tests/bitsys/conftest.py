@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import bitwright.targets.bitsys
-from bitwright.hardware import modules as rtl
+from bitwright.hardware import library as rtl
 
 ROOT = Path(bitwright.targets.bitsys.__file__).parent / "rtl"
 # The ECP5's cells, as the vendor describes them: tables, and a carry that the lowest entries generate.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from rtl_bank import HEAVY, LIGHT, STARVED, Case, pack
 
-from bitwright.hardware import modules as rtl
+from bitwright.hardware import library as rtl
 from bitwright.tools.model import Stalls
 
 WORDS = 400

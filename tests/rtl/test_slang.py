@@ -9,7 +9,7 @@ from slang import errors
 
 import bitwright as bw
 from bitwright import targets
-from bitwright.hardware import modules as rtl
+from bitwright.hardware import library as rtl
 from bitwright.hardware.closure import flatten, with_vendor
 
 PACKAGE = Path(bw.__file__).parent

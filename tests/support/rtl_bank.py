@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright.hardware import modules as rtl
+from bitwright.hardware import library as rtl
 from bitwright.tools import verilator
 from bitwright.tools.bench import MAX_STREAMS, StreamPort
 from bitwright.tools.model import Model, Run, Stalls

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from bitwright.hardware import modules as rtl
-from bitwright.hardware.closure import closure, flatten, with_vendor, write
+from bitwright.hardware import library as rtl
+from bitwright.hardware.closure import closure, flatten, write
+from bitwright.hardware.library import with_vendor
 from bitwright.hardware.memory import absorbs, block_ram, index_bits, select
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import memory_file

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from bitwright.hardware import modules as rtl
-from bitwright.hardware.closure import closure, flatten, with_vendor, write
+from bitwright.hardware import library as rtl
+from bitwright.hardware.closure import closure, flatten, write
+from bitwright.hardware.library import with_vendor
 from bitwright.hardware.module import Module
 from bitwright.hardware.text import instance
 from bitwright.network import IntType

@@ -18,11 +18,12 @@ from bitwright.deployment.vivado import address_bits, overlay_files
 from bitwright.design.packing import from_bytes, to_bytes
 from bitwright.errors import DeviceError, OptionError
 from bitwright.hardware.closure import flatten
+from bitwright.hardware.shell import control
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate
 from bitwright.network.ops import Add
 from bitwright.targets.contract import StreamSpec, WeightStream
 from bitwright.tools import verilator
-from bitwright.tools.bench import AXIL_IN, AXIL_OUT, axis_input, axis_output
+from bitwright.tools.bench import axis_input, axis_output
 from bitwright.tools.model import Stalls
 
 
@@ -288,10 +289,7 @@ STREAMS = """
 
 def overlay_bench() -> str:
     """A top with this project's clock and reset around the wrapper, in batches of three frames."""
-    ports = [
-        f"input logic [{bits - 1}:0] s_axil_{name}" for name, bits in {**AXIL_IN, "awaddr": 12, "araddr": 12}.items()
-    ]
-    ports += [f"output logic [{bits - 1}:0] s_axil_{name}" for name, bits in AXIL_OUT.items()]
+    ports = [port.declaration for port in control(12)]
     return (
         f"module overlay_bench (input logic clk_i, input logic rst_i, {STREAMS},\n  {', '.join(ports)});\n"
         "  bitwright_overlay u_overlay (.aclk(clk_i), .aresetn(!rst_i), .frames(32'd3), .*);\nendmodule\n"

@@ -11,8 +11,9 @@ import pytest
 
 from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
-from bitwright.hardware import modules as rtl
-from bitwright.hardware.closure import closure, flatten, with_vendor, without_wide_roms
+from bitwright.hardware import library as rtl
+from bitwright.hardware.closure import closure, flatten
+from bitwright.hardware.library import with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import memory_file
 from bitwright.placement import harness_files
@@ -211,7 +212,7 @@ def test_only_needed_files_enter_a_module():
 
 
 def test_generic_primitives_give_way_to_the_vendors():
-    rtl = Path(yosys.__file__).parents[1] / "rtl" / "prim"
+    rtl = Path(yosys.__file__).parents[1] / "hardware" / "modules" / "prim"
     generic, xilinx = ((rtl / vendor / "lut6.sv").read_text() for vendor in ("generic", "xilinx"))
     flat = {"lut6.sv": generic, "top.sv": "module top; endmodule"}
     assert with_vendor(flat, "xilinx") == {**flat, "lut6.sv": xilinx}

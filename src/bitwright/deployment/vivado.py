@@ -9,9 +9,10 @@ from pathlib import Path
 from bitwright.deployment.rendering import render
 from bitwright.devices import BOARDS, DEVICES, Device, find_device
 from bitwright.errors import DeviceError
-from bitwright.hardware.closure import flatten, with_vendor, write
+from bitwright.hardware.closure import flatten, write
+from bitwright.hardware.library import with_vendor
+from bitwright.hardware.shell import CLOCK, top_ports
 from bitwright.targets.contract import Design
-from bitwright.tools.bench import AXIL_IN, AXIL_OUT
 from bitwright.tools.vivado import Overlay, Reports
 
 WRAPPER = "bitwright_overlay"
@@ -67,17 +68,15 @@ def write_overlay(design: Design, board: str, folder: Path, *, clock_mhz: float 
 
 def overlay_files(design: Design) -> dict[str, str]:
     """Two files to add to the design: the Verilog wrapper that Vivado's block design takes, and its helper."""
-    bits = {"awaddr": address_bits(design), "araddr": address_bits(design)}
+    addresses = address_bits(design) if design.has_control else None
+    ports = top_ports(design.input.tdata_bits, design.output.tdata_bits, weights_bits(design), addresses)
     wrapper = render(
         "overlay.v.j2",
         name=WRAPPER,
         top=design.top,
         control=design.has_control,
-        in_bits=design.input.tdata_bits,
-        out_bits=design.output.tdata_bits,
         weights_bits=weights_bits(design),
-        control_inputs=[(name, bits.get(name, width)) for name, width in AXIL_IN.items()],
-        control_outputs=list(AXIL_OUT.items()),
+        ports=[port for port in ports if port not in CLOCK],
     )
     helper = (resources.files("bitwright") / "hardware" / "modules" / "axis_batch.sv").read_text()
     return {f"{WRAPPER}.v": wrapper, "axis_batch.sv": helper}

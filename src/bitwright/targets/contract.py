@@ -16,6 +16,7 @@ import numpy as np
 
 from bitwright.errors import ModelError, OptionError
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.shell import ADDRESS_BITS, Port, top_ports
 from bitwright.hardware.source_rules import check_paths
 from bitwright.network import Network, TensorType
 from bitwright.text import is_identifier
@@ -103,9 +104,6 @@ class StreamSpec:
         return math.ceil(self.type.size / self.lanes)
 
 
-WEIGHT_STREAM = "s_axis_weights"
-
-
 @dataclass(frozen=True, eq=False)
 class WeightStream:
     """The AXI4-Stream slave `s_axis_weights`: parameters that the design reads again and again.
@@ -178,6 +176,13 @@ class Design:
     @property
     def has_control(self) -> bool:
         return self.program is not None or self.counters is not None
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The top's ports; addresses have 32 bits, of which the top may have fewer."""
+        weights = 0 if self.weights is None else self.weights.tdata_bits
+        addresses = ADDRESS_BITS if self.has_control else None
+        return top_ports(self.input.tdata_bits, self.output.tdata_bits, weights, addresses)
 
     @property
     def digest(self) -> str:

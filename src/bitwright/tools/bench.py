@@ -8,23 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bitwright.errors import OptionError
+from bitwright.hardware.shell import Port, control
 
 TOP = "bench"
 MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port
 _SIGNAL = re.compile(r"(\w+)(?:\[(\d+)(?::(\d+))?\])?")
-# Ports of an AXI4-Lite slave with 32-bit data, after their prefix; a slave may have fewer address bits.
-AXIL_IN = {
-    "awaddr": 32,
-    "awvalid": 1,
-    "wdata": 32,
-    "wstrb": 4,
-    "wvalid": 1,
-    "bready": 1,
-    "araddr": 32,
-    "arvalid": 1,
-    "rready": 1,
-}
-AXIL_OUT = {"awready": 1, "wready": 1, "bresp": 2, "bvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1}
+AXIL = control(prefix="")
 
 
 @dataclass(frozen=True)
@@ -98,7 +87,7 @@ def wrapper(
         ",\n".join(f"    {port}" for port in ports) + ("," if axil else ""),
         *(_axil_pins() if axil else ()),
         "  );",
-        *(() if axil else (f"  assign axil_{name}_o = '0;" for name in AXIL_OUT)),
+        *(() if axil else (f"  assign axil_{port.name}_o = '0;" for port in AXIL if port.output)),
         "endmodule",
     ]
     return "\n".join(lines) + "\n"
@@ -119,8 +108,7 @@ def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort]) -> list[
         f"output logic [{32 * vector_words(outputs) - 1}:0] out_data_o",
         "output logic [31:0] out_valid_o",
         "input logic [31:0] out_ready_i",
-        *(f"input logic [{bits - 1}:0] axil_{name}_i" for name, bits in AXIL_IN.items()),
-        *(f"output logic [{bits - 1}:0] axil_{name}_o" for name, bits in AXIL_OUT.items()),
+        *(Port(f"axil_{p.name}_{'o' if p.output else 'i'}", p.output, p.bits).declaration for p in AXIL),
     ]
 
 
@@ -189,7 +177,6 @@ def _literal(value: object) -> str:
 
 def _axil_pins() -> list[str]:
     """The AXI4-Lite pins; an address port may be narrower than the harness's 32 bits."""
-    pins = [f"    .s_axil_{name}(axil_{name}_i)," for name in AXIL_IN]
-    pins += [f"    .s_axil_{name}(axil_{name}_o)," for name in AXIL_OUT]
+    pins = [f"    .s_axil_{port.name}(axil_{port.name}_{'o' if port.output else 'i'})," for port in AXIL]
     pins[-1] = pins[-1].rstrip(",")
     return ["    // verilator lint_off WIDTHTRUNC", *pins, "    // verilator lint_on WIDTHTRUNC"]

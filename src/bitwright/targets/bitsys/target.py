@@ -16,7 +16,7 @@ from bitwright.network.graph import INPUT
 from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, stages, storage, timeline
 from bitwright.targets.bitsys.check import fits, too_heavy, unsuited
 from bitwright.targets.bitsys.cycles import LayerTiming
-from bitwright.targets.bitsys.emit import TOP, files
+from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import address, control_registers
@@ -36,7 +36,7 @@ from bitwright.targets.contract import (
 from bitwright.text import unique
 from bitwright.tools.model import to_words
 
-INPUT_LANES, INPUT_BITS, OUTPUT_BITS = 8, 64, 32
+INPUT_LANES = 8
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _weight_stream(plan: BitsysPlan) -> WeightStream | None:
     if not plan.hardware.weight_stream:
         return None
     words = stream_words(plan.program.layers, plan.program.packets, plan.hardware)
-    return WeightStream(to_words(words, 64), plan.layout.batch)
+    return WeightStream(to_words(words, WEIGHT_BITS), plan.layout.batch)
 
 
 def _estimate(machine: Hardware, found: _Lowered) -> Estimate:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright.hardware import modules as rtl
+from bitwright.hardware import library as rtl
+from bitwright.hardware.shell import declared, top_ports
 from bitwright.targets.rap.isa.machine import Machine, Program, banks
 from bitwright.targets.rap.isa.svh import header
 from bitwright.targets.rap.simulator.state import COUNTERS
@@ -15,18 +16,7 @@ TOP = "rap"
 CONTROL, SELECT, ADDRESS, DATA, COUNTER = 0x00, 0x04, 0x08, 0x0C, 0x40
 CODE, PARAMS, BANK_A, BANK_B = range(4)
 _RTL = Path(__file__).parent / "rtl"
-_PORTS = {
-    "clk_i": ("input", 1), "rst_i": ("input", 1),
-    "s_axis_tdata": ("input", 0), "s_axis_tvalid": ("input", 1), "s_axis_tready": ("output", 1),
-    "m_axis_tdata": ("output", 0), "m_axis_tvalid": ("output", 1), "m_axis_tready": ("input", 1),
-    "m_axis_tlast": ("output", 1),
-    "s_axil_awaddr": ("input", 8), "s_axil_awvalid": ("input", 1), "s_axil_awready": ("output", 1),
-    "s_axil_wdata": ("input", 32), "s_axil_wstrb": ("input", 4), "s_axil_wvalid": ("input", 1),
-    "s_axil_wready": ("output", 1), "s_axil_bresp": ("output", 2), "s_axil_bvalid": ("output", 1),
-    "s_axil_bready": ("input", 1), "s_axil_araddr": ("input", 8), "s_axil_arvalid": ("input", 1),
-    "s_axil_arready": ("output", 1), "s_axil_rdata": ("output", 32), "s_axil_rresp": ("output", 2),
-    "s_axil_rvalid": ("output", 1), "s_axil_rready": ("input", 1),
-}  # fmt: skip
+ADDRESS_BITS = 8
 
 
 def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str, str]:
@@ -37,8 +27,7 @@ def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str
 
 
 def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
-    widths = {"s_axis_tdata": in_bits, "m_axis_tdata": out_bits}
-    ports = [f"  {d} logic [{widths.get(name, bits) - 1}:0] {name}" for name, (d, bits) in _PORTS.items()]
+    ports = declared(top_ports(in_bits, out_bits, address_bits=ADDRESS_BITS))
     parameters = {
         "Size": machine.size,
         "AWords": machine.a_words,
@@ -51,7 +40,7 @@ def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
     }
     values = ", ".join(f".{name}({value})" for name, value in parameters.items())
     head = "// The array processor with its parameters.\n"
-    return f"{head}module {TOP} (\n" + ",\n".join(ports) + f"\n);\n  rap_top #({values}) u_top (.*);\nendmodule\n"
+    return f"{head}module {TOP} (\n{ports}\n);\n  rap_top #({values}) u_top (.*);\nendmodule\n"
 
 
 def loading(machine: Machine, program: Program) -> np.ndarray:

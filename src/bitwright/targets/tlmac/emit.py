@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from bitwright.hardware import modules as rtl
+from bitwright.hardware import library as rtl
+from bitwright.hardware.closure import instantiated
+from bitwright.hardware.shell import declared, top_ports
 from bitwright.hardware.text import CLOCK, Stream, concat, instance
 from bitwright.network import INPUT
 from bitwright.targets.contract import Design, StreamSpec, SynthesisUnit
@@ -54,19 +55,9 @@ def _header(network: str, what: str) -> str:
 
 def library_files(texts: Iterable[str]) -> dict[str, str]:
     """The hand-written modules that the texts instantiate, directly or through others, by path."""
-    own = {path.stem: path for path in sorted(RTL.glob("*.sv"))}
-    found: dict[str, str] = {}
-    shared: set[str] = set()
-    waiting = list(texts)
-    while waiting:
-        words = set(re.findall(r"\w+", waiting.pop()))
-        shared |= words & set(rtl.modules())
-        for name in sorted(words & own.keys()):
-            path = f"rtl/{own[name].name}"
-            if path not in found:
-                found[path] = own[name].read_text()
-                waiting.append(found[path])
-    return rtl.sources(shared) | found
+    own = {path.name: path.read_text() for path in sorted(RTL.glob("*.sv"))}
+    known = {*rtl.modules(), *(path.stem for path in RTL.glob("*.sv"))}
+    return rtl.needed({name for text in texts for name in instantiated(text) & known}, own)
 
 
 def emit_unit(plan: UnitPlan, index: int, network: str) -> tuple[str, dict[str, str]]:
@@ -173,18 +164,7 @@ def _fork_module(streams: _Streams, value: str, outputs: int, network: str) -> s
 def _top(plan: TlmacPlan, streams: _Streams) -> str:
     source, output = streams.input_spec, streams.output_spec
     text = _header(plan.network.name, "top") + _stream_comment(source, output)
-    text += f"""module {TOP} (
-    input  logic clk_i,
-    input  logic rst_i,
-    input  logic [{source.tdata_bits - 1}:0] s_axis_tdata,
-    input  logic s_axis_tvalid,
-    output logic s_axis_tready,
-    output logic [{output.tdata_bits - 1}:0] m_axis_tdata,
-    output logic m_axis_tvalid,
-    input  logic m_axis_tready,
-    output logic m_axis_tlast
-);
-"""
+    text += f"module {TOP} (\n{declared(top_ports(source.tdata_bits, output.tdata_bits))}\n);\n"
     for value in (INPUT, *streams.producers):
         text += streams.of(value).declare()
     text += f"  assign source_data = s_axis_tdata[{source.word_bits - 1}:0];\n"

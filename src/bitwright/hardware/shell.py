@@ -1,0 +1,79 @@
+"""The ports of every design's top module: the one table that RTL, benches and board files are written from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+WEIGHT_STREAM = "s_axis_weights"
+ADDRESS_BITS = 32
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a top module."""
+
+    name: str
+    output: bool = False
+    bits: int = 1
+
+    @property
+    def declaration(self) -> str:
+        """`input logic [7:0] name`."""
+        size = f"[{self.bits - 1}:0] " if self.bits > 1 else ""
+        return f"{'output' if self.output else 'input '} logic {size}{self.name}"
+
+
+CLOCK = (Port("clk_i"), Port("rst_i"))
+
+
+def stream_slave(name: str, bits: int) -> tuple[Port, ...]:
+    """An AXI4-Stream that enters."""
+    return (Port(f"{name}_tdata", bits=bits), Port(f"{name}_tvalid"), Port(f"{name}_tready", True))
+
+
+def stream_master(name: str, bits: int) -> tuple[Port, ...]:
+    """An AXI4-Stream that leaves, with tlast."""
+    ready = (Port(f"{name}_tdata", True, bits), Port(f"{name}_tvalid", True), Port(f"{name}_tready"))
+    return (*ready, Port(f"{name}_tlast", True))
+
+
+def control(address_bits: int = ADDRESS_BITS, prefix: str = "s_axil_") -> tuple[Port, ...]:
+    """An AXI4-Lite slave with 32-bit data."""
+    ports = (
+        Port("awaddr", bits=address_bits),
+        Port("awvalid"),
+        Port("awready", True),
+        Port("wdata", bits=32),
+        Port("wstrb", bits=4),
+        Port("wvalid"),
+        Port("wready", True),
+        Port("bresp", True, 2),
+        Port("bvalid", True),
+        Port("bready"),
+        Port("araddr", bits=address_bits),
+        Port("arvalid"),
+        Port("arready", True),
+        Port("rdata", True, 32),
+        Port("rresp", True, 2),
+        Port("rvalid", True),
+        Port("rready"),
+    )
+    return tuple(Port(prefix + port.name, port.output, port.bits) for port in ports)
+
+
+def top_ports(in_bits: int, out_bits: int, weight_bits: int = 0, address_bits: int | None = None) -> tuple[Port, ...]:
+    """Clock, reset, input, output, and where there are any, weights (weight_bits) and control (address_bits)."""
+    weights = stream_slave(WEIGHT_STREAM, weight_bits) if weight_bits else ()
+    registers = () if address_bits is None else control(address_bits)
+    return (*CLOCK, *stream_slave("s_axis", in_bits), *stream_master("m_axis", out_bits), *weights, *registers)
+
+
+def declared(ports: Iterable[Port]) -> str:
+    """A port list for `module name (...)`, one port a line."""
+    return ",\n".join(f"    {port.declaration}" for port in ports)
+
+
+def wired(ports: Iterable[Port]) -> dict[str, str]:
+    """Pins of an instance that meet signals of the same names."""
+    return {port.name: port.name for port in ports}
