@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, overload
 
 import numba
 
 from bitwright.tools import cache
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def njit(function: Callable[..., Any] | None = None, **options: bool) -> Any:
+
+@overload
+def njit(function: F, /) -> F: ...
+
+
+@overload
+def njit(**options: bool) -> Callable[[F], F]: ...
+
+
+def njit(function: Callable[..., Any] | None = None, /, **options: bool) -> Any:
     """`numba.njit` with its cache beside the sources, else in the user's cache folder.
 
-    A decorator, with or without options. numba refuses a cache where it can write neither beside the sources nor in its
-    own folder of the user; it gets that of `cache.user_folder` then.
+    A decorator, with or without options; `cache=False` for what only other compiled functions call. numba refuses a
+    cache where it can write neither beside the sources nor in its own folder of the user; it gets that of
+    `cache.user_folder` then. For type checkers the function stays what it was.
     """
     if function is None:
         return lambda f: njit(f, **options)
+    options = {"cache": True} | options
     try:
-        return numba.njit(cache=True, **options)(function)
+        return numba.njit(**options)(function)
     except RuntimeError:
         before = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = str(cache.user_folder() / "numba")
         try:
-            return numba.njit(cache=True, **options)(function)
+            return numba.njit(**options)(function)
         finally:
             numba.config.CACHE_DIR = before

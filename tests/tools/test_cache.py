@@ -166,7 +166,7 @@ WITHOUT_HOME = """
 import numpy as np
 import bitwright as bw
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.targets.rap import compiled
+from bitwright.targets.rap.simulator import compiled
 from bitwright.tools import cache
 node = Node("y", ops.Dense([[1, 2, 3]], IntType(4, True)), ("input",))
 network = Network(InputSpec(TensorType((3,), IntType(2))), [node])

@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.targets.bitsys.cycles import FETCH, LayerTiming
 
 PERIODS = 4  # batches over which the interval is averaged: the two input buffers may take turns
@@ -136,7 +136,7 @@ def _sent(machine: Accelerator) -> np.ndarray:
     return 1 + pixels * machine.result.channels + (pixels - 1) * int(machine.result.channels % 8 == 1)
 
 
-@numba.njit(cache=True)
+@njit
 def _closed(opened, frames, pixels, channels, padded, writes):
     """The cycle in which a batch's last group enters its buffer, whose first word is taken in cycle `opened`.
 

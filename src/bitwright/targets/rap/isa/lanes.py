@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numba
+from bitwright.jit import njit
 
 
-@numba.njit
+@njit(cache=False)
 def lane(word: int, index: int, bits: int, signed: int) -> int:
     """Value of one lane of `bits` bits."""
     value = (word >> (index * bits)) & ((1 << bits) - 1)
@@ -14,7 +14,7 @@ def lane(word: int, index: int, bits: int, signed: int) -> int:
     return value
 
 
-@numba.njit
+@njit(cache=False)
 def clamp(value: int, bits: int, signed: int) -> int:
     """Value limited to the range of `bits` bits."""
     low = -(1 << (bits - 1)) if signed else 0
@@ -22,14 +22,14 @@ def clamp(value: int, bits: int, signed: int) -> int:
     return min(max(value, low), high)
 
 
-@numba.njit
+@njit(cache=False)
 def wrap32(value: int) -> int:
     """Low 32 bits as a signed number."""
     value &= 0xFFFFFFFF
     return value - ((value >> 31) << 32)
 
 
-@numba.njit
+@njit(cache=False)
 def alu(op: int, a: int, b: int, imm: int, bits: int, signed: int) -> int:
     """A word of one of the lane operations; op counts from 0 as ADD, SUB, MAX, MIN, SHR, SHL, SAT, PACK, UNPL, UNPH."""
     if op >= 7:
@@ -56,7 +56,7 @@ def alu(op: int, a: int, b: int, imm: int, bits: int, signed: int) -> int:
     return out
 
 
-@numba.njit
+@njit(cache=False)
 def _repack(op: int, a: int, b: int, bits: int, signed: int) -> int:
     """PACK, UNPL and UNPH; at width 16 the word stays as it is."""
     if bits == 16:

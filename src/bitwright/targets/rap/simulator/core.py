@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.lanes import alu, clamp, lane
 from bitwright.targets.rap.isa.table import STREAMS, TABLE
@@ -45,13 +45,13 @@ BRANCH, ALU, GETTING, CONFIG = timing.BRANCH, timing.ALU, timing.GET, timing.CON
 A, B, O0 = STREAMS.index("A"), STREAMS.index("B"), STREAMS.index("O0")
 
 
-@numba.njit
+@njit(cache=False)
 def _split(lanes: np.ndarray, word: int, bits: int, sign: int) -> None:
     for i in range(len(lanes)):
         lanes[i] = lane(word, i, bits, sign) if i < 16 // bits else 0
 
 
-@numba.njit
+@njit(cache=False)
 def _set_width(registers: np.ndarray, old: int, bits: int, sign: int) -> None:
     """Read all registers [register, row, column, lane] anew with another width."""
     lanes = registers.reshape((-1, 4))
@@ -59,7 +59,7 @@ def _set_width(registers: np.ndarray, old: int, bits: int, sign: int) -> None:
         _split(lanes[i], join(lanes[i], old), bits, sign)
 
 
-@numba.njit
+@njit(cache=False)
 def _configure(op: int, f: np.ndarray, a: np.ndarray, b: np.ndarray, streams: np.ndarray, s: np.ndarray) -> None:
     """WIDTH, MASK, PAD and SHAPE."""
     if op == WIDTH:
@@ -74,7 +74,7 @@ def _configure(op: int, f: np.ndarray, a: np.ndarray, b: np.ndarray, streams: np
         streams[f[0], STRIP : STRIP + 4] = f[1:5]
 
 
-@numba.njit
+@njit(cache=False)
 def _set_up(op: int, f: np.ndarray, streams: np.ndarray, slots: np.ndarray) -> None:
     """STREAM, LEVEL, POST and LIMIT."""
     if op == STREAM:
@@ -92,7 +92,7 @@ def _set_up(op: int, f: np.ndarray, streams: np.ndarray, slots: np.ndarray) -> N
         slots[f[0], 4 + f[1]] = f[2]
 
 
-@numba.njit
+@njit(cache=False)
 def _get(f: np.ndarray, acc: np.ndarray, bits: int, sign: int) -> int:
     """The word of GET from the accumulators [lane] of one element."""
     word = 0
@@ -102,7 +102,7 @@ def _get(f: np.ndarray, acc: np.ndarray, bits: int, sign: int) -> int:
     return word
 
 
-@numba.njit
+@njit(cache=False)
 def _element(op: int, f: np.ndarray, a: np.ndarray, b: np.ndarray, acc: np.ndarray, s: np.ndarray) -> None:
     """Operations from register to register, in every enabled element; acc is [accumulator, row, column, lane]."""
     bits, sign = s[BITS], s[ASIGN]
@@ -129,7 +129,7 @@ def _element(op: int, f: np.ndarray, a: np.ndarray, b: np.ndarray, acc: np.ndarr
                 _split(a[f[0], r, c], word, bits, sign)
 
 
-@numba.njit
+@njit(cache=False)
 def _next(pc: int, loops: np.ndarray, s: np.ndarray) -> int:
     """The instruction behind `pc`, back to the start of a loop that ends there."""
     depth = s[LOOPS]
@@ -141,7 +141,7 @@ def _next(pc: int, loops: np.ndarray, s: np.ndarray) -> int:
     return pc + 1
 
 
-@numba.njit
+@njit(cache=False)
 def _wait(until: int, s: np.ndarray, n: np.ndarray) -> None:
     """Stall until that cycle."""
     pause = until - s[CYCLE]
@@ -150,7 +150,7 @@ def _wait(until: int, s: np.ndarray, n: np.ndarray) -> None:
         n[STALLS] += pause
 
 
-@numba.njit
+@njit(cache=False)
 def issue_all(
     code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, inputs, outputs, limit
 ) -> bool:

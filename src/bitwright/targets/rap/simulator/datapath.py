@@ -6,9 +6,9 @@ Arguments: q is a row of `State.streams`, s the scalars, n the counters; registe
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.targets.rap.isa.lanes import lane, wrap32
 from bitwright.targets.rap.isa.table import ADDRESS_BITS, SOURCES
 from bitwright.targets.rap.simulator.state import (
@@ -42,7 +42,7 @@ BUS, NORTH, EAST, SOUTH, WEST = (SOURCES[n] for n in ("bus", "north", "east", "s
 ADDRESS_MASK = (1 << ADDRESS_BITS) - 1
 
 
-@numba.njit
+@njit(cache=False)
 def advance(q: np.ndarray) -> None:
     """Post-increment: the innermost loop that has not finished makes its step."""
     for level in range(MAX_LEVELS):
@@ -56,7 +56,7 @@ def advance(q: np.ndarray) -> None:
         q[i] = 0
 
 
-@numba.njit
+@njit(cache=False)
 def place(q: np.ndarray, row: int) -> tuple[bool, int, int]:
     """(inside the image, bank, address) that `row` reads or writes."""
     strip = q[STRIP]
@@ -69,7 +69,7 @@ def place(q: np.ndarray, row: int) -> tuple[bool, int, int]:
     return True, row + turn, (q[ADDR] - turn * q[SPAN]) & ADDRESS_MASK
 
 
-@numba.njit
+@njit(cache=False)
 def locate(mem: np.ndarray, bank: int, address: int, s: np.ndarray) -> int:
     """The address; where bank or address do not exist a fault is noted, which stops the program, and it is 0."""
     if 0 <= address < mem.shape[1] and bank < mem.shape[0]:
@@ -78,7 +78,7 @@ def locate(mem: np.ndarray, bank: int, address: int, s: np.ndarray) -> int:
     return 0
 
 
-@numba.njit
+@njit(cache=False)
 def read_a(mem: np.ndarray, q: np.ndarray, row: int, s: np.ndarray, n: np.ndarray) -> int:
     """The word of stream A for one row."""
     inside, bank, address = place(q, row)
@@ -89,7 +89,7 @@ def read_a(mem: np.ndarray, q: np.ndarray, row: int, s: np.ndarray, n: np.ndarra
     return np.int64(mem[bank % s[SIZE], address])
 
 
-@numba.njit
+@njit(cache=False)
 def load_a(mem: np.ndarray, q: np.ndarray, a: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """Every row loads a word of stream A into one register."""
     bits, sign, cols, size = s[BITS], s[ASIGN], s[COLS], s[SIZE]
@@ -104,7 +104,7 @@ def load_a(mem: np.ndarray, q: np.ndarray, a: np.ndarray, s: np.ndarray, n: np.n
     advance(q)
 
 
-@numba.njit
+@njit(cache=False)
 def load_b(mem: np.ndarray, q: np.ndarray, b: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """Every column loads a word of stream B into one register."""
     bits, sign, rows, size = s[BITS], s[BSIGN], s[ROWS], s[SIZE]
@@ -121,7 +121,7 @@ def load_b(mem: np.ndarray, q: np.ndarray, b: np.ndarray, s: np.ndarray, n: np.n
     advance(q)
 
 
-@numba.njit
+@njit(cache=False)
 def pass_on(source: int, a: np.ndarray, target: int, register: int, s: np.ndarray) -> None:
     """Every element loads an A register of a neighbor, or its own, all at once; a is [register, row, column, lane].
 
@@ -141,7 +141,7 @@ def pass_on(source: int, a: np.ndarray, target: int, register: int, s: np.ndarra
                 a[target, r, c, i] = value
 
 
-@numba.njit
+@njit(cache=False)
 def multiply_sum(a: np.ndarray, b: np.ndarray, acc: np.ndarray, fresh: int, s: np.ndarray, n: np.ndarray) -> None:
     """MAC: one accumulator takes the sum of the lanes."""
     rows, cols = s[ROWS], s[COLS]
@@ -158,7 +158,7 @@ def multiply_sum(a: np.ndarray, b: np.ndarray, acc: np.ndarray, fresh: int, s: n
     n[OPERATIONS] += done
 
 
-@numba.njit
+@njit(cache=False)
 def multiply_lanes(
     a: np.ndarray, b: np.ndarray, acc: np.ndarray, fresh: int, maximum: bool, s: np.ndarray, n: np.ndarray
 ) -> None:
@@ -175,7 +175,7 @@ def multiply_lanes(
             n[OPERATIONS] += 1
 
 
-@numba.njit
+@njit(cache=False)
 def write_rows(mem: np.ndarray, q: np.ndarray, words: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """Every enabled row writes its word along an O stream, where that lies inside the image."""
     for r in range(s[SIZE]):
@@ -184,7 +184,7 @@ def write_rows(mem: np.ndarray, q: np.ndarray, words: np.ndarray, s: np.ndarray,
     advance(q)
 
 
-@numba.njit
+@njit(cache=False)
 def write_row(mem: np.ndarray, q: np.ndarray, row: int, word: int, s: np.ndarray, n: np.ndarray) -> None:
     """One row writes along an O stream."""
     inside, bank, address = place(q, row)

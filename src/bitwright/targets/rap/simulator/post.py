@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.network.lfsr import STEPS_PER_DRAW, TAPS
 from bitwright.targets.rap.isa.lanes import wrap32
 from bitwright.targets.rap.isa.table import MODES, ROUNDINGS
@@ -15,7 +15,7 @@ HALF_AWAY, STOCHASTIC = ROUNDINGS["half_away"], ROUNDINGS["stochastic"]
 RAW, REQUANTIZE = MODES["raw"], MODES["requantize"]
 
 
-@numba.njit
+@njit(cache=False)
 def next_draw(state: int) -> int:
     """The following draw of `network.lfsr`."""
     for _ in range(STEPS_PER_DRAW):
@@ -26,7 +26,7 @@ def next_draw(state: int) -> int:
     return state
 
 
-@numba.njit
+@njit(cache=False)
 def rounded(v: int, shift: int, rounding: int, draw: int) -> int:
     """v / 2**shift as an integer: an addend, then the floor."""
     if shift == 0:
@@ -43,7 +43,7 @@ def rounded(v: int, shift: int, rounding: int, draw: int) -> int:
     return v >> shift
 
 
-@numba.njit
+@njit(cache=False)
 def post_element(acc: int, mode: int, rounding: int, slot: np.ndarray, words: np.ndarray, draw: int) -> int:
     """Result of one accumulator. words: its parameter words [n, 4]; slot: its row of `State.slots`.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from bitwright.jit import njit
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.lanes import lane, wrap32
 from bitwright.targets.rap.isa.table import STREAMS
@@ -16,7 +16,7 @@ O0, P0, R0 = STREAMS.index("O0"), STREAMS.index("P0"), STREAMS.index("R0")
 START, DEPTH, SEED_LANES = timing.DRAIN_START, timing.POST_DEPTH, timing.PARAM_LANES
 
 
-@numba.njit
+@njit(cache=False)
 def _parameter(params: np.ndarray, q: np.ndarray, out: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
     """The next parameter word of a P or R stream."""
     out[:] = params[locate(params.T, 0, q[ADDR] & ADDRESS_MASK, s)]
@@ -24,7 +24,7 @@ def _parameter(params: np.ndarray, q: np.ndarray, out: np.ndarray, s: np.ndarray
     advance(q)
 
 
-@numba.njit
+@njit(cache=False)
 def _seeds(params: np.ndarray, q: np.ndarray, draws: np.ndarray, s: np.ndarray, n: np.ndarray) -> int:
     """Load every row's random seed; the number of words read."""
     word = np.empty(SEED_LANES, np.int64)
@@ -35,7 +35,7 @@ def _seeds(params: np.ndarray, q: np.ndarray, draws: np.ndarray, s: np.ndarray, 
     return -(-len(draws) // SEED_LANES)
 
 
-@numba.njit
+@njit(cache=False)
 def drain(
     f: np.ndarray,
     acc: np.ndarray,
@@ -77,7 +77,7 @@ def drain(
     s[IDLE] = s[DRAIN_FREE] + DEPTH
 
 
-@numba.njit
+@njit(cache=False)
 def store(mem: np.ndarray, q: np.ndarray, a: np.ndarray, col: int, s: np.ndarray, n: np.ndarray) -> None:
     """ST: an A register of one column into the banks; a is [row, column, lane]."""
     words = np.zeros(s[SIZE], np.int64)
@@ -88,7 +88,7 @@ def store(mem: np.ndarray, q: np.ndarray, a: np.ndarray, col: int, s: np.ndarray
     s[DRAIN_FREE] = s[IDLE]
 
 
-@numba.njit
+@njit(cache=False)
 def join(lanes: np.ndarray, bits: int) -> int:
     """The word of lanes."""
     word = 0
@@ -97,7 +97,7 @@ def join(lanes: np.ndarray, bits: int) -> int:
     return word
 
 
-@numba.njit
+@njit(cache=False)
 def receive(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np.ndarray, n: np.ndarray) -> int:
     """IN with fields f: write elements of a frame in packed words; the cycles that it takes without waiting."""
     count, channels, lanes, bits = f[0], f[1], f[3], s[BITS]
@@ -112,7 +112,7 @@ def receive(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s:
     return timing.IN_START + timing.IN_BEAT * -(-count // lanes) + count
 
 
-@numba.njit
+@njit(cache=False)
 def send(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np.ndarray, n: np.ndarray) -> int:
     """OUT with fields f: read the elements of a frame as they stand in the stream; the cycles without waiting."""
     count, channels, lanes, wide, bits = f[0], f[1], f[3], f[4], s[BITS]
