@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
@@ -101,9 +101,9 @@ def _plan_stored(
 def _map_layer(layer: Layer, stored: Mapping[str, Storage], options: RapOptions) -> tuple[Plan, int, list[Problem]]:
     """The best mapping that instructions can say, how many they are, and why the best of all has none otherwise."""
     best, *others = ranked(layer, stored, options.machine, options.reuse)
-    count, found = _instructions(layer.name, lambda w: write_layer(w, best))
+    count, found = _instructions(layer.name, partial(write_layer, plan=best))
     for plan in others if found else ():
-        words, problems = _instructions(layer.name, lambda w, plan=plan: write_layer(w, plan))
+        words, problems = _instructions(layer.name, partial(write_layer, plan=plan))
         if not problems:
             return plan, words, []
     return best, count, found

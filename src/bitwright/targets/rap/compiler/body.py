@@ -7,7 +7,7 @@ passing, columns that the neighbor's strip holds come from the neighbor's regist
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from bitwright.targets.rap.isa.machine import A_REGISTERS
@@ -68,7 +68,8 @@ def cyclic(pixels: int, words: int, kernel: int, stride: int, weights: bool = Tr
         return None
     order = [phase + i * stride for phase in range(phases) for i in range(columns)]
     taps = tuple(sorted(range(kernel), key=lambda k: (k % stride, k)))
-    return _body(pixels, words, stride, taps, order, phases, columns, 0, {}, weights)
+    steps = _steps(_Builder(order, {}), (pixels, words, stride), taps, weights)
+    return None if steps is None else Body(steps, taps, phases, columns, 0)
 
 
 def passing(pixels: int, words: int, kernel: int, stride: int, pad: int, weights: bool = True) -> Body | None:
@@ -87,7 +88,8 @@ def passing(pixels: int, words: int, kernel: int, stride: int, pad: int, weights
     taps = tuple(sorted(range(kernel), key=lambda k: _when(k - pad, pixels, stride, order)))
     order = [column + pad for column in order]
     sources = {column + pad: (column + shift + pad, side) for column, (shift, side) in sources.items()}
-    return _body(pixels, words, stride, taps, order, stride, pixels, pad, sources, weights)
+    steps = _steps(_Builder(order, sources), (pixels, words, stride), taps, weights)
+    return None if steps is None else Body(steps, taps, stride, pixels, pad)
 
 
 def _when(tap: int, pixels: int, stride: int, order: list[int]) -> tuple[int, int]:
@@ -99,7 +101,10 @@ def _when(tap: int, pixels: int, stride: int, order: list[int]) -> tuple[int, in
 
 @dataclass
 class _Builder:
-    """Steps so far, which register holds which column, and what stream A delivers next."""
+    """Steps so far, which register holds which column, and what stream A delivers next.
+
+    Columns are relative to the block's first - pad.
+    """
 
     waiting: list[int]
     sources: Mapping[int, tuple[int, str]]
@@ -134,20 +139,11 @@ class _Builder:
         return not self.waiting if column is None else bool(self.waiting and self.waiting.pop(0) == column)
 
 
-def _body(
-    pixels: int,
-    words: int,
-    stride: int,
-    taps: tuple[int, ...],
-    order: Sequence[int],
-    phases: int,
-    columns: int,
-    first: int,
-    sources: Mapping[int, tuple[int, str]],
-    weights: bool,
-) -> Body | None:
-    """Steps in the order taps, words, pixels; columns (relative to the block's first - pad) load in `order`."""
-    builder = _Builder(list(order), sources)
+def _steps(
+    builder: _Builder, block: tuple[int, int, int], taps: tuple[int, ...], weights: bool
+) -> tuple[Step, ...] | None:
+    """Steps of a block (pixels, words, stride) in the order taps, words, pixels, or None; the builder loads columns."""
+    pixels, words, stride = block
     for tap in taps:
         for j in range(words):
             for i in range(pixels):
@@ -155,4 +151,4 @@ def _body(
                     return None
     if not builder.skip_to(None) or len(builder.registers) > A_REGISTERS:
         return None
-    return Body(tuple(builder.steps), taps, phases, columns, first)
+    return tuple(builder.steps)

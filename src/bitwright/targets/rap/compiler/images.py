@@ -6,7 +6,6 @@ import numpy as np
 
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Requantize, Threshold
-from bitwright.targets.rap.compiler.layers import Result
 from bitwright.targets.rap.compiler.mapping import Plan, element_words
 from bitwright.targets.rap.compiler.storage import WORD
 from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
@@ -21,7 +20,8 @@ def pack_lanes(values: np.ndarray, bits: int) -> np.ndarray:
     short = -values.shape[-1] % lanes
     values = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, short)])
     values = (values & ((1 << bits) - 1)).reshape(*values.shape[:-1], -1, lanes)
-    return np.sum(values << (np.arange(lanes) * bits), axis=-1).astype(np.uint16)
+    words: np.ndarray = np.sum(values << (np.arange(lanes) * bits), axis=-1)
+    return words.astype(np.uint16)
 
 
 def weights(plan: Plan) -> np.ndarray:
@@ -61,21 +61,22 @@ def _dense(w: np.ndarray, groups: int) -> np.ndarray:
 
 def parameters(plan: Plan, slot: int) -> np.ndarray:
     """Parameter words of a slot in the order of use, uint32 [words, 4]; none for raw results."""
-    result = plan.layer.results[slot]
-    if result.op is None:
+    op = plan.layer.results[slot].op
+    if op is None:
         return np.zeros((0, PARAM_LANES), np.uint32)
     channels, bias = plan.layer.shape[2], plan.layer.window.bias
     bias = np.zeros(channels, np.int64) if bias is None else bias
-    words = element_words(result, plan.target[slot].bits)
-    make = _requantize if isinstance(result.op, Requantize) else _threshold
+    words = element_words(plan.layer.results[slot], plan.target[slot].bits)
     table = np.zeros((plan.elements * plan.channel_tiles * plan.groups, words, PARAM_LANES), np.int64)
-    table[:channels] = make(result, channels, bias, words)
+    if isinstance(op, Requantize):
+        table[:channels] = _requantize(op, channels, bias, words)
+    else:
+        table[:channels] = _threshold(op, channels, bias, words)
     return (table.reshape(-1, PARAM_LANES) & 0xFFFFFFFF).astype(np.uint32)
 
 
-def _requantize(result: Result, channels: int, bias: np.ndarray, words: int) -> np.ndarray:
+def _requantize(op: Requantize, channels: int, bias: np.ndarray, words: int) -> np.ndarray:
     """(acc + bias) * multiplier + b = acc * multiplier + (bias * multiplier + b); int64 [channels, words, 4]."""
-    op = result.op
     multiplier, shift, b = (np.broadcast_to(v, channels) for v in (op.multiplier, op.shift, op.bias))
     total = bias * multiplier + b
     table = np.zeros((channels, words, PARAM_LANES), np.int64)
@@ -83,9 +84,8 @@ def _requantize(result: Result, channels: int, bias: np.ndarray, words: int) -> 
     return table
 
 
-def _threshold(result: Result, channels: int, bias: np.ndarray, words: int) -> np.ndarray:
+def _threshold(op: Threshold, channels: int, bias: np.ndarray, words: int) -> np.ndarray:
     """acc + bias >= t where acc >= t - bias; unused places hold what no accumulator reaches; [channels, words, 4]."""
-    op: Threshold = result.op  # type: ignore[assignment]
     near = np.clip(op.thresholds, -FAR, FAR)
     steps = np.broadcast_to(near, (channels, near.shape[1])) - bias[:, None]
     steps = np.clip(steps, -(1 << 31), NEVER)
@@ -102,7 +102,9 @@ def seeds(plan: Plan, slot: int) -> np.ndarray:
     Rows and pixels outside the image have the state of its last element: it draws nothing that is stored.
     """
     h, w, c = plan.layer.shape
-    state = draws(plan.layer.results[slot].op.seed, h * w * c)  # type: ignore[union-attr]
+    op = plan.layer.results[slot].op
+    assert isinstance(op, Requantize)
+    state = draws(op.seed, h * w * c)
     y = np.arange(h)[:, None, None, None, None]
     tile = np.arange(plan.x_tiles)[:, None, None, None]
     channel = np.arange(plan.channel_tiles * plan.groups)[:, None, None] * plan.elements

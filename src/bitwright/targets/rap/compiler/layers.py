@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,7 @@ class Result:
     """A stored value: by which operation it comes from the accumulators, None for raw ones."""
 
     name: str
-    op: Op | None
+    op: Requantize | Threshold | None
     type: TensorType
 
 
@@ -98,7 +99,8 @@ class Layer:
 
 def image_shape(t: TensorType) -> tuple[int, int, int]:
     """(H, W, C) of a value; a vector is one pixel."""
-    return t.shape if len(t.shape) == 3 else (1, 1, t.shape[0])  # type: ignore[return-value]
+    height, width, channels = t.shape if len(t.shape) == 3 else (1, 1, t.shape[0])
+    return height, width, channels
 
 
 def stored_shape(network: Network, name: str) -> tuple[int, int, int]:
@@ -147,7 +149,7 @@ def _is_view(network: Network, node: Node) -> bool:
 def make_layers(network: Network) -> tuple[Layer, ...]:
     """The layers in the order of the nodes; `find_problems` must have found none."""
     names = stored_names(network)
-    layers = []
+    layers: list[Layer] = []
     for node in network.nodes:
         if isinstance(node.op, COMPUTE):
             layers += _compute_layers(network, node, names)
@@ -211,7 +213,7 @@ def _compute_layers(network: Network, node: Node, names: dict[str, str]) -> Iter
         yield Layer(node.name, kind, window, inputs, image_shape(out), out, results[first : first + SLOTS])
 
 
-def _copy_layer(network: Network, node: Node, source: str, names: dict[str, str], **place) -> Layer:
+def _copy_layer(network: Network, node: Node, source: str, names: dict[str, str], **place: Any) -> Layer:
     """A copy of one input, with the operation of the node where it is one of the slots."""
     t = network.types[source]
     op = node.op if isinstance(node.op, POST) else None

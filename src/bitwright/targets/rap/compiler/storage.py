@@ -21,6 +21,7 @@ from bitwright.targets.rap.isa.machine import Machine
 
 WIDTHS = (4, 8, 16)
 WORD = 16
+Links = dict[str, list[tuple[str, Fraction, str]]]  # by value: other values, ratios of the strips, layers that ask
 MAX_STRIP, MAX_SPAN, MAX_EDGE = 1023, (1 << 15) - 1, (1 << 11) - 1
 
 
@@ -109,14 +110,15 @@ def strips(network: Network, layers: Sequence[Layer], size: int) -> tuple[dict[s
     two different ones.
     """
     shapes = stored_shapes(network, layers)
-    links: dict[str, list[tuple[str, Fraction, str]]] = {name: [] for name in shapes}
+    links: Links = {name: [] for name in shapes}
     for layer in layers:
         ratio = Fraction(layer.window.stride[1], layer.scale[1])
         for result in layer.results if layer.shape[1] > 1 else ():
             for name in layer.inputs:
                 links[name].append((result.name, ratio, layer.name))
     scale: dict[str, Fraction] = {}
-    problems, found = [], {}
+    problems: list[Problem] = []
+    found: dict[str, int] = {}
     for name in shapes:
         if name in scale:
             continue
@@ -129,11 +131,11 @@ def strips(network: Network, layers: Sequence[Layer], size: int) -> tuple[dict[s
     return found, problems
 
 
-def _component(name: str, links: Mapping, scale: dict[str, Fraction], problems: list[Problem]) -> list[str]:
+def _component(name: str, links: Links, scale: dict[str, Fraction], problems: list[Problem]) -> list[str]:
     """All values whose strips depend on that of `name`; their ratios go into `scale`."""
     scale[name] = Fraction(1)
     group, queue = [name], [name]
-    backward: dict[str, list[tuple[str, Fraction, str]]] = {}
+    backward: Links = {}
     for source, targets in links.items():
         for target, ratio, layer in targets:
             backward.setdefault(target, []).append((source, ratio, layer))
@@ -171,8 +173,9 @@ def place(
             until[name] = max(until[name], index)
     placed: dict[str, Storage] = {}
     top = 0
-    for index, layer in enumerate((None, *layers)):
-        for name in [INPUT] if layer is None else [r.name for r in layer.results if r.name not in placed]:
+    made = [[INPUT], *([result.name for result in layer.results] for layer in layers)]
+    for index, names in enumerate(made):
+        for name in (n for n in names if n not in placed):
             pitch = words_of(padded_channels(shapes[name][2], machine.size), bits[name])
             value = Storage(name, shapes[name], network.types[name].dtype, bits[name], strip[name], pitch, 0)
             taken = [v for v in placed.values() if until[v.name] >= index - 1]

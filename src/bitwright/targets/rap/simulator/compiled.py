@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from bitwright.jit import njit
 from bitwright.network import lfsr
 from bitwright.targets.rap.isa import lanes, machine, table, timing
 from bitwright.targets.rap.simulator import core, datapath, post, results, state
+from bitwright.targets.rap.simulator.state import State
 
 MODULES = (core, datapath, lanes, machine, post, results, state, table, timing, lfsr)
 
@@ -24,16 +27,12 @@ def checksum(modules: tuple[ModuleType, ...] = MODULES) -> int:
     return zlib.crc32(b"".join(Path(str(module.__file__)).read_bytes() for module in modules))
 
 
-def make_entry(stamp: int) -> Callable[..., bool]:
+def make_entry(stamp: int) -> Callable[[State, np.ndarray, np.ndarray, int], bool]:
     """`core.issue_all` with the same arguments; versions of another stamp in the cache are not taken."""
 
     @njit
-    def run(
-        code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, x, y, limit
-    ) -> bool:
-        return stamp >= 0 and core.issue_all(
-            code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, x, y, limit
-        )
+    def run(m: State, inputs: np.ndarray, outputs: np.ndarray, limit: int) -> bool:
+        return stamp >= 0 and core.issue_all(m, inputs, outputs, limit)
 
     return run
 

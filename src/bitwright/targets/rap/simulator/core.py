@@ -36,6 +36,7 @@ from bitwright.targets.rap.simulator.state import (
     SIZE,
     STALLS,
     STRIP,
+    State,
 )
 
 _OPCODES = [instruction.opcode for instruction in TABLE]
@@ -136,7 +137,7 @@ def _next(pc: int, loops: np.ndarray, s: np.ndarray) -> int:
     if depth and loops[depth - 1, 1] == pc:
         if loops[depth - 1, 2] > 1:
             loops[depth - 1, 2] -= 1
-            return loops[depth - 1, 0]
+            return int(loops[depth - 1, 0])
         s[LOOPS] -= 1
     return pc + 1
 
@@ -151,99 +152,147 @@ def _wait(until: int, s: np.ndarray, n: np.ndarray) -> None:
 
 
 @njit(cache=False)
-def issue_all(
-    code, a_mem, b_mem, params, a, b, acc, fresh, streams, slots, loops, s, n, profile, trace, inputs, outputs, limit
-) -> bool:
+def _multiply(m: State, op: int, f: np.ndarray) -> None:
+    """MAC, MACL, MAXL and FETCH: both operands move, then the accumulators take their products."""
+    s, n = m.scalars, m.counters
+    load = 0 if op == FETCH else 3
+    if f[load] == BUS:
+        load_a(m.a_mem, m.streams[A], m.a[f[load + 1]], s, n)
+    elif f[load]:
+        pass_on(f[load], m.a, f[load + 1], f[load + 2], s)
+    if f[load + 3] == BUS:
+        load_b(m.b_mem, m.streams[B], m.b[f[load + 4]], s, n)
+    if op == FETCH:
+        return
+    a, b, acc, fresh = m.a[f[1]], m.b[f[2]], m.acc[s[HALF], f[0]], m.fresh[f[0]]
+    if op == MAC:
+        multiply_sum(a, b, acc, fresh, s, n)
+    else:
+        multiply_lanes(a, b, acc, fresh, op == MAXL, s, n)
+    m.fresh[f[0]] = 0
+
+
+@njit(cache=False)
+def _enter_loop(m: State, pc: int, f: np.ndarray) -> None:
+    s = m.scalars
+    if s[LOOPS] == len(m.loops):
+        s[FAULT] = 2
+        return
+    row = m.loops[s[LOOPS]]
+    row[0], row[1], row[2] = pc + 1, f[1], f[0]
+    s[LOOPS] += 1
+
+
+@njit(cache=False)
+def _drain(m: State, f: np.ndarray) -> None:
+    """DRAIN of one half of the accumulators; without the field `keep` that is the one at work, and the halves swap."""
+    s, slots = m.scalars, m.slots
+    _wait(s[DRAIN_FREE], s, m.counters)
+    if slots[f[0], 2] == 32 and slots[f[0], 3] < 2:
+        s[FAULT] = 3
+    elif f[1] * f[2] > len(m.fresh) or f[3] > s[SIZE]:
+        s[FAULT] = 4
+    else:
+        if not f[5]:
+            s[HALF] ^= 1
+            m.fresh[:] = 1
+        drain(f, m.acc[1 - s[HALF]], m.a_mem, m.params, m.streams, slots, s, m.counters)
+
+
+@njit(cache=False)
+def _transfer(m: State, op: int, f: np.ndarray, inputs: np.ndarray, outputs: np.ndarray) -> int:
+    """ST, IN and OUT: the cycles that they take."""
+    s, n = m.scalars, m.counters
+    if op == ST:
+        if f[2] >= s[SIZE]:
+            s[FAULT] = 4
+        else:
+            store(m.a_mem, m.streams[O0 + f[0]], m.a[f[1]], f[2], s, n)
+        return 1
+    if op == IN:
+        if f[0] > inputs.shape[1]:
+            s[FAULT] = 5
+            return 1
+        n[INPUT_WORDS] += -(-f[0] // f[3])
+        return receive(f, inputs[s[FRAMES]], m.a_mem, m.streams[O0], s, n)
+    sent = -(-f[0] // f[1]) if f[6] else f[0]
+    if sent > outputs.shape[1]:
+        s[FAULT] = 6
+        return 1
+    n[OUTPUT_WORDS] += -(-sent // f[3])
+    cycles = send(f, outputs[s[FRAMES]], m.a_mem, m.streams[A], s, n)
+    s[FRAMES] += 1
+    return cycles
+
+
+@njit(cache=False)
+def _issue(m: State, op: int, f: np.ndarray, pc: int, inputs: np.ndarray, outputs: np.ndarray) -> int:
+    """Do what one instruction says, JUMP, HALT and what computes apart; the cycles that it takes."""
+    s, n = m.scalars, m.counters
+    if op == LOOP:
+        _enter_loop(m, pc, f)
+        return BRANCH
+    if op in (WIDTH, MASK, PADW, SHAPE):
+        if op == SHAPE and f[0]:
+            _wait(s[IDLE], s, n)
+        _configure(op, f, m.a, m.b, m.streams, s)
+        return CONFIG
+    if op == DRAIN:
+        _drain(m, f)
+        return 1
+    if op == NOP:
+        return 1
+    if op not in (STREAM, LEVEL) or f[0] >= O0:
+        _wait(s[IDLE], s, n)
+    if op in (ST, IN, OUT):
+        return _transfer(m, op, f, inputs, outputs)
+    if op != WAIT:
+        _set_up(op, f, m.streams, m.slots)
+    return 1
+
+
+@njit(cache=False)
+def _halt(s: np.ndarray, n: np.ndarray) -> None:
+    _wait(s[IDLE], s, n)
+    s[CYCLE] += CONFIG
+    n[CYCLES] = s[CYCLE]
+    n[INSTRUCTIONS] += 1
+
+
+@njit(cache=False)
+def issue_all(m: State, inputs: np.ndarray, outputs: np.ndarray, limit: int) -> bool:
     """Issue instructions until all frames are sent, HALT, a fault or `limit` cycles; whether it ended in time."""
+    s, n, code = m.scalars, m.counters, m.code
     pc, issued = s[PC], 0
-    while s[CYCLE] < limit and 0 <= pc < len(code) and not s[FAULT]:
+    while s[CYCLE] < limit and 0 <= pc < len(code):
         s[PC] = pc
         op, f = code[pc, 0], code[pc, 1:]
-        before, cycles, following = s[CYCLE], 1, _next(pc, loops, s)
+        before, cycles, following = s[CYCLE], 1, _next(pc, m.loops, s)
         if MAC <= op <= FETCH:
-            load = 0 if op == FETCH else 3
-            if f[load] == BUS:
-                load_a(a_mem, streams[A], a[f[load + 1]], s, n)
-            elif f[load]:
-                pass_on(f[load], a, f[load + 1], f[load + 2], s)
-            if f[load + 3] == BUS:
-                load_b(b_mem, streams[B], b[f[load + 4]], s, n)
-            if op == MAC:
-                multiply_sum(a[f[1]], b[f[2]], acc[s[HALF], f[0]], fresh[f[0]], s, n)
-                fresh[f[0]] = 0
-            elif op != FETCH:
-                multiply_lanes(a[f[1]], b[f[2]], acc[s[HALF], f[0]], fresh[f[0]], op == MAXL, s, n)
-                fresh[f[0]] = 0
+            _multiply(m, op, f)
+        elif LDA <= op <= GET:
+            _element(op, f, m.a, m.b, m.acc[s[HALF]], s)
+            cycles = 1 if op <= MOV else (GETTING if op == GET else ALU)
         elif op == HALT:
-            _wait(s[IDLE], s, n)
-            s[CYCLE] += CONFIG
-            n[CYCLES] = s[CYCLE]
-            n[INSTRUCTIONS] += 1
+            _halt(s, n)
             return True
         elif op == JUMP:
             following, cycles = f[0], BRANCH
-        elif op == LOOP:
-            if s[LOOPS] == len(loops):
-                s[FAULT] = 2
-                return False
-            loops[s[LOOPS], 0], loops[s[LOOPS], 1], loops[s[LOOPS], 2] = pc + 1, f[1], f[0]
-            s[LOOPS] += 1
-            cycles = BRANCH
-        elif op in (WIDTH, MASK, PADW, SHAPE):
-            if op == SHAPE and f[0]:
-                _wait(s[IDLE], s, n)
-            _configure(op, f, a, b, streams, s)
-            cycles = CONFIG
-        elif op == DRAIN:
-            _wait(s[DRAIN_FREE], s, n)
-            if slots[f[0], 2] == 32 and slots[f[0], 3] < 2:
-                s[FAULT] = 3
-                return False
-            if f[1] * f[2] > len(fresh) or f[3] > s[SIZE]:
-                s[FAULT] = 4
-                return False
-            if not f[5]:
-                s[HALF] ^= 1
-                fresh[:] = 1
-            drain(f, acc[1 - s[HALF]], a_mem, params, streams, slots, s, n)
-        elif LDA <= op <= GET:
-            _element(op, f, a, b, acc[s[HALF]], s)
-            cycles = 1 if op <= MOV else (GETTING if op == GET else ALU)
-        elif op != NOP:
-            if op not in (STREAM, LEVEL) or f[0] >= O0:
-                _wait(s[IDLE], s, n)
-            if op == ST:
-                if f[2] >= s[SIZE]:
-                    s[FAULT] = 4
-                    return False
-                store(a_mem, streams[O0 + f[0]], a[f[1]], f[2], s, n)
-            elif op == IN:
-                if f[0] > inputs.shape[1]:
-                    s[FAULT] = 5
-                    return False
-                n[INPUT_WORDS] += -(-f[0] // f[3])
-                cycles = receive(f, inputs[s[FRAMES]], a_mem, streams[O0], s, n)
-            elif op == OUT:
-                sent = -(-f[0] // f[1]) if f[6] else f[0]
-                if sent > outputs.shape[1]:
-                    s[FAULT] = 6
-                    return False
-                n[OUTPUT_WORDS] += -(-sent // f[3])
-                cycles = send(f, outputs[s[FRAMES]], a_mem, streams[A], s, n)
-                s[FRAMES] += 1
-            elif op != WAIT:
-                _set_up(op, f, streams, slots)
-        if issued < len(trace):
-            trace[issued, 0], trace[issued, 1] = s[CYCLE], pc
+        else:
+            cycles = _issue(m, op, f, pc, inputs, outputs)
+        if s[FAULT]:
+            return False
+        if issued < len(m.trace):
+            m.trace[issued, 0], m.trace[issued, 1] = s[CYCLE], pc
             issued += 1
         s[CYCLE] += cycles
         n[INSTRUCTIONS] += 1
-        profile[pc, 0] += s[CYCLE] - before
-        profile[pc, 1] += 1
+        m.profile[pc, 0] += s[CYCLE] - before
+        m.profile[pc, 1] += 1
         pc = following
         if op == OUT:
             n[CYCLES] = s[CYCLE]
             if s[FRAMES] == len(outputs) and (pc >= len(code) or code[pc, 0] != HALT):
                 return True
-    s[PC] = pc if not s[FAULT] else s[PC]
+    s[PC] = pc
     return False

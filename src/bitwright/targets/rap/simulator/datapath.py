@@ -83,10 +83,10 @@ def read_a(mem: np.ndarray, q: np.ndarray, row: int, s: np.ndarray, n: np.ndarra
     """The word of stream A for one row."""
     inside, bank, address = place(q, row)
     if not inside:
-        return s[PAD]
+        return int(s[PAD])
     address = locate(mem, bank, address, s)
     n[A_READS] += 1
-    return np.int64(mem[bank % s[SIZE], address])
+    return int(np.int64(mem[bank % s[SIZE], address]))
 
 
 @njit(cache=False)
@@ -112,7 +112,7 @@ def load_b(mem: np.ndarray, q: np.ndarray, b: np.ndarray, s: np.ndarray, n: np.n
     for c in range(size):
         if s[COLS] >> c & 1:
             n[B_READS] += 1
-            word = np.int64(mem[c, address])
+            word = int(np.int64(mem[c, address]))
             for i in range(16 // bits):
                 value = lane(word, i, bits, sign)
                 for r in range(size):
@@ -168,7 +168,7 @@ def multiply_lanes(
             if not s[ROWS] >> r & s[COLS] >> c & 1:
                 continue
             for i in range(16 // s[BITS]):
-                v, old = wrap32(a[r, c, i] * b[r, c, i]), np.int64(acc[r, c, i])
+                v, old = wrap32(a[r, c, i] * b[r, c, i]), int(np.int64(acc[r, c, i]))
                 if not fresh:
                     v = max(old, v) if maximum else old + v
                 acc[r, c, i] = v

@@ -31,7 +31,7 @@ def rounded(v: int, shift: int, rounding: int, draw: int) -> int:
     """v / 2**shift as an integer: an addend, then the floor."""
     if shift == 0:
         return v
-    half = np.int64(1) << (shift - 1)
+    half = int(np.int64(1) << (shift - 1))
     if rounding == HALF_UP:
         v += half
     elif rounding == HALF_EVEN:
@@ -39,7 +39,7 @@ def rounded(v: int, shift: int, rounding: int, draw: int) -> int:
     elif rounding == HALF_AWAY:
         v += half - (1 if v < 0 else 0)
     elif rounding == STOCHASTIC:
-        v += draw & ((np.int64(1) << shift) - 1)
+        v += draw & int((np.int64(1) << shift) - 1)
     return v >> shift
 
 
@@ -55,8 +55,8 @@ def post_element(acc: int, mode: int, rounding: int, slot: np.ndarray, words: np
     if mode == REQUANTIZE:
         bias = np.int64(words[0, 2]) | (np.int64(wrap32(words[0, 3])) << 32)
         v = np.int64(acc) * np.int64(wrap32(words[0, 0])) + bias
-        y = rounded(v, words[0, 1] & 63, rounding, draw) + slot[6]
-        return min(max(y, slot[4]), slot[5])
+        y = rounded(int(v), words[0, 1] & 63, rounding, draw) + slot[6]
+        return int(min(max(y, slot[4]), slot[5]))
     count = 0
     for i in range(len(words)):
         for j in range(HEADER_STEPS if i == 0 else PARAM_LANES):
@@ -65,4 +65,4 @@ def post_element(acc: int, mode: int, rounding: int, slot: np.ndarray, words: np
     base, step = words[0, 3] & 0xFFFF, words[0, 3] >> 16
     base -= (base >> 15) << 16
     step -= (step >> 15) << 16
-    return base + step * count
+    return int(base + step * count)

@@ -62,7 +62,7 @@ def drain(
             cycles += length
             source = acc[pixel * words + e // (cols * lanes), :, e // lanes % cols, e % lanes]
             for r in range(s[SIZE]):
-                y = post_element(np.int64(source[r]), mode, rounding, slots[slot], param, draws[r])
+                y = post_element(int(np.int64(source[r])), mode, rounding, slots[slot], param, draws[r])
                 if stochastic:
                     draws[r] = next_draw(draws[r])
                 out[r] |= (y & ((np.int64(1) << store) - 1)) << shift
@@ -93,7 +93,7 @@ def join(lanes: np.ndarray, bits: int) -> int:
     """The word of lanes."""
     word = 0
     for i in range(16 // bits):
-        word |= (lanes[i] & ((1 << bits) - 1)) << (i * bits)
+        word |= int(lanes[i] & ((1 << bits) - 1)) << (i * bits)
     return word
 
 
@@ -109,7 +109,7 @@ def receive(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s:
             write_row(mem, q, 0, word, s, n)
             advance(q)
             word = shift = 0
-    return timing.IN_START + timing.IN_BEAT * -(-count // lanes) + count
+    return int(timing.IN_START + timing.IN_BEAT * -(-count // lanes) + count)
 
 
 @njit(cache=False)
@@ -117,7 +117,7 @@ def send(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np
     """OUT with fields f: read the elements of a frame as they stand in the stream; the cycles without waiting."""
     count, channels, lanes, wide, bits = f[0], f[1], f[3], f[4], s[BITS]
     word = left = reads = sent = 0
-    best = place = np.int64(0)
+    best = place = 0
     for e in range(count):
         if left == 0 or wide or e % channels == 0:
             word, left = read_a(mem, q, 0, s, n), 16
@@ -140,4 +140,4 @@ def send(f: np.ndarray, frame: np.ndarray, mem: np.ndarray, q: np.ndarray, s: np
         frame[sent] = (value > 0 if f[5] else value) & ((np.int64(1) << f[2]) - 1)
         sent += 1
     cycles = timing.OUT_START + timing.OUT_WORD * reads + count + timing.OUT_BEAT * -(-sent // lanes)
-    return cycles + (timing.OUT_PLACE * sent if f[6] else 0)
+    return int(cycles + (timing.OUT_PLACE * sent if f[6] else 0))

@@ -87,7 +87,7 @@ def execute(
     state = make_state(machine, program, instruction_rows(program.code), trace)
     state.scalars[CYCLE] = timing.START
     outputs = np.zeros((len(inputs), max(1, output_elements)), np.int64)
-    ended = run(*state, inputs, outputs, cycle_limit)
+    ended = run(state, inputs, outputs, cycle_limit)
     if not ended:
         _explain(state, cycle_limit)
     counters = dict(zip(COUNTERS, (int(v) for v in state.counters), strict=True))

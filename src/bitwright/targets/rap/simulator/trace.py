@@ -7,6 +7,7 @@ import numpy as np
 from bitwright.targets.rap.isa.assembler import disassemble
 from bitwright.targets.rap.isa.fields import decode
 from bitwright.targets.rap.isa.machine import Machine, Program
+from bitwright.targets.rap.isa.table import Instruction
 from bitwright.targets.rap.simulator.run import execute
 
 STAGES = ("issue", "place", "read", "turn", "load", "operands", "execute", "sum", "update")
@@ -38,15 +39,16 @@ def trace(
     for cycle in range(cycles):
         row = [_stage(issued, names, cycle - depth, depth) for depth in range(len(STAGES))]
         updating = issued.get(cycle - len(STAGES) + 1)
-        works = updating is not None and names[updating].name in _MULTIPLY
-        array = f"c{accumulators[updating]}" if works else "-"
+        array = "-"
+        if updating is not None and names[updating].name in _MULTIPLY:
+            array = f"c{accumulators[updating]}"
         text = texts[issued[cycle]] if cycle in issued else ""
         cells = " ".join(f"{cell:>{width}}" for cell in row)
         lines.append(f"{cycle:>7} {cells}  {array:<12} {text}".rstrip())
     return "\n".join(lines) + "\n"
 
 
-def _stage(issued: dict[int, int], names: list, cycle: int, depth: int) -> str:
+def _stage(issued: dict[int, int], names: list[Instruction], cycle: int, depth: int) -> str:
     """What stands in a stage: the instruction issued `depth` cycles ago, if it goes that far."""
     if cycle not in issued:
         return "."
