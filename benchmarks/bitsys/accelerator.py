@@ -36,7 +36,7 @@ def measure(name: str, data: Path, frames: int, known: dict) -> Iterator[dict]:
     """One network by its program, every few million cycles again; goes on from `known` if that is of the same run."""
     net, x = networks.load(name, data)
     plan, made = design(net, HARDWARE)
-    layers = plan.estimate.layers[1:]
+    layers = plan.estimate.layers
     found = known if known.get("run") == identity(made) else _start(made, layers)
     frames, batch = min(frames, len(x)), found["batch"]
     chunk = batch * max(1, CHUNK_CYCLES // found["cycles_batch"]["model"])
@@ -65,7 +65,7 @@ def time_layers(name: str, data: Path, known: dict) -> dict:
         return known
     net, x = networks.load(name, data)
     plan, made = design(net, HARDWARE)
-    rows = _layers(made, net.input.quantize(x[: known["batch"]]), plan.estimate.layers[1:])
+    rows = _layers(made, net.input.quantize(x[: known["batch"]]), plan.estimate.layers)
     off = sum(row["simulated"] != row["model"] for row in rows.values())
     print(name, len(rows), "layers, off the model:", off, flush=True)
     return known | {"layers": rows, "layers_off_the_model": off}

@@ -20,7 +20,7 @@ def measure(data: Path, known: dict) -> Iterator[dict]:
     """Differences and cycles a batch, those of waiting for weights apart; after each of the two runs again."""
     net, x = networks.load(NETWORK, data)
     plan, made = design(net, str(HARDWARE))
-    usage, layers = plan.program.usage, plan.estimate.layers[1:]
+    usage, layers = plan.program.usage, plan.estimate.layers
     run = identity(made) | {"frames": FRAMES}
     found = {
         "run": run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from bitwright.hardware.closure import closure, flatten, write
 from bitwright.hardware.library import ROM_COLUMN, with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
 from bitwright.placement import TOP, harness_files, place_and_route
-from bitwright.targets.contract import Design, SynthesisUnit
+from bitwright.targets.contract import Design, LayerEstimate, SynthesisUnit
 from bitwright.tools import cache, nextpnr, yosys
 
 LARGE_LUTS = 60_000  # of a unit, estimated, from which its wide ROMs are synthesized apart from the rest
@@ -28,8 +28,8 @@ Progress = Callable[[str, int, int], None]  # what is done, how many are, of how
 class UnitResult:
     """One unit as synthesized, once; the design holds `copies` of it. lutram and srl are parts of resources.lut.
 
-    estimate: what the target's cost model says of the layer of the same name; None where it says nothing of it, and
-    for devices without LUT6.
+    row: the unit's place among the rows of the design's estimate, None where it has none. estimate: what is said
+    there; None for devices without LUT6, too.
     """
 
     name: str
@@ -39,6 +39,7 @@ class UnitResult:
     lutram: int
     srl: int
     cells: Mapping[str, int]
+    row: int | None
     estimate: Resources | None
     cached: bool
 
@@ -169,8 +170,8 @@ def _units(
     """All units, each module synthesized once."""
     tops = sorted({unit.top for unit in design.units})
     steps = len(tops) + (part.family == "ecp5")
-    sizes = {layer.name: layer.resources.lut for layer in design.estimate.layers}
-    large = {unit.top for unit in design.units if sizes.get(unit.name, 0) > LARGE_LUTS}
+    rows = design.estimate.rows
+    large = {u.top for u in design.units if u.row is not None and rows[u.row].resources.lut > LARGE_LUTS}
     options = (yosys.Synthesis(part.family, top, dsp, contents=part.family == "ecp5") for top in tops)
     tasks = (joblib.delayed(count_module)(closure(flat, o.top), o, tool, root, o.top in large) for o in options)
     found = {}
@@ -179,14 +180,15 @@ def _units(
         if progress:
             progress(top, len(found), steps)
     # The targets' cost models count the LUT6 of the Xilinx families.
-    layers = design.estimate.layers if part.vendor == "xilinx" else ()
-    estimates = {layer.name: layer.resources for layer in layers}
-    return tuple(_result(unit, *found[unit.top], estimates.get(unit.name)) for unit in design.units)
+    known = rows if part.vendor == "xilinx" else ()
+    return tuple(_result(unit, *found[unit.top], known) for unit in design.units)
 
 
-def _result(unit: SynthesisUnit, cells: yosys.Cells, hit: bool, estimate: Resources | None) -> UnitResult:
+def _result(unit: SynthesisUnit, cells: yosys.Cells, hit: bool, rows: Sequence[LayerEstimate]) -> UnitResult:
     resources = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
-    return UnitResult(unit.name, unit.top, unit.copies, resources, cells.lutram, cells.srl, cells.cells, estimate, hit)
+    estimate = rows[unit.row].resources if rows and unit.row is not None else None
+    counts = cells.lutram, cells.srl, cells.cells
+    return UnitResult(unit.name, unit.top, unit.copies, resources, *counts, unit.row, estimate, hit)
 
 
 def count_module(

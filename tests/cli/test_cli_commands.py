@@ -130,11 +130,12 @@ def test_report(result, build):
     units = [
         {
             "name": n,
+            "row": i,
             "copies": 1,
             "resources": {"lut": 20, "ff": 4, "carry": 0, "bram36": 0, "dsp": 0},
             "estimate": {"lut": 10},
         }
-        for n in ("conv", "act", "flat", "fc")
+        for i, n in enumerate(("conv", "act", "flat", "fc"))
     ]
     synthesis = {
         "design": digest,

@@ -214,9 +214,9 @@ def test_units_that_are_called_as_layers():
         chosen, made = targets.get(target), network(names, "taken")
         options = bw.targets.contract.make_options(chosen, OPTIONS.get(target, {}))
         design = chosen.emit(bw.targets.contract.accepted(chosen, made, options))
-        for parts in (design.units, design.estimate.layers):
+        for parts in (design.units, design.estimate.rows):
             assert len({part.name for part in parts}) == len(parts)
-        assert {layer.resources.lut > 0 for layer in design.estimate.layers if layer.name == design.units[0].name} == {
+        assert {layer.resources.lut > 0 for layer in design.estimate.rows if layer.name == design.units[0].name} == {
             True
         }
 

@@ -45,10 +45,10 @@ class FakeTarget:
     def plan(self, network: Network, options: FakeOptions) -> FakePlan:
         time.sleep(options.delay)
         layers = tuple(
-            LayerEstimate(n.name, type(n.op).__name__, Resources(lut=10 + i, ff=5), 100 + i, {"position": i})
+            LayerEstimate(n.name, type(n.op).__name__, Resources(lut=10 + i, ff=5), 100 + i, (n.name,), {"position": i})
             for i, n in enumerate(network.nodes)
         )
-        return FakePlan(network, options, Estimate(layers, 110, 250))
+        return FakePlan(network, options, Estimate(layers, 110, 250, overlap=True))
 
     def emit(self, plan: FakePlan) -> Design:
         network, options = plan.network, plan.options
@@ -61,7 +61,7 @@ class FakeTarget:
             files=files,
             input=StreamSpec(network.input.type, options.lanes),
             output=StreamSpec(network.output_type, 1, bus_bits=64),
-            units=tuple(SynthesisUnit(layer.name, "top") for layer in plan.estimate.layers),
+            units=tuple(SynthesisUnit(layer.name, "top", row=i) for i, layer in enumerate(plan.estimate.layers)),
             estimate=plan.estimate,
             options={"lanes": options.lanes, "shape": options.shape},
             program=np.arange(6, dtype=np.uint32).reshape(3, 2) if options.program else None,

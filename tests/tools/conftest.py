@@ -114,7 +114,7 @@ def doubler() -> Design:
     """uint4[3] to uint5[3], two lanes a word, one unit, a program of one word and one counter."""
     input_type = TensorType((3,), IntType(4))
     network = Network(InputSpec(input_type), (Node("sum", Add(), ("input", "input")),))
-    estimate = LayerEstimate("sum", "Add", Resources(lut=10, ff=11), cycles=2)
+    estimate = LayerEstimate("sum", "Add", Resources(lut=10, ff=11), 2, ("sum",))
     return Design(
         target="test",
         network=network,
@@ -122,8 +122,8 @@ def doubler() -> Design:
         files={"rtl/doubler.sv": TOP, "rtl/double_stage.sv": STAGE},
         input=StreamSpec(input_type, 2),
         output=StreamSpec(network.output_type, 2),
-        units=(SynthesisUnit("sum", "double_stage"),),
-        estimate=Estimate((estimate,), interval_cycles=2, latency_cycles=2),
+        units=(SynthesisUnit("sum", "double_stage", row=0),),
+        estimate=Estimate((estimate,), interval_cycles=2, latency_cycles=2, overlap=True),
         program=np.array([[0, 0xFF]], np.uint32),
         counters={"words": 4},
     )

@@ -66,7 +66,7 @@ def _show(console: Console, design: Design) -> None:
 
     estimate = design.estimate
     columns = ["layer", "kind", "cycles", "lut", "ff", "carry", "bram36", "dsp"]
-    rows = [[e.name, e.kind, e.cycles, *asdict(e.resources).values()] for e in estimate.layers]
+    rows = [[e.name, e.kind, e.cycles, *asdict(e.resources).values()] for e in estimate.rows]
     total = ["total", "", estimate.interval_cycles, *asdict(estimate.total).values()]
     console.table(f"{design.target}, estimated, in {ESTIMATED_LUT}", columns, [*rows, total])
     if console.verbose:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.network import TensorType
+from bitwright.network import Network, TensorType
 from bitwright.targets.contract import Design, Estimate, StreamSpec, SynthesisUnit
 
 MAX_BUS_BITS = 1 << 16
@@ -30,8 +30,8 @@ def check_design(design: Design) -> None:
     _stream("input", design.input, network.input.type)
     _stream("output", design.output, network.output_type)
     for unit in design.units:
-        _unit(unit)
-    _estimate(design.estimate)
+        _unit(unit, len(design.estimate.rows))
+    _estimate(design.estimate, network)
     for name in ("options", "parameters"):
         _need(isinstance(getattr(design, name), Mapping), name, "an object")
     _counters(design.counters)
@@ -55,19 +55,24 @@ def _stream(name: str, spec: StreamSpec, t: TensorType) -> None:
     _need(spec.word_bits <= spec.tdata_bits <= MAX_BUS_BITS, f"a word of stream {name}", f"of 1 to {MAX_BUS_BITS} bits")
 
 
-def _unit(unit: SynthesisUnit) -> None:
+def _unit(unit: SynthesisUnit, rows: int) -> None:
     _need(isinstance(unit.name, str), "name of a unit", "text")
     _need(_whole(unit.copies, 1, MAX_COPIES), f"copies of unit {unit.name!r}", f"1 to {MAX_COPIES}")
+    _need(unit.row is None or _whole(unit.row, 0, rows - 1), f"row of unit {unit.name!r}", "a row of the estimate")
 
 
-def _estimate(estimate: Estimate) -> None:
+def _estimate(estimate: Estimate, network: Network) -> None:
     for name in ("interval_cycles", "latency_cycles"):
         _need(_whole(getattr(estimate, name), 0, MAX_CYCLES), name, f"a whole number from 0 to {MAX_CYCLES}")
-    for layer in estimate.layers:
+    _need(isinstance(estimate.overlap, bool), "overlap", "true or false")
+    names = {node.name for node in network.nodes}
+    for layer in estimate.rows:
         _need(isinstance(layer.name, str) and isinstance(layer.kind, str), "name and kind of a layer", "text")
         _need(_whole(layer.cycles, 0, MAX_CYCLES), f"cycles of layer {layer.name!r}", "a whole number")
         numbers = (type(v) in (int, float) and math.isfinite(v) for v in astuple(layer.resources))
         _need(all(numbers), f"resources of layer {layer.name!r}", "numbers")
+        known = all(isinstance(name, str) and name in names for name in layer.nodes)
+        _need(known, f"nodes of layer {layer.name!r}", "nodes of the network")
         _need(isinstance(layer.details, Mapping), f"details of layer {layer.name!r}", "an object")
 
 

@@ -42,7 +42,7 @@ from bitwright.targets.contract import (
 )
 
 FORMAT = "bitwright design"
-VERSION = 3
+VERSION = 4
 DESIGN, ESTIMATE, NETWORK, RTL = "design.json", "estimate.json", "network.bw", "rtl"
 PROGRAM, WEIGHTS = "program.npy", "weights.npy"
 RESULTS = ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html")
@@ -124,17 +124,21 @@ def estimate_dict(estimate: Estimate) -> dict[str, Any]:
     return {
         "interval_cycles": estimate.interval_cycles,
         "latency_cycles": estimate.latency_cycles,
+        "overlap": estimate.overlap,
         "total": dataclasses.asdict(estimate.total),
-        "layers": [
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                **dataclasses.asdict(layer.resources),
-                "cycles": layer.cycles,
-                "details": dict(layer.details),
-            }
-            for layer in estimate.layers
-        ],
+        "shared": None if estimate.shared is None else _layer_dict(estimate.shared),
+        "layers": [_layer_dict(layer) for layer in estimate.layers],
+    }
+
+
+def _layer_dict(layer: LayerEstimate) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "nodes": list(layer.nodes),
+        **dataclasses.asdict(layer.resources),
+        "cycles": layer.cycles,
+        "details": dict(layer.details),
     }
 
 
@@ -145,16 +149,15 @@ def _made(kind: type, /, **values: Any) -> Any:
 
 
 def _estimate(tree: Mapping[str, Any]) -> Estimate:
-    names = [f.name for f in dataclasses.fields(Resources)]
-    layers = tuple(
-        _made(
-            LayerEstimate,
-            resources=_made(Resources, **{n: t[n] for n in names}),
-            **{n: t[n] for n in ("name", "kind", "cycles", "details")},
-        )
-        for t in tree["layers"]
-    )
-    return _made(Estimate, layers=layers, **{n: tree[n] for n in ("interval_cycles", "latency_cycles")})
+    shared = None if tree["shared"] is None else _layer(tree["shared"])
+    figures = {n: tree[n] for n in ("interval_cycles", "latency_cycles", "overlap")}
+    return _made(Estimate, layers=tuple(map(_layer, tree["layers"])), shared=shared, **figures)
+
+
+def _layer(tree: Mapping[str, Any]) -> LayerEstimate:
+    resources = _made(Resources, **{f.name: tree[f.name] for f in dataclasses.fields(Resources)})
+    facts = {n: tree[n] for n in ("name", "kind", "cycles", "details")}
+    return _made(LayerEstimate, resources=resources, nodes=tuple(tree["nodes"]), **facts)
 
 
 def _design_dict(design: Design) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bitwright import api
 from bitwright.errors import OptionError
-from bitwright.network import INPUT, Network, Node
+from bitwright.network import Network
 from bitwright.network.passes import simplify
 from bitwright.quantize.placement import Widths
 from bitwright.quantize.ptq import Prepared, finish
@@ -19,7 +19,6 @@ from bitwright.targets.contract import Estimate
 
 BYTES = "bytes"
 TARGET_COSTS = ("lut", "ff", "carry", "bram36", "dsp", "cycles")
-PIPELINE = 0.9  # an interval below this part of the layers' cycles means that they work at the same time
 
 Pair = tuple[int, int]
 
@@ -81,7 +80,7 @@ def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pa
     for pair in sorted({p for options in pairs.values() for p in options}):
         chosen = {name: alike(pair, pairs[name]) for name in pairs}
         network = simplify(finish(quick, replace(widths, layers=chosen)).network)
-        by_layer, rest, bottleneck = _split(estimate(network, cost), network, cost.quantity, list(pairs))
+        by_layer, rest, bottleneck = _split(estimate(network, cost), cost.quantity, list(pairs))
         for name, own in chosen.items():
             table[name].setdefault(own, by_layer[name])
         fixed.append(rest)
@@ -93,48 +92,21 @@ def alike(pair: Pair, legal: tuple[Pair, ...]) -> Pair:
     return min(legal, key=lambda p: (abs(p[0] - pair[0]), abs(p[1] - pair[1])))
 
 
-def _split(found: Estimate, network: Network, quantity: str, names: list[str]) -> tuple[dict[str, float], float, bool]:
+def _split(found: Estimate, quantity: str, names: list[str]) -> tuple[dict[str, float], float, bool]:
     """Cost of each layer, of everything else together, and whether it is a pipeline's cycles.
 
     Together is the sum, or in a pipeline's cycles the dearest.
     """
-    values = {u.name: float(u.cycles if quantity == "cycles" else getattr(u.resources, quantity)) for u in found.layers}
-    bottleneck = quantity == "cycles" and _is_pipeline(found, network)
+    bottleneck = quantity == "cycles" and found.overlap
     by_layer, rest = dict.fromkeys(names, 0.0), 0.0
     join = max if bottleneck else operator.add
-    for unit, value in values.items():
-        owner = _owner(unit, list(values), network, names)
+    for row in found.rows:
+        value = float(row.cycles if quantity == "cycles" else getattr(row.resources, quantity))
+        owner = next((name for name in row.nodes if name in by_layer), None)
         if owner is None:
             rest = join(rest, value)
         else:
             by_layer[owner] = join(by_layer[owner], value)
-    if quantity == "cycles" and not bottleneck:  # a unit may stand for the whole: only the interval is sure
+    if quantity == "cycles" and not bottleneck:  # shared hardware stands for the whole: only the interval is sure
         rest = found.interval_cycles - sum(by_layer.values())
     return by_layer, rest, bottleneck
-
-
-def _is_pipeline(found: Estimate, network: Network) -> bool:
-    """Whether the units of the network's operations work at the same time."""
-    cycles = sum(unit.cycles for unit in found.layers if _node_of(unit.name, network) is not None)
-    return found.interval_cycles < PIPELINE * cycles
-
-
-def _node_of(unit: str, network: Network) -> Node | None:
-    """The operation that a unit is named after, as "node" or "node.part"; None for all other hardware."""
-    fitting = [node for node in network.nodes if unit == node.name or unit.startswith(f"{node.name}.")]
-    return max(fitting, key=lambda node: len(node.name), default=None)
-
-
-def _owner(unit: str, units: list[str], network: Network, names: list[str]) -> str | None:
-    """The layer that a unit computes.
-
-    A target may fuse a layer with the functions behind it and name the unit after the last of them, so the
-    search goes up from the unit's operation until it meets a layer, another unit's operation or a junction.
-    """
-    node = _node_of(unit, network)
-    while node is not None and node.name not in names:
-        above = node.inputs[0]
-        if len(node.inputs) > 1 or above == INPUT or above in units:
-            return None
-        node = network.node(above)
-    return None if node is None else node.name

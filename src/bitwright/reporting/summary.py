@@ -72,16 +72,16 @@ def _network(design: Design) -> dict[str, Any]:
 
 def _layers(design: Design, synthesized: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Each unit's estimate and measurement, all copies together."""
-    measured: dict[str, Resources] = {}
+    measured: dict[int, Resources] = {}
+    others = []
     for unit in synthesized["units"] if synthesized else []:
         all_copies = Resources(*(unit["copies"] * unit["resources"][name] for name in RESOURCES))
-        measured[unit["name"]] = measured.get(unit["name"], Resources()) + all_copies
-    rows = []
-    for layer in design.estimate.layers:
-        found = measured.pop(layer.name, None)
-        rows.append(_layer(layer.name, layer.kind, layer.cycles, layer.resources, found))
-    rows += [_layer(name, "", None, None, found) for name, found in measured.items()]
-    return rows
+        if unit["row"] is None:
+            others.append(_layer(unit["name"], "", None, None, all_copies))
+        else:
+            measured[unit["row"]] = measured.get(unit["row"], Resources()) + all_copies
+    rows = [_layer(r.name, r.kind, r.cycles, r.resources, measured.get(i)) for i, r in enumerate(design.estimate.rows)]
+    return rows + others
 
 
 def _layer(

@@ -54,26 +54,42 @@ class Refusal:
 
 @dataclass(frozen=True)
 class LayerEstimate:
-    """What the target's cost model says of one unit: resources, busy cycles a frame, and why (`details`)."""
+    """What the target's cost model says of one unit: resources, busy cycles a frame, and why (`details`).
+
+    nodes: the network's nodes that it computes, in order, the main operation first. A part of a layer that is cut
+    names the layer's; hardware that layers share, and steps that only move data, name none.
+    """
 
     name: str
     kind: str
     resources: Resources
     cycles: int
+    nodes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The cost model's figures, all estimated. Cycles count clock cycles."""
+    """The cost model's figures, all estimated. Cycles count clock cycles.
+
+    shared: the hardware that all layers use one after the other, which no single one owns; its cycles are not added to
+    theirs. overlap: whether the layers work at the same time, as a pipeline; otherwise their cycles add up.
+    """
 
     layers: tuple[LayerEstimate, ...]
     interval_cycles: int
     latency_cycles: int
+    overlap: bool
+    shared: LayerEstimate | None = None
+
+    @property
+    def rows(self) -> tuple[LayerEstimate, ...]:
+        """All hardware and all layers, as tables show them."""
+        return self.layers if self.shared is None else (self.shared, *self.layers)
 
     @property
     def total(self) -> Resources:
-        return sum((layer.resources for layer in self.layers), Resources())
+        return sum((row.resources for row in self.rows), Resources())
 
 
 @dataclass(frozen=True)
@@ -128,12 +144,14 @@ class WeightStream:
 class SynthesisUnit:
     """A module that is synthesized on its own; the design is the sum of its units.
 
-    `name` is the layer's name, as in the estimate; `top` the module; `copies` how often it occurs.
+    `top` is the module; `copies` how often it occurs; `row` the place among `Estimate.rows` of the figures that are
+    estimated of it, None where there are none.
     """
 
     name: str
     top: str
     copies: int = 1
+    row: int | None = None
 
 
 @dataclass(frozen=True, eq=False)

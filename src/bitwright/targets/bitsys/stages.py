@@ -33,7 +33,8 @@ class Stage:
     """One layer descriptor: `op` on the sources, then `post` on its sums, giving the value `name`.
 
     op is Conv2d (Dense too, as a convolution over the whole image), MaxPool, SumPool, Add, or None for a
-    copy. source: the type that the hardware sees, (H, W, C); a vector is (1, 1, C).
+    copy. source: the type that the hardware sees, (H, W, C); a vector is (1, 1, C). nodes: the network's nodes that
+    it computes.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Stage:
     source: TensorType
     result: TensorType
     post: Op | None
+    nodes: tuple[str, ...] = ()
 
     @property
     def is_array(self) -> bool:
@@ -141,7 +143,8 @@ def stage(network: Network) -> Staged:
             last = users[node.name][0]
             post = last.op
             fused.add(last.name)
-        stages.append(Stage(last.name, op, sources, source, image(types[last.name]), post))
+        computed = tuple(dict.fromkeys((node.name, last.name)))
+        stages.append(Stage(last.name, op, sources, source, image(types[last.name]), post, computed))
     if not stages:
         whole = image(types[INPUT])
         stages.append(Stage(network.output_name, None, (INPUT,), whole, whole, None))

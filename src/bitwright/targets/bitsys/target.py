@@ -146,7 +146,7 @@ class Bitsys:
             files=files(plan.hardware),
             input=StreamSpec(plan.network.input.type, INPUT_LANES, INPUT_BITS),
             output=StreamSpec(plan.network.output_type, 1, OUTPUT_BITS),
-            units=(SynthesisUnit(plan.estimate.layers[0].name, TOP),),
+            units=(SynthesisUnit(plan.estimate.shared.name, TOP, row=0),),
             estimate=plan.estimate,
             options=dataclasses.asdict(plan.options),
             program=program.writes(plan.program, plan.staged, plan.layout, plan.hardware),
@@ -174,7 +174,8 @@ def _estimate(machine: Hardware, found: _Lowered) -> Estimate:
     timings = [cycles.layer_timing(layer.fields, machine) for layer in layers]
     total = sum(timing.cycles for timing in timings)
     whole = unique("accelerator", {layer.name for layer in layers})
-    rows = [LayerEstimate(whole, TOP, cost.resources(machine), math.ceil(total / batch))]
+    shared = LayerEstimate(whole, TOP, cost.resources(machine), math.ceil(total / batch))
+    rows = []
     for layer, timing in zip(layers, timings, strict=True):
         active = cycles.array_cycles(layer.fields, machine)
         details = {
@@ -184,9 +185,10 @@ def _estimate(machine: Hardware, found: _Lowered) -> Estimate:
         }
         op = layer.stage.op or layer.stage.post
         kind = type(op).__name__ if op is not None else "Copy"
-        rows.append(LayerEstimate(layer.name, kind, Resources(), math.ceil(timing.cycles / batch), details))
+        busy = math.ceil(timing.cycles / batch)
+        rows.append(LayerEstimate(layer.name, kind, Resources(), busy, layer.stage.nodes, details))
     interval, latency = timeline.interval_and_latency(_accelerator(machine, found, timings))
-    return Estimate(tuple(rows), interval, latency)
+    return Estimate(tuple(rows), interval, latency, overlap=False, shared=shared)
 
 
 def accelerator(plan: BitsysPlan) -> timeline.Accelerator:

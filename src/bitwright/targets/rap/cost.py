@@ -33,14 +33,17 @@ def estimate(
     """Busy cycles of every section of the program and the grid's resources, which no single layer owns."""
     sections = section_cycles(plans, code, spec_in, spec_out, output)
     own = {plan.layer.name for plan in plans}
-    layers = [LayerEstimate(unique("processor", own), "grid", resources(machine), 0, {"size": machine.size})]
+    grid = unique("processor", own)
+    shared = LayerEstimate(grid, "grid", resources(machine), 0, details={"size": machine.size})
+    layers = []
     kinds = ["input", *(plan.layer.kind for plan in plans), "output"]
     names = ["input", *(plan.layer.name for plan in plans), unique("output", own)]
+    nodes = [(), *(plan.layer.nodes for plan in plans), ()]
     details = [{}, *(_details(plan) for plan in plans), {}]
-    for name, kind, busy, facts in zip(names, kinds, sections, details, strict=True):
-        layers.append(LayerEstimate(name, kind, Resources(), busy, facts))
+    for name, kind, busy, *facts in zip(names, kinds, sections, nodes, details, strict=True):
+        layers.append(LayerEstimate(name, kind, Resources(), busy, *facts))
     interval = sum(sections)
-    return Estimate(tuple(layers), interval, interval - timing.BRANCH)
+    return Estimate(tuple(layers), interval, interval - timing.BRANCH, overlap=False, shared=shared)
 
 
 def _details(plan: Plan) -> dict[str, object]:

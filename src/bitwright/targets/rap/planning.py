@@ -52,9 +52,16 @@ def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     found = operation_problems(network, options)
     made = Refusal(tuple(found)) if found else _plan_lowered(lower(network), options)
     if isinstance(made, RapPlan):
-        return replace(made, network=network)
+        return replace(made, network=network, estimate=_of_nodes(made.estimate, network))
     named = (p if p.node is None else replace(p, node=origin(network, p.node)) for p in made.problems)
     return Refusal(tuple(dict.fromkeys(named)))
+
+
+def _of_nodes(estimate: Estimate, network: Network) -> Estimate:
+    """The figures by the nodes of the network before `lower`."""
+    origins = ((layer, (origin(network, name) for name in layer.nodes)) for layer in estimate.layers)
+    layers = tuple(replace(layer, nodes=tuple(dict.fromkeys(nodes))) for layer, nodes in origins)
+    return replace(estimate, layers=layers)
 
 
 def _plan_lowered(network: Network, options: RapOptions) -> RapPlan | Refusal:

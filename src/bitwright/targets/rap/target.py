@@ -40,7 +40,7 @@ class Rap:
             files=hardware.sources(machine, in_bits, out_bits),
             input=plan.input,
             output=plan.output,
-            units=(SynthesisUnit(plan.estimate.layers[0].name, hardware.TOP),),
+            units=(SynthesisUnit(plan.estimate.shared.name, hardware.TOP, row=0),),
             estimate=plan.estimate,
             options={name: getattr(plan.options, name) for name in plan.options.__dataclass_fields__},
             program=hardware.loading(machine, plan.code.program),

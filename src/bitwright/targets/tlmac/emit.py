@@ -28,7 +28,7 @@ def emit_design(plan: TlmacPlan) -> Design:
         text, memories = emit_unit(unit, i, network.name)
         files[f"layer_{i}.sv"] = text
         files |= memories
-        units.append(SynthesisUnit(unit.unit.name, f"layer_{i}"))
+        units.append(SynthesisUnit(unit.unit.name, f"layer_{i}", row=i))
     streams = _Streams(plan)
     for value, readers in streams.forked.items():
         files[f"{streams.fork_module(value)}.sv"] = _fork_module(streams, value, len(readers), network.name)

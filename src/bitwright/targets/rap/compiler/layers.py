@@ -90,6 +90,11 @@ class Layer:
     scale: tuple[int, int] = (1, 1)
 
     @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that it computes: its own and those of its results."""
+        return tuple(dict.fromkeys((self.name, *(result.name for result in self.results))))
+
+    @property
     def operations(self) -> int:
         """Multiplications, or additions and comparisons where there is nothing to multiply, a frame."""
         taps = self.window.kernel[0] * self.window.kernel[1] * len(self.inputs)

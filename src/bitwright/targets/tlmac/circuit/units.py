@@ -54,6 +54,12 @@ class Unit:
     chain: tuple[Node, ...] = ()
     mac: MacLayer | None = None
 
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The network's nodes that it computes."""
+        main = () if self.node is None else (self.node.name,)
+        return (*main, *(node.name for node in self.chain))
+
 
 @dataclass(frozen=True, eq=False)
 class Circuit:

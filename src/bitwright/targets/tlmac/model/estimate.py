@@ -13,14 +13,14 @@ from bitwright.targets.tlmac.threads import each
 
 def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...], jobs: int = 1) -> Estimate:
     """Resources and cycles of every unit; interval and latency of the whole circuit. `jobs` threads."""
-    return Estimate(tuple(each(_layer, plans, jobs)), *timing.cycles(circuit, plans))
+    return Estimate(tuple(each(_layer, plans, jobs)), *timing.cycles(circuit, plans), overlap=True)
 
 
 def revised(plan: TlmacPlan, units: tuple[UnitPlan, ...], cycles: tuple[int, int]) -> TlmacPlan:
     """The plan with some other units; `cycles` are the whole circuit's."""
     pairs = zip(plan.units, units, plan.estimate.layers, strict=True)
     layers = tuple(layer if new is old else _layer(new) for old, new, layer in pairs)
-    return replace(plan, units=units, estimate=Estimate(layers, *cycles))
+    return replace(plan, units=units, estimate=Estimate(layers, *cycles, overlap=True))
 
 
 def _layer(plan: UnitPlan) -> LayerEstimate:
@@ -35,4 +35,6 @@ def _layer(plan: UnitPlan) -> LayerEstimate:
             "candidates": plan.mac.candidates,
             "remark": plan.mac.remark,
         }
-    return LayerEstimate(plan.unit.name, plan.unit.kind, cost.total(components), timing.unit_cycles(plan), details)
+    unit = plan.unit
+    figures = cost.total(components), timing.unit_cycles(plan)
+    return LayerEstimate(unit.name, unit.kind, *figures, unit.nodes, details)
