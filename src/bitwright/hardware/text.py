@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SPDX = "// SPDX-License-Identifier: Apache-2.0"  # first line of every file of RTL that is copied into users' designs
+
 
 @dataclass(frozen=True)
 class Sized:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Index of the first maximum over the channels of each pixel (Python op ArgMax).
 //
 // A pixel is ceil(Channels/Lanes) words; lanes behind the last channel are ignored. A tree of one register stage a

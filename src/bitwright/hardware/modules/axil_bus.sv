@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AXI4-Lite slave (32-bit data) to a simple bus of one master.
 //
 //   Write: we_o for one cycle with addr_o and wdata_o.

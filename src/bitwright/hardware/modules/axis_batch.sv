@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Leaves only the tlast of a batch's last frame, so that one DMA transfer takes a whole batch.
 //
 //   last_o = last_i in every frames_i-th frame, else 0

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adds a constant of each channel (a bias): y = x + bias[c], OutBits bits.
 //
 // A stream of words of Lanes channels, Tiles words a pixel. Latency 2, one word a cycle. OutBits must hold every sum.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multiplies each channel by a constant of its own without multiplier blocks: y = x * multiplier[c].
 //
 // The constant comes as radix-4 Booth digits: multiplier = sum over k of digit[k] * 4**k, digit[k] in -2..2. Row k adds

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random words of stochastic rounding: the draws of network/lfsr.py, several draws a step.
 //
 //   draw_o is Seed after reset; each step_i replaces it by Jump * draw_o over GF(2), or by Seed where restart_i.

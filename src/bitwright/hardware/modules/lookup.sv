@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Table lookup (Python op Lookup): y = table[c][x], any function of a few bits.
 //
 // A stream of words of Lanes channels, Tiles words a pixel. Latency 1, one word a cycle. Shared: one table for all

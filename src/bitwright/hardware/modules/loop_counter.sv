@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Index of a loop of Count iterations: 0, 1, ..., Count-1, 0, ...
 //
 // count_o steps where step_i; last_o marks Count-1 and is a register, so that nested loops chain with one AND.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Puts a design between shift registers, so that a part's few pins can time one with thousands of ports.
 //
 //   to the design:   in_o = the last InBits bits of d_i, the oldest in the highest bit

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Valid bits and enables of an elastic pipeline of Stages register stages.
 //
 //   Stage s loads where en_o[s]; stage 0 takes the input word, stage Stages-1 holds the output word.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reduces each run of Taps words to one, lane by lane: the maximum (Op 0) or the sum (Op 1).
 //
 // Taps are the words of one pooling window, as window_reader emits them with Groups = Chunks. Latency 1 after the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rescaling (Python op Requantize):
 //   y = clamp(round((x * multiplier[c] + bias[c]) / 2**shift[c]) + ZeroPoint)
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One lane of module requantize, which see: the arithmetic without its flow control.
 module requantize_lane #(
     parameter int unsigned InBits     = 16,

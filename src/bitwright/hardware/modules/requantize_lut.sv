@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rescaling without multiplier blocks: module requantize, which see, behind a multiplication in LUTs.
 //
 // Latency: that of channel_multiply (Rows digits of the multipliers) and that of requantize for products of

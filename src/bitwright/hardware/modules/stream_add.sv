@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementwise sum of two streams (Python op Add): y = a + b, each extended by its own sign, OutBits bits.
 //
 // Latency 1, one word a cycle. A word is taken from both inputs at once. OutBits must hold every sum.

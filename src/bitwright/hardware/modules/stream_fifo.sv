@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // First-in first-out buffer of Depth words and one more in its output register.
 //
 // Depth 1 is a plain register stage (Depth words in all). Latency 2 (Depth 1: 1), one word a cycle. Depth > 1

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Copies a stream to several readers: each output takes each word once, in its own time.
 //
 // Latency 0. A word is taken from the input when its last reader takes it; s_ready_o depends on m_ready_i,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Splits each word of InLanes lanes into InLanes/OutLanes words of OutLanes lanes, low lanes first.
 //
 // Latency 1 (equal lanes: a wire, 0), one output word a cycle. The input word stays at the source until its

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Repacks a frame of FrameElements lanes from words of InLanes to words of OutLanes, for any two lane counts.
 //
 // A frame takes ceil(FrameElements/InLanes) input words and yields ceil(FrameElements/OutLanes) output words; the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Register slice: cuts the data, valid and ready paths of a stream at full throughput.
 //
 // Latency 1, one word a cycle, holds 2 words. s_ready_o is a register: the second word catches what the source

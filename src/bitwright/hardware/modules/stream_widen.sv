@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gathers OutLanes/InLanes words of InLanes lanes into one word of OutLanes lanes, first word in the low lanes.
 //
 // Latency 1 after the last part (equal lanes: a wire, 0), one input word a cycle. A shift register: no logic on

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multi-threshold activation (Python op Threshold): y = base[c] + step[c] * (number of k with x >= T[c, k]).
 //
 // A stream of words of Lanes channels, Tiles words a pixel. Binary search, one pipeline stage a bit of the count:

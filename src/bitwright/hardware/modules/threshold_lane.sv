@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One lane of module threshold, which see: the pipelined binary search of one channel at a time.
 module threshold_lane #(
     parameter int unsigned InBits    = 8,

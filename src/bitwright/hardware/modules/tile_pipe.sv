@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tile index (word of a pixel) of the word in each stage of an elastic pipeline.
 //
 // tile_o[0] belongs to the word at the input, counted by take_i; tile_o[s+1] follows tile_o[s] where en_i[s].

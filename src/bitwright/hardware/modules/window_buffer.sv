@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The buffer and the position arithmetic of window_reader, which see.
 module window_buffer #(
     parameter int Width       = 8,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The nested loops of a sliding window, as the level that steps after each item.
 //
 //   for oy, ox, g, r, ky, kx, k:  level_o = the outermost loop that steps behind this item

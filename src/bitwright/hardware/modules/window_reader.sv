@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sliding windows over a stream of images (the im2col order of a convolution or a pool).
 //
 //   for oy, ox (output pixels), g in Groups, r in Repeats, ky, kx, k in Chunks/Groups:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Address of the next item of a window in a circular buffer: (address_i + Steps[level_i]) modulo Depth.
 //
 // Combinational: one adder, and a second one with its selection where Depth is no power of two.

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from bitwright.hardware.text import SPDX
+
 SOURCE = Path(__file__).with_name("registers.toml")
 LAYER_WORDS = 28  # of the 32 words that each descriptor takes
 REGION_SHIFT = 21
@@ -97,6 +99,7 @@ def _encode(f: Field, value: int) -> int:
 def header() -> str:
     """The text of rtl/bitsys_registers.svh."""
     lines = [
+        SPDX,
         "// Memory map, control registers and layer descriptor. Made from registers.toml by registers.py; included in",
         "// modules, which read a field of a descriptor as layer_i[FName +: WName], one of a packet's head as",
         "// [PName +: BName].",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Binds the model that Verilator made of module `bench` to the harness.
 #include "Vbench.h"
 #include "dut.h"

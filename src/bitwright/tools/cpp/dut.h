@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the harness sees of a compiled module `bench`: its ports by reference. So the harness is compiled
 // once, and only a few lines of binding with each model.
 #pragma once

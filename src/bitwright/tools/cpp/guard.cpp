@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Linked in place of fopen: a model reads memory files of its own folder, by their bare names, and no others.
 // Verilator's runtime opens the files of $readmemh with fopen; the name may have been computed.
 #include <cerrno>

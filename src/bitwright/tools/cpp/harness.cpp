@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Drives module `bench` (wired by tools/bench.py) through its streams and its AXI4-Lite slave.
 //
 // Usage: harness JOB RESULT. JOB is a text of "key value..." lines, RESULT a text of the same kind;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What one run of the harness does, as tools/model.py writes it down: streams, stalls, program, counters.
 #pragma once
 #include <cstdint>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The array with its operand memories, sequenced: row buffers, weights, grid of one kind of unit, result buffer.
 //
 // Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate. Rows and Columns are powers of two, Columns a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dot products on bit planes of 64 channels, any pair of widths; one pair of planes a cycle.
 //
 // A word is {last, first, shift, negate, b[63:0], a[63:0]}: acc = (first ? 0 : shift ? 2 * acc : acc) +- popcount(a & b),

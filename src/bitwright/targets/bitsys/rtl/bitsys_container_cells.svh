@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which sign correction inverts partial product (j, i) = bit j of operand b times bit i of operand a: an index
 // into the decoder's `invert` word (bitsys_container_decode), 15 where the product is never inverted.
 // The file is included inside the two versions of bitsys_container_pe.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Control of the container unit from the mode and the signs, shared by a whole array.
 //
 //   mode_i 0: eight 1-bit channels (bipolar, 1 is +1), 1: four of 2 bits, 2: two of 4 bits, 3: one of 8 bits;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Output-stationary array of container elements: operands move right and down, control along the diagonals.
 //
 // Row r's operand a and column c's operand b come r and c cycles after those of row and column 0, with which mode_i,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multiply-accumulate with the ports of the published BitSys MAC: sums of `accu_length` words, all channels added up.
 //
 //   mac_out = sum over accu_length words and their channels of in_0 * in_1, precision 0 to 3 for 1, 2, 4, 8 bits

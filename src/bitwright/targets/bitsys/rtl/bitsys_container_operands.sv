@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // First registers of an element of the container array: the operands, b once more for each mask, antidiagonal products.
 //
 // mask_i[2], [1], [0] clear b1_o, b2_o and b3_o; en_i low: all holds, provided that the masks are low too. Latency 1, II 1.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two rows of the container unit's partial products on one carry chain of LUT pairs; combinational, 9 LUTs.
 //
 //   sum_o = row(2 * Pair) + 2 * row(2 * Pair + 1) + constants,  row(j) = sum over i of product(j, i) * 2^i

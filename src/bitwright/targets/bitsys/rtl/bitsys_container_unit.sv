@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dot products on 8-bit containers, precision changing from one product to the next; one container pair a cycle.
 //
 //   m_data_o = scale(mode) * sum over the containers and their channels of a * b,   scale = 2^0, 2^4, 2^6, 2^6

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Control registers and the write bus of the memories, behind AXI4-Lite; see registers.toml.
 module bitsys_control (
     input  logic        clk_i,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole accelerator: program in over AXI4-Lite, frames in and results out over AXI4-Stream.
 //
 // One layer at a time: bitsys_fetch reads its source, the array or the vector stage computes, the post stage turns sums

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // count_o = number of ones of x_i; with Product, of x_i[3:0] and the product x_i[4] & x_i[5]. Combinational, two LUT
 // pairs on a carry chain.
 //

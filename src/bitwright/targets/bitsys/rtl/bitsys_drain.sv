@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Takes the sums of finished tiles out of the result buffer: pixel by pixel, eight channels every `interval` cycles.
 //
 // Slots are claimed when a tile starts, become ready when its last sum is written, and are free again when the tile has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a layer's source: windows into the row buffers (array layer) or groups into the vector accumulator.
 //
 // Array layer: for each tile of Rows pixels, pixel by pixel, one word a cycle goes to row buffer `row`, word `pos`; a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Output-stationary array of plain 8-bit multiply-accumulate elements, one channel a word; operands as in the
 // container array in mode 3. With DSP blocks its elements are DSPs; without, it is the baseline of the benchmark.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where group g of eight channels lies in a pixel: word and byte; combinational.
 //
 //   containers of n bits: byte g * n, or words 2g and 2g + 1 (half 0 and 1) in 16-bit storage

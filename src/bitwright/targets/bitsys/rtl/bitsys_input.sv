@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AXI4-Stream input to groups of eight channels in one of two input buffers; collects frames into batches.
 //
 // A word holds eight elements of `bits` bits; elements are channel by channel, pixel by pixel; frames begin with a word.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Algebra of look-up tables: In is the table of "input n"; any bitwise expression of them is a table.
 // pair(o6, o5) is the table of a LUT pair whose input 5 is tied to one. Included inside modules.
 localparam logic [63:0] I0 = 64'hAAAA_AAAA_AAAA_AAAA;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Activation memory: 64-bit words in eight byte lanes, read and written by groups of eight channels.
 //
 // Byte b of word A lies in lane (b + A) mod 8, so that the same byte of consecutive words lies in different lanes:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Output buffer to the AXI4-Stream output: one 32-bit element a word, channel by channel, pixel by pixel.
 //
 // start_i begins a batch of frames_i frames. With argmax (shape_i[31]) a pixel yields one word, the index of the first

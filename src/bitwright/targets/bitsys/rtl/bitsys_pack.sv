@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Eight elements to the bytes of a stored group, one half of 8 bits; combinational.
 //
 // Containers of n bits: element k in bits n * k of the n bytes. Planes: byte i holds bit i of the eight elements.

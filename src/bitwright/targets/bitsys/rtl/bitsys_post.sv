@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Post stage: eight channels at a time through thresholds or a table, then multiplier, bias, rounding and clamp.
 //
 // Without a table a group may enter every cycle; with one of 2^B entries a channel every B + 2 cycles: the number of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One channel lane of the post stage: y = clamp(round((x * multiplier + bias) / 2^shift) + zero_point).
 //
 // Pipeline of six registers from x_i and the parameters to code_o, II 1. Rounding: 0 floor, 1 half up, 2 half to even,

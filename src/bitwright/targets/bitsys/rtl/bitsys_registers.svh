@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory map, control registers and layer descriptor. Made from registers.toml by registers.py; included in
 // modules, which read a field of a descriptor as layer_i[FName +: WName], one of a packet's head as
 // [PName +: BName].

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Buffer between the array and the post stage: sums of `Slots` tiles.
 //
 // done_i comes with the last word of a dot product. Element (r, c)'s sum then stands in acc_i Latency + r + c cycles

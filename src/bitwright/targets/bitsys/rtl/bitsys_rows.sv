@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row buffers: the windows of a tile's pixels, two halves, read by all rows of the array with systolic delay.
 //
 // Writes: word pos_i of row row_i. Reads: raddr_i counts operand words (bytes, or 64-bit planes where Planes) in half

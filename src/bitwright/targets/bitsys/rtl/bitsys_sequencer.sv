@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the program: for every batch, one layer descriptor after the other.
 //
 // A layer: its descriptor is read (four words a cycle, LayerWords / 4 + 1 cycles), start_o begins it, and the next one follows when busy_i has

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Feeds the array: for every tile of pixels and of channels the operand addresses and control of one dot product.
 //
 // Order: pixel tiles, channel tiles, pairs of planes by falling weight (one pair in the container array), taps, words.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes results and input groups: results to the activation memory (one or two 8-bit halves) or the output buffer.
 //
 // A group of results is written in the cycle after it comes, its high half in the next; input groups wait meanwhile.

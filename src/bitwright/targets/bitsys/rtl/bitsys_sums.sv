@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sum of each window's activations, counted while bit planes are loaded; read by tile and row, latency 1.
 //
 // Plane p of a word adds 2^p times its number of ones, the top plane of a signed source subtracts. The sums of 2 * Slots

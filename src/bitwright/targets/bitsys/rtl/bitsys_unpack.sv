@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes of a stored group to eight elements, one half of 8 bits; combinational, inverse of bitsys_pack.
 //
 // Elements are extended to 8 bits: by their sign where signed_i, else by zeros.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Vector layers: maximum or sum over a window's groups, and the addition of two operands; eight channels wide.
 //
 // Halves of 8 bits come from the activation memory, low half first; items outside the image do not count. The group's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Takes packets of weight lines from a stream into the weight memory, as far ahead of the layers as their places allow.
 //
 // A packet is a head (fields base, lines, ahead, see registers.toml) and its lines, LineWords words each. It is written

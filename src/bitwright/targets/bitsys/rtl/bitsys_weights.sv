@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Weight memory: a line of one operand word for each column, read by all columns with systolic delay.
 //
 // Writes: 64-bit word windex_i = LineWords * line + word, its halves by we_i; a half holds four columns' containers or

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walks over the windows of a layer: frames, rows, columns of the result, `outer` rounds, taps, `inner` items.
 //
 // The current item stands at the outputs while active_o; next_i goes to the next one. addr_o is the first word of the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Accumulators of one lane of an element: both halves, updated in place in one cycle, with a second read for the slots.
 //
 //   mem[addr_i] <= first_i ? value_i : max_i ? max(mem[addr_i], value_i) : mem[addr_i] + value_i   where we_i

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operations from register to register (instructions MOVB, ADD to UNPH); combinational.
 //
 // One adder serves all widths: between nibbles stands a guard bit. Inside a lane it is 1 + 0 and passes the carry on;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A memory of Size banks with one address for all, 16-bit words; every row reads bank (row + turn) mod Size.
 //
 // Read latency 1 and another for the turn: word of row r at data_o[16*r+:16] two cycles behind re_i; rows that are

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Registers that instructions configure: WIDTH, MASK, PAD, SHAPE; which half of the accumulators is in use (DRAIN).
 module rap_config #(
     parameter int unsigned Size = 4

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The array processor: sequencer, streams, banks, grid, slots and frame ports; one instruction a cycle.
 //
 // Stages behind the issue: 1-2 place in the banks, 2 read, 3 turn, 4 load, 5 operands, 6 execute, 7 sum, 8 update.

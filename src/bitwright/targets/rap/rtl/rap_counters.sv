@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counters of a run: events are added while the processor works; the values read are those at the last OUT or HALT.
 //
 // Order: cycles, stalls, instructions, operations, words read of A, of B, written, parameter words, stream words in, out.

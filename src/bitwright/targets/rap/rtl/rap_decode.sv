@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // An instruction to what the elements do with it (rap_types.svh); combinational.
 module rap_decode (
     input  logic        issue_i,

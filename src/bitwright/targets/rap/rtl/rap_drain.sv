@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Order of instruction DRAIN: for every pixel, accumulator, column and lane the parameter words of the element.
 //
 // start_i hands over the fields; the first accumulator is read Delay cycles later, then one parameter word a cycle.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Processing element: registers, lane multiplier, accumulators, lane ALU, links to four neighbors.
 //
 // The sequencer broadcasts the control of each stage; enable_i is this element's bit of MASK.

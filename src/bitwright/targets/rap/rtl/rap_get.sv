@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Instruction GET: floor(acc / 2**shift), saturated to lanes of the current width; combinational.
 //
 // With lanes_i each lane has its own accumulator at acc_i[32*l+:32]; else lane 0 has one and the others are 0. Lane 0

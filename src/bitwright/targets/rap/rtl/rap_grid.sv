@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The elements and their links: rows share the A bus, columns the B bus; neighbors see each other's A register.
 //
 // Beyond an edge stands the pad word, or, on a torus while cut_i is 0, the element of the opposite edge.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Instruction IN: elements of stream words to packed 16-bit words, one element a cycle; a pixel begins a new word.
 //
 // From start_i to done_o: 7 cycles, one for each stream word, one for each element, and the wait for the stream.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the lanes of all elements need in the execute stage, decoded once from an operation in the operand stage.
 //
 //   rotate: the word turned right by so many bits brings every bit of SHR or SHL to its place

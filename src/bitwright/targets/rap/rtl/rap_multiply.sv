@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of the lanes of two 16-bit words: one of 16, two of 8 or four of 4 bits, each side signed or not.
 //
 // Combinational. Product l lies at p_o[32*l+:32], sign-extended (at width 16 its low 32 bits); unused lanes are 0.

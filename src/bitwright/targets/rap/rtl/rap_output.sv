@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Instruction OUT: packed 16-bit words to elements of stream words, one element a cycle; a pixel begins a new word.
 //
 // From start_i to done_o: 1 cycle, 6 for each word read, one for each element, one for each stream word, and the wait for

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where the rows read or write: bank r holds columns r * strip to (r + 1) * strip - 1 of an image.
 //
 //   turn = floor(x / strip), limited to what rows of the grid can reach;  bank of row r = r + turn;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slot datapath of one row: an accumulator and its parameters to a result (bitwright Requantize and Threshold).
 //
 //   raw:         y = acc

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Register file of an element: two reads without latency, one write.
 module rap_regs #(
     parameter int unsigned Count = 16,

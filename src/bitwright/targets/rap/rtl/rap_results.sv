@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Slots of all rows: accumulators to packed words for the banks (instructions POST, LIMIT and DRAIN).
 //
 // Stage 1 takes what rap_drain announces, with the rows' accumulators and the parameter word. A word leaves when it is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // y = x limited to the range of OutBits bits, both signed or both not; combinational.
 module rap_saturate #(
     parameter int unsigned InBits  = 16,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fetches instructions, runs the loops, waits where an instruction has to wait.
 //
 // instr_o is the instruction at hand; issue_o marks the one cycle in which it takes effect. Loops cost no cycle beyond

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Address stream: nested loops with post-increment (instructions STREAM and LEVEL).
 //
 //   step_i: the innermost loop that has not finished adds its steps to address, x and y; the loops below it begin

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The eight address streams: A, B, O0, O1, P0, P1, R0, R1 (instructions STREAM and LEVEL).
 module rap_streams (
     input  logic         clk_i,

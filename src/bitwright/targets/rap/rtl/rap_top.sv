@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The array processor with AXI4-Lite for programs and data and AXI4-Stream for frames.
 //
 // Byte addresses: 0x00 control (write bit 0: start; read bit 0: running), 0x04 memory (bits 1..0: 0 program, 1 parameters,

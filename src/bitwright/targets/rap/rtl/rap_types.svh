@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What accompanies an operation of the elements from the issue to its last stage; 55 bits.
 typedef struct packed {
   logic       load_a;        // stage 5

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes along the O streams: packed words of the slots, operands of ST, words of IN; at most one of them at a time.
 //
 // A word taken in cycle 0 steps its stream in cycle 1 and is written in cycle 3.

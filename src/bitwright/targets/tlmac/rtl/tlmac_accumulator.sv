@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Digit-serial accumulator, most significant digit first:  acc = sum + (clear ? 0 : shift ? acc << DigitBits : acc)
 //
 // Single: every word is a whole result (acc = sum) and no adder is built. The result must fit Bits.

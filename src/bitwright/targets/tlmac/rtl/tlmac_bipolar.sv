@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bipolar lanes (0 for -1, 1 for +1) as two-bit signed numbers. Wires and inverters, latency 0.
 module tlmac_bipolar #(
     parameter int unsigned Lanes = 1

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Horizontally adjacent pixels side by side: word (x, chunk) of the output holds, for each lane, Kernel taps.
 //
 //   m[lane * Kernel + k] = pixel (x*Stride - PadBefore + k*Dilation, chunk)[lane], PadLane outside the row

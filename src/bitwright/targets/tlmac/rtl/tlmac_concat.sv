@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The channels of a, then the channels of b, of each pixel (Python op Concat), lanes extended to OutBits.
 //
 // AWords and BWords words a pixel. Latency 0, one word a cycle; s_ready of a stream depends on m_ready_i.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Marks the last of every Words words of a stream, as AXI4-Stream's tlast wants it. Combinational data, II 1.
 module tlmac_frame_end #(
     parameter int unsigned Width = 8,

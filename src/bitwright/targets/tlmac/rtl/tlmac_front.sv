@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Front of a multiply-accumulate layer: cuts activations into digits and tells the rest what to do with each word.
 //
 // The window reader repeats every window Digits times. Repetition d carries digit d of each lane, the most

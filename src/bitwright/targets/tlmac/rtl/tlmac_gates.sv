@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of one activation bit and Arrays weights of any width:  leaf[a] = magnitude[a] * (bit xor sign[a])
 //
 // A negative weight w contributes |w| * (1 - bit) = w * bit + |w|; the constants are folded into the layer's bias.

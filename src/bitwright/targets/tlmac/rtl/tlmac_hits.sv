@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether a window of extent Span + 1 that moves by Stride ends at index_i of a padded axis of Size positions.
 //
 // index_i counts 0 .. Size-1 where step_i; hit_o is combinational. Part of tlmac_columns and tlmac_rows.

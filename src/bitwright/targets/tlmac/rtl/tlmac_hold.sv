@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One register stage of a stream: no logic on the data, one word a cycle, latency 1.
 //
 // s_ready_o depends on m_ready_i while a word waits. Keeps finished accumulators while the next ones are computed.

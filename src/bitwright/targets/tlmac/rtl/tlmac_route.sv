@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One wire bundle out of several table arrays, optionally complemented:  leaf = data[select] xor {Bits{sign}}
 //
 // The complement of an entry is (2^Bits - 1) minus it; the constants are folded into the layer's bias.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Vertically adjacent words side by side: word (y, i) of the output holds, for each lane, Kernel taps.
 //
 //   m[lane * Kernel + k] = word (y*Stride - PadBefore + k, i)[lane], PadLane outside the image

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sum of Lanes unsigned numbers of Bits bits, a register after every level:  sum = leaf[0] + ... + leaf[Lanes-1]
 //
 // Level l adds pairs of Bits + l bits; a number left over passes on. Levels may exceed ceil(log2(Lanes)): the rest

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lookup tables over one lane group's activation digits, one LUT6 a bit:  leaf[a] = Table[a][select, digits]
 //
 // Bit b of array a is Init[(a*Bits + b)*64 + address], address = {select, digits}; shorter addresses use the low

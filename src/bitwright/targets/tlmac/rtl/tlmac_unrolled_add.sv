@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sum of two or three unsigned numbers on one carry chain, one LUT pair a position at most; combinational.
 //
 //   sum = (a ^ Invert0) << Shift0 + (b ^ Invert1) << Shift1 + (c ^ Invert2) << Shift2 + Constant   mod 2^OutBits

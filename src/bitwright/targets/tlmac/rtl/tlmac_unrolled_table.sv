@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lookup table of few bits: data = Table[addr], bit b of entry n being Init[b*64 + n]; combinational.
 //
 // Up to five address bits, two result bits share one LUT pair; with six, each has a LUT. Part of Conv2d and Dense.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One 6-input look-up table, data_o = Init[addr_i]; combinational. Generic version.
 module lut6 #(
     parameter logic [63:0] Init = 64'd0

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Simple dual-port memory: one write port, one read port, one clock.
 //
 //   mem[waddr_i] <= wdata_i where we_i;   rdata_o <= mem[raddr_i] where re_i, else it holds.

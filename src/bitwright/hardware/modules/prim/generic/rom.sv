@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Read-only memory with a registered output, filled from a $readmemh file.
 //
 //   data_o <= mem[addr_i] where re_i, else it holds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Read-only memory with a registered output: module rom of prim/generic, which see, but a wide one in LUTs as black boxes
 // of up to Columns bits each. bitwright.sources.without_wide_roms uses it for tools that cannot take all in one piece.
 module rom #(

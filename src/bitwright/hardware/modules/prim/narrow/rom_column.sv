@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Black box of module rom in this folder: some columns of a wide memory in LUTs.
 (* blackbox *)
 module rom_column #(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Two look-up tables in one cell, o6_o = Init[addr_i] and o5_o = Init[addr_i[4:0]]; combinational.
 // Xilinx version: exactly one LUT6_2 cell.
 module lut6_2 #(

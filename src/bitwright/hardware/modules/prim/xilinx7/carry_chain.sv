@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Carry chain: o_o[i] = s_i[i] ^ c[i], c[i + 1] = s_i[i] ? c[i] : di_i[i], c[0] = ci_i; combinational. Version for the
 // 7 series: one CARRY4 for every four bits.
 module carry_chain #(

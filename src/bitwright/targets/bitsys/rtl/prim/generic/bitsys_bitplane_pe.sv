@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element of the bit-plane array: acc <= (first ? 0 : shift ? 2 * acc : acc) +- popcount(a & b). Generic version.
 //
 // Operands are bit planes of 64 channels; taking the pairs of planes by falling weight, shift with each step down,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // masks_o = {not 4 bits, 1 bit, less than 4 bits, not 8 bits} of a container mode, all low while busy_i && !ready_i.
 // Combinational. ECP5 version: exactly one LUT4 each, as the masks clear registers late in the cycle.
 module bitsys_masks (

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element of the container array: acc <= (first ? 0 : acc) + scale * sum over channels of a * b. Xilinx version.
 //
 // Eight-bit containers of 8/n channels, n = 1, 2, 4 or 8 bits (bitsys_container_decode); the channels of b are in
