@@ -45,7 +45,7 @@ class Candidate:
         """For reports: what it is, its cycles, its price, and where its LUTs go."""
         parts = {name: part.lut for name, part in mac_cost(self.plan).items() if part.lut}
         return {
-            "element": self.plan.element.kind,
+            "element": self.plan.element.name,
             "taps": self.plan.taps,
             "fold": asdict(self.plan.fold),
             "cycles": self.plan.cycles,
@@ -140,7 +140,7 @@ def best(
     chosen: Candidate | None = None
     compared: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
     for option in options(layer, goal, elements, (bram_price,), limit):
-        key = (option.plan.element.kind, option.plan.taps)
+        key = (option.plan.element.name, option.plan.taps)
         if key not in compared or option.price < compared[key][0]:
             compared[key] = option.price, option.row
         if chosen is None or option.price < chosen.price:

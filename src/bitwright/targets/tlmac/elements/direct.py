@@ -73,6 +73,10 @@ class Direct:
     latency: int = 1
     reads_signed: bool = False
 
+    @property
+    def name(self) -> str:
+        return self.kind
+
     @cached_property
     def weights(self) -> np.ndarray:
         return ordered_weights(self.layer, self.fold)

@@ -37,6 +37,7 @@ class Rom:
 class Element(Protocol):
     """A mapped element: tables, wires and memories of one layer.
 
+    name: as in the option `elements`; kind: without sign sharing in it.
     leaves: for every parallel output its leaves; leaf_counts: how many outputs have how many. offsets [O]:
     sum of the offsets of all steps of an output. word_peak, output_peak: greatest sum of the leaves of one
     step, and of all steps, of an output. rom_shapes: (width, depth) of its ROMs by name.
@@ -45,6 +46,7 @@ class Element(Protocol):
     """
 
     kind: str
+    name: str
     leaf_bits: int
     leaves: tuple[tuple[Leaf, ...], ...]
     leaf_counts: dict[int, int]

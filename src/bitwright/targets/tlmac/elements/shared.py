@@ -66,14 +66,14 @@ class Shared:
     select_bits: int
     signed: bool
     rom_columns: tuple[Rom, ...] = field(repr=False)
+    kind: str = "shared"
     latency: int = 2
     uses_step: bool = True
     reads_signed: bool = False
 
     @property
-    def kind(self) -> str:
-        """The element's name, with sign sharing or without."""
-        return "shared_signed" if self.signed else "shared"
+    def name(self) -> str:
+        return f"{self.kind}_signed" if self.signed else self.kind
 
     @property
     def leaves(self) -> tuple[tuple[Leaf, ...], ...]:

@@ -28,7 +28,7 @@ def _layer(plan: UnitPlan) -> LayerEstimate:
     details = {"components": {name: asdict(c) for name, c in components.items()}}
     if plan.mac:
         details |= {
-            "element": plan.mac.element.kind,
+            "element": plan.mac.element.name,
             "taps": plan.mac.taps,
             "fold": asdict(plan.mac.fold),
             "out_lanes": plan.mac.out_lanes,

@@ -30,6 +30,10 @@ class Unrolled:
     uses_step: bool = False
     reads_signed: bool = True
 
+    @property
+    def name(self) -> str:
+        return self.kind
+
     @cached_property
     def graph(self) -> Graph:
         """The adder graph of all blocks."""
