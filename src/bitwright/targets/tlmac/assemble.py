@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bitwright.hardware.modules.window import Window
 from bitwright.network import INPUT
+from bitwright.network.ops import MaxPool, SumPool
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.joins import fifo_pixels
 from bitwright.targets.tlmac.circuit.patch import ROWS
@@ -75,8 +76,9 @@ def _lanes(unit: Unit, chosen: dict[str, fold.Candidate], goal: int) -> int:
 
 def pool_cycles(unit: Unit, lanes: int) -> int:
     """Cycles a frame of a pool's window reader on words of `lanes` channels; 0 for other units."""
-    if unit.kind not in ("maxpool", "sumpool"):
+    op = unit.op
+    if not isinstance(op, MaxPool | SumPool):
         return 0
-    op, (height, width, channels) = unit.node.op, unit.input_types[0].shape
+    height, width, channels = unit.input_types[0].shape
     chunks = channels // lanes
     return Window(1, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks).interval_cycles

@@ -27,15 +27,16 @@ def _unbuildable(network: Network, options: TlmacOptions) -> list[Problem]:
     """Layers without a circuit, whatever the goal, of the elements or with the settings that the user names."""
     if not options.layers and (options.elements is None or "gates" in options.elements):
         return []
-    circuit, found = build_circuit(network), []
+    circuit = build_circuit(network)
+    found: list[Problem] = []
     check_names(circuit, options.layers)
     for unit in (unit for unit in circuit.units if unit.mac):
         if unit.name in options.layers:
             try:
-                wished(unit.mac, options.layers[unit.name])
+                wished(unit.layer, options.layers[unit.name])
             except OutOfReach as refused:
                 found += refused.problems
-        elif options.elements is not None and not fold.builds(unit.mac, options.elements):
+        elif options.elements is not None and not fold.builds(unit.layer, options.elements):
             found.append(no_element(unit.name, options))
     return found
 

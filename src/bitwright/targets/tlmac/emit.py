@@ -62,7 +62,8 @@ def library_files(texts: Iterable[str]) -> dict[str, str]:
 
 def emit_unit(plan: UnitPlan, index: int, network: str) -> tuple[str, dict[str, str]]:
     """Module `layer_<index>` and its memory files."""
-    unit, prefix, files = plan.unit, f"layer_{index}", {}
+    unit, prefix = plan.unit, f"layer_{index}"
+    files: dict[str, str] = {}
     inputs = []
     text = ""
     for k, t in enumerate(unit.input_types):

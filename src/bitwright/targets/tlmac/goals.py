@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from bitwright.network import Network
 from bitwright.targets.contract import Problem, Refusal
@@ -75,16 +76,17 @@ def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
 
 def _within(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
     """The fastest plan of at most `options.lut` LUTs, by bisection over the interval."""
-    low, high = 1, slowest(circuit)
+    low, high, lut = 1, slowest(circuit), options.lut
+    assert lut is not None
     found = plan_interval(circuit, options, high)
-    if found.estimate.total.lut > options.lut:
+    if found.estimate.total.lut > lut:
         need = math.ceil(found.estimate.total.lut)
-        rule = f"lut={options.lut} is too small: the smallest circuit takes about {need} LUTs"
+        rule = f"lut={lut} is too small: the smallest circuit takes about {need} LUTs"
         raise OutOfReach([Problem(None, rule, f"lut of at least {need}")])
     while low < high - high // 200:  # to half a percent
         middle = int((low * high) ** 0.5)
         plan = _tried(lambda goal: plan_interval(circuit, options, goal), middle)
-        if plan is not None and plan.estimate.total.lut <= options.lut:
+        if plan is not None and plan.estimate.total.lut <= lut:
             found, high = plan, middle
         else:
             low = middle + 1
@@ -158,7 +160,9 @@ def _enough(circuit: Circuit, options: TlmacOptions, needs: Mapping[str, float])
     """Limits with which there is a plan: what the user typed of them, or a larger device."""
     wider = options
     for _ in range(ROUNDS):
-        typed = {k: math.ceil(2 * n) / 2 for k, n in needs.items() if k != "lut" and k not in Limits.of(wider).own}
+        typed: dict[str, Any] = {
+            k: math.ceil(2 * n) / 2 for k, n in needs.items() if k != "lut" and k not in Limits.of(wider).own
+        }
         if set(typed) != set(needs):
             return "a larger device"
         wider = replace(wider, **typed)

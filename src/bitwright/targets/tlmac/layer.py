@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from bitwright.network import Network, Node, TensorType
-from bitwright.network.ops import Conv2d
+from bitwright.network.ops import Conv2d, Dense
 from bitwright.network.ranges import Interval
 
 MANY = 64  # distinct weight groups that no LUT6 can tell apart
@@ -44,11 +44,11 @@ class MacLayer:
 
     @property
     def outputs(self) -> int:
-        return self.weight.shape[0]
+        return len(self.weight)
 
     @property
     def kernel(self) -> tuple[int, int]:
-        return self.weight.shape[1:3]  # type: ignore[return-value]
+        return self.weight.shape[1], self.weight.shape[2]
 
     @property
     def taps(self) -> int:
@@ -57,7 +57,7 @@ class MacLayer:
     @property
     def group_channels(self) -> int:
         """Input channels of one group."""
-        return self.weight.shape[3]
+        return int(self.weight.shape[3])
 
     @property
     def group_outputs(self) -> int:
@@ -136,15 +136,16 @@ class MacLayer:
 def mac_layer(network: Network, node: Node, inputs: Interval) -> MacLayer:
     """The layer of a Conv2d or Dense node whose input lies within the interval."""
     op, source = node.op, network.types[node.inputs[0]]
+    assert isinstance(op, Conv2d | Dense)
     reach = int(inputs.low.min()), int(inputs.high.max())
     outputs = op.weight.shape[0]
     bias = np.zeros(outputs, np.int64) if op.bias is None else op.bias
     if isinstance(op, Conv2d):
-        out = network.types[node.name].shape
+        height, width, _ = network.types[node.name].shape
         if any(op.pads):
             reach = min(reach[0], op.pad_value), max(reach[1], op.pad_value)
         pads = op.pads, op.dilation, op.groups, op.pad_value
-        return MacLayer(node.name, source, op.weight, bias, out[:2], op.stride, *pads, reach)
+        return MacLayer(node.name, source, op.weight, bias, (height, width), op.stride, *pads, reach)
     image = TensorType((1, 1, source.channels), source.dtype)
     return MacLayer(node.name, image, op.weight.reshape(outputs, 1, 1, -1), bias, reach=reach)
 
@@ -236,4 +237,5 @@ def ordered_weights(layer: MacLayer, fold: Fold) -> np.ndarray:
 
 def per_output(layer: MacLayer, fold: Fold, per_step: np.ndarray) -> np.ndarray:
     """Sum over the steps of a tile of [tiles*steps, blocks, outputs] values: one per output channel, [O]."""
-    return per_step.reshape(fold.tiles(layer), fold.steps(layer), -1).sum(axis=1).reshape(-1)
+    sums: np.ndarray = per_step.reshape(fold.tiles(layer), fold.steps(layer), -1).sum(axis=1)
+    return sums.reshape(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from bitwright.errors import OptionError
 from bitwright.targets.contract import Problem
@@ -30,7 +31,8 @@ def wished(layer: MacLayer, settings: Mapping[str, object], bram_price: float = 
     if name not in known:
         raise _impossible(layer, settings, f"taps {', '.join(known)}")
     variant = known[name]
-    chosen = Fold(**{"lanes": variant.taps, "outputs": 1} | wish)
+    sizes: dict[str, Any] = {"lanes": variant.taps, "outputs": 1} | wish
+    chosen = Fold(**sizes)
     if not chosen.legal(variant.layer) or chosen.lanes % variant.taps:
         raise _impossible(layer, settings, _foldings(variant))
     found = fold.candidate(variant, chosen, kind, bram_price)

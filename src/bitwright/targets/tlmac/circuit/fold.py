@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from bitwright.hardware import memory as memory_cost
 from bitwright.hardware.resources import Resources
@@ -41,7 +42,7 @@ class Candidate:
     price: float
 
     @property
-    def row(self) -> dict[str, object]:
+    def row(self) -> dict[str, Any]:
         """For reports: what it is, its cycles, its price, and where its LUTs go."""
         parts = {name: part.lut for name, part in mac_cost(self.plan).items() if part.lut}
         return {
@@ -118,8 +119,11 @@ def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_
 
 def candidates(variant: Variant, fold: Fold, kind: str, bram_prices: Sequence[float]) -> Iterator[Candidate]:
     """The priced plans of one folding and element that differ in where their ROMs lie, as the prices have it."""
-    plan, seen = fitting(variant, fold, kind, bram_prices[0]), []
-    for bram_price in bram_prices if plan else ():
+    plan = fitting(variant, fold, kind, bram_prices[0])
+    seen: list[dict[str, int]] = []
+    if plan is None:
+        return
+    for bram_price in bram_prices:
         styles = rom_styles(plan.element, bram_price)
         if styles not in seen:
             seen.append(styles)
@@ -138,7 +142,7 @@ def best(
     element and arrangement of taps.
     """
     chosen: Candidate | None = None
-    compared: dict[tuple[str, str], tuple[float, dict[str, object]]] = {}
+    compared: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
     for option in options(layer, goal, elements, (bram_price,), limit):
         key = (option.plan.element.name, option.plan.taps)
         if key not in compared or option.price < compared[key][0]:

@@ -17,7 +17,7 @@ from collections.abc import Set
 import numpy as np
 
 from bitwright.network import INPUT
-from bitwright.network.ops import Resize
+from bitwright.network.ops import Conv2d, MaxPool, Pad, Resize, SumPool
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit
 
 SLACK_PIXELS = 3  # on the way: in the fork, in the other branch's pipeline, in this pixel's last words
@@ -45,7 +45,7 @@ def _pixels(circuit: Circuit) -> dict[str, int]:
         main = circuit.network.types[unit.node.name].pixels if unit.node else found[unit.inputs[0]]
         inputs = [found[value] for value in unit.inputs]
         if unit.kind in ("add", "concat") and inputs[0] != inputs[1]:
-            main = len(align(*(np.zeros(n) for n in inputs), unit.input_types[0].size)[0])
+            main = len(align(np.zeros(inputs[0]), np.zeros(inputs[1]), unit.input_types[0].size)[0])
         found[unit.value] = main
     return found
 
@@ -54,15 +54,19 @@ def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndar
     if unit.node is None or unit.kind == "argmax":
         return sources[0]
     if unit.kind in ("add", "concat"):
-        return np.maximum(*align(*sources, unit.input_types[0].size))
+        first, second = sources
+        a, b = align(first, second, unit.input_types[0].size)
+        later: np.ndarray = np.maximum(a, b)
+        return later
     if unit.kind == "dense":
         return sources[0][-1:]
     (source,) = sources
     height, width, _ = unit.input_types[0].shape
     rows, columns = last_taps(unit, 0, height), last_taps(unit, 1, width)
-    found = source.reshape(height, width)[rows[:, None], columns[None, :]]
+    found: np.ndarray = source.reshape(height, width)[rows[:, None], columns[None, :]]
     if by_rows:
-        op = unit.node.op
+        op = unit.op
+        assert isinstance(op, Conv2d)
         ends = np.arange(len(rows)) * op.stride[0] - op.pads[0] + (op.kernel[0] - 1) * op.dilation[0]
         found[ends >= height] = source[-1]
     return found.reshape(-1)
@@ -79,15 +83,17 @@ def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarr
 
 def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
     """Along one axis, the last row (or column) inside the image that each output row needs."""
-    op = unit.node.op
+    op = unit.op
     if isinstance(op, Resize):
         return np.arange(size * op.factor[axis]) // op.factor[axis]
     kernel, stride, dilation = (getattr(op, name, (1, 1))[axis] for name in ("kernel", "stride", "dilation"))
+    assert isinstance(op, Conv2d | MaxPool | SumPool | Pad)
     before, after = op.pads[axis], op.pads[axis + 2]
     count = (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
     first = np.arange(count) * stride - before
     taps = np.clip((size - 1 - first) // dilation, 0, kernel - 1)
-    return np.clip(first + taps * dilation, 0, size - 1)
+    last: np.ndarray = np.clip(first + taps * dilation, 0, size - 1)
+    return last
 
 
 def fifo_pixels(circuit: Circuit, by_rows: Set[str] = frozenset()) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -100,7 +106,8 @@ def fifo_pixels(circuit: Circuit, by_rows: Set[str] = frozenset()) -> dict[str, 
         need = needs(circuit, fork, by_rows)
         for unit in joins:
             if all(value in need for value in unit.inputs):
-                branches = align(*(need[value] for value in unit.inputs), unit.input_types[0].size)
+                first, second = (need[value] for value in unit.inputs)
+                branches = align(first, second, unit.input_types[0].size)
                 joined = np.maximum(*branches)
                 for k, branch in enumerate(branches):
                     # When pixel m of a branch has arrived, all pixels whose joint need is met have left.

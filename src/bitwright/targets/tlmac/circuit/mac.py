@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ class MacPlan:
     rom_styles: dict[str, int] = field(default_factory=dict)
     taps: str = "plain"
     patches: tuple[Patch, ...] = field(default=(), repr=False)
-    candidates: tuple[dict[str, object], ...] = field(default=(), repr=False)
+    candidates: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     remark: str = field(default="", repr=False)
 
     @property
@@ -93,7 +94,8 @@ class MacPlan:
         layer = self.layer
         offset = self.element.offsets * self.digit_weights
         weight_sum = layer.weight.reshape(layer.outputs, -1).sum(axis=1)
-        return layer.code_scale * offset + layer.code_shift * weight_sum + layer.bias
+        constant: np.ndarray = layer.code_scale * offset + layer.code_shift * weight_sum + layer.bias
+        return constant
 
     @cached_property
     def acc_type(self) -> IntType:

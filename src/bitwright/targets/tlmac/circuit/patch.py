@@ -41,13 +41,12 @@ class Patch:
             return height * (left + width + right)
         return (top + height + bottom) * width
 
-    def parameters(self, lanes: int) -> dict[str, int | Sized]:
-        """Parameters for words of `lanes` channels."""
+    def sizes(self, lanes: int) -> dict[str, int]:
+        """Numbers that say how words of `lanes` channels go through."""
         layer = self.layer
         height, width, channels = layer.input.shape
         axis = int(self.module == COLUMNS)
-        pad = int(layer.input.dtype.encode(np.array(layer.pad_value)))
-        found: dict[str, int | Sized] = {
+        found = {
             "Lanes": lanes,
             "Bits": layer.in_bits,
             "Size": (height, width)[axis],
@@ -55,15 +54,20 @@ class Patch:
             "Stride": layer.stride[axis],
             "PadBefore": layer.pads[axis],
             "PadAfter": layer.pads[axis + 2],
-            "PadLane": Sized(pad, layer.in_bits),
+            "PadLane": int(layer.input.dtype.encode(np.array(layer.pad_value))),
         }
         if axis:
             return found | {"Chunks": channels // lanes, "Dilation": layer.dilation[1]}
         return found | {"RowWords": width * channels // lanes}
 
+    def parameters(self, lanes: int) -> dict[str, object]:
+        """Parameters for words of `lanes` channels."""
+        sizes = self.sizes(lanes)
+        return {**sizes, "PadLane": Sized(sizes["PadLane"], self.layer.in_bits)}
+
     def cost(self, lanes: int) -> Resources:
         """Resources for words of `lanes` channels."""
-        p = self.parameters(lanes)
+        p = self.sizes(lanes)
         width, kernel = lanes * p["Bits"], p["Kernel"]
         padded = p["PadBefore"] + p["Size"] + p["PadAfter"]
         control = counter(padded) + Resources(lut=8 + 2 * (p["Stride"] > 1), ff=2 + (p["Stride"] > 1))

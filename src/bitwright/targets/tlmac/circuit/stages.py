@@ -22,7 +22,7 @@ from bitwright.hardware.modules.window import Window
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal
 from bitwright.network import IntType, TensorType
-from bitwright.network.ops import Pad, Requantize, Resize, SumPool, Threshold
+from bitwright.network.ops import MaxPool, Pad, Requantize, Resize, SumPool, Threshold
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.reader import emit_reader
 from bitwright.targets.tlmac.circuit.units import Post
@@ -86,9 +86,10 @@ def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
 
 def readers(plan: UnitPlan) -> tuple[Window, ...]:
     """The window readers of a pool, a pad (1x1 windows), or an enlargement (rows repeated, then pixels)."""
-    if plan.unit.kind not in ("maxpool", "sumpool", "pad", "resize"):
+    op = plan.unit.op
+    if not isinstance(op, MaxPool | SumPool | Pad | Resize):
         return ()
-    op, (height, width, channels) = plan.unit.node.op, plan.unit.input_types[0].shape
+    height, width, channels = plan.unit.input_types[0].shape
     (dtype,) = wire_types(plan)
     chunks, bits = channels // plan.lanes, plan.lanes * dtype.bits
     if isinstance(op, Resize):
@@ -101,12 +102,12 @@ def readers(plan: UnitPlan) -> tuple[Window, ...]:
 
 def main_module(plan: UnitPlan) -> Module | None:
     """The module of the main operation behind its window reader, if it has one."""
-    unit, lanes, out = plan.unit, plan.lanes, plan.main_type.bits
+    unit, op, lanes, out = plan.unit, plan.unit.op, plan.lanes, plan.main_type.bits
     types = wire_types(plan)
     plain = [IntType(t.bits, t.signed and not t.bipolar) for t in types]
-    if unit.kind in ("maxpool", "sumpool"):
-        taps = unit.node.op.kernel[0] * unit.node.op.kernel[1]
-        return PoolReduce(lanes, plain[0].bits, out, plain[0].signed, unit.kind == "sumpool", taps)
+    if isinstance(op, MaxPool | SumPool):
+        taps = op.kernel[0] * op.kernel[1]
+        return PoolReduce(lanes, plain[0].bits, out, plain[0].signed, isinstance(op, SumPool), taps)
     if unit.kind == "argmax":
         return ArgMaxModule(lanes, plain[0].bits, plain[0].signed, out, unit.input_types[0].channels)
     if unit.kind in ("add", "concat"):
@@ -143,7 +144,7 @@ def emit_main(plan: UnitPlan, inputs: list[Stream]) -> tuple[str, Stream]:
 
 def _pad_lane(plan: UnitPlan) -> int:
     """The word of one padding lane: it never wins a maximum and counts as 0 in a sum."""
-    op, (dtype,) = plan.unit.node.op, wire_types(plan)
+    op, (dtype,) = plan.unit.op, wire_types(plan)
     value = op.value if isinstance(op, Pad) else 0 if isinstance(op, SumPool) else dtype.min
     return int(dtype.encode(np.array(value)))
 
@@ -163,6 +164,7 @@ def post_module(post: Post, lanes: int, pixels: int) -> Module:
     """What computes a stage on words of `lanes` channels."""
     t = TensorType((1, pixels, post.channels), post.input)
     if post.op is None:
+        assert post.bias is not None
         return ChannelAdd.of(post.bias, t, post.output, lanes)
     if isinstance(post.op, Threshold):
         return ThresholdModule.of(post.op, t, lanes)
@@ -173,7 +175,8 @@ def post_module(post: Post, lanes: int, pixels: int) -> Module:
 
 def emit_posts(plan: UnitPlan, prefix: str, source: Stream) -> tuple[str, Stream, dict[str, str]]:
     """The elementwise stages behind the main operation; text, resulting stream, memory files."""
-    text, files, lanes, current = "", {}, plan.out_lanes, plan.main_type
+    text, lanes, current = "", plan.out_lanes, plan.main_type
+    files: dict[str, str] = {}
     for i, post in enumerate(plan.posts):
         if post.shift or post.input != current:
             body, source = _resize(source, f"post_{i}_in", lanes, current, post.input, post.shift)

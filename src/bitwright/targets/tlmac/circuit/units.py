@@ -14,7 +14,7 @@ from bitwright.network.ops import Conv2d, Dense, Flatten, Lookup, Op, Requantize
 from bitwright.network.ranges import intervals
 from bitwright.targets.tlmac.layer import MacLayer, mac_layer
 
-ELEMENTWISE = (Threshold, Requantize, Lookup)
+Elementwise = Threshold | Requantize | Lookup
 MAC = (Conv2d, Dense)
 
 
@@ -27,7 +27,7 @@ class Post:
     """
 
     name: str
-    op: Op | None
+    op: Elementwise | None
     channels: int
     input: IntType
     output: IntType
@@ -59,6 +59,17 @@ class Unit:
         """The network's nodes that it computes."""
         main = () if self.node is None else (self.node.name,)
         return (*main, *(node.name for node in self.chain))
+
+    @property
+    def layer(self) -> MacLayer:
+        """That of a multiply-accumulate unit."""
+        assert self.mac is not None
+        return self.mac
+
+    @property
+    def op(self) -> Op | None:
+        """The main operation."""
+        return self.node.op if self.node else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +106,12 @@ def build_circuit(network: Network) -> Circuit:
         if isinstance(node.op, Flatten):
             aliases[node.name] = aliases[node.inputs[0]]
             continue
-        chain = [] if not isinstance(node.op, ELEMENTWISE) else [node]
+        chain = [] if not isinstance(node.op, Elementwise) else [node]
         last = _follow(network, node, chain)
         done.update(n.name for n in (*chain, *last.flat))
         for name in (node.name, *(n.name for n in chain), *(n.name for n in last.flat)):
             aliases[name] = last.value
-        main = None if isinstance(node.op, ELEMENTWISE) else node
+        main = None if isinstance(node.op, Elementwise) else node
         units.append(
             Unit(
                 name=node.name,
@@ -139,7 +150,7 @@ def _follow(network: Network, node: Node, chain: list[Node]) -> _Chain:
         (reader,) = readers
         if isinstance(reader.op, Flatten):
             flat.append(reader)
-        elif isinstance(reader.op, ELEMENTWISE):
+        elif isinstance(reader.op, Elementwise):
             chain.append(reader)
         else:
             break
@@ -159,10 +170,13 @@ def posts(
     current = network.types[unit.node.name].dtype if unit.node else unit.input_types[0].dtype
     rest = list(unit.chain)
     if unit.mac is not None:
+        assert acc is not None
+        assert constant is not None
         found, current = _absorb(unit, rest, acc, constant, current)
     for node in rest:
         channels = network.types[node.inputs[0]].channels
-        op: Op = node.op
+        op = node.op
+        assert isinstance(op, Elementwise)
         if current.bipolar and not isinstance(op, Lookup):
             op = _as_lookup(op, current)
         found.append(Post(node.name, op, channels, current, op.dtype))
@@ -170,9 +184,11 @@ def posts(
     return [replace(post, dsp=dsp) for post in found]
 
 
-def _absorb(unit: Unit, rest: list[Node], acc: IntType, constant: np.ndarray, result: IntType):
+def _absorb(
+    unit: Unit, rest: list[Node], acc: IntType, constant: np.ndarray, result: IntType
+) -> tuple[list[Post], IntType]:
     """The first post of a multiply-accumulate unit, with scale and constant folded in."""
-    scale, channels = unit.mac.code_scale, unit.mac.outputs
+    scale, channels = unit.layer.code_scale, unit.layer.outputs
     if rest and (op := _folded(rest[0].op, acc, scale, constant, result, channels)) is not None:
         return [Post(rest.pop(0).name, op, channels, acc, op.dtype)], op.dtype
     if scale == 1 and not constant.any() and not result.signed:
@@ -182,7 +198,9 @@ def _absorb(unit: Unit, rest: list[Node], acc: IntType, constant: np.ndarray, re
     return [Post(f"{unit.name}.bias", None, channels, entering, result, constant, scale - 1)], result
 
 
-def _folded(op: Op, acc: IntType, scale: int, constant: np.ndarray, result: IntType, channels: int) -> Op | None:
+def _folded(
+    op: Op, acc: IntType, scale: int, constant: np.ndarray, result: IntType, channels: int
+) -> Elementwise | None:
     """`op` on the accumulator itself, or None where it cannot take the constants in."""
     if isinstance(op, Threshold):
         if op.thresholds.shape[1] and max(map(len, (op.thresholds, op.base, op.step))) not in (1, channels):
@@ -201,7 +219,7 @@ def _folded(op: Op, acc: IntType, scale: int, constant: np.ndarray, result: IntT
     return None
 
 
-def _as_lookup(op: Op, domain: IntType) -> Lookup:
+def _as_lookup(op: Threshold | Requantize, domain: IntType) -> Lookup:
     """A Threshold or Requantize of a bipolar value as the table it is."""
     names = ("thresholds", "base", "step") if isinstance(op, Threshold) else ("multiplier", "bias", "shift")
     channels = max(len(getattr(op, name)) for name in names)

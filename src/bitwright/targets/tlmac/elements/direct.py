@@ -30,17 +30,20 @@ def digit_values(fold: Fold) -> np.ndarray:
 
 def group_offset(w: np.ndarray, digit: int) -> np.ndarray:
     """Smallest sum(w * digit) over all digits; w [..., group]."""
-    return np.minimum(w, 0).sum(-1) * ((1 << digit) - 1)
+    least: np.ndarray = np.minimum(w, 0).sum(-1)
+    return least * ((1 << digit) - 1)
 
 
 def group_peak(w: np.ndarray, digit: int) -> np.ndarray:
     """Greatest sum(w * digit) minus the smallest."""
-    return np.abs(w).sum(-1) * ((1 << digit) - 1)
+    span: np.ndarray = np.abs(w).sum(-1)
+    return span * ((1 << digit) - 1)
 
 
 def entries(w: np.ndarray, fold: Fold) -> np.ndarray:
     """Table entries sum(w * digit) - offset for every address, [..., 2**address_bits]; w [..., group]."""
-    return w @ digit_values(fold).T - group_offset(w, fold.digit)[..., None]
+    found: np.ndarray = w @ digit_values(fold).T - group_offset(w, fold.digit)[..., None]
+    return found
 
 
 def pack_tables(tables: np.ndarray, bits: int) -> Sized:
@@ -166,6 +169,7 @@ class Direct:
         clock = {"clk_i": "clk_i", "en_i": "en"}
         ports = {"leaf_o": f"leaf_{lane}"}
         text = f"  logic [{arrays * self.leaf_bits - 1}:0] leaf_{lane};\n"
+        parameters: dict[str, object]
         if self.kind == "gates":
             parameters = {
                 "Arrays": arrays,
@@ -174,8 +178,8 @@ class Direct:
             }
             ports = clock | {"bit_i": digits_of(self.fold, lane), "code_i": code} | ports
             return text + instance("tlmac_gates", f"i_gates_{lane}", parameters, ports)
-        own = self.kind == "products"
-        if own:
+        own = self.private is None
+        if self.private is None:
             table = np.repeat(entries(self.products[0], self.fold).reshape(1, -1), arrays, axis=0)
         else:
             table = self.private.tables[lane]

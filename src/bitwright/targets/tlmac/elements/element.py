@@ -45,18 +45,41 @@ class Element(Protocol):
     reads_signed: whether signed activations are to come as they are, in place of offset binary.
     """
 
-    kind: str
-    name: str
-    leaf_bits: int
-    leaves: tuple[tuple[Leaf, ...], ...]
-    leaf_counts: dict[int, int]
-    offsets: np.ndarray
-    word_peak: int
-    output_peak: int
-    rom_shapes: dict[str, tuple[int, int]]
-    latency: int
-    uses_step: bool
-    reads_signed: bool
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def leaf_bits(self) -> int: ...
+
+    @property
+    def leaves(self) -> tuple[tuple[Leaf, ...], ...]: ...
+
+    @property
+    def leaf_counts(self) -> dict[int, int]: ...
+
+    @property
+    def offsets(self) -> np.ndarray: ...
+
+    @property
+    def word_peak(self) -> int: ...
+
+    @property
+    def output_peak(self) -> int: ...
+
+    @property
+    def rom_shapes(self) -> dict[str, tuple[int, int]]: ...
+
+    @property
+    def latency(self) -> int: ...
+
+    @property
+    def uses_step(self) -> bool: ...
+
+    @property
+    def reads_signed(self) -> bool: ...
 
     def roms(self) -> tuple[Rom, ...]:
         """Memories that the element reads."""

@@ -7,6 +7,7 @@ free to choose which array shows which group, such that outputs read arrays that
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,26 @@ from bitwright.targets.tlmac.elements.sharing import Groups, Placement
 ROUNDS = 10
 SWEEPS = 2
 NOWHERE = 50.0  # price of a second array where only one shows the group; far above that of a wire, at most 1
+
+
+class _Search(NamedTuple):
+    """What the search knows and changes.
+
+    Where each group's outputs begin in the order of a step's outputs; the groups that an array holds; the arrays that
+    hold a group, and how many do. shown [S, arrays] and reads [S, P] as chosen so far; uses [P, arrays]: steps that use
+    a wire; price of a wire that n steps use; paid [2, P]: the price of each output's wire, and of the next best.
+    """
+
+    begins: np.ndarray
+    order: np.ndarray
+    held: np.ndarray
+    holders: np.ndarray
+    copies: np.ndarray
+    shown: np.ndarray
+    reads: np.ndarray
+    uses: np.ndarray
+    price: np.ndarray
+    paid: np.ndarray
 
 
 def own_selects(groups: Groups, placement: Placement, seed: int, rounds: int = ROUNDS) -> Placement:
@@ -28,7 +49,10 @@ def own_selects(groups: Groups, placement: Placement, seed: int, rounds: int = R
     shown = np.ascontiguousarray(held.T[placement.select[:, 0]])
     reads = placement.reads.astype(np.int32)
     order = np.argsort(groups.ids, axis=1, kind="stable")
-    _search(groups.ids, _begins(groups), order, held, *_holders(held, len(groups.values)), shown, reads, rounds, seed)
+    steps, outputs = groups.ids.shape
+    uses, price = np.zeros((outputs, len(held)), np.int32), 1 / (1 + np.arange(steps + 1))
+    known = (_begins(groups), order, held, *_holders(held, len(groups.values)))
+    _search(_Search(*known, shown, reads, uses, price, np.zeros((2, outputs))), rounds, seed)
     routes = np.zeros_like(placement.routes)
     routes[reads, np.arange(reads.shape[1])] = True
     select = (placement.content == shown[:, None, :]).argmax(1)
@@ -54,32 +78,31 @@ def _holders(held: np.ndarray, total: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit
-def _search(ids, begins, order, held, holders, copies, shown, reads, rounds, seed):
-    """Changes shown [S, arrays] and reads [S, P]."""
+def _search(m: _Search, rounds: int, seed: int) -> None:
     np.random.seed(seed)
-    steps, outputs = ids.shape
-    uses = np.zeros((outputs, len(held)), np.int32)  # steps that use a wire
+    reads, uses = m.reads, m.uses
+    steps, outputs = reads.shape
     for s in range(steps):
         for p in range(outputs):
             uses[p, reads[s, p]] += 1
-    price = 1 / (1 + np.arange(steps + 1))
-    paid = np.zeros((2, outputs))  # by each output: the price of its wire, and of the next best
     for _ in range(rounds):
         for s in np.random.permutation(steps):
             for p in range(outputs):
                 uses[p, reads[s, p]] -= 1
-            for g in range(len(copies)):
-                _choose(g, begins[s], order[s], holders, copies, shown[s], uses, price, reads[s], paid)
+            for g in range(len(m.copies)):
+                _choose(m, s, g)
             for _ in range(SWEEPS):
-                if not _sweep(begins[s], order[s], held, holders, copies, shown[s], uses, price, reads[s], paid):
+                if not _sweep(m, s):
                     break
             for p in range(outputs):
                 uses[p, reads[s, p]] += 1
 
 
 @njit
-def _sweep(begin, order, held, holders, copies, shown, uses, price, reads, paid):
-    """Lets every array show the group that saves most; tells whether any changed."""
+def _sweep(m: _Search, s: int) -> bool:
+    """Lets every array show the group that saves most in a step; tells whether any changed."""
+    held, uses, price, paid = m.held, m.uses, m.price, m.paid
+    begin, order, shown, reads = m.begins[s], m.order[s], m.shown[s], m.reads[s]
     changed, first = False, np.random.randint(len(held))
     for k in range(len(held)):
         e = (first + k) % len(held)
@@ -101,18 +124,20 @@ def _sweep(begin, order, held, holders, copies, shown, uses, price, reads, paid)
         if best >= 0:
             shown[e], changed = best, True
             if old >= 0:
-                _choose(old, begin, order, holders, copies, shown, uses, price, reads, paid)
-            _choose(best, begin, order, holders, copies, shown, uses, price, reads, paid)
+                _choose(m, s, old)
+            _choose(m, s, best)
     return changed
 
 
 @njit
-def _choose(g, begin, order, holders, copies, shown, uses, price, reads, paid):
-    """For every output of group g the cheapest array that shows it."""
+def _choose(m: _Search, s: int, g: int) -> None:
+    """For every output of group g in a step the cheapest array that shows it."""
+    begin, order, shown, reads = m.begins[s], m.order[s], m.shown[s], m.reads[s]
+    uses, price, paid = m.uses, m.price, m.paid
     for i in range(begin[g], begin[g + 1]):
         p = order[i]
         paid[:, p] = NOWHERE
-        for e in holders[g, : copies[g]]:
+        for e in m.holders[g, : m.copies[g]]:
             if shown[e] != g:
                 continue
             cost = price[uses[p, e]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +23,7 @@ from bitwright.targets.tlmac.elements.direct import (
 from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_instance
 from bitwright.targets.tlmac.elements.selects import own_selects
 from bitwright.targets.tlmac.elements.sharing import (
+    Groups,
     Placement,
     cyclic_clusters,
     find_clusters,
@@ -189,7 +191,9 @@ def map_shared(layer: MacLayer, fold: Fold, sign_sharing: bool, seed: int = 0) -
     return Shared(fold, bits, lanes, offset, word_peak, int(peak.max()), select_bits, sign_sharing, tuple(roms))
 
 
-def _place(w: np.ndarray, fold: Fold, bits: int, sign_sharing: bool, select_bits: int, seed: int):
+def _place(
+    w: np.ndarray, fold: Fold, bits: int, sign_sharing: bool, select_bits: int, seed: int
+) -> tuple[Lane, list[np.ndarray], np.ndarray, np.ndarray]:
     """One lane's tables, ROM columns (bits [steps, 1]), selects and flips, for w [steps, outputs, group]."""
     groups, clusters = find_groups(w, sign_sharing), 1 << select_bits
     common = place_groups(groups, find_clusters(groups, clusters, seed), clusters, seed)
@@ -212,10 +216,12 @@ def _luts(placement: Placement, bits: int, signed: bool, select_bits: int) -> fl
     inputs = placement.routes.sum(0)
     muxes = sum(route_luts(int(n), signed) for n in inputs) * bits
     columns = sum((int(n) - 1).bit_length() for n in inputs) + placement.select.shape[1] * select_bits
-    return muxes + len(placement.select) * columns / ROM_BITS
+    return float(muxes + len(placement.select) * columns / ROM_BITS)
 
 
-def _rom_columns(groups, placement: Placement, inputs, sign_sharing: bool):
+def _rom_columns(
+    groups: Groups, placement: Placement, inputs: Sequence[np.ndarray], sign_sharing: bool
+) -> Iterator[np.ndarray]:
     """Select bits, then the sign, of every output, [steps, bits] each."""
     for p, used in enumerate(inputs):
         setting = np.searchsorted(used, placement.reads[:, p])

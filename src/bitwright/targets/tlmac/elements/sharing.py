@@ -44,7 +44,7 @@ class Placement:
 
     @property
     def arrays(self) -> int:
-        return self.routes.shape[0]
+        return len(self.routes)
 
     @property
     def route_count(self) -> int:
@@ -97,7 +97,8 @@ def avoiding_clusters(groups: Groups, clusters: int) -> np.ndarray | None:
     steps = np.arange(len(groups.ids))
     lacks = np.ones((len(steps), len(groups.values)), bool)
     lacks[steps[:, None], groups.ids] = False
-    rest, avoided = np.ones(len(steps), bool), []
+    rest = np.ones(len(steps), bool)
+    avoided: list[int] = []
     for _ in range(clusters):
         votes = lacks[rest].sum(0) if rest.any() else lacks.sum(0)
         votes[avoided] = -1
@@ -122,14 +123,17 @@ def local_clusters(groups: Groups, clusters: int, seed: int, sweeps: int = 24) -
 
 
 @njit
-def _search(members, offsets, cluster, clusters, total, seed, sweeps):
+def _search(
+    members: np.ndarray, offsets: np.ndarray, cluster: np.ndarray, clusters: int, total: int, seed: int, sweeps: int
+) -> np.ndarray:
     np.random.seed(seed)
     steps = len(offsets) - 1
     count = np.zeros((clusters, total), np.int32)  # steps of a cluster that use a group
     size = np.zeros(clusters, np.int64)
     for s in range(steps):
         size[cluster[s]] += _insert(members, offsets, count, s, cluster[s])
-    best, best_size = cluster.copy(), size.max()
+    best: np.ndarray = cluster.copy()
+    best_size = size.max()
     for sweep in range(sweeps):
         reference = float(size.max())
         heat = 0.02 * (1 - sweep / sweeps)
@@ -153,7 +157,7 @@ def _search(members, offsets, cluster, clusters, total, seed, sweeps):
 
 
 @njit
-def _insert(members, offsets, count, s, c):
+def _insert(members: np.ndarray, offsets: np.ndarray, count: np.ndarray, s: int, c: int) -> int:
     new = 0
     for k in range(offsets[s], offsets[s + 1]):
         g = members[k]
@@ -163,7 +167,7 @@ def _insert(members, offsets, count, s, c):
 
 
 @njit
-def _remove(members, offsets, count, s, c):
+def _remove(members: np.ndarray, offsets: np.ndarray, count: np.ndarray, s: int, c: int) -> int:
     gone = 0
     for k in range(offsets[s], offsets[s + 1]):
         g = members[k]

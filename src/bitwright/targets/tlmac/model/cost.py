@@ -110,8 +110,8 @@ def tree(lanes: int, bits: int, levels: int, out_bits: int) -> Resources:
 
 def behind_cost(network: Network, unit: Unit, mac: MacPlan | None, lanes: int, dsp: bool = True) -> Resources:
     """All elementwise stages of a unit, on words of `lanes` channels from `mac` or its other operation."""
-    known = (mac.acc_type, mac.constant) if mac else (None, None)
-    return total(posts_cost(posts(network, unit, *known, dsp), unit, lanes))
+    stages = posts(network, unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
+    return total(posts_cost(stages, unit, lanes))
 
 
 def _accumulators(plan: MacPlan) -> Resources:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Any
 
 from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
@@ -25,7 +26,7 @@ def revised(plan: TlmacPlan, units: tuple[UnitPlan, ...], cycles: tuple[int, int
 
 def _layer(plan: UnitPlan) -> LayerEstimate:
     components = cost.unit_cost(plan)
-    details = {"components": {name: asdict(c) for name, c in components.items()}}
+    details: dict[str, Any] = {"components": {name: asdict(c) for name, c in components.items()}}
     if plan.mac:
         details |= {
             "element": plan.mac.element.name,

@@ -5,6 +5,7 @@ The planner compares foldings by their shapes alone (`cost.mac_cost`), in which 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -20,12 +21,13 @@ SHIFT_REGISTER = 3  # registers in a row that Yosys makes a LUT
 
 def refined(plan: MacPlan, components: dict[str, Resources]) -> dict[str, Resources]:
     """The components of a multiply-accumulate core as its weights and what stands beside them make them."""
-    element, found = plan.element, {}
+    element = plan.element
+    found: dict[str, Resources] = {}
     leaves = [(element.leaf_bits,) * n for n, copies in element.leaf_counts.items() for _ in range(copies)]
-    if element.kind == "gates":
-        leaves, found = _gates(plan)
-    elif element.kind == "private":
-        found["tables"] = _private(element)
+    if isinstance(element, Direct) and element.kind == "gates":
+        leaves, found = _gates(plan, element)
+    elif isinstance(element, Direct) and element.private is not None:
+        found["tables"] = _private(element, element.private.tables)
     digits = plan.fold.digits(plan.layer)
     if any(plan.window.pads) and digits > 1 and memory_cost.select(digits)[1]:
         # The digits' multiplexer pads, too.
@@ -34,9 +36,8 @@ def refined(plan: MacPlan, components: dict[str, Resources]) -> dict[str, Resour
     return components | found
 
 
-def _gates(plan: MacPlan) -> tuple[list[tuple[int, ...]], dict[str, Resources]]:
+def _gates(plan: MacPlan, element: Direct) -> tuple[list[tuple[int, ...]], dict[str, Resources]]:
     """Bits of the leaves of every output; gates and ROM of those bits and signs alone that vary."""
-    element: Direct = plan.element
     w, signed = element.weights[..., 0], element.code_bits > element.leaf_bits
     bits = np.ceil(np.log2(np.abs(w).max(0) + 1)).astype(int)
     width = int(_varying(np.abs(w)).sum() + signed * _varying(w < 0).sum())
@@ -56,13 +57,14 @@ def _gates(plan: MacPlan) -> tuple[list[tuple[int, ...]], dict[str, Resources]]:
 def _varying(codes: np.ndarray) -> np.ndarray:
     """How many bits of every column of codes [depth, ...] are no constants."""
     codes = codes.astype(np.int64)
-    return np.bitwise_count(np.bitwise_or.reduce(codes, 0) & ~np.bitwise_and.reduce(codes, 0))
+    count: np.ndarray = np.bitwise_count(np.bitwise_or.reduce(codes, 0) & ~np.bitwise_and.reduce(codes, 0))
+    return count
 
 
-def _private(element: Direct) -> Resources:
+def _private(element: Direct, tables: Sequence[np.ndarray]) -> Resources:
     """Tables of one bit each; the LUTs of constant ones vanish, their registers stay."""
     bits = np.arange(element.leaf_bits)[:, None]
-    planes = (content[:, None, :] >> bits & 1 for content in element.private.tables if len(content))
+    planes = (content[:, None, :] >> bits & 1 for content in tables if len(content))
     luts = sum(int(np.count_nonzero(np.ptp(plane, axis=-1))) for plane in planes)
     return Resources(luts, element.arrays * element.leaf_bits)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bitwright.hardware import events
@@ -113,7 +115,7 @@ class _Graph:
         """The graph from its start."""
         return events.Run(self.processes, self.in_words, self.out_words)
 
-    def add(self, kind: int, *inputs: int, outputs: int = 1, **parameters: object) -> int:
+    def add(self, kind: int, *inputs: int, outputs: int = 1, **parameters: Any) -> int:
         """One process; the number of its (first) output channel."""
         found = self.channels
         self.channels += outputs
@@ -208,7 +210,7 @@ class _Graph:
 
 def _padding(patch: Patch, lanes: int) -> list[int]:
     """Moves of tlmac_columns (a row) or tlmac_rows (a frame): padding in front waits for a word, the rest does not."""
-    p = patch.parameters(lanes)
+    p = patch.sizes(lanes)
     before, size, stride = p["PadBefore"], p["Size"], p["Stride"]
     columns = patch.module == COLUMNS
     span = (p["Dilation"] if columns else 1) * (p["Kernel"] - 1)

@@ -39,11 +39,11 @@ def choose(
     it cost more, since all its outputs leave in one word.
     """
     folded = _folded(elements)
-    best = fold.best(unit.mac, goal, folded, bram_price) if folded else None
+    best = fold.best(unit.layer, goal, folded, bram_price) if folded else None
     if elements is not None and UNROLLED not in elements:
         return best
-    if not _free(unit.mac, elements):
-        remark = f"{unit.mac.weight.size:,} weights; beyond {FREE_WEIGHTS:,} only where the option elements names it"
+    if not _free(unit.layer, elements):
+        remark = f"{unit.layer.weight.size:,} weights; beyond {FREE_WEIGHTS:,} only where the option elements names it"
         return _remarked(best, f"unrolled: not considered, {remark}")
     return _with_unrolled(network, unit, goal, bram_price, best)
 
@@ -56,7 +56,7 @@ def pool(
     All foldings, with their ROMs in LUTs or block RAM as prices between free and unaffordable have it; and where block
     RAM is `scarce`, what is best then: it may be unrolled.
     """
-    yield from fold.options(unit.mac, goal, _folded(elements), BRAM_PRICES)
+    yield from fold.options(unit.layer, goal, _folded(elements), BRAM_PRICES)
     found = choose(network, unit, goal, elements, BRAM_PRICES[-1]) if scarce else None
     if found is not None:
         yield found
@@ -79,7 +79,7 @@ def _with_unrolled(
     network: Network, unit: Unit, goal: int, bram_price: float, best: Candidate | None
 ) -> Candidate | None:
     """The best folded candidate or a cheaper unrolled one; its plan tells of all."""
-    wholes = sorted(_wholes(unit.mac, goal, bram_price), key=lambda entry: entry[0])
+    wholes = sorted(_wholes(unit.layer, goal, bram_price), key=lambda entry: entry[0])
     if not wholes:
         return _remarked(best, "unrolled: not considered, no word within the goal holds all inputs of a position")
     rows = list(best.plan.candidates) if best else []

@@ -36,7 +36,7 @@ def plan_interval(
     refused = [choice for choice in found if isinstance(choice, OutOfReach)]
     if refused:
         raise OutOfReach([p for choice in refused for p in choice.problems], max(c.interval for c in refused))
-    chosen = {unit.name: candidate for unit, candidate in zip(layers, found, strict=True)}
+    chosen = {u.name: choice for u, choice in zip(layers, found, strict=True) if not isinstance(choice, OutOfReach)}
     plan = assemble(circuit, options, goal, chosen)
     if options.bram36 is None and limits.hold(plan.estimate.total + reserve):
         return plan
@@ -73,7 +73,7 @@ def _within_limits(
         if picks == before:
             break
         by_name = {unit.unit.name: pick for unit, pick in zip(plan.units, picks, strict=True)}
-        found = {name: _told(by_name[name].candidate, first) for name, first in chosen.items()}
+        found = {name: _told(by_name[name].candidate or first, first) for name, first in chosen.items()}
         plan = assemble(circuit, options, goals[0], found, {name for name, pick in by_name.items() if not pick.dsp})
         if limits.hold(plan.estimate.total + reserve):
             return plan
@@ -122,12 +122,12 @@ def _choose(
 ) -> fold.Candidate:
     """The user's folding of a layer, or the cheapest one that reaches the first of the goals that one can reach."""
     if unit.name in options.layers:
-        return wished(unit.mac, options.layers[unit.name], bram_price)
+        return wished(unit.layer, options.layers[unit.name], bram_price)
     for goal in dict.fromkeys(goals):
         found = choice.choose(network, unit, goal, options.elements, bram_price)
         if found is not None:
             return found
-    least = choice.fastest(unit.mac, options.elements)
+    least = choice.fastest(unit.layer, options.elements)
     if least is None:
         raise OutOfReach([no_element(unit.name, options)])
     rule = f"cannot reach interval={goals[-1]}: its fastest circuit takes {least} cycles a frame"
@@ -136,4 +136,6 @@ def _choose(
 
 def no_element(layer: str, options: TlmacOptions) -> Problem:
     """That no element which the user allows fits a layer."""
-    return Problem(layer, f"has no circuit of elements {', '.join(options.elements)}", "gates, which fit every layer")
+    return Problem(
+        layer, f"has no circuit of elements {', '.join(options.elements or ())}", "gates, which fit every layer"
+    )

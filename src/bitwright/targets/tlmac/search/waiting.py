@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from bitwright.hardware.memory import is_block
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
@@ -84,7 +85,8 @@ def _with(plan: UnitPlan, chosen: list[Fifo], factor: int) -> UnitPlan:
         width = (plan.in_lanes[port] if name == "fifo_words" else plan.lanes) * t.dtype.bits
         unit = 512 if is_block(width, words[port]) else 64 if words[port] > 32 else 32
         words[port] = -(-max(1, words[port]) // unit) * unit * factor
-        plan = replace(plan, **{name: tuple(words)})
+        changed: dict[str, Any] = {name: tuple(words)}
+        plan = replace(plan, **changed)
     return plan
 
 

@@ -13,6 +13,7 @@ from bitwright.targets.tlmac.elements.element import Leaf, Rom
 from bitwright.targets.tlmac.elements.unrolled.emit import REGISTER, emit_graph, output_word, registers, stages
 from bitwright.targets.tlmac.elements.unrolled.pairs import signed_digits
 from bitwright.targets.tlmac.elements.unrolled.sums import Graph, unroll
+from bitwright.targets.tlmac.elements.unrolled.tree import Term
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 
 MAX_DIGITS = 100_000  # signed digits of the weights that are unrolled: minutes of search, and more LUTs than a part has
@@ -114,7 +115,7 @@ class Unrolled:
         return text
 
 
-def _high(graph: Graph, term) -> int:
+def _high(graph: Graph, term: Term | None) -> int:
     """Greatest word of an output."""
     if term is None:
         return 0
@@ -123,7 +124,7 @@ def _high(graph: Graph, term) -> int:
     return (v.high if sign > 0 else (1 << v.bits) - 1 - v.low) << zeros
 
 
-def _offset(graph: Graph, term) -> int:
+def _offset(graph: Graph, term: Term | None) -> int:
     """Word of an output minus its sum."""
     if term is None:
         return 0
@@ -132,7 +133,7 @@ def _offset(graph: Graph, term) -> int:
     return (v.offset if sign > 0 else (1 << v.bits) - 1 - v.offset) << zeros
 
 
-def _width(graph: Graph, term) -> int:
+def _width(graph: Graph, term: Term | None) -> int:
     return 0 if term is None else graph.values[term[0]].bits
 
 

@@ -69,7 +69,9 @@ def emit_graph(graph: Graph, inputs: list[str], every: int) -> str:
 
 def output_word(graph: Graph, output: int, every: int) -> tuple[str, int]:
     """(expression, bits) of an output's pattern, without the zeros below it."""
-    number, _, sign = graph.outputs[output]
+    term = graph.outputs[output]
+    assert term is not None
+    number, _, sign = term
     value = graph.values[number]
     flips = value.flips ^ (((1 << value.bits) - 1) if sign < 0 else 0)
     name = _name(number, stages(graph, every) - stage(value, every))
@@ -92,15 +94,15 @@ def _table(graph: Graph, number: int, source: Table, every: int) -> str:
         "addr_i": concat([_read(graph, i, value, every) for i in source.inputs]),
         "data_o": _name(number, 0),
     }
-    init = pack_tables(_contents(graph, value), value.bits)
+    init = pack_tables(_contents(graph, value, source), value.bits)
     parameters = {"AddressBits": address_bits, "Bits": value.bits, "Init": init}
     return instance("tlmac_unrolled_table", f"i_{number}", parameters, ports)
 
 
-def _contents(graph: Graph, value: Value) -> np.ndarray:
+def _contents(graph: Graph, value: Value, source: Table) -> np.ndarray:
     """Entries [1, addresses] of a table; addresses that no input reaches repeat others."""
     address, found = np.arange(1 << ADDRESS_BITS), np.full(1 << ADDRESS_BITS, value.offset)
-    for i, weight in zip(value.source.inputs, value.source.weights, strict=True):
+    for i, weight in zip(source.inputs, source.weights, strict=True):
         part = graph.values[i]
         word = (address & ((1 << part.bits) - 1)) ^ part.flips
         address = address >> part.bits

@@ -12,6 +12,7 @@ one of them needs no LUT, all others share one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -152,7 +153,7 @@ class Layout:
     flips: int
 
 
-def operand_flips(operand: Operand, values: list[Value]) -> int:
+def operand_flips(operand: Operand, values: Sequence[Value]) -> int:
     """Bits of an operand that are to be inverted where they are read."""
     value = values[operand.value]
     return value.flips ^ (((1 << value.bits) - 1) if operand.negate else 0)

@@ -9,7 +9,7 @@ adders is half its width; a pattern costs an adder of two operands.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -21,21 +21,40 @@ _SHIFTS = 2 * MAX_SHIFT
 TREE_SHARE, TREE_FIXED = 0.5, 0.85  # LUTs of a term in a tree: so much of its width, and besides
 
 
-@dataclass(frozen=True, eq=False)
-class Terms:
-    """Sums of terms: term t of sum o is sign[o, t] * 2**shift[o, t] * value[o, t], for t < count[o]."""
+class Terms(NamedTuple):
+    """Sums of terms: term t of sum o is sign[o, t] * 2**shift[o, t] * value[o, t], for t < length[o]."""
 
     value: np.ndarray
     shift: np.ndarray
     sign: np.ndarray
-    count: np.ndarray
+    length: np.ndarray
 
     def lists(self) -> list[list[tuple[int, int, int]]]:
         """(value, shift, sign) of every term of every sum."""
         return [
             [(int(self.value[o, t]), int(self.shift[o, t]), int(self.sign[o, t])) for t in range(n)]
-            for o, n in enumerate(self.count)
+            for o, n in enumerate(self.length)
         ]
+
+
+class _Patterns(NamedTuple):
+    """How often each pattern occurs; a heap of (-gain, pattern); bits of the values, of which there may be `room`."""
+
+    counts: dict[int, int]
+    heap: list[tuple[float, int]]
+    widths: np.ndarray
+    room: int
+    eagerness: float
+
+
+class _Pattern(NamedTuple):
+    """Value i plus `other` (1 or -1) * 2**move * value j; `new` is the value that it becomes."""
+
+    i: int
+    j: int
+    move: int
+    other: int
+    new: int
 
 
 def signed_digits(weights: np.ndarray) -> np.ndarray:
@@ -51,12 +70,12 @@ def signed_digits(weights: np.ndarray) -> np.ndarray:
 
 def terms_of(lists: list[list[tuple[int, int, int]]]) -> Terms:
     """The same sums as arrays."""
-    count = np.array([len(terms) for terms in lists], np.int64)
-    value, shift, sign = (np.zeros((len(lists), max(1, int(count.max(initial=0)))), np.int64) for _ in range(3))
+    length = np.array([len(terms) for terms in lists], np.int64)
+    value, shift, sign = (np.zeros((len(lists), max(1, int(length.max(initial=0)))), np.int64) for _ in range(3))
     for o, terms in enumerate(lists):
         for t, (v, s, g) in enumerate(terms):
             value[o, t], shift[o, t], sign[o, t] = v, s, g
-    return Terms(value, shift, sign, count)
+    return Terms(value, shift, sign, length)
 
 
 def share_pairs(
@@ -69,13 +88,11 @@ def share_pairs(
     """
     terms = terms_of(lists)
     first = len(coefficients)
-    room = first + int(terms.count.sum()) // 2  # every new value takes two terms out at least
+    room = first + int(terms.length.sum()) // 2  # every new value takes two terms out at least
     table = np.zeros((room, coefficients.shape[1]), np.int64)
     table[:first] = coefficients
     made = np.zeros((room - first, 3), np.int64)
-    n = _share(
-        terms.value, terms.shift, terms.sign, terms.count, table, np.asarray(spans, np.int64), first, made, eagerness
-    )
+    n = _share(terms, table, np.asarray(spans, np.int64), first, made, eagerness)
     fresh = [_pattern_terms(int(i), int(j), int(code)) for i, j, code in made[:n]]
     return terms.lists(), fresh, table[: first + n]
 
@@ -86,16 +103,18 @@ def _pattern_terms(i: int, j: int, code: int) -> list[tuple[int, int, int]]:
 
 
 @njit
-def _key(v, a, s, w, b, t, room):
-    """Number of the pattern of terms (v, a, s) and (w, b, t): the first in order of value, then shift, leads."""
+def _key(terms: Terms, o: int, t: int, u: int, room: int) -> int:
+    """Number of the pattern of terms t and u of a sum: the first in order of value, then shift, leads."""
+    v, a, s = terms.value[o, t], terms.shift[o, t], terms.sign[o, t]
+    w, b, g = terms.value[o, u], terms.shift[o, u], terms.sign[o, u]
     if w < v or (w == v and b < a):
-        v, a, s, w, b, t = w, b, t, v, a, s
-    code = 2 * (b - a + MAX_SHIFT) + (1 if s != t else 0)
-    return (v * room + w) * (2 * _SHIFTS) + code
+        v, a, s, w, b, g = w, b, g, v, a, s
+    code = 2 * (b - a + MAX_SHIFT) + (1 if s != g else 0)
+    return int((v * room + w) * (2 * _SHIFTS) + code)
 
 
 @njit
-def _width(table, spans, value):
+def _width(table: np.ndarray, spans: np.ndarray, value: int) -> int:
     """Bits of a value: of the span from its least to its greatest."""
     span = 0
     for i in range(len(spans)):
@@ -108,7 +127,7 @@ def _width(table, spans, value):
 
 
 @njit
-def _gain(key, count, widths, room, eagerness):
+def _gain(key: int, count: int, widths: np.ndarray, room: int, eagerness: float) -> float:
     """LUTs that a pattern saves: its terms out of `count` trees, one wider term into them, one adder built."""
     code, pair = key % (2 * _SHIFTS), key // (2 * _SHIFTS)
     i, j, shift = pair // room, pair % room, (code >> 1) - MAX_SHIFT
@@ -117,60 +136,65 @@ def _gain(key, count, widths, room, eagerness):
     width = max(top_i, top_j) + (1 if min(top_i, top_j) > low else 0)
     adder = max(0, min(top_i, top_j) - low) + (max(top_i, top_j) - min(top_i, top_j)) * 0.1
     saved = TREE_SHARE * (widths[i] + widths[j] - width) + TREE_FIXED
-    return eagerness * count * saved - adder
+    return float(eagerness * count * saved - adder)
 
 
 @njit
-def _count(counts, heap, widths, key, change, room, eagerness):
-    n = counts.get(key, 0) + change
-    counts[key] = n
+def _count(p: _Patterns, key: int, change: int) -> None:
+    n = p.counts.get(key, 0) + change
+    p.counts[key] = n
     if change > 0 and n > 1:
-        gain = _gain(key, n, widths, room, eagerness)
+        gain = _gain(key, n, p.widths, p.room, p.eagerness)
         if gain > 0:
-            heapq.heappush(heap, (-gain, key))
+            heapq.heappush(p.heap, (-gain, key))
 
 
 @njit
-def _share(value, shift, sign, count, table, spans, first, made, eagerness):
-    """The greedy rounds; changes the sums in place and returns the number of new values."""
-    room = len(table)
-    widths = np.zeros(room, np.int64)
-    for v in range(first):
-        widths[v] = _width(table, spans, v)
+def _all_patterns(terms: Terms, widths: np.ndarray, eagerness: float) -> _Patterns:
+    """All patterns of the sums; those that save something are on the heap."""
+    room = len(widths)
     counts = numba.typed.Dict.empty(numba.int64, numba.int64)
-    heap = [(0.0, np.int64(-1))]
-    for o in range(len(count)):
-        for t in range(count[o]):
+    heap = [(0.0, -1)]
+    for o in range(len(terms.length)):
+        for t in range(terms.length[o]):
             for u in range(t):
-                key = _key(value[o, t], shift[o, t], sign[o, t], value[o, u], shift[o, u], sign[o, u], room)
+                key = _key(terms, o, t, u, room)
                 counts[key] = counts.get(key, 0) + 1
     for key, n in counts.items():
         gain = _gain(key, n, widths, room, eagerness)
         if n > 1 and gain > 0:
             heap.append((-gain, key))
     heapq.heapify(heap)
+    return _Patterns(counts, heap, widths, room, eagerness)
+
+
+@njit
+def _share(terms: Terms, table: np.ndarray, spans: np.ndarray, first: int, made: np.ndarray, eagerness: float) -> int:
+    """The greedy rounds; changes the sums in place and returns the number of new values."""
+    room = len(table)
+    widths = np.zeros(room, np.int64)
+    for v in range(first):
+        widths[v] = _width(table, spans, v)
+    p = _all_patterns(terms, widths, eagerness)
     fresh = 0
-    while len(heap) > 0 and fresh < len(made):
-        gain, key = heapq.heappop(heap)
+    while len(p.heap) > 0 and fresh < len(made):
+        gain, key = heapq.heappop(p.heap)
         if key < 0:
             continue
-        now = _gain(key, counts[key], widths, room, eagerness)
-        if counts[key] < 2 or now <= 0:
+        now = _gain(key, p.counts[key], widths, room, eagerness)
+        if p.counts[key] < 2 or now <= 0:
             continue
         if now < -gain - 1e-9:
-            heapq.heappush(heap, (-now, key))
+            heapq.heappush(p.heap, (-now, key))
             continue
         code, pair = key % (2 * _SHIFTS), key // (2 * _SHIFTS)
         i, j, move = pair // room, pair % room, (code >> 1) - MAX_SHIFT
-        other = -1 if code & 1 else 1
-        new = first + fresh
+        other, new = -1 if code & 1 else 1, first + fresh
         table[new] = (table[i] << max(0, -move)) + other * (table[j] << max(0, move))
         widths[new] = _width(table, spans, new)
         found = 0
-        for o in range(len(count)):
-            found += _replace(
-                value[o], shift[o], sign[o], count, o, i, j, move, other, new, counts, heap, widths, room, eagerness
-            )
+        for o in range(len(terms.length)):
+            found += _replace(terms, o, _Pattern(i, j, move, other, new), p)
         if found:
             made[fresh] = i, j, code
             fresh += 1
@@ -178,34 +202,34 @@ def _share(value, shift, sign, count, table, spans, first, made, eagerness):
 
 
 @njit
-def _replace(value, shift, sign, count, o, i, j, move, other, new, counts, heap, widths, room, eagerness):
+def _replace(terms: Terms, o: int, pattern: _Pattern, p: _Patterns) -> int:
     """Replace the pattern's occurrences in one sum, keep the counts of patterns, and return how many there were."""
+    value, shift, sign, length = terms.value[o], terms.shift[o], terms.sign[o], terms.length
+    move, other = pattern.move, pattern.other
     found, t = 0, 0
-    while t < count[o]:
+    while t < length[o]:
         partner = -1
-        if value[t] == i:
-            for u in range(count[o]):
-                if value[u] == j and u != t and shift[u] == shift[t] + move and sign[u] == sign[t] * other:
+        if value[t] == pattern.i:
+            for u in range(length[o]):
+                if value[u] == pattern.j and u != t and shift[u] == shift[t] + move and sign[u] == sign[t] * other:
                     partner = u
                     break
         if partner < 0:
             t += 1
             continue
         for x in (t, partner):
-            for u in range(count[o]):
+            for u in range(length[o]):
                 if u != x and not (x == partner and u == t):
-                    key = _key(value[x], shift[x], sign[x], value[u], shift[u], sign[u], room)
-                    _count(counts, heap, widths, key, -1, room, eagerness)
-        value[t], shift[t] = new, min(shift[t], shift[partner])
-        last = count[o] - 1
+                    _count(p, _key(terms, o, x, u, p.room), -1)
+        value[t], shift[t] = pattern.new, min(shift[t], shift[partner])
+        last = length[o] - 1
         value[partner], shift[partner], sign[partner] = value[last], shift[last], sign[last]
-        count[o] = last
+        length[o] = last
         if t == last:
             t = partner
-        for u in range(count[o]):
+        for u in range(length[o]):
             if u != t:
-                key = _key(value[t], shift[t], sign[t], value[u], shift[u], sign[u], room)
-                _count(counts, heap, widths, key, 1, room, eagerness)
+                _count(p, _key(terms, o, t, u, p.room), 1)
         found += 1
         t = 0
     return found

@@ -38,7 +38,8 @@ def unroll(weights: np.ndarray, lows: np.ndarray, highs: np.ndarray, flips: int 
     weights = np.asarray(weights, np.int64)
     graph = Builder(np.asarray(lows, np.int64), np.asarray(highs, np.int64), flips)
     built: list[Term] = [(i, 0, 1) for i in range(len(weights))]  # what each shared value became
-    left, sums = weights, [[] for _ in range(weights.shape[1])]
+    left = weights
+    sums: list[list[Term]] = [[] for _ in range(weights.shape[1])]
     if int(graph.highs.max()).bit_length() <= NARROW:
         found, left = share_triples(weights)
         for inputs, chosen, signs in found:
@@ -60,7 +61,8 @@ def unroll(weights: np.ndarray, lows: np.ndarray, highs: np.ndarray, flips: int 
 def _shared(sums: list[list[Term]], forms: np.ndarray, spans: np.ndarray) -> tuple[list[list[Term]], list[list[Term]]]:
     """Sums with shared pairs, and the pairs; among the terms of every n-th value where all have too many pairs."""
     blocks = 1 + isqrt(sum(len(terms) ** 2 for terms in sums) // 2 // MAX_PAIRS)
-    left, fresh = [[] for _ in sums], []
+    left: list[list[Term]] = [[] for _ in sums]
+    fresh: list[list[Term]] = []
     for block in range(blocks):
         part = [[term for term in terms if term[0] % blocks == block] for terms in sums]
         part, made, forms = share_pairs(part, forms, spans)
@@ -127,6 +129,6 @@ def evaluate(graph: Graph, x: np.ndarray) -> np.ndarray:
     columns = np.zeros((len(x), len(graph.outputs)), np.int64)
     for o, term in enumerate(graph.outputs):
         if term is not None:
-            value, shift, sign = term
-            columns[:, o] = sign * ((patterns[value] - graph.values[value].offset) << shift)
+            i, shift, sign = term
+            columns[:, o] = sign * ((patterns[i] - graph.values[i].offset) << shift)
     return columns

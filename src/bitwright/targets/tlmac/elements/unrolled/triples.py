@@ -7,6 +7,8 @@ triple that still occurs at least so often.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from bitwright.jit import njit
@@ -47,22 +49,23 @@ def _block_triples(weights: np.ndarray) -> tuple[list[Triple], np.ndarray]:
     for row, sides in zip(*triples, strict=True):
         plus, minus = (np.unpackbits(side.view(np.uint8), bitorder="little")[:sums] for side in sides)
         signs = plus.astype(np.int64) - minus
-        inputs, chosen = tuple(int(i) for i in row[:GROUP]), values[row[GROUP:]]
+        inputs, chosen = row[:GROUP], values[row[GROUP:]]
         left[np.ix_(inputs, np.flatnonzero(signs))] = 0
-        found.append((inputs, tuple(int(w) for w in chosen), signs))
+        found.append((tuple(int(i) for i in inputs), tuple(int(w) for w in chosen), signs))
     return found, left
 
 
 @njit
-def _ones(word):
+def _ones(word: Any) -> int:
+    """Bits of a word, uint64, that are 1."""
     word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
     word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
     word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+    return int(np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56)))
 
 
 @njit
-def _triples(masks, rows, sides):
+def _triples(masks: np.ndarray, rows: np.ndarray, sides: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All rounds; rows (i, j, k, weight numbers), sides: the sums with the triple and with its negation."""
     inputs, kinds, words = masks.shape
     found, bound = 0, 1 << 30
