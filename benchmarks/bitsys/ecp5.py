@@ -28,7 +28,7 @@ DESIGNS = (
 
 def measure() -> Iterator[dict]:
     """Cells and clock rates, after each design again."""
-    part, tool, root, found = find_device(DEVICE), yosys.find(), cache.user_folder(), {}
+    part, tool, root, found = find_device(DEVICE), yosys.find(), cache.folder(None), {}
     for module, kind, bound in DESIGNS:
         files = closure(logic.sources(part.vendor) | _harness(module, {"Rows": 4, "Columns": 4}), TOP)
         synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True)

@@ -61,7 +61,7 @@ def cells(top: str, vendor: str, wrapper: str = "") -> yosys.Cells:
     """Cells of one module for UltraScale+, without DSP blocks."""
     name = "wrapped" if wrapper else top
     files = closure(sources(vendor) | ({"wrapped.sv": wrapper} if wrapper else {}), name)
-    _, folder, _ = synthesize_module(files, yosys.Synthesis("xcup", name, dsp=False), yosys.find(), cache.user_folder())
+    _, folder, _ = synthesize_module(files, yosys.Synthesis("xcup", name, dsp=False), yosys.find(), cache.folder(None))
     return yosys.count((folder / yosys.STAT).read_text())
 
 
@@ -132,7 +132,7 @@ def _synthesized(preset: str, device: str) -> dict:
     """Cells by Yosys; for Xilinx parts, whose cells the cost model counts, the model's figures over them."""
     part, design, tool = find_device(device), _design(preset), yosys.find()
     files = closure(with_vendor(flatten(design.files), part.primitives), design.top)
-    _, folder, _ = synthesize_module(files, yosys.Synthesis(part.family, design.top), tool, cache.user_folder())
+    _, folder, _ = synthesize_module(files, yosys.Synthesis(part.family, design.top), tool, cache.folder(None))
     made, estimate = yosys.count((folder / yosys.STAT).read_text()), design.estimate.total
     figures = {name: getattr(made, name) for name in RESOURCES}
     row = {"device": device, "tools": [f"Yosys {tool.version}"], **figures}

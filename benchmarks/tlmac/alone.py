@@ -99,7 +99,7 @@ def synthesize_unit(design: Design, module: str, family: str, large: bool = Fals
     start, tool, before = time.perf_counter(), yosys.find(), resource.getrusage(resource.RUSAGE_CHILDREN)
     files = closure(with_vendor(unit_files(design.files, module), "xilinx"), TOP)
     options = yosys.Synthesis(family, TOP, contents=False)
-    _, cells, hit = count_module(files, options, tool, cache.user_folder(), large)
+    _, cells, hit = count_module(files, options, tool, cache.folder(None), large)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     measured = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
     return {

@@ -83,7 +83,7 @@ def _photographs(data: Path, count: int) -> np.ndarray:
 
 def _lite0(data: Path) -> Network:
     """Quantized once; kept beside the results of the tools."""
-    file = cache.user_folder() / "lite0_w8a8.bw"
+    file = cache.folder(None) / "lite0_w8a8.bw"
     if not file.exists():
         case = lite0(data)
         bw.save(bw.quantize(case.model, case.calibration), file)
@@ -155,7 +155,7 @@ def compiled(network: Network, interval: int, device: str | None = None) -> Comp
         return [folder / "compiled"]
 
     key = cache.digest([network.digest, str(interval), str(device), *(f.name for f in fields(Compiled)), *texts])
-    folder, _ = cache.entry(cache.user_folder() / "tlmac", key, make)
+    folder, _ = cache.entry(cache.folder(None) / "tlmac", key, make)
     return Compiled(*pickle.loads((folder / "compiled").read_bytes()))
 
 

@@ -271,7 +271,7 @@ def main() -> None:
     report = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     report["tools"] = {tool: importlib.metadata.version(tool) for tool in filter(available, TOOLS)}
     report["tools"]["yosys"] = yosys.find().version
-    root, layers = cache.user_folder(), {}
+    root, layers = cache.folder(None), {}
 
     def keep(name: str, found: list[dict[str, object]]) -> None:
         report[name] = {"layers": len(found)} | summary(found)

@@ -5,7 +5,7 @@
     net = bw.quantize("float.onnx", x)           # float ONNX and calibration data
     y = net.predict(x)                           # floats in, floats out
     bw.compare(net)                              # what each target would cost, estimated
-    design = bw.compile(net, target="tlmac")
+    design = bw.compile(net)                 # hardware; target="..." chooses the architecture
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
     syn = bw.synthesize(design, "xczu3eg")       # .lut .ff .bram36 .dsp
     bw.report(design, "build", simulation=sim, synthesis=syn)
@@ -19,6 +19,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ _HOMES = {
 }
 
 
+class _Package(ModuleType):
+    """The package itself: `bitwright.quantize` stays the function where a module of that name has been imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'bitwright' has no attribute {name!r}")
@@ -80,3 +89,6 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+sys.modules[__name__].__class__ = _Package

@@ -59,7 +59,11 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
 
 
 def compile(
-    network: Network, target: str = "tlmac", *, cache_dir: str | os.PathLike[str] | None = None, **options: object
+    network: Network,
+    target: str = targets.DEFAULT,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **options: object,
 ) -> Design:
     """Hardware for a network: simplify it, ask the target for objections, plan, emit.
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from bitwright import __version__, limits
+from bitwright import __version__, limits, targets
 from bitwright.errors import UserError
 from bitwright.tools.process import end_at_interrupt, leave
 
@@ -33,8 +33,6 @@ COMMANDS = (
     "deploy",
     "targets",
     "demo",
-    "assemble",
-    "disassemble",
 )
 INTERRUPTED = 130
 INTERRUPT_SECONDS = 0.4  # to clear away what is half done
@@ -81,8 +79,9 @@ def _budgeted(run: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-for _name in COMMANDS:
-    app.command(_name)(_budgeted(import_module(f"bitwright.commands.{_name}").run))
+RUNS = {name: import_module(f"bitwright.commands.{name}").run for name in COMMANDS} | targets.commands()
+for _name, _run in RUNS.items():
+    app.command(_name)(_budgeted(_run))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 import numba
 
-from bitwright.tools import cache
+from bitwright.files import user_folder
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +25,7 @@ def njit(function: Callable[..., Any] | None = None, /, **options: bool) -> Any:
 
     A decorator, with or without options; `cache=False` for what only other compiled functions call. numba refuses a
     cache where it can write neither beside the sources nor in its own folder of the user; it gets that of
-    `cache.user_folder` then. For type checkers the function stays what it was.
+    `files.user_folder` then. For type checkers the function stays what it was.
     """
     if function is None:
         return lambda f: njit(f, **options)
@@ -34,7 +34,7 @@ def njit(function: Callable[..., Any] | None = None, /, **options: bool) -> Any:
         return numba.njit(**options)(function)
     except RuntimeError:
         before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(cache.user_folder() / "numba")
+        numba.config.CACHE_DIR = str(user_folder() / "numba")
         try:
             return numba.njit(**options)(function)
         finally:

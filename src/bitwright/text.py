@@ -96,3 +96,14 @@ def is_identifier(text: object) -> bool:
 def is_source_path(text: object) -> bool:
     """Whether it is a plain relative path, with "/" as separator, that stays in its folder and is no option."""
     return isinstance(text, str) and _SOURCE_PATH.fullmatch(text) is not None
+
+
+def figure(value: object) -> str:
+    """A value as a table shows it."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else printable(value)

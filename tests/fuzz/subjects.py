@@ -206,7 +206,7 @@ def _build(folder: Path) -> None:
 
 
 def _use_build(folder: Path) -> None:
-    from bitwright.results import read_result
+    from bitwright.design.results import read_result
 
     design = bw.load_design(folder / "build")
     read_result(folder / "build" / "simulation.json", design.digest)

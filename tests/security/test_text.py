@@ -8,7 +8,7 @@ from hostile import CONTROLS, NAMES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bitwright.console import Console
+from bitwright.commands.console import Console
 from bitwright.errors import ModelError
 from bitwright.text import cell, comment, is_identifier, is_source_path, label, markup, printable, unique
 

@@ -167,12 +167,13 @@ import numpy as np
 import bitwright as bw
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.targets.rap.simulator import compiled
+from bitwright.files import user_folder
 from bitwright.tools import cache
 node = Node("y", ops.Dense([[1, 2, 3]], IntType(4, True)), ("input",))
 network = Network(InputSpec(TensorType((3,), IntType(2))), [node])
 design = bw.compile(network, "rap")
-print(cache.user_folder() == cache.user_folder() == cache.folder(None))
-print(cache.entry(cache.user_folder(), "key", lambda work: [(work / "a").write_text("a") and work / "a"])[1])
+print(user_folder() == user_folder() == cache.folder(None))
+print(cache.entry(user_folder(), "key", lambda work: [(work / "a").write_text("a") and work / "a"])[1])
 """
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bitwright.commands.common import Json, Model, OptionsByTarget, OutputName, Verbose, options_by_target, read_graph
 
 if TYPE_CHECKING:
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.network import Network
 
 
@@ -22,7 +22,7 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Say what is in a model and what each target says to it."""
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
 
     console = Console(json, verbose)
     options = options_by_target(option)

@@ -25,7 +25,7 @@ def run(
 ) -> None:
     """Compare what each target would make of an integer network: cycles and resources, estimated."""
     import bitwright as bw
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.devices import ESTIMATED_LUT, find_device
 
     console = Console(json, verbose)

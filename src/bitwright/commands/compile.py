@@ -20,16 +20,17 @@ from bitwright.commands.common import (
     Verbose,
     load_network,
 )
+from bitwright.targets import DEFAULT
 
 if TYPE_CHECKING:
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.targets.contract import Design, LayerEstimate
 
 
 def run(
     model: Model,
     output: Output,
-    target: Annotated[str, typer.Option("--target", help="architecture; `bitwright targets` lists them")] = "tlmac",
+    target: Annotated[str, typer.Option("--target", help="architecture; `bitwright targets` lists them")] = DEFAULT,
     option: TargetOptions = [],  # noqa: B006
     output_name: OutputName = None,
     input_layout: Layout = None,
@@ -42,7 +43,7 @@ def run(
     """Compile an integer network for a target into a build folder."""
     import bitwright as bw
     from bitwright import targets
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.design.io import check_build_folder, estimate_dict
     from bitwright.options import parse_options
 

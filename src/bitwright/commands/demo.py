@@ -20,7 +20,7 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     """Compile, simulate and synthesize the embedded digits network, and show its figures."""
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.demo.run import DEVICE, run
 
     console = Console(json, verbose)

@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Write Vivado scripts and sources of a design, and a driver, into a folder."""
     import bitwright as bw
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.devices import BOARDS
 
     console = Console(json, verbose)

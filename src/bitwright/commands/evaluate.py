@@ -13,7 +13,7 @@ from bitwright.commands.common import Json, Layout, Mean, Model, OutputName, Sca
 if TYPE_CHECKING:
     import numpy as np
 
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.network import Network
 
 FloatModel = Annotated[Path | None, typer.Option("--float", help="the float .onnx model to compare with")]
@@ -36,7 +36,7 @@ def run(
 ) -> None:
     """Accuracy of an integer network on data, and its agreement with the float model."""
     from bitwright.api import is_network_file
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.data import classes, load_data
 
     console = Console(json, verbose)

@@ -26,7 +26,7 @@ from bitwright.commands.common import (
 )
 
 if TYPE_CHECKING:
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.network import InputSpec, Network
 
 Bits = Annotated[int, typer.Option(help="bits of all weights, 1 to 16", show_default=True)]
@@ -59,7 +59,7 @@ def run(
     A model that is quantized already keeps its widths; how raw data become its input is remembered.
     """
     import bitwright as bw
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
 
     console = Console(json, verbose)
     raw = (input_layout, input_scale, input_mean, input_std)

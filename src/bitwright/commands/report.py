@@ -12,10 +12,10 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
     from jinja2 import UndefinedError
 
     import bitwright as bw
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
+    from bitwright.design.results import read_result
     from bitwright.errors import ModelError
     from bitwright.reporting import summary
-    from bitwright.results import read_result
 
     console = Console(json, verbose)
     design = bw.load_design(build)

@@ -60,7 +60,7 @@ def run(
 
     An interrupted search resumes from its cache.
     """
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.errors import OptionError
     from bitwright.files import write_file
 

@@ -37,10 +37,10 @@ def run(
 ) -> None:
     """Simulate a design and compare it with its network, bit for bit."""
     import bitwright as bw
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.design.io import as_json
+    from bitwright.design.results import with_earlier
     from bitwright.files import write_file
-    from bitwright.results import with_earlier
     from bitwright.tools.model import Stalls
 
     console = Console(json, verbose)

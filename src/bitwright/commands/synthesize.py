@@ -9,7 +9,7 @@ import typer
 from bitwright.commands.common import Build, Jobs, Json, Seed, Verbose, job_count
 
 if TYPE_CHECKING:
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.synthesis import SynthesisResult
 
 BITSTREAM = "design.bit"  # also in design.io.RESULTS
@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Synthesize a design for a device; an ECP5 is placed and routed too."""
     import bitwright as bw
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.design.io import as_json
     from bitwright.files import write_file
 

@@ -10,7 +10,7 @@ from bitwright.commands.common import Json, Verbose
 def run(json: Json = False, verbose: Verbose = False) -> None:
     """List the targets with their options, and the devices."""
     from bitwright import targets
-    from bitwright.console import Console
+    from bitwright.commands.console import Console
     from bitwright.devices import BOARDS, DEVICES
 
     console = Console(json, verbose)

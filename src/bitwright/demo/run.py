@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 import bitwright as bw
+from bitwright.targets import DEFAULT
 
 FOLDER = Path(__file__).parent
 DEVICE = "xczu3eg"  # the Ultra96's part
-TARGET = "tlmac"
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def run(output: Path, say: Callable[[str], None] = print, jobs: int = 2) -> Demo
     network = bw.load(model)
     predicted = network.predict(x).argmax(axis=1)
 
-    say(f"compile     target {TARGET}")
-    design = bw.compile(network, target=TARGET)
+    say(f"compile     target {DEFAULT}")
+    design = bw.compile(network, target=DEFAULT)
     bw.save_design(design, output)
 
     say(f"simulate    {len(x)} images in Verilator; synthesize for {DEVICE} in Yosys")

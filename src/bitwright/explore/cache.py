@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.errors import DataError, UserError
-from bitwright.files import read_file, write_file
+from bitwright.files import read_file, user_folder, write_file
 from bitwright.parsing import parse_json
-from bitwright.tools import cache
 
 RESULT_BYTES = 1 << 26
 
@@ -56,7 +55,7 @@ class ResultCache:
     """JSON objects in a folder, one file a result; a file appears whole or not at all."""
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = Path(folder).absolute() if folder else cache.user_folder() / "search"
+        self.folder = Path(folder).absolute() if folder else user_folder() / "search"
 
     def get(self, key: str) -> dict | None:
         """The result stored under the key, or None; a file that is damaged counts as none."""

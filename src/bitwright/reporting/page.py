@@ -10,11 +10,10 @@ import plotly.graph_objects as graph
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from bitwright.console import figure
+from bitwright.design.results import all_runs
 from bitwright.devices import ESTIMATED_LUT
 from bitwright.reporting.summary import RESOURCES
-from bitwright.results import all_runs
-from bitwright.text import markup, printable
+from bitwright.text import figure, markup, printable
 
 FOLDER = Path(__file__).parent
 COLORS = {"estimated": "#9db4c0", "measured": "#1b4965", "cycles": "#5fa8d3"}

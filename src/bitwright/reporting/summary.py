@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
-from bitwright import __version__
 from bitwright.design.io import estimate_dict, plain
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Conv2d, Dense
@@ -24,7 +24,7 @@ def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) ->
     target's cost model, measured ones from the tools in `tools`.
     """
     simulated, synthesized = _as_dict(simulation), _as_dict(synthesis)
-    tools = [f"bitwright {__version__}"]
+    tools = [f"bitwright {version('bitwright')}"]
     tools += [simulated["tool"]] if simulated else []
     tools += list(synthesized["tools"]) if synthesized else []
     return {

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bitwright.errors import OptionError
-from bitwright.targets.contract import Target
+
+if TYPE_CHECKING:
+    from bitwright.targets.contract import Target
+
+DEFAULT = "tlmac"
 
 
 def names() -> list[str]:
@@ -19,3 +25,11 @@ def get(name: str) -> Target:
     if name not in names():
         raise OptionError(f"unknown target {name!r}; legal are {', '.join(names())}")
     return importlib.import_module(f"bitwright.targets.{name}.target").TARGET
+
+
+def commands() -> dict[str, Callable[..., None]]:
+    """What targets add to the command line, by name: `COMMANDS` of `targets/<name>/commands.py`, where there is one."""
+    found: dict[str, Callable[..., None]] = {}
+    for path in sorted(Path(__file__).parent.glob("*/commands.py")):
+        found |= importlib.import_module(f"bitwright.targets.{path.parent.name}.commands").COMMANDS
+    return found

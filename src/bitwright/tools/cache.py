@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
 import shutil
 import stat
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-import platformdirs
-
 from bitwright.errors import DataError, UserError
-from bitwright.files import named, named_within, read_file
+from bitwright.files import named, named_within, read_file, user_folder
 from bitwright.parsing import parse_json
 
 MANIFEST = "manifest.json"
@@ -30,44 +26,6 @@ ATTEMPTS = 10
 def folder(given: str | os.PathLike[str] | None) -> Path:
     """The cache folder that a caller gives, as an absolute path; without one the user's."""
     return user_folder() if given is None else Path(given).absolute()
-
-
-def user_folder() -> Path:
-    """Where results are cached unless the caller says otherwise.
-
-    Where the user has no cache folder that can be written, a folder of the user's own among the temporary files.
-    """
-    return _writable(Path(platformdirs.user_cache_dir("bitwright")))
-
-
-@functools.cache
-def _writable(wanted: Path) -> Path:
-    if _can_write(wanted):
-        return wanted
-    own = Path(tempfile.gettempdir()) / f"bitwright-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
-    if not (_is_private(own) and _can_write(own)):
-        own = Path(tempfile.mkdtemp(prefix="bitwright-"))
-    print(f"bitwright: {wanted} cannot be written; results are cached in {own}", file=sys.stderr)
-    return own
-
-
-def _can_write(path: Path) -> bool:
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        tempfile.TemporaryFile(dir=path).close()
-    except OSError:
-        return False
-    return True
-
-
-def _is_private(path: Path) -> bool:
-    """Whether the folder, made here or earlier, belongs to this user alone: others can write beside it."""
-    try:
-        path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
 
 
 def digest(parts: Iterable[str | bytes]) -> str:

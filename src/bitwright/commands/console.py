@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bitwright.design.io import as_json
-from bitwright.text import label, printable
+from bitwright.text import figure, label, printable
 
 Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
 
@@ -91,17 +91,6 @@ class Console:
         """The command's outcome for programs."""
         if self.json:
             sys.stdout.write(as_json(tree))
-
-
-def figure(value: object) -> str:
-    """A value as a table shows it."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else printable(value)
 
 
 def _shown(text: str) -> Text:

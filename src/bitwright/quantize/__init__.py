@@ -1,0 +1,1 @@
+"""Post-training quantization: from float graphs and calibration data to integer networks."""

@@ -1,0 +1,1 @@
+"""Target tlmac: table-lookup multiply-accumulate, one streaming circuit per network."""

@@ -1,0 +1,165 @@
+"""The shape of the source tree: sizes, arrows between modules, names that belong to one place."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from bitwright import targets
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
+PACKAGE = SOURCE / "bitwright"
+SOURCES = sorted(
+    p for ext in ("py", "sv", "svh", "vlt", "j2", "toml", "cpp", "h", "rdl") for p in PACKAGE.rglob(f"*.{ext}")
+)
+PYTHON = [path for path in SOURCES if path.suffix == ".py"]
+FOLDERS = sorted({path.parent for path in PYTHON})
+
+MOST_FILES, MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 16, 400, 60, 8
+LONG_FILES = {
+    "hardware/events.py": "one event loop, compiled as a whole",
+    "network/ops.py": "all operations of the network, which are its definition",
+    "targets/rap/rtl/rap_core.sv": "the pipeline of the processor as one module",
+}
+WIDE_FUNCTIONS = {
+    "explore/sensitivity.py:measure": "to be grouped",
+    "explore/tasks.py:run_tasks": "to be grouped",
+    "hardware/events.py:_moves": "compiled: arrays one by one",
+    "hardware/events.py:_take": "compiled: arrays one by one",
+    "hardware/events.py:_window": "compiled: arrays one by one",
+    "hardware/events.py:_run": "compiled: arrays one by one",
+    "targets/tlmac/elements/selects.py:_search": "compiled: arrays one by one",
+    "targets/tlmac/elements/selects.py:_sweep": "compiled: arrays one by one",
+    "targets/tlmac/elements/selects.py:_choose": "compiled: arrays one by one",
+    "targets/tlmac/elements/unrolled/pairs.py:_share": "compiled: arrays one by one",
+    "targets/tlmac/elements/unrolled/pairs.py:_replace": "compiled: arrays one by one",
+    "simulation.py:simulate": "public, with named options",
+    "synthesis.py:synthesize": "public, with named options",
+    "tools/model.py:run": "what a run of a model sets, by name",
+    "tools/verilator.py:build": "what a build of a model sets, by name",
+}
+FAMILIES = re.compile(r"\b(xcup|xc7|ecp5|lattice|xilinx7?)\b")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.relative_to(SOURCE).as_posix())
+def test_folders_have_few_files(folder):
+    assert len(list(folder.glob("*.py"))) <= MOST_FILES
+
+
+def test_files_are_short():
+    long = {
+        name(p) for p in SOURCES if p.suffix in (".py", ".sv", ".svh") and len(p.read_text().splitlines()) > MOST_LINES
+    }
+    assert long - set(LONG_FILES) == set()
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    return (node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def parameters(function: ast.FunctionDef) -> int:
+    """How many there are, without self and cls."""
+    own = function.args
+    names = [a.arg for a in (*own.posonlyargs, *own.args, *own.kwonlyargs, own.vararg, own.kwarg) if a is not None]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def is_command(path: Path, function: ast.FunctionDef) -> bool:
+    """Whether its parameters are the options of a command."""
+    return path.parent.name == "commands" and function.name == "run"
+
+
+def test_functions_are_short():
+    long = {
+        f"{name(path)}:{f.name}"
+        for path in PYTHON
+        for f in functions(path)
+        if f.end_lineno - f.lineno + 1 > MOST_FUNCTION_LINES and not is_command(path, f)
+    }
+    assert long == set()
+
+
+def test_functions_have_few_parameters():
+    wide = {
+        f"{name(path)}:{f.name}"
+        for path in PYTHON
+        for f in functions(path)
+        if parameters(f) > MOST_PARAMETERS and not is_command(path, f)
+    }
+    assert wide - set(WIDE_FUNCTIONS) == set()
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path): path for path in PYTHON}
+UPWARD = ("bitwright.network.graph", "bitwright.network.inputs")  # `predict` loads the fast evaluator
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports anywhere: at its head, inside functions, for types alone."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(path)} has a relative import"
+            found |= {m if (m := f"{node.module}.{a.name}") in MODULES else node.module for a in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {m for m in found if m in MODULES}
+
+
+def test_imports_have_no_circle():
+    """Modules are taken away that import none of the others that are left, until none is left."""
+    left = {m: imports(path) - {"bitwright", *UPWARD} for m, path in MODULES.items() if m not in UPWARD}
+    while free := [m for m, needed in left.items() if not needed & left.keys()]:
+        for m in free:
+            del left[m]
+    assert not left
+
+
+def outside(folder: str) -> Iterator[tuple[Path, str]]:
+    return ((path, path.read_text()) for path in SOURCES if (PACKAGE / folder) not in path.parents)
+
+
+def test_only_targets_name_targets():
+    pattern = re.compile(rf"\b({'|'.join(targets.names())})(?=_|\b)", re.I)
+    assert [(name(path), pattern.findall(text)) for path, text in outside("targets") if pattern.search(text)] == []
+
+
+def test_the_network_knows_nothing_above_it():
+    base = {"errors", "files", "jit", "limits", "network", "options", "parsing", "text"}
+    for m, path in MODULES.items():
+        if m.startswith("bitwright.network") and m not in UPWARD:
+            assert {found.split(".")[1] for found in imports(path)} <= base, m
+
+
+def test_targets_do_not_know_each_other():
+    for target in targets.names():
+        for path in (PACKAGE / "targets" / target).rglob("*.py"):
+            others = {m for m in imports(path) if m.startswith("bitwright.targets.")}
+            assert {m.split(".")[2] for m in others} <= {target, "contract"}, name(path)
+
+
+def test_public_functions_stay_functions():
+    """Also where a package of the same name has been imported before."""
+    code = (
+        "from bitwright.quantize.options import QuantizeOptions; import bitwright as bw; assert callable(bw.quantize)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
