@@ -53,7 +53,7 @@ def sources(vendor: str) -> dict[str, str]:
     """All RTL of the target with a vendor's primitives, flat."""
     files = {f.name: f.read_text() for pattern in ("*.sv", "*.svh") for f in emit.ROOT.glob(pattern)}
     files |= {f.name: f.read_text() for f in (emit.ROOT / "prim" / "generic").glob("*.sv")}
-    files |= {Path(name).name: text for name, text in rtl.sources(emit.SHARED).items()}
+    files |= {Path(name).name: text for name, text in rtl.sources(rtl.modules()).items()}
     return with_vendor(files, vendor)
 
 

@@ -11,7 +11,8 @@ from dataclasses import asdict
 import numpy as np
 
 from bitwright.design.packing import pack, unpack
-from bitwright.hardware.closure import closure, flatten, with_vendor
+from bitwright.hardware.closure import closure, flatten
+from bitwright.hardware.library import with_vendor
 from bitwright.hardware.resources import Resources
 from bitwright.synthesis import count_module
 from bitwright.targets.contract import Design, StreamSpec
