@@ -38,7 +38,7 @@ def _streams_weights(design: Design) -> bool:
 
 
 def driver_text(design: Design, clock_mhz: float) -> str:
-    """The driver's source. What it does to data is the network's own code: all of `network.inputs`, word for word."""
+    """The driver's source. What it does to data are the functions of `network.inputs`, word for word."""
     network = design.network
     data = {
         "network": network.name,
@@ -69,9 +69,9 @@ def declares_raw_data(spec: InputSpec) -> bool:
 
 
 def _definitions(module: ModuleType) -> str:
-    """The source of a module without its docstring and imports."""
+    """The source of a module's constants and functions."""
     text = inspect.getsource(module)
-    skipped = (ast.Import, ast.ImportFrom, ast.If, ast.Expr)
+    skipped = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Expr)
     kept = [node for node in ast.parse(text).body if not isinstance(node, skipped)]
     return "\n\n".join(f"{ast.get_source_segment(text, node)}\n" for node in kept)
 

@@ -7,15 +7,10 @@ that is added before rounding. Where the scale is a power of two, scaling commut
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from bitwright.fast.onnx_builder import Builder
-from bitwright.network.inputs import affine
-
-if TYPE_CHECKING:
-    from bitwright.network.graph import InputSpec
+from bitwright.network.inputs import InputSpec, affine
 
 EXACT_BITS = 24  # integers of up to so many bits are exact in float32
 CODE_BITS = 8

@@ -15,7 +15,7 @@ import numpy as np
 
 from bitwright.fast.onnx_builder import Builder
 from bitwright.network.ops import Conv2d, Dense
-from bitwright.network.ranges import Interval, product_reach
+from bitwright.network.types import Interval
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 FLOAT32_EXACT = 1 << 24
@@ -27,7 +27,7 @@ def conv(g: Builder, op: Conv2d, x: str, wide: bool, interval: Interval, shapes:
     before, after = shapes
     op, x, interval, before = _with_zero_pads(g, op, x, wide, interval, before)
     if not wide:
-        if int(product_reach(op, interval).max()) <= FLOAT32_EXACT:
+        if int(op.reach(interval).max()) <= FLOAT32_EXACT:
             return float_conv(g, op, x, op.weight, op.bias), False
         parts = _channel_parts(op, interval)
         if parts:
@@ -51,7 +51,7 @@ def _with_zero_pads(g: Builder, op: Conv2d, x: str, wide: bool, interval: Interv
 
 def dense(g: Builder, op: Dense, x: str, wide: bool, interval: Interval) -> tuple[str, bool]:
     """Dense of the value x [N, I]; returns (value, whether it is float64)."""
-    exact = not wide and int(product_reach(op, interval).max()) <= FLOAT32_EXACT
+    exact = not wide and int(op.reach(interval).max()) <= FLOAT32_EXACT
     if not exact and not wide:
         x = g.cast(x, "float64")
     return float_dense(g, x, op.weight, op.bias, np.float32 if exact else np.float64), not exact

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from bitwright.network.ops import Requantize, Rounding, Threshold
-from bitwright.network.ranges import Interval
+from bitwright.network.types import Interval
 
 SEARCH_STEPS = 48  # of the golden-section search for a slope
 ALL_BUT_NONE = 0.95  # share of channels that fail at the first guess at which no more are made

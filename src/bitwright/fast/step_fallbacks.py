@@ -7,7 +7,7 @@ import numpy as np
 from bitwright.fast.onnx_builder import Builder
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Requantize, Rounding, Threshold
-from bitwright.network.ranges import Interval
+from bitwright.network.types import Interval
 
 MAX_TABLE = 1 << 20  # entries
 

@@ -15,7 +15,7 @@ from bitwright.fast.onnx_builder import Builder
 from bitwright.fast.staircase import Steps, fit
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Requantize, Rounding, Threshold
-from bitwright.network.ranges import Interval
+from bitwright.network.types import Interval
 
 UNIT = 2.0**-24  # unit roundoff of float32
 EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}

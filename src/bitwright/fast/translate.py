@@ -29,7 +29,8 @@ from bitwright.fast.step_fallbacks import requantize, search, table
 from bitwright.fast.step_forms import Form, emit, emit_tail, forms, per_channel
 from bitwright.network import ops
 from bitwright.network.graph import INPUT, Network, Node
-from bitwright.network.ranges import Interval, intervals, product_reach
+from bitwright.network.ranges import intervals
+from bitwright.network.types import Interval
 
 Product = ops.Conv2d | ops.Dense
 
@@ -201,7 +202,7 @@ class _Translator:
 
     def _folds(self, node: Node, form: Form) -> bool:
         """Whether a product may carry the m and b of a form without changing a result."""
-        reach = product_reach(node.op, self.intervals[node.inputs[0]])
+        reach = node.op.reach(self.intervals[node.inputs[0]])
         return self._is_plain(node) and form.folds(reach, node.op.weight[0].size)
 
     def _scaled_product(self, node: Node, m: np.ndarray, b: np.ndarray) -> str:

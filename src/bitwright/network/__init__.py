@@ -1,6 +1,7 @@
 """The integer network: types, operations, graph, evaluators, passes and storage."""
 
-from bitwright.network.graph import INPUT, InputSpec, Network, Node, OutputSpec, evaluate
+from bitwright.network.graph import INPUT, Network, Node, evaluate
+from bitwright.network.inputs import InputSpec, OutputSpec
 from bitwright.network.types import BIPOLAR, IntType, TensorType
 
 __all__ = [

@@ -3,137 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Protocol, cast
 
 import numpy as np
 
 from bitwright import limits
 from bitwright.errors import DataError, ModelError
-from bitwright.network import inputs
+from bitwright.network.inputs import InputSpec, OutputSpec
 from bitwright.network.ops import Op
 from bitwright.network.sizes import check_op
-from bitwright.network.types import TensorType
-
-if TYPE_CHECKING:
-    from bitwright.fast.evaluator import Evaluator
+from bitwright.network.types import Array, Ints, TensorType
 
 INPUT = "input"
 MAX_NAME = 4096  # characters
-
-
-@dataclass(frozen=True, eq=False)
-class InputSpec:
-    """How the user's floats become the network's integers; no target reads it beyond `type`.
-
-    q = clamp(r, low, high), computed in float32, rounding half to even; low and high are the limits of the type
-    unless narrower ones are given. `rule` names r, and v, whose sign a bipolar q is (+1 where v >= 0, else -1):
-
-        "multiply"          r = round(v), v = x * (1/scale) + offset
-        "divide"            r = round(v), v = x / scale + offset            QONNX' Quant
-        "divide_then_add"   r = round(x / scale) + offset, v = x / scale    QuantizeLinear; offset is whole
-
-    scale and offset hold one value or one per channel. `shape` is the model's own input shape without
-    the batch, `layout` its order: "HWC", "CHW" or "C". Raw data become x by
-    x = (raw * data_scale - data_mean) / data_std; `data_layout` is the order of the raw data.
-    """
-
-    type: TensorType
-    scale: np.ndarray = field(default_factory=lambda: np.ones(1))
-    offset: np.ndarray = field(default_factory=lambda: np.zeros(1))
-    shape: tuple[int, ...] = ()
-    layout: str = ""
-    data_layout: str = ""
-    data_scale: float = 1.0
-    data_mean: tuple[float, ...] = (0.0,)
-    data_std: tuple[float, ...] = (1.0,)
-    low: int | None = None
-    high: int | None = None
-    rule: str = "multiply"  # what files without a rule mean
-
-    def __post_init__(self) -> None:
-        dtype = self.type.dtype
-        object.__setattr__(self, "low", dtype.min if self.low is None else int(self.low))
-        object.__setattr__(self, "high", dtype.max if self.high is None else int(self.high))
-        if not dtype.min <= self.low <= self.high <= dtype.max:
-            raise ModelError(f"input limits [{self.low}, {self.high}] do not lie within {dtype}")
-        image = len(self.type.shape) == 3
-        defaults = {"shape": self.type.shape, "layout": "HWC" if image else "C"}
-        for name, value in defaults.items():
-            object.__setattr__(self, name, getattr(self, name) or value)
-        object.__setattr__(self, "data_layout", self.data_layout or self.layout)
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        for name in ("scale", "offset"):
-            value = np.atleast_1d(np.asarray(getattr(self, name), np.float64))
-            object.__setattr__(self, name, value)
-            if value.shape not in ((1,), (self.type.channels,)) or not np.all(np.isfinite(value)):
-                raise ModelError(f"input {name} must be finite, one value or one per channel, not {value}")
-        if np.any(self.scale <= 0) or (self.rule != "multiply" and np.any(self.scale.astype(np.float32) == 0)):
-            raise ModelError("input scales must be positive")
-        if self.rule not in inputs.RULES:
-            raise ModelError(f"input rule {self.rule!r} is unknown; legal are {', '.join(inputs.RULES)}")
-        if self.rule == "divide_then_add" and np.any(self.offset != np.rint(self.offset)):
-            raise ModelError("input offsets that are added after rounding must be whole numbers")
-        if self.layout not in (("HWC", "CHW") if image else ("C",)):
-            raise ModelError(f"input layout {self.layout!r} does not fit {self.type.shape}")
-        if math.prod(self.shape) != self.type.size or min(self.shape) < 1:
-            raise ModelError(f"input shape {self.shape} does not fit {self.type}")
-        self._check_data()
-
-    def _check_data(self) -> None:
-        if self.data_layout not in ("HWC", "CHW", "C"):
-            raise ModelError(f"data layout {self.data_layout!r} is unknown; legal are HWC, CHW and C")
-        for name in ("data_mean", "data_std"):
-            value = tuple(float(v) for v in np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
-            object.__setattr__(self, name, value)
-            if not np.all(np.isfinite(value)):
-                raise ModelError(f"{name} must be finite, not {value}")
-        if not np.isfinite(self.data_scale) or 0 in self.data_std:
-            raise ModelError(f"data scale {self.data_scale} must be finite and data std {self.data_std} not zero")
-
-    def prepare(self, raw: np.ndarray) -> np.ndarray:
-        """Raw data [N, ...] as the model's float input; see `inputs.prepare`."""
-        return inputs.prepare(self, raw)
-
-    def quantize(self, x: np.ndarray) -> np.ndarray:
-        """The model's float input [N, *shape] as integers, int64 [N, *type.shape]; see `inputs.quantize`."""
-        return inputs.quantize(self, x)
-
-
-@dataclass(frozen=True, eq=False)
-class OutputSpec:
-    """How the network's last integers become the model's floats: y = function((q - offset) * scale).
-
-    scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
-    function is "identity", "softmax" (over the channels) or "sigmoid". Where `step` is not 0 the floats are
-    quantized at last, as QuantizeLinear does: (clamp(round(y / step) + zero_point, low, high) - zero_point) * step.
-    """
-
-    scale: np.ndarray = field(default_factory=lambda: np.ones(1))
-    offset: np.ndarray = field(default_factory=lambda: np.zeros(1))
-    shape: tuple[int, ...] = ()
-    layout: str = ""
-    function: str = "identity"
-    step: float = 0.0
-    zero_point: int = 0
-    low: int = 0
-    high: int = 255
-
-    def __post_init__(self) -> None:
-        for name in ("scale", "offset"):
-            object.__setattr__(self, name, np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
-        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        if self.function not in ("identity", "softmax", "sigmoid"):
-            raise ModelError(f"output function {self.function!r} is unknown; legal are identity, softmax and sigmoid")
-        if not (np.isfinite(self.step) and self.step >= 0 and self.low <= self.high):
-            raise ModelError(f"output codes [{self.low}, {self.high}] of step {self.step} are no quantizer")
-
-    def dequantize(self, q: np.ndarray) -> np.ndarray:
-        """The network's last integers [N, ...] as the model's floats, float32 [N, *shape]; see `inputs.dequantize`."""
-        return inputs.dequantize(self, q)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +36,14 @@ class Node:
         for name in (self.name, *self.inputs):
             if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME:
                 raise ModelError(f"a node's name is {str(name)[:40]!r}; legal are texts of 1 to {MAX_NAME} characters")
+
+
+class Evaluator(Protocol):
+    """What `fast.evaluator.Evaluator` offers."""
+
+    def run(self, x: Array, values: Sequence[str] | None = None) -> Ints | dict[str, Ints]: ...
+
+    def predict(self, x: Array) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,11 +163,10 @@ class Network:
     @cached_property
     def evaluator(self) -> Evaluator:
         """The fast evaluator of this network, made on first use and kept."""
-        from bitwright.fast.evaluator import Evaluator  # ONNX Runtime takes long to load
+        module = importlib.import_module("bitwright.fast.evaluator")  # by name: it stands above this module
+        return cast(Evaluator, module.Evaluator(self))
 
-        return Evaluator(self)
-
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: Array) -> Array:
         """Float outputs for float inputs x [N, *input.shape], in the model's own units, shapes and layouts, float32.
 
         Exactly output.dequantize(evaluate(input.quantize(x))), computed in batches. Raises `DataError`
@@ -284,7 +178,7 @@ class Network:
         return f"<Network {self.name!r}: {self.input.type} -> {self.output_type}, {len(self.nodes)} nodes>"
 
 
-def evaluate(network: Network, x: np.ndarray) -> dict[str, np.ndarray]:
+def evaluate(network: Network, x: Array) -> dict[str, Ints]:
     """The meaning of a network: every named value for integer inputs x [N, *shape].
 
     Returns int64 arrays [N, *shape], "input" included. Raises `DataError` where x does not fit the
@@ -297,7 +191,7 @@ def evaluate(network: Network, x: np.ndarray) -> dict[str, np.ndarray]:
     return values
 
 
-def check_integers(network: Network, x: np.ndarray) -> np.ndarray:
+def check_integers(network: Network, x: Array) -> Ints:
     """x as int64 [N, *shape] if it fits the network's input type, else `DataError`."""
     x = np.asarray(x)
     t = network.input.type

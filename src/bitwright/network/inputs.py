@@ -2,20 +2,129 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from bitwright.errors import DataError
-
-if TYPE_CHECKING:
-    from bitwright.network.graph import InputSpec, OutputSpec
-
+from bitwright.errors import DataError, ModelError
+from bitwright.network.types import Array, Floats, Ints, TensorType
 
 RULES = ("multiply", "divide", "divide_then_add")
 
 
-def prepare(spec: InputSpec, raw: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class InputSpec:
+    """How the user's floats become the network's integers; no target reads it beyond `type`.
+
+    q = clamp(r, low, high), computed in float32, rounding half to even; low and high are the limits of the type
+    unless narrower ones are given. `rule` names r, and v, whose sign a bipolar q is (+1 where v >= 0, else -1):
+
+        "multiply"          r = round(v), v = x * (1/scale) + offset
+        "divide"            r = round(v), v = x / scale + offset            QONNX' Quant
+        "divide_then_add"   r = round(x / scale) + offset, v = x / scale    QuantizeLinear; offset is whole
+
+    scale and offset hold one value or one per channel. `shape` is the model's own input shape without
+    the batch, `layout` its order: "HWC", "CHW" or "C". Raw data become x by
+    x = (raw * data_scale - data_mean) / data_std; `data_layout` is the order of the raw data.
+    """
+
+    type: TensorType
+    scale: Floats = field(default_factory=lambda: np.ones(1))
+    offset: Floats = field(default_factory=lambda: np.zeros(1))
+    shape: tuple[int, ...] = ()
+    layout: str = ""
+    data_layout: str = ""
+    data_scale: float = 1.0
+    data_mean: tuple[float, ...] = (0.0,)
+    data_std: tuple[float, ...] = (1.0,)
+    low: int | None = None
+    high: int | None = None
+    rule: str = "multiply"  # what files without a rule mean
+
+    def __post_init__(self) -> None:
+        dtype = self.type.dtype
+        object.__setattr__(self, "low", dtype.min if self.low is None else int(self.low))
+        object.__setattr__(self, "high", dtype.max if self.high is None else int(self.high))
+        if not dtype.min <= self.low <= self.high <= dtype.max:
+            raise ModelError(f"input limits [{self.low}, {self.high}] do not lie within {dtype}")
+        image = len(self.type.shape) == 3
+        defaults = {"shape": self.type.shape, "layout": "HWC" if image else "C"}
+        for name, value in defaults.items():
+            object.__setattr__(self, name, getattr(self, name) or value)
+        object.__setattr__(self, "data_layout", self.data_layout or self.layout)
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        for name in ("scale", "offset"):
+            value = np.atleast_1d(np.asarray(getattr(self, name), np.float64))
+            object.__setattr__(self, name, value)
+            if value.shape not in ((1,), (self.type.channels,)) or not np.all(np.isfinite(value)):
+                raise ModelError(f"input {name} must be finite, one value or one per channel, not {value}")
+        if np.any(self.scale <= 0) or (self.rule != "multiply" and np.any(self.scale.astype(np.float32) == 0)):
+            raise ModelError("input scales must be positive")
+        if self.rule not in RULES:
+            raise ModelError(f"input rule {self.rule!r} is unknown; legal are {', '.join(RULES)}")
+        if self.rule == "divide_then_add" and np.any(self.offset != np.rint(self.offset)):
+            raise ModelError("input offsets that are added after rounding must be whole numbers")
+        if self.layout not in (("HWC", "CHW") if image else ("C",)):
+            raise ModelError(f"input layout {self.layout!r} does not fit {self.type.shape}")
+        if math.prod(self.shape) != self.type.size or min(self.shape) < 1:
+            raise ModelError(f"input shape {self.shape} does not fit {self.type}")
+        self._check_data()
+
+    def _check_data(self) -> None:
+        if self.data_layout not in ("HWC", "CHW", "C"):
+            raise ModelError(f"data layout {self.data_layout!r} is unknown; legal are HWC, CHW and C")
+        for name in ("data_mean", "data_std"):
+            value = tuple(float(v) for v in np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
+            object.__setattr__(self, name, value)
+            if not np.all(np.isfinite(value)):
+                raise ModelError(f"{name} must be finite, not {value}")
+        if not np.isfinite(self.data_scale) or 0 in self.data_std:
+            raise ModelError(f"data scale {self.data_scale} must be finite and data std {self.data_std} not zero")
+
+    def prepare(self, raw: Array) -> Array:
+        """Raw data [N, ...] as the model's float input; see the function `prepare`."""
+        return prepare(self, raw)
+
+    def quantize(self, x: Array) -> Array:
+        """The model's float input [N, *shape] as integers, int64 [N, *type.shape]; see the function `quantize`."""
+        return quantize(self, x)
+
+
+@dataclass(frozen=True, eq=False)
+class OutputSpec:
+    """How the network's last integers become the model's floats: y = function((q - offset) * scale).
+
+    scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
+    function is "identity", "softmax" (over the channels) or "sigmoid". Where `step` is not 0 the floats are
+    quantized at last, as QuantizeLinear does: (clamp(round(y / step) + zero_point, low, high) - zero_point) * step.
+    """
+
+    scale: Floats = field(default_factory=lambda: np.ones(1))
+    offset: Floats = field(default_factory=lambda: np.zeros(1))
+    shape: tuple[int, ...] = ()
+    layout: str = ""
+    function: str = "identity"
+    step: float = 0.0
+    zero_point: int = 0
+    low: int = 0
+    high: int = 255
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "offset"):
+            object.__setattr__(self, name, np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
+        object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
+        if self.function not in ("identity", "softmax", "sigmoid"):
+            raise ModelError(f"output function {self.function!r} is unknown; legal are identity, softmax and sigmoid")
+        if not (np.isfinite(self.step) and self.step >= 0 and self.low <= self.high):
+            raise ModelError(f"output codes [{self.low}, {self.high}] of step {self.step} are no quantizer")
+
+    def dequantize(self, q: Array) -> Array:
+        """The network's last integers [N, ...] as floats, float32 [N, *shape]; see the function `dequantize`."""
+        return dequantize(self, q)
+
+
+def prepare(spec: InputSpec, raw: Array) -> Array:
     """Raw data [N, ...] as the model's own float input [N, *shape]: (raw * data_scale - data_mean) / data_std.
 
     Computed in float32, mean and std by channel. Raw images are in `data_layout`, or of the model's own shape where
@@ -58,7 +167,7 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for n in shape if n != 1)
 
 
-def _along_channels(values: tuple[float, ...], layout: str, axes: int) -> np.ndarray:
+def _along_channels(values: tuple[float, ...], layout: str, axes: int) -> Array:
     """One value or one per channel, shaped to broadcast over [N, *data]."""
     a = np.asarray(values, np.float32)
     if a.size == 1:
@@ -67,7 +176,7 @@ def _along_channels(values: tuple[float, ...], layout: str, axes: int) -> np.nda
     return a.reshape([-1 if axis == channel_axis else 1 for axis in range(axes + 1)])
 
 
-def check_finite(x: np.ndarray) -> None:
+def check_finite(x: Array) -> None:
     """Raise `DataError` at the first NaN or infinity."""
     if x.dtype.kind != "f":
         return
@@ -81,7 +190,7 @@ def check_finite(x: np.ndarray) -> None:
         raise DataError(f"data hold {x[index]} at index ({', '.join(map(str, index))}); legal are finite numbers")
 
 
-def check_floats(spec: InputSpec, x: np.ndarray) -> np.ndarray:
+def check_floats(spec: InputSpec, x: Array) -> Array:
     """x as float32 [N, *shape] if it is a float input of the model, else `DataError`."""
     x = np.asarray(x)
     if x.dtype.kind != "f":
@@ -92,7 +201,7 @@ def check_floats(spec: InputSpec, x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x, dtype=np.float32)
 
 
-def quantize(spec: InputSpec, x: np.ndarray) -> np.ndarray:
+def quantize(spec: InputSpec, x: Array) -> Ints:
     """Float inputs [N, *shape] of the model as the network's integers, int64 [N, *type.shape].
 
     The formula of the specification's rule in float32, each operation rounded by itself.
@@ -106,14 +215,14 @@ def quantize(spec: InputSpec, x: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(v).astype(np.float64) + after, spec.low, spec.high).astype(np.int64)
 
 
-def _in_hwc(spec: InputSpec, x: np.ndarray) -> np.ndarray:
+def _in_hwc(spec: InputSpec, x: Array) -> Array:
     shape = spec.type.shape
     if spec.layout == "CHW":
         return x.reshape(len(x), shape[2], *shape[:2]).transpose(0, 2, 3, 1)
     return x.reshape(len(x), *shape)
 
 
-def affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def affine(spec: InputSpec) -> tuple[Array, Array, Floats]:
     """What x is multiplied with (rule "multiply") or divided by, what is added then, and what after rounding.
 
     The first two are float32, the last is of whole float64 numbers; each has one entry or one per channel.
@@ -124,7 +233,7 @@ def affine(spec: InputSpec) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return factor, spec.offset.astype(np.float32), np.zeros(1)
 
 
-def dequantize(spec: OutputSpec, q: np.ndarray) -> np.ndarray:
+def dequantize(spec: OutputSpec, q: Array) -> Array:
     """The network's last integers [N, H, W, C] or [N, C] as the model's floats, float32 [N, *shape].
 
     y = function((q - offset) * scale), computed in float64; softmax is over the channels. Then, in float32, the

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from bitwright.jit import njit
+from bitwright.network.types import Ints
 
 TAPS = 0xA3000000  # x^32 + x^30 + x^26 + x^25 + 1, Galois form, right shift
 STEPS_PER_DRAW = 16
 
 
 @njit
-def _draws(state: int, count: int) -> np.ndarray:
+def _draws(state: int, count: int) -> Ints:
     out = np.empty(count, np.int64)
     for i in range(count):
         out[i] = state
@@ -23,7 +24,7 @@ def _draws(state: int, count: int) -> np.ndarray:
     return out
 
 
-def draws(seed: int, count: int) -> np.ndarray:
+def draws(seed: int, count: int) -> Ints:
     """The first `count` 32-bit draws after `seed` (1 <= seed < 2**32), int64.
 
     Draw 0 is the seed itself; between two draws a 32-bit Galois LFSR (right shift, feedback mask

@@ -9,25 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from bitwright.errors import ModelError
 from bitwright.network.graph import Network, Node
-from bitwright.network.ops import (
-    Conv2d,
-    Dense,
-    Flatten,
-    Lookup,
-    MaxPool,
-    Op,
-    Pad,
-    Requantize,
-    Resize,
-    SumPool,
-    Threshold,
-)
-from bitwright.network.types import TensorType
-
-Product = Conv2d | Dense
+from bitwright.network.ops import Conv2d, Op, Pad, Product, Requantize, Threshold
+from bitwright.network.types import Ints
 
 
 def simplify(network: Network) -> Network:
@@ -55,25 +42,10 @@ def _rebuilt(network: Network, ops: Mapping[str, Op | None], renamed: Mapping[st
 
 def remove_trivial(network: Network) -> Network:
     """Leave out nodes that hand on their input as it is: identity steps, 1x1 pools, empty pads, flat Flattens."""
-    trivial = {n.name: n.inputs[0] for n in network.nodes if _is_trivial(n.op, network.types[n.inputs[0]])}
+    trivial = {n.name: n.inputs[0] for n in network.nodes if n.op.is_trivial(network.types[n.inputs[0]])}
     if len(trivial) == len(network.nodes):
         del trivial[network.output_name]
     return _rebuilt(network, dict.fromkeys(trivial), trivial) if trivial else network
-
-
-def _is_trivial(op: Op, t: TensorType) -> bool:
-    if isinstance(op, Requantize):
-        same = op.dtype == t.dtype and op.zero_point == 0
-        return same and bool(np.all(op.multiplier == 1) and not np.any(op.shift) and not np.any(op.bias))
-    if isinstance(op, Lookup):
-        return op.dtype == t.dtype and bool(np.all(op.table == op.domain.values()))
-    if isinstance(op, (MaxPool, SumPool)):
-        return op.kernel == (1, 1) and op.stride == (1, 1) and not any(op.pads)
-    if isinstance(op, Pad):
-        return not any(op.pads)
-    if isinstance(op, Resize):
-        return op.factor == (1, 1)
-    return isinstance(op, Flatten) and len(t.shape) == 1
 
 
 def merge_equal(network: Network) -> Network:
@@ -96,17 +68,20 @@ def fold_pads(network: Network) -> Network:
     renamed: dict[str, str] = {}
     for node in network.nodes:
         readers = network.consumers[node.name]
-        if isinstance(node.op, Pad) and readers and all(_takes_pad(r.op, node.op) for r in readers):
+        if isinstance(node.op, Pad) and readers and all(_with_pad(r.op, node.op) for r in readers):
             ops[node.name] = None
             renamed[node.name] = node.inputs[0]
             for reader in readers:
-                pads = tuple(a + b for a, b in zip(reader.op.pads, node.op.pads, strict=True))
-                ops[reader.name] = replace(reader.op, pads=pads, pad_value=node.op.value)
+                ops[reader.name] = _with_pad(reader.op, node.op)
     return _rebuilt(network, ops, renamed) if renamed else network
 
 
-def _takes_pad(op: Op, pad: Pad) -> bool:
-    return isinstance(op, Conv2d) and (not any(op.pads) or op.pad_value == pad.value)
+def _with_pad(op: Op, pad: Pad) -> Conv2d | None:
+    """The convolution that pads by itself, where it pads with the same value or not at all."""
+    if not isinstance(op, Conv2d) or (any(op.pads) and op.pad_value != pad.value):
+        return None
+    top, left, bottom, right = (a + b for a, b in zip(op.pads, pad.pads, strict=True))
+    return replace(op, pads=(top, left, bottom, right), pad_value=pad.value)
 
 
 def fold_biases(network: Network) -> Network:
@@ -118,9 +93,11 @@ def fold_biases(network: Network) -> Network:
         readers = network.consumers[node.name]
         if not isinstance(node.op, Product) or node.op.bias is None or not readers:
             continue
-        if not all(isinstance(r.op, (Threshold, Requantize)) for r in readers):
+        ops: dict[str, Op | None] = {
+            r.name: _with_bias(r.op, node.op.bias) for r in readers if isinstance(r.op, (Threshold, Requantize))
+        }
+        if len(ops) < len({r.name for r in readers}):
             continue
-        ops: dict[str, Op | None] = {r.name: _with_bias(r.op, node.op.bias) for r in readers}
         ops[node.name] = replace(node.op, bias=None)
         try:
             network = _rebuilt(network, ops, {})
@@ -129,7 +106,7 @@ def fold_biases(network: Network) -> Network:
     return network
 
 
-def _with_bias(op: Threshold | Requantize, bias: np.ndarray) -> Op:
+def _with_bias(op: Threshold | Requantize, bias: Ints) -> Op:
     if isinstance(op, Threshold):
         return replace(op, thresholds=op.thresholds - bias[:, None])
     return replace(op, bias=op.bias + bias * op.multiplier)
@@ -161,19 +138,19 @@ def flip_falling(network: Network) -> Network:
         return network
 
 
-def _negatable(op: Product) -> np.ndarray:
+def _negatable(op: Product) -> npt.NDArray[np.bool_]:
     """Which output channels' weights stay in their type when negated, bool [O]."""
     flat = op.weight.reshape(len(op.weight), -1)
     return (-flat.min(axis=1) <= op.weight_type.max) & (-flat.max(axis=1) >= op.weight_type.min)
 
 
-def _negated(op: Product, flip: np.ndarray) -> Op:
+def _negated(op: Product, flip: npt.NDArray[np.bool_]) -> Op:
     sign = np.where(flip, -1, 1)
     weight = op.weight * sign.reshape(-1, *(1,) * (op.weight.ndim - 1))
     return replace(op, weight=weight, bias=None if op.bias is None else op.bias * sign)
 
 
-def _risen(op: Threshold, flip: np.ndarray) -> Op:
+def _risen(op: Threshold, flip: npt.NDArray[np.bool_]) -> Op:
     channels, count = len(flip), op.thresholds.shape[1]
     thresholds = np.broadcast_to(op.thresholds, (channels, count))
     base, step = (np.broadcast_to(a, channels) for a in (op.base, op.step))

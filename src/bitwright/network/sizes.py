@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import fields
 
 import numpy as np
 
 from bitwright import limits
-from bitwright.network.ops import Conv2d, Dense, MaxPool, Op, SumPool
+from bitwright.network.ops import Conv2d, Op, Pool
 from bitwright.network.types import TensorType
 
 
@@ -20,9 +19,9 @@ def check_op(op: Op, inputs: Sequence[TensorType], result: TensorType) -> int:
         value = getattr(op, f.name)
         if isinstance(value, np.ndarray):
             limits.check("elements", value.size, f"its {f.name} has")
-    if isinstance(op, (Conv2d, MaxPool, SumPool)):
+    if isinstance(op, (Conv2d, Pool)):
         check_padded(inputs[0].shape, op.pads)
-    return _work(op, result)
+    return op.work(result)
 
 
 def check_padded(shape: Sequence[int], pads: Sequence[int]) -> None:
@@ -30,11 +29,3 @@ def check_padded(shape: Sequence[int], pads: Sequence[int]) -> None:
     h, w, c = shape
     top, left, bottom, right = pads
     limits.check_shape((h + top + bottom, w + left + right, c), "its padded input has")
-
-
-def _work(op: Op, result: TensorType) -> int:
-    if isinstance(op, (Conv2d, Dense)):
-        return result.size * math.prod(op.weight.shape[1:])
-    if isinstance(op, (MaxPool, SumPool)):
-        return result.size * math.prod(op.kernel)
-    return result.size

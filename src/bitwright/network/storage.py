@@ -29,7 +29,8 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.files import read_file, write_file
-from bitwright.network.graph import InputSpec, Network, Node, OutputSpec
+from bitwright.network.graph import Network, Node
+from bitwright.network.inputs import InputSpec, OutputSpec
 from bitwright.network.ops import OPS, Op, Rounding
 from bitwright.network.types import IntType, TensorType
 from bitwright.options import check_fields

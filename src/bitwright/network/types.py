@@ -1,13 +1,19 @@
-"""Integer types and tensor types of the integer network."""
+"""Integer types, tensor types and intervals of the integer network, and the types of arrays in annotations."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bitwright.errors import ModelError
+
+Array = npt.NDArray[Any]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 MAX_BITS = 32
 _NAME = re.compile(r"(u?)int([1-9][0-9]?)")
@@ -49,15 +55,15 @@ class IntType:
         """Number of values of the type."""
         return 1 << self.bits
 
-    def values(self) -> np.ndarray:
+    def values(self) -> Ints:
         """All values in ascending order, int64 [levels]."""
         return np.arange(self.min, self.max + 1, 2 if self.bipolar else 1, dtype=np.int64)
 
-    def index(self, x: np.ndarray) -> np.ndarray:
+    def index(self, x: Ints) -> Ints:
         """Position of each value of `x` in `values()`."""
         return (x + 1) >> 1 if self.bipolar else x - self.min
 
-    def contains(self, x: np.ndarray | int) -> bool:
+    def contains(self, x: npt.ArrayLike) -> bool:
         """Whether every value of `x` belongs to the type."""
         x = np.asarray(x)
         if x.size == 0:
@@ -70,18 +76,18 @@ class IntType:
         """The type of the word in hardware: a bipolar value w is the bit (w + 1) / 2."""
         return IntType(1) if self.bipolar else self
 
-    def encode(self, x: np.ndarray) -> np.ndarray:
+    def encode(self, x: Ints) -> Ints:
         """Values to hardware words: unsigned int64 of `bits` bits, two's complement."""
         return (x + 1) >> 1 if self.bipolar else x & ((1 << self.bits) - 1)
 
-    def decode(self, words: np.ndarray) -> np.ndarray:
+    def decode(self, words: npt.ArrayLike) -> Ints:
         """Hardware words (only the low `bits` bits count) to values, int64."""
-        words = np.asarray(words, dtype=np.int64) & ((1 << self.bits) - 1)
+        codes = np.asarray(words, dtype=np.int64) & ((1 << self.bits) - 1)
         if self.bipolar:
-            return 2 * words - 1
+            return 2 * codes - 1
         if self.signed:
-            return words - ((words >> (self.bits - 1)) << self.bits)
-        return words
+            return codes - ((codes >> (self.bits - 1)) << self.bits)
+        return codes
 
     @staticmethod
     def holding(low: int, high: int) -> IntType:
@@ -142,3 +148,25 @@ class TensorType:
 
     def __str__(self) -> str:
         return f"{self.dtype}[{', '.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """Every element of channel c lies in [low[c], high[c]]; both int64 [C].
+
+    reach bounds the absolute value of every partial sum by which a value is computed, in any order.
+    """
+
+    low: Ints
+    high: Ints
+    reach: int
+
+    @staticmethod
+    def of(low: npt.ArrayLike, high: npt.ArrayLike, reach: int = 0) -> Interval:
+        """The interval whose reach covers its own ends at least."""
+        low, high = np.asarray(low, np.int64), np.asarray(high, np.int64)
+        return Interval(low, high, max(int(reach), int(-low.min()), int(high.max()), 0))
+
+    def including(self, value: int) -> Interval:
+        """The interval of its values and one more number in every channel."""
+        return Interval.of(np.minimum(self.low, value), np.maximum(self.high, value))

@@ -15,7 +15,8 @@ import numpy as np
 
 from bitwright import limits
 from bitwright.errors import ModelError, OptionError
-from bitwright.network.graph import INPUT, InputSpec, Network, Node, OutputSpec
+from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.inputs import InputSpec, OutputSpec
 from bitwright.network.ops import ArgMax, Rounding
 from bitwright.network.types import IntType, TensorType
 from bitwright.readers.elementwise import ELEMENTWISE, steps_of

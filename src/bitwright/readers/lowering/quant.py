@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.network.graph import INPUT, InputSpec
+from bitwright.network.graph import INPUT
+from bitwright.network.inputs import InputSpec
 from bitwright.network.ops import Add, Flatten, Rounding
 from bitwright.network.types import TensorType
 from bitwright.readers.graph import ExtraRounding, FloatNode, Quantizer

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from bitwright.errors import ModelError
-from bitwright.network.graph import INPUT, InputSpec, Node
+from bitwright.network.graph import INPUT, Node
+from bitwright.network.inputs import InputSpec
 from bitwright.network.ops import Op, Requantize
 from bitwright.network.types import IntType, TensorType
 from bitwright.readers.graph import FloatGraph, FloatNode

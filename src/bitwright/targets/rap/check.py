@@ -9,7 +9,8 @@ import numpy as np
 from bitwright.network import Network
 from bitwright.network.graph import INPUT, Node
 from bitwright.network.ops import Lookup, Requantize, Resize, Threshold
-from bitwright.network.ranges import Interval, intervals
+from bitwright.network.ranges import intervals
+from bitwright.network.types import Interval
 from bitwright.targets.contract import Problem
 from bitwright.targets.rap.compiler.layers import COMPUTE, Layer, Result, find_problems, stored_names
 from bitwright.targets.rap.compiler.lowering import lookup_steps

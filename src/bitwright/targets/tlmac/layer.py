@@ -9,7 +9,7 @@ import numpy as np
 
 from bitwright.network import Network, Node, TensorType
 from bitwright.network.ops import Conv2d, Dense
-from bitwright.network.ranges import Interval
+from bitwright.network.types import Interval
 
 MANY = 64  # distinct weight groups that no LUT6 can tell apart
 SAMPLE = 4096

@@ -1,0 +1,113 @@
+"""Sums and extremes of whole values and of windows: `Add`, `MaxPool`, `SumPool` and `ArgMax`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from bitwright.network.ops.base import Op, check_window, require, window_shape, windows
+from bitwright.network.types import Interval, Ints, IntType, TensorType
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Op):
+    """y = a + b, elementwise, in the narrowest type that holds every sum."""
+
+    arity: ClassVar[int] = 2
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        a, b = inputs
+        require(a.shape == b.shape, f"Add takes two values of one shape, not {a.shape} and {b.shape}")
+        return TensorType(a.shape, IntType.holding(a.dtype.min + b.dtype.min, a.dtype.max + b.dtype.max))
+
+    def evaluate(self, *inputs: Ints) -> Ints:
+        return inputs[0] + inputs[1]
+
+    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
+        a, b = inputs
+        return Interval.of(a.low + b.low, a.high + b.high, a.reach + b.reach)
+
+
+@dataclass(frozen=True, eq=False)
+class Pool(Op):
+    """One result for each window of each channel; pads are (top, left, bottom, right)."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def check(self) -> None:
+        check_window(self.kernel, self.stride, self.pads)
+
+    def is_trivial(self, t: TensorType) -> bool:
+        return self.kernel == (1, 1) and self.stride == (1, 1) and not any(self.pads)
+
+    def work(self, result: TensorType) -> int:
+        return result.size * math.prod(self.kernel)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool(Pool):
+    """y = maximum over each window; padding never wins."""
+
+    def check(self) -> None:
+        super().check()
+        require(
+            all(p < k for p, k in zip(self.pads, self.kernel * 2, strict=True)),
+            f"MaxPool pads {self.pads} must be smaller than the kernel {self.kernel}",
+        )
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (t,) = inputs
+        shape = window_shape(t, self.kernel, self.stride, self.pads, (1, 1), "MaxPool")
+        return TensorType((*shape, t.channels), t.dtype)
+
+    def evaluate(self, *inputs: Ints) -> Ints:
+        low = int(np.iinfo(np.int64).min)
+        y: Ints = windows(inputs[0], self.kernel, self.stride, self.pads, value=low).max(axis=(3, 4))
+        return y
+
+    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
+        return Interval.of(inputs[0].low, inputs[0].high)
+
+
+@dataclass(frozen=True, eq=False)
+class SumPool(Pool):
+    """y = sum over each window, padding counting as 0; an average pool is a SumPool and a Requantize."""
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (t,) = inputs
+        shape = window_shape(t, self.kernel, self.stride, self.pads, (1, 1), "SumPool")
+        taps = math.prod(self.kernel)
+        low = min(t.dtype.min, 0) if any(self.pads) else t.dtype.min
+        return TensorType((*shape, t.channels), IntType.holding(taps * low, taps * t.dtype.max))
+
+    def evaluate(self, *inputs: Ints) -> Ints:
+        y: Ints = windows(inputs[0], self.kernel, self.stride, self.pads).sum(axis=(3, 4))
+        return y
+
+    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
+        (x,) = inputs
+        taps = math.prod(self.kernel)
+        low, high = x.low, x.high
+        if any(self.pads):
+            low, high = np.minimum(low, 0), np.maximum(high, 0)
+        return Interval.of(taps * low, taps * high, taps * x.reach)
+
+
+@dataclass(frozen=True, eq=False)
+class ArgMax(Op):
+    """Index of the first maximum over the channels; (C,) to (1,), (H, W, C) to (H, W, 1)."""
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        (t,) = inputs
+        return TensorType((*t.shape[:-1], 1), IntType.holding(0, max(1, t.channels - 1)))
+
+    def evaluate(self, *inputs: Ints) -> Ints:
+        return inputs[0].argmax(axis=-1)[..., None].astype(np.int64)
+
+    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
+        return Interval.of(np.zeros(1), np.full(1, shape[-1] - 1))
