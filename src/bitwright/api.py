@@ -110,7 +110,7 @@ def _cached(root: Path, key: str) -> Design | None:
     """The design in the cache; an entry that holds none is removed."""
     found = cache.find(root, key, [ARCHIVE])
     try:
-        return found and _unpacked(found / ARCHIVE)
+        return _unpacked(found / ARCHIVE) if found else None
     except (UserError, shutil.ReadError, zipfile.BadZipFile, zlib.error, EOFError, ValueError):
         cache.drop(root, key)
         return None

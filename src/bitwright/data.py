@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def with_data_options(
     spec: InputSpec, layout: str | None, scale: str | None, mean: str | None, std: str | None
 ) -> InputSpec:
     """The specification with the given ways of raw data; what is None stays as it is."""
-    changes: dict[str, object] = {}
+    changes: dict[str, Any] = {}
     if layout is not None:
         if layout.upper() not in LAYOUTS:
             raise OptionError(f"--input-layout is {layout!r}; legal are {', '.join(LAYOUTS)}")
@@ -96,7 +97,7 @@ def with_data_options(
     for name, text in (("mean", mean), ("std", std)):
         if text is not None:
             changes[f"data_{name}"] = _channel_values(text, f"--input-{name}", spec)
-    if 0 in changes.get("data_std", (1.0,)):  # type: ignore[operator]
+    if 0 in changes.get("data_std", (1.0,)):
         raise OptionError("--input-std holds 0; legal are numbers other than 0")
     return dataclasses.replace(spec, **changes) if changes else spec
 

@@ -17,11 +17,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from bitwright.errors import ModelError, OptionError, UserError
 
 
-def _limit(default: float, doc: str):
+def _limit(default: float, doc: str) -> Any:
     return dataclasses.field(default=default, metadata={"doc": doc})
 
 
@@ -55,7 +56,7 @@ def current() -> Budget:
 
 
 @contextmanager
-def limit(limits: Budget | None = None, **changes: float) -> Iterator[Budget]:
+def limit(limits: Budget | None = None, **changes: Any) -> Iterator[Budget]:
     """Another budget for the block: `limits`, else the current one, with `changes`; `OptionError` for unknown ones."""
     global _current
     unknown = sorted(set(changes) - set(NAMES))

@@ -63,7 +63,7 @@ def fits_type(value: Any, hint: Any) -> bool:
         return False
     if hint is float:
         return isinstance(value, numbers.Real) and math.isfinite(value)
-    legal = {int: numbers.Integral, bool: (bool, np.bool_), str: (str, os.PathLike)}
+    legal: dict[Any, Any] = {int: numbers.Integral, bool: (bool, np.bool_), str: (str, os.PathLike)}
     return isinstance(value, legal.get(hint, origin or hint))
 
 

@@ -19,7 +19,7 @@ def read_result(path: Path, digest: str) -> dict[str, Any] | None:
     if not os.path.lexists(path):
         return None
     try:
-        found = parse_json(read_text(path, ModelError))
+        found: dict[str, Any] = parse_json(read_text(path, ModelError))
         if found["design"] != digest:
             return None
         _ = [_key(run) for run in found.get(EARLIER, [])]

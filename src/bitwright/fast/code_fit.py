@@ -8,11 +8,14 @@ at both sides of every step proves it everywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bitwright.fast.onnx_builder import Builder
 from bitwright.fast.staircase import Steps, spread
+from bitwright.network.types import Floats, Ints
 
 FLOAT32_EXACT = 1 << 24
 FRACTION_BITS = 8  # of the shift, at most
@@ -23,16 +26,17 @@ HOPELESS = 0.7  # share of channels left after the first guesses at which no mor
 class CodeForm:
     """y = clip(round((x + shift) / scale), low, high); scale float32 [C], shift float64 [C], dtype int8 or uint8."""
 
-    scale: np.ndarray
-    shift: np.ndarray
+    scale: npt.NDArray[np.float32]
+    shift: Floats
     low: int
     high: int
-    dtype: type
+    dtype: type[np.integer[Any]]
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: Ints) -> npt.NDArray[np.float32]:
         """The function as it is computed; x int64 [C, n]."""
         y = (x + self.shift[:, None]).astype(np.float32) / self.scale[:, None]
-        return np.clip(np.rint(y), self.low, self.high)
+        codes: npt.NDArray[np.float32] = np.clip(np.rint(y), self.low, self.high)
+        return codes
 
 
 def fit_codes(steps: Steps) -> CodeForm | None:

@@ -13,6 +13,7 @@ from bitwright.fast.session import open_session
 from bitwright.fast.translate import translate
 from bitwright.network.graph import INPUT, Network, check_integers
 from bitwright.network.inputs import check_floats, dequantize
+from bitwright.network.types import Array
 
 TENSOR_BYTES = 1 << 20  # of a batch's largest tensor: batches that stay in the caches are fastest
 PARALLEL_BATCHES = 2  # a thread, at least, to be computed side by side
@@ -36,7 +37,7 @@ class Evaluator:
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_sessions": {}}  # sessions do not travel to other processes
 
-    def run(self, x: np.ndarray, values: Sequence[str] | None = None) -> np.ndarray | dict[str, np.ndarray]:
+    def run(self, x: Array, values: Sequence[str] | None = None) -> Array | dict[str, Array]:
         """The output for integer inputs x [N, *shape], int64; or, with `values`, a dict of the named values.
 
         Raises `DataError` where x does not fit the input type, `KeyError` for an unknown value.
@@ -50,21 +51,22 @@ class Evaluator:
         found[INPUT] = x
         return found[names[0]] if values is None else {name: found[name] for name in names}
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
+    def predict(self, x: Array) -> Array:
         """Float outputs for float inputs x [N, *shape] in the model's own units, shape and layout, float32."""
         x = check_floats(self.network.input, x)
         (q,) = self._batches((self.network.output_name,), True, x)
         return dequantize(self.network.output, np.moveaxis(q, 1, -1))
 
-    def _batches(self, names: tuple[str, ...], floats: bool, x: np.ndarray) -> list[np.ndarray]:
+    def _batches(self, names: tuple[str, ...], floats: bool, x: Array) -> list[Array]:
         if not names:
             return []
         together = len(x) < PARALLEL_BATCHES * self.batch * self.threads
         session = self._session(names, floats, self.threads if together else 1)
         slices = [x[i : i + self.batch] for i in range(0, max(len(x), 1), self.batch)]
 
-        def work(part: np.ndarray) -> list[np.ndarray]:
-            return session.run(None, {"x": part})
+        def work(part: Array) -> list[Array]:
+            results: list[Array] = session.run(None, {"x": part})
+            return results
 
         if together:
             parts = [work(part) for part in slices]

@@ -11,6 +11,7 @@ import numpy as np
 
 from bitwright.fast.onnx_builder import Builder
 from bitwright.network.inputs import InputSpec, affine
+from bitwright.network.types import Array
 
 EXACT_BITS = 24  # integers of up to so many bits are exact in float32
 CODE_BITS = 8
@@ -62,11 +63,11 @@ def _scaled(g: Builder, spec: InputSpec, x: str) -> str:
     return _plus(g, spec, x, before)
 
 
-def _plus(g: Builder, spec: InputSpec, x: str, a: np.ndarray) -> str:
+def _plus(g: Builder, spec: InputSpec, x: str, a: Array) -> str:
     return g.add("Add", x, _operand(g, spec, a)) if np.any(a != 0) else x
 
 
-def _operand(g: Builder, spec: InputSpec, a: np.ndarray) -> str:
+def _operand(g: Builder, spec: InputSpec, a: Array) -> str:
     """One value or one per channel."""
     return g.operand(a.reshape(((1, -1, 1, 1) if len(spec.type.shape) == 3 else (1, -1)) if a.size > 1 else ()))
 

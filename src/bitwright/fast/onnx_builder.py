@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from bitwright.network.types import Array
 
 OPSET = 18
 IR_VERSION = 9
@@ -37,19 +42,19 @@ class Builder:
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, _ELEMENT[dtype], None))
 
-    def add(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """One node with one output."""
         name = f"v{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
-    def constant(self, value: np.ndarray) -> str:
+    def constant(self, value: npt.ArrayLike) -> str:
         """A constant that the runtime may fold into others: for weights, shapes and indices."""
         name = f"c{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
-    def operand(self, value: np.ndarray) -> str:
+    def operand(self, value: Array | np.generic) -> str:
         """A constant that the runtime must leave where it stands.
 
         It is an initializer that a caller could override, so that no graph optimization may merge it
@@ -73,4 +78,5 @@ class Builder:
         """The finished model, serialized."""
         graph = helper.make_graph(self._nodes, "integer_network", self._inputs, self._outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString()
+        model: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString()
+        return model

@@ -15,9 +15,10 @@ import numpy as np
 
 from bitwright.fast.onnx_builder import Builder
 from bitwright.network.ops import Conv2d, Dense
-from bitwright.network.types import Interval
+from bitwright.network.types import Array, Interval
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+Pair = tuple[int, int]
 FLOAT32_EXACT = 1 << 24
 MAX_PARTS = 8
 
@@ -39,14 +40,14 @@ def conv(g: Builder, op: Conv2d, x: str, wide: bool, interval: Interval, shapes:
     return _bias(g, _conv_by_taps(g, op, x, before, after), op), True
 
 
-def _with_zero_pads(g: Builder, op: Conv2d, x: str, wide: bool, interval: Interval, shape: tuple[int, ...]):
+def _with_zero_pads(
+    g: Builder, op: Conv2d, x: str, wide: bool, interval: Interval, shape: tuple[int, ...]
+) -> tuple[Conv2d, str, Interval, tuple[int, ...]]:
     """Pads of another value than zero become a Pad of their own: (op, x, interval, shape) after it."""
     if not (any(op.pads) and op.pad_value):
         return op, x, interval, shape
     x = pad(g, x, wide, op.pads, op.pad_value)
-    value = op.pad_value
-    interval = Interval.of(np.minimum(interval.low, value), np.maximum(interval.high, value))
-    return replace(op, pads=(0, 0, 0, 0), pad_value=0), x, interval, _padded(shape, op.pads)
+    return replace(op, pads=(0, 0, 0, 0), pad_value=0), x, interval.including(op.pad_value), _padded(shape, op.pads)
 
 
 def dense(g: Builder, op: Dense, x: str, wide: bool, interval: Interval) -> tuple[str, bool]:
@@ -77,13 +78,13 @@ def dense_of_codes(g: Builder, op: Dense, codes: str, base: int) -> str:
     return g.cast(y, "float32")
 
 
-def float_dense(g: Builder, x: str, weight: np.ndarray, bias: np.ndarray | None, dtype: type) -> str:
+def float_dense(g: Builder, x: str, weight: Array, bias: Array | None, dtype: type) -> str:
     """x @ weight.T + bias in one float type; weight [O, I]."""
     w = g.constant(np.ascontiguousarray(weight.T).astype(dtype))
     return g.add("Gemm", x, w) if bias is None else g.add("Gemm", x, w, g.constant(bias.astype(dtype)))
 
 
-def float_conv(g: Builder, op: Conv2d, x: str, weight: np.ndarray, bias: np.ndarray | None) -> str:
+def float_conv(g: Builder, op: Conv2d, x: str, weight: Array, bias: Array | None) -> str:
     """The convolution in float32, pads filled with zeros; weight [O, KH, KW, C/groups] replaces op's."""
     operands = [g.constant(np.moveaxis(weight, 3, 1).astype(np.float32))]
     if bias is not None:
@@ -123,7 +124,7 @@ def _bias(g: Builder, y: str, op: Conv2d) -> str:
     return g.add("Add", y, g.constant(op.bias.astype(np.float64).reshape(1, -1, 1, 1)))
 
 
-def _part_reach(op: Conv2d, magnitude: np.ndarray, parts: int) -> int:
+def _part_reach(op: Conv2d, magnitude: Array, parts: int) -> int:
     """Largest sum |w| * |x| over one of `parts` equal runs of each group's input channels."""
     per_channel = np.abs(op.weight).sum(axis=(1, 2)).reshape(op.groups, -1, op.weight.shape[3])
     sums = per_channel * magnitude.reshape(op.groups, 1, -1)
@@ -157,8 +158,8 @@ def _bit_halves(op: Conv2d, x: Interval) -> tuple[int, int] | None:
     bits = -(-x.reach.bit_length() // 2)
     low = Interval.of(np.zeros_like(x.low), np.full_like(x.high, (1 << bits) - 1))
     high = Interval.of(x.low >> bits, x.high >> bits)
-    parts = [_channel_parts(op, half) for half in (low, high)]
-    return (bits, max(parts)) if all(parts) else None  # type: ignore[type-var]
+    a, b = _channel_parts(op, low), _channel_parts(op, high)
+    return (bits, max(a, b)) if a and b else None
 
 
 def _conv_in_halves(g: Builder, op: Conv2d, x: str, bits: int, parts: int, after: tuple[int, ...]) -> str:
@@ -170,7 +171,7 @@ def _conv_in_halves(g: Builder, op: Conv2d, x: str, bits: int, parts: int, after
     return g.add("Add", g.add("Mul", y_high, g.constant(np.float64(scale))), y_low)
 
 
-def taps(g: Builder, x: str, shape: tuple[int, ...], kernel, stride, dilation=(1, 1)) -> list[str]:
+def taps(g: Builder, x: str, shape: tuple[int, ...], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> list[str]:
     """For each kernel position, in row-major order, the NCHW elements of x that it meets; x is padded already."""
     h, w = shape[:2]
     reach = [(n - d * (k - 1) - 1) // s * s + 1 for n, k, s, d in zip((h, w), kernel, stride, dilation, strict=True)]
@@ -189,10 +190,10 @@ def _conv_by_taps(g: Builder, op: Conv2d, x: str, before: tuple[int, ...], after
         x, before = pad(g, x, True, op.pads, 0), _padded(before, op.pads)
     out, kh, kw, channels = op.weight.shape
     w = op.weight.reshape(op.groups, out // op.groups, kh, kw, channels).astype(np.float64)
-    total = None
+    total = ""
     for position, piece in enumerate(taps(g, x, before, op.kernel, op.stride, op.dilation)):
         matrix = w[None, :, :, position // kw, position % kw]  # [1, groups, O/groups, C/groups]
         columns = g.reshape(piece, 0, op.groups, channels, after[0] * after[1])
         product = g.add("MatMul", g.constant(matrix), columns)
-        total = product if total is None else g.add("Add", total, product)
+        total = g.add("Add", total, product) if total else product
     return g.reshape(total, 0, out, *after[:2])

@@ -8,18 +8,23 @@ checked in the very arithmetic that is used later; nothing rests on an estimate.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bitwright.network.ops import Requantize, Rounding, Threshold
-from bitwright.network.types import Interval
+from bitwright.network.types import Array, Floats, Interval, Ints
 
 SEARCH_STEPS = 48  # of the golden-section search for a slope
 ALL_BUT_NONE = 0.95  # share of channels that fail at the first guess at which no more are made
 HOPELESS = 0.6  # share of channels left after the first guesses at which no more are made
 MAX_STEPS = 1024  # steps a channel that are tabulated for a proof
+FloatType = type[np.floating[Any]]
+Guess = tuple[Array, Array, Array, bool]  # m, b, margin, flat of a Staircase
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +35,13 @@ class Steps:
     slope [C]: distance of the thresholds, where it is known from a multiplier.
     """
 
-    thresholds: np.ndarray
-    base: np.ndarray
-    step: np.ndarray
+    thresholds: Ints
+    base: Ints
+    step: Ints
     x: Interval
-    slope: np.ndarray | None = None
+    slope: Floats | None = None
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: Ints) -> Ints:
         """The exact function of x [C, n], int64."""
         count = np.empty_like(x)
         for c, row in enumerate(self.thresholds):
@@ -44,33 +49,33 @@ class Steps:
         return self.base[:, None] + self.step[:, None] * count
 
     @cached_property
-    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+    def ends(self) -> tuple[Ints, Ints]:
         """Smallest and largest y of each channel over the interval of x, int64 [C]."""
         y = self(np.stack([self.x.low, self.x.high], axis=1))
         return y.min(axis=1), y.max(axis=1)
 
     @cached_property
-    def points(self) -> np.ndarray:
+    def points(self) -> Ints:
         """x at both sides of every step and at both ends, clipped to the interval, int64 [C, n]."""
         low, high = self.x.low[:, None], self.x.high[:, None]
         t = self.thresholds
         return np.concatenate([low, np.clip(t - 1, low, high), np.clip(t, low, high), high], axis=1)
 
     @cached_property
-    def exact(self) -> np.ndarray:
+    def exact(self) -> Ints:
         """y at `points`."""
         return self(self.points)
 
     @cached_property
-    def active(self) -> np.ndarray:
+    def active(self) -> npt.NDArray[np.bool_]:
         """Which thresholds lie inside the interval of x, bool [C, K]."""
         return (self.thresholds > self.x.low[:, None]) & (self.thresholds <= self.x.high[:, None])
 
     @cached_property
-    def levels(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def levels(self) -> tuple[Array, Array, Ints]:
         """Active steps as points (u = T_k - 1/2, k) [C, K], and their number [C]; inactive places repeat one."""
         active = self.active
-        count = active.sum(axis=1)
+        count: Ints = active.sum(axis=1)
         number = np.broadcast_to(np.arange(1.0, active.shape[1] + 1), active.shape)
         first = active.argmax(axis=1)[:, None] if active.shape[1] else np.zeros((len(count), 0), np.int64)
         u = self.thresholds - 0.5
@@ -79,7 +84,7 @@ class Steps:
         return u, k, count
 
     @cached_property
-    def line(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def line(self) -> tuple[Floats, Floats, Floats]:
         """The line u = slope * k + center of least maximal deviation: (slope, center, deviation), each [C]."""
         u, k, count = self.levels
         slope = _best_slope(u, k, count) if self.slope is None else self.slope
@@ -97,17 +102,18 @@ class Staircase:
     margin [C]: distance that x * m + b keeps from the steps at every integer x, in exact arithmetic.
     """
 
-    m: np.ndarray
-    b: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    m: Array
+    b: Array
+    low: Ints
+    high: Ints
     flat: bool
-    margin: np.ndarray
+    margin: Array
 
-    def __call__(self, x: np.ndarray) -> np.ndarray:
+    def __call__(self, x: Ints) -> Array:
         """The function as it is computed, in the float type of m; x int64 [C, n]."""
         y = x.astype(self.m.dtype) * self.m[:, None] + self.b[:, None]
-        return np.clip(np.floor(y), self.low[:, None], self.high[:, None])
+        z: Array = np.clip(np.floor(y), self.low[:, None], self.high[:, None])
+        return z
 
 
 def steps_of(op: Threshold | Requantize, x: Interval) -> Steps | None:
@@ -146,7 +152,7 @@ def _requantize_steps(op: Requantize, x: Interval) -> Steps | None:
     return Steps(thresholds, base, np.where(multiplier[:, 0] < 0, -1, 1), x, slope)
 
 
-def _least_product(k: np.ndarray, shift: np.ndarray, rounding: Rounding) -> np.ndarray:
+def _least_product(k: Ints, shift: Ints, rounding: Rounding) -> Ints:
     """The least v with round(v / 2**shift) >= k."""
     half = (np.int64(1) << shift) >> 1
     if rounding is Rounding.FLOOR:
@@ -154,13 +160,13 @@ def _least_product(k: np.ndarray, shift: np.ndarray, rounding: Rounding) -> np.n
     least = (k << shift) - half
     fraction = (shift > 0).astype(np.int64)
     if rounding is Rounding.HALF_EVEN:
-        return least + (k & 1) * fraction  # a tie goes down to k - 1 where that is even
+        return np.asarray(least + (k & 1) * fraction)  # a tie goes down to k - 1 where that is even
     if rounding is Rounding.HALF_AWAY:
-        return least + (k <= 0) * fraction
+        return np.asarray(least + (k <= 0) * fraction)
     return least
 
 
-def fit(steps: Steps, dtype: type) -> Staircase | None:
+def fit(steps: Steps, dtype: FloatType) -> Staircase | None:
     """A staircase in `dtype` that is proved equal to `steps`; None where none was found."""
     for solve in (_single_step, _line):
         for m, b, margin, flat in solve(steps, dtype):
@@ -170,7 +176,7 @@ def fit(steps: Steps, dtype: type) -> Staircase | None:
     return None
 
 
-def _proved(steps: Steps, m: np.ndarray, b: np.ndarray, margin: np.ndarray, flat: bool) -> Staircase | None:
+def _proved(steps: Steps, m: Array, b: Array, margin: Array, flat: bool) -> Staircase | None:
     """The staircase with these m, b if it equals `steps`: with clip bounds common to all channels, or else its own."""
     low, high = steps.ends
     whole = np.full_like(low, low.min()), np.full_like(high, high.max())
@@ -181,7 +187,7 @@ def _proved(steps: Steps, m: np.ndarray, b: np.ndarray, margin: np.ndarray, flat
     return None
 
 
-def _single_step(steps: Steps, dtype: type):
+def _single_step(steps: Steps, dtype: FloatType) -> Iterator[Guess]:
     """Where no channel has more than one step: y = step * (x - T) + step + base is an integer already."""
     active = steps.active
     if active.sum(axis=1).max(initial=0) > 1:
@@ -196,7 +202,7 @@ def _single_step(steps: Steps, dtype: type):
     yield m.astype(dtype), b.astype(dtype), np.where(has, 0.5, np.inf), True
 
 
-def _line(steps: Steps, dtype: type):
+def _line(steps: Steps, dtype: FloatType) -> Iterator[Guess]:
     """Lines through the steps: x * m + b crosses level k between T_k - 1 and T_k."""
     if np.any(np.abs(steps.step) != 1):
         return
@@ -212,17 +218,17 @@ def _line(steps: Steps, dtype: type):
     m = (sign * inverse).astype(dtype)
     b = np.where(count > 0, start - sign * center * inverse, constant).astype(dtype)
     yield m, b, margin, False
-    yield from ((m, b, margin, False) for m, b in _neighbors(steps, m, b, u, k, count, start))
+    yield from ((m, b, margin, False) for m, b in _neighbors(steps, m, b, u, k, start))
 
 
-def spread(u: np.ndarray, k: np.ndarray, slope: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def spread(u: Array, k: Array, slope: Floats) -> tuple[Floats, Floats]:
     """Center and half width of u - slope * k in each channel."""
     rest = u - slope[:, None] * k
     low, high = rest.min(axis=1), rest.max(axis=1)
     return (low + high) / 2, (high - low) / 2
 
 
-def _best_slope(u: np.ndarray, k: np.ndarray, count: np.ndarray) -> np.ndarray:
+def _best_slope(u: Array, k: Array, count: Ints) -> Floats:
     """The slope of the line u = slope * k + center of least maximal deviation, [C].
 
     The half width is convex in the slope; a golden-section search finds its minimum.
@@ -242,10 +248,10 @@ def _best_slope(u: np.ndarray, k: np.ndarray, count: np.ndarray) -> np.ndarray:
         at_new = spread(u, k, new)[1]
         a, b = np.where(left, new, b), np.where(left, a, new)
         at_a, at_b = np.where(left, at_new, at_b), np.where(left, at_a, at_new)
-    return (low + high) / 2
+    return np.asarray((low + high) / 2)
 
 
-def _neighbors(steps: Steps, m: np.ndarray, b: np.ndarray, u: np.ndarray, k: np.ndarray, count: np.ndarray, start):
+def _neighbors(steps: Steps, m: Array, b: Array, u: Array, k: Array, start: Ints) -> Iterator[tuple[Array, Array]]:
     """One better guess: for each channel that fails, the first (m, b) close by whose rounding errors do no harm."""
     points, exact = steps.points, steps.exact
     low, high = steps.ends

@@ -7,7 +7,7 @@ import numpy as np
 from bitwright.fast.onnx_builder import Builder
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Requantize, Rounding, Threshold
-from bitwright.network.types import Interval
+from bitwright.network.types import Interval, Ints
 
 MAX_TABLE = 1 << 20  # entries
 
@@ -29,11 +29,11 @@ def requantize(g: Builder, x: str, op: Requantize, shape: tuple[int, ...]) -> st
     return g.add("Clip", y, *(g.constant(np.array(bound, np.float64)) for bound in (op.dtype.min, op.dtype.max)))
 
 
-def _operand(g: Builder, a: np.ndarray, image: bool) -> str:
+def _operand(g: Builder, a: Ints, image: bool) -> str:
     return g.operand(a.astype(np.int64).reshape((1, -1, 1, 1) if image else (1, -1)))
 
 
-def _floor_shift(g: Builder, v: str, shift: np.ndarray, image: bool) -> str:
+def _floor_shift(g: Builder, v: str, shift: Ints, image: bool) -> str:
     """v >> shift: Div truncates, so one is taken off where the remainder is negative."""
     divisor = _operand(g, np.int64(1) << shift, image)
     quotient = g.add("Div", v, divisor)
@@ -64,7 +64,7 @@ def _round_shift(g: Builder, v: str, op: Requantize, shape: tuple[int, ...]) -> 
     return _half_even(g, v, shift, half, image)
 
 
-def _half_even(g: Builder, v: str, shift: np.ndarray, half: np.ndarray, image: bool) -> str:
+def _half_even(g: Builder, v: str, shift: Ints, half: Ints, image: bool) -> str:
     """round up where the rest passes one half, or is one half and the floor is odd (never for shift 0)."""
     low = _floor_shift(g, v, shift, image)
     rest = g.add("Sub", v, g.add("Mul", low, _operand(g, np.int64(1) << shift, image)))
@@ -115,12 +115,12 @@ def search(g: Builder, x: str, wide: bool, op: Threshold, interval: Interval, im
     flat = g.constant(rows.reshape(-1).astype(dtype))
     shape = (1, -1, 1, 1) if image else (1, -1)
     start = g.operand((np.arange(channels, dtype=np.int64) << bits).reshape(shape))
-    position: str | None = None
+    position = start
     for bit in reversed(range(bits)):
         stride = np.int64(1) << bit
-        probe = g.add("Add", position or start, g.operand(np.array(stride - 1)))
+        probe = g.add("Add", position, g.operand(np.array(stride - 1)))
         hit = g.cast(g.add("GreaterOrEqual", x, g.add("Gather", flat, probe)), "int64")
-        position = g.add("Add", position or start, g.add("Mul", hit, g.operand(np.array(stride))))
+        position = g.add("Add", position, g.add("Mul", hit, g.operand(np.array(stride))))
     count = g.cast(g.add("Sub", position, start), "float64")
     step, base = (np.broadcast_to(a, channels).astype(np.float64).reshape(shape) for a in (op.step, op.base))
     return g.add("Add", g.add("Mul", count, g.operand(step)), g.operand(base))

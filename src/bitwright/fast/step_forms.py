@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.fast.onnx_builder import Builder
-from bitwright.fast.staircase import Steps, fit
+from bitwright.fast.staircase import FloatType, Steps, fit
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Requantize, Rounding, Threshold
-from bitwright.network.types import Interval
+from bitwright.network.types import Array, Floats, Interval, Ints
 
 UNIT = 2.0**-24  # unit roundoff of float32
-EXACT = {np.float32: 1 << 24, np.float64: 1 << 53}
+EXACT: dict[FloatType, int] = {np.float32: 1 << 24, np.float64: 1 << 53}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,24 +31,24 @@ class Form:
     random: float64 [H, W, C] or [C], or None.
     """
 
-    dtype: type
-    m: np.ndarray
-    b: np.ndarray
+    dtype: FloatType
+    m: Floats
+    b: Floats
     round: str
-    low: np.ndarray
-    high: np.ndarray
+    low: Ints
+    high: Ints
     after: int = 0
-    unit: np.ndarray | None = None
-    margin: np.ndarray | None = None
-    random: np.ndarray | None = None
+    unit: Array | None = None
+    margin: Array | None = None
+    random: Floats | None = None
 
-    def holds(self, reach: np.ndarray | int) -> bool:
+    def holds(self, reach: Ints | int) -> bool:
         """Whether an exact form stays exact for sums whose partial sums of |x| stay within reach [C]."""
         terms = np.abs(self.m) * np.asarray(reach, np.float64) + np.abs(self.b) + (self.random is not None)
         whole = np.all(terms / self.unit <= EXACT[self.dtype])
         return bool(whole and terms.max() + abs(self.after) <= EXACT[self.dtype])
 
-    def folds(self, reach: np.ndarray, terms: int) -> bool:
+    def folds(self, reach: Ints, terms: int) -> bool:
         """Whether a float32 product of `terms` terms, sum |w x| <= reach [C], may carry m and b.
 
         A float32 sum of n terms, in any order, errs by at most n * u / (1 - n * u) * sum |terms|, u = 2**-24
@@ -59,6 +59,7 @@ class Form:
             return False
         if self.unit is not None:
             return self.holds(reach)
+        assert self.margin is not None
         error = (terms + 5) * UNIT
         return error < 0.5 and bool(
             np.all(error / (1 - error) * (np.abs(self.m) * reach + np.abs(self.b)) < self.margin)
@@ -86,7 +87,7 @@ def forms(op: Threshold | Requantize, steps: Steps | None, x: Interval, shape: t
             yield Form(dtype, m, b, wanted, stair.low, stair.high, unit=unit, margin=stair.margin)
 
 
-def _shifted(op: Requantize, dtype: type, channels: int, shape: tuple[int, ...]) -> Form:
+def _shifted(op: Requantize, dtype: FloatType, channels: int, shape: tuple[int, ...]) -> Form:
     """(x * multiplier + bias) / 2**shift, every term of it exact, then one rounding."""
     multiplier, bias, shift = (np.broadcast_to(a, channels) for a in (op.multiplier, op.bias, op.shift))
     unit = 2.0**-shift
@@ -109,7 +110,7 @@ def _shifted(op: Requantize, dtype: type, channels: int, shape: tuple[int, ...])
     return Form(dtype, multiplier * unit, b, mode, low, high, after, unit=unit, random=random)
 
 
-def per_channel(g: Builder, a: np.ndarray, dtype: type, image: bool) -> str:
+def per_channel(g: Builder, a: Array, dtype: FloatType, image: bool) -> str:
     """A per-channel operand; a scalar where all channels are alike."""
     a = np.asarray(a).astype(dtype)
     if np.all(a == a.flat[0]):
@@ -155,7 +156,7 @@ def emit_tail(g: Builder, x: str, form: Form, image: bool) -> str:
     return g.add("Add", x, g.operand(np.array(form.after, dtype))) if form.after else x
 
 
-def clip(g: Builder, x: str, low: np.ndarray, high: np.ndarray, dtype: type, image: bool) -> str:
+def clip(g: Builder, x: str, low: Ints, high: Ints, dtype: FloatType, image: bool) -> str:
     """clip(x, low[c], high[c]); integer bounds commute with rounding, so the clip may stand before it."""
     if np.all(low == low[0]) and np.all(high == high[0]):
         return g.add("Clip", x, g.constant(np.array(low[0], dtype)), g.constant(np.array(high[0], dtype)))

@@ -6,6 +6,7 @@ in float64. The proofs are in `products` and `staircase`; every node takes the c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,9 +31,7 @@ from bitwright.fast.step_forms import Form, emit, emit_tail, forms, per_channel
 from bitwright.network import ops
 from bitwright.network.graph import INPUT, Network, Node
 from bitwright.network.ranges import intervals
-from bitwright.network.types import Interval
-
-Product = ops.Conv2d | ops.Dense
+from bitwright.network.types import Floats, Interval
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,23 @@ class Value:
     wide: bool
     order: tuple[int, ...] = ()
     codes: bool = False
+
+
+@dataclass(frozen=True)
+class _Product:
+    """A node that is a Conv2d or Dense."""
+
+    node: Node
+    op: ops.Product
+
+    @staticmethod
+    def of(node: Node) -> _Product:
+        assert isinstance(node.op, ops.Product)  # nothing else is deferred
+        return _Product(node, node.op)
+
+    @property
+    def source(self) -> str:
+        return self.node.inputs[0]
 
 
 def translate(network: Network, values: tuple[str, ...], *, floats: bool) -> bytes:
@@ -99,9 +115,10 @@ class _Translator:
         while len(readers) == 1 and isinstance(readers[0].op, ops.Flatten) and name not in self.wanted:
             name = readers[0].name
             readers = self.network.consumers[name]
-        dense_only = readers and all(isinstance(r.op, ops.Dense) for r in readers) and name not in self.wanted
         narrow = spec.type.dtype.bits <= CODE_BITS and not spec.type.dtype.bipolar
-        return bool(dense_only and narrow and all(codes_exact(r.op, code_base(spec), spec.high) for r in readers))
+        if not readers or name in self.wanted or not narrow:
+            return False
+        return all(isinstance(r.op, ops.Dense) and codes_exact(r.op, code_base(spec), spec.high) for r in readers)
 
     def _output(self, name: str, as_name: str, floats: bool) -> None:
         value, t = self.in_order(self.values[name]), self.network.types[name]
@@ -126,7 +143,7 @@ class _Translator:
         """Whether the only reader of a product is a step that may swallow it (see `_folded`)."""
         readers = self.network.consumers[node.name]
         return (
-            isinstance(node.op, Product)
+            isinstance(node.op, ops.Product)
             and node.name not in self.wanted
             and len(readers) == 1
             and isinstance(readers[0].op, (ops.Threshold, ops.Requantize))
@@ -134,41 +151,43 @@ class _Translator:
 
     def _node(self, node: Node) -> Value:
         if isinstance(node.op, (ops.Threshold, ops.Requantize)):
-            return self._step(node)
+            return self._step(node, node.op)
+        if isinstance(node.op, ops.Product):
+            return self.product(node, node.op)
         inputs = [self.values[name] for name in node.inputs]
-        if not isinstance(node.op, (ops.Dense, ops.Flatten)):
+        if not isinstance(node.op, ops.Flatten):
             inputs = [self.in_order(value) for value in inputs]
-        return _EMITTERS[type(node.op)](self, node, *inputs)
+        return _EMITTERS[type(node.op)](self, node, node.op, *inputs)
 
     def image(self, name: str) -> bool:
         return len(self.network.types[name].shape) == 3
 
-    def product(self, node: Node) -> Value:
+    def product(self, node: Node, op: ops.Product) -> Value:
         """A Conv2d or Dense, exactly, without what follows it."""
         x, interval = self.values[node.inputs[0]], self.intervals[node.inputs[0]]
-        if isinstance(node.op, ops.Conv2d):
+        if isinstance(op, ops.Conv2d):
             shapes = self.network.types[node.inputs[0]].shape, self.network.types[node.name].shape
-            return Value(*conv(self.g, node.op, self.in_order(x).name, x.wide, interval, shapes))
-        op = _channel_major(node.op, x.order)
+            return Value(*conv(self.g, op, self.in_order(x).name, x.wide, interval, shapes))
+        op = _channel_major(op, x.order)
         if x.codes:
             return Value(dense_of_codes(self.g, op, x.name, code_base(self.network.input)), False)
         return Value(*dense(self.g, op, x.name, x.wide, _reorder(interval, x.order)))
 
-    def _step(self, node: Node) -> Value:
+    def _step(self, node: Node, op: ops.Threshold | ops.Requantize) -> Value:
         """Threshold or Requantize in the cheapest exact form, the product before it taking what it can of it."""
         source = node.inputs[0]
         interval, shape = self.intervals[source], self.network.types[source].shape
         image = len(shape) == 3
-        producer = self.network.node(source) if source not in self.values else None
-        steps = steps_of(node.op, interval)
-        found = next(forms(node.op, steps, interval, shape), None)
+        producer = _Product.of(self.network.node(source)) if source not in self.values else None
+        steps = steps_of(op, interval)
+        found = next(forms(op, steps, interval, shape), None)
         if producer and found and self._folds(producer, found):
             y = self._scaled_product(producer, found.m, found.b)
             return Value(emit_tail(self.g, y, found, image), False)
         codes = fit_codes(steps) if steps and interval.reach <= FLOAT32_EXACT else None
         if producer and codes and self._is_plain(producer):
             return Value(emit_codes(self.g, self._scaled_product(producer, np.ones(1), codes.shift), codes), False)
-        x = self.product(producer) if producer else self.in_order(self.values[source])
+        x = self.product(producer.node, producer.op) if producer else self.in_order(self.values[source])
         if codes and not x.wide:
             shifted = x.name if not np.any(codes.shift) else self._shifted(x.name, codes.shift, image)
             return Value(emit_codes(self.g, shifted, codes), False)
@@ -176,12 +195,14 @@ class _Translator:
             x = self.widen(x) if found.dtype is np.float64 else x
             found = found if x.wide == (found.dtype is np.float64) else replace(found, dtype=np.float64)
             return self._narrowed(Value(emit(self.g, x.name, found, image), x.wide), node)
-        return self._narrowed(Value(self._fallback(node.op, x, interval, shape), True), node)
+        return self._narrowed(Value(self._fallback(op, x, interval, shape), True), node)
 
-    def _shifted(self, x: str, shift: np.ndarray, image: bool) -> str:
+    def _shifted(self, x: str, shift: Floats, image: bool) -> str:
         return self.g.add("Add", x, per_channel(self.g, shift, np.float32, image))
 
-    def _fallback(self, op: ops.Threshold | ops.Requantize, x: Value, interval: Interval, shape) -> str:
+    def _fallback(
+        self, op: ops.Threshold | ops.Requantize, x: Value, interval: Interval, shape: tuple[int, ...]
+    ) -> str:
         """The operation without a floating-point form, in float64."""
         if isinstance(op, ops.Requantize):
             return requantize(self.g, x.name, op, shape)
@@ -194,20 +215,20 @@ class _Translator:
             return y
         return Value(self.g.cast(y.name, "float32"), False)
 
-    def _is_plain(self, node: Node) -> bool:
+    def _is_plain(self, product: _Product) -> bool:
         """Whether a product may be computed in float32 with other weights and another bias."""
-        x = self.values[node.inputs[0]]
-        padded = isinstance(node.op, ops.Conv2d) and node.op.pad_value and any(node.op.pads)
+        x, op = self.values[product.source], product.op
+        padded = isinstance(op, ops.Conv2d) and op.pad_value and any(op.pads)
         return not (x.wide or x.codes or padded)
 
-    def _folds(self, node: Node, form: Form) -> bool:
+    def _folds(self, product: _Product, form: Form) -> bool:
         """Whether a product may carry the m and b of a form without changing a result."""
-        reach = node.op.reach(self.intervals[node.inputs[0]])
-        return self._is_plain(node) and form.folds(reach, node.op.weight[0].size)
+        reach = product.op.reach(self.intervals[product.source])
+        return self._is_plain(product) and form.folds(reach, product.op.weight[0].size)
 
-    def _scaled_product(self, node: Node, m: np.ndarray, b: np.ndarray) -> str:
+    def _scaled_product(self, product: _Product, m: Floats, b: Floats) -> str:
         """m * product + b in float32, m in the weights and b in the bias; m, b float64 [O or 1]."""
-        x, op = self.values[node.inputs[0]], node.op
+        x, op = self.values[product.source], product.op
         bias = b if op.bias is None else b + m * op.bias
         if isinstance(op, ops.Conv2d):
             return float_conv(self.g, op, self.in_order(x).name, op.weight * m[:, None, None, None], bias)
@@ -240,7 +261,7 @@ def _channel_major(op: ops.Dense, order: tuple[int, ...]) -> ops.Dense:
     return ops.Dense(weight, op.weight_type, op.bias)
 
 
-def _flatten(t: _Translator, node: Node, x: Value) -> Value:
+def _flatten(t: _Translator, node: Node, _op: ops.Flatten, x: Value) -> Value:
     before = t.network.types[node.inputs[0]].shape
     if len(before) == 1:
         return x
@@ -249,10 +270,10 @@ def _flatten(t: _Translator, node: Node, x: Value) -> Value:
     return replace(x, name=flat, order=() if trivial else before)
 
 
-def _combine(kind: str, **attributes: int):
+def _combine(kind: str, **attributes: int) -> Callable[[_Translator, Node, ops.Op, Value, Value], Value]:
     """Add or Concat: both inputs in one float type, float64 where one is or the result needs it."""
 
-    def emit(t: _Translator, node: Node, a: Value, b: Value) -> Value:
+    def emit(t: _Translator, node: Node, _op: ops.Op, a: Value, b: Value) -> Value:
         if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
             a, b = t.widen(a), t.widen(b)
         return Value(t.g.add(kind, a.name, b.name, **attributes), a.wide)
@@ -260,14 +281,13 @@ def _combine(kind: str, **attributes: int):
     return emit
 
 
-def _max_pool(t: _Translator, node: Node, x: Value) -> Value:
-    op = node.op
+def _max_pool(t: _Translator, _node: Node, op: ops.MaxPool, x: Value) -> Value:
     y = t.g.add("MaxPool", x.name, kernel_shape=list(op.kernel), strides=list(op.stride), pads=list(op.pads))
     return Value(y, x.wide)
 
 
-def _sum_pool(t: _Translator, node: Node, x: Value) -> Value:
-    op, shape = node.op, t.network.types[node.inputs[0]].shape
+def _sum_pool(t: _Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
+    shape = t.network.types[node.inputs[0]].shape
     wide = t.intervals[node.name].reach > FLOAT32_EXACT
     if wide:
         x = t.widen(x)
@@ -284,24 +304,24 @@ def _sum_pool(t: _Translator, node: Node, x: Value) -> Value:
     return Value(t.g.add("Sum", *taps(t.g, name, shape, op.kernel, op.stride)), True)
 
 
-def _pad(t: _Translator, node: Node, x: Value) -> Value:
-    return Value(pad(t.g, x.name, x.wide, node.op.pads, node.op.value), x.wide)
+def _pad(t: _Translator, _node: Node, op: ops.Pad, x: Value) -> Value:
+    return Value(pad(t.g, x.name, x.wide, op.pads, op.value), x.wide)
 
 
-def _resize(t: _Translator, node: Node, x: Value) -> Value:
+def _resize(t: _Translator, node: Node, op: ops.Resize, x: Value) -> Value:
     h, w, c = t.network.types[node.inputs[0]].shape
-    fh, fw = node.op.factor
+    fh, fw = op.factor
     parts = t.g.reshape(x.name, 0, c, h, 1, w, 1)
     repeated = t.g.add("Expand", parts, t.g.constant(np.array([1, 1, 1, fh, 1, fw], np.int64)))
     return Value(t.g.reshape(repeated, 0, c, h * fh, w * fw), x.wide)
 
 
-def _arg_max(t: _Translator, _node: Node, x: Value) -> Value:
+def _arg_max(t: _Translator, _node: Node, _op: ops.ArgMax, x: Value) -> Value:
     return Value(t.g.cast(t.g.add("ArgMax", x.name, axis=1, keepdims=1), "float32"), False)
 
 
-def _lookup(t: _Translator, node: Node, x: Value) -> Value:
-    op, channels = node.op, t.network.types[node.name].channels
+def _lookup(t: _Translator, node: Node, op: ops.Lookup, x: Value) -> Value:
+    channels = t.network.types[node.name].channels
     wide = t.intervals[node.name].reach > FLOAT32_EXACT
     position = t.g.cast(x.name, "int32")
     if op.domain.bipolar:
@@ -315,9 +335,7 @@ def _lookup(t: _Translator, node: Node, x: Value) -> Value:
     return Value(t.g.add("Gather", t.g.constant(table), position), wide)
 
 
-_EMITTERS = {
-    ops.Conv2d: lambda t, node, _x: t.product(node),
-    ops.Dense: lambda t, node, _x: t.product(node),
+_EMITTERS: dict[type[ops.Op], Callable[..., Value]] = {  # of translator, node, operation and inputs
     ops.Lookup: _lookup,
     ops.Add: _combine("Add"),
     ops.Concat: _combine("Concat", axis=1),

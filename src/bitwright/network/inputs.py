@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bitwright.errors import DataError, ModelError
-from bitwright.network.types import Array, Floats, Ints, TensorType
+from bitwright.network.types import Array, Floats, Ints, TensorType, derived
 
 RULES = ("multiply", "divide", "divide_then_add")
 
@@ -38,8 +38,8 @@ class InputSpec:
     data_scale: float = 1.0
     data_mean: tuple[float, ...] = (0.0,)
     data_std: tuple[float, ...] = (1.0,)
-    low: int | None = None
-    high: int | None = None
+    low: int = derived()
+    high: int = derived()
     rule: str = "multiply"  # what files without a rule mean
 
     def __post_init__(self) -> None:
@@ -55,10 +55,10 @@ class InputSpec:
         object.__setattr__(self, "data_layout", self.data_layout or self.layout)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         for name in ("scale", "offset"):
-            value = np.atleast_1d(np.asarray(getattr(self, name), np.float64))
-            object.__setattr__(self, name, value)
-            if value.shape not in ((1,), (self.type.channels,)) or not np.all(np.isfinite(value)):
-                raise ModelError(f"input {name} must be finite, one value or one per channel, not {value}")
+            factors = np.atleast_1d(np.asarray(getattr(self, name), np.float64))
+            object.__setattr__(self, name, factors)
+            if factors.shape not in ((1,), (self.type.channels,)) or not np.all(np.isfinite(factors)):
+                raise ModelError(f"input {name} must be finite, one value or one per channel, not {factors}")
         if np.any(self.scale <= 0) or (self.rule != "multiply" and np.any(self.scale.astype(np.float32) == 0)):
             raise ModelError("input scales must be positive")
         if self.rule not in RULES:
@@ -142,7 +142,7 @@ def prepare(spec: InputSpec, raw: Array) -> Array:
             f"data have shape {raw.shape}; legal is (N, {', '.join(map(str, given))}) in {spec.data_layout}"
         )
     check_finite(raw)
-    x = raw.astype(np.float32).reshape(len(raw), *shape)
+    x: Array = raw.astype(np.float32).reshape(len(raw), *shape)
     mean, std = (_along_channels(v, spec.data_layout, len(shape)) for v in (spec.data_mean, spec.data_std))
     x = (x * np.float32(spec.data_scale) - mean) / std
     if spec.data_layout != layout:
@@ -239,18 +239,18 @@ def dequantize(spec: OutputSpec, q: Array) -> Array:
     y = function((q - offset) * scale), computed in float64; softmax is over the channels. Then, in float32, the
     output's own quantizer, where it has one.
     """
-    y = (np.asarray(q, np.float64) - spec.offset) * spec.scale
+    y: Floats = (np.asarray(q, np.float64) - spec.offset) * spec.scale
     if spec.function == "softmax":
         y = np.exp(y - y.max(axis=-1, keepdims=True))
         y = y / y.sum(axis=-1, keepdims=True)
     elif spec.function == "sigmoid":
         with np.errstate(over="ignore"):
             y = 1 / (1 + np.exp(-y))
-    y = y.astype(np.float32)
+    floats: Array = y.astype(np.float32)
     if spec.step:
         step = np.float32(spec.step)
-        y = np.clip(np.rint(y / step) + np.float32(spec.zero_point), spec.low, spec.high)
-        y = ((y - np.float32(spec.zero_point)) * step).astype(np.float32)
-    if spec.layout == "CHW" and y.ndim == 4:
-        y = y.transpose(0, 3, 1, 2)
-    return y.reshape(len(y), *spec.shape)
+        codes = np.clip(np.rint(floats / step) + np.float32(spec.zero_point), spec.low, spec.high)
+        floats = ((codes - np.float32(spec.zero_point)) * step).astype(np.float32)
+    if spec.layout == "CHW" and floats.ndim == 4:
+        floats = floats.transpose(0, 3, 1, 2)
+    return floats.reshape(len(floats), *spec.shape)

@@ -31,4 +31,4 @@ def draws(seed: int, count: int) -> Ints:
     0xA3000000) makes 16 steps. Element e of a frame, in (H, W, C) row-major order, uses draw e;
     each frame starts anew from the seed, so a frame's result does not depend on its predecessors.
     """
-    return _draws(np.int64(seed), count)
+    return _draws(int(seed), count)

@@ -141,7 +141,8 @@ def flip_falling(network: Network) -> Network:
 def _negatable(op: Product) -> npt.NDArray[np.bool_]:
     """Which output channels' weights stay in their type when negated, bool [O]."""
     flat = op.weight.reshape(len(op.weight), -1)
-    return (-flat.min(axis=1) <= op.weight_type.max) & (-flat.max(axis=1) >= op.weight_type.min)
+    low, high = op.weight_type.min, op.weight_type.max
+    return np.asarray((-flat.min(axis=1) <= high) & (-flat.max(axis=1) >= low))
 
 
 def _negated(op: Product, flip: npt.NDArray[np.bool_]) -> Op:

@@ -185,7 +185,7 @@ def _decode_network(entries: Mapping[str, bytes]) -> Network:
             raise ModelError(f"node {node['name']!r}: unknown operation {node['op']!r}")
         nodes.append(Node(node["name"], build(OPS[node["op"]], fields), tuple(node["inputs"])))
     return Network(
-        build(InputSpec, tree["input"]), nodes, build(OutputSpec, tree["output"]), tree["name"], tree["source"]
+        build(InputSpec, tree["input"]), tuple(nodes), build(OutputSpec, tree["output"]), tree["name"], tree["source"]
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,16 @@ Floats = npt.NDArray[np.float64]
 
 MAX_BITS = 32
 _NAME = re.compile(r"(u?)int([1-9][0-9]?)")
+
+
+def ints(values: Iterable[int]) -> Ints:
+    """Whole numbers as an int64 array."""
+    return np.array(list(values), np.int64)
+
+
+def derived() -> Any:
+    """A field of a dataclass that gets its value from others where it is left out."""
+    return field(default=None)
 
 
 @dataclass(frozen=True)

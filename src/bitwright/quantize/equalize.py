@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bitwright.network.types import Floats, Ints
 from bitwright.quantize.placement import LAYERS
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.readers.graph import MOVES, FloatGraph, FloatNode
 from bitwright.text import unique
 
 MAX_ROUNDS = 30
 TOLERANCE = 1e-3
 _SCALING = ("Relu", "LeakyRelu")  # f(x / s) = f(x) / s for s > 0
-_PASSING = ("MaxPool", "AveragePool", "Resize", "Flatten")
+_PASSING = (*MOVES, "AveragePool")
 
 
 @dataclass(frozen=True)
@@ -47,16 +48,17 @@ def find_pairs(graph: FloatGraph) -> list[Pair]:
             elif at.kind in LAYERS:
                 pairs.append(Pair(node.name, at.name, tuple(clips)))
                 break
-            elif at.kind not in (*_SCALING, *_PASSING) and not (at.kind == "Pad" and at["value"] == 0):
+            elif at.kind not in (*_SCALING, *_PASSING) or at.attributes.get("value"):
                 break
     return pairs
 
 
-def _output_range(weight: np.ndarray) -> np.ndarray:
-    return np.abs(weight).reshape(len(weight), -1).max(1)
+def _output_range(weight: Floats) -> Floats:
+    largest: Floats = np.abs(weight).reshape(len(weight), -1).max(1)
+    return largest
 
 
-def input_channels(node: FloatNode, channels: int) -> np.ndarray:
+def input_channels(node: FloatNode, channels: int) -> Ints:
     """For each weight element the input channel that it multiplies, in the weight's shape."""
     weight = node["weight"]
     if node.kind == "Dense":  # a flattened image is in (H, W, C) order
@@ -67,7 +69,7 @@ def input_channels(node: FloatNode, channels: int) -> np.ndarray:
     return np.broadcast_to(index[:, None, None, :], weight.shape)
 
 
-def _input_range(weight: np.ndarray, index: np.ndarray, channels: int) -> np.ndarray:
+def _input_range(weight: Floats, index: Ints, channels: int) -> Floats:
     found = np.zeros(channels)
     np.maximum.at(found, index.ravel(), np.abs(weight).ravel())
     return found
@@ -97,10 +99,11 @@ def equalize(graph: FloatGraph) -> FloatGraph:
     return _rebuild(graph, weights, total)
 
 
-def _rebuild(graph: FloatGraph, weights: Mapping[str, np.ndarray], total: Mapping[Pair, np.ndarray]) -> FloatGraph:
+def _rebuild(graph: FloatGraph, weights: Mapping[str, Floats], total: Mapping[Pair, Floats]) -> FloatGraph:
     first = {pair.first: s for pair, s in total.items()}
     clipped = {clip: s for pair, s in total.items() for clip in pair.clips}
-    built, renamed = [], {}
+    built: list[FloatNode] = []
+    renamed: dict[str, str] = {}
     for node in graph.nodes:
         inputs = tuple(renamed.get(v, v) for v in node.inputs)
         if node.name in clipped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from bitwright.errors import OptionError
 from bitwright.network.ops import Rounding
@@ -16,7 +17,7 @@ WEIGHT_ROUNDINGS = ("nearest", "half_away", "floor", "stochastic", "second_order
 ROUNDINGS = tuple(str(r) for r in Rounding)
 
 
-def _doc(default: object, doc: str):
+def _doc(default: object, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
@@ -91,25 +92,25 @@ class QuantizeOptions:
                 raise OptionError(f"{name} is {value!r}; legal are {low} to {high}")
 
     @staticmethod
-    def _check_bits(name: str, bits: object, *, optional: bool = False) -> None:
+    def _check_bits(name: str, bits: Any, *, optional: bool = False) -> None:
         if bits is None and optional:
             return
-        if isinstance(bits, bool) or not hasattr(bits, "__index__") or not 1 <= bits <= MAX_QUANTIZED_BITS:  # type: ignore[operator]
+        if isinstance(bits, bool) or not hasattr(bits, "__index__") or not 1 <= bits <= MAX_QUANTIZED_BITS:
             raise OptionError(f"{name} asks for {bits!r} bits; legal are 1 to {MAX_QUANTIZED_BITS}")
 
 
-def _pair(name: str, value: object) -> tuple[int, int]:
+def _pair(name: str, value: Any) -> tuple[int, int]:
     try:
-        weight, activation = value  # type: ignore[misc]
+        weight, activation = value
     except (TypeError, ValueError):
         raise OptionError(f"{name} is {value!r}; legal is a pair (weight bits, activation bits)") from None
     return weight, activation
 
 
-def make_options(values: Mapping[str, object]) -> QuantizeOptions:
+def make_options(values: Mapping[str, Any]) -> QuantizeOptions:
     """Options of keyword arguments; `OptionError` names what is unknown and what is legal."""
     legal = [f.name for f in fields(QuantizeOptions)]
     unknown = sorted(set(values) - set(legal))
     if unknown:
         raise OptionError(f"quantize has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")
-    return QuantizeOptions(**values)  # type: ignore[arg-type]
+    return QuantizeOptions(**values)

@@ -15,14 +15,13 @@ import numpy as np
 
 from bitwright.errors import OptionError
 from bitwright.network.types import MAX_BITS, IntType
-from bitwright.readers.graph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.readers.graph import INPUT, MOVES, FloatGraph, FloatNode, Quantizer
 from bitwright.text import unique
 
 LAYERS = ("Conv", "Dense")
 ELEMENTWISE = (
     "Affine", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Elu", "Sign",
 )  # fmt: skip
-MOVES = ("MaxPool", "Pad", "Resize", "Flatten")  # codes in, the same codes out
 ALIGNED = ("Add", "Concat")
 ENDS = ("Softmax", "ArgMax")
 SUFFIX = "_q"

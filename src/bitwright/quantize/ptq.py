@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def quantize(
     *,
     output: str | None = None,
     progress: Progress = quiet,
-    **options,
+    **options: Any,
 ) -> Network:
     """The integer network of a float model; options as in `QuantizeOptions`.
 
@@ -157,7 +158,7 @@ def place(prepared: Prepared, widths: placement.Widths, progress: Progress = qui
     own = placement.own_widths(graph, widths)
     chosen = {value: choose(value, bits) for value, bits in own.items()}
     if options.refine_scales:
-        how = {"correct_bias": options.bias_correction, "seed": options.seed, "jobs": options.jobs}
+        how: dict[str, Any] = {"correct_bias": options.bias_correction, "seed": options.seed, "jobs": options.jobs}
         chosen = refine(graph, chosen, prepared.x, options.scales, progress=progress, **how)
 
     def choose_refined(value: str, bits: int) -> Quantizer:
@@ -206,7 +207,7 @@ def narrowed(weight: np.ndarray, weight_bits: int, activation_bits: int) -> int:
     rows = np.abs(np.asarray(weight, np.float64)).reshape(len(weight), -1)
     growth = float((rows.sum(1) / np.maximum(rows.max(1), 1e-300)).max())
     excess = weight_bits - 1 + activation_bits + np.log2(max(growth, 1.0)) + 1 - 31
-    return activation_bits - max(0, math.ceil(excess / 2))
+    return activation_bits - max(0, math.ceil(float(excess) / 2))
 
 
 def range_rule(options: QuantizeOptions, position: int = 0) -> RangeRule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -186,7 +187,7 @@ def evaluated(
     """The report with the agreement of both networks on samples x and, with labels [N], their accuracies."""
     x = check_data(graph, x, "evaluation data")
     before, after = classes(FloatRunner(graph).outputs(x)), classes(network.predict(x))
-    found: dict[str, float] = {"agreement": 100 * float(np.mean(before == after))}
+    found: dict[str, Any] = {"agreement": 100 * float(np.mean(before == after))}
     if labels is not None:
         labels = check_labels(labels, len(x))
         for name, answers in (("accuracy_float", before), ("accuracy", after)):

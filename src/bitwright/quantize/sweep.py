@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bitwright.jit import njit
 from bitwright.network.ops import windows
+from bitwright.network.types import Array, Floats, Ints
 from bitwright.quantize.floatrun import FloatRunner, to_value
 from bitwright.quantize.placement import ALIGNED, LAYERS
 from bitwright.quantize.ranges.calibrate import Progress, quiet
@@ -44,7 +46,7 @@ def dequantized(node: FloatNode) -> FloatNode:
 def sweep(
     graph: FloatGraph,
     quantized: FloatGraph,
-    x: np.ndarray,
+    x: Array,
     round_layer: Round,
     *,
     second: bool,
@@ -83,7 +85,7 @@ def samples_that_fit(graph: FloatGraph, count: int, size: int) -> int:
 class _Walk:
     """Values of both networks, computed when asked for and dropped after their last reader."""
 
-    def __init__(self, graph: FloatGraph, quantized: FloatGraph, x: np.ndarray, jobs: int) -> None:
+    def __init__(self, graph: FloatGraph, quantized: FloatGraph, x: Array, jobs: int) -> None:
         self.graphs = {True: graph, False: quantized}
         self.jobs = jobs
         start = to_value(graph, np.asarray(x, np.float32))
@@ -95,7 +97,7 @@ class _Walk:
         """The quantized network goes on with this form of a layer."""
         self.replaced[name] = quantized
 
-    def added_error(self, name: str) -> np.ndarray | None:
+    def added_error(self, name: str) -> Array | None:
         """r - r' of the value that an addition adds to a layer's output; None where there is no such known value."""
         readers = self.graphs[True].consumers[name]
         if len(readers) != 1 or readers[0].kind != "Add":
@@ -116,7 +118,7 @@ class _Walk:
             return value in self.replaced
         return all(self._is_known(v) for v in node.inputs)
 
-    def value(self, side: bool, name: str) -> np.ndarray:
+    def value(self, side: bool, name: str) -> Array:
         """A value of the float (True) or quantized (False) network, [N, *shape]."""
         values = self.values[side]
         if name not in values:
@@ -142,7 +144,7 @@ class _Walk:
             chain.insert(0, graph.node(before))
         return chain
 
-    def _compute(self, side: bool, chain: list[FloatNode], inputs: list[np.ndarray]) -> np.ndarray:
+    def _compute(self, side: bool, chain: list[FloatNode], inputs: list[Array]) -> Array:
         if chain[0].kind == "Add":
             return inputs[0] + inputs[1]
         if chain[0].kind == "Concat":
@@ -152,7 +154,7 @@ class _Walk:
         return run_chain(chain, inputs[0], self.jobs)
 
 
-def run_chain(chain: list[FloatNode], x: np.ndarray, jobs: int) -> np.ndarray:
+def run_chain(chain: list[FloatNode], x: Array, jobs: int) -> Array:
     """The value of the last of some nodes that follow one another, for the first one's input [N, *shape]."""
     nodes, before = [], INPUT
     for node in chain:
@@ -167,22 +169,22 @@ def run_chain(chain: list[FloatNode], x: np.ndarray, jobs: int) -> np.ndarray:
     return result
 
 
-def _columns(node: FloatNode, x: np.ndarray, picks: np.ndarray) -> np.ndarray:
+def _columns(node: FloatNode, x: Array, picks: Ints) -> Array:
     """Input columns [G, P, K] of a layer at output positions `picks` [n, p] of each sample."""
     if node.kind == "Dense":
         return x[None].astype(np.float64)
     view = windows(x, node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"])
     _, _, width = view.shape[:3]
-    taken = view[np.arange(len(x))[:, None], picks // width, picks % width]
+    taken: Array = view[np.arange(len(x))[:, None], picks // width, picks % width]
     taken = taken.reshape(-1, *taken.shape[2:4], node["groups"], taken.shape[4] // node["groups"])
     return np.moveaxis(taken, 3, 0).reshape(node["groups"], len(taken), -1)
 
 
 def layer_moments(
     node: FloatNode,
-    x: np.ndarray,
-    xq: np.ndarray,
-    added: np.ndarray | None,
+    x: Array,
+    xq: Array,
+    added: Array | None,
     random: np.random.Generator,
     *,
     second: bool,
@@ -204,7 +206,7 @@ def layer_moments(
         picks = np.stack([random.choice(shape[1] * shape[2], each, replace=False) for _ in range(len(x))])
     batch = max(1, COLUMN_BYTES // max(8 * size * picks.shape[1], 2 * x[0].nbytes))
 
-    def sums(start: int) -> dict[str, np.ndarray]:
+    def sums(start: int) -> dict[str, Array]:
         part = slice(start, start + batch)
         error = None if added is None else _outputs(added[part], picks[part], node.attributes.get("groups", 1))
         return _sums(_columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part]), error, second)
@@ -212,7 +214,7 @@ def layer_moments(
     return _moments(side_by_side(sums, range(0, len(x), batch), jobs), picks.size)
 
 
-def _outputs(values: np.ndarray, picks: np.ndarray, groups: int) -> np.ndarray:
+def _outputs(values: Array, picks: Ints, groups: int) -> Array:
     """Output values [G, P, O/G] at the same positions as `_columns`."""
     flat = values.reshape(len(values), -1, values.shape[-1])
     taken = flat[np.arange(len(values))[:, None], picks].reshape(picks.size, groups, -1)
@@ -220,7 +222,7 @@ def _outputs(values: np.ndarray, picks: np.ndarray, groups: int) -> np.ndarray:
 
 
 @njit(nogil=True)
-def _small_products(a, b, total):
+def _small_products(a: Array, b: Array, total: Floats) -> None:
     for g in range(a.shape[0]):
         for p in range(a.shape[1]):
             for i in range(a.shape[2]):
@@ -228,17 +230,17 @@ def _small_products(a, b, total):
                     total[g, i, j] += np.float64(a[g, p, i]) * b[g, p, j]
 
 
-def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def products(a: Array, b: Array) -> Array:
     """Sum over p of a[g, p, i] b[g, p, j] as [G, I, J], for a [G, P, I] and b [G, P, J]."""
     if len(a) == 1 or a.shape[2] * b.shape[2] > SMALL:
-        return np.matmul(a.transpose(0, 2, 1), b)
+        return np.asarray(np.matmul(a.transpose(0, 2, 1), b))
     # Depthwise layers: many tiny products, of which each would cost a call of BLAS.
     total = np.zeros((len(a), a.shape[2], b.shape[2]))
     _small_products(np.ascontiguousarray(a), np.ascontiguousarray(b), total)
     return total
 
 
-def _sums(x: np.ndarray, xq: np.ndarray, error: np.ndarray | None, second: bool) -> dict[str, np.ndarray]:
+def _sums(x: Array, xq: Array, error: Array | None, second: bool) -> dict[str, Array]:
     """Sums of the moments over columns [G, P, K]."""
     if second and max(np.abs(v).max(initial=0) for v in (x, xq)) > SQUARABLE:
         x, xq = x.astype(np.float64), xq.astype(np.float64)
@@ -252,9 +254,9 @@ def _sums(x: np.ndarray, xq: np.ndarray, error: np.ndarray | None, second: bool)
     return found
 
 
-def _moments(parts: list[dict[str, np.ndarray]], count: int) -> Moments:
+def _moments(parts: list[dict[str, Array]], count: int) -> Moments:
     """The means over `count` columns, from the sums of their parts, added up in order."""
-    means = {name: sum(part[name].astype(np.float64) for part in parts) / count for name in parts[0]}
+    means: dict[str, Any] = {n: sum(part[n].astype(np.float64) for part in parts) / count for n in parts[0]}
     if "residual" in means:
         means["residual"] = means["residual"].reshape(-1, means["residual"].shape[-1])
     if "residual_mean" in means:

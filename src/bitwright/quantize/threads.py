@@ -16,7 +16,8 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 MAX_THREADS = 16  # each holds pieces of the data in memory
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class _Limit:

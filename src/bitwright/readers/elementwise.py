@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from bitwright.network.types import Floats, Ints
 from bitwright.readers.graph import FloatNode, Quantizer
 from bitwright.readers.lowering import chain
 from bitwright.readers.lowering.boundaries import Steps
@@ -26,16 +27,16 @@ class Snap:
 
     quantizer: Quantizer
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         return self._real(Steps.of(self.quantizer).estimate(x))[0]
 
-    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
         steps = Steps.of(self.quantizer)
         codes = steps.estimate(x)
         real, lost = self._real(codes)
         return real, np.where(steps.confirmed(codes, x, error), lost, np.inf)
 
-    def _real(self, codes: np.ndarray) -> Bounded:
+    def _real(self, codes: Floats) -> Bounded:
         q = self.quantizer
         column = (-1, *[1] * (codes.ndim - 1))
         zero = 0.0 if q.dtype.bipolar else q.zero_point.reshape(column)
@@ -46,11 +47,11 @@ class Snap:
         zero = ZERO if self.quantizer.dtype.bipolar else steps.zero[c % len(steps.zero)]
         return (steps.code(x, c) - zero) * steps.scale[c % len(steps.scale)]
 
-    def direction(self) -> np.ndarray:
+    def direction(self) -> Ints:
         return np.ones(1, int)
 
     def map(self, change: Callable[[Rationals], Rationals]) -> Snap:
-        def changed(values: np.ndarray) -> np.ndarray:
+        def changed(values: Floats) -> Floats:
             return np.array([float(v) for v in change(tuple(Fraction(float(v)) for v in values))])
 
         q = self.quantizer
@@ -64,10 +65,10 @@ class Product:
     left: Chain
     right: Chain
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         return self.left.evaluate(x) * self.right.evaluate(x)
 
-    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
         (a, more), (b, less) = self.left.bounded(x, error), self.right.bounded(x, error)
         product, lost = two_product(a, b)
         with np.errstate(invalid="ignore"):  # an unknown error times 0 is unknown, too
@@ -76,7 +77,7 @@ class Product:
     def exact(self, x: Fraction, c: int) -> Fraction:
         return self.left.exact(x, c) * self.right.exact(x, c)
 
-    def direction(self) -> np.ndarray:
+    def direction(self) -> Ints:
         return np.zeros(1, int)
 
     def map(self, change: Callable[[Rationals], Rationals]) -> Product:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Rounding
-from bitwright.readers.graph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer
+from bitwright.readers.graph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer, Shape
 
 OPSET, IR_VERSION = 17, 8
 OUTPUT = "output"
@@ -55,7 +56,7 @@ class _Builder:
         self.count = 0
         self.inside = {INPUT: self._model_input()}
 
-    def op(self, kind: str, *inputs: str, name: str = "", **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """Append a node; the name of its result."""
         name = name or self._fresh(kind)
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
@@ -115,19 +116,20 @@ class _Builder:
         self.inside[node.name] = _EMIT[node.kind](self, node, shape, *inputs)
 
 
-def _conv(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _conv(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     weight = b.constant(np.moveaxis(node["weight"], 3, 1))
     bias = [] if node["bias"] is None else [b.constant(node["bias"])]
     attributes = {"strides": node["stride"], "pads": node["pads"], "dilations": node["dilation"]}
-    return b.op("Conv", x, weight, *bias, group=node["groups"], **{k: list(v) for k, v in attributes.items()})
+    lists: dict[str, Any] = {k: list(v) for k, v in attributes.items()}
+    return b.op("Conv", x, weight, *bias, group=node["groups"], **lists)
 
 
-def _dense(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _dense(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     bias = [] if node["bias"] is None else [b.constant(node["bias"])]
     return b.op("Gemm", x, b.constant(node["weight"]), *bias, transB=1)
 
 
-def _affine(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _affine(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     if np.any(node["scale"] != 1):
         x = b.op("Mul", x, b.channels(node["scale"], shape))
     if np.any(node["shift"] != 0):
@@ -135,20 +137,20 @@ def _affine(b: _Builder, node: FloatNode, shape, x: str) -> str:
     return x
 
 
-def _clip(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _clip(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     low, high = (b.constant(v) if np.isfinite(v) else "" for v in (node["low"], node["high"]))
     return b.op("Clip", x, low, high) if high else b.op("Clip", x, low)
 
 
-def _leaky(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _leaky(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     return b.op("PRelu", x, b.channels(node["slope"], shape))
 
 
-def _silu(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _silu(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     return b.op("Mul", x, b.op("Sigmoid", x))
 
 
-def _product(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _product(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     sides = []
     for path in (node["left"], node["right"]):
         sides.append(x)
@@ -157,35 +159,35 @@ def _product(b: _Builder, node: FloatNode, shape, x: str) -> str:
     return b.op("Mul", *sides)
 
 
-def _pool(b: _Builder, node: FloatNode, shape, x: str) -> str:
-    more = {"count_include_pad": int(node["count_include_pad"])} if node.kind == "AveragePool" else {}
+def _pool(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    more: dict[str, Any] = {"count_include_pad": int(node["count_include_pad"])} if node.kind == "AveragePool" else {}
     kernel, stride, pads = (list(node[k]) for k in ("kernel", "stride", "pads"))
     return b.op(node.kind, x, kernel_shape=kernel, strides=stride, pads=pads, **more)
 
 
-def _pad(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _pad(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     top, left, bottom, right = node["pads"]
     pads = b.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
     return b.op("Pad", x, pads, b.constant(node["value"]))
 
 
-def _resize(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _resize(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     scales = b.constant([1, 1, *node["factor"]])
-    nearest = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-    return b.op("Resize", x, "", scales, **nearest)
+    rule: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return b.op("Resize", x, "", scales, mode="nearest", **rule)
 
 
-def _flatten(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _flatten(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     if len(shape) == 3 and shape[2] > 1 and shape[0] * shape[1] > 1:
         x = b.op("Transpose", x, perm=[0, 2, 3, 1])
     return b.op("Flatten", x)
 
 
-def _arg_max(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _arg_max(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     return b.op("Cast", b.op("ArgMax", x, axis=1, keepdims=1), to=TensorProto.FLOAT)
 
 
-def _quant(b: _Builder, node: FloatNode, shape, x: str) -> str:
+def _quant(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
     q: Quantizer = node["quantizer"]
     scale = b.channels(q.scale, shape) if np.any(q.scale != 1) else ""
     if q.dtype.bipolar:
@@ -200,7 +202,7 @@ def _quant(b: _Builder, node: FloatNode, shape, x: str) -> str:
     return b.op("Mul", x, scale) if scale else x
 
 
-def _round(b: _Builder, q: Quantizer, shape, x: str) -> str:
+def _round(b: _Builder, q: Quantizer, shape: Shape, x: str) -> str:
     simple = {Rounding.HALF_EVEN: "Round", Rounding.FLOOR: "Floor", ExtraRounding.CEIL: "Ceil"}
     if q.rounding in simple:
         return b.op(simple[q.rounding], x)
@@ -223,15 +225,15 @@ def _round(b: _Builder, q: Quantizer, shape, x: str) -> str:
     return b.op("Mul", b.op("Sign", x), size)
 
 
-def _plain(kind: str, **attributes: object):
+def _plain(kind: str, **attributes: int) -> Callable[..., str]:
     return lambda b, node, shape, *x: b.op(kind, *x, **attributes)
 
 
-def _with(kind: str, *names: str):
+def _with(kind: str, *names: str) -> Callable[..., str]:
     return lambda b, node, shape, x: b.op(kind, x, **{name: float(node[name]) for name in names})
 
 
-_EMIT = {
+_EMIT: dict[str, Callable[..., str]] = {  # of builder, node, shape of its first input, and inputs
     "Conv": _conv,
     "Dense": _dense,
     "Affine": _affine,

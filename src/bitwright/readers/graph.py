@@ -21,11 +21,12 @@ from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.network.ops import Rounding, window_output
 from bitwright.network.sizes import check_padded
-from bitwright.network.types import IntType
+from bitwright.network.types import Floats, Ints, IntType, derived
 
 INPUT = "input"
 Shape = tuple[int, ...]
 PAIRS = ("Add", "Concat")
+MOVES = ("MaxPool", "Pad", "Resize", "Flatten")  # the values of the input and no others, but for those of pads
 
 # Each kind with its attributes. Weight layouts are those of the integer operations; arrays are float64.
 KINDS: dict[str, tuple[str, ...]] = {
@@ -78,10 +79,10 @@ class Quantizer:
     """
 
     dtype: IntType
-    scale: np.ndarray
-    zero_point: np.ndarray = field(default_factory=lambda: np.zeros(1))
-    low: int | None = None
-    high: int | None = None
+    scale: Floats
+    zero_point: Floats = field(default_factory=lambda: np.zeros(1))
+    low: int = derived()
+    high: int = derived()
     rounding: Rounding | ExtraRounding = Rounding.HALF_EVEN
     seed: int = 1
     zero_after: bool = False
@@ -113,9 +114,9 @@ class QuantizedWeight:
     values: integers in the layout of the node's weight; scale [O or 1] float64.
     """
 
-    values: np.ndarray
+    values: Ints
     dtype: IntType
-    scale: np.ndarray
+    scale: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,8 +248,10 @@ def infer_shapes(nodes: Iterable[FloatNode], input_shape: Shape) -> dict[str, Sh
 def node_work(node: FloatNode, shape: Shape) -> int:
     """Operations on numbers that a node's value of that shape takes."""
     if node.kind in ("Conv", "Dense"):
-        return math.prod(shape) * math.prod(node["weight"].shape[1:])
-    return math.prod(shape) * math.prod(node.attributes.get("kernel", (1,)))
+        taps: Shape = node["weight"].shape[1:]
+    else:
+        taps = node.attributes.get("kernel", (1,))
+    return math.prod(shape) * math.prod(taps)
 
 
 def node_shape(node: FloatNode, *inputs: Shape) -> Shape:
@@ -270,7 +273,7 @@ def _node_shape(node: FloatNode, *inputs: Shape) -> Shape:
         weight = node["weight"]
         _require(shape == weight.shape[1:], f"weight [O, I] {weight.shape} does not fit the input {shape}")
         _check_bias(node)
-        return weight.shape[:1]
+        return (len(weight),)
     if node.kind == "Add":
         _require(inputs[0] == inputs[1], f"takes two values of one shape, not {inputs[0]} and {inputs[1]}")
     if node.kind == "Concat":
@@ -284,11 +287,21 @@ def _node_shape(node: FloatNode, *inputs: Shape) -> Shape:
         h, w, c = _image(shape)
         return (h * node["factor"][0], w * node["factor"][1], c)
     if node.kind == "Flatten":
-        size = 1
-        for n in shape:
-            size *= n
-        return (size,)
+        return (math.prod(shape),)
     return (*shape[:-1], 1) if node.kind == "ArgMax" else shape
+
+
+def is_trivial(node: FloatNode, shape: Shape) -> bool:
+    """Whether a node hands on an input of that shape as it is."""
+    if node.kind in ("MaxPool", "AveragePool"):
+        return (*node["kernel"], *node["stride"]) == (1, 1, 1, 1) and not any(node["pads"])
+    if node.kind == "Flatten":
+        return len(shape) == 1
+    if node.kind == "Resize":
+        return tuple(node["factor"]) == (1, 1)
+    if node.kind == "Pad":
+        return not any(node["pads"])
+    return node.kind == "Affine" and bool(np.all(node["scale"] == 1) and np.all(node["shift"] == 0))
 
 
 def _require(condition: bool, message: str) -> None:
@@ -308,7 +321,7 @@ def _check_bias(node: FloatNode) -> None:
 
 def _window_shape(node: FloatNode, shape: Shape) -> Shape:
     h, w, c = _image(shape)
-    channels, kernel, dilation = c, node.attributes.get("kernel"), (1, 1)
+    channels, kernel, dilation = c, node.attributes.get("kernel", ()), (1, 1)
     if node.kind == "Conv":
         channels, *kernel, depth = node["weight"].shape
         dilation = node["dilation"]

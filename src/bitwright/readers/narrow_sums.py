@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.network.ops import Add, Lookup, Op, Requantize, Rounding, Threshold
-from bitwright.network.types import IntType
+from bitwright.network.types import Floats, Ints, IntType, ints
 from bitwright.readers.graph import FloatNode, Quantizer
 from bitwright.readers.lowering.alignment import MAX_PAIRS, Alignment, exact_pairs
 from bitwright.readers.lowering.chain import Affine, Chain, spread
@@ -38,9 +38,9 @@ FREE = 1 << 40
 class Tables:
     """f [C, n], g [C, m], from 0 on, and the offset of their sum [C]: code = floor((f + g + offset) / step)."""
 
-    first: np.ndarray
-    second: np.ndarray
-    offset: np.ndarray
+    first: Ints
+    second: Ints
+    offset: Ints
     step: int
 
 
@@ -61,7 +61,7 @@ def narrow_sum(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> l
     if found is None:
         return None
     found = Tables(found.first[channel], found.second[channel], found.offset[channel], found.step)
-    ops = [
+    ops: list[tuple[Op, ...]] = [
         (_lookup(table, t, reach),)
         for table, t, reach in zip((found.first, found.second), types, aligned.reaches, strict=True)
     ]
@@ -72,7 +72,7 @@ def narrow_sum(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> l
     return ops if _proven(ops, aligned, codes, quantizer) else None
 
 
-def _starts(aligned: Alignment, v: Value, quantizer: Quantizer, channel: np.ndarray) -> list[np.ndarray]:
+def _starts(aligned: Alignment, v: Value, quantizer: Quantizer, channel: Ints) -> list[Floats]:
     """The operands' own parts of the code, real, [distinct channels, n]: where the search begins."""
     place, channels = np.unique(channel, return_index=True)[1], v.type.channels
     slope = 1 / np.broadcast_to(quantizer.scale, channels)
@@ -85,7 +85,7 @@ def _starts(aligned: Alignment, v: Value, quantizer: Quantizer, channel: np.ndar
     return parts
 
 
-def find_tables(codes: np.ndarray, starts: list[np.ndarray]) -> Tables | None:
+def find_tables(codes: Ints, starts: list[Floats]) -> Tables | None:
     """Tables for codes [C, n, m] with the smallest step; None where no step has any in 16 bits."""
     for step in STEPS:
         pairs = [_solved(k, f * step, g * step, step) for k, f, g in zip(codes, *starts, strict=True)]
@@ -99,9 +99,7 @@ def find_tables(codes: np.ndarray, starts: list[np.ndarray]) -> Tables | None:
     return None
 
 
-def _solved(
-    codes: np.ndarray, first: np.ndarray, second: np.ndarray, step: int
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _solved(codes: Ints, first: Ints, second: Ints, step: int) -> tuple[Ints, Ints] | None:
     """Integers f [n] and g [m] for one channel's codes [n, m], near real ones."""
     lower = np.where(codes > codes.min(), codes * step, -FREE)
     upper = np.where(codes < codes.max(), codes * step + step - 1, FREE)
@@ -115,7 +113,7 @@ def _solved(
     return None
 
 
-def _lookup(table: np.ndarray, dtype: IntType, reach: tuple[int, int]) -> Lookup:
+def _lookup(table: Ints, dtype: IntType, reach: tuple[int, int]) -> Lookup:
     """The table over all values of a type; those that do not occur repeat the nearest entry."""
     index = np.clip(dtype.values(), *reach) - reach[0]
     table = table[:, index]
@@ -123,7 +121,7 @@ def _lookup(table: np.ndarray, dtype: IntType, reach: tuple[int, int]) -> Lookup
     return Lookup(dtype, table, IntType.holding(0, max(int(table.max()), 1)))
 
 
-def _behind(found: Tables, codes: np.ndarray, quantizer: Quantizer) -> tuple[Op, ...] | None:
+def _behind(found: Tables, codes: Ints, quantizer: Quantizer) -> tuple[Op, ...] | None:
     """From the sum of the tables to the code, one operation after the other."""
     low, high, step = codes.min((1, 2)), codes.max((1, 2)), found.step
     if int(high.max() - low.min()) <= FEW_STEPS:
@@ -133,17 +131,21 @@ def _behind(found: Tables, codes: np.ndarray, quantizer: Quantizer) -> tuple[Op,
         rows = np.where(levels <= low[:, None], 0, np.where(levels > high[:, None], above[:, None], rows))
         base, size = (2 * low.min() - 1, 2) if quantizer.dtype.bipolar else (low.min(), 1)
         rows = rows[:1] if np.all(rows == rows[:1]) else rows
-        return (Threshold(rows, narrowest(quantizer), [int(base)], [size]),)
+        return (Threshold(rows, narrowest(quantizer), ints([base]), ints([size])),)
     most = (found.first.max(1) + found.second.max(1) + found.offset) // step
-    dtype, zero, then = narrowest(quantizer), 0, ()
+    dtype, zero = narrowest(quantizer), 0
+    then: tuple[Requantize, ...] = ()
     reach = list(zip(low.tolist(), high.tolist(), (found.offset // step).tolist(), most.tolist(), strict=True))
     if any((a > dtype.min and c < a) or (z < dtype.max and d > z) for a, z, c, d in reach):
         dtype, zero, then = inner_clamps(dtype, reach)
     divided = _divided(found)
-    return None if divided is None else (Requantize(dtype, *divided[:3], zero - divided[3], Rounding.FLOOR), *then)
+    if divided is None:
+        return None
+    multiplier, shift, bias, lift = divided
+    return Requantize(dtype, ints([multiplier]), ints([shift]), bias, zero - lift, Rounding.FLOOR), *then
 
 
-def _divided(found: Tables) -> tuple[int, int, np.ndarray, int] | None:
+def _divided(found: Tables) -> tuple[int, int, Ints, int] | None:
     """Multiplier, shift, bias [C or 1] and what is added to the code: floor((f + g + offset) / step) as a product."""
     lift = -min(0, int(found.offset.min()) // found.step)  # so that what is divided is not negative
     start = found.offset + lift * found.step
@@ -156,18 +158,21 @@ def _divided(found: Tables) -> tuple[int, int, np.ndarray, int] | None:
     return None
 
 
-def _proven(ops: list[tuple[Op, ...]], aligned: Alignment, codes: np.ndarray, quantizer: Quantizer) -> bool:
+def _proven(ops: list[tuple[Op, ...]], aligned: Alignment, codes: Ints, quantizer: Quantizer) -> bool:
     """Whether the operations give the exact code for every pair."""
     pairs = np.meshgrid(*(np.arange(low, high + 1) for low, high in aligned.reaches), indexing="ij")
     operands = [np.repeat(p.reshape(-1, 1), len(codes), axis=1) for p in pairs]
-    found = sum(side[0].evaluate(q) for side, q in zip(ops, operands, strict=False))
-    for op in ops[2]:
+    (first, *_), (second, *_), behind = ops
+    found = first.evaluate(operands[0]) + second.evaluate(operands[1])
+    for op in behind:
         found = op.evaluate(found)
     wanted = codes.reshape(len(codes), -1).T
     return bool(np.array_equal(found, 2 * wanted - 1 if quantizer.dtype.bipolar else wanted))
 
 
-def build(b: Builder, node: FloatNode, v: Value, ops: list[tuple[Op, ...]], chain: Chain, limits) -> Value:
+def build(
+    b: Builder, node: FloatNode, v: Value, ops: list[tuple[Op, ...]], chain: Chain, limits: tuple[int, int] | None
+) -> Value:
     """The nodes of a narrow sum, from the operands of the wide one, which nothing reads then."""
     assert v.alignment is not None
     sides = []

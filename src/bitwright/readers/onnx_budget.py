@@ -26,9 +26,7 @@ _LINEAR = """
 """
 LINEAR = frozenset(_LINEAR.split())
 BOUNDED = frozenset({"NonZero", "Unique", "Compress"})  # the values decide; at most the rank times the inputs' elements
-SIZED_BY_VALUES = frozenset(
-    {"ConstantOfShape", "EyeLike", "Expand", "OneHot", "Pad", "Range", "Resize", "Tile", "Upsample"}
-)
+SIZED_BY_VALUES = frozenset({"ConstantOfShape", "EyeLike", "Expand", "OneHot", "Pad", "Range", "Tile"})  # linear ones
 Shape = tuple[int, ...]
 KNOWN_VALUES = 1024  # elements of an input whose values the inference of shapes gets
 SLOW_ELEMENTS = 1 << 16  # of operators that are not linear
@@ -126,7 +124,7 @@ def _result_size(node: onnx.NodeProto, opset: int, given: list[np.ndarray], inpu
     if shapes is not None:
         return max((math.prod(shape) for shape in shapes), default=0)
     most = sum(x.size * max(1, x.ndim) for x in given)
-    if node.op_type in SIZED_BY_VALUES:
+    if node.op_type in SIZED_BY_VALUES or node.op_type not in LINEAR:
         raise ModelError("cannot be computed from its constants: they give no legal shape")
     return most
 

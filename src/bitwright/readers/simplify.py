@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.readers.graph import FloatGraph, FloatNode, is_trivial
 
 
 def simplify(graph: FloatGraph) -> FloatGraph:
@@ -29,7 +29,7 @@ def simplify(graph: FloatGraph) -> FloatGraph:
 
 
 def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | None:
-    if _is_nothing(graph, node) and len(graph.nodes) > 1:
+    if is_trivial(node, graph.shapes[node.inputs[0]]) and len(graph.nodes) > 1:
         return _without(graph, node)
     before = {n.name: n for n in graph.nodes}.get(node.inputs[0]) if len(node.inputs) == 1 else None
     if before is None or len(graph.consumers[before.name]) != 1:
@@ -52,19 +52,6 @@ def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
 def _renamed(node: FloatNode, old: str, new: str) -> FloatNode:
     """The node with `new` where it read `old`."""
     return replace(node, inputs=tuple(new if i == old else i for i in node.inputs))
-
-
-def _is_nothing(graph: FloatGraph, node: FloatNode) -> bool:
-    shape = graph.shapes[node.inputs[0]]
-    if node.kind in ("MaxPool", "AveragePool"):
-        return (*node["kernel"], *node["stride"]) == (1, 1, 1, 1) and not any(node["pads"])
-    if node.kind == "Flatten":
-        return len(shape) == 1
-    if node.kind == "Resize":
-        return tuple(node["factor"]) == (1, 1)
-    if node.kind == "Pad":
-        return not any(node["pads"])
-    return node.kind == "Affine" and bool(np.all(node["scale"] == 1) and np.all(node["shift"] == 0))
 
 
 def _with(node: FloatNode, name: str, inputs: tuple[str, ...], **attributes: object) -> FloatNode:

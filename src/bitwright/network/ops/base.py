@@ -18,6 +18,11 @@ class Op:
 
     arity: ClassVar[int] = 1
 
+    @property
+    def repeats(self) -> tuple[int, int] | None:
+        """How often each row and each column of the input comes in the result; None where that is not all it does."""
+        return None
+
     def __post_init__(self) -> None:
         for f in fields(self):
             value = getattr(self, f.name)

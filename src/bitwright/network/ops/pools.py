@@ -107,7 +107,8 @@ class ArgMax(Op):
         return TensorType((*t.shape[:-1], 1), IntType.holding(0, max(1, t.channels - 1)))
 
     def evaluate(self, *inputs: Ints) -> Ints:
-        return inputs[0].argmax(axis=-1)[..., None].astype(np.int64)
+        y: Ints = inputs[0].argmax(axis=-1)[..., None].astype(np.int64)
+        return y
 
     def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
         return Interval.of(np.zeros(1), np.full(1, shape[-1] - 1))

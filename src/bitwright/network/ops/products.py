@@ -107,7 +107,7 @@ class Dense(Op):
         return _reach(self.weight, self.bias, 1, x)
 
     def work(self, result: TensorType) -> int:
-        return result.size * self.weight.shape[1]
+        return result.size * math.prod(self.weight.shape[1:])
 
 
 Product = Conv2d | Dense

@@ -68,6 +68,10 @@ class Resize(Op):
 
     factor: tuple[int, int]
 
+    @property
+    def repeats(self) -> tuple[int, int]:
+        return self.factor
+
     def check(self) -> None:
         legal = len(self.factor) == 2 and min(self.factor) >= 1
         require(legal, f"factor must be 2 integers of at least 1, not {self.factor}")

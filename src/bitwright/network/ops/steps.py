@@ -86,11 +86,11 @@ def round_shift(v: Ints, shift: Ints, rounding: Rounding, seed: int = 1) -> Ints
     if rounding is Rounding.HALF_UP:
         return (v + half) >> shift
     if rounding is Rounding.HALF_AWAY:
-        return np.sign(v) * ((np.abs(v) + half) >> shift)
+        return np.asarray(np.sign(v) * ((np.abs(v) + half) >> shift))
     if rounding is Rounding.HALF_EVEN:
         low = v >> shift
         rest = v - (low << shift)
-        return low + ((rest > half) | ((rest == half) & (low & 1 == 1) & (shift > 0)))
+        return np.asarray(low + ((rest > half) | ((rest == half) & (low & 1 == 1) & (shift > 0))))
     random = draws(seed, int(np.prod(v.shape[1:]))).reshape(v.shape[1:])
     return (v + (random & ((np.int64(1) << shift) - 1))) >> shift
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.jit import njit
+from bitwright.network.types import Array, Floats, Ints
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.ranges.thresholds import NEGLIGIBLE
 from bitwright.readers.graph import FloatGraph
@@ -39,15 +40,15 @@ class Channels:
     """
 
     signed: bool
-    peak: np.ndarray
-    beyond: np.ndarray
-    variance: np.ndarray
-    power: np.ndarray
-    counts: np.ndarray
-    sums: np.ndarray
-    squares: np.ndarray
+    peak: Floats
+    beyond: Floats
+    variance: Floats
+    power: Floats
+    counts: Floats
+    sums: Floats
+    squares: Floats
 
-    def noise(self, levels: int, averaged: int = 1) -> np.ndarray:
+    def noise(self, levels: int, averaged: int = 1) -> Floats:
         """Mean squared error [C, J] for the steps peak / levels * 2**((j - above) / STEPS_PER_OCTAVE).
 
         J covers OCTAVES_BELOW and OCTAVES_ABOVE the peak, above = OCTAVES_BELOW * STEPS_PER_OCTAVE. An average over
@@ -61,9 +62,9 @@ class Channels:
         half = np.clip(bins + np.rint(STEPS_PER_OCTAVE * np.log2(2 * levels)).astype(int), 0, _BINS)
         small = self.power[:, None] - self.squares[:, half]
         rounding = step**2 / 12 * self.counts[:, half] + np.maximum(small, 0)
-        return rounding + self._clipping(bins, reach) * averaged**0.5
+        return np.asarray(rounding + self._clipping(bins, reach) * averaged**0.5)
 
-    def _clipping(self, bins: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    def _clipping(self, bins: Ints, reach: Floats) -> Floats:
         at = np.maximum(bins, 0)
         seen = self.squares[:, at] - 2 * reach * self.sums[:, at] + reach**2 * self.counts[:, at]
         # The tail begins at the edge below, so that some values lie beyond it.
@@ -77,10 +78,10 @@ class Channels:
         return np.maximum(np.maximum(seen, 0), np.where(reach >= start[:, None], tail, 0))
 
 
-def observe(graph: FloatGraph, channels: Mapping[str, int], x: np.ndarray, jobs: int = 0) -> dict[str, Channels]:
+def observe(graph: FloatGraph, channels: Mapping[str, int], x: Array, jobs: int = 0) -> dict[str, Channels]:
     """The channels of values {name: C} on samples x, in two passes; memory does not grow with the samples' size."""
     runner = FloatRunner(graph, list(channels), jobs)
-    peaks = {name: [] for name in channels}
+    peaks: dict[str, list[Array]] = {name: [] for name in channels}
     lows = dict.fromkeys(channels, 0.0)
     for _, values in runner.batches(x):
         for name, c in channels.items():
@@ -97,7 +98,7 @@ def observe(graph: FloatGraph, channels: Mapping[str, int], x: np.ndarray, jobs:
 
 
 @njit(nogil=True)
-def _collect(values, peak, bins):
+def _collect(values: Array, peak: Floats, bins: Floats) -> None:
     """Counts, sums and sums of squares [3, C, _BINS] of the magnitudes of values [N, C]; zeros are left out."""
     last = bins.shape[2] - 1
     for n in range(values.shape[0]):
@@ -113,20 +114,20 @@ def _collect(values, peak, bins):
 class _Sums:
     """Histograms of the magnitudes of each channel, in bins that begin at its peak."""
 
-    def __init__(self, peak: np.ndarray) -> None:
+    def __init__(self, peak: Floats) -> None:
         self.peak = peak
         self.total, self.sum = 0, np.zeros(len(peak))
         self.bins = np.zeros((3, len(peak), _BINS))  # counts, sums, sums of squares
         self.power = np.zeros(len(peak))
 
-    def add(self, values: np.ndarray) -> None:
+    def add(self, values: Array) -> None:
         """Values [N, C]."""
         self.total += len(values)
         self.sum += values.sum(0, dtype=np.float64)
         self.power += np.square(values, dtype=np.float64).sum(0)
         _collect(values, self.peak, self.bins)
 
-    def channels(self, signed: bool, tops: np.ndarray) -> Channels:
+    def channels(self, signed: bool, tops: Floats) -> Channels:
         """What was seen; tops [N, C]: the peaks of every sample, falling."""
         beyond = np.maximum(tops[min(max(len(tops) // TAIL, 1), len(tops) - 1)], _LEAST)
         # Bin k lies between the thresholds k and k + 1, so k bins are beyond threshold k.

@@ -20,21 +20,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bitwright.network.types import Array, Floats
 from bitwright.quantize.equalize import input_channels
-from bitwright.quantize.placement import LAYERS, MOVES, Widths, own_widths
+from bitwright.quantize.placement import LAYERS, Widths, own_widths
 from bitwright.quantize.ranges.channel_noise import OCTAVES_BELOW, STEPS_PER_OCTAVE, Channels, observe
-from bitwright.readers.graph import INPUT, FloatGraph, FloatNode
+from bitwright.readers.graph import INPUT, MOVES, FloatGraph, FloatNode
 
 LEAST = 1 / 16  # of the largest scale of a group: rarely active channels keep to it
 STEPS = np.arange(-24, 25) / STEPS_PER_OCTAVE  # tried around a scale, in octaves
 MAX_SWEEPS, TOLERANCE = 8, 1e-3
 INAUDIBLE = 1e-9  # relative output error of a value whose readers do nothing with it, whatever its step
-_PASSING = ("Relu", "LeakyRelu", "Add", "MaxPool", "AveragePool", "Resize", "Flatten", "Pad")  # f(x / s) = f(x) / s
+_PASSING = (*MOVES, "Relu", "LeakyRelu", "Add", "AveragePool")  # f(x / s) = f(x) / s
 
 
 def channel_scales(
-    graph: FloatGraph, x: np.ndarray, widths: Widths, jobs: int = 0
-) -> tuple[dict[str, np.ndarray], dict[str, tuple[int, float]]]:
+    graph: FloatGraph, x: Array, widths: Widths, jobs: int = 0
+) -> tuple[dict[str, Floats], dict[str, tuple[int, float]]]:
     """{value: s, [C]} of all values whose channels may have scales of their own; x as the model takes it.
 
     Second {value: (bits, step)} of the grids that go with them, of those values that layers and pools read.
@@ -47,7 +48,8 @@ def channel_scales(
         return {}, {}
     judged = {end: graph.shapes[end][-1] for name in channels for end in (_end(graph, n) for n in readers[name])}
     seen = observe(graph, judged | channels, x, jobs)
-    found, grids = {}, {}
+    found: dict[str, Floats] = {}
+    grids: dict[str, tuple[int, float]] = {}
     for group, c in groups:
         heard = [n for n in group if n in channels and seen[n].power.any()]  # zeros are as good on any grid
         parts = {n: _part(graph, seen, n, c, own[n], widths) for n in heard}
@@ -64,8 +66,8 @@ class Reader:
     """A layer that reads a value: its largest weights [O, C], and for each row and channel the weights' number times
     the channel's variance over 12 L**2 and the power of the layer's output, where that passes a ReLU, [O, C]."""
 
-    largest: np.ndarray
-    spread: np.ndarray
+    largest: Floats
+    spread: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,24 +75,24 @@ class Part:
     """A value of a group: steps that fit its channels' peaks [C], relative output error [C, J] for each step of its
     table (see `Channels.noise`), and the layers that read it."""
 
-    start: np.ndarray
-    error: np.ndarray
+    start: Floats
+    error: Floats
     readers: Sequence[Reader]
 
-    def noise(self, octaves: np.ndarray, c: int | None = None) -> np.ndarray:
+    def noise(self, octaves: Floats, c: int | None = None) -> Floats:
         """Output error of the activation, for steps 2**octaves of `start` [C] or, for channel c, of any number."""
         at = (octaves + OCTAVES_BELOW) * STEPS_PER_OCTAVE
         index = np.arange(self.error.shape[1])
         if c is not None:
-            return np.interp(at, index, self.error[c])
+            return np.asarray(np.interp(at, index, self.error[c]))
         return np.array([np.interp(a, index, e) for a, e in zip(at, self.error, strict=True)])
 
-    def total(self, steps: np.ndarray) -> float:
+    def total(self, steps: Floats) -> float:
         """Output error for the steps of all channels, [C]."""
         weights = sum(((r.largest * steps).max(1) ** 2 * (r.spread / steps**2).sum(1)).sum() for r in self.readers)
         return float(self.noise(np.log2(steps / self.start)).sum() + weights)
 
-    def of_channel(self, steps: np.ndarray, c: int, factors: np.ndarray) -> np.ndarray:
+    def of_channel(self, steps: Floats, c: int, factors: Floats) -> Floats:
         """Output error, up to a constant, with the step of channel c times each of `factors`."""
         tried = steps[c] * factors
         error = self.noise(np.log2(tried / self.start[c]), c)
@@ -127,7 +129,8 @@ def _part(graph: FloatGraph, seen: Mapping[str, Channels], name: str, c: int, bi
     """The part of a value of `bits` bits and c channels."""
     value = seen[name]
     levels = max((1 << bits - int(value.signed)) - 1, 1)
-    importance, error, layers = np.zeros(c), 0.0, []
+    importance, layers = np.zeros(c), []
+    error: Floats | float = 0.0
     for node in _readers(graph, name):
         if node.kind == "AveragePool":
             error = error + value.noise(levels, int(np.prod(node["kernel"]))) / float(value.power.sum())
@@ -148,7 +151,7 @@ def _part(graph: FloatGraph, seen: Mapping[str, Channels], name: str, c: int, bi
     return Part(value.peak / levels, error + importance[:, None] * value.noise(levels), layers)
 
 
-def best_scales(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
+def best_scales(parts: Sequence[Part]) -> tuple[Floats, Floats]:
     """Scales [C] of a group, of geometric mean 1, and steps of its values with the least error of all readers."""
     s = np.max([p.start / p.start.max() for p in parts], axis=0)
     s = np.maximum(s, LEAST * s.max())
@@ -156,7 +159,7 @@ def best_scales(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
     error = np.inf
     for _ in range(MAX_SWEEPS):
         for k, part in enumerate(parts):
-            steps[k] *= 2.0 ** min(STEPS, key=lambda o, p=part, k=k: p.total(s * steps[k] * 2.0**o))
+            steps[k] *= 2.0 ** STEPS[np.argmin([part.total(s * steps[k] * 2.0**o) for o in STEPS])]
         for c in range(len(s)):
             tried = sum(p.of_channel(s * t, c, 2.0**STEPS) for p, t in zip(parts, steps, strict=True))
             s[c] *= 2.0 ** STEPS[np.argmin(tried)]
@@ -196,7 +199,7 @@ def _channels(graph: FloatGraph, group: Sequence[str]) -> int:
     return next(iter(images or vectors)) if len(images or vectors) == 1 else 0
 
 
-def scaled(graph: FloatGraph, scales: Mapping[str, np.ndarray]) -> FloatGraph:
+def scaled(graph: FloatGraph, scales: Mapping[str, Floats]) -> FloatGraph:
     """The same function, with each value of `scales` divided by its scales, channel by channel."""
     if not scales:
         return graph

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.jit import njit
+from bitwright.network.types import Floats
 from bitwright.quantize.ranges.histogram import Distribution
 
 KL_BINS = 4096  # on each side of zero that occurs
@@ -15,7 +16,7 @@ _EMPTY = 1e-12
 
 
 @njit(nogil=True)
-def _squared_error(center, count, scale, zero_point, low, high):
+def _squared_error(center: Floats, count: Floats, scale: float, zero_point: float, low: float, high: float) -> float:
     total = 0.0
     for i in range(len(center)):
         code = np.rint(center[i] / scale + zero_point)
@@ -28,7 +29,7 @@ def _squared_error(center, count, scale, zero_point, low, high):
 def squared_error(seen: Distribution, scale: float, zero_point: float, low: int, high: int) -> float:
     """Mean of (Q(x) - x)**2, Q(x) = (clamp(round(x/scale + zero_point), low..high) - zero_point) * scale."""
     total = _squared_error(seen.center, seen.count, float(scale), float(zero_point), float(low), float(high))
-    return total / seen.total
+    return float(total / seen.total)
 
 
 def signal_power(seen: Distribution) -> float:
@@ -48,7 +49,7 @@ class Reference:
 
     start: float
     width: float
-    count: np.ndarray
+    count: Floats
 
 
 def reference(seen: Distribution, bins: int = KL_BINS) -> Reference:
@@ -71,7 +72,7 @@ def reference(seen: Distribution, bins: int = KL_BINS) -> Reference:
 
 
 @njit(nogil=True)
-def _kl(count, start, width, scale, zero_point, low, high):
+def _kl(count: Floats, start: float, width: float, scale: float, zero_point: float, low: float, high: float) -> float:
     cells = int(high - low) + 1
     mass, used = np.zeros(cells), np.zeros(cells)
     first, last, inside, total = -1, -1, 0.0, 0.0

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bitwright.quantize.placement import ALIGNED, MOVES
+from bitwright.quantize.placement import ALIGNED
 from bitwright.quantize.ranges.histogram import Distribution
-from bitwright.readers.graph import INPUT, FloatGraph, FloatNode
+from bitwright.readers.graph import INPUT, MOVES, FloatGraph, FloatNode
 
 JOINING = (*ALIGNED, *MOVES, "AveragePool", "Relu", "LeakyRelu", "Clip")  # the units of the result are the operands'
 

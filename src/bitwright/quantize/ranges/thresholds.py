@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -124,13 +124,13 @@ def best_scale(seen: Distribution, q: Quantizer, rule: RangeRule) -> float:
         candidates = [2.0**e for e in range(top - math.ceil(octaves) - 2, top + 1)]
         return snap(_argmin(candidates, lambda s: error(s, 0.0)), "power_of_two", nearest=True)
     count = math.ceil(octaves * STEPS_PER_OCTAVE) + 1
-    candidates = widest * 2.0 ** -(np.arange(count) / STEPS_PER_OCTAVE)
-    best = _argmin(candidates, lambda s: error(s, 0.0))
+    finer = widest * 2.0 ** -(np.arange(count) / STEPS_PER_OCTAVE)
+    best = _argmin(finer, lambda s: error(s, 0.0))
     around = best * 2.0 ** (np.linspace(-1, 1, 17) / STEPS_PER_OCTAVE)
     return snap(_argmin(around[around <= widest * (1 + 1e-9)], lambda s: error(s, 0.0)), "free")
 
 
-def _argmin(candidates, error: Callable[[float], float]) -> float:
+def _argmin(candidates: Iterable[float], error: Callable[[float], float]) -> float:
     """The candidate with the least error; the largest one among equals."""
     ordered = sorted((float(c) for c in candidates), reverse=True)
     return min(ordered, key=error)
@@ -158,7 +158,7 @@ def _asymmetric(seen: Distribution, q: Quantizer, rule: RangeRule) -> tuple[floa
     shrink = 2.0 ** -(np.arange(count) / STEPS_PER_OCTAVE)
 
     def best(pairs: list[tuple[float, float]]) -> tuple[float, float]:
-        return min(pairs, key=lambda p: error(*grid_of(*p, q, rule.scales)))
+        return min(pairs, key=lambda p: error(*grid_of(p[0], p[1], q, rule.scales)))
 
     ends = best([(low * r, high * r) for r in shrink])
     for _ in range(2):

@@ -9,7 +9,7 @@ import numpy as np
 from bitwright.errors import DataError
 from bitwright.jit import njit
 from bitwright.network.ops import Rounding
-from bitwright.network.types import BIPOLAR, IntType
+from bitwright.network.types import BIPOLAR, Floats, Ints, IntType
 from bitwright.quantize.ranges.thresholds import snap
 from bitwright.quantize.weights.rounding import round_array
 from bitwright.readers.graph import QuantizedWeight
@@ -41,7 +41,7 @@ def weight_type(bits: int) -> IntType:
 
 
 @njit(nogil=True)
-def _best_scales(w, importance, low, high, ratios, widest):
+def _best_scales(w: Floats, importance: Floats, low: int, high: int, ratios: Floats, widest: Floats) -> Floats:
     best = widest.copy()
     for o in range(w.shape[0]):
         least = np.inf
@@ -57,7 +57,7 @@ def _best_scales(w, importance, low, high, ratios, widest):
     return best
 
 
-def weight_scales(rows: np.ndarray, bits: int, rule: WeightRule, importance: np.ndarray | None = None) -> np.ndarray:
+def weight_scales(rows: Floats, bits: int, rule: WeightRule, importance: Floats | None = None) -> Floats:
     """Scales [O], or [1] per tensor, for weight rows [O, K].
 
     Minimizes the sum of importance * (w - Q(w))**2; importance [O, K] is 1 where it is not given (for
@@ -76,19 +76,19 @@ def weight_scales(rows: np.ndarray, bits: int, rule: WeightRule, importance: np.
     widest = np.array([snap(s, rule.scales) for s in widest])
     if rule.method == "minmax":
         return widest
-    ratios = 2.0 ** -np.arange(SEARCH_OCTAVES + 1)
+    ratios: Floats = 2.0 ** -np.arange(SEARCH_OCTAVES + 1, dtype=np.float64)
     if rule.scales == "free":
         ratios = 2.0 ** -(np.arange(SEARCH_OCTAVES * STEPS_PER_OCTAVE + 1) / STEPS_PER_OCTAVE)
     return _best_scales(rows, importance, dtype.min, dtype.max, ratios, widest)
 
 
-def _bipolar_scales(magnitude: np.ndarray, rule: WeightRule) -> np.ndarray:
+def _bipolar_scales(magnitude: Floats, rule: WeightRule) -> Floats:
     """Mean magnitudes as scales; rows of zeros, whose codes are +1, get one that lets nothing of them be seen."""
     least = max(float(magnitude.max()), 1.0) * SILENCE
     return np.array([snap(m if m > 0 else least, rule.scales, nearest=True) for m in magnitude])
 
 
-def fit_accumulator(rows: np.ndarray, scales: np.ndarray, input_type: IntType, bits: int = 31) -> np.ndarray:
+def fit_accumulator(rows: Floats, scales: Floats, input_type: IntType, bits: int = 31) -> Floats:
     """Scales enlarged, by powers of two, where sum(|codes|) * max(|input|) could pass 2**(bits - 1).
 
     Only wide weights on wide inputs need it: accumulators of the integer network have at most 32 bits,
@@ -99,20 +99,18 @@ def fit_accumulator(rows: np.ndarray, scales: np.ndarray, input_type: IntType, b
     # Rounding adds at most half a code for each weight that is not zero.
     room = np.maximum(reach - 0.5 * np.count_nonzero(rows, axis=1).max(), 1.0)
     excess = np.maximum(magnitude / (scales * room), 1.0)
-    return scales * 2.0 ** np.ceil(np.log2(excess) - 1e-12)
+    return np.asarray(scales * 2.0 ** np.ceil(np.log2(excess) - 1e-12))
 
 
-def to_codes(rows: np.ndarray, scales: np.ndarray, dtype: IntType, rounding: Rounding, seed: int = 1) -> np.ndarray:
+def to_codes(rows: Floats, scales: Floats, dtype: IntType, rounding: Rounding, seed: int = 1) -> Ints:
     """Integer codes, int64, of weight rows [O, K]; bipolar: the sign, +1 for zero."""
     if dtype.bipolar:
-        return np.where(rows >= 0, 1, -1).astype(np.int64)
+        return np.where(rows >= 0, np.int64(1), np.int64(-1))
     codes = round_array(rows / scales[:, None], rounding, seed)
-    return np.clip(codes, dtype.min, dtype.max).astype(np.int64)
+    return np.asarray(np.clip(codes, dtype.min, dtype.max), np.int64)
 
 
-def quantize_weight(
-    weight: np.ndarray, bits: int, rule: WeightRule, input_type: IntType | None = None
-) -> QuantizedWeight:
+def quantize_weight(weight: Floats, bits: int, rule: WeightRule, input_type: IntType | None = None) -> QuantizedWeight:
     """Plain quantization of a weight of Conv or Dense, output channel first."""
     rows = np.asarray(weight, np.float64).reshape(len(weight), -1)
     scales = weight_scales(rows, bits, rule)

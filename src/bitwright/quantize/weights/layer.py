@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.network.types import IntType
+from bitwright.network.types import Array, IntType
 from bitwright.quantize.sweep import dequantized
 from bitwright.quantize.weights.grids import WeightRule, quantize_weight, weight_type
 from bitwright.quantize.weights.second_order import Moments, second_order
@@ -37,6 +37,7 @@ def quantize_layer(
     """The layer with integer weights of `bits` bits; `moments` of its input where the rule needs them."""
     weight = np.asarray(node["weight"], np.float64)
     if rule.second_order:
+        assert moments is not None  # as `needs_data` says
         # A bias that is corrected afterwards takes the means, so rounding need not care for them.
         about = moments.centered() if rule.correct_bias else moments
         about = about if rule.compensate else replace(about, cross=about.hessian, residual=0.0)
@@ -47,13 +48,14 @@ def quantize_layer(
     new = replace(node, quantized=quantized)
     if not rule.correct_bias:
         return new
+    assert moments is not None
     return replace(new, attributes={**new.attributes, "bias": corrected_bias(new, moments)})
 
 
-def corrected_bias(node: FloatNode, moments: Moments) -> np.ndarray:
+def corrected_bias(node: FloatNode, moments: Moments) -> Array:
     """b + E[W x] - E[W' x'] + E[r - r']: the bias that restores each channel's mean; primes are quantized."""
     groups = len(moments.mean)
     old, new = (n["weight"].reshape(groups, len(n["weight"]) // groups, -1) for n in (node, dequantized(node)))
     bias = 0.0 if node["bias"] is None else node["bias"]
     shift = np.einsum("gok,gk->go", old, moments.mean_float) - np.einsum("gok,gk->go", new, moments.mean)
-    return bias + shift.ravel() + moments.residual_mean
+    return np.asarray(bias + shift.ravel() + moments.residual_mean)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.jit import njit
-from bitwright.network.types import IntType
+from bitwright.network.types import Floats, Ints, IntType
 from bitwright.quantize.weights.grids import WeightRule, fit_accumulator, to_codes, weight_scales, weight_type
 
 DAMPING = 0.02  # of the mean diagonal
@@ -39,12 +39,12 @@ class Moments:
     of (r - r') x'^T and `residual_mean` [O] that of r - r', the error of that value, else both are 0.
     """
 
-    hessian: np.ndarray
-    cross: np.ndarray
-    mean: np.ndarray
-    mean_float: np.ndarray
-    residual: np.ndarray | float = 0.0
-    residual_mean: np.ndarray | float = 0.0
+    hessian: Floats
+    cross: Floats
+    mean: Floats
+    mean_float: Floats
+    residual: Floats | float = 0.0
+    residual_mean: Floats | float = 0.0
 
     def centered(self) -> Moments:
         """The same about the means: for layers whose bias absorbs the means."""
@@ -58,7 +58,9 @@ class Moments:
 
 
 @njit(nogil=True)
-def _successive(rows, scales, low, high, upper, order, codes):
+def _successive(
+    rows: Floats, scales: Floats, low: float, high: float, upper: Floats, order: Ints, codes: Floats
+) -> None:
     """Round column after column; upper [G, K, K] is the Cholesky factor of the permuted inverse Hessian."""
     groups, outputs, count = rows.shape
     w = np.empty(count)
@@ -76,7 +78,7 @@ def _successive(rows, scales, low, high, upper, order, codes):
 
 
 @njit(nogil=True)
-def _descend(scales, low, high, hessian, codes, gradient):
+def _descend(scales: Floats, low: float, high: float, hessian: Floats, codes: Floats, gradient: Floats) -> None:
     """Coordinate descent on the codes; gradient [G, R, K] = (s*q - w) H is kept up to date."""
     groups, outputs, count = codes.shape
     for g in range(groups):
@@ -98,7 +100,7 @@ def _descend(scales, low, high, hessian, codes, gradient):
                     break
 
 
-def damped(hessian: np.ndarray, damping: float = DAMPING) -> np.ndarray:
+def damped(hessian: Floats, damping: float = DAMPING) -> Floats:
     """Hessians [G, K, K] plus a part of their mean diagonal: dead and dependent inputs stay solvable."""
     mean = np.trace(hessian, axis1=1, axis2=2) / hessian.shape[1]
     extra = np.where(mean > 0, damping * mean, 1.0)
@@ -109,12 +111,12 @@ def damped(hessian: np.ndarray, damping: float = DAMPING) -> np.ndarray:
 class Form:
     """Damped Hessians [G, K, K], columns by falling diagonal, Cholesky factors of the inverses in that order."""
 
-    hessian: np.ndarray
-    order: np.ndarray
-    upper: np.ndarray
+    hessian: Floats
+    order: Ints
+    upper: Floats
 
     @staticmethod
-    def of(hessian: np.ndarray) -> Form:
+    def of(hessian: Floats) -> Form:
         h = damped(hessian)
         order = np.argsort(-np.diagonal(h, axis1=1, axis2=2), axis=1, kind="stable")
         sorted_rows = np.take_along_axis(h, order[:, :, None], 1)
@@ -123,7 +125,7 @@ class Form:
         return Form(h, order, np.ascontiguousarray(lower.swapaxes(1, 2)))
 
 
-def compensated(rows: np.ndarray, moments: Moments) -> np.ndarray:
+def compensated(rows: Floats, moments: Moments) -> Floats:
     """w + (w (C - H) + R) (H + ridge)^-1: the weights that best repeat the float sum on quantized inputs."""
     residual = np.broadcast_to(moments.residual, (rows.shape[0] * rows.shape[1], rows.shape[2])).reshape(rows.shape)
     wanted = rows @ (moments.cross - moments.hessian) + residual
@@ -131,7 +133,7 @@ def compensated(rows: np.ndarray, moments: Moments) -> np.ndarray:
     return rows + np.linalg.solve(ridged, wanted.swapaxes(1, 2)).swapaxes(1, 2)
 
 
-def descend(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form) -> np.ndarray:
+def descend(rows: Floats, codes: Floats, scales: Floats, dtype: IntType, form: Form) -> Floats:
     """Codes, float64, of which none can be changed alone to lower (s*q - w) H (s*q - w)^T of its row."""
     codes = codes.copy()
     gradient = (scales[..., None] * codes - rows) @ form.hessian
@@ -139,14 +141,14 @@ def descend(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, dtype: IntT
     return codes
 
 
-def round_rows(rows: np.ndarray, scales: np.ndarray, dtype: IntType, form: Form) -> np.ndarray:
+def round_rows(rows: Floats, scales: Floats, dtype: IntType, form: Form) -> Floats:
     """Codes, float64 [G, R, K], that keep (s*q - w) H (s*q - w)^T small for every row; scales [G, R]."""
     codes = np.empty_like(rows)
     _successive(rows, scales, float(dtype.min), float(dtype.max), form.upper, form.order, codes)
     return descend(rows, codes, scales, dtype, form)
 
 
-def refit_scales(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, form: Form) -> np.ndarray:
+def refit_scales(rows: Floats, codes: Floats, scales: Floats, form: Form) -> Floats:
     """Optimal free scales for fixed codes: s = (q H w^T) / (q H q^T); the old scale where that is not positive."""
     projected = codes @ form.hessian
     top, bottom = (projected * rows).sum(2), (projected * codes).sum(2)
@@ -154,15 +156,16 @@ def refit_scales(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, form: 
     return np.where(good, top / np.where(good, bottom, 1.0), scales)
 
 
-def output_error(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, form: Form) -> np.ndarray:
+def output_error(rows: Floats, codes: Floats, scales: Floats, form: Form) -> Floats:
     """(s*q - w) H (s*q - w)^T of every row, [G, R]."""
     difference = scales[..., None] * codes - rows
-    return ((difference @ form.hessian) * difference).sum(2)
+    error: Floats = ((difference @ form.hessian) * difference).sum(2)
+    return error
 
 
 def second_order(
-    rows: np.ndarray, bits: int, rule: WeightRule, moments: Moments, input_type: IntType | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+    rows: Floats, bits: int, rule: WeightRule, moments: Moments, input_type: IntType | None = None
+) -> tuple[Ints, Floats]:
     """Codes int64 [O, K] and scales [O or 1] for weight rows [O, K]; group g owns the rows of its block.
 
     Free per-channel scales are refitted to the codes and the codes to the scales, while the error falls.
@@ -189,7 +192,7 @@ def second_order(
     return codes.reshape(flat).astype(np.int64), scales
 
 
-def _with_best_scales(rows, scales, dtype, form):
+def _with_best_scales(rows: Floats, scales: Floats, dtype: IntType, form: Form) -> tuple[Floats, Floats]:
     """Codes and scales, best of some starts; a row keeps its best pair."""
     best_codes, best_scales, best = np.zeros(rows.shape), scales, np.full(scales.shape, np.inf)
     for factor in SCALE_FACTORS:
@@ -201,7 +204,9 @@ def _with_best_scales(rows, scales, dtype, form):
     return best_codes, best_scales
 
 
-def _alternate(rows, codes, scales, dtype, form):
+def _alternate(
+    rows: Floats, codes: Floats, scales: Floats, dtype: IntType, form: Form
+) -> tuple[Floats, Floats, Floats]:
     """Refit scales and codes in turn; a row keeps its best pair. Codes, scales and errors."""
     best = output_error(rows, codes, scales, form)
     for _ in range(SCALE_ROUNDS):

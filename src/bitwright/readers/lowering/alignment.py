@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from bitwright.network.ops import Op, Requantize
+from bitwright.network.types import Ints
 from bitwright.readers.graph import Quantizer
 from bitwright.readers.lowering.boundaries import Steps
 from bitwright.readers.lowering.chain import ZERO, Affine, Chain, Rationals, two_sum
@@ -34,9 +35,7 @@ class Alignment:
     length: int  # of the chain that the sum starts with: the steps behind it are the same for the exact sum
 
 
-def deviation(
-    sum_of: Alignment, chain: Chain, quantizer: Quantizer, ops: tuple[Op, ...], channels: int
-) -> np.ndarray | None:
+def deviation(sum_of: Alignment, chain: Chain, quantizer: Quantizer, ops: tuple[Op, ...], channels: int) -> Ints | None:
     """How many codes `ops`, one after the other, are off for every pair of integers [C, pairs]; None for too many."""
     sizes = [high - low + 1 for low, high in sum_of.reaches]
     if not all(isinstance(op, Requantize) for op in ops[1:]) or channels * sizes[0] * sizes[1] > MAX_PAIRS:
@@ -51,16 +50,14 @@ def deviation(
     return np.abs(found.T - _exact_codes(sum_of, chain, quantizer, a, c, channels))
 
 
-def exact_pairs(sum_of: Alignment, chain: Chain, quantizer: Quantizer, channels: int) -> np.ndarray:
+def exact_pairs(sum_of: Alignment, chain: Chain, quantizer: Quantizer, channels: int) -> Ints:
     """Codes of the exact sums of all pairs [C, n * m], the second operand changing fastest."""
     first, second = (np.arange(low, high + 1) for low, high in sum_of.reaches)
     a, c = (grid.ravel() for grid in np.meshgrid(first, second, indexing="ij"))
     return _exact_codes(sum_of, chain, quantizer, a, c, channels)
 
 
-def _exact_codes(
-    sum_of: Alignment, chain: Chain, quantizer: Quantizer, a: np.ndarray, c: np.ndarray, channels: int
-) -> np.ndarray:
+def _exact_codes(sum_of: Alignment, chain: Chain, quantizer: Quantizer, a: Ints, c: Ints, channels: int) -> Ints:
     """Codes of the exact sums [C, pairs]; pairs that float64 leaves open are decided in rationals."""
     steps = Steps.of(quantizer)
     behind = Chain(chain.steps[sum_of.length :])

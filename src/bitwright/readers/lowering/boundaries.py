@@ -21,13 +21,14 @@ from math import ceil, floor
 import numpy as np
 
 from bitwright.network.ops import Rounding
+from bitwright.network.types import Array
 from bitwright.readers.graph import ExtraRounding, Quantizer
 from bitwright.readers.lowering.chain import Bounded, Rationals, rationals, two_product
 
 HALF = Fraction(1, 2)
 
 
-def boundary(rounding: Rounding | ExtraRounding, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def boundary(rounding: Rounding | ExtraRounding, k: Array) -> tuple[Array, Array]:
     """beta_k as float64, and whether it belongs to k."""
     k = np.asarray(k)
     whole = k.astype(np.float64)
@@ -99,7 +100,7 @@ class Steps:
         v = x / self.scale[c % len(self.scale)] + self.zero[c % len(self.zero)]
         return round_exactly(v, self.quantizer.rounding)
 
-    def limits(self, k: np.ndarray) -> tuple[Bounded, np.ndarray]:
+    def limits(self, k: Array) -> tuple[Bounded, Array]:
         """For codes k: the real number from which on the code is at least k, its error [C or 1, K], inclusive [K].
 
         (beta_k - zero_point) * scale, exact in float64 wherever that has the bits.
@@ -113,16 +114,16 @@ class Steps:
         slack = np.array([abs(float(v - Fraction(float(v)))) for v in self.scale])[:, None]
         return (product, error + np.abs(beta - zero) * slack), inclusive
 
-    def estimate(self, x: np.ndarray) -> np.ndarray:
+    def estimate(self, x: Array) -> Array:
         """Codes of reals [C, ...] in plain float64: at most one off, next to a boundary."""
         q = self.quantizer
         if q.dtype.bipolar:
             return np.where(x >= 0, 1, -1).astype(np.int64)
         column = (-1, *[1] * (x.ndim - 1))
         v = x / q.scale.reshape(column) + q.zero_point.reshape(column)
-        return np.clip(np.nan_to_num(np.rint(v)), q.low, q.high).astype(np.int64)
+        return np.asarray(np.clip(np.nan_to_num(np.rint(v)), q.low, q.high), np.int64)
 
-    def confirmed(self, codes: np.ndarray, real: np.ndarray, error: np.ndarray) -> np.ndarray:
+    def confirmed(self, codes: Array, real: Array, error: Array) -> Array:
         """Where reals [C, K] of bounded error lie surely between the boundaries of their codes."""
         q = self.quantizer
         good = np.ones(codes.shape, bool)

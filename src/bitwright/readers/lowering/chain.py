@@ -22,12 +22,13 @@ from typing import Protocol
 
 import numpy as np
 
+from bitwright.network.types import Floats, Ints
 from bitwright.readers.graph import FloatNode
 
 EPSILON = 2.0**-52
 SILU_VALLEY = -1.2784645427610738
 Rationals = tuple[Fraction, ...]
-Bounded = tuple[np.ndarray, np.ndarray]
+Bounded = tuple[Floats, Floats]
 
 
 def rationals(values: object) -> Rationals:
@@ -54,12 +55,12 @@ def _mirror(values: Rationals) -> Bounded:
     return np.array(near), np.array(error)
 
 
-def _column(values: np.ndarray, x: np.ndarray) -> np.ndarray:
+def _column(values: Floats, x: Floats) -> Floats:
     """Per-channel numbers that broadcast over x [C, ...]."""
     return values.reshape(-1, *[1] * (x.ndim - 1))
 
 
-def two_product(a: np.ndarray, b: np.ndarray) -> Bounded:
+def two_product(a: Floats, b: Floats) -> Bounded:
     """Rounded product and its exact error, by Dekker's splitting."""
     product = a * b
     split = 134217729.0
@@ -69,7 +70,7 @@ def two_product(a: np.ndarray, b: np.ndarray) -> Bounded:
     return product, np.abs(((ah * bh - product) + ah * bl + al * bh) + al * bl)
 
 
-def two_sum(a: np.ndarray, b: np.ndarray) -> Bounded:
+def two_sum(a: Floats, b: Floats) -> Bounded:
     """Rounded sum and its exact error, by Knuth."""
     total = a + b
     other = total - a
@@ -87,11 +88,11 @@ class Affine:
     def _floats(self) -> tuple[Bounded, Bounded]:
         return _mirror(self.scale), _mirror(self.shift)
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         (scale, _), (shift, _) = self._floats
         return x * _column(scale, x) + _column(shift, x)
 
-    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
         (scale, scale_error), (shift, shift_error) = ((_column(a, x), _column(e, x)) for a, e in self._floats)
         product, lost = two_product(x, scale)
         total, more = two_sum(product, shift)
@@ -100,7 +101,7 @@ class Affine:
     def exact(self, x: Fraction, c: int) -> Fraction:
         return x * self.scale[c % len(self.scale)] + self.shift[c % len(self.shift)]
 
-    def direction(self) -> np.ndarray:
+    def direction(self) -> Ints:
         return np.array([-1 if s < 0 else 1 for s in self.scale])
 
     def map(self, change: Callable[[Rationals], Rationals]) -> Affine:
@@ -114,10 +115,10 @@ class Clip:
     low: Fraction | None
     high: Fraction | None
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         return np.clip(x, *self._floats)
 
-    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
         low, high = self._floats
         certain = (x + error < low) | (x - error > high)
         return np.clip(x, low, high), np.where(certain, 0.0, error)
@@ -133,7 +134,7 @@ class Clip:
         x = x if self.low is None else max(x, self.low)
         return x if self.high is None else min(x, self.high)
 
-    def direction(self) -> np.ndarray:
+    def direction(self) -> Ints:
         return np.ones(1, int)
 
     def map(self, change: Callable[[Rationals], Rationals]) -> Clip:
@@ -151,10 +152,10 @@ class Leaky:
     def _floats(self) -> Bounded:
         return _mirror(self.slope)
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         return np.where(x >= 0, x, x * _column(self._floats[0], x))
 
-    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
         slope, slope_error = (_column(a, x) for a in self._floats)
         product, lost = two_product(x, slope)
         below = lost + np.abs(slope) * error + (np.abs(x) + error) * slope_error
@@ -164,7 +165,7 @@ class Leaky:
     def exact(self, x: Fraction, c: int) -> Fraction:
         return x if x >= 0 else x * self.slope[c % len(self.slope)]
 
-    def direction(self) -> np.ndarray:
+    def direction(self) -> Ints:
         return np.array([0 if s < 0 else 1 for s in self.slope])
 
     def map(self, change: Callable[[Rationals], Rationals]) -> Leaky:
@@ -181,10 +182,10 @@ class Smooth:
     kind: str
     alpha: float = 1.0
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         return _SMOOTH[self.kind](x, self.alpha)
 
-    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
         y = self.evaluate(x)
         if self.kind == "Sign":
             return y, np.where(np.abs(x) > error, 0.0, np.where(error == 0, 0.0, 2.0))
@@ -204,7 +205,7 @@ class Smooth:
             return x
         return Fraction(float(self.evaluate(np.array([float(x)]))[0]))
 
-    def direction(self) -> np.ndarray:
+    def direction(self) -> Ints:
         return np.array([0 if self.kind in ("HardSwish", "Silu") else 1])
 
     @property
@@ -215,12 +216,12 @@ class Smooth:
         return self
 
 
-def _sigmoid(x: np.ndarray, alpha: float) -> np.ndarray:
+def _sigmoid(x: Floats, alpha: float) -> Floats:
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
 
 
-_SMOOTH: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
+_SMOOTH: dict[str, Callable[[Floats, float], Floats]] = {
     "Sigmoid": _sigmoid,
     "Tanh": lambda x, alpha: np.tanh(x),
     "HardSwish": lambda x, alpha: np.where(x >= 3, x, np.where(x <= -3, 0.0, x * (x + 3) / 6)),
@@ -233,16 +234,16 @@ _SMOOTH: dict[str, Callable[[np.ndarray, float], np.ndarray]] = {
 class Step(Protocol):
     """What a chain is made of; `elementwise` has those that hold quantizers."""
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         """f(x) in float64; x [C, ...]."""
 
-    def bounded(self, x: np.ndarray, error: np.ndarray) -> Bounded:
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
         """f(x) and a bound of its error, given that of x."""
 
     def exact(self, x: Fraction, c: int) -> Fraction:
         """f(x) of channel c."""
 
-    def direction(self) -> np.ndarray:
+    def direction(self) -> Ints:
         """+1 rising (or constant), -1 falling, 0 neither; [C or 1]."""
 
     def map(self, change: Callable[[Rationals], Rationals]) -> Step:
@@ -265,8 +266,9 @@ def steps_of(node: FloatNode) -> tuple[Step, ...]:
         "LeakyRelu": lambda: (Leaky(rationals(a["slope"])),),
         "HardSigmoid": lambda: (Affine(rationals(a["alpha"]), rationals(a["beta"])), Clip(ZERO, ONE)),
         "Elu": lambda: (Smooth("Elu", float(a["alpha"])),),
-        **{kind: lambda kind=kind: (Smooth(kind),) for kind in ("Sigmoid", "Tanh", "HardSwish", "Silu", "Sign")},
     }
+    if node.kind in ("Sigmoid", "Tanh", "HardSwish", "Silu", "Sign"):
+        return (Smooth(node.kind),)
     return made[node.kind]()
 
 
@@ -309,13 +311,13 @@ class Chain:
             found[-1 if both else len(found) :] = [both or step]
         return Chain(tuple(found))
 
-    def evaluate(self, x: np.ndarray) -> np.ndarray:
+    def evaluate(self, x: Floats) -> Floats:
         """f(x) in float64; x [C, ...]."""
         for step in self.steps:
             x = step.evaluate(x)
         return x
 
-    def bounded(self, x: np.ndarray, error: np.ndarray | float = 0.0) -> Bounded:
+    def bounded(self, x: Floats, error: Floats | float = 0.0) -> Bounded:
         """f(x) in float64 and a bound of its error, which is 0 where the result is exact; x itself may have one."""
         error = np.broadcast_to(np.float64(error), x.shape)
         for step in self.steps:
@@ -323,14 +325,14 @@ class Chain:
             error = np.where(np.isfinite(error), error * (1 + 2.0**-40), np.inf)
         return x, error
 
-    def exact(self, q: int, c: int) -> Fraction:
+    def exact(self, q: int | Fraction, c: int) -> Fraction:
         """f(q) of channel c."""
         x = Fraction(q)
         for step in self.steps:
             x = step.exact(x, c)
         return x
 
-    def directions(self) -> np.ndarray:
+    def directions(self) -> Ints:
         """+1 rising (or constant), -1 falling, 0 neither; [C or 1]."""
         found = np.ones(1, int)
         for step in self.steps:

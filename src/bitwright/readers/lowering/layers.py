@@ -8,7 +8,7 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, Resize, SumPool
-from bitwright.network.types import IntType
+from bitwright.network.types import Ints, IntType, ints
 from bitwright.readers.graph import FloatNode
 from bitwright.readers.lowering.chain import ONE, ZERO, Affine, Chain, Rationals, rationals, single, spread
 from bitwright.readers.lowering.values import Builder, Value, realize
@@ -32,13 +32,13 @@ def _layer(b: Builder, node: FloatNode, v: Value) -> Value:
     weight_scale = spread(rationals(quantized.scale), outputs)
     real_scale = tuple(scale[o * groups // outputs] * s for o, s in enumerate(weight_scale))
     bias = (ZERO,) if node["bias"] is None else rationals(node["bias"])
-    steps = (Affine(single(real_scale), single(bias)),)
+    steps: tuple[Affine, ...] = (Affine(single(real_scale), single(bias)),)
     if any(correction):
         steps = (Affine((ONE,), tuple(-c for c in correction)), *steps)
     return b.value(node.name, _layer_op(node, weights, quantized.dtype, pad_value), [v], Chain(steps))
 
 
-def _layer_op(node: FloatNode, weights: np.ndarray, dtype: IntType, pad_value: int) -> Op:
+def _layer_op(node: FloatNode, weights: Ints, dtype: IntType, pad_value: int) -> Op:
     if node.kind == "Dense":
         return Dense(weights, dtype)
     shape = {name: node[name] for name in ("stride", "pads", "dilation", "groups")}
@@ -70,13 +70,13 @@ def _padding(b: Builder, node: FloatNode, v: Value, zero: Rationals) -> tuple[Va
         t = v.type.dtype
         reach = [(t.min - int(z), t.max - int(z)) for z in zero]
         dtype = IntType.holding(min(0, *(r[0] for r in reach)), max(0, *(r[1] for r in reach)))
-        centered = Requantize(dtype, bias=[-int(z) for z in zero])
+        centered = Requantize(dtype, bias=ints(-int(z) for z in zero))
         return b.value(f"{node.name}/centered", centered, [v], Chain()), (ZERO,) * len(zero), 0
     value = int(zero[0])
     return b.widened(node.inputs[0], v, value, value), zero, value
 
 
-def _correction(weights: np.ndarray, zero: Rationals, groups: int) -> Rationals:
+def _correction(weights: Ints, zero: Rationals, groups: int) -> Rationals:
     """sum of w * z per output channel, over all taps."""
     if not any(zero):
         return (ZERO,)

@@ -8,8 +8,9 @@ of the chain at the end is the scale and offset of the output.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -123,8 +124,8 @@ def _input(b: Builder, input_type: IntType | str | None, input_scale: float | No
         return Value("", TensorType(shape, IntType(1)), Chain())
     dtype = IntType.parse(input_type) if isinstance(input_type, str) else input_type
     scale = 1.0 if input_scale is None else float(input_scale)
-    where = {"shape": b.graph.input_shape, "layout": b.graph.input_layout}
-    spec = InputSpec(TensorType(shape, dtype), scale=scale, **where, rule="divide")
+    own, layout = b.graph.input_shape, b.graph.input_layout
+    spec = InputSpec(TensorType(shape, dtype), scale=np.array([scale]), shape=own, layout=layout, rule="divide")
     b.start(spec)
     chain = Chain() if scale == 1 else Chain((Affine(rationals(scale), (ZERO,)),))
     return Value(INPUT, spec.type, chain)
@@ -158,11 +159,11 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
         return v
     if node.kind == "ArgMax":
         return _arg_max(b, node, v)
-    handlers = {**lower_layers.HANDLERS, **lower_sums.HANDLERS}
+    handlers: dict[str, Callable[..., Value]] = {**lower_layers.HANDLERS, **lower_sums.HANDLERS}
     return handlers[node.kind](b, node, *inputs)
 
 
-def _output_quantizer(q: Quantizer) -> dict[str, float]:
+def _output_quantizer(q: Quantizer) -> dict[str, Any]:
     """The fields of `OutputSpec` for a quantizer behind its function."""
     plain = q.zero_after or (q.rounding == Rounding.HALF_EVEN and not q.zero_point.any())
     if not plain or q.dtype.bipolar or q.scale.size > 1 or q.zero_point.size > 1:

@@ -101,11 +101,11 @@ def _quantized_input(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer
         raise ModelError(f"the input's channels are clipped at different codes; {hint}")
     scale, zero = spread(steps.scale, len(lines)), spread(steps.zero, len(lines))
     per_channel = [(s / f.scale, f.shift / s + z) for f, s, z in zip(lines, scale, zero, strict=True)]
-    per_channel = _unflattened(per_channel, shape[-1]) if flat else per_channel
-    if per_channel is None:
+    known = _unflattened(per_channel, shape[-1]) if flat else per_channel
+    if known is None:
         raise ModelError(f"the flattened input is scaled element by element; {hint}")
     (reach,) = limits
-    _add_input(b, node, quantizer, per_channel, reach, quantizer.zero_after and not any(f.shift for f in lines))
+    _add_input(b, node, quantizer, known, reach, quantizer.zero_after and not any(f.shift for f in lines))
     first = Value(INPUT, b.types[INPUT], dequantized(quantizer), reach)
     if flat:
         return b.value(f"{INPUT}/flat", Flatten(), [first], first.chain, first.limits)
@@ -119,7 +119,7 @@ def _limits(quantizer: Quantizer, steps: Steps, low: Fraction | None, high: Frac
     )
 
 
-def _unflattened(values: list, channels: int) -> list | None:
+def _unflattened(values: list[tuple[Fraction, Fraction]], channels: int) -> list[tuple[Fraction, Fraction]] | None:
     """Per-element numbers of a flattened image as one per channel, where they repeat from pixel to pixel."""
     if values != values[:channels] * (len(values) // channels):
         return None

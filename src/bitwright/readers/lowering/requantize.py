@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from bitwright.network.ops import Requantize, Rounding
-from bitwright.network.types import IntType
+from bitwright.network.types import Ints, IntType, ints
 from bitwright.readers.graph import Quantizer
 from bitwright.readers.lowering.boundaries import Steps
 from bitwright.readers.lowering.chain import ONE, ZERO, Affine, Chain, Clip, spread
@@ -22,6 +23,7 @@ from bitwright.readers.lowering.chain import ONE, ZERO, Affine, Chain, Clip, spr
 MAX_SHIFT, MAX_PRODUCT = 32, 1 << 62
 INFINITY = None
 Bound = Fraction | None
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Line:
     dtype: IntType
     then: tuple[Requantize, ...] = ()
     moved: int = 0
-    inner: tuple[np.ndarray, np.ndarray] | None = None
+    inner: tuple[Ints, Ints] | None = None
 
 
 def line(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> Line | None:
@@ -106,8 +108,8 @@ def line(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> L
     if clamps is None:
         return Line(multiplier, offset, shared, fitting[0])
     first, moved, then = clamps
-    low, high, below, above = _sides(narrowest(quantizer), reach)
-    inner = np.where(below, low, -MAX_PRODUCT), np.where(above, high, MAX_PRODUCT)
+    lowest, highest, below, above = _sides(narrowest(quantizer), reach)
+    inner = np.where(below, lowest, -MAX_PRODUCT), np.where(above, highest, MAX_PRODUCT)
     return Line(multiplier, offset, shared + moved, first, then, moved, inner)
 
 
@@ -120,7 +122,7 @@ def narrowest(quantizer: Quantizer) -> IntType:
     return tight if exact else quantizer.dtype
 
 
-def _sides(dtype: IntType, reach: list[tuple[int, int, int, int]]) -> tuple[np.ndarray, ...]:
+def _sides(dtype: IntType, reach: list[tuple[int, int, int, int]]) -> tuple[Ints, Ints, Bools, Bools]:
     """Lowest and highest codes [C], and where the line passes them inside the type, so that something must clamp."""
     low, high, least, most = (np.array(values, object) for values in zip(*reach, strict=True))
     below, above = (low > dtype.min) & (least < low), (high < dtype.max) & (most > high)
@@ -135,17 +137,17 @@ def inner_clamps(dtype: IntType, reach: list[tuple[int, int, int, int]]) -> tupl
     """
     low, high, below, above = _sides(dtype, reach)
     alike = len(set(low[below])) <= 1 and len(set(high[above])) <= 1
-    alike = alike and (not below.any() or below.all()) and (not above.any() or above.all())
+    alike = alike and bool((not below.any() or below.all()) and (not above.any() or above.all()))
     wide = dtype if alike else IntType(dtype.bits + 1, signed=True)
     up, down = (wide.max - high) * above, (wide.min - low) * below
     if alike and not (above.any() and below.any()):
         shift = int((up + down)[0])
-        return dtype, shift, (Requantize(dtype, bias=[-shift]),)
+        return dtype, shift, (Requantize(dtype, bias=ints([-shift])),)
     steps = [up, down - up, -down] if below.any() else [up, -up]
     types = [wide] * (len(steps) - 1) + [dtype]
     zero = int(up[0]) if alike else 0
     later = list(zip(types, steps, strict=True))[1 if alike else 0 :]
-    return wide, zero, tuple(Requantize(t, bias=_single(shift.tolist())) for t, shift in later)
+    return wide, zero, tuple(Requantize(t, bias=ints(_single(shift.tolist()))) for t, shift in later)
 
 
 def _reach(f: Clamped, steps: Steps, c: int, dtype: IntType) -> tuple[int, int, int, int]:
@@ -194,8 +196,8 @@ def _single(values: list[int]) -> list[int]:
 def _made(
     found: Line, multiplier: list[int], shift: list[int], bias: list[int], rounding: Rounding, seed: int
 ) -> tuple[Requantize, ...]:
-    numbers = (_single(values) for values in (multiplier, shift, bias))
-    return Requantize(found.dtype, *numbers, found.zero, rounding, seed), *found.then
+    m, s, b = (ints(_single(values)) for values in (multiplier, shift, bias))
+    return Requantize(found.dtype, m, s, b, found.zero, rounding, seed), *found.then
 
 
 def fixed_point(
@@ -235,7 +237,7 @@ def _fixed(m: Fraction, offset: Fraction, dtype: IntType, bits: int) -> tuple[in
 
 
 def searched_requantize(
-    chain: Chain, quantizer: Quantizer, dtype: IntType, levels: np.ndarray, first: np.ndarray, falling: np.ndarray
+    chain: Chain, quantizer: Quantizer, dtype: IntType, levels: Ints, first: Ints, falling: Bools
 ) -> tuple[Requantize, ...] | None:
     """A Requantize that is equal to the exact thresholds `first` [C, K], with the smallest common shift.
 
@@ -263,7 +265,7 @@ def searched_requantize(
 
 
 def _at_shift(
-    found: Line, dtype: IntType, shift: int, k: np.ndarray, inside: np.ndarray, outside: np.ndarray
+    found: Line, dtype: IntType, shift: int, k: Ints, inside: Ints, outside: Ints
 ) -> tuple[Requantize, ...] | None:
     near = [round(m * (1 << shift)) for m in found.multiplier]
     if max(map(abs, near), default=0) * max(-dtype.min, dtype.max) >= MAX_PRODUCT // 4:

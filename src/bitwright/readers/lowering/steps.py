@@ -15,15 +15,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
-from bitwright.network.types import IntType
+from bitwright.network.types import Array, IntType, ints
 from bitwright.readers.elementwise import Product
 from bitwright.readers.graph import Quantizer
 from bitwright.readers.lowering.boundaries import Steps
-from bitwright.readers.lowering.chain import Chain
+from bitwright.readers.lowering.chain import Chain, Leaky, Smooth
 from bitwright.readers.lowering.requantize import exact_requantize, fixed_point, narrowest, searched_requantize
 
 MAX_THRESHOLD_COUNT = 4096
@@ -63,7 +64,7 @@ class Problem:
     def steps(self) -> Steps:
         return Steps.of(self.quantizer)
 
-    def column(self, a: np.ndarray) -> np.ndarray:
+    def column(self, a: npt.ArrayLike) -> Array:
         """Per-channel numbers [C or 1] as [C, 1]."""
         return np.broadcast_to(a, (self.channels,))[:, None]
 
@@ -119,7 +120,7 @@ def _closest(problem: Problem) -> Tabulated:
     return Tabulated.of(ops, f"rounded to a {bits}-bit multiplier: no exact one exists and the steps are too many")
 
 
-def _reached(problem: Problem) -> np.ndarray:
+def _reached(problem: Problem) -> Array:
     """The codes k whose boundary may lie inside the range: a superset, ascending."""
     q = problem.quantizer
     ends = np.broadcast_to(np.array([problem.dtype.min, problem.dtype.max], np.float64), (problem.channels, 2))
@@ -131,9 +132,7 @@ def _reached(problem: Problem) -> np.ndarray:
     return np.arange(low + 1, min(high, low + 1 + MAX_THRESHOLD_COUNT) + 1)  # more need not be told
 
 
-def crossings(
-    problem: Problem, levels: np.ndarray, falling: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> np.ndarray:
+def crossings(problem: Problem, levels: Array, falling: Array, low: Array, high: Array) -> Array:
     """The first integer of [low, high] from which on code >= k (rising) or code < k (falling); high + 1 for none.
 
     falling, low, high [C, 1]; the result is int64 [C, K]. f must be monotone on [low, high] in each channel.
@@ -141,15 +140,15 @@ def crossings(
     limits.check_shape((problem.channels, len(levels)), "its table of steps has")
     (limit, limit_error), inclusive = problem.steps.limits(levels)
 
-    def passed(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def passed(q: Array) -> tuple[Array, Array]:
         value, error = problem.chain.bounded(q.astype(np.float64))
         above = np.where(inclusive, value >= limit, value > limit)
         slack = error + limit_error
         return above != falling, (slack > 0) & ~(np.abs(value - limit) > slack)
 
-    def reached(q: np.ndarray) -> np.ndarray:
+    def reached(q: Array) -> Array:
         value = problem.chain.evaluate(q.astype(np.float64))
-        return np.where(inclusive, value >= limit, value > limit) != falling
+        return np.asarray(np.where(inclusive, value >= limit, value > limit) != falling)
 
     shape = (problem.channels, len(levels))
     least = np.broadcast_to(low, shape).astype(np.int64)
@@ -181,7 +180,7 @@ def _settle(problem: Problem, c: int, level: int, falling: bool, low: int, high:
     return low
 
 
-def _threshold(problem: Problem, levels: np.ndarray, first: np.ndarray, falling: np.ndarray) -> Threshold:
+def _threshold(problem: Problem, levels: Array, first: Array, falling: Array) -> Threshold:
     """Thresholds that always count move into the base; channels that are alike are given once."""
     dtype = narrowest(problem.quantizer)
     size = 2 if dtype.bipolar else 1
@@ -196,7 +195,7 @@ def _threshold(problem: Problem, levels: np.ndarray, first: np.ndarray, falling:
     return Threshold(_single(rows), dtype=dtype, base=_single(base), step=_single(step))
 
 
-def _single(a: np.ndarray) -> np.ndarray:
+def _single(a: Array) -> Array:
     """One entry where all channels agree."""
     return a[:1] if np.all(a == a[:1]) else a
 
@@ -235,10 +234,11 @@ def _not_monotone(problem: Problem) -> Tabulated:
     return _two_halves(problem, turn, problem.column(direction < 0))
 
 
-def _turn(problem: Problem, at: int) -> np.ndarray:
+def _turn(problem: Problem, at: int) -> Array:
     """The first integer [C, 1] of the second half; the lowest where a channel has no valley."""
     inner = Chain(problem.chain.steps[:at])
     step = problem.chain.steps[at]
+    assert isinstance(step, (Smooth, Leaky))  # the steps with a valley
     falling = problem.column(inner.directions() < 0)
     low = np.full((problem.channels, 1), problem.dtype.min, np.int64)
     high = np.full((problem.channels, 1), problem.dtype.max + 1, np.int64)
@@ -249,7 +249,7 @@ def _turn(problem: Problem, at: int) -> np.ndarray:
     return np.where(problem.column(step.direction() == 0), low, problem.dtype.min)
 
 
-def _two_halves(problem: Problem, turn: np.ndarray, peak: np.ndarray) -> Tabulated:
+def _two_halves(problem: Problem, turn: Array, peak: Array) -> Tabulated:
     """base + first(q) + second(q): the first half runs to the turn, the second from there on.
 
     With a valley the first half counts down to the code at the turn and the second counts up from there;
@@ -277,5 +277,5 @@ def _two_halves(problem: Problem, turn: np.ndarray, peak: np.ndarray) -> Tabulat
         dtype = IntType.holding(int(reach.min()), int(reach.max()))
         ops.append(Threshold(_single(rows), dtype=dtype, base=_single(base), step=_single(step)))
     if q.dtype.bipolar:
-        return Tabulated((*ops, Threshold(np.array([[0]]), dtype=q.dtype, base=[-1], step=[2])))
+        return Tabulated((*ops, Threshold(np.array([[0]]), dtype=q.dtype, base=ints([-1]), step=ints([2]))))
     return Tabulated((*ops, Requantize(narrowest(q))))

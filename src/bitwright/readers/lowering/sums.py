@@ -7,7 +7,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from bitwright.network.ops import Add, Concat, Requantize
-from bitwright.network.types import IntType
+from bitwright.network.types import IntType, ints
 from bitwright.readers.graph import FloatNode
 from bitwright.readers.lowering.alignment import Alignment
 from bitwright.readers.lowering.chain import ONE, ZERO, Affine, Chain, Leaky, Rationals, Step, combine, single, spread
@@ -97,7 +97,7 @@ def _multiplied(b: Builder, name: str, v: Value, factors: tuple[int, ...]) -> Va
     t = v.type.dtype
     ends = [f * e for f in factors for e in (t.min, t.max)]
     factors = factors[:1] if len(set(factors)) == 1 else factors
-    op = Requantize(IntType.holding(min(ends), max(ends)), multiplier=factors)
+    op = Requantize(IntType.holding(min(ends), max(ends)), multiplier=ints(factors))
     return b.value(name, op, [v], Chain())
 
 
@@ -119,7 +119,7 @@ def common_grid(b: Builder, node: FloatNode, v: Value, line: Affine) -> Value:
     if exact:
         ends = [m * e + n for m, n in zip(multiplier, bias, strict=True) for e in (t.min, t.max)]
         dtype = IntType.holding(min(ends), max(ends))
-    op = Requantize(dtype, multiplier=multiplier, bias=bias)
+    op = Requantize(dtype, multiplier=ints(multiplier), bias=ints(bias))
     return b.value(f"{node.name}/aligned", op, [v], Chain((Affine((unit,), (ZERO,)),)))
 
 

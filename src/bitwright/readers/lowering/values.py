@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from bitwright.errors import ModelError
 from bitwright.network.graph import INPUT, Node
 from bitwright.network.inputs import InputSpec
 from bitwright.network.ops import Op, Requantize
-from bitwright.network.types import IntType, TensorType
+from bitwright.network.types import IntType, TensorType, ints
 from bitwright.readers.graph import FloatGraph, FloatNode
 from bitwright.readers.lowering.alignment import Alignment
 from bitwright.readers.lowering.chain import ONE, Affine, Chain, Step
@@ -62,7 +63,7 @@ class Builder:
         self.types: dict[str, TensorType] = {}
         self.input: InputSpec | None = None
         self.function = "identity"
-        self.output: dict[str, float] = {}  # the quantizer behind the function, as `OutputSpec` has it
+        self.output: dict[str, Any] = {}  # the quantizer behind the function, as `OutputSpec` has it
         self.inexact: dict[str, tuple[str, list[bool]]] = {}  # note, and whether each reader is exact all the same
 
     def start(self, spec: InputSpec) -> None:
@@ -114,7 +115,7 @@ def realize(b: Builder, node: FloatNode, v: Value) -> Value:
     sign, bias, scale, shift = zip(*(p for p in parts if p is not None), strict=True)
     t = v.type.dtype
     most = max(max(s * t.min, s * t.max) + n for s, n in zip(sign, bias, strict=True))
-    op = Requantize(IntType.holding(0, max(most, 1)), multiplier=sign, bias=bias)
+    op = Requantize(IntType.holding(0, max(most, 1)), multiplier=ints(sign), bias=ints(bias))
     return b.value(f"{node.inputs[0]}/rectified", op, [v], Chain((Affine(scale, shift),)))
 
 

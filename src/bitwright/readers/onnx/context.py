@@ -189,7 +189,7 @@ def node_shapes(node: NodeView, opset: int) -> dict[str, tuple[int, ...]]:
     """Shapes of a standard node's outputs, inferred from the node alone; without those that ONNX does not know."""
     if node.domain or not onnx.defs.has(node.op, ""):
         return {}
-    given = [i.array if isinstance(i, Constant) else i and i.shape for i in node.inputs]
+    given = [i.array if isinstance(i, Constant) else i.shape if i else None for i in node.inputs]
     shapes = result_shapes(node.proto, opset, given) or []
     found = zip((o for o in node.proto.output if o), shapes, strict=bool(shapes))
     return {name: shape for name, shape in found if shape and all(n > 0 for n in shape[1:])}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -250,7 +251,7 @@ def _activation(context: Context, node: NodeView) -> Tensor:
         return clip(context, node.tensor(), node.output, 0.0, np.inf)
     tensor = context.plain(node.tensor())
     defaults = {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}, "Elu": {"alpha": 1.0}}.get(node.op, {})
-    attributes = {name: float(node.attribute(name, value)) for name, value in defaults.items()}
+    attributes: dict[str, Any] = {name: float(node.attribute(name, value)) for name, value in defaults.items()}
     if min(attributes.values(), default=0) < 0:
         raise ModelError(f"has {attributes}; legal are numbers of at least 0")
     return tensor.on(context.emit(node.op, [tensor.value], node.output, **attributes))

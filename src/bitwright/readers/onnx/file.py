@@ -104,13 +104,14 @@ def model_input(model: onnx.ModelProto, stored: Iterable[str]) -> ModelInput:
         )
     if isinstance(dims[0], int) and dims[0] > 1:
         raise ModelError(f"input {info.name!r} has the batch size {dims[0]}; legal are 1 or a dynamic batch")
-    limits.check_shape(dims[1:], f"input {info.name!r} has")
-    return ModelInput(info.name, tensor.elem_type, (1, *dims[1:]))
+    shape = tuple(int(d) for d in dims[1:])
+    limits.check_shape(shape, f"input {info.name!r} has")
+    return ModelInput(info.name, tensor.elem_type, (1, *shape))
 
 
 def choose_output(model: onnx.ModelProto, wanted: str | None) -> onnx.ValueInfoProto:
     """The output to read: the wanted one, else the only one; labels beside scores do not count."""
-    outputs = list(model.graph.output)
+    outputs: list[onnx.ValueInfoProto] = list(model.graph.output)
     names = ", ".join(repr(o.name) for o in outputs)
     if wanted is not None:
         found = [o for o in outputs if o.name == wanted]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from bitwright.errors import ModelError
+from bitwright.network.types import Array
 from bitwright.readers.graph import QuantizedWeight
 from bitwright.readers.onnx.context import Context, NodeView
 from bitwright.readers.onnx.elementwise import affine
@@ -16,10 +19,8 @@ from bitwright.readers.problems import OrderError
 Pads = tuple[int, int, int, int]
 
 
-def quantized_weight(quant: ConstantQuant | None, codes: np.ndarray, scale: np.ndarray) -> QuantizedWeight | None:
+def quantized_weight(quant: ConstantQuant, codes: Array, scale: Array) -> QuantizedWeight:
     """Integer weights [O, ...] with one scale per output channel; `ModelError` where a channel has several."""
-    if quant is None:
-        return None
     rows = scale.reshape(len(scale), -1)
     if not np.all(rows == rows[:, :1]):
         raise ModelError("weight scales differ within an output channel; legal is one scale, or one per output channel")
@@ -35,10 +36,10 @@ def _finite(array: np.ndarray, what: str) -> np.ndarray:
 
 def _pair(node: NodeView, name: str, default: list[int]) -> tuple[int, int]:
     """An attribute of two positive integers, for height and width."""
-    found = tuple(node.attribute(name, default))
+    found: tuple[int, ...] = tuple(node.attribute(name, default))
     if len(found) != 2 or min(found) < 1:
         raise ModelError(f"has {name} {list(found)}; legal are two numbers of at least 1, for height and width")
-    return found  # type: ignore[return-value]
+    return found[0], found[1]
 
 
 def _conv(context: Context, node: NodeView) -> Tensor:
@@ -64,9 +65,13 @@ def _conv(context: Context, node: NodeView) -> Tensor:
         "dilation": dilation,
         "groups": int(node.attribute("group", 1)),
     }
-    quant = stored.quant
-    quantized = quant and quantized_weight(quant, np.moveaxis(quant.codes, 1, 3), np.moveaxis(quant.scale, 1, 3))
+    quantized = _moved(stored.quant, lambda a: np.moveaxis(a, 1, 3))
     return context.fresh(context.emit("Conv", [value], node.output, quantized=quantized, **attributes), "CHW")
+
+
+def _moved(quant: ConstantQuant | None, move: Callable[[Array], Array]) -> QuantizedWeight | None:
+    """The integers of a constant, where it has some, in the layout of a node's weight."""
+    return quantized_weight(quant, move(quant.codes), move(quant.scale)) if quant else None
 
 
 def _pads(node: NodeView, size: tuple[int, ...], span: tuple[int, ...], stride: tuple[int, ...]) -> Pads:
@@ -76,7 +81,8 @@ def _pads(node: NodeView, size: tuple[int, ...], span: tuple[int, ...], stride: 
         pads = tuple(node.attribute("pads", [0, 0, 0, 0]))
         if len(pads) != 4 or min(pads) < 0:
             raise ModelError(f"has pads {list(pads)}; legal are four numbers of at least 0")
-        return pads  # type: ignore[return-value]
+        top, left, bottom, right = pads
+        return top, left, bottom, right
     if auto == "VALID":
         return (0, 0, 0, 0)
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
@@ -98,8 +104,7 @@ def _dense(context: Context, name: str, tensor: Tensor, weight: Constant, bias: 
         result[:, index] = array.T
         return result
 
-    quant = weight.quant
-    quantized = quant and quantized_weight(quant, ordered(quant.codes), ordered(quant.scale))
+    quantized = _moved(weight.quant, ordered)
     attributes = {"weight": _finite(ordered(weight.array), "weights"), "bias": bias}
     value = context.emit("Dense", [tensor.value], name, quantized=quantized, **attributes)
     return context.view(value, np.arange(weight.array.shape[1]).reshape(*tensor.shape[:-1], -1))
@@ -117,9 +122,8 @@ def _mat_mul(context: Context, node: NodeView) -> Tensor:
     def pointwise(array: np.ndarray) -> np.ndarray:
         return array.T[:, None, None, :]
 
-    quant = weight.quant
-    quantized = quant and quantized_weight(quant, pointwise(quant.codes), pointwise(quant.scale))
-    attributes = {"stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1, "bias": None}
+    quantized = _moved(weight.quant, pointwise)
+    attributes: dict[str, Any] = {"stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1, "bias": None}
     attributes["weight"] = _finite(pointwise(weight.array), "weights")
     return context.fresh(context.emit("Conv", [tensor.value], node.output, quantized=quantized, **attributes), "HWC")
 
@@ -161,7 +165,7 @@ def _pool(context: Context, node: NodeView) -> Tensor:
             f"has pads {list(pads)} around a window of {list(kernel)}; legal are pads smaller than the window"
         )
     wider = _ceil_pads(tensor.shape[2:], kernel, stride, pads) if node.attribute("ceil_mode", 0) else pads
-    attributes = {"kernel": kernel, "stride": stride, "pads": wider}
+    attributes: dict[str, Any] = {"kernel": kernel, "stride": stride, "pads": wider}
     if node.op == "AveragePool":
         counted = bool(node.attribute("count_include_pad", 0))
         if counted and wider != pads:
@@ -190,7 +194,7 @@ def _whole(context: Context, value: str, name: str, axes: tuple[bool, bool], max
     """Average or maximum over whole axes (height, width) of an image."""
     h, w, _ = context.shapes[value]
     kernel = (h if axes[0] else 1, w if axes[1] else 1)
-    window = {"kernel": kernel, "stride": kernel, "pads": (0, 0, 0, 0)}
+    window: dict[str, Any] = {"kernel": kernel, "stride": kernel, "pads": (0, 0, 0, 0)}
     if maximum:
         return context.emit("MaxPool", [value], name, **window)
     return context.emit("AveragePool", [value], name, **window, count_include_pad=True)

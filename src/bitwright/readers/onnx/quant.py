@@ -7,11 +7,13 @@ Standard: code = saturate(round_half_even(x / s) + z), the zero point added afte
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.network.ops import Rounding
-from bitwright.network.types import BIPOLAR, MAX_BITS, IntType
+from bitwright.network.types import BIPOLAR, MAX_BITS, Array, IntType
 from bitwright.readers.graph import ExtraRounding, Quantizer
 from bitwright.readers.onnx.context import Context, NodeView
 from bitwright.readers.onnx.elementwise import affine, per_channel
@@ -19,7 +21,7 @@ from bitwright.readers.onnx.file import QUANT_DOMAIN
 from bitwright.readers.onnx.shapes import dequantized, evaluate
 from bitwright.readers.onnx.tensors import Codes, Constant, ConstantQuant, Tensor
 
-ROUNDINGS = {
+ROUNDINGS: dict[str, Rounding | ExtraRounding] = {
     "ROUND": Rounding.HALF_EVEN,
     "HALF_EVEN": Rounding.HALF_EVEN,
     "HALF_UP": Rounding.HALF_AWAY,
@@ -73,19 +75,20 @@ def _positive(scale: np.ndarray) -> np.ndarray:
 
 def round_array(x: np.ndarray, rounding: Rounding | ExtraRounding) -> np.ndarray:
     """Rounded to integers, in the array's own precision."""
-    if rounding == Rounding.HALF_EVEN:
-        return np.rint(x)
-    if rounding == Rounding.FLOOR:
-        return np.floor(x)
-    if rounding == ExtraRounding.CEIL:
-        return np.ceil(x)
-    sizes = {
+    whole: dict[Rounding | ExtraRounding, Callable[[Array], Array]] = {
+        Rounding.HALF_EVEN: np.rint,
+        Rounding.FLOOR: np.floor,
+        ExtraRounding.CEIL: np.ceil,
+    }
+    if rounding in whole:
+        return whole[rounding](x)
+    sizes: dict[Rounding | ExtraRounding, Callable[[Array], Array]] = {
         Rounding.HALF_AWAY: lambda a: np.floor(a + 0.5),
         ExtraRounding.HALF_ZERO: lambda a: np.ceil(a - 0.5),
         ExtraRounding.AWAY: np.ceil,
         ExtraRounding.ZERO: np.floor,
     }
-    return np.sign(x) * sizes[rounding](np.abs(x))  # type: ignore[index]
+    return np.asarray(np.sign(x) * sizes[rounding](np.abs(x)))
 
 
 def _quant(context: Context, node: NodeView) -> Tensor | Constant:
@@ -166,7 +169,8 @@ def _trunc(context: Context, node: NodeView) -> Tensor:
         offset = zero / factor * scale_out
     else:
         bits = _bits(node.array(4, "output bit width"), "output bit width")
-        dtype, low, high = IntType(bits + 1, signed=True), None, None
+        dtype = IntType(bits + 1, signed=True)
+        low, high = dtype.min, dtype.max
         factor = np.full(1, 2.0 ** (bits_in - bits))
         scale_out, offset = scale, zero * scale
     grid = Quantizer(IntType(min(bits_in + 1, MAX_BITS), signed=True), scale)

@@ -43,7 +43,7 @@ from bitwright.readers.problems import OrderError, Problem, refusal
 from bitwright.readers.simplify import simplify
 
 HANDLERS = {**onnx_shapes.HANDLERS, **onnx_elementwise.HANDLERS, **onnx_layers.HANDLERS, **onnx_quant.HANDLERS}
-INTEGER_INPUTS = {
+INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),
     TensorProto.INT8: IntType(8, signed=True),
     TensorProto.UINT16: IntType(16),
@@ -170,7 +170,7 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
                 context.env[name] = results[i] if i < len(results) else guesses[i]
 
 
-def _read_node(context: Context, node: NodeView) -> tuple:
+def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | None, ...]:
     if node.op == "If" and isinstance(node.inputs[0], Constant):
         branch = node.attribute("then_branch" if bool(node.inputs[0].array.item()) else "else_branch")
         context.env.update({t.name: Constant(array(t)) for t in branch.initializer})

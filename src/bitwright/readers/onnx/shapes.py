@@ -183,7 +183,8 @@ def _pad(context: Context, node: NodeView) -> Tensor:
     pads = node.integers(1, "pads", "pads")
     value = node.array(2, "pad value").item() if node.has(2) else float(node.attribute("value", 0.0))
     rank = len(tensor.shape)
-    axes = node.integers(3, "", "axes") if node.has(3) else list(range(rank))
+    axes = node.integers(3, "", "axes")
+    axes = list(range(rank)) if axes is None else axes
     if pads is None or len(pads) != 2 * len(axes):
         raise ModelError(f"has pads {pads}; legal are two numbers for every axis")
     full = {a % rank: (pads[i], pads[i + len(axes)]) for i, a in enumerate(axes)}

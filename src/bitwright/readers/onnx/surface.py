@@ -123,8 +123,8 @@ def _check_attribute(node: NodeView, surface: Surface, name: str) -> None:
         raise ModelError(f"has the attribute {name!r}; legal are {', '.join(legal) or 'none'}")
     value = node.attribute(name)
     if value not in surface.only[name]:
-        legal = " or ".join(map(str, surface.only[name]))
-        raise ModelError(ADVICE.get(name, f"has {name} {value}; legal is {legal}"))
+        allowed = " or ".join(map(str, surface.only[name]))
+        raise ModelError(ADVICE.get(name, f"has {name} {value}; legal is {allowed}"))
 
 
 def _is_false(value: object) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.network.types import IntType
+from bitwright.network.types import Array, IntType
 from bitwright.readers.problems import OrderError
 
 
@@ -22,8 +22,8 @@ from bitwright.readers.problems import OrderError
 class ConstantQuant:
     """The integers behind a constant: value = codes * scale, elementwise, both of the constant's shape."""
 
-    codes: np.ndarray
-    scale: np.ndarray
+    codes: Array
+    scale: Array
     dtype: IntType
 
 
@@ -31,7 +31,7 @@ class ConstantQuant:
 class Constant:
     """A tensor that does not depend on the input; `quant` where a quantizer made it."""
 
-    array: np.ndarray
+    array: Array
     quant: ConstantQuant | None = None
 
 
@@ -39,8 +39,8 @@ class Constant:
 class Codes:
     """The tensor holds the codes of its value: code = value / scale + zero, each [C or 1] (QuantizeLinear)."""
 
-    scale: np.ndarray
-    zero: np.ndarray
+    scale: Array
+    zero: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +55,15 @@ class Tensor:
     value_shape: tuple[int, ...]
     shape: tuple[int, ...]
     layout: str
-    custom: np.ndarray | None = None
+    custom: Array | None = None
     codes: Codes | None = None
 
     @property
-    def index(self) -> np.ndarray:
+    def index(self) -> Array:
         """Position in the value of each element, of the ONNX shape."""
         if self.custom is not None:
             return self.custom
-        order = np.arange(math.prod(self.value_shape))
+        order: Array = np.arange(math.prod(self.value_shape))
         if self.layout == "CHW":
             order = order.reshape(self.value_shape).transpose(2, 0, 1)
         return order.reshape(self.shape)
@@ -86,12 +86,12 @@ class Tensor:
         return Tensor(value, self.value_shape, self.shape, self.layout, self.custom)
 
 
-def view(value: str, value_shape: tuple[int, ...], index: np.ndarray, codes: Codes | None = None) -> Tensor:
+def view(value: str, value_shape: tuple[int, ...], index: Array, codes: Codes | None = None) -> Tensor:
     """The tensor of an index of any shape: named by its layout where it has one, which costs no memory."""
     plain = np.arange(math.prod(value_shape))
     if len(value_shape) == 3:
         h, w, c = value_shape
-        layouts = {"CHW": (1, c, h, w), "HWC": (1, h, w, c)}
+        layouts: dict[str, tuple[int, ...]] = {"CHW": (1, c, h, w), "HWC": (1, h, w, c)}
     else:
         layouts = {"C": (1, *value_shape)}
     for layout, shape in layouts.items():

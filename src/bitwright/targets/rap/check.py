@@ -8,7 +8,7 @@ import numpy as np
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT, Node
-from bitwright.network.ops import Lookup, Requantize, Resize, Threshold
+from bitwright.network.ops import Lookup, Requantize, Threshold
 from bitwright.network.ranges import intervals
 from bitwright.network.types import Interval
 from bitwright.targets.contract import Problem
@@ -42,8 +42,8 @@ def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
     for node in network.nodes:
         if isinstance(node.op, Lookup):
             found += _lookup(node, node.op, network.types[node.name].channels, options)
-        if isinstance(node.op, Resize):
-            copies, most = int(np.prod(node.op.factor)), options.program_words // LAYER_INSTRUCTIONS
+        if node.op.repeats:
+            copies, most = int(np.prod(node.op.repeats)), options.program_words // LAYER_INSTRUCTIONS
             if copies > most:
                 rule = f"its factor takes {copies} copies of at least {LAYER_INSTRUCTIONS} instructions"
                 found.append(Problem(node.name, rule, f"at most {most} with program_words={options.program_words}"))

@@ -104,7 +104,7 @@ def weight_bits(layer: Layer) -> int:
 
 def strips(network: Network, layers: Sequence[Layer], size: int) -> tuple[dict[str, int], list[Problem]]:
     """Columns of every stored value in a bank: stride times as many for the input of a layer as for its results, and
-    for those of Resize its factor times as many as for its input.
+    for those of an enlargement its factor times as many as for its input.
 
     Values of one column lie in the first bank. Strips are the smallest that fit; problems name layers that ask for
     two different ones.

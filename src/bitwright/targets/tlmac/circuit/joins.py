@@ -17,7 +17,7 @@ from collections.abc import Set
 import numpy as np
 
 from bitwright.network import INPUT
-from bitwright.network.ops import Conv2d, MaxPool, Pad, Resize, SumPool
+from bitwright.network.ops import Conv2d, MaxPool, Pad, SumPool
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit
 
 SLACK_PIXELS = 3  # on the way: in the fork, in the other branch's pipeline, in this pixel's last words
@@ -84,8 +84,8 @@ def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarr
 def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
     """Along one axis, the last row (or column) inside the image that each output row needs."""
     op = unit.op
-    if isinstance(op, Resize):
-        return np.arange(size * op.factor[axis]) // op.factor[axis]
+    if op.repeats:
+        return np.arange(size * op.repeats[axis]) // op.repeats[axis]
     kernel, stride, dilation = (getattr(op, name, (1, 1))[axis] for name in ("kernel", "stride", "dilation"))
     assert isinstance(op, Conv2d | MaxPool | SumPool | Pad)
     before, after = op.pads[axis], op.pads[axis + 2]

@@ -22,7 +22,7 @@ from bitwright.hardware.modules.window import Window
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal
 from bitwright.network import IntType, TensorType
-from bitwright.network.ops import MaxPool, Pad, Requantize, Resize, SumPool, Threshold
+from bitwright.network.ops import MaxPool, Pad, Requantize, SumPool, Threshold
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.reader import emit_reader
 from bitwright.targets.tlmac.circuit.units import Post
@@ -92,9 +92,9 @@ def readers(plan: UnitPlan) -> tuple[Window, ...]:
     height, width, channels = plan.unit.input_types[0].shape
     (dtype,) = wire_types(plan)
     chunks, bits = channels // plan.lanes, plan.lanes * dtype.bits
-    if isinstance(op, Resize):
-        rows = Window(bits, height, 1, width * chunks, repeats=op.factor[0])
-        return rows, Window(bits, height * op.factor[0], width, chunks, repeats=op.factor[1])
+    if op.repeats:
+        rows = Window(bits, height, 1, width * chunks, repeats=op.repeats[0])
+        return rows, Window(bits, height * op.repeats[0], width, chunks, repeats=op.repeats[1])
     if isinstance(op, Pad):
         return (Window(bits, height, width, chunks, pads=op.pads),)
     return (Window(bits, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks),)
