@@ -22,7 +22,7 @@ from bitwright.hardware.modules.window import Window
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal
 from bitwright.network import IntType, TensorType
-from bitwright.network.ops import MaxPool, Pad, Requantize, SumPool, Threshold
+from bitwright.network.ops import MaxPool, Pad, Pool, Requantize, SumPool, Threshold
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.reader import emit_reader
 from bitwright.targets.tlmac.circuit.units import Post
@@ -87,7 +87,7 @@ def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
 def readers(plan: UnitPlan) -> tuple[Window, ...]:
     """The window readers of a pool, a pad (1x1 windows), or an enlargement (rows repeated, then pixels)."""
     op = plan.unit.op
-    if not isinstance(op, MaxPool | SumPool | Pad | Resize):
+    if not op.repeats and not isinstance(op, Pool | Pad):
         return ()
     height, width, channels = plan.unit.input_types[0].shape
     (dtype,) = wire_types(plan)
@@ -97,6 +97,7 @@ def readers(plan: UnitPlan) -> tuple[Window, ...]:
         return rows, Window(bits, height * op.repeats[0], width, chunks, repeats=op.repeats[1])
     if isinstance(op, Pad):
         return (Window(bits, height, width, chunks, pads=op.pads),)
+    assert isinstance(op, Pool)
     return (Window(bits, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks),)
 
 
