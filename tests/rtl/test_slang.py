@@ -10,7 +10,8 @@ from slang import errors
 import bitwright as bw
 from bitwright import targets
 from bitwright.hardware import library as rtl
-from bitwright.hardware.closure import flatten, with_vendor
+from bitwright.hardware.closure import flatten
+from bitwright.hardware.library import with_vendor
 
 PACKAGE = Path(bw.__file__).parent
 VENDORS = sorted(rtl.VENDORS)
