@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bitwright import targets
+from bitwright.hardware.families import families
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -41,7 +42,7 @@ WIDE_FUNCTIONS = {
     "tools/model.py:run": "what a run of a model sets, by name",
     "tools/verilator.py:build": "what a build of a model sets, by name",
 }
-FAMILIES = re.compile(r"\b(xcup|xc7|ecp5|lattice|xilinx7?)\b")
+VENDOR_LINES = ("xilinx.com:bd_rule", "Xilinx")  # Vivado's own names; what comments say of measurements
 
 
 def name(path: Path) -> str:
@@ -137,6 +138,17 @@ def outside(folder: str) -> Iterator[tuple[Path, str]]:
 def test_only_targets_name_targets():
     pattern = re.compile(rf"\b({'|'.join(targets.names())})(?=_|\b)", re.I)
     assert [(name(path), pattern.findall(text)) for path, text in outside("targets") if pattern.search(text)] == []
+
+
+def test_only_families_and_devices_name_families():
+    own = [word for f in families().values() for word in (f.name, f.vendor, *f.folders, f.primitives)]
+    pattern = re.compile(rf"\b({'|'.join(own)}|Lattice)\b|\b(?i:ecp5)")
+    found = []
+    for path, text in outside("hardware/families"):
+        if path.suffix in (".py", ".j2", ".toml", ".cpp", ".h") and path.name != "devices.py":
+            lines = (line for line in text.splitlines() if not any(word in line for word in VENDOR_LINES))
+            found += [f"{name(path)}: {line.strip()}" for line in lines if pattern.search(line)]
+    assert found == []
 
 
 def test_the_network_knows_nothing_above_it():

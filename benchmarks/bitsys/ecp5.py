@@ -35,7 +35,7 @@ def measure() -> Iterator[dict]:
         _, folder, _ = synthesize_module(files, synthesis, tool, root)
         stat = (folder / yosys.STAT).read_text()
         runs = (nextpnr.PlaceRoute(part.size, part.package, clock_mhz=TARGET_MHZ, seed=seed) for seed in SEEDS[kind])
-        placed = [place_and_route(folder / yosys.NETLIST, stat, options, root) for options in runs]
+        placed = [place_and_route(folder / yosys.NETLIST, stat, part.traits.placing, options, root) for options in runs]
         found[module] = {
             "device": DEVICE,
             "tools": [f"Yosys {tool.version}", placed[0].tool],

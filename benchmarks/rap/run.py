@@ -21,6 +21,7 @@ from hardware import GRIDS, TIMED, measure_synthesis, measure_timing
 
 import bitwright as bw
 from bitwright.fast.evaluator import Evaluator
+from bitwright.hardware.families import families
 from bitwright.network.inputs import quantize
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.ptq import quantize_model
@@ -202,7 +203,7 @@ def versions() -> dict[str, str]:
     return found | {
         "python": platform.python_version(),
         "yosys": yosys.find().version,
-        "nextpnr": nextpnr.find().version,
+        "nextpnr": nextpnr.find(families()["ecp5"].placing).version,
     }
 
 

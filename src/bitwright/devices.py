@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bitwright.errors import DeviceError
+from bitwright.hardware.families import families
+from bitwright.hardware.family import Family
 
 if TYPE_CHECKING:
     from bitwright.hardware.resources import Resources
@@ -16,10 +18,10 @@ ESTIMATED_LUT = "LUT6"  # what the targets' cost models count
 
 @dataclass(frozen=True)
 class Device:
-    """One part. family: "xcup" (UltraScale+), "xc7" (7 series) or "ecp5".
+    """One part. family: the name of one of `hardware.families`.
 
-    part: the vendor's full name, with package and speed grade. lut counts LUT6 (Xilinx) or LUT4 (ECP5);
-    bram36 blocks of 36 Kbit (two of 18 Kbit make one).
+    part: the vendor's full name, with package and speed grade. lut counts the family's LUTs; bram36 blocks of 36 Kbit
+    (two of 18 Kbit make one).
     """
 
     name: str
@@ -32,14 +34,19 @@ class Device:
     dsp: int
 
     @property
+    def traits(self) -> Family:
+        """What its family is."""
+        return families()[self.family]
+
+    @property
     def vendor(self) -> str:
         """The maker."""
-        return "lattice" if self.family == "ecp5" else "xilinx"
+        return self.traits.vendor
 
     @property
     def lut_cell(self) -> str:
         """What its LUTs are."""
-        return "LUT4" if self.family == "ecp5" else "LUT6"
+        return self.traits.lut_cell
 
     @property
     def counts_estimated_luts(self) -> bool:
@@ -57,12 +64,12 @@ class Device:
     @property
     def primitives(self) -> str:
         """The name of its versions of the primitive wrappers, see `library.VENDORS`."""
-        return "xilinx7" if self.family == "xc7" else self.vendor
+        return self.traits.primitives
 
     @property
     def size(self) -> str:
-        """What nextpnr calls an ECP5 of this size, "85k"."""
-        return self.name.removeprefix("ecp5-")
+        """What nextpnr calls a part of this size, "85k"."""
+        return self.name.removeprefix(f"{self.family}-")
 
     def utilization(self, used: Resources) -> dict[str, float]:
         """Share of the part's lut, ff, bram36 and dsp that is used."""

@@ -1,4 +1,4 @@
-"""Place and route of a design for the ECP5, between shift registers."""
+"""Place and route of a design between shift registers, for families that nextpnr knows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from bitwright.hardware.family import Placing
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.shell import CLOCK, Port
 from bitwright.targets.contract import Design
@@ -70,9 +71,9 @@ def _slices(vector: str, ports: list[Port]) -> Iterator[tuple[str, str]]:
         bit += port.bits
 
 
-def place_and_route(netlist: Path, stat: str, options: nextpnr.PlaceRoute, root: Path) -> Placement:
+def place_and_route(netlist: Path, stat: str, placing: Placing, options: nextpnr.PlaceRoute, root: Path) -> Placement:
     """Place, route and pack a synthesized `pin_top`; `stat` is Yosys's report of it. Cached."""
-    tool = nextpnr.find()
+    tool = nextpnr.find(placing)
     key = cache.digest([tool.version, *options.arguments("netlist.json"), netlist.read_bytes()])
     logs = root / "logs"
 
@@ -85,20 +86,20 @@ def place_and_route(netlist: Path, stat: str, options: nextpnr.PlaceRoute, root:
     folder, _ = cache.entry(root / "nextpnr", key, make, (nextpnr.REPORT, nextpnr.BITSTREAM))
     placed = nextpnr.read((folder / nextpnr.REPORT).read_text())
     return Placement(
-        total=_without_harness(placed, stat),
+        total=_without_harness(placed, placing, stat),
         fmax_mhz=placed.fmax_mhz["clk_i"],
         bitstream=(folder / nextpnr.BITSTREAM).read_bytes(),
-        tool=f"nextpnr-ecp5 {tool.version}",
+        tool=f"{placing.program} {tool.version}",
     )
 
 
-def _without_harness(placed: nextpnr.Placed, stat: str) -> Resources:
+def _without_harness(placed: nextpnr.Placed, placing: Placing, stat: str) -> Resources:
     """Cells in use, less those of the harness; its LUTs and registers stay one cell each."""
     harness = yosys.count(stat, HARNESS)
     return Resources(
-        lut=placed.used["TRELLIS_COMB"] - harness.lut,
-        ff=placed.used["TRELLIS_FF"] - harness.ff,
+        lut=placed.used[placing.lut] - harness.lut,
+        ff=placed.used[placing.ff] - harness.ff,
         carry=yosys.count(stat).carry,
-        bram36=placed.used["DP16KD"] / 2,
-        dsp=placed.used["MULT18X18D"],
+        bram36=placed.used[placing.bram18] / 2,
+        dsp=placed.used[placing.dsp],
     )

@@ -1,4 +1,4 @@
-"""Synthesis of a design: measured resources of each unit, and for the ECP5 place, route and timing."""
+"""Synthesis of a design: measured resources of each unit, and place, route and timing where its family allows."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class UnitResult:
 class SynthesisResult:
     """Measured resources, all from the tools named in `tools`.
 
-    total: sum over units and copies (Xilinx), or of the placed design without its test harness (ECP5).
-    utilization: share of the device by resource. fmax_mhz, bitstream: ECP5 only, of the design between
+    total: sum over units and copies of them, or of the placed design without its test harness.
+    utilization: share of the device by resource. fmax_mhz, bitstream: where it is placed, of the design between
     shift registers.
     """
 
@@ -113,12 +113,12 @@ def synthesize(
 ) -> SynthesisResult:
     """Synthesize the design for a device of `devices.py`.
 
-    Each unit is synthesized on its own, several in parallel. For an ECP5 the whole design is then placed
-    and routed, with the target clock `clock_mhz`, the placement `seed` and nextpnr's `placer` ("heap", or "static",
-    with the shorter wires where a large design fills the part) and `router` ("router1", or "router2", the faster one
-    there). dsp: whether multipliers may become DSP blocks. Results are cached under the digest of the files that they
-    need, options and tool versions. Raises `OptionError` for an unknown placer or router, `DeviceError` for an unknown
-    device and, with `check_fit`, for a design that is larger than it.
+    Each unit is synthesized on its own, several in parallel. Where the family allows, the whole design
+    is then placed and routed, with the target clock `clock_mhz`, the placement `seed` and nextpnr's `placer` ("heap",
+    or "static", with the shorter wires where a large design fills the part) and `router` ("router1", or "router2", the
+    faster one there). dsp: whether multipliers may become DSP blocks. Results are cached under the digest of the files
+    that they need, options and tool versions. Raises `OptionError` for an unknown placer or router, `DeviceError` for
+    an unknown device and, with `check_fit`, for a design that is larger than it.
     """
     part = find_device(device)
     for name, value, legal in (("placer", placer, nextpnr.PLACERS), ("router", router, nextpnr.ROUTERS)):
@@ -138,13 +138,14 @@ def synthesize(
     )
     if check_fit:
         _check_fit(result)
-    if part.family != "ecp5":
+    placing = part.traits.placing
+    if placing is None:
         return result
     wrapped = closure(flat | harness_files(design), TOP)
     _, folder, _ = synthesize_module(wrapped, yosys.Synthesis(part.family, TOP, dsp, netlist=True), tool, root)
     stat = (folder / yosys.STAT).read_text()
     options = nextpnr.PlaceRoute(part.size, part.package, clock_mhz=clock_mhz, seed=seed, placer=placer, router=router)
-    placed = place_and_route(folder / yosys.NETLIST, stat, options, root)
+    placed = place_and_route(folder / yosys.NETLIST, stat, placing, options, root)
     if progress:
         progress("place and route", len(units) + 1, len(units) + 1)
     return dataclasses.replace(
@@ -169,18 +170,17 @@ def _units(
 ) -> tuple[UnitResult, ...]:
     """All units, each module synthesized once."""
     tops = sorted({unit.top for unit in design.units})
-    steps = len(tops) + (part.family == "ecp5")
+    steps = len(tops) + (part.traits.placing is not None)
     rows = design.estimate.rows
     large = {u.top for u in design.units if u.row is not None and rows[u.row].resources.lut > LARGE_LUTS}
-    options = (yosys.Synthesis(part.family, top, dsp, contents=part.family == "ecp5") for top in tops)
+    options = (yosys.Synthesis(part.family, top, dsp, contents=not part.traits.memory_step) for top in tops)
     tasks = (joblib.delayed(count_module)(closure(flat, o.top), o, tool, root, o.top in large) for o in options)
     found = {}
     for top, cells, hit in joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks):
         found[top] = cells, hit
         if progress:
             progress(top, len(found), steps)
-    # The targets' cost models count the LUT6 of the Xilinx families.
-    known = rows if part.vendor == "xilinx" else ()
+    known = rows if part.counts_estimated_luts else ()
     return tuple(_result(unit, *found[unit.top], known) for unit in design.units)
 
 

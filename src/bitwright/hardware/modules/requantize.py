@@ -17,7 +17,7 @@ from bitwright.network.lfsr import draws
 from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.types import IntType, TensorType
 
-DSP_MULTIPLIER_BITS = 18  # the narrower signed input of a Xilinx or ECP5 multiplier block
+DSP_MULTIPLIER_BITS = 18  # the narrower signed input of a multiplier block, of any family
 ROUNDINGS = tuple(Rounding)  # the module's parameter is the position
 HALF_EVEN, HALF_AWAY = ROUNDINGS.index(Rounding.HALF_EVEN), ROUNDINGS.index(Rounding.HALF_AWAY)
 

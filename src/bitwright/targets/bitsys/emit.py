@@ -12,8 +12,8 @@ from bitwright.text import comment
 
 ROOT = Path(__file__).with_name("rtl")
 TOP = "bitsys"
-# Modules that only the Xilinx versions of primitives use: synthesis for those parts exchanges the primitives.
-XILINX_HELPERS = ("bitsys_container_rows", "bitsys_count6")
+# Modules that only a vendor's versions of primitives use: synthesis for its parts exchanges the primitives.
+VENDOR_HELPERS = ("bitsys_container_rows", "bitsys_count6")
 
 INPUT_BITS, OUTPUT_BITS, WEIGHT_BITS, ADDRESS_BITS = 64, 32, 64, 24
 
@@ -23,7 +23,7 @@ def files(hardware: Hardware) -> dict[str, str]:
     own = {f.name: f.read_text() for pattern in ("*.sv", "*.svh") for f in ROOT.glob(pattern)}
     own |= {f.name: f.read_text() for f in (ROOT / "prim" / "generic").glob("*.sv")}
     own[f"{TOP}.sv"] = top(hardware)
-    return rtl.needed([TOP, *XILINX_HELPERS], own)
+    return rtl.needed([TOP, *VENDOR_HELPERS], own)
 
 
 def top(hardware: Hardware) -> str:

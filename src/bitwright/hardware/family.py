@@ -1,0 +1,60 @@
+"""What tools must know of an FPGA family: how Yosys maps to it, what its cells count as, how it is placed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Names of a family's cells, as regular expressions, by what they count as.
+
+    A shift register is a LUT, too. bram18: half a bram36. memories: cells in LUTs by how many LUTs one occupies.
+    carry_luts: LUTs that each carry cell holds.
+    """
+
+    lut: str
+    ff: str
+    carry: str
+    bram18: str
+    dsp: str
+    bram36: str = ""
+    shift: str = ""
+    memories: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    carry_luts: int = 0
+
+
+@dataclass(frozen=True)
+class Placing:
+    """nextpnr for the family: its program and packer, the Python package that brings both, names in its report."""
+
+    program: str
+    packer: str
+    package: str
+    lut: str
+    ff: str
+    bram18: str
+    dsp: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family. lut_cell: what its LUTs are, for people.
+
+    synthesis: Yosys's command. memory_step: its label from which on contents of block memories may be forgotten where
+    cells are only counted; empty where they are needed. primitives: the name of its versions of the primitive wrappers;
+    folders: where they lie, the first one first. vivado: whether Vivado builds for it. placing: None where nothing that
+    is known here places and routes it.
+    """
+
+    name: str
+    vendor: str
+    lut_cell: str
+    synthesis: str
+    primitives: str
+    folders: tuple[str, ...]
+    cells: Cells
+    memory_step: str = ""
+    vivado: bool = False
+    placing: Placing | None = None
