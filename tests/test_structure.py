@@ -163,3 +163,10 @@ def test_targets_do_not_know_each_other():
         for path in (PACKAGE / "targets" / target).rglob("*.py"):
             others = {m for m in imports(path) if m.startswith("bitwright.targets.")}
             assert {m.split(".")[2] for m in others} <= {target, "contract"}, name(path)
+
+
+def test_every_source_names_its_license():
+    """In its first line: hand-written RTL is copied into users' designs."""
+    assert [
+        name(p) for p in SOURCES if "SPDX-License-Identifier: Apache-2.0" not in p.read_text().split("\n", 1)[0]
+    ] == []

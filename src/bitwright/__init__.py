@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """bitwright: from a trained neural network to verified FPGA logic.
 
     import bitwright as bw

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Loading, saving and compiling networks: the functions behind `bitwright.load`, `save` and `compile`."""
 
 from __future__ import annotations

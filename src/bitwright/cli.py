@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command `bitwright`: collects the commands and turns every failure into one line and an exit code.
 
 Exit codes: 0 done, 1 a bug of bitwright (with traceback), 2 a mistake that the user can mend, 130 interrupted.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each target's cost model says of one network, side by side."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data files: `.npz` with `x` (or `images`) and, where known, `labels`."""
 
 from __future__ import annotations

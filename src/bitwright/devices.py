@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parts and boards that designs are synthesized for, with their resources."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The exception tree: everything the user can cause and mend is a `UserError`.
 
 The command line shows a `UserError` as one clear line and ends with exit code 2.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compiled functions, cached on disk where a folder can be written."""
 
 from __future__ import annotations

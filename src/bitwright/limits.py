@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The budget: how much of the machine a file may ask for, checked before anything is allocated.
 
 A model of a few bytes can describe values of 10^18 elements. Every size that a file states is therefore held against

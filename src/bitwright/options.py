@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Options given as text, `key=value`, for a dataclass of options."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Formats of files that strangers may have written: JSON, zip archives, NPY arrays.
 
 Each function refuses damaged content with a `ValueError` of one line, and what passes the budget with a `ModelError`,

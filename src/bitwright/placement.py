@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Place and route of a design between shift registers, for families that nextpnr knows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycle-accurate simulation of a design, compared with the meaning of its network."""
 
 from __future__ import annotations

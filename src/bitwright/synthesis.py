@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Synthesis of a design: measured resources of each unit, and place, route and timing where its family allows."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text that comes from files, on its way out: the only place where it is made safe.
 
 A model's file chooses the names of nodes, values and networks. In memory and in data files (JSON, `.bw`) they stay as

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright check`: what is in a model, and what each target says to it."""
 
 from __future__ import annotations

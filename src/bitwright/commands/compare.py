@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright compare`: what each target would make of a network, by its cost model."""
 
 from __future__ import annotations

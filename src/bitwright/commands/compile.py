@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright compile`: an integer network to hardware."""
 
 from __future__ import annotations

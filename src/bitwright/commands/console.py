@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the command line shows: tables and lines for people, one JSON object for programs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright deploy`: a design as files for a board."""
 
 from __future__ import annotations

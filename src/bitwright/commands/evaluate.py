@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright evaluate`: accuracy of an integer network, beside the float model's where it is given."""
 
 from __future__ import annotations

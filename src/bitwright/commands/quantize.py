@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright quantize`: a float model and calibration data to an integer network."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright report`: one HTML page and one JSON file about a build folder."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright search`: widths for every layer, the Pareto front of loss and cost."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright simulate`: stream data through the compiled design, cycle by cycle."""
 
 from __future__ import annotations

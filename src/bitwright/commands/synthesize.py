@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright synthesize`: measured resources, and the clock where the part is placed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright targets`: the targets, their options, and the devices."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright demo`: load, compile, simulate and synthesize the embedded network."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that bring a design onto a board: Vivado scripts and a driver."""
 
 from bitwright.deployment.driver import write_driver

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The PYNQ driver of a design: one Python file that needs NumPy and pynq, and the program as data."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A deployment: one folder with all that brings a design onto a device."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text templates: a missing key is an error, and so is a value that a script could take for more than a word."""
 
 from __future__ import annotations

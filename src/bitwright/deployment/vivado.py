@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Vivado projects of a design: reports of the design alone, and an overlay for a board with processors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a build folder must say for its design to be used: types and limits of everything that is read from its files.
 
 Scripts, drivers and the simulator's job are written from these values, and a folder may come from anywhere.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Designs on disk: the build folder.
 
     design.json     what the design is: target, top, streams, units, options, counters, file list, digest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values to the words of an AXI4-Stream and back, as `StreamSpec` lays them out."""
 
 from __future__ import annotations

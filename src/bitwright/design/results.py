@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results that commands keep in a build folder: read back, and joined with those of earlier runs."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Design-space exploration: the search for the widths of every layer under a budget."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results on disk under the digest of their inputs, so that an interrupted run resumes."""
 
 from __future__ import annotations

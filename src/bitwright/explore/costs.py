@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What widths cost: model bytes, or the resources and cycles that a target's own cost model gives."""
 
 from __future__ import annotations

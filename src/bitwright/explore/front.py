@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The measured points of a search: which are on the Pareto front; as table, CSV and plot."""
 
 from __future__ import annotations

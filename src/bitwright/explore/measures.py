@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a quantized network's outputs lose against the float network's."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The integer program of mixed precision: one option for every layer, least loss within a budget."""
 
 from __future__ import annotations

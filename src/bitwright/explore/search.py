@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Mixed precision: the Pareto front of loss and cost over the widths of every layer.
 
 Sensitivities are measured once per layer and width; an integer program picks the widths for each budget;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How much the network's output suffers from each layer's width: measured once per layer and candidate."""
 
 from __future__ import annotations

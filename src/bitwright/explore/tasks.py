@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Independent tasks through joblib: on local processes, or on a Dask cluster; finished ones come from the cache."""
 
 from __future__ import annotations

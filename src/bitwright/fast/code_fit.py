@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Steps with at most 256 levels as one QuantizeLinear: y = clip(round(fl((x + shift) / scale))), with proof.
 
 ONNX's QuantizeLinear divides in float32, rounds half to even and saturates, all in one pass. x + shift is exact, and

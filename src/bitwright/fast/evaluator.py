@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fast evaluator: a network as one ONNX model in ONNX Runtime, exactly equal to `evaluate`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Input quantization as ONNX nodes, exactly equal to `inputs.quantize`.
 
 Codes of at most 8 bits are made by QuantizeLinear, which divides, rounds half to even, adds a zero point and saturates

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A small builder of ONNX models: nodes, constants, one name a value."""
 
 from __future__ import annotations

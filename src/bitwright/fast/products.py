@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exact matrix products and convolutions in floating point.
 
 A float32 product sum is exact while every partial sum stays within 2**24 whatever its order, that is,

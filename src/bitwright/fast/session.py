@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime sessions on the processor, with the graph optimizations that keep every value."""
 
 from __future__ import annotations

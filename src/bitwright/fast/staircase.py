@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Monotone steps as floating-point staircases, with proof.
 
 A staircase is y = clip(floor(fl(fl(x * m) + b)), low, high), one m and b a channel. Each of its

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Threshold and Requantize where no floating-point form was proved: integer arithmetic, tables, search."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Threshold and Requantize as a few floating-point operations: which forms are exact, and how they are emitted.
 
 A form is y = clip(round(x * m + b + random), low, high) + after, with one m and b a channel. It may

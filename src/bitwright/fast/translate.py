@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The integer network as one ONNX model in floating point, exactly equal to `evaluate`.
 
 Values are NCHW (vectors [N, C]) in float32 where every partial sum of theirs stays within 2**24, else

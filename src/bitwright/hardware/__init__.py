@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all targets build hardware with: resources, memories, Verilog text, the module library."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sources of a design as one tool needs them: flat, and of one module alone."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Timed event graphs: when every word of every stream of a circuit is handed over, with back-pressure.
 
 A channel is one valid/ready stream between two processes. Its word n is offered in cycle V[n] (valid) and handed over

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What tools must know of an FPGA family: how Yosys maps to it, what its cells count as, how it is placed."""
 
 from __future__ import annotations

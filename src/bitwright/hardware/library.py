@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shared RTL library: the files of its modules, and of the primitives of one vendor.
 
 Every module is one file; the catalogue is docs/rtl.md, the header of each file its reference.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Resources of memories and of the multiplexers behind them, as Yosys builds them of LUT6, LUT RAM and block RAM."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a module of the library is to Python: typed parameters, memories as integers, latency and cost.
 
 The class of a module lies in the file beside its `.sv` file and is the one place that knows them.

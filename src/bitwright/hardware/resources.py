@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Logic of a design or of a part of it."""
 
 from __future__ import annotations

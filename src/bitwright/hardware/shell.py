@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ports of every design's top module: the one table that RTL, benches and board files are written from."""
 
 from __future__ import annotations

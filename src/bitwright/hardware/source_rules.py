@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the sources of a design may hold. Tools run nothing else, whoever wrote the files of a build folder.
 
 A simulator executes SystemVerilog, and SystemVerilog reaches outside: system tasks run commands and write files, an

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text of SystemVerilog instances: the generator writes wiring, parameters and nothing else."""
 
 from __future__ import annotations

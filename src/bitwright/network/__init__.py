@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The integer network: types, operations, graph, evaluators, passes and storage."""
 
 from bitwright.network.graph import INPUT, Network, Node, evaluate

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The integer network: the one contract between readers, quantizer, passes and targets."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the user's data to the network's integers, and from its last integers to the user's floats."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The random bits of stochastic rounding: one LFSR, defined once for evaluators and hardware."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Passes: Network to Network, each keeping `evaluate` of the output for every input.
 
 `PASSES` is the whole pipeline, top to bottom; `simplify` runs it. Targets compile what it yields.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Intervals of every value of a network, per channel: what the exactness proofs rest on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a node asks of memory and time, in numbers that no overflow bends: checked before anything is allocated."""
 
 from __future__ import annotations

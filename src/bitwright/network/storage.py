@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The `.bw` file: a network on disk.
 
 A zip archive, entries in fixed order with a fixed date, so that the same network gives the same bytes:

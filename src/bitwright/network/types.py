@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Integer types, tensor types and intervals of the integer network, and the types of arrays in annotations."""
 
 from __future__ import annotations

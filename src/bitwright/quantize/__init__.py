@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Post-training quantization: from float graphs and calibration data to integer networks."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cross-layer equalization: equal weight ranges on both sides of an activation, without changing the function.
 
 For y = W2 f(W1 x) and a positive s per channel, f(z / s) * s = f(z) for ReLU, so W1 / s and W2 * s

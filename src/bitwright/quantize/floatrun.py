@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Running float graphs in batches with ONNX Runtime, in bounded memory."""
 
 from __future__ import annotations

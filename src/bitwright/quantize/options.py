@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All options of the quantizer, validated in one place."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where quantizers go: which values need a grid, of what width, and the graph with them inserted.
 
 Convolutions, dense layers, additions, pools and moves read values on a grid of codes; elementwise

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Post-training quantization: a float network and calibration data in, an integer network out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Scales of layer inputs refined by what counts: the error of the layers that read them.
 
 For a value x with codes Q(x), the squared output error of a reading layer is the sum over its output channels

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The quantization report: per layer and value what was chosen and what it loses; sizes and accuracy."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a model takes to store: parameters of a float graph and of an integer network, in bits."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Layer by layer through both networks: what needs the activations of the layers already quantized.
 
 Two sets of values walk through the graph side by side, those of the float network and those of the

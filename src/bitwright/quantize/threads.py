@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results that do not depend on threads: linear algebra on one, and pieces of fixed size, joined in order, on many.
 
 How a matrix product is shared among threads decides the order of its sums, and so its last bits, which

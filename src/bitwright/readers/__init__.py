@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Readers: ONNX, QONNX and QDQ files as float graphs, and quantized float graphs as integer networks."""
 
 from __future__ import annotations

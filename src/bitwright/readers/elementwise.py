@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Elementwise float nodes as steps of a chain, products of two functions of one value among them.
 
 A product reads one quantized value x twice, as x * sigmoid(x) with a quantizer on both branches does:

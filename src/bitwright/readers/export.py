@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A float graph as an ONNX model, for ONNX Runtime: calibration, accuracy, comparison with the original."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The float graph: a cleaned-up model between the ONNX file and the integer network.
 
 The readers make it, the quantizer adds quantizers to it, and `lower` turns a fully quantized float

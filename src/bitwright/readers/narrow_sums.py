@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sums of two quantized values behind a quantizer, exact in few bits: a table for each operand.
 
 For operands of few bits the code of every pair, k(i, j), is known exactly. Integers f(i) and g(j) with

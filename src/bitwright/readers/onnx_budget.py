@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an ONNX model would become: nodes after inlining, elements after folding, told before either is done."""
 
 from __future__ import annotations

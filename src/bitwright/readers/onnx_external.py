@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights that an ONNX file keeps in other files: regular files beside it or below."""
 
 from __future__ import annotations

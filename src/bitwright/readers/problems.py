@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is said of a model that cannot be read: all its problems, grouped by operator and rule."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folding in a float graph: scales and shifts into weights and biases, pads into convolutions, no-ops away.
 
 Where weights are integers already only shifts are folded, into biases: scaling a quantized weight, or

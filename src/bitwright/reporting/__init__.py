@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reports on a design: one self-contained HTML page and one JSON file with stable names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The HTML page of a report: tables from the template, charts by plotly, nothing loaded from elsewhere."""
 
 from __future__ import annotations

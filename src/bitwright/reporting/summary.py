@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Everything that is known of a design as one dictionary with stable names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The targets, found by their folders: nothing outside a target's folder knows its name."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a target is: `check`, `plan`, `emit`; and what passes between it and the rest.
 
 simulate(emit(plan(network, options)), x) == evaluate(network, x)      for every x, bit for bit

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """External tools, one small file each: find it, run it, read what it says."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wiring between a design under test and the fixed ports that the C++ harness drives."""
 
 from __future__ import annotations

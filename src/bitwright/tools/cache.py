@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A cache of folders on disk, safe against interrupts, concurrent use and damaged entries."""
 
 from __future__ import annotations

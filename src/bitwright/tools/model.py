@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A compiled model of a module: words in, words and their cycle numbers out."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """nextpnr and its packer: place, route, time and pack a netlist for a family that it knows."""
 
 from __future__ import annotations

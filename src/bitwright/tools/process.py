@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Running external programs: one `ToolError` line where something is missing or fails.
 
 Each program leads a group of its own, with what it starts itself. The group ends with this process at the latest,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Verilator: SystemVerilog to a compiled model that streams words through a module.
 
 The model is built without make: what all models share is compiled once a machine, the model's files as

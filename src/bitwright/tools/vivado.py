@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Vivado: scripts for it. It is not run from here, as it cannot be installed with pip."""
 
 from __future__ import annotations

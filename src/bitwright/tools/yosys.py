@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Yosys: SystemVerilog to the cells of an FPGA family."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The FPGA families, found by their files: each holds a `Family` called FAMILY, and only they name it."""
 
 from __future__ import annotations

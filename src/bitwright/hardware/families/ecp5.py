@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lattice ECP5."""
 
 from bitwright.hardware.family import Cells, Family, Placing

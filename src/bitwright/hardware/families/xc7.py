@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Xilinx 7 series."""
 
 from bitwright.hardware.family import Cells, Family

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Xilinx UltraScale+."""
 
 from bitwright.hardware.families import xc7

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Module `argmax` (operation ArgMax)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Module `channel_add`: a bias for each channel."""
 
 from __future__ import annotations

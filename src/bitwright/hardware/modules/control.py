@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Costs of the modules that count and that move a pipeline: loop_counter, pipe_control; of adders.
 
 Rules that hold for all modules: an adder takes one LUT for every bit where both numbers have one (a carry passes for

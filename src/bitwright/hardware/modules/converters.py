@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Modules `stream_narrow`, `stream_widen`, `stream_pack`: other numbers of lanes for the same elements."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Module `pool_reduce`: maximum or sum of the words of a window."""
 
 from __future__ import annotations

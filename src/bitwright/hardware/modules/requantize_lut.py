@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Module `requantize_lut` (operation Requantize without multiplier blocks)."""
 
 from __future__ import annotations

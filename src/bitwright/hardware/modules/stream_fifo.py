@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Module `stream_fifo`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Module `threshold` (operation Threshold)."""
 
 from __future__ import annotations

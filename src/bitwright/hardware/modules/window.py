@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Module `window_reader`: its buffer, its cycles a frame, its cost, and what its windows wait for."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operations of the integer network: what each computes, exactly, in integers.
 
 Each operation is a frozen dataclass with `infer`, which checks the input types and gives the output type, `evaluate`,

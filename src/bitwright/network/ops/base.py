@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What all operations have in common: fields, equality, checks, and the windows of an image."""
 
 from __future__ import annotations

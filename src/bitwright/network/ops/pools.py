@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sums and extremes of whole values and of windows: `Add`, `MaxPool`, `SumPool` and `ArgMax`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Products with constant weights: `Conv2d` and `Dense`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operations that move values: `Concat`, `Pad`, `Resize` and `Flatten`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Functions of one value, element by element: `Threshold`, `Requantize` and `Lookup`."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ranges and scales of values from calibration data."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calibration: one pass of the float graph over the user's data, collecting a histogram of every value needed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a step of the grid costs a channel: the squared error of rounding and of clipping, also of values not seen yet.
 
 A grid of step t with L codes beyond zero reaches T = t L. A value x has the mean squared error

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A scale of its own for every channel of the activations, folded into the weights: the function stays as it is.
 
 For y = W2 f(W1 x) and s > 0 per channel, f(z / s) * s = f(z) for ReLU, so W1 / s and W2 * s compute the same, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a quantizer loses on a distribution: squared error and Kullback-Leibler divergence."""
 
 from __future__ import annotations

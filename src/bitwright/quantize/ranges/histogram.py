@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Streaming statistics of a tensor: one pass, fixed memory, any range.
 
 A bin is the upper 19 bits of a float32 (sign, exponent, 10 bits of mantissa), so an octave has 1,024

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Values that are always zero on the calibration data: they say nothing about a scale, and must not impose one.
 
 A ReLU that no sample passes, a residual branch whose last gain is zero, a PReLU whose slope is. Such a value takes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a tensor's distribution to its quantizer: calibration methods and the search for scales and radix points."""
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """Grids and rounding of weights."""

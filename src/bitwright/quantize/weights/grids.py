@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Weights to integers, by themselves: scales per channel or tensor, radix points, plain and stochastic rounding."""
 
 from __future__ import annotations

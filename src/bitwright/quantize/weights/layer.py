@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One layer to integers: weights rounded alone or by the layer's output, and the bias that restores the means."""
 
 from __future__ import annotations

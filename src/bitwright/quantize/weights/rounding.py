@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rounding of real arrays to integers; the integer network's own rounding is `network.ops.round_shift`."""
 
 from __future__ import annotations

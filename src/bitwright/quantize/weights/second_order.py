@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Second-order weight rounding: the codes that keep a layer's output, not the weights, closest.
 
 For one output channel with weights w, input columns X (float network) and X' (quantized network so far),

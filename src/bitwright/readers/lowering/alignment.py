@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sums of values whose scales have no common measure: how near the integers come, and whether it matters.
 
 The real sum a1 * q1 + a2 * q2 is represented by u * (m1 * q1 + m2 * q2) with whole m1, m2. The quantizer behind

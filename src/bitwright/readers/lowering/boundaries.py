@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where a quantizer steps: its codes as comparisons with exact boundaries.
 
 A rounding is fixed by its boundaries: code >= k holds exactly where v = x / scale + zero_point lies above

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Chains of elementwise functions of an integer, in exact and in error-bounded arithmetic.
 
 A chain is f(q) = s_n(... s_1(q)) for every channel. Its constants are rationals: every float is one, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lowering of layers, sums, pools and moves: integer operations on values with affine chains."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a fully quantized float graph to the integer network.
 
 Every float value is an integer value and a chain: real = chain(integer), per channel, with exact

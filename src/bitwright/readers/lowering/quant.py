@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lowering of quantizers: the first becomes the input's specification, the others become operations."""
 
 from __future__ import annotations

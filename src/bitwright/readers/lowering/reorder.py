@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantizers before pools: the maximum of few bits costs less than that of an accumulator."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantizers of affine functions as Requantize: exact where it can be, or fixed point of a given precision.
 
 A chain of affine functions and clips is clamp(a * q + b, low, high) in every channel, in exact rationals.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exact tabulation: quantize(f(q)) for every integer q of a range, as operations of the integer network.
 
 Let f be a chain of elementwise functions and Q a quantizer. Where f rises in channel c, Q(f(q)) >= k holds

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lowering of sums and concatenations: two values on one grid."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What lowering carries along: integer values with their chains, and the integer nodes made so far."""
 
 from __future__ import annotations

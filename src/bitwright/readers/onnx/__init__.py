@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX files to the float graph."""

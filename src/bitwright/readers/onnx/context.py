@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The state of reading one ONNX model, and the node as the operator functions see it."""
 
 from __future__ import annotations

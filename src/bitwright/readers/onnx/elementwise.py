@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX operators that act on each element by itself: affine functions, activations, and sums of two tensors."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Opening an ONNX file: every way in which it can be broken ends in one clear line."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX operators with weights or windows: convolutions, matrix products, pooling, and the ends of classifiers."""
 
 from __future__ import annotations

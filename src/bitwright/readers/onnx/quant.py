@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Quantizers in ONNX models: QONNX (Quant, BipolarQuant, Trunc) and the standard QuantizeLinear, DequantizeLinear.
 
 QONNX: y = (round(clamp(x / s + z, low, high)) - z) * s. ROUND and HALF_EVEN round half to even, HALF_UP

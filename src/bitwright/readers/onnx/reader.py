@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Float and quantized ONNX models as float graphs.
 
 The nodes are read once, in order. A node whose inputs are all constants is computed, by ONNX's own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ONNX operators that compute no new numbers: constant sub-graphs, reshapes, transposes, no-ops, padding, resizing."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which attributes, inputs and outputs of each operator are read. What is not read is refused, never ignored."""
 
 from __future__ import annotations

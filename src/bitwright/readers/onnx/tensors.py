@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What an ONNX tensor is while a model is read: a constant, or a view of a value of the float graph.
 
 ONNX models hold images as NCHW or NHWC and flatten, transpose and reshape them in many ways. Every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why a network cannot run on a hardware configuration: its operations, its widths, its memories."""
 
 from __future__ import annotations

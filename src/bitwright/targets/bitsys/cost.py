@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cost model of the hardware: resources of the whole accelerator from its configuration.
 
 Logic is added up block by block from what each holds: elements, multiplexers, memories, counters. The numbers per

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cycle model of a layer: exact, from its descriptor alone.
 
 Times count from the cycle in which the sequencer starts the layer. Inside the accelerator nothing waits for others,

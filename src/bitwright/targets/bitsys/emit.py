@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files of a design: the RTL of the hardware, and a top module that fixes its sizes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The hardware configuration: what is fixed when the bitstream is made."""
 
 from __future__ import annotations

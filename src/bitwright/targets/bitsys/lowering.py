@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stages to layer descriptors, weight lines and parameters."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What follows on the sums, as the post stage computes it: search, multiplier, bias, shift, clamp.
 
 The hardware's sum v stands for the network's sum k * v + c, per channel: c holds the bias of a convolution and what

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The AXI4-Lite writes that load a network: settings, descriptors, parameters, tables, weights."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Registers, memory map and layer descriptors, all from registers.toml."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The network as the hardware runs it: stages of one array or vector operation and what follows on its sums."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How values lie in the activation memory: bits of an element, words of a pixel, first word."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bitsys target: one bitstream that runs every network, at every precision, by a program."""
 
 from __future__ import annotations

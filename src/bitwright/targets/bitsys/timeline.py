@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cycle model of the accelerator: batch after batch through input, layers and output, exact at full rate.
 
 Full rate: every stream has a word, and takes one, whenever the accelerator asks. Cycle 0 takes the first word of the

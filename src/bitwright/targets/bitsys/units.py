@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The dot-product units: how operands are packed into words, and what a unit computes from them.
 
 A unit takes one word of each operand a cycle. `pack` makes those words from values and `dot` says what the

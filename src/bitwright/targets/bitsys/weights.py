@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where weights lie: on chip for good where all fit, else partly streamed, in packets that share a part of the memory.
 
 A packet holds the weights of one layer and is written anew for every batch, in the order of the layers. A layer whose

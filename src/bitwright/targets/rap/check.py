@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Reasons to refuse a network that lie in its operations, types and shapes."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`bitwright assemble` and `disassemble`: texts and instruction words of the array processor."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cost model: cycles of a program, exactly, and resources of a grid, from what its parts took when synthesized."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sources of a machine's hardware, and the AXI4-Lite writes that load a program."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a network to a plan: mapping of every layer, the program, what it costs; or every reason why there is none."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rap target: one processor for all networks; compilation yields a program and the contents of its memories."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a candidate for every layer to a plan: lanes of streams, FIFOs in front of joins, the estimate."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the target refuses, found before any work."""
 
 from __future__ import annotations

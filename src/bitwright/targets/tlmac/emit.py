@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The circuit as SystemVerilog: one module a unit, forks where a value has several readers, and the top."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From a network and its options to a plan: the goal that the user or the network sets, or why it is out of reach."""
 
 from __future__ import annotations

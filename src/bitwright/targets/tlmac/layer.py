@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One multiply-accumulate layer and its folding: shapes, the order of the work, and the weights in that order."""
 
 from __future__ import annotations

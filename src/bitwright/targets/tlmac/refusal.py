@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Why there is no plan: what the planner raises inside, and what `plan` makes a `Refusal` of."""
 
 from __future__ import annotations

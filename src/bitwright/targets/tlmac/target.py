@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tlmac target: one streaming circuit a network, multiplications looked up in LUTs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Independent calls in threads: for work that mostly leaves the interpreter's lock alone (compiled or NumPy's)."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The user's own folding of a layer, and what it must be."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The inner loop of a layer: operations on a block of accumulators, each with the loads that it needs.
 
 A block has `pixels` neighboring output columns and `words` accumulators a pixel. With reuse the body runs over all taps

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The program of a whole network: one section for the frame's input, one for each layer, one for its output."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Contents of the weight banks and of the parameter memory for one layer."""
 
 from __future__ import annotations

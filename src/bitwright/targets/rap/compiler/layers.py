@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """From the graph to layers: one operation on accumulators each, with the one or two results that its slots make.
 
 An operation with more results is computed again for every further two. A layer reads stored values and writes stored

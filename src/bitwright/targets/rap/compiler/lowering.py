@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lookups as thresholds: y = t[0] + (rises up to x) - (falls up to x), each rise and fall by one a threshold."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How a layer is spread over the grid and over time, chosen by its exact cycles and memory words.
 
 Rows of the grid are strips of output columns, columns of the grid are output channels, lanes are input channels (or,

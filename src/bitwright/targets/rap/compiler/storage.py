@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How values lie in the banks: width of their lanes, strip of columns in each bank, words of a pixel, address.
 
 Bank r holds columns r * strip to (r + 1) * strip - 1; word k of pixel (y, x) lies in bank x // strip at

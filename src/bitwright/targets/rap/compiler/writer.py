@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Instructions in the making: loops are closed by name, streams are given as nested loops with absolute strides."""
 
 from __future__ import annotations

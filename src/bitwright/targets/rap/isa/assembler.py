@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Text to program and back. Errors name line, column, rule and what is legal.
 
 label:  LOOP 36                         ; a comment

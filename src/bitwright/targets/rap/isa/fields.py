@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The instruction set as one table: decoder, assembler, disassembler, simulator and manual all read it.
 
 An instruction is a 64-bit word: the opcode in bits 5..0, then its fields from bit 6 upwards in the order of the table.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lanes of 16-bit words, as the processing elements see them; compiled."""
 
 from __future__ import annotations

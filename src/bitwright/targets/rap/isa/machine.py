@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The parameters of one grid, the image of its memories, and what is loaded into them."""
 
 from __future__ import annotations

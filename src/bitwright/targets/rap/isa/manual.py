@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The manual of the instruction set, written from the table: docs/targets/rap-isa.md."""
 
 from __future__ import annotations

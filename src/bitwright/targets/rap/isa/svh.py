@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of instructions as constants for the hardware."""
 
 from __future__ import annotations

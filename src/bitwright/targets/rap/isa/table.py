@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of instructions: names, operands, meaning and cost of each. `isa` reads and writes words by it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Cycles that the hardware takes, beyond one for each instruction: one table for simulator and cost model.
 
 All follow from the pipeline of `rap_core`: issue, address, read, rotate, load, multiply, sum, accumulate.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The simulator's compiled entry, cached on disk.
 
 numba keys a cached function by its own file, bytecode and free variables, not by the functions that it calls. Only the

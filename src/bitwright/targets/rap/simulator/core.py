@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sequencer of the simulator: one instruction after the other, with their cycles; compiled by `compiled`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Streams, banks and processing elements of the simulator; compiled.
 
 Arguments: q is a row of `State.streams`, s the scalars, n the counters; registers and accumulators come as views

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a slot does to one accumulator; compiled. Equal to `Requantize` and `Threshold` of the integer network."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Slots, stores and frames of the simulator; compiled. Arguments as in `datapath`."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The instruction-set simulator: the results and the cycles of the hardware, exactly."""
 
 from __future__ import annotations

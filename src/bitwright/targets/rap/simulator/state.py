@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The state of the simulated machine: few plain arrays, since compiled calls cost time by their number."""
 
 from __future__ import annotations

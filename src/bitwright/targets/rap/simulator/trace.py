@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The pipeline and the array in the first cycles of a program, as text."""
 
 from __future__ import annotations

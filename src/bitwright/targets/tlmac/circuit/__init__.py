@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """The circuit of a network: units, their folding, their streams."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The planner: for every layer the folding and the element that reach a goal with the least logic."""
 
 from __future__ import annotations

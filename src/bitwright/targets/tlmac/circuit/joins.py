@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How deep the FIFOs at joins must be, exactly, so that forks and joins never block each other.
 
 A fork can only run ahead of its slower branch as far as the join's FIFOs allow. Feed the forked value pixel by

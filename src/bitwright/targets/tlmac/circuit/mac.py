@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A folded and mapped multiply-accumulate layer: its numbers, and the wiring of its circuit."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Kernel taps side by side: exact rewritings of a convolution into one with a smaller kernel and more channels.
 
 pairs    stride columns become channels (the stream's order is the same): fewer, wider pixels.

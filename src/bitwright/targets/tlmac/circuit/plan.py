@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Decisions for a whole network: what every unit is, how wide its streams are, how deep its FIFOs."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The instance of the sliding-window reader, as multiply-accumulate layers and pools use it."""
 
 from __future__ import annotations

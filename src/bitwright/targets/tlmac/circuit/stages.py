@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Wiring of everything but the multiply-accumulate core: lane conversion, windows, joins, elementwise stages."""
 
 from __future__ import annotations

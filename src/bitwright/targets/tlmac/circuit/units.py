@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A network as units: each a multiply-accumulate, window or join operation with the elementwise ones behind it.
 
 A unit becomes one module of the circuit. `Flatten` is nothing in a stream of pixels: its value is an alias.

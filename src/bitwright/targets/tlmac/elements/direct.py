@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Elements with tables or gates of their own for each weight: private tables, LUT6 products, gates.
 
 private   The table is indexed by the step itself, so there is no ROM; equal tables of a lane are shared.

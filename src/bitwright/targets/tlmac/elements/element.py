@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a processing element is: the lookup that turns activation digits into numbers to be summed.
 
 For every step and output, the sum of the element's leaves is  sum(w * digit) - offset,  never negative.

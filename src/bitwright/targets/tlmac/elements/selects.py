@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A select of its own for every array: outputs find their groups on fewer arrays than with one select for all.
 
 A step needs far fewer distinct groups than there are arrays, and every group lies on several arrays. So a step is

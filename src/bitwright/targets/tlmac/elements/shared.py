@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The shared element: every lane's tables serve all outputs, which pick theirs through multiplexers."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shared tables: unique weight groups, clusters of steps, and the placement of groups on table arrays.
 
 Every step uses one select value (its cluster); an array holds one group a cluster. So the number of arrays

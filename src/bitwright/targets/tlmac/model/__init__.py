@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cost and timing model of circuits."""

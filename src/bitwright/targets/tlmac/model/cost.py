@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cost model: resources of every component of a unit, added up from their structure."""
 
 from __future__ import annotations

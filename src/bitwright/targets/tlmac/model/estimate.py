@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cost model's figures of planned units."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The cost of a chosen layer, by its weights: bits of tables, ROMs and sums that are constant, and shift registers.
 
 The planner compares foldings by their shapes alone (`cost.mac_cost`), in which all leaves have the bits of the widest.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Latency and interval of a circuit: its processes and streams as a timed event graph, run for some frames."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The choice among all elements for one layer, with bounds on the search for shared sums.
 
 Folded elements are compared by `fold.best`. A layer that is unrolled takes whole windows, one a cycle, so it competes

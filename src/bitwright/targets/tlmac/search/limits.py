@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The choice under limits on block RAM and DSP blocks: one alternative for every unit, by integer programming."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The choice for the whole circuit at one goal: every layer's candidate, and limits on block RAM and DSP blocks."""
 
 from __future__ import annotations

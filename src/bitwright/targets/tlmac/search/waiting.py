@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """FIFOs for units that keep each other waiting.
 
 Every unit of a plan may be fast enough, and the circuit still slower: a neighbor delivers rows in bursts or needs them

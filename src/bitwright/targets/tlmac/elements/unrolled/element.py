@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fully unrolled element: one step holds all inputs, and constant weights are an adder graph of shared sums."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An adder graph as SystemVerilog: an instance for every table and adder, registers between groups of levels."""
 
 from __future__ import annotations

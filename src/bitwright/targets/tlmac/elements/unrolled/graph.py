@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Adder graphs: values that are inputs, lookup tables of inputs, or sums of two or three earlier values.
 
 Every value v is a linear form of the input words, carried as an unsigned pattern  u = v + offset,  low <= u <= high.

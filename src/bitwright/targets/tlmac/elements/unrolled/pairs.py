@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shared subexpressions of constant matrices: pairs of terms that many sums have in common become values of their own.
 
 A sum is a list of terms  sign * 2**shift * value.  A pair pattern is  value_i + sign * 2**shift * value_j  (shift < 0

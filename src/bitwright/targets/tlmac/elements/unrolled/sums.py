@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fully unrolled constant matrices: from weights and input ranges to an adder graph with shared subexpressions."""
 
 from __future__ import annotations

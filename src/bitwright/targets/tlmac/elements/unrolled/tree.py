@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Adder trees: each sum of terms as tables and three-operand adders, the narrowest terms first."""
 
 from __future__ import annotations

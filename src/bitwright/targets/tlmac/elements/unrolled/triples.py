@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables of three narrow inputs that many sums share: the most frequent triples of weights, with either sign.
 
 For every input and weight, a bit mask says in which sums it occurs. A triple of inputs with weights (a, b, c) occurs in
