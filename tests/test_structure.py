@@ -170,3 +170,8 @@ def test_every_source_names_its_license():
     assert [
         name(p) for p in SOURCES if "SPDX-License-Identifier: Apache-2.0" not in p.read_text().split("\n", 1)[0]
     ] == []
+
+
+def test_an_operation_is_named_in_few_files():
+    """What others need to know of it are its methods: definition, float graph, reader, export, lowering, evaluator."""
+    assert len([path for path in PYTHON if re.search(r"\bResize\b", path.read_text())]) <= 8

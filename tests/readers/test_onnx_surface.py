@@ -8,8 +8,8 @@ from onnx import helper
 from bitwright.errors import ModelError
 from bitwright.readers import read_model
 from bitwright.readers.onnx.file import MIN_OPSET
-from bitwright.readers.onnx.reader import HANDLERS
-from bitwright.readers.onnx.surface import MANY, RANDOM, SURFACES
+from bitwright.readers.onnx.reader import HANDLERS, SURFACES
+from bitwright.readers.onnx.surface import MANY, RANDOM
 
 rng = np.random.default_rng(0)
 

@@ -14,6 +14,7 @@ from bitwright.network.types import IntType
 from bitwright.readers.elementwise import ELEMENTWISE
 from bitwright.readers.graph import FloatNode, Quantizer
 from bitwright.readers.onnx.context import Context, NodeView
+from bitwright.readers.onnx.surface import MANY, Surface, Surfaces, plain
 from bitwright.readers.onnx.tensors import Constant, Tensor
 from bitwright.readers.problems import OrderError
 
@@ -315,4 +316,16 @@ HANDLERS = {
     ("", "BatchNormalization"): _batch_norm,
     ("ai.onnx.ml", "Scaler"): _scaler,
     **{("", op): _activation for op in ("Relu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Sign")},
+}
+
+SURFACES: Surfaces = {
+    **plain("Abs", "HardSwish", "Neg", "Relu", "Sigmoid", "Sign", "Tanh"),
+    **plain("Add", "Div", "Mul", "PRelu", "Pow", "Sub", inputs=2),
+    **plain("Max", "Min", "Sum", inputs=MANY),
+    **plain("Celu", "Elu", "LeakyRelu", read=("alpha",)),
+    **plain("HardSigmoid", read=("alpha", "beta")),
+    **plain("Selu", read=("alpha", "gamma")),
+    **plain("Clip", inputs=3, read=("max", "min")),
+    ("", "BatchNormalization"): Surface(("epsilon",), {"training_mode": (0,), "spatial": (1,)}, ("momentum",), 5),
+    ("ai.onnx.ml", "Scaler"): Surface(("offset", "scale")),
 }

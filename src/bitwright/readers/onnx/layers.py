@@ -14,10 +14,12 @@ from bitwright.network.types import Array
 from bitwright.readers.graph import QuantizedWeight
 from bitwright.readers.onnx.context import Context, NodeView
 from bitwright.readers.onnx.elementwise import affine
+from bitwright.readers.onnx.surface import Surface, Surfaces, plain
 from bitwright.readers.onnx.tensors import Constant, ConstantQuant, Tensor
 from bitwright.readers.problems import OrderError
 
 Pads = tuple[int, int, int, int]
+WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 
 
 def quantized_weight(quant: ConstantQuant, codes: Array, scale: Array) -> QuantizedWeight:
@@ -271,4 +273,16 @@ HANDLERS = {
     ("", "ReduceSum"): _reduce,
     ("", "Softmax"): _softmax,
     ("", "ArgMax"): _arg_max,
+}
+
+SURFACES: Surfaces = {
+    **plain("GlobalAveragePool", "GlobalMaxPool"),
+    **plain("MatMul", inputs=2),
+    **plain("ArgMax", read=("axis", "keepdims", "select_last_index")),
+    **plain("ReduceMax", "ReduceMean", "ReduceSum", inputs=2, read=("axes", "keepdims", "noop_with_empty_axes")),
+    **plain("Softmax", read=("axis",)),
+    **plain("Conv", inputs=3, read=(*WINDOW, "group")),
+    **plain("AveragePool", read=(*WINDOW, "ceil_mode", "count_include_pad")),
+    ("", "MaxPool"): Surface((*WINDOW, "ceil_mode"), free=("storage_order",)),  # an order of the indices
+    **plain("Gemm", inputs=3, read=("alpha", "beta", "transA", "transB")),
 }

@@ -20,6 +20,7 @@ from bitwright.readers.onnx.context import Context, NodeView
 from bitwright.readers.onnx.elementwise import affine, per_channel
 from bitwright.readers.onnx.file import QUANT_DOMAIN
 from bitwright.readers.onnx.shapes import dequantized, evaluate
+from bitwright.readers.onnx.surface import Surface, Surfaces
 from bitwright.readers.onnx.tensors import Codes, Constant, ConstantQuant, Tensor
 
 ROUNDINGS: dict[str, Rounding | ExtraRounding] = {
@@ -261,4 +262,21 @@ HANDLERS = {
     (QUANT_DOMAIN, "Trunc"): _trunc,
     **{(domain, "QuantizeLinear"): _quantize_linear for domain in ("", "com.microsoft")},
     **{(domain, "DequantizeLinear"): _dequantize_linear for domain in ("", "com.microsoft")},
+}
+
+SURFACES: Surfaces = {
+    (QUANT_DOMAIN, "Quant"): Surface(("narrow", "rounding_mode", "signed"), inputs=4),
+    (QUANT_DOMAIN, "IntQuant"): Surface(("narrow", "rounding_mode", "signed"), inputs=4),
+    (QUANT_DOMAIN, "BipolarQuant"): Surface(inputs=2),
+    (QUANT_DOMAIN, "Trunc"): Surface(("narrow", "rounding_mode", "signed"), inputs=6),
+    **{
+        (domain, "QuantizeLinear"): Surface(
+            ("axis", "output_dtype"), {"block_size": (0,), "precision": (0, 1)}, ("saturate",), 3
+        )
+        for domain in ("", "com.microsoft")
+    },
+    **{
+        (domain, "DequantizeLinear"): Surface(("axis",), {"block_size": (0,), "output_dtype": (0, 1)}, inputs=3)
+        for domain in ("", "com.microsoft")
+    },
 }

@@ -44,6 +44,7 @@ from bitwright.readers.problems import OrderError, Problem, refusal
 from bitwright.readers.simplify import simplify
 
 HANDLERS = {**onnx_shapes.HANDLERS, **onnx_elementwise.HANDLERS, **onnx_layers.HANDLERS, **onnx_quant.HANDLERS}
+SURFACES = {**onnx_shapes.SURFACES, **onnx_elementwise.SURFACES, **onnx_layers.SURFACES, **onnx_quant.SURFACES}
 INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),
     TensorProto.INT8: IntType(8, signed=True),
@@ -182,7 +183,7 @@ def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | No
         raise ModelError(f"is not valid ONNX: {wrong}")
     if node.missing:
         raise ModelError(f"reads {node.missing[0]!r}, which nothing before it computes")
-    onnx_surface.check(context, node)
+    onnx_surface.check(context, node, SURFACES)
     known = HANDLERS.get((node.domain, node.op))
     if node.domain in ("", "ai.onnx") and node.op not in onnx_shapes.ALWAYS and node.all_constant:
         return onnx_shapes.fold(context, node)

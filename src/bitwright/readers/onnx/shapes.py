@@ -15,6 +15,7 @@ from bitwright.errors import ModelError
 from bitwright.network.types import IntType
 from bitwright.parsing import summary
 from bitwright.readers.onnx.context import Context, NodeView
+from bitwright.readers.onnx.surface import MANY, Surface, Surfaces, plain
 from bitwright.readers.onnx.tensors import Constant, ConstantQuant, Tensor
 from bitwright.readers.onnx_budget import check_folding
 from bitwright.readers.problems import OrderError
@@ -293,4 +294,28 @@ HANDLERS = {
     ("", "Pad"): _pad,
     ("", "Resize"): _resize,
     ("", "Upsample"): _resize,
+}
+
+SURFACES: Surfaces = {
+    **plain("Identity", "Size"),
+    **plain("Expand", inputs=2),
+    **plain("Concat", inputs=MANY, read=("axis",)),
+    **plain("Flatten", read=("axis",)),
+    **plain("Gather", inputs=2, read=("axis",)),
+    **plain("Slice", inputs=5, read=("axes", "ends", "starts")),
+    **plain("Squeeze", "Unsqueeze", inputs=2, read=("axes",)),
+    **plain("Reshape", inputs=2, read=("allowzero",)),
+    **plain("Transpose", read=("perm",)),
+    **plain("Shape", read=("end", "start")),
+    **plain("Pad", inputs=4, read=("mode", "pads", "value")),
+    **plain("Upsample", inputs=2, read=("mode", "scales")),
+    ("", "Cast"): Surface(("to",), free=("saturate", "round_mode")),  # of 8-bit floats, which are refused
+    ("", "Dropout"): Surface(free=("ratio", "seed"), inputs=3),
+    ("", "Resize"): Surface(
+        ("axes", "coordinate_transformation_mode", "mode", "nearest_mode"),
+        {"keep_aspect_ratio_policy": ("stretch",)},
+        ("antialias", "cubic_coeff_a", "exclude_outside", "extrapolation_value"),  # of other modes than nearest
+        4,
+    ),
+    ("ai.onnx.ml", "ZipMap"): Surface(free=("classlabels_int64s", "classlabels_strings")),
 }

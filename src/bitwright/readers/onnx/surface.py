@@ -9,7 +9,6 @@ from typing import Any
 
 from bitwright.errors import ModelError
 from bitwright.readers.onnx.context import Context, NodeView
-from bitwright.readers.onnx.file import QUANT_DOMAIN
 from bitwright.readers.onnx.tensors import Constant
 
 EVAL = "export the model for inference (in PyTorch after model.eval())"
@@ -31,63 +30,14 @@ class Surface:
     inputs: int = 1
 
 
-def _plain(*operators: str, inputs: int = 1, read: tuple[str, ...] = ()) -> dict[tuple[str, str], Surface]:
+Surfaces = dict[tuple[str, str], Surface]  # by domain and operator
+
+
+def plain(*operators: str, inputs: int = 1, read: tuple[str, ...] = ()) -> Surfaces:
+    """Standard operators whose attributes are all read."""
     return {("", op): Surface(read, inputs=inputs) for op in operators}
 
 
-WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
-REDUCED = ("axes", "keepdims", "noop_with_empty_axes")
-SURFACES: dict[tuple[str, str], Surface] = {
-    **_plain("Abs", "GlobalAveragePool", "GlobalMaxPool", "HardSwish", "Identity", "Neg", "Relu", "Sigmoid", "Sign"),
-    **_plain("Size", "Tanh"),
-    **_plain("Add", "Div", "Expand", "MatMul", "Mul", "PRelu", "Pow", "Sub", inputs=2),
-    **_plain("Max", "Min", "Sum", inputs=MANY),
-    **_plain("Concat", inputs=MANY, read=("axis",)),
-    **_plain("Celu", "Elu", "LeakyRelu", read=("alpha",)),
-    **_plain("HardSigmoid", read=("alpha", "beta")),
-    **_plain("Selu", read=("alpha", "gamma")),
-    **_plain("ArgMax", read=("axis", "keepdims", "select_last_index")),
-    **_plain("ReduceMax", "ReduceMean", "ReduceSum", inputs=2, read=REDUCED),
-    **_plain("Softmax", "Flatten", read=("axis",)),
-    **_plain("Gather", inputs=2, read=("axis",)),
-    **_plain("Slice", inputs=5, read=("axes", "ends", "starts")),
-    **_plain("Squeeze", "Unsqueeze", inputs=2, read=("axes",)),
-    **_plain("Reshape", inputs=2, read=("allowzero",)),
-    **_plain("Transpose", read=("perm",)),
-    **_plain("Shape", read=("end", "start")),
-    **_plain("Clip", inputs=3, read=("max", "min")),
-    **_plain("Pad", inputs=4, read=("mode", "pads", "value")),
-    **_plain("Upsample", inputs=2, read=("mode", "scales")),
-    **_plain("Conv", inputs=3, read=(*WINDOW, "group")),
-    **_plain("AveragePool", read=(*WINDOW, "ceil_mode", "count_include_pad")),
-    ("", "MaxPool"): Surface((*WINDOW, "ceil_mode"), free=("storage_order",)),  # an order of the indices
-    **_plain("Gemm", inputs=3, read=("alpha", "beta", "transA", "transB")),
-    ("", "BatchNormalization"): Surface(("epsilon",), {"training_mode": (0,), "spatial": (1,)}, ("momentum",), 5),
-    ("", "Cast"): Surface(("to",), free=("saturate", "round_mode")),  # of 8-bit floats, which are refused
-    ("", "Dropout"): Surface(free=("ratio", "seed"), inputs=3),
-    ("", "Resize"): Surface(
-        ("axes", "coordinate_transformation_mode", "mode", "nearest_mode"),
-        {"keep_aspect_ratio_policy": ("stretch",)},
-        ("antialias", "cubic_coeff_a", "exclude_outside", "extrapolation_value"),  # of other modes than nearest
-        4,
-    ),
-    ("ai.onnx.ml", "Scaler"): Surface(("offset", "scale")),
-    ("ai.onnx.ml", "ZipMap"): Surface(free=("classlabels_int64s", "classlabels_strings")),
-    (QUANT_DOMAIN, "Quant"): Surface(("narrow", "rounding_mode", "signed"), inputs=4),
-    (QUANT_DOMAIN, "IntQuant"): Surface(("narrow", "rounding_mode", "signed"), inputs=4),
-    (QUANT_DOMAIN, "BipolarQuant"): Surface(inputs=2),
-    (QUANT_DOMAIN, "Trunc"): Surface(("narrow", "rounding_mode", "signed"), inputs=6),
-    **{
-        (domain, "QuantizeLinear"): Surface(
-            ("axis", "output_dtype"), {"block_size": (0,), "precision": (0, 1)}, ("saturate",), 3
-        )
-        for domain in ("", "com.microsoft")
-    },
-    **{
-        (domain, "DequantizeLinear"): Surface(("axis",), {"block_size": (0,), "output_dtype": (0, 1)}, inputs=3)
-        for domain in ("", "com.microsoft")
-    },
-}
 ADVICE = {
     "training_mode": f"is in training mode; {EVAL}",
     "spatial": "has statistics for every pixel (spatial 0); legal is one for each channel (spatial 1)",
@@ -95,11 +45,11 @@ ADVICE = {
 }
 
 
-def check(context: Context, node: NodeView) -> None:
+def check(context: Context, node: NodeView, surfaces: Surfaces) -> None:
     """Raise `ModelError` for an attribute, input or output that is used and would not be read."""
     if node.domain in ("", "ai.onnx") and node.op in RANDOM:
         raise ModelError("computes random numbers; legal are constants: draw them before exporting")
-    surface = SURFACES.get((node.domain, node.op))
+    surface = surfaces.get((node.domain, node.op))
     if surface is None:
         return
     for name in node.attribute_names:

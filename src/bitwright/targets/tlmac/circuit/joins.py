@@ -85,7 +85,7 @@ def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarr
 def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
     """Along one axis, the last row (or column) inside the image that each output row needs."""
     op = unit.op
-    if op.repeats:
+    if op is not None and op.repeats:
         return np.arange(size * op.repeats[axis]) // op.repeats[axis]
     kernel, stride, dilation = (getattr(op, name, (1, 1))[axis] for name in ("kernel", "stride", "dilation"))
     assert isinstance(op, Conv2d | MaxPool | SumPool | Pad)

@@ -88,7 +88,7 @@ def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
 def readers(plan: UnitPlan) -> tuple[Window, ...]:
     """The window readers of a pool, a pad (1x1 windows), or an enlargement (rows repeated, then pixels)."""
     op = plan.unit.op
-    if not op.repeats and not isinstance(op, Pool | Pad):
+    if op is None or not (op.repeats or isinstance(op, Pool | Pad)):
         return ()
     height, width, channels = plan.unit.input_types[0].shape
     (dtype,) = wire_types(plan)
