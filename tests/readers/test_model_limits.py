@@ -141,9 +141,10 @@ def test_the_budget_can_be_raised(tmp_path):
 
 
 def test_seconds_are_limited(tmp_path):
-    nodes = [helper.make_node("Relu", [f"r{i}" if i else "x"], [f"r{i + 1}"]) for i in range(10_000)]
+    """Reading is, and folding the nodes that were read: each of these is folded into the one behind it."""
+    nodes = [helper.make_node("Neg", [f"r{i}" if i else "x"], [f"r{i + 1}"]) for i in range(10_000)]
     onnx.save(model(nodes, output="r10000"), tmp_path / "m.onnx")
-    with bw.limit(seconds=0.01), pytest.raises(ModelError, match="takes longer than the budget of 0.01 seconds"):
+    with bw.limit(seconds=1), pytest.raises(ModelError, match="takes longer than the budget of 1 seconds"):
         read(tmp_path / "m.onnx")
 
 

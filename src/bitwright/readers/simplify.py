@@ -12,16 +12,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitwright.readers.graph import FloatGraph, FloatNode, is_trivial
+from bitwright.limits import Deadline
+from bitwright.readers.graph import INPUT, FloatGraph, FloatNode, is_trivial
 
 
-def simplify(graph: FloatGraph) -> FloatGraph:
+def simplify(graph: FloatGraph, deadline: Deadline) -> FloatGraph:
     """The same function with fewer nodes; what is folded has the last name, a quantized layer its own."""
     exact = any(node.kind == "Quant" or node.quantized for node in graph.nodes)
     changed = True
     while changed:
         changed = False
         for node in graph.nodes:
+            deadline.check("reading the model")
             rewritten = _rewrite(graph, node, exact)
             if rewritten is not None:
                 graph, changed = rewritten, True
@@ -32,8 +34,10 @@ def simplify(graph: FloatGraph) -> FloatGraph:
 def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | None:
     if is_trivial(node, graph.shapes[node.inputs[0]]) and len(graph.nodes) > 1:
         return _without(graph, node)
-    before = {n.name: n for n in graph.nodes}.get(node.inputs[0]) if len(node.inputs) == 1 else None
-    if before is None or len(graph.consumers[before.name]) != 1:
+    if len(node.inputs) != 1 or node.inputs[0] == INPUT:
+        return None
+    before = graph.node(node.inputs[0])
+    if len(graph.consumers[before.name]) != 1:
         return None
     for rule in _RULES:
         merged = rule(before, node, exact)

@@ -127,7 +127,7 @@ def _read_as(
         raise Refused(error, context.views, context.read_before_problem, len(context.problems))
     assert isinstance(last, Tensor)
     try:
-        return simplify(_finish(context, last, given, layout, shape, name, source))
+        return simplify(_finish(context, last, given, layout, shape, name, source), context.deadline)
     except ModelError as error:
         raise Refused(error, context.views, context.read_before_problem, 1) from None
 
