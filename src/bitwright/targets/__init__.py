@@ -25,7 +25,8 @@ def get(name: str) -> Target:
     """The target of that name; `OptionError` lists the legal names."""
     if name not in names():
         raise OptionError(f"unknown target {name!r}; legal are {', '.join(names())}")
-    return importlib.import_module(f"bitwright.targets.{name}.target").TARGET
+    found: Target = importlib.import_module(f"bitwright.targets.{name}.target").TARGET
+    return found
 
 
 def commands() -> dict[str, Callable[..., None]]:

@@ -149,7 +149,7 @@ def count(stat: str, module: str | None = None) -> Cells:
     data = json.loads(stat)
     variants = [table for name, table in data["modules"].items() if module and module in re.split(r"\W+", name)]
     tables = variants if module else [data["design"]]
-    found = Counter()
+    found: Counter[str] = Counter()
     for table in tables:
         found.update(table["num_cells_by_type"])
     cells = {name: n for name, n in sorted(found.items()) if not name.startswith("$")}
@@ -157,9 +157,9 @@ def count(stat: str, module: str | None = None) -> Cells:
     def total(kind: str) -> int:
         return sum(n for name, n in cells.items() if _pattern(kind).fullmatch(name))
 
-    memories, tables = _luts()
+    memories, carries = _luts()
     lutram = sum(memories.get(name, 0) * n for name, n in cells.items())
-    carry_luts = sum(tables.get(name, 0) * n for name, n in cells.items())
+    carry_luts = sum(carries.get(name, 0) * n for name, n in cells.items())
     srl = total("shift")
     return Cells(
         lut=total("lut") + srl + lutram + carry_luts,

@@ -40,11 +40,15 @@ def assemble(source: Source, output: Output, trace: Trace = 0, json: Json = Fals
     except AssemblerError as error:
         raise UserError(f"{source}: {error}") from None
     write_file(output, "".join(f"{int(word):016x}\n" for word in program.code))
-    found = {"output": str(output), "instructions": len(program.code), "param_words": len(program.params)}
+    found: dict[str, object] = {
+        "output": str(output),
+        "instructions": len(program.code),
+        "param_words": len(program.params),
+    }
     console.say(f"{len(program.code)} instructions in {output}")
     if trace:
-        found["trace"] = show(machine, program, trace)
-        console.lines(found["trace"])
+        found["trace"] = text = show(machine, program, trace)
+        console.lines(text)
     console.result(found)
 
 
