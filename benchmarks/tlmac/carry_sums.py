@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bitwright.hardware.text import instance, literal
+from bitwright.hardware.text import Sized, instance, literal
 
 LIBRARY = "carry_sum.sv"
 _LUT = re.compile(r"LUT[1-6]|LUT6_2|INV")
@@ -185,14 +185,14 @@ def _instance(step: Step) -> str:
     layout = Layout(step)
     constant, carry, majority = layout.completion
     parameters: dict[str, object] = {"Width": layout.width, "Dropped": layout.dropped, "Start": layout.start}
-    parameters |= {"Constant": literal(constant, layout.width), "CarryIn": int(carry), "MajorityIn": int(majority)}
-    parameters["Majority"] = literal(sum(bit << p for p, bit in enumerate(layout.majorities)), layout.width + 1)
+    parameters |= {"Constant": Sized(constant, layout.width), "CarryIn": int(carry), "MajorityIn": int(majority)}
+    parameters["Majority"] = Sized(sum(bit << p for p, bit in enumerate(layout.majorities)), layout.width + 1)
     ports = {}
     for k, operand in enumerate(step.operands):
         span = layout.span(operand)
         here = sum(1 << p for p in span)
-        parameters[f"Here{k}"] = literal(here, layout.width)
-        parameters[f"Invert{k}"] = literal(here if operand.negate else 0, layout.width)
+        parameters[f"Here{k}"] = Sized(here, layout.width)
+        parameters[f"Invert{k}"] = Sized(here if operand.negate else 0, layout.width)
         ports[f"x{k}_i"] = _word(operand, span, layout.width)
     for k in range(len(step.operands), 3):
         ports[f"x{k}_i"] = literal(0, layout.width)
