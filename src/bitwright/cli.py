@@ -67,7 +67,8 @@ def _budgeted(run: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(run)
     def command(*arguments: Any, limit: str, **options: Any) -> None:
-        with limits.limit(**limits.parse(limit)):
+        raised: dict[str, Any] = dict(limits.parse(limit))
+        with limits.limit(**raised):
             run(*arguments, **options)
 
     option = typer.Option(
@@ -75,8 +76,9 @@ def _budgeted(run: Callable[..., None]) -> Callable[..., None]:
     )
     extra = inspect.Parameter("limit", inspect.Parameter.KEYWORD_ONLY, default="", annotation=Annotated[str, option])
     own = inspect.signature(run, eval_str=True)
-    command.__signature__ = own.replace(parameters=[*own.parameters.values(), extra])  # type: ignore[attr-defined]
-    command.__annotations__ = {name: p.annotation for name, p in command.__signature__.parameters.items()}
+    signature = own.replace(parameters=[*own.parameters.values(), extra])
+    command.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect and typer
+    command.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
     return command
 
 

@@ -76,7 +76,7 @@ class SimulationResult:
 
     def first_mismatch(self) -> str | None:
         """Frame, index and both values of the first element that differs, if one does."""
-        if not self.mismatches:
+        if self.expected is None or not self.mismatches:
             return None
         where = tuple(int(i) for i in np.argwhere(self.outputs != self.expected)[0])
         return f"frame {where[0]}, element {where[1:]}: {self.outputs[where]} instead of {self.expected[where]}"
@@ -110,7 +110,7 @@ def simulate(
     rules or stops.
     """
     x = _inputs(design, x, frames)
-    model = compile_model(design, trace=trace and trace_format(trace), cache_dir=cache_dir, jobs=jobs)
+    model = compile_model(design, trace=trace_format(trace) if trace else None, cache_dir=cache_dir, jobs=jobs)
     parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
     traces = [None if trace is None else Path(trace), *[None] * (len(parts) - 1)]
     start = time.perf_counter()

@@ -14,7 +14,7 @@ from bitwright.explore.cache import ResultCache, digest
 from bitwright.explore.front import Point, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.search import network_of, search
-from bitwright.explore.tasks import run_tasks
+from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.options import QuantizeOptions
 from bitwright.quantize.ptq import quantize_model
@@ -69,11 +69,11 @@ def double(offset, x):
 def test_tasks_resume_after_a_failure(tmp_path):
     cache, keys = ResultCache(tmp_path), [f"k{i}" for i in range(6)]
     with pytest.raises(ValueError, match="three"):
-        run_tasks(double, (1,), [(i,) for i in range(6)], keys, cache, jobs=1)
+        run_tasks(double, (1,), [(i,) for i in range(6)], keys, Pool(cache, 1))
     assert cache.get("k2") == {"y": 5}
     seen = []
     tasks = [(0,), (1,), (2,), (30,), (4,), (5,)]
-    results = run_tasks(double, (1,), tasks, keys, cache, jobs=1, progress=lambda *step: seen.append(step))
+    results = run_tasks(double, (1,), tasks, keys, Pool(cache, 1, progress=lambda *step: seen.append(step)))
     assert [r["y"] for r in results] == [1, 3, 5, 61, 9, 11]
     assert seen[0] == ("tasks", 3, 6)
 
@@ -88,7 +88,7 @@ def test_tasks_resume_after_a_failure(tmp_path):
 def test_a_bad_cluster_is_told(tmp_path, monkeypatch, address, error, message):
     monkeypatch.setattr("bitwright.explore.tasks.CONNECT_SECONDS", 1)
     with pytest.raises(error, match=message):
-        run_tasks(double, (1,), [(1,)], ["k"], ResultCache(tmp_path), cluster=address)
+        run_tasks(double, (1,), [(1,)], ["k"], Pool(ResultCache(tmp_path), cluster=address))
 
 
 def test_losses():

@@ -53,7 +53,7 @@ WORKERS = """
 import os, sys, time
 from pathlib import Path
 from bitwright.explore.cache import ResultCache
-from bitwright.explore.tasks import run_tasks
+from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.tools import process
 
 def task(name):
@@ -62,7 +62,7 @@ def task(name):
 
 HOLD = sys.argv[1]
 if __name__ == "__main__":
-    run_tasks(task, (), [("a",), ("b",)], ["a" * 64, "b" * 64], ResultCache("results"), jobs=2)
+    run_tasks(task, (), [("a",), ("b",)], ["a" * 64, "b" * 64], Pool(ResultCache("results"), 2))
 """
 COMMAND = """
 import sys

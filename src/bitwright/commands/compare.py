@@ -63,13 +63,13 @@ def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, 
         "bram36",
         "dsp",
     ]
-    rows = []
+    rows: list[list[Any]] = []
     for candidate in candidates:
         if candidate.estimate is None:
             rows.append([candidate.target, *[None] * (len(columns) - 1)])
             continue
         estimate, total = candidate.estimate, candidate.estimate.total
-        speed = round(candidate.frames_per_second(clock_mhz))
+        speed = round(candidate.frames_per_second(clock_mhz) or 0)
         cycles = [estimate.interval_cycles, estimate.latency_cycles, speed]
         rows.append([candidate.target, *cycles, total.lut, total.ff, total.bram36, total.dsp])
     if device:

@@ -76,7 +76,7 @@ def _network(
     source: tuple[Path, str | None],
     data: tuple[Path | None, Path | None],
     option: list[str],
-    raw: tuple,
+    raw: tuple[Any, ...],
     given: dict[str, Any],
 ) -> tuple[Network, dict[str, Any] | None]:
     """The network and, of a float model, the report of its quantization; source: the file and its output."""

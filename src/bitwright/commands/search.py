@@ -15,6 +15,7 @@ from bitwright.commands.common import DataFile, Jobs, Json, Layout, Mean, Model,
 if TYPE_CHECKING:
     from bitwright.explore.front import SearchResult
     from bitwright.network import InputSpec
+    from bitwright.readers.graph import FloatGraph
 
 WeightBits = Annotated[str, typer.Option("--weight-bits", help="candidates of weight bits, separated by commas")]
 ActivationBits = Annotated[str, typer.Option("--activation-bits", help="candidates of activation bits")]
@@ -63,7 +64,6 @@ def run(
     """
     from bitwright.commands.console import Console
     from bitwright.errors import OptionError
-    from bitwright.files import write_file
 
     if data is None:
         raise OptionError("--data with calibration samples is needed")
@@ -86,13 +86,19 @@ def run(
     )
     full = "" if result.float_accuracy is None else f"; the float model has {result.float_accuracy:.2f} %"
     console.table(f"{graph.name}: {len(result.points)} networks measured{full}", *result.rows())
-    for path, text in ((csv, result.csv), (plot, result.html)):
-        if path is not None:
-            write_file(path, text())
+    _write(result, csv, plot)
     if result.chosen is not None or budget is not None or max_loss is not None:
         bound = "the budget" if budget is not None else "the bound on the loss"
         _choose(console, result, bound, None if output is None else lambda: save(result, spec, output))
     console.result(result.as_dict())
+
+
+def _write(result: SearchResult, csv: Path | None, plot: Path | None) -> None:
+    from bitwright.files import write_file
+
+    for path, text in ((csv, result.csv), (plot, result.html)):
+        if path is not None:
+            write_file(path, text())
 
 
 def _choose(console: Any, result: SearchResult, bound: str, save: Callable[[], None] | None) -> None:
@@ -118,8 +124,15 @@ def _widths(text: str, name: str) -> tuple[int, ...]:
 
 
 def _search(
-    console: Any, source: tuple, data: tuple, raw: tuple, option: list[str], quantize: list[str], given: dict, seed: int
-):
+    console: Any,
+    source: tuple[Path, str | None],
+    data: tuple[Path, Path | None],
+    raw: tuple[Any, ...],
+    option: list[str],
+    quantize: list[str],
+    given: dict[str, Any],
+    seed: int,
+) -> tuple[FloatGraph, InputSpec, SearchResult, Callable[[SearchResult, InputSpec, Path], None]]:
     """The float graph, its input, the result, and the function that saves the chosen network."""
     from bitwright import readers
     from bitwright.commands.quantize import float_input

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from bitwright.commands.common import Json, Verbose
 
@@ -31,6 +32,6 @@ def run(json: Json = False, verbose: Verbose = False) -> None:
     console.result({"targets": found, "devices": {d.name: dataclasses.asdict(d) for d in DEVICES.values()}})
 
 
-def _option(f: dataclasses.Field) -> dict[str, object]:
-    default = f.default if f.default is not dataclasses.MISSING else f.default_factory()  # type: ignore[misc]
+def _option(f: dataclasses.Field[Any]) -> dict[str, object]:
+    default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
     return {"default": str(default), "doc": f.metadata.get("doc", "")}

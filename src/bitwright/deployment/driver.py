@@ -27,7 +27,7 @@ def write_driver(design: Design, folder: Path, *, clock_mhz: float = 100) -> lis
     if design.program is not None:
         paths.append(folder / "program.npy")
         np.save(paths[-1], np.asarray(design.program, np.uint32))
-    if _streams_weights(design):
+    if design.weights is not None and _streams_weights(design):
         paths.append(folder / "weights.npy")
         np.save(paths[-1], np.asarray(design.weights.words, np.uint32))
     return paths

@@ -21,7 +21,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from bitwright.targets.contract import (
     WeightStream,
 )
 
+T = TypeVar("T")
 FORMAT = "bitwright design"
 VERSION = 4
 DESIGN, ESTIMATE, NETWORK, RTL = "design.json", "estimate.json", "network.bw", "rtl"
@@ -144,7 +145,7 @@ def _layer_dict(layer: LayerEstimate) -> dict[str, Any]:
     }
 
 
-def _made(kind: type, /, **values: Any) -> Any:
+def _made(kind: type[T], /, **values: Any) -> T:
     """A dataclass of values that JSON gave; `ValueError` where one is of another type."""
     check_fields(kind, values)
     return kind(**values)

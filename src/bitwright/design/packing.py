@@ -35,7 +35,7 @@ def filling(spec: StreamSpec, words: np.ndarray) -> np.ndarray:
     planes = np.unpackbits(raw, axis=1, count=spec.tdata_bits, bitorder="little")
     above = planes[:, spec.word_bits :].reshape(len(words) // spec.words, -1).any(axis=1)
     inside = planes[:, : spec.word_bits].reshape(len(words) // spec.words, -1)
-    return above | inside[:, spec.type.size * spec.type.dtype.bits :].any(axis=1)
+    return np.logical_or(above, inside[:, spec.type.size * spec.type.dtype.bits :].any(axis=1))
 
 
 def to_bytes(encoded: np.ndarray, bits: int, lanes: int) -> np.ndarray:

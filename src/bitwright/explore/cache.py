@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def digest(*parts: object) -> str:
     return h.hexdigest()
 
 
-def _add(h, value: object) -> None:
+def _add(h: hashlib._Hash, value: object) -> None:
     if isinstance(value, np.ndarray):
         h.update(f"array{value.dtype.str}{value.shape}".encode())
         h.update(np.ascontiguousarray(value).data)
@@ -58,7 +59,7 @@ class ResultCache:
     def __init__(self, folder: str | Path | None = None) -> None:
         self.folder = Path(folder).absolute() if folder else user_folder() / "search"
 
-    def get(self, key: str) -> dict | None:
+    def get(self, key: str) -> dict[str, Any] | None:
         """The result stored under the key, or None; a file that is damaged counts as none."""
         try:
             stored = parse_json(read_file(self._path(key), DataError, RESULT_BYTES))

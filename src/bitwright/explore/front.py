@@ -55,7 +55,9 @@ class SearchResult:
     def rows(self) -> tuple[list[str], list[list[object]]]:
         """Column names and one row a point."""
         columns = ["network", self.price.quantity, "predicted loss", "loss", "agreement %", "accuracy %", "front"]
-        rows = [[p.label, p.cost, p.predicted_loss, p.loss, p.agreement, p.accuracy, p.optimal] for p in self.points]
+        rows: list[list[object]] = [
+            [p.label, p.cost, p.predicted_loss, p.loss, p.agreement, p.accuracy, p.optimal] for p in self.points
+        ]
         return columns, rows
 
     def csv(self) -> str:
@@ -94,7 +96,7 @@ class SearchResult:
             yaxis_title="loss",
             yaxis_type="log",
         )
-        return figure.to_html(include_plotlyjs=True, div_id="front")
+        return str(figure.to_html(include_plotlyjs=True, div_id="front"))
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able form with stable names."""

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from bitwright.explore.cache import ResultCache, digest
 from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs, network_cost
 from bitwright.explore.front import Point, SearchResult, mark_front
 from bitwright.explore.program import choose
-from bitwright.explore.tasks import run_tasks
+from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.fast.evaluator import Evaluator
 from bitwright.network import Network
 from bitwright.options import check_types
@@ -34,7 +35,7 @@ from bitwright.readers.graph import INPUT, FloatGraph
 BISECTIONS = 7
 
 
-def _doc(default: object, doc: str):
+def _doc(default: Any, doc: str) -> Any:
     return field(default=default, metadata={"doc": doc})
 
 
@@ -87,8 +88,7 @@ class _Setting:
     reference: np.ndarray
     options: SearchOptions
     price: Cost
-    cache: ResultCache
-    progress: Progress
+    pool: Pool
 
 
 def make_options(values: Mapping[str, object]) -> SearchOptions:
@@ -133,17 +133,25 @@ def network_of(
     """The chosen network of a search over the same model, calibration data and options, made again."""
     if result.chosen is None:
         raise OptionError("the search chose no network; legal with a budget or max_loss that one keeps")
-    prepared = prepare(model, calibration, replace(quantize, **result.widest))
+    prepared = prepare(model, calibration, _with(quantize, result.widest))
     widths = resolve_widths(prepared.graph, prepared.options)
     return finish(prepared, replace(widths, layers=dict(result.chosen.widths))).network
 
 
-def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _Setting:
-    prepared = prepare(model, calibration, replace(made, **_widest(chosen)), progress)
+def _set_up(
+    model: str | Path | FloatGraph,
+    calibration: np.ndarray,
+    evaluation: np.ndarray | None,
+    labels: np.ndarray | None,
+    made: QuantizeOptions,
+    chosen: SearchOptions,
+    progress: Progress,
+) -> _Setting:
+    prepared = prepare(model, calibration, _with(made, _widest(chosen)), progress)
     widths = resolve_widths(prepared.graph, prepared.options)
     x = prepared.x if evaluation is None else check_data(prepared.graph, evaluation, "evaluation data")
     labels = None if labels is None else check_labels(labels, len(x))
-    cache = ResultCache(chosen.cache)
+    pool = Pool(ResultCache(chosen.cache), chosen.jobs, chosen.cluster, progress)
     price = Cost(chosen.cost, chosen.target, chosen.target_options)
     pairs = _pairs(prepared, widths, chosen)
     free = [name for name, options in pairs.items() if len(options) > 1]
@@ -157,15 +165,16 @@ def _set_up(model, calibration, evaluation, labels, made, chosen, progress) -> _
         free,
         chosen.weight_candidates,
         chosen.activation_candidates,
-        samples=chosen.samples,
-        metric=chosen.metric,
-        cache=cache,
-        jobs=chosen.jobs,
-        cluster=chosen.cluster,
-        progress=progress,
+        chosen.samples,
+        chosen.metric,
+        pool,
     )
     reference = FloatRunner(prepared.graph, jobs=chosen.jobs).outputs(x)
-    return _Setting(prepared, widths, pairs, costs, losses, x, labels, reference, chosen, price, cache, progress)
+    return _Setting(prepared, widths, pairs, costs, losses, x, labels, reference, chosen, price, pool)
+
+
+def _with(quantize: QuantizeOptions, widths: Mapping[str, Any]) -> QuantizeOptions:
+    return replace(quantize, **widths)
 
 
 def _widest(chosen: SearchOptions) -> dict[str, int]:
@@ -261,11 +270,8 @@ def _measure(setting: _Setting, candidates: list[tuple[str, dict[str, Pair]]]) -
         shared,
         [(widths,) for _, widths in candidates],
         [digest(key, "point", widths) for _, widths in candidates],
-        s.cache,
-        jobs=s.options.jobs,
-        cluster=s.options.cluster,
-        stage="networks",
-        progress=s.progress,
+        s.pool,
+        "networks",
     )
     points = []
     for (label, widths), result in zip(candidates, results, strict=True):

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.explore.cache import ResultCache, digest
+from bitwright.explore.cache import digest
 from bitwright.explore.measures import output_loss
-from bitwright.explore.tasks import run_tasks
+from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.quantize import placement
 from bitwright.quantize.floatrun import FloatRunner
 from bitwright.quantize.placement import Widths
 from bitwright.quantize.ptq import Prepared, layer_rule, place
-from bitwright.quantize.ranges.calibrate import Progress, quiet
+from bitwright.quantize.ranges.calibrate import Progress
 from bitwright.quantize.sweep import dequantized, sweep
 from bitwright.quantize.threads import one_blas_thread
 from bitwright.quantize.weights.layer import quantize_layer
@@ -65,8 +65,16 @@ def _rounded_layers(
 
     if rule.needs_data:
         x = x[: options.correction_samples]
-        settings = {"second": rule.second_order, "seed": options.seed, "jobs": options.jobs, "progress": progress}
-        sweep(prepared.graph, placed, x, at_all_widths, **settings)
+        sweep(
+            prepared.graph,
+            placed,
+            x,
+            at_all_widths,
+            second=rule.second_order,
+            seed=options.seed,
+            jobs=options.jobs,
+            progress=progress,
+        )
     else:
         for node in placement.layers(placed):
             at_all_widths(node)
@@ -102,13 +110,9 @@ def measure(
     names: Sequence[str],
     weight_candidates: tuple[int, ...],
     activation_candidates: tuple[int, ...],
-    *,
     samples: int,
     metric: str,
-    cache: ResultCache,
-    jobs: int = 0,
-    cluster: str | None = None,
-    progress: Progress = quiet,
+    pool: Pool,
 ) -> Sensitivities:
     """Change the weights of one of the layers `names`, or its input's quantizer, at a time; all else stays at `widths`.
 
@@ -124,22 +128,13 @@ def measure(
     fitted, x = _split(prepared, samples)
     key = digest(prepared.graph, settings, fitted, x, widths, weight_candidates, metric)
     keys = [digest(key, change) for change in changes]
-    losses = [cache.get(k) for k in keys]
-    if any(loss is None for loss in losses):
-        base, forms = _rounded_layers(prepared, widths, fitted, weight_candidates, progress)
+    known = [result for result in map(pool.cache.get, keys) if result is not None]
+    if len(known) < len(keys):
+        base, forms = _rounded_layers(prepared, widths, fitted, weight_candidates, pool.progress)
         reference = FloatRunner(prepared.graph, jobs=prepared.options.jobs).outputs(x)
-        losses = run_tasks(
-            candidate_loss,
-            (base, x, reference, metric),
-            [_task(prepared, widths, forms, change) for change in changes],
-            keys,
-            cache,
-            jobs=jobs,
-            cluster=cluster,
-            stage="sensitivities",
-            progress=progress,
-        )
-    return _gather(widths, changes, [result["loss"] for result in losses if result is not None])
+        tasks = [_task(prepared, widths, forms, change) for change in changes]
+        known = run_tasks(candidate_loss, (base, x, reference, metric), tasks, keys, pool, "sensitivities")
+    return _gather(widths, changes, [result["loss"] for result in known])
 
 
 def _task(

@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import joblib
 
@@ -16,6 +18,8 @@ from bitwright.quantize.ranges.calibrate import Progress, quiet
 from bitwright.tools.process import end_with
 
 CONNECT_SECONDS = 10
+Result = dict[str, Any]  # JSON-able
+Call = Callable[..., Result]
 
 
 @contextlib.contextmanager
@@ -33,45 +37,48 @@ def _workers(cluster: str | None, shared: Sequence[object]) -> Iterator[None]:
     except ImportError:
         raise ToolError("a cluster needs the package dask[distributed]: pip install 'bitwright[cluster]'") from None
     try:
-        client = Client(cluster, timeout=CONNECT_SECONDS)
+        client = Client(cluster, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise ToolError(f"no Dask scheduler answers at {cluster}: {error}") from None
     with client, joblib.parallel_config(backend="dask", scatter=list(shared)):
         yield
 
 
-def _numbered(index: int, budget: limits.Budget, function: Callable[..., dict], *arguments: object) -> tuple[int, dict]:
+def _numbered(index: int, budget: limits.Budget, function: Call, *arguments: object) -> tuple[int, Result]:
     with limits.limit(budget):
         return index, function(*arguments)  # arguments of the call itself: only those can be scattered
 
 
-def run_tasks(
-    function: Callable[..., dict],
-    shared: Sequence[object],
-    tasks: Sequence[tuple],
-    keys: Sequence[str],
-    cache: ResultCache,
-    *,
-    jobs: int = 0,
-    cluster: str | None = None,
-    stage: str = "tasks",
-    progress: Progress = quiet,
-) -> list[dict]:
-    """function(*shared, *task) for every task, in order; each result is cached under its key as soon as it is there.
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Where tasks run and results are kept. jobs: local processes, 0 for one a core; cluster: a Dask scheduler."""
 
-    jobs: local processes, 0 for one a core.
-    """
-    results = [cache.get(key) for key in keys]
+    cache: ResultCache
+    jobs: int = 0
+    cluster: str | None = None
+    progress: Progress = quiet
+
+
+def run_tasks(
+    function: Call,
+    shared: Sequence[object],
+    tasks: Sequence[tuple[Any, ...]],
+    keys: Sequence[str],
+    pool: Pool,
+    stage: str = "tasks",
+) -> list[Result]:
+    """function(*shared, *task) for every task, in order; each result is cached under its key as soon as it is there."""
+    results = [pool.cache.get(key) for key in keys]
     open_tasks = [i for i, result in enumerate(results) if result is None]
     done = len(tasks) - len(open_tasks)
-    progress(stage, done, len(tasks))
+    pool.progress(stage, done, len(tasks))
     if open_tasks:
-        with _workers(cluster, shared):
-            parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered")
+        with _workers(pool.cluster, shared):
+            parallel = joblib.Parallel(n_jobs=pool.jobs or -1, return_as="generator_unordered")
             calls = (joblib.delayed(_numbered)(i, limits.current(), function, *shared, *tasks[i]) for i in open_tasks)
             for index, result in parallel(calls):
                 results[index] = result
-                cache.put(keys[index], result)
+                pool.cache.put(keys[index], result)
                 done += 1
-                progress(stage, done, len(tasks))
-    return results  # type: ignore[return-value]
+                pool.progress(stage, done, len(tasks))
+    return [result for result in results if result is not None]

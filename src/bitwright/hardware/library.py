@@ -49,13 +49,14 @@ def needed(names: Collection[str], own: Mapping[str, str], vendor: str = "generi
     for name in names:
         if f"{name}.sv" not in own:
             path(name, vendor)  # an unknown name ends here
-    pool = {f"{name}.sv": path(name, vendor).read_text() for name in modules()} | own
+    pool = {f"{name}.sv": path(name, vendor).read_text() for name in modules()} | dict(own)
     return {f"rtl/{name}": text for name, text in closure(pool, *names).items()}
 
 
 def with_vendor(flat: Mapping[str, str], vendor: str) -> dict[str, str]:
     """The files with the vendor's version of each generic primitive wrapper, where there is one."""
-    generic, own = _primitives("generic"), {}
+    generic = _primitives("generic")
+    own: dict[str, str] = {}
     for folder in reversed(VENDORS.get(vendor, (vendor,))):
         own |= _primitives(folder)
     return {name: own[name] if name in own and text == generic.get(name) else text for name, text in flat.items()}

@@ -85,4 +85,4 @@ def _chart(bars: list[graph.Bar], layers: list[dict[str, Any]], title: str, name
     names = [markup(layer["name"]) for layer in layers]
     shown.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=names)
     shown.update_layout(title=title, template="simple_white", height=380, margin={"l": 60, "r": 20, "t": 50, "b": 80})
-    return shown.to_html(full_html=False, include_plotlyjs=False, div_id=name)
+    return str(shown.to_html(full_html=False, include_plotlyjs=False, div_id=name))

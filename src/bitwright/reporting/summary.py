@@ -53,7 +53,8 @@ def _as_dict(result: Any) -> dict[str, Any] | None:
     """A result as its dictionary, in the types of JSON."""
     if result is None:
         return None
-    return plain(result if isinstance(result, Mapping) else result.as_dict())
+    found: dict[str, Any] = plain(result if isinstance(result, Mapping) else result.as_dict())
+    return found
 
 
 def _network(design: Design) -> dict[str, Any]:

@@ -134,7 +134,7 @@ class WeightStream:
 
     @property
     def tdata_bits(self) -> int:
-        return 32 * self.words.shape[1]
+        return 32 * int(self.words.shape[1])
 
     def passes(self, frames: int) -> np.ndarray:
         """The words for so many frames."""

@@ -200,8 +200,15 @@ def outcome(
 
 def _wait(argv: Sequence[str], folder: Path, variables: Mapping[str, str], to: int | IO[bytes]) -> tuple[int, bytes]:
     """Exit code of a program, which ends with this process at the latest, and its output where `to` is a pipe."""
-    streams = {"stdin": subprocess.DEVNULL, "stdout": to, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(argv, cwd=folder, env=variables, process_group=0, **streams) as process:
+    with subprocess.Popen(
+        argv,
+        cwd=folder,
+        env=variables,
+        process_group=0,
+        stdin=subprocess.DEVNULL,
+        stdout=to,
+        stderr=subprocess.STDOUT,
+    ) as process:
         _RUNNING.add(process)
         _GUARDIAN.tell("+", process.pid)
         try:

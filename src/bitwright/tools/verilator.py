@@ -164,7 +164,7 @@ def _compile(
     units = _units(cpp)
     commands = [[tool.compiler, level, *flags, "-c", unit] for unit, level in units]
     joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, cpp) for c in commands)
-    objects = [*(f"{Path(unit).stem}.o" for unit, _ in units), *sorted(runtime.glob("*.o"))]
+    objects: list[str | Path] = [*(f"{Path(unit).stem}.o" for unit, _ in units), *sorted(runtime.glob("*.o"))]
     libraries = _fst_libraries(tool) if trace == "fst" else []
     process.run([tool.compiler, *objects, "-pthread", *GUARD, *libraries, "-o", "../model"], cpp)
     return folder / "model"

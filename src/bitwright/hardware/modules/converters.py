@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bitwright.hardware.events import NEEDS, WORD, YIELDS
 from bitwright.hardware.memory import mux
@@ -95,7 +95,7 @@ class StreamPack(Converter):
 
 def converter(t: TensorType, in_lanes: int, out_lanes: int) -> Converter:
     """The module between two different lane counts of a value."""
-    lanes = {"lane_bits": t.dtype.bits, "in_lanes": in_lanes, "out_lanes": out_lanes}
+    lanes: dict[str, Any] = {"lane_bits": t.dtype.bits, "in_lanes": in_lanes, "out_lanes": out_lanes}
     if in_lanes % out_lanes == 0:
         return StreamNarrow(**lanes)
     if out_lanes % in_lanes == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -192,7 +192,7 @@ class RequantizeModule(Module):
         return found + Resources(ff=bits - low + (out if clamps else min(out, bits - low)))
 
 
-def _stochastic(op: Requantize, frame_words: int, lanes: int) -> dict[str, object]:
+def _stochastic(op: Requantize, frame_words: int, lanes: int) -> dict[str, Any]:
     """Parameters of the generators of random bits."""
     seeds = sum(int(seed) << 32 * lane for lane, seed in enumerate(draws(op.seed, lanes)))
     return {"frame_words": frame_words, "seeds": Sized(seeds, 32 * lanes), "jump": Sized(lfsr_jump(lanes), 1024)}

@@ -87,4 +87,5 @@ def booth_digits(values: np.ndarray) -> np.ndarray:
     count = -(-signed_bits(values) // 2)
     bits = (values[:, None] >> np.arange(2 * count)) & 1
     bits = np.concatenate([np.zeros_like(bits[:, :1]), bits], axis=1)
-    return bits[:, 0:-1:2] + bits[:, 1::2] - 2 * bits[:, 2::2]
+    digits: np.ndarray = bits[:, 0:-1:2] + bits[:, 1::2] - 2 * bits[:, 2::2]
+    return digits

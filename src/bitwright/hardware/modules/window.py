@@ -37,8 +37,8 @@ class Window:
     @property
     def parameters(self) -> dict[str, int]:
         """The module's parameters but PadWord."""
-        names = ("Width", "Height", "ImageWidth", "Chunks", "KernelH", "KernelW", "StrideH", "StrideW")
-        names += ("PadTop", "PadLeft", "PadBottom", "PadRight", "DilationH", "DilationW", "Groups", "Repeats")
+        names = ["Width", "Height", "ImageWidth", "Chunks", "KernelH", "KernelW", "StrideH", "StrideW"]
+        names += ["PadTop", "PadLeft", "PadBottom", "PadRight", "DilationH", "DilationW", "Groups", "Repeats"]
         size = (self.width, self.height, self.image_width, self.chunks)
         values = (*size, *self.kernel, *self.stride, *self.pads, *self.dilation, self.groups, self.repeats)
         return dict(zip(names, values, strict=True))

@@ -76,7 +76,7 @@ def _pads(s: Stage, staged: Staged, hardware: Hardware) -> list[Problem]:
 
 def too_heavy(staged: Staged, places: Layout, hardware: Hardware) -> list[Problem]:
     """Weights that are far too many for any program, found before they are laid out."""
-    sizes = [weight_lines(s.op, places.values[s.sources[0]], hardware) for s in staged.stages if s.is_array]
+    sizes = [weight_lines(s.conv, places.values[s.sources[0]], hardware) for s in staged.stages if s.is_array]
     need, have = sum(lines * tiles for lines, tiles in sizes), hardware.weight_lines
     if not hardware.weight_stream:
         legal = f"at most {have} in hardware {hardware.name}, which has no weight_stream"
@@ -138,7 +138,7 @@ def _layer_fits(layer: Layer, hardware: Hardware) -> list[Problem]:
     most = max(int(layer.post.multiplier.max()), -int(layer.post.multiplier.min()))
     if most >= limit:
         found.append(Problem(name, f"a multiplier is {most}", f"less than {limit} in hardware {hardware.name}"))
-    return found + _numbers(layer)
+    return [*found, *_numbers(layer)]
 
 
 def _numbers(layer: Layer) -> Sequence[Problem]:

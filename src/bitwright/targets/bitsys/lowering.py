@@ -17,6 +17,8 @@ from bitwright.targets.bitsys.stages import Stage, Staged, constant
 from bitwright.targets.bitsys.storage import Layout, Stored
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_words, plane_words
 
+Lowered = tuple[dict[str, int], Sums, np.ndarray]  # fields of a layer, its sums, its lines of weights
+
 
 @dataclass(frozen=True, eq=False)
 class Layer:
@@ -141,7 +143,7 @@ def _interval(fields: dict[str, int], made: Post) -> int:
     return max(1, search, 1 + fields["wide_out"])
 
 
-def _vector(stage: Stage, places: Layout, hardware: Hardware):
+def _vector(stage: Stage, places: Layout, hardware: Hardware) -> Lowered:
     """Fields of a vector layer, its sums."""
     sources = [places.values[name] for name in stage.sources]
     fields = {"vector": 1, "maximum": int(isinstance(stage.op, MaxPool)), "groups": sources[0].groups}
@@ -166,9 +168,9 @@ def _vector(stage: Stage, places: Layout, hardware: Hardware):
     return fields, sums, np.zeros((0, 0), np.uint64)
 
 
-def _array(stage: Stage, places: Layout, hardware: Hardware):
+def _array(stage: Stage, places: Layout, hardware: Hardware) -> Lowered:
     """Fields, sums and weight lines of an array layer."""
-    conv, source = stage.op, places.values[stage.sources[0]]
+    conv, source = stage.conv, places.values[stage.sources[0]]
     outputs = conv.weight.shape[0]
     oh, ow, _ = stage.result.shape
     pixels = places.batch * oh * ow
@@ -249,7 +251,7 @@ def _operand_words(source: Stored) -> int:
     return math.ceil(source.type.channels / PLANE_CHANNELS) if source.planes else 8 * source.pitch
 
 
-def _container_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int):
+def _container_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
     """Lines of containers: tile, tap, word; channels reversed within a container."""
     mode = CONTAINER_WIDTHS.index(source.bits)
     per_word = 8 // source.bits
@@ -285,7 +287,7 @@ def plane_code(conv: Conv2d, source: Stored) -> tuple[IntType, bool]:
     return (IntType(2, True), False) if bipolar else (conv.weight_type, False)
 
 
-def _plane_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int):
+def _plane_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
     """Lines of planes: tile, plane, tap, word."""
     code, correct = plane_code(conv, source)
     bits = source.bits

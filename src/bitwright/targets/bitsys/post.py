@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from bitwright.network import IntType
 from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
@@ -79,8 +80,8 @@ def _most(made: Post, sums: Sums) -> int:
     )
 
 
-def _affine(channels: int, multiplier, bias, shift: int, low: int, high: int) -> Post:
-    def spread(values):
+def _affine(channels: int, multiplier: ArrayLike, bias: ArrayLike, shift: int, low: int, high: int) -> Post:
+    def spread(values: ArrayLike) -> np.ndarray:
         return np.broadcast_to(np.asarray(values, np.int64), (channels,))
 
     return Post(spread(multiplier), spread(bias), spread(shift), 0, 0, low, high)

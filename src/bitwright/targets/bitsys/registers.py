@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bitwright.hardware.text import SPDX
 
@@ -48,7 +49,7 @@ class Register:
 
 
 @cache
-def _source() -> dict:
+def _source() -> dict[str, Any]:
     return tomllib.loads(SOURCE.read_text())
 
 
@@ -72,7 +73,7 @@ def control_registers() -> dict[str, Register]:
 
 def address(region: str, word: int) -> int:
     """Byte address of a 32-bit word of a region."""
-    return _source()["regions"][region][0] << REGION_SHIFT | 4 * word
+    return int(_source()["regions"][region][0]) << REGION_SHIFT | 4 * word
 
 
 def encode_layer(values: Mapping[str, int]) -> list[int]:

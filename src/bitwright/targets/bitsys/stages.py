@@ -50,6 +50,12 @@ class Stage:
     def is_array(self) -> bool:
         return isinstance(self.op, Conv2d)
 
+    @property
+    def conv(self) -> Conv2d:
+        """The operation of an array stage."""
+        assert isinstance(self.op, Conv2d)
+        return self.op
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -77,12 +83,12 @@ def problems(network: Network) -> list[Problem]:
     readers = {name: [n for n in nodes if name in n.inputs] for name in types}
     found = []
     for node in nodes:
-        reason = _unsupported(node, types, readers[node.name], node is nodes[-1])
+        reason = _unsupported(node, readers[node.name], node is nodes[-1])
         found += [Problem(node.name, *reason)] if reason else []
     return found
 
 
-def _unsupported(node: Node, types, readers, last: bool) -> tuple[str, str] | None:
+def _unsupported(node: Node, readers: list[Node], last: bool) -> tuple[str, str] | None:
     """(rule, what is legal) where no configuration runs the node."""
     op = node.op
     if not isinstance(op, KNOWN):
@@ -121,7 +127,7 @@ def stage(network: Network) -> Staged:
     nodes, types = _flat_first(network)
     argmax = isinstance(nodes[-1].op, ArgMax) if nodes else False
     nodes = nodes[:-1] if argmax else nodes
-    users: dict[str, list] = {name: [] for name in types}
+    users: dict[str, list[Node]] = {name: [] for name in types}
     for node in nodes:
         for name in node.inputs:
             users[name].append(node)
@@ -154,7 +160,7 @@ def stage(network: Network) -> Staged:
     return Staged(tuple(stages), stored, argmax)
 
 
-def _flat_first(network: Network):
+def _flat_first(network: Network) -> tuple[list[Node], dict[str, TensorType]]:
     """Nodes and types, with Flatten moved before what acts on all channels alike, up to the input.
 
     A stream of pixels is its own flattening, so the input is then one pixel of H * W * C channels. A Flatten of one
@@ -204,7 +210,7 @@ def _without_idle(network: Network) -> list[Node]:
     return kept
 
 
-def _movable(nodes, types, flat) -> bool:
+def _movable(nodes: list[Node], types: dict[str, TensorType], flat: Node) -> bool:
     """Whether only nodes that treat all elements alike lie between the input image and a Flatten."""
     (before,) = flat.inputs
     readers = [n for n in nodes if before in n.inputs]

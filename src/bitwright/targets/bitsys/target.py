@@ -75,12 +75,11 @@ class BitsysPlan:
 
 @dataclass(frozen=True, eq=False)
 class _Lowered:
-    """A network on a hardware configuration: stages, places, program; or the problems that stand against it."""
+    """A network on a hardware configuration: stages, places, program."""
 
-    problems: tuple[Problem, ...]
-    staged: Staged | None = None
-    layout: Layout | None = None
-    program: Program | None = None
+    staged: Staged
+    layout: Layout
+    program: Program
 
 
 def _batches(batch: int, staged: Staged, machine: Hardware) -> tuple[int, ...]:
@@ -101,10 +100,10 @@ def _has_room(staged: Staged, places: Layout, machine: Hardware) -> bool:
 
 
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is lowered once for both
-def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered:
+def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered | Refusal:
     found = unsuited(network, machine)
     if found:
-        return _Lowered(tuple(found))
+        return Refusal(tuple(found))
     staged = stages.stage(network)
     for frames in _batches(batch, staged, machine):
         places = storage.layout(staged, machine, frames)
@@ -112,9 +111,10 @@ def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered:
             break
     found = too_heavy(staged, places, machine)
     if found:
-        return _Lowered(tuple(found))
+        return Refusal(tuple(found))
     made = program.place(lowering.layers(staged, places, machine), machine)
-    return _Lowered(tuple(fits(machine, staged, places, made)), staged, places, made)
+    found = fits(machine, staged, places, made)
+    return Refusal(tuple(found)) if found else _Lowered(staged, places, made)
 
 
 class Bitsys:
@@ -126,20 +126,22 @@ class Bitsys:
 
     def check(self, network: Network, options: Any) -> list[Problem]:
         """All reasons to refuse the network; the memories are checked where its operations can run at all."""
-        return list(_lower(network, hardware.load(options.hardware), options.batch).problems)
+        found = _lower(network, hardware.load(options.hardware), options.batch)
+        return list(found.problems) if isinstance(found, Refusal) else []
 
     def plan(self, network: Network, options: Any) -> BitsysPlan | Refusal:
         """Stages, memory layout, descriptors, and what they cost; or the problems that `check` finds."""
         machine = hardware.load(options.hardware)
         found = _lower(network, machine, options.batch)
-        if found.problems:
-            return Refusal(found.problems)
+        if isinstance(found, Refusal):
+            return found
         estimate = _estimate(machine, found)
         return BitsysPlan(network, options, machine, found.staged, found.layout, found.program, estimate)
 
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""
-        registers = control_registers().values()
+        registers, shared = control_registers().values(), plan.estimate.shared
+        assert shared is not None
         return Design(
             target=self.name,
             network=plan.network,
@@ -147,7 +149,7 @@ class Bitsys:
             files=files(plan.hardware),
             input=StreamSpec(plan.network.input.type, INPUT_LANES, INPUT_BITS),
             output=StreamSpec(plan.network.output_type, 1, OUTPUT_BITS),
-            units=(SynthesisUnit(plan.estimate.shared.name, TOP, row=0),),
+            units=(SynthesisUnit(shared.name, TOP, row=0),),
             estimate=plan.estimate,
             options=dataclasses.asdict(plan.options),
             program=program.writes(plan.program, plan.staged, plan.layout, plan.hardware),
@@ -195,7 +197,7 @@ def _estimate(machine: Hardware, found: _Lowered) -> Estimate:
 def accelerator(plan: BitsysPlan) -> timeline.Accelerator:
     """What the times of a plan's batches depend on."""
     timings = [cycles.layer_timing(layer.fields, plan.hardware) for layer in plan.program.layers]
-    return _accelerator(plan.hardware, _Lowered((), plan.staged, plan.layout, plan.program), timings)
+    return _accelerator(plan.hardware, _Lowered(plan.staged, plan.layout, plan.program), timings)
 
 
 def _accelerator(machine: Hardware, found: _Lowered, timings: Sequence[LayerTiming]) -> timeline.Accelerator:
@@ -214,7 +216,7 @@ def _accelerator(machine: Hardware, found: _Lowered, timings: Sequence[LayerTimi
 
 def _facts(plan: BitsysPlan) -> dict[str, Any]:
     machine = plan.hardware
-    macs = sum(stage.op.weight[0].size * stage.result.size for stage in plan.staged.stages if stage.is_array)
+    macs = sum(stage.conv.weight[0].size * stage.result.size for stage in plan.staged.stages if stage.is_array)
     usage = plan.program.usage
     return {
         "hardware": dataclasses.asdict(machine),

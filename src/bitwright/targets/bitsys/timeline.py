@@ -70,7 +70,8 @@ class _State:
 
     def __init__(self, machine: Accelerator) -> None:
         self.machine = machine
-        self.closed, self.released = [], []  # last write of a batch into its input buffer; the buffer's release
+        self.closed: list[int] = []  # last write of a batch into its input buffer
+        self.released: list[int] = []  # the buffer's release
         self.done = -1  # end of the last layer
         self.output_free = 0
         self.head = 0  # of the next packet of weights
@@ -138,7 +139,7 @@ def _sent(machine: Accelerator) -> np.ndarray:
 
 
 @njit
-def _closed(opened, frames, pixels, channels, padded, writes):
+def _closed(opened: int, frames: int, pixels: int, channels: int, padded: int, writes: np.ndarray) -> int:
     """The cycle in which a batch's last group enters its buffer, whose first word is taken in cycle `opened`.
 
     writes [runs, 4]: cycles that belong to results. As bitsys_input: 16 elements wait at most, a group takes those of

@@ -36,7 +36,8 @@ def container_words(values: np.ndarray, mode: int, reverse: bool) -> np.ndarray:
     codes = np.pad(values & ((1 << width) - 1), [(0, 0)] * (values.ndim - 1) + [(0, fill)])
     codes = codes.reshape(*values.shape[:-1], -1, channels)
     order = np.arange(channels)[::-1] if reverse else np.arange(channels)
-    return (codes << (width * order)).sum(-1)
+    words: np.ndarray = (codes << (width * order)).sum(-1)
+    return words
 
 
 def plane_words(values: np.ndarray, bits: int) -> np.ndarray:
@@ -45,7 +46,8 @@ def plane_words(values: np.ndarray, bits: int) -> np.ndarray:
     codes = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, fill)])
     planes = np.stack([(codes >> i) & 1 for i in range(bits)], axis=-2).astype(np.uint64)
     planes = planes.reshape(*planes.shape[:-1], -1, PLANE_CHANNELS)
-    return (planes << np.arange(PLANE_CHANNELS, dtype=np.uint64)).sum(-1, dtype=np.uint64)
+    words: np.ndarray = (planes << np.arange(PLANE_CHANNELS, dtype=np.uint64)).sum(-1, dtype=np.uint64)
+    return words
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ def line_words(lines: np.ndarray, hardware: Hardware) -> np.ndarray:
     if hardware.planes:
         return lines
     shifts = np.uint64(8) * np.arange(8, dtype=np.uint64)
-    return (lines.reshape(len(lines), -1, 8) << shifts).sum(-1, dtype=np.uint64)
+    words: np.ndarray = (lines.reshape(len(lines), -1, 8) << shifts).sum(-1, dtype=np.uint64)
+    return words
 
 
 def stream_words(layers: Sequence[Layer], packets: Sequence[Packet], hardware: Hardware) -> np.ndarray:

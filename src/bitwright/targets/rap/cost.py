@@ -39,10 +39,10 @@ def estimate(
     layers = []
     kinds = ["input", *(plan.layer.kind for plan in plans), "output"]
     names = ["input", *(plan.layer.name for plan in plans), unique("output", own)]
-    nodes = [(), *(plan.layer.nodes for plan in plans), ()]
-    details = [{}, *(_details(plan) for plan in plans), {}]
-    for name, kind, busy, *facts in zip(names, kinds, sections, nodes, details, strict=True):
-        layers.append(LayerEstimate(name, kind, Resources(), busy, *facts))
+    nodes: list[tuple[str, ...]] = [(), *(plan.layer.nodes for plan in plans), ()]
+    details: list[dict[str, object]] = [{}, *(_details(plan) for plan in plans), {}]
+    for name, kind, busy, computed, facts in zip(names, kinds, sections, nodes, details, strict=True):
+        layers.append(LayerEstimate(name, kind, Resources(), busy, computed, facts))
     interval = sum(sections)
     return Estimate(tuple(layers), interval, interval - timing.BRANCH, overlap=False, shared=shared)
 

@@ -31,7 +31,8 @@ class Rap:
 
     def emit(self, plan: RapPlan) -> Design:
         """The processor as SystemVerilog, with the program to load."""
-        machine = plan.options.machine
+        machine, shared = plan.options.machine, plan.estimate.shared
+        assert shared is not None
         in_bits, out_bits = plan.input.tdata_bits, plan.output.tdata_bits
         words = [memory_words(layer) for layer in plan.layers]
         return Design(
@@ -41,7 +42,7 @@ class Rap:
             files=hardware.sources(machine, in_bits, out_bits),
             input=plan.input,
             output=plan.output,
-            units=(SynthesisUnit(plan.estimate.shared.name, hardware.TOP, row=0),),
+            units=(SynthesisUnit(shared.name, hardware.TOP, row=0),),
             estimate=plan.estimate,
             options={name: getattr(plan.options, name) for name in plan.options.__dataclass_fields__},
             program=hardware.loading(machine, plan.code.program),
