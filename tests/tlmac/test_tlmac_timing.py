@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.hardware import events
+from bitwright.hardware import event_run, events
 from bitwright.hardware.events import NEEDS, TAKES, YIELDS, Process
 from bitwright.hardware.modules.window import Window
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
@@ -26,7 +26,7 @@ def frames(*between, words, out_words=None, count=6):
     """Cycles between frames in the end, and of the first frame; `between` are the processes inside."""
     last = max(c for p in between for c in p.outputs)
     processes = [Process(events.SOURCE, (), (0,)), *between, Process(events.SINK, (last,), ())]
-    ends, start = events.Run(processes, words, out_words or words).ends(count)
+    ends, start = event_run.Run(processes, words, out_words or words).ends(count)
     return ends[-1] - ends[-2], ends[0] - start
 
 
@@ -58,7 +58,7 @@ def test_more_frames_go_on_from_the_first_ones():
     inner = (moves([NEEDS | YIELDS, WORD], 0, output=1), moves([NEEDS | TAKES, WORD, WORD], 1, output=2))
     slow, add = Process(events.PIPE, (3,), (5,), size=14), moves([WORD], 5, 6, output=7)
     graph = [Process(events.SOURCE, (), (0,)), *inner, fork, slow, fifo, add, Process(events.SINK, (7,), ())]
-    at_once, in_steps = (events.Run(graph, 60, 80) for _ in range(2))
+    at_once, in_steps = (event_run.Run(graph, 60, 80) for _ in range(2))
     for count in (1, 2, 5):
         ends, start = in_steps.ends(count)
         assert len(ends) == count

@@ -153,27 +153,6 @@ def _wait(until: int, s: np.ndarray, n: np.ndarray) -> None:
 
 
 @njit(cache=False)
-def _multiply(m: State, op: int, f: np.ndarray) -> None:
-    """MAC, MACL, MAXL and FETCH: both operands move, then the accumulators take their products."""
-    s, n = m.scalars, m.counters
-    load = 0 if op == FETCH else 3
-    if f[load] == BUS:
-        load_a(m.a_mem, m.streams[A], m.a[f[load + 1]], s, n)
-    elif f[load]:
-        pass_on(f[load], m.a, f[load + 1], f[load + 2], s)
-    if f[load + 3] == BUS:
-        load_b(m.b_mem, m.streams[B], m.b[f[load + 4]], s, n)
-    if op == FETCH:
-        return
-    a, b, acc, fresh = m.a[f[1]], m.b[f[2]], m.acc[s[HALF], f[0]], m.fresh[f[0]]
-    if op == MAC:
-        multiply_sum(a, b, acc, fresh, s, n)
-    else:
-        multiply_lanes(a, b, acc, fresh, op == MAXL, s, n)
-    m.fresh[f[0]] = 0
-
-
-@njit(cache=False)
 def _enter_loop(m: State, pc: int, f: np.ndarray) -> None:
     s = m.scalars
     if s[LOOPS] == len(m.loops):
@@ -263,16 +242,29 @@ def _halt(s: np.ndarray, n: np.ndarray) -> None:
 @njit(cache=False)
 def issue_all(m: State, inputs: np.ndarray, outputs: np.ndarray, limit: int) -> bool:
     """Issue instructions until all frames are sent, HALT, a fault or `limit` cycles; whether it ended in time."""
-    s, n, code = m.scalars, m.counters, m.code
+    s, n, code, loops, profile, trace = m.scalars, m.counters, m.code, m.loops, m.profile, m.trace
+    a_mem, b_mem, a, b, acc, fresh, streams = m.a_mem, m.b_mem, m.a, m.b, m.acc, m.fresh, m.streams
     pc, issued = s[PC], 0
     while s[CYCLE] < limit and 0 <= pc < len(code):
         s[PC] = pc
         op, f = code[pc, 0], code[pc, 1:]
-        before, cycles, following = s[CYCLE], 1, _next(pc, m.loops, s)
+        before, cycles, following = s[CYCLE], 1, _next(pc, loops, s)
         if MAC <= op <= FETCH:
-            _multiply(m, op, f)
+            load = 0 if op == FETCH else 3
+            if f[load] == BUS:
+                load_a(a_mem, streams[A], a[f[load + 1]], s, n)
+            elif f[load]:
+                pass_on(f[load], a, f[load + 1], f[load + 2], s)
+            if f[load + 3] == BUS:
+                load_b(b_mem, streams[B], b[f[load + 4]], s, n)
+            if op == MAC:
+                multiply_sum(a[f[1]], b[f[2]], acc[s[HALF], f[0]], fresh[f[0]], s, n)
+            elif op != FETCH:
+                multiply_lanes(a[f[1]], b[f[2]], acc[s[HALF], f[0]], fresh[f[0]], op == MAXL, s, n)
+            if op != FETCH:
+                fresh[f[0]] = 0
         elif LDA <= op <= GET:
-            _element(op, f, m.a, m.b, m.acc[s[HALF]], s)
+            _element(op, f, a, b, acc[s[HALF]], s)
             cycles = 1 if op <= MOV else (GETTING if op == GET else ALU)
         elif op == HALT:
             _halt(s, n)
@@ -283,13 +275,13 @@ def issue_all(m: State, inputs: np.ndarray, outputs: np.ndarray, limit: int) -> 
             cycles = _issue(m, op, f, pc, inputs, outputs)
         if s[FAULT]:
             return False
-        if issued < len(m.trace):
-            m.trace[issued, 0], m.trace[issued, 1] = s[CYCLE], pc
+        if issued < len(trace):
+            trace[issued, 0], trace[issued, 1] = s[CYCLE], pc
             issued += 1
         s[CYCLE] += cycles
         n[INSTRUCTIONS] += 1
-        m.profile[pc, 0] += s[CYCLE] - before
-        m.profile[pc, 1] += 1
+        profile[pc, 0] += s[CYCLE] - before
+        profile[pc, 1] += 1
         pc = following
         if op == OUT:
             n[CYCLES] = s[CYCLE]

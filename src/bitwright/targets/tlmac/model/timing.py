@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.hardware import events
+from bitwright.hardware import event_run, events
 from bitwright.hardware.events import NEEDS, WORD, YIELDS, Process
 from bitwright.hardware.modules.converters import converter
 from bitwright.hardware.modules.window import Window
@@ -112,9 +112,9 @@ class _Graph:
         self.out_words = plan.unit.type.size // plan.out_lanes
         self.add(events.SINK, last, outputs=0)
 
-    def run(self) -> events.Run:
+    def run(self) -> event_run.Run:
         """The graph from its start."""
-        return events.Run(self.processes, self.in_words, self.out_words)
+        return event_run.Run(self.processes, self.in_words, self.out_words)
 
     def add(self, kind: int, *inputs: int, outputs: int = 1, **parameters: Any) -> int:
         """One process; the number of its (first) output channel."""
