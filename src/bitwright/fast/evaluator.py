@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import overload
 
 import numpy as np
 import onnxruntime
@@ -37,6 +38,12 @@ class Evaluator:
 
     def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_sessions": {}}  # sessions do not travel to other processes
+
+    @overload
+    def run(self, x: Array, values: None = None) -> Array: ...
+
+    @overload
+    def run(self, x: Array, values: Sequence[str]) -> dict[str, Array]: ...
 
     def run(self, x: Array, values: Sequence[str] | None = None) -> Array | dict[str, Array]:
         """The output for integer inputs x [N, *shape], int64; or, with `values`, a dict of the named values.
