@@ -235,8 +235,8 @@ def test_no_build_folder(fails, tmp_path, command):
 
 def test_device_too_small(run, fails, model, tmp_path, monkeypatch):
     """What synthesis measures is given; the rest is as it is."""
-    synthesis = import_module("bitwright.synthesize")
-    unit = synthesis.UnitResult("conv", "top", 1, Resources(lut=99_000), 0, 0, {}, None, True)
+    synthesis = import_module("bitwright.synthesis")
+    unit = synthesis.UnitResult("conv", "top", 1, Resources(lut=99_000), 0, 0, {}, None, None, True)
     monkeypatch.setattr(synthesis.yosys, "find", lambda: SimpleNamespace(version="0"))
     monkeypatch.setattr(synthesis, "_units", lambda *_arguments: (unit,))
     folder = tmp_path / "design"

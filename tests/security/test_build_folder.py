@@ -176,7 +176,7 @@ def test_results_of_the_wrong_kind(name, found, build, capsys):
 
 
 RESOURCES = {"lut": 1.0, "ff": 1.0, "carry": 0, "bram36": 0, "dsp": 0}
-UNIT = {"name": "n0", "top": "layer_0", "copies": 1, "resources": RESOURCES, "estimate": RESOURCES}
+UNIT = {"name": "n0", "top": "layer_0", "copies": 1, "row": 0, "resources": RESOURCES, "estimate": RESOURCES}
 VALID = {
     "simulation.json": {
         "frames": 2,
@@ -197,6 +197,17 @@ VALID = {
         "utilization": {"lut": 0.1},
     },
 }
+
+
+@pytest.mark.parametrize("row", [-1, 7, "0", [0], 0.5])
+def test_a_unit_that_belongs_nowhere(row, build, capsys):
+    """Its figures are not left out."""
+    found = VALID["synthesis.json"] | {"units": [UNIT | {"row": row}], "design": bw.load_design(build).digest}
+    (build / "synthesis.json").write_text(json.dumps(found))
+    assert cli.main(["report", str(build)]) == 2
+    assert "synthesis.json is damaged" in capsys.readouterr().err
+
+
 JUNK = (None, True, 0, -1, 1.5, 1e308, 10**30, "", "x", "1", "\x1b[2J", [], [1], ["x"], {}, {"lut": "x"}, NAMES[0])
 
 

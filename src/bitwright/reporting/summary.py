@@ -80,6 +80,8 @@ def _layers(design: Design, synthesized: dict[str, Any] | None) -> list[dict[str
         all_copies = Resources(*(unit["copies"] * unit["resources"][name] for name in RESOURCES))
         if unit["row"] is None:
             others.append(_layer(unit["name"], "", None, None, all_copies))
+        elif unit["row"] not in range(len(design.estimate.rows)):
+            raise ValueError(f"unit {unit['name']!r} has row {unit['row']!r}")
         else:
             measured[unit["row"]] = measured.get(unit["row"], Resources()) + all_copies
     rows = [_layer(r.name, r.kind, r.cycles, r.resources, measured.get(i)) for i, r in enumerate(design.estimate.rows)]
