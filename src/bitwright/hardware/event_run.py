@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A timed event graph at work: compiled, linear in the number of words. What its processes do is in `events`."""
 
 from __future__ import annotations
