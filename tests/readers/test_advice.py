@@ -12,7 +12,7 @@ from bitwright.readers import lower, read_model
 from bitwright.readers.graph import KINDS
 
 rng = np.random.default_rng(0)
-SOURCES = sorted(Path(bitwright.readers.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(bitwright.readers.__file__).parent.rglob("*.py"))
 ADVISING = ("legal", "insert", "export", "instead", "hint", "reshape", "fix ", "EVAL", "quantize the ")
 RAISED = ("ModelError", "OrderError", "Refused", "kind")
 

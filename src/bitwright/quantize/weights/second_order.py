@@ -53,8 +53,9 @@ class Moments:
         cross = self.cross - np.einsum("gi,gj->gij", self.mean_float, self.mean)
         zero, residual = np.zeros_like(self.mean), self.residual
         if isinstance(residual, np.ndarray):
+            means = np.broadcast_to(self.residual_mean, len(residual))
             each = len(residual) // len(self.mean)
-            residual = residual - self.residual_mean[:, None] * np.repeat(self.mean, each, axis=0)  # type: ignore[index]
+            residual = residual - means[:, None] * np.repeat(self.mean, each, axis=0)
         return Moments(hessian, cross, zero, zero, residual)
 
 

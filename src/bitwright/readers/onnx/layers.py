@@ -92,7 +92,8 @@ def _pads(node: NodeView, size: tuple[int, ...], span: tuple[int, ...], stride: 
         raise ModelError(f"has auto_pad {auto!r}; legal are NOTSET, VALID, SAME_UPPER and SAME_LOWER")
     total = [max(0, (-(-n // s) - 1) * s + k - n) for n, k, s in zip(size, span, stride, strict=True)]
     less, more = [t // 2 for t in total], [t - t // 2 for t in total]
-    return (*less, *more) if auto == "SAME_UPPER" else (*more, *less)  # type: ignore[return-value]
+    (top, left), (bottom, right) = (less, more) if auto == "SAME_UPPER" else (more, less)
+    return top, left, bottom, right
 
 
 def _dense(context: Context, name: str, tensor: Tensor, weight: Constant, bias: np.ndarray | None = None) -> Tensor:
@@ -185,7 +186,7 @@ def _ceil_pads(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int
         if (count - 1) * stride[i] >= size[i] + pads[i]:
             count -= 1
         after[i] = max(after[i], (count - 1) * stride[i] + kernel[i] - size[i] - pads[i])
-    return (*pads[:2], *after)  # type: ignore[return-value]
+    return pads[0], pads[1], after[0], after[1]
 
 
 def _global_pool(context: Context, node: NodeView) -> Tensor:

@@ -52,7 +52,7 @@ def evaluate(context: Context, node: NodeView, inputs: list[np.ndarray | None]) 
 
 def fold(context: Context, node: NodeView) -> tuple[Constant, ...]:
     """A node of constants alone; what a quantizer made stays known as integers through moves and scalings."""
-    inputs: list[Constant | None] = node.inputs  # type: ignore[assignment]
+    inputs = [i for i in node.inputs if not isinstance(i, Tensor)]  # none is
     quant = inputs[0].quant if inputs and inputs[0] is not None else None
     if node.op in SAME and (quant is None or node.op != "Cast" or node.attribute("to") in REAL):
         assert inputs[0] is not None
