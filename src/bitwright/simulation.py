@@ -20,7 +20,7 @@ from bitwright.network.graph import check_integers
 from bitwright.targets.contract import Design
 from bitwright.tools import verilator
 from bitwright.tools.bench import axis_input, axis_output
-from bitwright.tools.model import Model, ProtocolError, Run, Stalls, trace_format
+from bitwright.tools.model import Model, ProtocolError, Run, Stalls, Waveform, trace_format
 
 BATCH = 8  # frames that are worth a run of their own
 TIMING_FRAMES = 8  # of the extra run that measures cycles where the main one stalls
@@ -112,10 +112,13 @@ def simulate(
     x = _inputs(design, x, frames)
     model = compile_model(design, trace=trace_format(trace) if trace else None, cache_dir=cache_dir, jobs=jobs)
     parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
-    traces = [None if trace is None else Path(trace), *[None] * (len(parts) - 1)]
+    wave = (
+        None if trace is None else Waveform(Path(trace), trace_cycles or 0, 0 if trace_cycles else design.output.words)
+    )
+    traces = [wave, *[None] * (len(parts) - 1)]
     start = time.perf_counter()
     runs = joblib.Parallel(n_jobs=jobs, backend="threading")(
-        joblib.delayed(_stream)(design, model, part, stalls, seed + i, file, trace_cycles)
+        joblib.delayed(_stream)(design, model, part, stalls, seed + i, file)
         for i, (part, file) in enumerate(zip(parts, traces, strict=True))
     )
     seconds = time.perf_counter() - start
@@ -179,8 +182,7 @@ def _stream(
     x: np.ndarray,
     stalls: Stalls | None,
     seed: int,
-    trace: Path | None,
-    cycles: int | None,
+    trace: Waveform | None = None,
 ) -> Run:
     """One run of the model over the frames of x."""
     idle = max(IDLE_FLOOR, 4 * design.estimate.latency_cycles, 4 * design.estimate.interval_cycles)
@@ -193,8 +195,6 @@ def _stream(
         program=design.program if design.program is not None else (),
         counters=tuple((design.counters or {}).values()),
         trace=trace,
-        trace_cycles=cycles or 0,
-        trace_words=0 if cycles else design.output.words,
     )
 
 
@@ -216,11 +216,11 @@ def _outputs(design: Design, run: Run) -> np.ndarray:
 def _timed(design: Design, model: Model, x: np.ndarray, run: Run | None, seed: int) -> Run:
     """A run without stalls to take times from: the one there is, unless it has too few full batches."""
     if design.batch == 1:
-        return _stream(design, model, x[:TIMING_FRAMES], None, seed, None, None) if run is None else run
+        return _stream(design, model, x[:TIMING_FRAMES], None, seed) if run is None else run
     if run is not None and _frames(design, run) >= TIMING_BATCHES * design.batch:
         return run
     count = max(TIMING_BATCHES, math.ceil(TIMING_FRAMES / design.batch)) * design.batch
-    return _stream(design, model, np.resize(x, (count, *x.shape[1:])), None, seed, None, 0)
+    return _stream(design, model, np.resize(x, (count, *x.shape[1:])), None, seed)
 
 
 def _frames(design: Design, run: Run) -> int:

@@ -9,7 +9,7 @@ import pytest
 from bitwright.errors import DataError, OptionError, ToolError
 from bitwright.tools import verilator
 from bitwright.tools.bench import StreamPort, axis_input, axis_output, inner_input, inner_output
-from bitwright.tools.model import DeadlockError, ProtocolError, SimulationError, Stalls
+from bitwright.tools.model import DeadlockError, ProtocolError, SimulationError, Stalls, Waveform
 
 STALLS = Stalls(seed=3, input=0.4, output=0.4)
 
@@ -125,7 +125,7 @@ def test_wrong_words_are_refused(stage, model_cache):
     with pytest.raises(DataError, match=r"stream s takes words \[n, 1\]"):
         model.run({"s": np.zeros((4, 2), np.uint32)}, {"m": 4})
     with pytest.raises(OptionError, match="built with trace=None and does not write"):
-        model.run({"s": np.arange(4)}, {"m": 4}, trace=model_cache / "wave.vcd")
+        model.run({"s": np.arange(4)}, {"m": 4}, trace=Waveform(model_cache / "wave.vcd"))
     with pytest.raises(OptionError, match="stall probabilities"):
         Stalls(1, input=1.0)
 
@@ -144,7 +144,7 @@ def test_control_slave(doubler, model_cache):
 @pytest.mark.slow
 def test_trace_holds_the_first_cycles(stage, model_cache, tmp_path):
     model = build_stage(stage, model_cache, trace="vcd")
-    model.run({"s": np.arange(100)}, {"m": 100}, trace=tmp_path / "wave.vcd", trace_cycles=20)
+    model.run({"s": np.arange(100)}, {"m": 100}, trace=Waveform(tmp_path / "wave.vcd", cycles=20))
     text = (tmp_path / "wave.vcd").read_text()
     assert "valid_q" in text
     assert text.count("\n#") <= 41

@@ -100,6 +100,15 @@ def trace_format(path: str | os.PathLike[str]) -> str:
 
 
 @dataclass(frozen=True)
+class Waveform:
+    """A file for a waveform: of the first `cycles`, and on until `words` output words came out."""
+
+    path: Path
+    cycles: int = 10_000
+    words: int = 0
+
+
+@dataclass(frozen=True)
 class Model:
     """A built executable, with the memory files that it reads when it starts. Can be sent to other processes."""
 
@@ -121,20 +130,17 @@ class Model:
         idle_cycles: int = IDLE_CYCLES,
         program: np.ndarray | Sequence[tuple[int, int]] = (),
         counters: Sequence[int] = (),
-        trace: Path | None = None,
-        trace_cycles: int = 10_000,
-        trace_words: int = 0,
+        trace: Waveform | None = None,
     ) -> Run:
         """Reset, write `program` (address, word), stream everything, read `counters`.
 
         words: by input stream uint32 [n, ceil(width/32)], or integers [n] for at most 64 bits.
         expect: by output stream how many words must come out; one more is a `ProtocolError`.
         idle_cycles: without any transfer for that long it is a `DeadlockError`.
-        seed: of the random initial state of registers and memories. trace: file for a waveform, of the
-        format that the model was built for, of the first `trace_cycles`, and on until `trace_words` came out.
+        seed: of the random initial state of registers and memories. trace: of the format that the model was built for.
         """
-        if trace is not None and trace_format(trace) != self.traced:
-            raise OptionError(f"the model was built with trace={self.traced!r} and does not write {trace}")
+        if trace is not None and trace_format(trace.path) != self.traced:
+            raise OptionError(f"the model was built with trace={self.traced!r} and does not write {trace.path}")
         with tempfile.TemporaryDirectory(prefix="bitwright-") as name, named_within(Path(name), Path(name)):
             folder = Path(name)
             for file, text in self.memory.items():
@@ -145,10 +151,10 @@ class Model:
             lines += self._streams(folder, words, expect)
             lines += _program(folder, program) + [f"counter {address}" for address in counters]
             if trace is not None:
-                lines.append(f"trace {trace_cycles} {trace_words} wave.{self.traced}")
+                lines.append(f"trace {trace.cycles} {trace.words} wave.{self.traced}")
             cycles, values = self._execute(folder, lines)
             if trace is not None:
-                write_file(trace, (folder / f"wave.{self.traced}").read_bytes())
+                write_file(trace.path, (folder / f"wave.{self.traced}").read_bytes())
             return self._collect(folder, cycles, values)
 
     def _streams(self, folder: Path, words: Mapping[str, np.ndarray], expect: Mapping[str, int]) -> list[str]:
