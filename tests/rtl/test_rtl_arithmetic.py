@@ -281,6 +281,6 @@ def test_illegal_tables_are_refused():
     with pytest.raises(ValueError, match="4 lanes do not divide 6 channels"):
         LookupModule.of(Lookup(INT8, np.zeros((1, 256))), t, 4)
     with pytest.raises(ModelError, match=r"steps are \+1 or -1"):
-        ThresholdModule.of(Threshold([[1]], UINT4, 0, 3), t, 2)
+        ThresholdModule.of(Threshold([[1]], UINT4, 0, 2), t, 2)
     with pytest.raises(ModelError, match="zero points"):
         RequantizeModule.of(Requantize(INT8, zero_point=1 << 31), t, 2)
