@@ -70,6 +70,7 @@ def test_trace():
     [
         ("NOP", "instruction 1: the program runs past its last instruction"),
         ("STREAM A, 131071\nFETCH afrom=bus\nHALT", "instruction 1: an address lies outside the memory"),
+        ("STREAM A, 131071\nOUT 1, 1, 8, 4", "instruction 1: an address lies outside the memory"),
         ("start: JUMP start", "the program has not ended within 100 cycles"),
         ("IN 2, 1, 8, 4, signed\nHALT", "instruction 0: IN takes more elements than a frame has"),
         ("OUT 2, 1, 8, 4\nHALT", "instruction 0: OUT sends more elements than a frame of results has"),
