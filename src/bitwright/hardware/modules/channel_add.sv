@@ -2,7 +2,7 @@
 // Adds a constant of each channel (a bias): y = x + bias[c], OutBits bits.
 //
 // A stream of words of Lanes channels, Tiles words a pixel. Latency 2, one word a cycle. OutBits must hold every sum.
-// Files: <File>_l<lll>.mem has Tiles words of OutBits bits for lane lll (bitwright.hardware.modules.tables.channel_add_files).
+// Files: <File>_l<lll>.mem has Tiles words of OutBits bits for lane lll (channel_add.py).
 module channel_add #(
     parameter int unsigned InBits   = 8,
     parameter bit          InSigned = 1,

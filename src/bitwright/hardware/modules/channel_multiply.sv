@@ -7,7 +7,7 @@
 //
 // A stream of words of Lanes channels, Tiles words a pixel. OutBits must hold every product.
 // Files: <File>_l<lll>.mem has Tiles words of 3 * Rows bits for lane lll: digit k is {negative, two, one} from bit 3 * k
-// (bitwright.hardware.modules.tables.requantize_lut_files).
+// (requantize_lut.py).
 module channel_multiply #(
     parameter int unsigned InBits   = 8,
     parameter bit          InSigned = 1,

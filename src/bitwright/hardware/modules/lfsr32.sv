@@ -3,7 +3,7 @@
 //
 //   draw_o is Seed after reset; each step_i replaces it by Jump * draw_o over GF(2), or by Seed where restart_i.
 //
-// Bit i of the product is the parity of draw_o & Jump[32*i+:32]. bitwright.hardware.modules.tables.lfsr_jump(n) is the matrix that
+// Bit i of the product is the parity of draw_o & Jump[32*i+:32]. lfsr_jump(n) of requantize.py is the matrix that
 // moves on by n draws (16 n steps of the Galois LFSR).
 module lfsr32 #(
     parameter logic [31:0] Seed = 32'd1,

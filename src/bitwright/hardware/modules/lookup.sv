@@ -2,7 +2,7 @@
 // Table lookup (Python op Lookup): y = table[c][x], any function of a few bits.
 //
 // A stream of words of Lanes channels, Tiles words a pixel. Latency 1, one word a cycle. Shared: one table for all
-// channels. x addresses the table as an unsigned word; bitwright.hardware.modules.tables.lookup_files orders the entries so.
+// channels. x addresses the table as an unsigned word; lookup.py orders the entries so.
 //
 // Files: <File>_l<lll>.mem (lane 000 alone where Shared) has Tiles * 2**InBits words (2**InBits where Shared),
 // word tile * 2**InBits + x.

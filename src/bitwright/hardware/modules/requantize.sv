@@ -11,7 +11,7 @@
 // FrameWords words adds the low shift[c] bits of draw t * Lanes + l. Seeds holds draw l of each lane, Jump moves on by
 // Lanes draws (see lfsr32). MultBits 0: multiplier 1. BiasBits 0: no bias. Uniform: Multiplier and Bias are
 // constants, and Lift is 0.
-// bitwright.hardware.modules.tables.requantize_files gives all parameters and files.
+// requantize.py gives all parameters and files.
 //
 // Files, where not Uniform: <File>_l<lll>.mem has Tiles words {lift, bias, multiplier} for lane lll.
 module requantize #(
@@ -48,7 +48,7 @@ module requantize #(
   if (InBits < 1 || OutBits < 1 || Lanes < 1 || Lanes > 1000 || Tiles < 1 || FrameWords < 1 || AccBits < InBits ||
       AccBits > 64 || MultBits > 64 || BiasBits > 64 || Lift > Shift || Shift > 32 || Rounding > 4 ||
       (Uniform && Lift > 0) || (!Uniform && MultBits + BiasBits + Lift == 0)) begin : g_illegal
-    $error("requantize: illegal parameters, see bitwright.hardware.modules.tables.requantize_files");
+    $error("requantize: illegal parameters, see requantize.py");
   end
 
   localparam int unsigned Stages = 3 + (MultBits > 0 ? 1 : 0) + (BiasBits > 0 ? 1 : 0) + (Lift > 0 ? 1 : 0);

@@ -4,7 +4,7 @@
 // Latency: that of channel_multiply (Rows digits of the multipliers) and that of requantize for products of
 // ProductBits bits. One word a cycle.
 // Files: those of channel_multiply, <File>_m_l<lll>.mem, and of requantize, <File>_l<lll>.mem
-// (bitwright.hardware.modules.tables.requantize_lut_files).
+// (requantize_lut.py).
 module requantize_lut #(
     parameter int unsigned InBits      = 16,
     parameter bit          InSigned    = 1,

@@ -5,7 +5,7 @@
 // stage s holds 2**s thresholds of each channel and compares with the one that the bits found so far select.
 // Latency CountBits + 1, one more where base and step need an adder. One word a cycle.
 //
-// The count is below 2**CountBits; bitwright.hardware.modules.tables.threshold_files fills up with thresholds that are never
+// The count is below 2**CountBits; threshold.py fills up with thresholds that are never
 // reached and writes T - 1, so that the test is x > T - 1. Wide: T - 1 has one bit more than x and is signed
 // (thresholds that even the smallest x reaches). Signed levels are written as offset binary, with the sign bit
 // turned over. Shared: all channels have the same thresholds.
