@@ -178,10 +178,11 @@ def _assembly(folder: Path) -> None:
     shutil.copy(ROOT / "examples/rap_matmul.asm", folder / "program.asm")
 
 
-def _use_assembly(folder: Path) -> None:
-    from bitwright.commands import assemble
+_COMMANDS = importlib.import_module("bitwright.targets.rap.commands")
 
-    assemble.run(folder / "program.asm", folder / "words", json=True)
+
+def _use_assembly(folder: Path) -> None:
+    _COMMANDS.assemble(folder / "program.asm", folder / "words", json=True)
 
 
 def _words(folder: Path) -> None:
@@ -192,9 +193,7 @@ def _words(folder: Path) -> None:
 
 
 def _use_words(folder: Path) -> None:
-    from bitwright.commands import disassemble
-
-    disassemble.run(folder / "program.hex", folder / "text", json=True)
+    _COMMANDS.disassemble(folder / "program.hex", folder / "text", json=True)
 
 
 def _build(folder: Path) -> None:

@@ -139,5 +139,5 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path):
     process, groups = started(tmp_path, COMMAND, "hold", HOLD)
     assert all(family(group) for group in groups)
     process.send_signal(signal.SIGINT)
-    wait_for(lambda: not in_folder(tmp_path.resolve()), 5)  # a second, where nothing else runs
+    wait_for(lambda: not in_folder(tmp_path.resolve()), 20)  # a second, where nothing else runs
     assert process.wait() == 130
