@@ -65,12 +65,13 @@ if __name__ == "__main__":
     run_tasks(task, (), [("a",), ("b",)], ["a" * 64, "b" * 64], Pool(ResultCache("results"), 2))
 """
 COMMAND = """
-import sys
+import signal, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from bitwright import cli
 from bitwright.tools import process
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and all below them, ignore it
 HOLD = sys.argv.pop()
 
 def hold():
