@@ -133,7 +133,7 @@ def synthesize(
     result = SynthesisResult(
         device=part,
         units=units,
-        total=sum((_times(unit.resources, unit.copies) for unit in units), Resources()),
+        total=sum((unit.resources * unit.copies for unit in units), Resources()),
         tools=(f"Yosys {tool.version}",),
         seconds=time.perf_counter() - start,
     )
@@ -229,10 +229,6 @@ def synthesize_module(
     kept = (yosys.STAT, *([yosys.NETLIST] if options.netlist else []))
     folder, hit = cache.entry(root / "yosys", key, make, kept)
     return options.top, folder, hit
-
-
-def _times(resources: Resources, copies: int) -> Resources:
-    return Resources(*(copies * value for value in dataclasses.astuple(resources)))
 
 
 def _check_fit(result: SynthesisResult) -> None:

@@ -45,7 +45,8 @@ class Memory:
 class Module:
     """A module with its parameters: every field in snake_case is the RTL's parameter in UpperCamelCase.
 
-    `memories` are what it reads, by the end of their files' names. A subclass sets `rtl` to the module's name and has
+    A field that is a module is a part of it, with parameters of its own. `memories` are what it reads, by the end of
+    their files' names. A subclass sets `rtl` to the module's name and has
     `latency` (cycles from a word that enters to the word that leaves with it) and `cost`.
     """
 
@@ -54,9 +55,9 @@ class Module:
 
     def parameters(self, file: str = "") -> dict[str, object]:
         """Parameters of an instance; `file` is how the names of its memory files begin."""
-        own = (f for f in fields(self) if f.name != "memories")
-        found = {"".join(word.capitalize() for word in f.name.split("_")): getattr(self, f.name) for f in own}
-        found = {name: value for name, value in found.items() if value is not None}
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "memories"}
+        own = {name: value for name, value in own.items() if value is not None and not isinstance(value, Module)}
+        found = {"".join(word.capitalize() for word in name.split("_")): value for name, value in own.items()}
         return found | ({"File": file} if file else {})
 
     def files(self, file: str) -> dict[str, str]:

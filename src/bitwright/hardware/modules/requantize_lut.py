@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -46,10 +46,10 @@ class RequantizeLut(Module):
         return cls(wire.bits, wire.signed, digits.shape[1], bits, rest, memories=memories)
 
     def parameters(self, file: str = "") -> dict[str, object]:
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("memories", "rest")}
-        named = {"".join(word.capitalize() for word in name.split("_")): value for name, value in own.items()}
         rest = self.rest.parameters(file)
-        return {name: value for name, value in rest.items() if name not in ("MultBits", "Multiplier")} | named
+        return {
+            name: value for name, value in rest.items() if name not in ("MultBits", "Multiplier")
+        } | super().parameters()
 
     @property
     def latency(self) -> int:

@@ -108,14 +108,10 @@ def resources(machine: Machine, *, dsp: bool = True) -> Resources:
     dsp: whether the multipliers are DSP blocks.
     """
     n = machine.size
-    logic = _sum(_ELEMENT[dsp], n * n) + _sum(_ROW[dsp], n) + _CORE
+    logic = _ELEMENT[dsp] * (n * n) + _ROW[dsp] * n + _CORE
     memories = [(16, machine.a_words)] * n + [(16, machine.b_words)] * n
     memories += [(64, machine.program_words), (PARAM_BITS, machine.param_words)]
     return logic + Resources(bram36=sum(_block_rams(width, depth) for width, depth in memories))
-
-
-def _sum(part: Resources, copies: int) -> Resources:
-    return Resources(part.lut * copies, part.ff * copies, part.carry * copies, part.bram36 * copies, part.dsp * copies)
 
 
 def _block_rams(width: int, depth: int) -> float:
