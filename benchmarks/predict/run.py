@@ -3,7 +3,7 @@
     python benchmarks/predict/run.py [--data ../shared/data] [--only NAME ...] [--again] [--rounds 15]
 
 Networks: the QONNX ones (TFC_1W2A, TFC_2W2A, FINN's keyword spotter), whose float graph is the lowered one
-(`readers.to_onnx`), and float models quantized to 8 or 4 bits (ResNet-8, DS-CNN, EfficientNet-Lite0), whose float graph
+(`models.to_onnx`), and float models quantized to 8 or 4 bits (ResNet-8, DS-CNN, EfficientNet-Lite0), whose float graph
 is the original model. Batches of 1 and of 1,000 samples, of EfficientNet-Lite0 of 1 and 64; samples repeat where there
 are fewer. `predict` takes all cores. Of the larger batch each float session gets the slices that suit it best.
 
@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 import bitwright as bw
-from bitwright import readers
+from bitwright import models
 from bitwright.fast.session import open_session
 from bitwright.network import Network
 
@@ -57,14 +57,14 @@ def subject(name: str, data: Path) -> tuple[Network, bytes, np.ndarray]:
         case = CASES[key](data)
         network = bw.quantize(case.model, case.calibration[:CALIBRATION], weight_bits=bits, activation_bits=bits)
         return network, case.model.read_bytes(), case.x
-    graph = readers.read(data / "qonnx" / f"{QONNX[name]}.onnx")
+    graph = models.read(data / "qonnx" / f"{QONNX[name]}.onnx")
     if name.startswith("TFC"):
         with np.load(data / "mnist" / "dev.npz") as file:
             x = file["images"][:1000, None].astype(np.float32) / np.float32(255)
     else:
         with np.load(data / "mlperf_tiny" / "speech_commands_dev.npz") as file:
             x = file["x_int8"].astype(np.float32) * file["input_scale"]
-    return readers.lower(graph), readers.to_onnx(graph).SerializeToString(), x
+    return models.lower(graph), models.to_onnx(graph).SerializeToString(), x
 
 
 def float_runner(model: bytes, threads: int, x: np.ndarray) -> Callable[[], np.ndarray]:

@@ -27,10 +27,10 @@ from rows import MAX_SIZE, ROWS, SECOND, SIZES, Row
 from bitwright.explore import measures
 from bitwright.explore.search import search
 from bitwright.fast.evaluator import Evaluator
-from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.options import QuantizeOptions
-from bitwright.quantize.ptq import Prepared, finish, prepare, quantize_model, resolve_widths
-from bitwright.readers import read
+from bitwright.models import read
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.ptq import Prepared, finish, prepare, quantize_model, resolve_widths
 
 HERE = Path(__file__).parent
 PACKAGES = ("bitwright", "numpy", "scipy", "numba", "onnx", "onnxruntime", "joblib")

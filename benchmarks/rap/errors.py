@@ -19,7 +19,7 @@ from bitwright.network.graph import INPUT, Network
 from bitwright.network.inputs import quantize
 from bitwright.network.ops import Requantize
 from bitwright.network.types import IntType
-from bitwright.quantize.floatrun import FloatRunner
+from bitwright.quantization.floatrun import FloatRunner
 
 SETTINGS = ("format", "wide", "layer", "network")
 MEASURES = ("rms", "mean", "range")

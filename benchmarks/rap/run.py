@@ -22,10 +22,10 @@ from hardware import GRIDS, TIMED, measure_synthesis, measure_timing
 import bitwright as bw
 from bitwright.fast.evaluator import Evaluator
 from bitwright.hardware.families import families
+from bitwright.models import read
 from bitwright.network.inputs import quantize
-from bitwright.quantize.options import QuantizeOptions
-from bitwright.quantize.ptq import quantize_model
-from bitwright.readers import read
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.ptq import quantize_model
 from bitwright.simulation import simulate
 from bitwright.targets import contract, get
 from bitwright.targets.rap.simulator.run import execute

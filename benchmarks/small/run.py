@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime
 
 import bitwright as bw
-from bitwright import readers
+from bitwright import models
 from bitwright.network import Network
 from bitwright.synthesis import SynthesisResult
 from bitwright.targets.contract import Design
@@ -53,7 +53,7 @@ def accuracy(
     network: Network, model: Path, x: np.ndarray, labels: np.ndarray, reference: np.ndarray | None
 ) -> dict[str, object]:
     """Accuracies, and the samples whose class differs from the float graph's and from the reference's."""
-    session = onnxruntime.InferenceSession(readers.to_onnx(readers.read(model)).SerializeToString())
+    session = onnxruntime.InferenceSession(models.to_onnx(models.read(model)).SerializeToString())
     name = session.get_inputs()[0].name
     scores = np.concatenate([session.run(None, {name: part})[0] for part in np.array_split(x, len(x) // 100)])
     scores = scores.reshape(len(x), -1)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from importlib.metadata import version
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from bitwright.design.io import load_design, save_design
     from bitwright.errors import UserError
     from bitwright.limits import limit
-    from bitwright.quantize.ptq import quantize
+    from bitwright.quantization.ptq import quantize
     from bitwright.reporting import report
     from bitwright.simulation import simulate
     from bitwright.synthesis import synthesize
@@ -63,21 +62,13 @@ _HOMES = {
     "limit": "limits",
     "load": "api",
     "load_design": "design.io",
-    "quantize": "quantize.ptq",
+    "quantize": "quantization.ptq",
     "report": "reporting",
     "save": "api",
     "save_design": "design.io",
     "simulate": "simulation",
     "synthesize": "synthesis",
 }
-
-
-class _Package(ModuleType):
-    """The package itself: `bitwright.quantize` stays the function where a module of that name has been imported."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
 
 
 def __getattr__(name: str) -> object:
@@ -90,6 +81,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
-
-
-sys.modules[__name__].__class__ = _Package

@@ -31,15 +31,15 @@ WORTH_KEEPING = 1.0  # seconds of compilation
 def load(path: str | os.PathLike[str], **options: Any) -> Network:
     """The integer network of a `.bw` file or of a quantized ONNX model (QONNX or QDQ).
 
-    options, for ONNX models only, are those of `readers.load`, for instance input_type="uint8" for a network
+    options, for ONNX models only, are those of `models.load`, for instance input_type="uint8" for a network
     that takes the integers of that type. Raises `ModelError` where the file is missing, damaged or not
     supported, and where the model is still float: `quantize` makes a network of it.
     """
     path = Path(path)
     if not is_network_file(path):
-        from bitwright import readers  # ONNX takes long to load
+        from bitwright import models  # ONNX takes long to load
 
-        return readers.load(path, **options)
+        return models.load(path, **options)
     if options:
         raise OptionError(f"{path} is a network already; {', '.join(options)} is for ONNX models")
     return storage.load(path)

@@ -17,7 +17,7 @@ def test_every_public_name_is_there_and_documented():
 
 def test_functions_stay_functions_when_their_modules_are_imported():
     code = (
-        "import bitwright as bw, bitwright.simulation, bitwright.quantize.ptq, bitwright.reporting\n"
+        "import bitwright as bw, bitwright.simulation, bitwright.quantization.ptq, bitwright.reporting\n"
         "import bitwright.synthesis\n"
         "assert all(callable(getattr(bw, n)) for n in bw.__all__)\n"
         "from bitwright.simulation import SimulationResult\n"

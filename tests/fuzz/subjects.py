@@ -15,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import bitwright as bw
-from bitwright import api, readers, targets
+from bitwright import api, models, targets
 from bitwright.data import load_data
 from bitwright.explore.cache import ResultCache
 from bitwright.fast.evaluator import Evaluator
@@ -149,9 +149,9 @@ def _quantized_model(folder: Path) -> None:
 
 
 def _use_model(folder: Path) -> None:
-    graph = readers.read(folder / "model.onnx")
-    if readers.is_quantized(graph):
-        _exercise(readers.lower(graph))
+    graph = models.read(folder / "model.onnx")
+    if models.is_quantized(graph):
+        _exercise(models.lower(graph))
     elif np.prod(graph.input_shape) < 10_000 and len(graph.nodes) < 50:
         x = np.random.default_rng(0).uniform(size=(4, *graph.input_shape)).astype(np.float32)
         _exercise(bw.quantize(graph, x, jobs=1))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode
 
 WINDOW = {"stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1)}
 

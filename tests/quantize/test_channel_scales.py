@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.options import QuantizeOptions
-from bitwright.quantize.ptq import quantize_model, resolve_widths
-from bitwright.quantize.ranges.channel_noise import OCTAVES_BELOW, STEPS_PER_OCTAVE, observe
-from bitwright.quantize.ranges.channel_scales import Part, Reader, best_scales, channel_scales, find_groups, scaled
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.ptq import quantize_model, resolve_widths
+from bitwright.quantization.ranges.channel_noise import OCTAVES_BELOW, STEPS_PER_OCTAVE, observe
+from bitwright.quantization.ranges.channel_scales import Part, Reader, best_scales, channel_scales, find_groups, scaled
 
 
 @pytest.fixture(scope="module")

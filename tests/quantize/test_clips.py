@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bitwright import targets
+from bitwright.models.graph import FloatGraph, FloatNode
 from bitwright.network.ops import Lookup, Threshold
 from bitwright.network.passes import simplify
-from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.ptq import quantize
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.ptq import quantize
 
 WINDOW = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bitwright.errors import DataError
-from bitwright.quantize.ranges.histogram import Histogram
+from bitwright.quantization.ranges.histogram import Histogram
 
 
 def seen(*batches):

@@ -7,16 +7,16 @@ import pytest
 
 from bitwright.errors import DataError, ModelError, OptionError
 from bitwright.fast.evaluator import Evaluator
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode
 from bitwright.network import evaluate
 from bitwright.network.ops import Conv2d, Requantize, Rounding
-from bitwright.quantize import placement
-from bitwright.quantize.equalize import equalize, find_pairs
-from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.options import QuantizeOptions, make_options
-from bitwright.quantize.ptq import narrowed, quantize, quantize_model, resolve_widths
-from bitwright.quantize.ranges.calibrate import exact_input
-from bitwright.quantize.sweep import dequantized
-from bitwright.readers.graph import INPUT, FloatGraph, FloatNode
+from bitwright.quantization import placement
+from bitwright.quantization.equalize import equalize, find_pairs
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.options import QuantizeOptions, make_options
+from bitwright.quantization.ptq import narrowed, quantize, quantize_model, resolve_widths
+from bitwright.quantization.ranges.calibrate import exact_input
+from bitwright.quantization.sweep import dequantized
 
 
 def sqnr(reference, outputs):

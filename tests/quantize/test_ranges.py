@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
+from bitwright.models.graph import Quantizer
 from bitwright.network.types import BIPOLAR, IntType
-from bitwright.quantize.ranges.criteria import kl_divergence, reference, squared_error
-from bitwright.quantize.ranges.histogram import Histogram
-from bitwright.quantize.ranges.thresholds import METHODS, SCALES, RangeRule, choose_quantizer
-from bitwright.readers.graph import Quantizer
+from bitwright.quantization.ranges.criteria import kl_divergence, reference, squared_error
+from bitwright.quantization.ranges.histogram import Histogram
+from bitwright.quantization.ranges.thresholds import METHODS, SCALES, RangeRule, choose_quantizer
 
 
 def distribution(x):

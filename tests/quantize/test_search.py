@@ -15,11 +15,11 @@ from bitwright.explore.front import Point, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.search import network_of, search
 from bitwright.explore.tasks import Pool, run_tasks
-from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.options import QuantizeOptions
-from bitwright.quantize.ptq import quantize_model
-from bitwright.quantize.size import weight_bits
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.ptq import quantize_model
+from bitwright.quantization.size import weight_bits
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -8,8 +8,8 @@ import pytest
 
 from bitwright.api import load
 from bitwright.cli import main
-from bitwright.quantize.size import weight_bits
-from bitwright.readers import to_onnx
+from bitwright.models import to_onnx
+from bitwright.quantization.size import weight_bits
 
 
 @pytest.fixture

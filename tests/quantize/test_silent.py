@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.ptq import quantize
-from bitwright.quantize.weights.grids import WeightRule, quantize_weight
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.ptq import quantize
+from bitwright.quantization.weights.grids import WeightRule, quantize_weight
 
 WINDOW = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
 POOL = {"kernel": (3, 3), "stride": (1, 1), "pads": (1, 1, 1, 1)}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from bitwright.quantize.threads import one_blas_thread, side_by_side
+from bitwright.quantization.threads import one_blas_thread, side_by_side
 
 PROGRAM = Path(__file__).parents[1] / "support" / "quantize_in_threads.py"
 VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")

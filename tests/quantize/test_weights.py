@@ -6,10 +6,10 @@ import pytest
 from bitwright.errors import DataError
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, IntType
-from bitwright.quantize.sweep import products
-from bitwright.quantize.weights.grids import WeightRule, fit_accumulator, quantize_weight, to_codes, weight_scales
-from bitwright.quantize.weights.rounding import round_array
-from bitwright.quantize.weights.second_order import Form, Moments, damped, output_error, round_rows, second_order
+from bitwright.quantization.sweep import products
+from bitwright.quantization.weights.grids import WeightRule, fit_accumulator, quantize_weight, to_codes, weight_scales
+from bitwright.quantization.weights.rounding import round_array
+from bitwright.quantization.weights.second_order import Form, Moments, damped, output_error, round_rows, second_order
 
 
 def restored(q):

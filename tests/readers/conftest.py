@@ -8,8 +8,8 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from bitwright.models import read_model, to_onnx
 from bitwright.network.ops import windows
-from bitwright.readers import read_model, to_onnx
 
 HALF = Fraction(1, 2)
 

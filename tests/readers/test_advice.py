@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-import bitwright.readers
-from bitwright.readers import lower, read_model
-from bitwright.readers.graph import KINDS
+import bitwright.models
+from bitwright.models import lower, read_model
+from bitwright.models.graph import KINDS
 
 rng = np.random.default_rng(0)
-SOURCES = sorted(Path(bitwright.readers.__file__).parent.rglob("*.py"))
+SOURCES = sorted(Path(bitwright.models.__file__).parent.rglob("*.py"))
 ADVISING = ("legal", "insert", "export", "instead", "hint", "reshape", "fix ", "EVAL", "quantize the ")
 RAISED = ("ModelError", "OrderError", "Refused", "kind")
 

@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bitwright.errors import ModelError
-from bitwright.readers import load, lower, read, read_model
+from bitwright.models import load, lower, read, read_model
 
 rng = np.random.default_rng(0)
 

@@ -5,12 +5,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from bitwright.models.graph import Quantizer
+from bitwright.models.lowering.boundaries import Steps
+from bitwright.models.lowering.chain import Affine, Chain, Clip
+from bitwright.models.lowering.steps import tabulate
 from bitwright.network.ops import Requantize, Rounding, Threshold
 from bitwright.network.types import IntType
-from bitwright.readers.graph import Quantizer
-from bitwright.readers.lowering.boundaries import Steps
-from bitwright.readers.lowering.chain import Affine, Chain, Clip
-from bitwright.readers.lowering.steps import tabulate
 
 CHANNELS = 3
 

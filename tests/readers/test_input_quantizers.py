@@ -8,8 +8,8 @@ import onnxruntime as ort
 import pytest
 from onnx import helper
 
+from bitwright.models import lower, read_model
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops, storage
-from bitwright.readers import lower, read_model
 
 KINDS = {"uint8": np.uint8, "int8": np.int8, "uint16": np.uint16, "int16": np.int16}
 

@@ -6,8 +6,8 @@ import pytest
 import bitwright as bw
 from bitwright import cli
 from bitwright.errors import ModelError
+from bitwright.models import lower, read_model, to_onnx
 from bitwright.network import InputSpec, IntType, TensorType
-from bitwright.readers import lower, read_model, to_onnx
 
 
 def f(rng, *shape):

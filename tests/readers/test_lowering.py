@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from bitwright.models import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower
+from bitwright.models.graph import ExtraRounding
 from bitwright.network import BIPOLAR, IntType, evaluate
 from bitwright.network.ops import Rounding
-from bitwright.readers import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower
-from bitwright.readers.graph import ExtraRounding
 
 ROUNDINGS = [r for r in Rounding if r != Rounding.STOCHASTIC] + list(ExtraRounding)
 

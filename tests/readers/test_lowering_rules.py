@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bitwright.errors import ModelError
+from bitwright.models import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower, to_onnx
 from bitwright.network import BIPOLAR, IntType, evaluate
 from bitwright.network.ops import ArgMax, Conv2d, Dense, MaxPool, Requantize, Rounding, Threshold
-from bitwright.readers import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower, to_onnx
 
 rng = np.random.default_rng(11)
 INT3, INT4 = IntType(3, True), IntType(4, True)

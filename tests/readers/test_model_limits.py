@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 import bitwright as bw
 from bitwright.errors import ModelError
 from bitwright.limits import Budget
-from bitwright.readers import read
+from bitwright.models import read
 
 HUGE = 64 * 10**9
 

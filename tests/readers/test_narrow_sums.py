@@ -7,13 +7,13 @@ import pytest
 
 from bitwright import targets
 from bitwright.errors import OptionError
+from bitwright.models import lower
+from bitwright.models.graph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
+from bitwright.models.lowering.boundaries import Steps
 from bitwright.network import evaluate
 from bitwright.network.ops import Add, Dense
 from bitwright.network.passes import simplify
 from bitwright.network.types import BIPOLAR, IntType
-from bitwright.readers import lower
-from bitwright.readers.graph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
-from bitwright.readers.lowering.boundaries import Steps
 
 
 def quant(name, source, dtype, scale, zero=0, **more):

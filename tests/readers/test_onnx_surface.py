@@ -6,10 +6,10 @@ import pytest
 from onnx import helper
 
 from bitwright.errors import ModelError
-from bitwright.readers import read_model
-from bitwright.readers.onnx.file import MIN_OPSET
-from bitwright.readers.onnx.reader import HANDLERS, SURFACES
-from bitwright.readers.onnx.surface import MANY, RANDOM
+from bitwright.models import read_model
+from bitwright.models.onnx.file import MIN_OPSET
+from bitwright.models.onnx.reader import HANDLERS, SURFACES
+from bitwright.models.onnx.surface import MANY, RANDOM
 
 rng = np.random.default_rng(0)
 

@@ -8,8 +8,8 @@ from onnx import TensorProto
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from bitwright.errors import ModelError
+from bitwright.models import lower, read_model, to_onnx
 from bitwright.network import IntType, evaluate
-from bitwright.readers import lower, read_model, to_onnx
 
 rng = np.random.default_rng(0)
 

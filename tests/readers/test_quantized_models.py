@@ -5,8 +5,8 @@ import onnxruntime as ort
 import pytest
 
 from bitwright.errors import ModelError
+from bitwright.models import lower, read_model, to_onnx
 from bitwright.network import BIPOLAR, IntType, evaluate
-from bitwright.readers import lower, read_model, to_onnx
 
 DOMAINS = ["onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", ""]
 ROUNDINGS = {

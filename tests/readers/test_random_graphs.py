@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bitwright.errors import ModelError
-from bitwright.readers import read_model, to_onnx
+from bitwright.models import read_model, to_onnx
 
 OPSETS = (7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 18, 19, 20, 21, 22)
 

@@ -4,9 +4,9 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
+from bitwright.models import is_quantized, load, read, to_onnx
 from bitwright.network import evaluate
 from bitwright.network.ops import Threshold
-from bitwright.readers import is_quantized, load, read, to_onnx
 
 pytestmark = pytest.mark.shared
 

@@ -5,7 +5,7 @@ import pytest
 
 from bitwright import cli
 from bitwright.errors import ModelError
-from bitwright.readers import load, read_model
+from bitwright.models import load, read_model
 
 rng = np.random.default_rng(0)
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from bitwright.errors import ModelError
+from bitwright.models import FloatNode, Quantizer
+from bitwright.models.graph import ExtraRounding
+from bitwright.models.lowering import steps
+from bitwright.models.lowering.chain import Chain, rationals, steps_of
+from bitwright.models.lowering.steps import tabulate
 from bitwright.network import BIPOLAR, IntType, TensorType
 from bitwright.network.ops import Add, Lookup, Requantize, Rounding, Threshold
-from bitwright.readers import FloatNode, Quantizer
-from bitwright.readers.graph import ExtraRounding
-from bitwright.readers.lowering import steps
-from bitwright.readers.lowering.chain import Chain, rationals, steps_of
-from bitwright.readers.lowering.steps import tabulate
 
 ROUNDINGS = [r for r in Rounding if r != Rounding.STOCHASTIC] + list(ExtraRounding)
 KINDS = ["Affine"] * 4 + [

@@ -9,8 +9,8 @@ import numpy as np
 
 import bitwright as bw
 from bitwright.explore.search import search
-from bitwright.quantize.options import QuantizeOptions
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.quantization.options import QuantizeOptions
 
 WINDOW = {"stride": (1, 1), "pads": (1, 1, 1, 1), "dilation": (1, 1), "groups": 1}
 CASES = (

@@ -10,11 +10,11 @@ from contract_network import image_network
 
 from bitwright import api, targets
 from bitwright.explore.costs import Cost, layer_costs
+from bitwright.models.graph import FloatGraph, FloatNode
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.network.passes import simplify
-from bitwright.quantize.options import QuantizeOptions
-from bitwright.quantize.ptq import prepare, resolve_widths
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.ptq import prepare, resolve_widths
 from bitwright.targets.contract import Refusal
 
 OPTIONS = {"bitsys": {"hardware": "small"}, "rap": {"size": 2, "param_words": 1 << 15}}

@@ -35,14 +35,14 @@ def run(
 
 def _open(model: Path, output_name: str | None) -> tuple[str, Any, Any]:
     """(kind, network or None, float graph or None)."""
-    from bitwright import readers
+    from bitwright import models
     from bitwright.network import storage
 
     graph = read_graph(model, output_name)
     if graph is None:
         return "integer network", storage.load(model), None
-    if readers.is_quantized(graph):
-        return "quantized ONNX", readers.lower(graph), graph
+    if models.is_quantized(graph):
+        return "quantized ONNX", models.lower(graph), graph
     return "float ONNX", None, graph
 
 
@@ -85,7 +85,7 @@ def _verdict(target: Any, network: Network, options: Mapping[str, Any]) -> dict[
 
 
 def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:
-    from bitwright import readers
+    from bitwright import models
 
     kinds = Counter(node.kind for node in graph.nodes)
     layers = [node for node in graph.nodes if node.kind in ("Conv", "Dense")]
@@ -93,7 +93,7 @@ def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:
     shapes = f"{graph.input_shape} ({graph.input_layout}) -> {graph.output_shape}"
     console.say(f"float network {graph.name}: {shapes}, {weights:,} weights")
     console.table("operations", ["operation", "nodes"], sorted(kinds.items()))
-    problems = readers.node_problems(graph)
+    problems = models.node_problems(graph)
     for problem in problems:
         console.say(f"  quantize refuses {problem}")
     if not problems:

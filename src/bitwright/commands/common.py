@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from bitwright.models import FloatGraph
     from bitwright.network import Network
-    from bitwright.readers import FloatGraph
 
 Model = Annotated[Path, typer.Argument(help="model: .onnx or .bw", show_default=False)]
 OutputName = Annotated[
@@ -44,12 +44,12 @@ def job_count(jobs: int) -> int:
 
 def read_graph(model: Path, output_name: str | None) -> FloatGraph | None:
     """The float graph of an ONNX model, of the named output where it has several; None for a `.bw` file."""
-    from bitwright import readers
+    from bitwright import models
     from bitwright.api import is_network_file
     from bitwright.errors import OptionError
 
     if not is_network_file(model):
-        return readers.read(model, output_name)
+        return models.read(model, output_name)
     if output_name is not None:
         raise OptionError(f"--output-name is for ONNX models; {model} is a network, which has one output")
     return None
@@ -66,12 +66,12 @@ def load_network(
     """The integer network of a file, with the ways of raw data that the options give."""
     from dataclasses import replace
 
-    from bitwright import readers
+    from bitwright import models
     from bitwright.data import with_data_options
     from bitwright.network import storage
 
     graph = read_graph(model, output_name)
-    network = storage.load(model) if graph is None else readers.lower(graph)
+    network = storage.load(model) if graph is None else models.lower(graph)
     return replace(network, input=with_data_options(network.input, layout, scale, mean, std))
 
 

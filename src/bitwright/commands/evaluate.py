@@ -85,7 +85,7 @@ def _accuracy(prefix: str, y: np.ndarray, predicted: np.ndarray, labels: np.ndar
 
 def _float_outputs(path: Path, output_name: str | None, x: np.ndarray) -> np.ndarray:
     """The float model's outputs by ONNX Runtime."""
-    from bitwright import readers
-    from bitwright.quantize.floatrun import FloatRunner
+    from bitwright import models
+    from bitwright.quantization.floatrun import FloatRunner
 
-    return FloatRunner(readers.read(path, output_name)).outputs(x)
+    return FloatRunner(models.read(path, output_name)).outputs(x)

@@ -80,18 +80,18 @@ def _network(
     given: dict[str, Any],
 ) -> tuple[Network, dict[str, Any] | None]:
     """The network and, of a float model, the report of its quantization; source: the file and its output."""
-    from bitwright import readers
+    from bitwright import models
     from bitwright.data import load_data, with_data_options
     from bitwright.errors import OptionError
     from bitwright.network import storage
     from bitwright.options import parse_options
-    from bitwright.quantize.options import QuantizeOptions
-    from bitwright.quantize.ptq import quantize_model
+    from bitwright.quantization.options import QuantizeOptions
+    from bitwright.quantization.ptq import quantize_model
 
     model = source[0]
     graph = read_graph(*source)
-    if graph is None or readers.is_quantized(graph):
-        network = storage.load(model) if graph is None else readers.lower(graph)
+    if graph is None or models.is_quantized(graph):
+        network = storage.load(model) if graph is None else models.lower(graph)
         return replace(network, input=with_data_options(network.input, *raw)), None
     if data[0] is None:
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
@@ -112,8 +112,8 @@ def _network(
 
 def float_input(graph: Any) -> InputSpec:
     """The float model's input, to prepare data by; the integer type plays no part in that."""
+    from bitwright.models.graph import INPUT
     from bitwright.network import InputSpec, IntType, TensorType
-    from bitwright.readers.graph import INPUT
 
     t = TensorType(graph.shapes[INPUT], IntType(8))
     return InputSpec(t, shape=graph.input_shape, layout=graph.input_layout)

@@ -14,8 +14,8 @@ from bitwright.commands.common import DataFile, Jobs, Json, Layout, Mean, Model,
 
 if TYPE_CHECKING:
     from bitwright.explore.front import SearchResult
+    from bitwright.models.graph import FloatGraph
     from bitwright.network import InputSpec
-    from bitwright.readers.graph import FloatGraph
 
 WeightBits = Annotated[str, typer.Option("--weight-bits", help="candidates of weight bits, separated by commas")]
 ActivationBits = Annotated[str, typer.Option("--activation-bits", help="candidates of activation bits")]
@@ -134,14 +134,14 @@ def _search(
     seed: int,
 ) -> tuple[FloatGraph, InputSpec, SearchResult, Callable[[SearchResult, InputSpec, Path], None]]:
     """The float graph, its input, the result, and the function that saves the chosen network."""
-    from bitwright import readers
+    from bitwright import models
     from bitwright.commands.quantize import float_input
     from bitwright.data import load_data, with_data_options
     from bitwright.explore.search import SearchOptions, search
     from bitwright.options import parse_options
-    from bitwright.quantize.options import QuantizeOptions
+    from bitwright.quantization.options import QuantizeOptions
 
-    graph = readers.read(*source)
+    graph = models.read(*source)
     spec = with_data_options(float_input(graph), *raw)
     calibration = load_data(data[0])
     evaluation = load_data(data[1]) if data[1] is not None else calibration

@@ -13,9 +13,9 @@ from bitwright import api
 from bitwright.errors import OptionError
 from bitwright.network import Network
 from bitwright.network.passes import simplify
-from bitwright.quantize.placement import Widths
-from bitwright.quantize.ptq import Prepared, finish
-from bitwright.quantize.size import weight_bits
+from bitwright.quantization.placement import Widths
+from bitwright.quantization.ptq import Prepared, finish
+from bitwright.quantization.size import weight_bits
 from bitwright.targets.contract import Estimate
 
 BYTES = "bytes"

@@ -23,14 +23,14 @@ from bitwright.explore.front import Point, SearchResult, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.fast.evaluator import Evaluator
+from bitwright.models.graph import INPUT, FloatGraph
 from bitwright.network import Network
 from bitwright.options import check_types
-from bitwright.quantize.floatrun import FloatRunner, check_data, check_labels
-from bitwright.quantize.options import MAX_QUANTIZED_BITS, QuantizeOptions
-from bitwright.quantize.placement import Widths, layers
-from bitwright.quantize.ptq import Prepared, finish, prepare, resolve_widths
-from bitwright.quantize.ranges.calibrate import Progress, quiet
-from bitwright.readers.graph import INPUT, FloatGraph
+from bitwright.quantization.floatrun import FloatRunner, check_data, check_labels
+from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
+from bitwright.quantization.placement import Widths, layers
+from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
+from bitwright.quantization.ranges.calibrate import Progress, quiet
 
 BISECTIONS = 7
 

@@ -11,16 +11,16 @@ import numpy as np
 from bitwright.explore.cache import digest
 from bitwright.explore.measures import output_loss
 from bitwright.explore.tasks import Pool, run_tasks
-from bitwright.quantize import placement
-from bitwright.quantize.floatrun import FloatRunner
-from bitwright.quantize.placement import Widths
-from bitwright.quantize.ptq import Prepared, layer_rule, place
-from bitwright.quantize.ranges.calibrate import Progress
-from bitwright.quantize.sweep import dequantized, sweep
-from bitwright.quantize.threads import one_blas_thread
-from bitwright.quantize.weights.layer import quantize_layer
-from bitwright.quantize.weights.second_order import Moments
-from bitwright.readers.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.quantization import placement
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.placement import Widths
+from bitwright.quantization.ptq import Prepared, layer_rule, place
+from bitwright.quantization.ranges.calibrate import Progress
+from bitwright.quantization.sweep import dequantized, sweep
+from bitwright.quantization.threads import one_blas_thread
+from bitwright.quantization.weights.layer import quantize_layer
+from bitwright.quantization.weights.second_order import Moments
 
 Change = tuple[str, str, int]  # "weight" or "activation", the layer, its bits; first "base"
 

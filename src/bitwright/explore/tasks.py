@@ -14,7 +14,7 @@ import joblib
 from bitwright import limits
 from bitwright.errors import OptionError, ToolError
 from bitwright.explore.cache import ResultCache
-from bitwright.quantize.ranges.calibrate import Progress, quiet
+from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.tools.process import end_with
 
 CONNECT_SECONDS = 10

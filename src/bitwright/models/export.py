@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A float graph as an ONNX model, for ONNX Runtime: calibration, accuracy, comparison with the original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from bitwright.models.graph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer, Shape
+from bitwright.network.lfsr import draws
+from bitwright.network.ops import Rounding
+
+OPSET, IR_VERSION = 17, 8
+OUTPUT = "output"
+
+
+def to_onnx(graph: FloatGraph, outputs: Sequence[str] | None = None) -> onnx.ModelProto:
+    """The graph in float32, opset 17, with a free batch dimension.
+
+    The input is called "input" and has the model's own shape and order, [N, *graph.input_shape].
+    Without `outputs` there is one output, "output", in the model's own shape and order,
+    [N, *graph.output_shape]. With `outputs`, exactly those values are the outputs, each under its own
+    name, as [N, H, W, C] or [N, C]. Inside, images are in NCHW order, which
+    ONNX Runtime computes fastest. A Quant node becomes Div, Add, rounding, Clip, Sub and Mul in float32;
+    stochastic rounding adds draw / 2**32 before the floor.
+    """
+    build = _Builder(graph)
+    for node in graph.nodes:
+        build.add(node)
+    if outputs is None:
+        named = [(OUTPUT, build.model_output())]
+    else:
+        named = [(name, build.value_output(name)) for name in dict.fromkeys(outputs)]
+    float_info = helper.make_tensor_value_info
+    model = helper.make_graph(
+        build.nodes,
+        graph.name,
+        [float_info(INPUT, TensorProto.FLOAT, ["N", *graph.input_shape])],
+        [float_info(name, TensorProto.FLOAT, ["N", *shape]) for name, shape in named],
+        build.constants,
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(model, opset_imports=opset, ir_version=IR_VERSION, producer_name="bitwright")
+
+
+class _Builder:
+    """The ONNX nodes and constants so far; `inside[name]` is the NCHW (or NC) tensor of a value."""
+
+    def __init__(self, graph: FloatGraph) -> None:
+        self.graph = graph
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+        self.count = 0
+        self.inside = {INPUT: self._model_input()}
+
+    def op(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        """Append a node; the name of its result."""
+        name = name or self._fresh(kind)
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def _fresh(self, kind: str) -> str:
+        """A name that no value of the graph has, even if the graph was exported before."""
+        while True:
+            self.count += 1
+            name = f"//{kind}{self.count}"
+            if name not in self.graph.shapes:
+                return name
+
+    def constant(self, value: object, dtype: type = np.float32) -> str:
+        name = self._fresh("constant")
+        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
+        return name
+
+    def channels(self, value: np.ndarray, shape: tuple[int, ...]) -> str:
+        """A per-channel constant [C or 1] that broadcasts over the channels of a value."""
+        value = np.asarray(value, np.float64)
+        if value.size == 1:
+            return self.constant(value.reshape(()))
+        return self.constant(value.reshape(-1, 1, 1) if len(shape) == 3 else value)
+
+    def _model_input(self) -> str:
+        graph = self.graph
+        value, layout = graph.shapes[INPUT], graph.input_layout
+        order = (value[2], *value[:2]) if layout == "CHW" else value
+        inside = INPUT
+        if order != graph.input_shape:
+            inside = self.op("Reshape", INPUT, self.constant([-1, *order], np.int64))
+        return self.op("Transpose", inside, perm=[0, 3, 1, 2]) if layout == "HWC" else inside
+
+    def model_output(self) -> tuple[int, ...]:
+        """Name the last value "output", in the model's own shape; that shape."""
+        graph = self.graph
+        inside = self.inside[graph.output_name]
+        if len(graph.shapes[graph.output_name]) == 3 and graph.output_layout == "HWC":
+            inside = self.op("Transpose", inside, perm=[0, 2, 3, 1])
+        shape = self.constant([-1, *graph.output_shape], np.int64)
+        self.op("Reshape", inside, shape, name=OUTPUT)
+        return graph.output_shape
+
+    def value_output(self, name: str) -> tuple[int, ...]:
+        """Give the value its own name, as [N, H, W, C] or [N, C]; its shape."""
+        shape = self.graph.shapes[name]
+        if len(shape) == 3:
+            self.op("Transpose", self.inside[name], name=name, perm=[0, 2, 3, 1])
+        else:
+            self.op("Identity", self.inside[name], name=name)
+        return shape
+
+    def add(self, node: FloatNode) -> None:
+        inputs = [self.inside[name] for name in node.inputs]
+        shape = self.graph.shapes[node.inputs[0]]
+        self.inside[node.name] = _EMIT[node.kind](self, node, shape, *inputs)
+
+
+def _conv(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    weight = b.constant(np.moveaxis(node["weight"], 3, 1))
+    bias = [] if node["bias"] is None else [b.constant(node["bias"])]
+    attributes = {"strides": node["stride"], "pads": node["pads"], "dilations": node["dilation"]}
+    lists: dict[str, Any] = {k: list(v) for k, v in attributes.items()}
+    return b.op("Conv", x, weight, *bias, group=node["groups"], **lists)
+
+
+def _dense(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    bias = [] if node["bias"] is None else [b.constant(node["bias"])]
+    return b.op("Gemm", x, b.constant(node["weight"]), *bias, transB=1)
+
+
+def _affine(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    if np.any(node["scale"] != 1):
+        x = b.op("Mul", x, b.channels(node["scale"], shape))
+    if np.any(node["shift"] != 0):
+        x = b.op("Add", x, b.channels(node["shift"], shape))
+    return x
+
+
+def _clip(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    low, high = (b.constant(v) if np.isfinite(v) else "" for v in (node["low"], node["high"]))
+    return b.op("Clip", x, low, high) if high else b.op("Clip", x, low)
+
+
+def _leaky(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    return b.op("PRelu", x, b.channels(node["slope"], shape))
+
+
+def _silu(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    return b.op("Mul", x, b.op("Sigmoid", x))
+
+
+def _product(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    sides = []
+    for path in (node["left"], node["right"]):
+        sides.append(x)
+        for inner in path:
+            sides[-1] = _EMIT[inner.kind](b, inner, shape, sides[-1])
+    return b.op("Mul", *sides)
+
+
+def _pool(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    more: dict[str, Any] = {"count_include_pad": int(node["count_include_pad"])} if node.kind == "AveragePool" else {}
+    kernel, stride, pads = (list(node[k]) for k in ("kernel", "stride", "pads"))
+    return b.op(node.kind, x, kernel_shape=kernel, strides=stride, pads=pads, **more)
+
+
+def _pad(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    top, left, bottom, right = node["pads"]
+    pads = b.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
+    return b.op("Pad", x, pads, b.constant(node["value"]))
+
+
+def _resize(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    scales = b.constant([1, 1, *node["factor"]])
+    rule: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    return b.op("Resize", x, "", scales, mode="nearest", **rule)
+
+
+def _flatten(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    if len(shape) == 3 and shape[2] > 1 and shape[0] * shape[1] > 1:
+        x = b.op("Transpose", x, perm=[0, 2, 3, 1])
+    return b.op("Flatten", x)
+
+
+def _arg_max(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    return b.op("Cast", b.op("ArgMax", x, axis=1, keepdims=1), to=TensorProto.FLOAT)
+
+
+def _quant(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+    q: Quantizer = node["quantizer"]
+    scale = b.channels(q.scale, shape) if np.any(q.scale != 1) else ""
+    if q.dtype.bipolar:
+        sign = b.op("GreaterOrEqual", x, b.constant(0.0))
+        x = b.op("Where", sign, b.constant(1.0), b.constant(-1.0))
+        return b.op("Mul", x, scale) if scale else x
+    x = b.op("Div", x, scale) if scale else x
+    zero = b.channels(q.zero_point, shape) if np.any(q.zero_point != 0) else ""
+    x = b.op("Add", x, zero) if zero else x
+    x = b.op("Clip", _round(b, q, shape, x), b.constant(q.low), b.constant(q.high))
+    x = b.op("Sub", x, zero) if zero else x
+    return b.op("Mul", x, scale) if scale else x
+
+
+def _round(b: _Builder, q: Quantizer, shape: Shape, x: str) -> str:
+    simple = {Rounding.HALF_EVEN: "Round", Rounding.FLOOR: "Floor", ExtraRounding.CEIL: "Ceil"}
+    if q.rounding in simple:
+        return b.op(simple[q.rounding], x)
+    if q.rounding == ExtraRounding.HALF_ODD:
+        one = b.constant(1.0)
+        return b.op("Sub", b.op("Round", b.op("Add", x, one)), one)
+    if q.rounding == Rounding.HALF_UP:
+        return b.op("Floor", b.op("Add", x, b.constant(0.5)))
+    if q.rounding == Rounding.STOCHASTIC:
+        random = draws(q.seed, int(np.prod(shape))).reshape(shape) / 2.0**32
+        random = np.moveaxis(random, 2, 0) if len(shape) == 3 else random
+        return b.op("Floor", b.op("Add", x, b.constant(random)))
+    size = b.op("Abs", x)
+    if q.rounding == Rounding.HALF_AWAY:
+        size = b.op("Floor", b.op("Add", size, b.constant(0.5)))
+    elif q.rounding == ExtraRounding.HALF_ZERO:
+        size = b.op("Ceil", b.op("Sub", size, b.constant(0.5)))
+    else:
+        size = b.op("Ceil" if q.rounding == ExtraRounding.AWAY else "Floor", size)
+    return b.op("Mul", b.op("Sign", x), size)
+
+
+def _plain(kind: str, **attributes: int) -> Callable[..., str]:
+    return lambda b, node, shape, *x: b.op(kind, *x, **attributes)
+
+
+def _with(kind: str, *names: str) -> Callable[..., str]:
+    return lambda b, node, shape, x: b.op(kind, x, **{name: float(node[name]) for name in names})
+
+
+_EMIT: dict[str, Callable[..., str]] = {  # of builder, node, shape of its first input, and inputs
+    "Conv": _conv,
+    "Dense": _dense,
+    "Affine": _affine,
+    "Relu": _plain("Relu"),
+    "Clip": _clip,
+    "LeakyRelu": _leaky,
+    "Sigmoid": _plain("Sigmoid"),
+    "Tanh": _plain("Tanh"),
+    "HardSigmoid": _with("HardSigmoid", "alpha", "beta"),
+    "HardSwish": _plain("HardSwish"),
+    "Silu": _silu,
+    "Elu": _with("Elu", "alpha"),
+    "Sign": _plain("Sign"),
+    "Product": _product,
+    "Add": _plain("Add"),
+    "Concat": _plain("Concat", axis=1),
+    "MaxPool": _pool,
+    "AveragePool": _pool,
+    "Pad": _pad,
+    "Resize": _resize,
+    "Flatten": _flatten,
+    "Softmax": _plain("Softmax", axis=1),
+    "ArgMax": _arg_max,
+    "Quant": _quant,
+}

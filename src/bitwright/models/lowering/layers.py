@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lowering of layers, sums, pools and moves: integer operations on values with affine chains."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.models.graph import FloatNode
+from bitwright.models.lowering.chain import ONE, ZERO, Affine, Chain, Rationals, rationals, single, spread
+from bitwright.models.lowering.values import Builder, Value, realize
+from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, Resize, SumPool
+from bitwright.network.types import Ints, IntType, ints
+
+
+def _layer(b: Builder, node: FloatNode, v: Value) -> Value:
+    """Conv and Dense: acc = sum of w * q, real = s * sw * (acc - sum of w * z) + bias, with q - z = real / s."""
+    v = realize(b, node, v)
+    groups = node["groups"] if node.kind == "Conv" else 1
+    padded = node.kind == "Conv" and any(node["pads"])
+    scale = _group_scales(v, groups)
+    zero = _zeros(v, scale, groups)
+    pad_value = 0
+    if padded:
+        v, zero, pad_value = _padding(b, node, v, zero)
+    quantized = node.quantized
+    assert quantized is not None
+    weights = quantized.values
+    outputs = len(weights)
+    correction = _correction(weights, zero, groups)
+    weight_scale = spread(rationals(quantized.scale), outputs)
+    real_scale = tuple(scale[o * groups // outputs] * s for o, s in enumerate(weight_scale))
+    bias = (ZERO,) if node["bias"] is None else rationals(node["bias"])
+    steps: tuple[Affine, ...] = (Affine(single(real_scale), single(bias)),)
+    if any(correction):
+        steps = (Affine((ONE,), tuple(-c for c in correction)), *steps)
+    return b.value(node.name, _layer_op(node, weights, quantized.dtype, pad_value), [v], Chain(steps))
+
+
+def _layer_op(node: FloatNode, weights: Ints, dtype: IntType, pad_value: int) -> Op:
+    if node.kind == "Dense":
+        return Dense(weights, dtype)
+    shape = {name: node[name] for name in ("stride", "pads", "dilation", "groups")}
+    return Conv2d(weights, dtype, **shape, pad_value=pad_value)
+
+
+def _group_scales(v: Value, groups: int) -> Rationals:
+    """The scale of each group's input channels."""
+    scale = spread(v.line().scale, v.type.channels)
+    size = v.type.channels // groups
+    parts = [set(scale[g * size : (g + 1) * size]) for g in range(groups)]
+    if any(len(p) != 1 or 0 in p for p in parts):
+        raise ModelError("its input channels have different scales; legal is one scale for the channels of a group")
+    return tuple(p.pop() for p in parts)
+
+
+def _zeros(v: Value, scale: Rationals, groups: int) -> Rationals:
+    """The integer (or fraction) of each input channel that stands for the real 0."""
+    shift = spread(v.line().shift, v.type.channels)
+    size = v.type.channels // groups
+    return tuple(-o / scale[c // size] for c, o in enumerate(shift))
+
+
+def _padding(b: Builder, node: FloatNode, v: Value, zero: Rationals) -> tuple[Value, Rationals, int]:
+    """The value in a type that holds its zero, one zero for all channels, and that zero."""
+    if any(z.denominator != 1 for z in zero):
+        raise ModelError("pads with 0, which no integer of its input stands for; legal are whole zero points")
+    if len(set(zero)) > 1:
+        t = v.type.dtype
+        reach = [(t.min - int(z), t.max - int(z)) for z in zero]
+        dtype = IntType.holding(min(0, *(r[0] for r in reach)), max(0, *(r[1] for r in reach)))
+        centered = Requantize(dtype, bias=ints(-int(z) for z in zero))
+        return b.value(f"{node.name}/centered", centered, [v], Chain()), (ZERO,) * len(zero), 0
+    value = int(zero[0])
+    return b.widened(node.inputs[0], v, value, value), zero, value
+
+
+def _correction(weights: Ints, zero: Rationals, groups: int) -> Rationals:
+    """sum of w * z per output channel, over all taps."""
+    if not any(zero):
+        return (ZERO,)
+    outputs = len(weights)
+    sums = weights.reshape(outputs, -1, weights.shape[-1]).sum(1)  # per input channel of the group
+    size = sums.shape[1]
+    rows = []
+    for o in range(outputs):
+        start = (o * groups // outputs) * size
+        rows.append(sum((int(w) * zero[start + i] for i, w in enumerate(sums[o])), ZERO))
+    return tuple(rows)
+
+
+def _max_pool(b: Builder, node: FloatNode, v: Value) -> Value:
+    """The maximum of the integers, negated first in channels whose chain falls."""
+    directions = v.chain.directions()
+    if np.any(directions == 0):
+        v = realize(b, node, v)
+        directions = v.chain.directions()
+    if np.any(directions < 0):
+        t = v.type.dtype
+        reach = IntType.holding(min(-t.max, t.min), max(-t.min, t.max))
+        sign = tuple(Fraction(int(d)) for d in directions)
+        negated = Requantize(reach, multiplier=directions)
+        v = b.value(f"{node.name}/turned", negated, [v], Chain((Affine(sign, (ZERO,)), *v.chain.steps)))
+    return b.value(node.name, MaxPool(node["kernel"], node["stride"], node["pads"]), [v], v.chain, v.limits)
+
+
+def check_node(node: FloatNode) -> None:
+    """`ModelError` for a node that no quantizer around it makes an integer operation."""
+    if node.kind == "AveragePool" and any(node["pads"]) and not node["count_include_pad"]:
+        raise ModelError(
+            "averages over fewer pixels at the edges (count_include_pad 0 with pads); "
+            "legal are pads of 0 or count_include_pad 1"
+        )
+
+
+def _average_pool(b: Builder, node: FloatNode, v: Value) -> Value:
+    """The sum of the integers; the division by the number of taps joins the chain."""
+    v = realize(b, node, v)
+    kernel, stride, pads = node["kernel"], node["stride"], node["pads"]
+    check_node(node)
+    if any(pads):
+        zero = _zeros(v, spread(_scale_of_all(v), v.type.channels), v.type.channels)
+        v, zero, value = _padding(b, node, v, zero)
+        v = Value(v.name, v.type, v.chain if v.chain.steps else Chain((Affine(_scale_of_all(v), (ZERO,)),)))
+        if value:
+            v = b.value(f"{node.name}/padded", Pad(pads, value), [v], v.chain)
+            pads = (0, 0, 0, 0)
+    mean = Affine((Fraction(1, kernel[0] * kernel[1]),), (ZERO,))
+    return b.value(node.name, SumPool(kernel, stride, pads), [v], Chain((mean, *v.chain.steps)))
+
+
+def _scale_of_all(v: Value) -> Rationals:
+    return v.line().scale
+
+
+def _pad(b: Builder, node: FloatNode, v: Value) -> Value:
+    """Padding with the integer that stands for the pad value."""
+    v = realize(b, node, v)
+    line, channels = v.line(), v.type.channels
+    real = Fraction(float(node["value"]))
+    pairs = zip(spread(line.scale, channels), spread(line.shift, channels), strict=True)
+    codes = {(real - shift) / scale if scale else None for scale, shift in pairs}
+    code = codes.pop()
+    if codes or code is None or code.denominator != 1:
+        raise ModelError(f"pads with {node['value']:g}, which no single integer of its input stands for")
+    v = b.widened(node.inputs[0], v, int(code), int(code))
+    return b.value(node.name, Pad(node["pads"], int(code)), [v], v.chain)
+
+
+def _resize(b: Builder, node: FloatNode, v: Value) -> Value:
+    return b.value(node.name, Resize(node["factor"]), [v], v.chain, v.limits)
+
+
+def flatten(b: Builder, node: FloatNode, v: Value) -> Value:
+    """(H, W, C) to (H*W*C,): the constants of every channel repeat from pixel to pixel."""
+    channels, pixels = v.type.channels, v.type.pixels
+    chain = v.chain.map(lambda a: a * pixels if len(a) == channels and channels > 1 else a)
+    if not v.name:
+        flat = type(v.type)((channels * pixels,), v.type.dtype)
+        return Value("", flat, chain)
+    return b.value(node.name, Flatten(), [v], chain, v.limits)
+
+
+HANDLERS = {
+    "Conv": _layer,
+    "Dense": _layer,
+    "MaxPool": _max_pool,
+    "AveragePool": _average_pool,
+    "Pad": _pad,
+    "Resize": _resize,
+}

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a fully quantized float graph to the integer network.
+
+Every float value is an integer value and a chain: real = chain(integer), per channel, with exact
+constants. Elementwise nodes only lengthen the chain. A quantizer turns the chain into one operation
+(`steps.tabulate`); layers, sums and pools need a chain that is affine and act on the integers. What is left
+of the chain at the end is the scale and offset of the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from bitwright import limits
+from bitwright.errors import ModelError, OptionError
+from bitwright.models.elementwise import ELEMENTWISE, steps_of
+from bitwright.models.graph import FloatGraph, FloatNode, Quantizer
+from bitwright.models.lowering import layers as lower_layers
+from bitwright.models.lowering import quant as lower_quant
+from bitwright.models.lowering import sums as lower_sums
+from bitwright.models.lowering.chain import SIGMOID, ZERO, Affine, Chain, Smooth, rationals, spread
+from bitwright.models.lowering.reorder import quantizers_first
+from bitwright.models.lowering.values import Builder, Value, realize
+from bitwright.models.problems import Problem, refusal
+from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.inputs import InputSpec, OutputSpec
+from bitwright.network.ops import ArgMax, Rounding
+from bitwright.network.types import IntType, TensorType
+
+TINY = 2.0**-200
+
+
+def is_quantized(graph: FloatGraph) -> bool:
+    """Whether every layer with weights has integer weights, so that the graph can be lowered."""
+    layers = [n for n in graph.nodes if n.kind in ("Conv", "Dense")]
+    return all(n.quantized for n in layers) and (bool(layers) or any(n.kind == "Quant" for n in graph.nodes))
+
+
+def lower(
+    graph: FloatGraph,
+    *,
+    input_type: IntType | str | None = None,
+    input_scale: float | None = None,
+    multiplier_bits: int | None = None,
+    align_bits: int | None = None,
+    notes: list[str] | None = None,
+) -> Network:
+    """The integer network of a graph whose weights and activations are quantized.
+
+    The first quantizer becomes the `InputSpec`. With `input_type` the network takes integers of that type,
+    x = q * input_scale (1 unless given), and the first quantizer is tabulated like all others.
+
+    Quantizers are tabulated exactly. With `multiplier_bits` those of affine chains become a Requantize with
+    the quantizer's own rounding and multipliers below 2**multiplier_bits, a pure shift (multiplier 1)
+    where the ratio of the scales is a power of two; stochastic rounding is always of that kind, and functions
+    that are not affine are tabulated all the same. Where something can only be approximated, such as the
+    sum of two values whose scales have no common measure, a line is added to `notes`.
+
+    `align_bits`, 8 to 30, rounds the alignment of sums whose scales have no common measure of so few bits, where
+    without it they are exact or as close as 30 bits allow; `notes` says how far the codes are off.
+
+    Raises `ModelError`, with every node that cannot be lowered, one line for each kind and rule.
+    """
+    if align_bits is not None and not 8 <= align_bits <= 30:
+        raise OptionError(f"align_bits is {align_bits!r}; legal are 8 to 30, and None for exact sums")
+    check_weights(graph)
+    graph = quantizers_first(graph)
+    b = Builder(graph, multiplier_bits, [] if notes is None else notes, align_bits)
+    start = _input(b, input_type, input_scale)
+    values: dict[str, Value | None] = {INPUT: start}
+    problems: list[Problem] = []
+    deadline = limits.Deadline()
+    for node in graph.nodes:
+        deadline.check("making integers of the model")
+        inputs = [values[name] for name in node.inputs]
+        values[node.name] = None
+        if any(v is None for v in inputs):
+            continue
+        try:
+            values[node.name] = _lower_node(b, node, [v for v in inputs if v is not None])
+        except ModelError as error:
+            problems.append(Problem(node.kind, node.name, str(error)))
+    if problems:
+        raise refusal(graph.source or graph.name, problems)
+    last = values[graph.output_name]
+    assert last is not None
+    if last.alignment is not None and last.alignment.name in b.inexact:
+        b.inexact[last.alignment.name][1].append(False)
+    b.notes.extend(note for note, proofs in b.inexact.values() if not proofs or not all(proofs))
+    return _network(b, last)
+
+
+def node_problems(graph: FloatGraph) -> list[str]:
+    """The nodes of a float graph that `lower` refuses whatever their types, each with its rule."""
+    found = []
+    for node in graph.nodes:
+        try:
+            lower_layers.check_node(node)
+        except ModelError as error:
+            found.append(f"{node.kind} {node.name!r}: {error}")
+    return found
+
+
+def check_weights(graph: FloatGraph) -> None:
+    """Raise `ModelError` where a layer has float weights."""
+    layers = [n for n in graph.nodes if n.kind in ("Conv", "Dense")]
+    floats = [n.name for n in layers if not n.quantized]
+    if floats:
+        shown = ", ".join(floats[:3]) + (", ..." if len(floats) > 3 else "")
+        raise ModelError(
+            f"{graph.source or graph.name}: {len(floats)} of {len(layers)} layers have float weights ({shown}); "
+            "quantize the model first (`bitwright quantize`, or `bitwright.quantize`)"
+        )
+
+
+def _input(b: Builder, input_type: IntType | str | None, input_scale: float | None) -> Value:
+    shape = b.graph.shapes[INPUT]
+    if input_type is None:
+        if input_scale is not None:
+            raise ModelError("an input scale needs an input type, for instance input_type='uint8'")
+        return Value("", TensorType(shape, IntType(1)), Chain())
+    dtype = IntType.parse(input_type) if isinstance(input_type, str) else input_type
+    scale = 1.0 if input_scale is None else float(input_scale)
+    own, layout = b.graph.input_shape, b.graph.input_layout
+    spec = InputSpec(TensorType(shape, dtype), scale=np.array([scale]), shape=own, layout=layout, rule="divide")
+    b.start(spec)
+    chain = Chain() if scale == 1 else Chain((Affine(rationals(scale), (ZERO,)),))
+    return Value(INPUT, spec.type, chain)
+
+
+def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
+    v = inputs[0]
+    if node.kind in ELEMENTWISE:
+        return v.then(*steps_of(node))
+    if node.kind == "Quant" and b.function == "softmax":  # whose only reader it is
+        b.output = _output_quantizer(node["quantizer"])
+        return v
+    if node.kind == "Quant":
+        return lower_quant.quantize(b, node, v)
+    for i in inputs:
+        if i.alignment is not None and i.alignment.name in b.inexact:  # only a quantizer can make up for an inexact sum
+            b.inexact[i.alignment.name][1].append(False)
+    if node.kind == "Flatten":
+        return lower_layers.flatten(b, node, v)
+    if any(not i.name for i in inputs):
+        raise ModelError(
+            "reads the model's input before any quantizer; quantize the input, or give bitwright.load its integer type "
+            "(input_type='uint8', input_scale=1/255)"
+        )
+    if node.kind == "Softmax":
+        behind = b.graph.consumers[node.name]
+        ends = [n for n in behind if n.kind == "Quant" and n is b.graph.nodes[-1]]
+        if len(behind) != len(ends):
+            raise ModelError("stands inside the model; legal is the end, or one quantizer at the end behind it")
+        b.function = "softmax"
+        return v
+    if node.kind == "ArgMax":
+        return _arg_max(b, node, v)
+    handlers: dict[str, Callable[..., Value]] = {**lower_layers.HANDLERS, **lower_sums.HANDLERS}
+    return handlers[node.kind](b, node, *inputs)
+
+
+def _output_quantizer(q: Quantizer) -> dict[str, Any]:
+    """The fields of `OutputSpec` for a quantizer behind its function."""
+    plain = q.zero_after or (q.rounding == Rounding.HALF_EVEN and not q.zero_point.any())
+    if not plain or q.dtype.bipolar or q.scale.size > 1 or q.zero_point.size > 1:
+        raise ModelError("quantizes a softmax; legal is one scale, one zero point, and rounding as QuantizeLinear does")
+    return {"step": float(q.scale[0]), "zero_point": int(q.zero_point[0]), "low": q.low, "high": q.high}
+
+
+def _arg_max(b: Builder, node: FloatNode, v: Value) -> Value:
+    """The first maximum of the real values; strictly rising functions of all channels alike do not matter."""
+    steps = list(v.chain.steps)
+    while steps and isinstance(steps[-1], Smooth) and steps[-1].kind in ("Sigmoid", "Tanh"):
+        steps.pop()
+    v = realize(b, node, Value(v.name, v.type, Chain(tuple(steps))))
+    line = v.line()
+    scale, shift = (spread(a, v.type.channels) for a in (line.scale, line.shift))
+    if len(set(scale)) > 1 or len(set(shift)) > 1 or scale[0] <= 0:
+        v = lower_sums.common_grid(b, node, v, line)
+    return b.value(node.name, ArgMax(), [v], Chain())
+
+
+def _network(b: Builder, last: Value) -> Network:
+    """The nodes that the output needs, and the scale and offset that make it real."""
+    graph = b.graph
+    steps = list(last.chain.steps)
+    if steps and steps[-1] == SIGMOID and b.function == "identity":
+        b.function = "sigmoid"
+        last = Value(last.name, last.type, Chain(tuple(steps[:-1])))
+    if last.name:
+        last = realize(b, graph.nodes[-1], last)
+    if last.name in ("", INPUT):
+        raise ModelError(f"{graph.source or graph.name}: nothing is computed behind the quantizer of the input")
+    line = last.line()
+    channels = max(len(line.scale), len(line.shift))
+    scale, shift = spread(line.scale, channels), spread(line.shift, channels)
+    pairs = [_output(*pair) for pair in zip(scale, shift, strict=True)]
+    output = OutputSpec(
+        scale=np.array([p[0] for p in pairs]),
+        offset=np.array([p[1] for p in pairs]),
+        shape=graph.output_shape,
+        layout=graph.output_layout,
+        function=b.function,
+        **b.output,
+    )
+    assert b.input is not None
+    return Network(b.input, _needed(b.nodes, last.name), output, graph.name, graph.source)
+
+
+def _output(scale: Fraction, shift: Fraction) -> tuple[float, float]:
+    """Scale and offset of (q - offset) * scale; a constant channel gets a scale too small to be seen."""
+    if scale == 0:
+        return TINY, -float(shift) / TINY
+    return float(scale), float(-shift / scale)
+
+
+def _needed(nodes: Sequence[Node], output: str) -> tuple[Node, ...]:
+    wanted, kept = {output}, []
+    for node in reversed(nodes):
+        if node.name in wanted:
+            kept.append(node)
+            wanted |= set(node.inputs)
+    return tuple(kept[::-1])

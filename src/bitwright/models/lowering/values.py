@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lowering carries along: integer values with their chains, and the integer nodes made so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from bitwright.errors import ModelError
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.lowering.alignment import Alignment
+from bitwright.models.lowering.chain import ONE, Affine, Chain, Step
+from bitwright.models.lowering.requantize import Clamped, clamped
+from bitwright.network.graph import INPUT, Node
+from bitwright.network.inputs import InputSpec
+from bitwright.network.ops import Op, Requantize
+from bitwright.network.types import IntType, TensorType, ints
+from bitwright.text import unique
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """real = chain(integer value `name`), of that type. An empty name is the model's unquantized input.
+
+    `limits` are those of the integers where they are narrower than the type's, as behind a narrow quantizer.
+    `alignment` tells how near an inexact sum comes.
+    """
+
+    name: str
+    type: TensorType
+    chain: Chain
+    limits: tuple[int, int] | None = None
+    alignment: Alignment | None = None
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Lowest and highest integer."""
+        return self.limits or (self.type.dtype.min, self.type.dtype.max)
+
+    def then(self, *steps: Step) -> Value:
+        return Value(self.name, self.type, self.chain.then(*steps), self.limits, self.alignment)
+
+    def line(self) -> Affine:
+        """The chain as an affine function; `ModelError` where it is none."""
+        found = self.chain.affine()
+        if found is None:
+            raise ModelError("reads an activation without a quantizer behind it; insert one")
+        return found
+
+
+class Builder:
+    """The network under construction. Equal operations on the same inputs are made once."""
+
+    def __init__(
+        self, graph: FloatGraph, multiplier_bits: int | None, notes: list[str], align_bits: int | None = None
+    ) -> None:
+        self.graph = graph
+        self.multiplier_bits = multiplier_bits
+        self.notes = notes
+        self.align_bits = align_bits
+        self.nodes: list[Node] = []
+        self.types: dict[str, TensorType] = {}
+        self.input: InputSpec | None = None
+        self.function = "identity"
+        self.output: dict[str, Any] = {}  # the quantizer behind the function, as `OutputSpec` has it
+        self.inexact: dict[str, tuple[str, list[bool]]] = {}  # note, and whether each reader is exact all the same
+
+    def start(self, spec: InputSpec) -> None:
+        """Take `spec` as the network's input; `ModelError` where another one was taken."""
+        self.input = spec
+        self.types[INPUT] = spec.type
+
+    def value(
+        self,
+        name: str,
+        op: Op,
+        inputs: Sequence[Value],
+        chain: Chain,
+        limits: tuple[int, int] | None = None,
+    ) -> Value:
+        """Append a node and give its integer value a chain."""
+        names = tuple(v.name for v in inputs)
+        for node in self.nodes:
+            if node.inputs == names and node.op == op:
+                return Value(node.name, self.types[node.name], chain, limits)
+        inferred = op.infer(*(self.types[n] for n in names))
+        new = Node(unique(name, self.types), op, names)
+        self.nodes.append(new)
+        self.types[new.name] = inferred
+        return Value(new.name, inferred, chain, limits)
+
+    def widened(self, name: str, v: Value, low: int, high: int) -> Value:
+        """The same integers in a type that holds [low, high] too."""
+        if v.type.dtype.contains(low) and v.type.dtype.contains(high):
+            return v
+        dtype = IntType.holding(min(low, v.type.dtype.min), max(high, v.type.dtype.max))
+        return self.value(f"{name}/wide", Requantize(dtype), [v], v.chain, v.limits)
+
+    def note(self, node: FloatNode, text: str) -> None:
+        self.notes.append(f"{node.kind} {node.name!r}: {text}")
+
+
+def realize(b: Builder, node: FloatNode, v: Value) -> Value:
+    """The value with an affine chain: a rectifier at an integer of every channel is computed on the integers.
+
+    max(a * q + b, low) = |a| * max(sign(a) * q + n, 0) + low with n = (b - low) / |a|, if n is an integer.
+    """
+    if v.chain.affine() is not None:
+        return v
+    lines = clamped(v.chain, v.type.channels)
+    parts = None if lines is None else [_rectified(f) for f in lines]
+    if parts is None or any(p is None for p in parts):
+        raise ModelError("reads the result of an activation that has no quantizer behind it; insert a quantizer there")
+    sign, bias, scale, shift = zip(*(p for p in parts if p is not None), strict=True)
+    t = v.type.dtype
+    most = max(max(s * t.min, s * t.max) + n for s, n in zip(sign, bias, strict=True))
+    op = Requantize(IntType.holding(0, max(most, 1)), multiplier=ints(sign), bias=ints(bias))
+    return b.value(f"{node.inputs[0]}/rectified", op, [v], Chain((Affine(scale, shift),)))
+
+
+def _rectified(f: Clamped) -> tuple[int, int, Fraction, Fraction] | None:
+    """Sign, bias, scale and shift of one channel, or None where it is no rectifier at an integer."""
+    if f.low is None or f.high is not None:
+        return None
+    if f.scale == 0:
+        return 0, 0, ONE, max(f.shift, f.low)
+    size = abs(f.scale)
+    n = (f.shift - f.low) / size
+    if n.denominator != 1:
+        return None
+    return (1 if f.scale > 0 else -1), int(n), size, f.low

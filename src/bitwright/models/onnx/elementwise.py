@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX operators that act on each element by itself: affine functions, activations, and sums of two tensors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.models.elementwise import ELEMENTWISE
+from bitwright.models.graph import FloatNode, Quantizer
+from bitwright.models.onnx.context import Context, NodeView
+from bitwright.models.onnx.surface import MANY, Surface, Surfaces, plain
+from bitwright.models.onnx.tensors import Constant, Tensor
+from bitwright.models.problems import OrderError
+from bitwright.network.types import IntType
+
+SELU_ALPHA, SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
+
+
+def per_channel(context: Context, tensor: Tensor, constant: np.ndarray) -> tuple[Tensor, np.ndarray]:
+    """A constant that broadcasts over the tensor, as one number [1] or one per channel of its value [C].
+
+    Returns the tensor too: a flattened image becomes a vector, whose every element is a channel.
+    """
+    tensor = context.plain(tensor)
+    constant = np.asarray(constant, np.float64)
+    if constant.size == 1 and constant.ndim <= len(tensor.shape):
+        return tensor, constant.reshape(1)
+    try:
+        full = np.broadcast_to(constant, tensor.shape)
+    except ValueError:
+        shapes = f"{list(constant.shape)}; legal are shapes that broadcast to {list(tensor.shape)}"
+        raise ModelError(f"its constant has shape {shapes}") from None
+    for layout, order in (("CHW", (0, 2, 3, 1)), ("HWC", (0, 1, 2, 3))):
+        if tensor.layout == layout:
+            rows = full.transpose(order).reshape(-1, tensor.channels)
+            if not np.all(rows == rows[0]):
+                raise OrderError("its constant differs from pixel to pixel; legal is one number per channel")
+            return tensor, rows[0].copy()
+    tensor = context.vector(tensor)
+    values = np.empty(tensor.channels)
+    values[tensor.index.ravel()] = full.ravel()
+    return tensor, values
+
+
+def affine(context: Context, tensor: Tensor, name: str, scale: np.ndarray, shift: np.ndarray) -> Tensor:
+    """tensor * scale + shift, both [C or 1]; nothing where that is the identity."""
+    if np.all(scale == 1) and np.all(shift == 0):
+        return tensor
+    if not (np.all(np.isfinite(scale)) and np.all(np.isfinite(shift))):
+        raise ModelError("its constants are not all finite")
+    return tensor.on(context.emit("Affine", [tensor.value], name, scale=scale, shift=shift))
+
+
+def _split(node: NodeView) -> tuple[Tensor, np.ndarray, bool]:
+    """The tensor and the constant of a binary node, and whether the constant comes second."""
+    _, b = node.inputs[:2]
+    if isinstance(b, Constant):
+        return node.tensor(0), b.array, True
+    return node.tensor(1), node.array(0, "other input"), False
+
+
+def _has_constant(node: NodeView) -> bool:
+    return any(isinstance(i, Constant) for i in node.inputs)
+
+
+def _add(context: Context, node: NodeView) -> Tensor:
+    if node.op == "Sum" and len(node.inputs) != 2:
+        raise ModelError(f"adds {len(node.inputs)} tensors; legal are two: add them one by one")
+    if _has_constant(node):
+        tensor, constant, _ = _split(node)
+        tensor, shift = per_channel(context, tensor, constant)
+        return affine(context, tensor, node.output, np.ones(1), shift)
+    a, b = aligned(context, node)
+    return a.on(context.emit("Add", [a.value, b.value], node.output))
+
+
+def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
+    """The two inputs as views of values of one shape in the same order; `ModelError` where they are not."""
+    a, b = (context.plain(node.tensor(i)) for i in (0, 1))
+    if a.shape != b.shape:
+        raise ModelError(f"takes two tensors of one shape, not {list(a.shape)} and {list(b.shape)}")
+    if a.value_shape != b.value_shape:
+        a, b = context.vector(a), context.vector(b)
+    if a.layout != b.layout or (not a.layout and not np.array_equal(a.index, b.index)):
+        raise OrderError("takes two tensors whose elements lie in different orders")
+    return a, b
+
+
+def _sub(context: Context, node: NodeView) -> Tensor:
+    if not _has_constant(node):
+        a, b = aligned(context, node)
+        minus = context.emit("Affine", [b.value], f"{node.output}/minus", scale=-np.ones(1), shift=np.zeros(1))
+        return a.on(context.emit("Add", [a.value, minus], node.output))
+    tensor, constant, second = _split(node)
+    tensor, c = per_channel(context, tensor, constant)
+    if second:
+        return affine(context, tensor, node.output, np.ones(1), -c)
+    return affine(context, tensor, node.output, -np.ones(1), c)
+
+
+def _mul(context: Context, node: NodeView) -> Tensor:
+    if not _has_constant(node):
+        return _gate(context, node)
+    tensor, constant, _ = _split(node)
+    tensor, scale = per_channel(context, tensor, constant)
+    return affine(context, tensor, node.output, scale, np.zeros(1))
+
+
+def _gate(context: Context, node: NodeView) -> Tensor:
+    """x * sigmoid(x), x * hard_sigmoid(x) and x * clip(x + 3, 0, 6), however exported."""
+    a, b = aligned(context, node)
+    for x, g in ((a, b), (b, a)):
+        gate = context.by_name.get(g.value)
+        if gate is None:
+            continue
+        source = context.by_name.get(gate.inputs[0])
+        if gate.kind == "Sigmoid" and gate.inputs[0] == x.value:
+            return x.on(context.emit("Silu", [x.value], node.output))
+        hard = gate.kind == "HardSigmoid" and math.isclose(gate["alpha"], 1 / 6, rel_tol=1e-6) and gate["beta"] == 0.5
+        if hard and gate.inputs[0] == x.value:
+            return x.on(context.emit("HardSwish", [x.value], node.output))
+        if source is not None and _is_relu6_of_x_plus_3(gate, source, x.value):
+            swish = context.emit("HardSwish", [x.value], f"{node.output}/swish")
+            return affine(context, x.on(swish), node.output, np.full(1, 6.0), np.zeros(1))
+    made = _product(context, node, a, b)
+    if made is None:
+        raise ModelError("multiplies two computed tensors; legal is a constant factor, or x * sigmoid(x) and its like")
+    return made
+
+
+def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor | None:
+    """left(x) * right(x) of one value x, where quantizers stand on the branches."""
+    paths = [_path(context, t.value) for t in (a, b)]
+    values = [[n.inputs[0] for n in path] + [t.value] for path, t in zip(paths, (a, b), strict=True)]
+    shared = [v for v in values[0] if v in values[1]]
+    quantized = any(n.kind == "Quant" for path in paths for n in path)
+    if not shared or not quantized:
+        return None
+    x = shared[-1]  # the last value that both factors depend on
+    left, right = (tuple(path[v.index(x) :]) for path, v in zip(paths, values, strict=True))
+    return a.on(context.emit("Product", [x], node.output, left=left, right=right))
+
+
+def _path(context: Context, value: str) -> list[FloatNode]:
+    """The elementwise nodes and quantizers that lead to a value, in order, as far back as they go."""
+    path: list[FloatNode] = []
+    while (made := context.by_name.get(value)) is not None and made.kind in (*ELEMENTWISE, "Quant"):
+        path.insert(0, made)
+        value = made.inputs[0]
+    return path
+
+
+def _is_relu6_of_x_plus_3(gate: FloatNode, source: FloatNode, x: str) -> bool:
+    return (
+        gate.kind == "Clip"
+        and (gate["low"], gate["high"]) == (0.0, 6.0)
+        and source.kind == "Affine"
+        and source.inputs == (x,)
+        and bool(np.all(source["scale"] == 1) and np.all(source["shift"] == 3))
+    )
+
+
+def _div(context: Context, node: NodeView) -> Tensor:
+    tensor, divisor = node.tensor(0), node.array(1, "divisor")
+    if np.any(divisor == 0):
+        raise ModelError("divides by zero")
+    tensor, divisor = per_channel(context, tensor, divisor)
+    return affine(context, tensor, node.output, 1 / divisor, np.zeros(1))
+
+
+def _pow(context: Context, node: NodeView) -> Tensor:
+    tensor = node.tensor(0)
+    if np.any(node.array(1, "exponent") != 1):
+        raise ModelError("raises a computed tensor to a power; legal are constants, or the exponent 1")
+    return tensor
+
+
+def _neg(context: Context, node: NodeView) -> Tensor:
+    return affine(context, context.plain(node.tensor()), node.output, -np.ones(1), np.zeros(1))
+
+
+def _clip(context: Context, node: NodeView) -> Tensor:
+    low = node.optional(1, "lower bound")
+    high = node.optional(2, "upper bound")
+    if any(bound is not None and bound.size != 1 for bound in (low, high)):
+        raise ModelError("clips to several bounds; legal is one number each")
+    lowest = float(low.item()) if low is not None else float(node.attribute("min", -np.inf))
+    highest = float(high.item()) if high is not None else float(node.attribute("max", np.inf))
+    return clip(context, node.tensor(), node.output, lowest, highest)
+
+
+def clip(context: Context, tensor: Tensor, name: str, low: float, high: float) -> Tensor:
+    """min(max(tensor, low), high); bounds at or beyond those of float32 count as none."""
+    made = context.by_name.get(tensor.value)
+    if made is not None and made.kind == "Quant" and (tensor.codes or _on_integers(made["quantizer"], low, high)):
+        return _narrowed(context, tensor, made, name, (low, high))
+    limit = float(np.finfo(np.float32).max)
+    low, high = (low if low > -limit else -np.inf), (high if high < limit else np.inf)
+    tensor = context.plain(tensor)
+    if math.isnan(low) or math.isnan(high) or low > high:
+        raise ModelError(f"clips to [{low}, {high}]")
+    if low == -np.inf and high == np.inf:
+        return tensor
+    if low == 0 and high == np.inf:
+        return tensor.on(context.emit("Relu", [tensor.value], name))
+    return tensor.on(context.emit("Clip", [tensor.value], name, low=low, high=high))
+
+
+def _on_integers(quantizer: Quantizer, *bounds: float) -> bool:
+    """Whether a quantizer gives integers, and the bounds are some, too."""
+    whole = not quantizer.dtype.bipolar and np.all(quantizer.scale == 1) and np.all(quantizer.zero_point == 0)
+    return bool(whole and all(np.isinf(b) or b == round(b) for b in bounds))
+
+
+def _narrowed(context: Context, tensor: Tensor, made: FloatNode, name: str, bounds: tuple[float, float]) -> Tensor:
+    """Codes between bounds: those of a quantizer that saturates there, of the narrowest type."""
+    q: Quantizer = made["quantizer"]
+    low, high = max(q.low, math.ceil(max(bounds[0], q.low))), min(q.high, math.floor(min(bounds[1], q.high)))
+    if low >= high:
+        raise ModelError(f"clips codes [{q.low}, {q.high}] to {list(bounds)}; legal are bounds that leave two or more")
+    quantizer = replace(q, dtype=IntType.holding(low, high), low=low, high=high)
+    value = context.quantize(made.inputs[0], name, quantizer)
+    return Tensor(value, tensor.value_shape, tensor.shape, tensor.layout, tensor.custom, tensor.codes)
+
+
+def _extremum(context: Context, node: NodeView) -> Tensor:
+    if len(node.inputs) != 2 or not _has_constant(node):
+        raise ModelError("compares computed tensors; legal is one tensor and one constant number")
+    tensor, constant, _ = _split(node)
+    if constant.size != 1:
+        raise ModelError("compares with several numbers; legal is one constant number")
+    bound = float(constant.item())
+    low, high = (bound, np.inf) if node.op == "Max" else (-np.inf, bound)
+    return clip(context, tensor, node.output, low, high)
+
+
+def _leaky(context: Context, node: NodeView) -> Tensor:
+    tensor, slope = context.plain(node.tensor()), np.full(1, float(node.attribute("alpha", 0.01)))
+    if node.op == "PRelu":
+        tensor, slope = per_channel(context, tensor, node.array(1, "slope"))
+    if node.op == "Abs":
+        slope = -np.ones(1)
+    return tensor.on(context.emit("LeakyRelu", [tensor.value], node.output, slope=slope))
+
+
+def _activation(context: Context, node: NodeView) -> Tensor:
+    if node.op == "Relu" and node.tensor().codes:
+        return clip(context, node.tensor(), node.output, 0.0, np.inf)
+    tensor = context.plain(node.tensor())
+    defaults = {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}, "Elu": {"alpha": 1.0}}.get(node.op, {})
+    attributes: dict[str, Any] = {name: float(node.attribute(name, value)) for name, value in defaults.items()}
+    if min(attributes.values(), default=0) < 0:
+        raise ModelError(f"has {attributes}; legal are numbers of at least 0")
+    return tensor.on(context.emit(node.op, [tensor.value], node.output, **attributes))
+
+
+def _selu(context: Context, node: NodeView) -> Tensor:
+    tensor = context.plain(node.tensor())
+    alpha = float(node.attribute("alpha", SELU_ALPHA if node.op == "Selu" else 1.0))
+    if alpha <= 0:
+        raise ModelError(f"has alpha {alpha:g}; legal are numbers above 0")
+    inner, outer = (1.0, float(node.attribute("gamma", SELU_GAMMA))) if node.op == "Selu" else (1 / alpha, alpha)
+    alpha = alpha if node.op == "Selu" else 1.0
+    tensor = affine(context, tensor, f"{node.output}/in", np.full(1, inner), np.zeros(1))
+    tensor = tensor.on(context.emit("Elu", [tensor.value], f"{node.output}/elu", alpha=alpha))
+    return affine(context, tensor, node.output, np.full(1, outer), np.zeros(1))
+
+
+def _batch_norm(context: Context, node: NodeView) -> Tensor:
+    """(x - mean) * gamma / sqrt(var + epsilon) + beta.
+
+    The mean is taken off first, so that nothing cancels where the variance is next to 0.
+    """
+    tensor = context.plain(node.tensor())
+    gamma, beta, mean, var = (node.array(i, "batch norm constants") for i in range(1, 5))
+    if tensor.layout not in ("CHW", "C") and not (len(tensor.shape) == 2):
+        raise OrderError("normalizes an axis that is not the channel axis")
+    if np.any(var + float(node.attribute("epsilon", 1e-5)) <= 0):
+        raise ModelError("has a variance that is not positive")
+    column = (-1,) + (1,) * (len(tensor.shape) - 2)
+    scale = gamma / np.sqrt(var + float(node.attribute("epsilon", 1e-5)))
+    tensor, less = per_channel(context, tensor, (-mean).reshape(column))
+    _, scale = per_channel(context, tensor, scale.reshape(column))
+    _, beta = per_channel(context, tensor, beta.reshape(column))
+    tensor = affine(context, tensor, f"{node.output}/centered", np.ones(1), less)
+    return affine(context, tensor, node.output, scale, beta)
+
+
+def _scaler(context: Context, node: NodeView) -> Tensor:
+    tensor, offset = per_channel(context, node.tensor(), np.array(node.attribute("offset", [0.0])))
+    _, scale = per_channel(context, tensor, np.array(node.attribute("scale", [1.0])))
+    return affine(context, tensor, node.output, scale, -offset * scale)
+
+
+HANDLERS = {
+    ("", "Add"): _add,
+    ("", "Sum"): _add,
+    ("", "Sub"): _sub,
+    ("", "Mul"): _mul,
+    ("", "Div"): _div,
+    ("", "Pow"): _pow,
+    ("", "Neg"): _neg,
+    ("", "Clip"): _clip,
+    ("", "Max"): _extremum,
+    ("", "Min"): _extremum,
+    ("", "LeakyRelu"): _leaky,
+    ("", "PRelu"): _leaky,
+    ("", "Abs"): _leaky,
+    ("", "Selu"): _selu,
+    ("", "Celu"): _selu,
+    ("", "BatchNormalization"): _batch_norm,
+    ("ai.onnx.ml", "Scaler"): _scaler,
+    **{("", op): _activation for op in ("Relu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Sign")},
+}
+
+SURFACES: Surfaces = {
+    **plain("Abs", "HardSwish", "Neg", "Relu", "Sigmoid", "Sign", "Tanh"),
+    **plain("Add", "Div", "Mul", "PRelu", "Pow", "Sub", inputs=2),
+    **plain("Max", "Min", "Sum", inputs=MANY),
+    **plain("Celu", "Elu", "LeakyRelu", read=("alpha",)),
+    **plain("HardSigmoid", read=("alpha", "beta")),
+    **plain("Selu", read=("alpha", "gamma")),
+    **plain("Clip", inputs=3, read=("max", "min")),
+    ("", "BatchNormalization"): Surface(("epsilon",), {"training_mode": (0,), "spatial": (1,)}, ("momentum",), 5),
+    ("ai.onnx.ml", "Scaler"): Surface(("offset", "scale")),
+}

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opening an ONNX file: every way in which it can be broken ends in one clear line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.inliner
+from google.protobuf.message import DecodeError
+from onnx import TensorProto, helper
+
+from bitwright import limits
+from bitwright.errors import ModelError
+from bitwright.files import read_file
+from bitwright.models.onnx_budget import array, check_nodes, check_texts
+from bitwright.models.onnx_external import load_external
+
+QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", "")
+QUANT_OPS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
+QUANT_DOMAIN = "qonnx.custom_op.general"
+MIN_OPSET = 7
+
+
+@dataclass(frozen=True, eq=False)
+class ModelInput:
+    """The one real input: its name, ONNX element type, and shape with the batch set to 1."""
+
+    name: str
+    element_type: int
+    shape: tuple[int, ...]
+
+
+def open_model(path: str | Path) -> onnx.ModelProto:
+    """The model of a file, with external data loaded.
+
+    Raises `ModelError` for a file that is missing, truncated or no ONNX, or whose external data are missing.
+    """
+    path = Path(path)
+    if not os.path.lexists(path):
+        raise ModelError(f"model file {str(path)!r} does not exist")
+    try:
+        model = onnx.load_model_from_string(read_file(path, ModelError))
+    except (DecodeError, ValueError, UnicodeDecodeError):
+        raise ModelError(f"{path} is no ONNX file, or it is truncated") from None
+    if not model.opset_import:
+        raise ModelError(f"{path} is no ONNX file, or it is truncated")
+    if not model.graph.node or not model.graph.output:
+        raise ModelError(f"{path} holds an empty graph")
+    try:
+        load_external(model, path.parent)
+    except ModelError as error:
+        raise ModelError(f"{path} keeps weights in external files that cannot be read: {error}") from None
+    return model
+
+
+def prepared(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
+    """A copy of the model with QONNX domains unified and local functions inlined."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    _unify_domains(copy)
+    _check_opset(copy, source)
+    check_nodes(copy)
+    check_texts(copy)
+    return onnx.inliner.inline_local_functions(copy) if copy.functions else copy
+
+
+def opset_version(model: onnx.ModelProto) -> int:
+    """Version of the standard operators that the model uses."""
+    return max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
+
+
+def initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
+    """The stored constants by name."""
+    found = {t.name: array(t) for t in model.graph.initializer}
+    for sparse in model.graph.sparse_initializer:
+        raise ModelError(f"initializer {sparse.values.name!r} is sparse; legal are dense initializers")
+    return found
+
+
+def model_input(model: onnx.ModelProto, stored: Iterable[str]) -> ModelInput:
+    """The one input that is no initializer; `ModelError` where there are several or sizes are not fixed."""
+    stored = set(stored)
+    used = {name for node in model.graph.node for name in node.input}
+    inputs = [i for i in model.graph.input if i.name not in stored]
+    inputs = [i for i in inputs if i.name in used] or inputs
+    if len(inputs) != 1:
+        names = ", ".join(repr(i.name) for i in inputs) or "none"
+        raise ModelError(f"the model has {len(inputs)} inputs ({names}); legal is one")
+    (info,) = inputs
+    if not info.type.HasField("tensor_type"):
+        raise ModelError(f"input {info.name!r} is no tensor")
+    tensor = info.type.tensor_type
+    dims = [d.dim_value if d.HasField("dim_value") else (d.dim_param or "?") for d in tensor.shape.dim]
+    if len(dims) < 2:
+        raise ModelError(f"input {info.name!r} has shape {dims}; legal are a batch and at least one more axis")
+    if any(not isinstance(d, int) or d < 1 for d in dims[1:]):
+        raise ModelError(
+            f"input {info.name!r} has the dynamic shape [{', '.join(map(str, dims))}]; "
+            "only the batch, the first axis, may be dynamic: fix the other sizes when exporting"
+        )
+    if isinstance(dims[0], int) and dims[0] > 1:
+        raise ModelError(f"input {info.name!r} has the batch size {dims[0]}; legal are 1 or a dynamic batch")
+    shape = tuple(int(d) for d in dims[1:])
+    limits.check_shape(shape, f"input {info.name!r} has")
+    return ModelInput(info.name, tensor.elem_type, (1, *shape))
+
+
+def choose_output(model: onnx.ModelProto, wanted: str | None) -> onnx.ValueInfoProto:
+    """The output to read: the wanted one, else the only one; labels beside scores do not count."""
+    outputs: list[onnx.ValueInfoProto] = list(model.graph.output)
+    names = ", ".join(repr(o.name) for o in outputs)
+    if wanted is not None:
+        found = [o for o in outputs if o.name == wanted]
+        if not found:
+            raise ModelError(f"the model has no output {wanted!r}; legal are {names}")
+        return found[0]
+    labels = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING)
+    if len(outputs) > 1:
+        outputs = [o for o in outputs if o.type.tensor_type.elem_type not in labels] or outputs
+    if len(outputs) > 1:
+        raise ModelError(f"the model has the outputs {names}; legal is one: choose it with `output` (--output-name)")
+    return outputs[0]
+
+
+def needed_nodes(model: onnx.ModelProto, output: str) -> list[onnx.NodeProto]:
+    """The nodes that the output depends on, in the order of the file."""
+    wanted, kept = {output}, []
+    for node in reversed(model.graph.node):
+        if wanted & set(node.output):
+            kept.append(node)
+            wanted |= set(node.input)
+            for attribute in node.attribute:
+                for inner in (attribute.g, *attribute.graphs):
+                    wanted |= {name for n in inner.node for name in n.input} | {o.name for o in inner.output}
+    return kept[::-1]
+
+
+def _unify_domains(model: onnx.ModelProto) -> None:
+    found = False
+    for node in model.graph.node:
+        if node.op_type in QUANT_OPS and node.domain in QUANT_DOMAINS:
+            node.domain, found = QUANT_DOMAIN, True
+    if found and QUANT_DOMAIN not in {o.domain for o in model.opset_import}:
+        model.opset_import.append(helper.make_opsetid(QUANT_DOMAIN, 1))
+
+
+def _check_opset(model: onnx.ModelProto, source: str) -> None:
+    version, newest = opset_version(model), onnx.defs.onnx_opset_version()
+    if not MIN_OPSET <= version <= newest:
+        raise ModelError(f"{source} has opset {version}; legal are {MIN_OPSET} to {newest}")
+
+
+def node_problem(node: onnx.NodeProto, opset: int) -> str | None:
+    """What ONNX's checker says against a standard node: unknown attributes, a wrong number of inputs."""
+    if node.domain not in ("", "ai.onnx") or not onnx.defs.has(node.op_type, ""):
+        return None
+    context = type(onnx.checker.DEFAULT_CONTEXT)()
+    context.ir_version = onnx.IR_VERSION
+    context.opset_imports = {"": opset}
+    try:
+        onnx.checker.check_node(node, context)
+    except onnx.checker.ValidationError as error:
+        return _line(error)
+    return None
+
+
+def _line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0].strip() if text else type(error).__name__

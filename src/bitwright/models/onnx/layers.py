@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ONNX operators with weights or windows: convolutions, matrix products, pooling, and the ends of classifiers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.models.graph import QuantizedWeight
+from bitwright.models.onnx.context import Context, NodeView
+from bitwright.models.onnx.elementwise import affine
+from bitwright.models.onnx.surface import Surface, Surfaces, plain
+from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
+from bitwright.models.problems import OrderError
+from bitwright.network.types import Array
+
+Pads = tuple[int, int, int, int]
+WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
+
+
+def quantized_weight(quant: ConstantQuant, codes: Array, scale: Array) -> QuantizedWeight:
+    """Integer weights [O, ...] with one scale per output channel; `ModelError` where a channel has several."""
+    rows = scale.reshape(len(scale), -1)
+    if not np.all(rows == rows[:, :1]):
+        raise ModelError("weight scales differ within an output channel; legal is one scale, or one per output channel")
+    single = bool(np.all(rows == rows[0, 0]))
+    return QuantizedWeight(codes.astype(np.int64), quant.dtype, rows[0, :1].copy() if single else rows[:, 0].copy())
+
+
+def _finite(array: np.ndarray, what: str) -> np.ndarray:
+    if not np.all(np.isfinite(array)):
+        raise ModelError(f"its {what} hold NaN or infinity")
+    return array.astype(np.float64)
+
+
+def _pair(node: NodeView, name: str, default: list[int]) -> tuple[int, int]:
+    """An attribute of two positive integers, for height and width."""
+    found: tuple[int, ...] = tuple(node.attribute(name, default))
+    if len(found) != 2 or min(found) < 1:
+        raise ModelError(f"has {name} {list(found)}; legal are two numbers of at least 1, for height and width")
+    return found[0], found[1]
+
+
+def _conv(context: Context, node: NodeView) -> Tensor:
+    tensor = context.plain(node.tensor())
+    stored = node.stored(1, "weights")
+    if stored.array.ndim != 4:
+        dimensions = stored.array.ndim - 2
+        raise ModelError(f"is a {dimensions}-D convolution; legal are 2-D convolutions (1 x K kernels for 1-D data)")
+    value = context.image(tensor)
+    bias = node.optional(2, "bias")
+    kernel = stored.array.shape[2:]
+    if tuple(node.attribute("kernel_shape", kernel)) != kernel:
+        said = list(node.attribute("kernel_shape"))
+        raise ModelError(f"has kernel_shape {said} and weights of {list(kernel)}; legal is one size for both")
+    dilation = _pair(node, "dilations", [1, 1])
+    stride = _pair(node, "strides", [1, 1])
+    span = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
+    attributes = {
+        "weight": _finite(np.moveaxis(stored.array, 1, 3), "weights"),
+        "bias": None if bias is None else _finite(bias, "biases"),
+        "stride": stride,
+        "pads": _pads(node, tensor.shape[2:], span, stride),
+        "dilation": dilation,
+        "groups": int(node.attribute("group", 1)),
+    }
+    quantized = _moved(stored.quant, lambda a: np.moveaxis(a, 1, 3))
+    return context.fresh(context.emit("Conv", [value], node.output, quantized=quantized, **attributes), "CHW")
+
+
+def _moved(quant: ConstantQuant | None, move: Callable[[Array], Array]) -> QuantizedWeight | None:
+    """The integers of a constant, where it has some, in the layout of a node's weight."""
+    return quantized_weight(quant, move(quant.codes), move(quant.scale)) if quant else None
+
+
+def _pads(node: NodeView, size: tuple[int, ...], span: tuple[int, ...], stride: tuple[int, ...]) -> Pads:
+    """Pads (top, left, bottom, right), from the node or its auto_pad."""
+    auto = node.attribute("auto_pad", "NOTSET")
+    if auto in ("NOTSET", ""):
+        pads = tuple(node.attribute("pads", [0, 0, 0, 0]))
+        if len(pads) != 4 or min(pads) < 0:
+            raise ModelError(f"has pads {list(pads)}; legal are four numbers of at least 0")
+        top, left, bottom, right = pads
+        return top, left, bottom, right
+    if auto == "VALID":
+        return (0, 0, 0, 0)
+    if auto not in ("SAME_UPPER", "SAME_LOWER"):
+        raise ModelError(f"has auto_pad {auto!r}; legal are NOTSET, VALID, SAME_UPPER and SAME_LOWER")
+    total = [max(0, (-(-n // s) - 1) * s + k - n) for n, k, s in zip(size, span, stride, strict=True)]
+    less, more = [t // 2 for t in total], [t - t // 2 for t in total]
+    (top, left), (bottom, right) = (less, more) if auto == "SAME_UPPER" else (more, less)
+    return top, left, bottom, right
+
+
+def _dense(context: Context, name: str, tensor: Tensor, weight: Constant, bias: np.ndarray | None = None) -> Tensor:
+    """tensor [1, I] times weight [I, O], plus bias [O]; the rows are put into the order of the value."""
+    tensor = context.vector(tensor)
+    index = tensor.index.ravel()
+    if weight.array.ndim != 2 or weight.array.shape[0] != index.size:
+        raise ModelError(f"weights {list(weight.array.shape)} do not fit the {index.size} inputs")
+
+    def ordered(array: np.ndarray) -> np.ndarray:
+        result = np.empty_like(array.T)
+        result[:, index] = array.T
+        return result
+
+    quantized = _moved(weight.quant, ordered)
+    attributes = {"weight": _finite(ordered(weight.array), "weights"), "bias": bias}
+    value = context.emit("Dense", [tensor.value], name, quantized=quantized, **attributes)
+    return context.view(value, np.arange(weight.array.shape[1]).reshape(*tensor.shape[:-1], -1))
+
+
+def _mat_mul(context: Context, node: NodeView) -> Tensor:
+    tensor, weight = context.plain(node.tensor(0)), node.stored(1, "second factor")
+    if weight.array.ndim == 2 and math.prod(tensor.shape[:-1]) == 1:
+        return _dense(context, node.output, tensor, weight)
+    if weight.array.ndim != 2 or tensor.layout != "HWC" or len(tensor.shape) != 4:
+        shapes = f"{list(tensor.shape)} by {list(weight.array.shape)}"
+        kind = OrderError if weight.array.ndim == 2 and len(tensor.shape) == 4 else ModelError
+        raise kind(f"multiplies {shapes}; legal are [N, I] by [I, O], and images [N, H, W, I] by [I, O]")
+
+    def pointwise(array: np.ndarray) -> np.ndarray:
+        return array.T[:, None, None, :]
+
+    quantized = _moved(weight.quant, pointwise)
+    attributes: dict[str, Any] = {"stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1, "bias": None}
+    attributes["weight"] = _finite(pointwise(weight.array), "weights")
+    return context.fresh(context.emit("Conv", [tensor.value], node.output, quantized=quantized, **attributes), "HWC")
+
+
+def _gemm(context: Context, node: NodeView) -> Tensor:
+    tensor, weight = context.plain(node.tensor(0)), node.stored(1, "weights")
+    if node.attribute("transA", 0):
+        tensor = context.view(tensor.value, tensor.index.T)
+    if node.attribute("transB", 0):
+        quant = weight.quant
+        turned = quant and ConstantQuant(quant.codes.T, quant.scale.T, quant.dtype)
+        weight = Constant(weight.array.T, turned)
+    if len(tensor.shape) != 2 or tensor.shape[0] != 1:
+        raise ModelError(f"multiplies {list(tensor.shape)}; legal is [N, I]")
+    alpha, beta = (float(node.attribute(k, 1.0)) for k in ("alpha", "beta"))
+    bias = node.optional(2, "bias")
+    outputs = weight.array.shape[1]
+    if bias is not None:
+        if bias.shape not in ((), (1,), (1, 1), (outputs,), (1, outputs)):
+            raise ModelError(f"has biases of shape {list(bias.shape)}; legal are [1] or [{outputs}]")
+        bias = _finite(np.broadcast_to(beta * bias.ravel(), (outputs,)).copy(), "biases")
+    if alpha == 1:
+        return _dense(context, node.output, tensor, weight, bias)
+    product = _dense(context, f"{node.output}/product", tensor, weight)
+    return affine(context, product, node.output, np.full(1, alpha), np.zeros(1) if bias is None else bias)
+
+
+def _pool(context: Context, node: NodeView) -> Tensor:
+    tensor = context.plain(node.tensor())
+    value = context.image(tensor)
+    kernel, stride = _pair(node, "kernel_shape", []), _pair(node, "strides", [1, 1])
+    if any(d != 1 for d in node.attribute("dilations", [1])):
+        raise ModelError("has a dilated window; legal is dilation 1")
+    if len(node.proto.output) > 1 and node.proto.output[1]:
+        raise ModelError("yields the indices of the maxima; legal is the maxima alone")
+    pads = _pads(node, tensor.shape[2:], kernel, stride)
+    if any(pad >= size for pad, size in zip(pads, kernel * 2, strict=True)):
+        raise ModelError(
+            f"has pads {list(pads)} around a window of {list(kernel)}; legal are pads smaller than the window"
+        )
+    wider = _ceil_pads(tensor.shape[2:], kernel, stride, pads) if node.attribute("ceil_mode", 0) else pads
+    attributes: dict[str, Any] = {"kernel": kernel, "stride": stride, "pads": wider}
+    if node.op == "AveragePool":
+        counted = bool(node.attribute("count_include_pad", 0))
+        if counted and wider != pads:
+            raise ModelError("has ceil_mode 1 and count_include_pad 1; legal is one of them")
+        attributes["count_include_pad"] = counted or not any(wider)
+    return context.fresh(context.emit(node.op, [value], node.output, **attributes), "CHW")
+
+
+def _ceil_pads(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], pads: Pads) -> Pads:
+    """Pads with which rounding down gives the size that ceil_mode gives: no window may start in the padding behind."""
+    after = list(pads[2:])
+    for i in (0, 1):
+        count = -(-(size[i] + pads[i] + pads[i + 2] - kernel[i]) // stride[i]) + 1
+        if (count - 1) * stride[i] >= size[i] + pads[i]:
+            count -= 1
+        after[i] = max(after[i], (count - 1) * stride[i] + kernel[i] - size[i] - pads[i])
+    return pads[0], pads[1], after[0], after[1]
+
+
+def _global_pool(context: Context, node: NodeView) -> Tensor:
+    value = context.image(node.tensor())
+    return context.fresh(_whole(context, value, node.output, (True, True), node.op == "GlobalMaxPool"), "CHW")
+
+
+def _whole(context: Context, value: str, name: str, axes: tuple[bool, bool], maximum: bool) -> str:
+    """Average or maximum over whole axes (height, width) of an image."""
+    h, w, _ = context.shapes[value]
+    kernel = (h if axes[0] else 1, w if axes[1] else 1)
+    window: dict[str, Any] = {"kernel": kernel, "stride": kernel, "pads": (0, 0, 0, 0)}
+    if maximum:
+        return context.emit("MaxPool", [value], name, **window)
+    return context.emit("AveragePool", [value], name, **window, count_include_pad=True)
+
+
+def _reduce(context: Context, node: NodeView) -> Tensor:
+    tensor = context.plain(node.tensor())
+    rank = len(tensor.shape)
+    given = node.integers(1, "axes", "axes")
+    if not given and node.attribute("noop_with_empty_axes", 0):
+        return tensor
+    axes = {a % rank for a in given or range(rank)}
+    spatial = {"CHW": (2, 3), "HWC": (1, 2)}.get(tensor.layout)
+    if spatial is None or not axes <= set(spatial):
+        raise OrderError(f"reduces axes {sorted(axes)}; legal are the height and width of an image")
+    over = (spatial[0] in axes, spatial[1] in axes)
+    name = node.output if node.op != "ReduceSum" else f"{node.output}/mean"
+    value = _whole(context, tensor.value, name, over, node.op == "ReduceMax")
+    taps = math.prod(tensor.shape[a] for a in axes)
+    reduced = context.fresh(value, tensor.layout)
+    if node.op == "ReduceSum":
+        reduced = affine(context, reduced, node.output, np.full(1, float(taps)), np.zeros(1))
+    if node.attribute("keepdims", 1):
+        return reduced
+    kept = [n for i, n in enumerate(reduced.shape) if i not in axes]
+    return context.view(reduced.value, reduced.index.reshape(kept))
+
+
+def _channels_last(context: Context, node: NodeView, default: int) -> Tensor:
+    """The tensor, whose `axis` must be its channel axis."""
+    tensor = context.plain(node.tensor())
+    axis = node.attribute("axis", default) % len(tensor.shape)
+    if tensor.layout == "" or len(tensor.shape) == 2:
+        tensor = context.vector(tensor)
+        ordered = np.array_equal(tensor.index.ravel(), np.arange(tensor.index.size))
+        if not ordered or tensor.shape[axis] != tensor.index.size:
+            raise OrderError(f"works along axis {axis}, which is not the channel axis")
+        return tensor
+    if axis != tensor.channel_axis:
+        raise OrderError(f"works along axis {axis}; legal is the channel axis, {tensor.channel_axis}")
+    return tensor
+
+
+def _softmax(context: Context, node: NodeView) -> Tensor:
+    tensor = _channels_last(context, node, 1 if context.opset < 13 else -1)
+    if context.opset < 13 and math.prod(tensor.value_shape[:-1]) > 1:
+        raise OrderError("runs over all pixels together, as before opset 13; legal is along the channels")
+    return tensor.on(context.emit("Softmax", [tensor.value], node.output))
+
+
+def _arg_max(context: Context, node: NodeView) -> Tensor:
+    tensor = _channels_last(context, node, 0)
+    if node.attribute("select_last_index", 0):
+        raise ModelError("picks the last of equal maxima; legal is the first")
+    axis = node.attribute("axis", 0) % len(tensor.shape)
+    shape = [1 if i == axis else n for i, n in enumerate(tensor.shape)]
+    if not node.attribute("keepdims", 1):
+        del shape[axis]
+    value = context.emit("ArgMax", [tensor.value], node.output)
+    return context.view(value, np.arange(math.prod(shape)).reshape(shape))
+
+
+HANDLERS = {
+    ("", "Conv"): _conv,
+    ("", "MatMul"): _mat_mul,
+    ("", "Gemm"): _gemm,
+    ("", "MaxPool"): _pool,
+    ("", "AveragePool"): _pool,
+    ("", "GlobalAveragePool"): _global_pool,
+    ("", "GlobalMaxPool"): _global_pool,
+    ("", "ReduceMean"): _reduce,
+    ("", "ReduceMax"): _reduce,
+    ("", "ReduceSum"): _reduce,
+    ("", "Softmax"): _softmax,
+    ("", "ArgMax"): _arg_max,
+}
+
+SURFACES: Surfaces = {
+    **plain("GlobalAveragePool", "GlobalMaxPool"),
+    **plain("MatMul", inputs=2),
+    **plain("ArgMax", read=("axis", "keepdims", "select_last_index")),
+    **plain("ReduceMax", "ReduceMean", "ReduceSum", inputs=2, read=("axes", "keepdims", "noop_with_empty_axes")),
+    **plain("Softmax", read=("axis",)),
+    **plain("Conv", inputs=3, read=(*WINDOW, "group")),
+    **plain("AveragePool", read=(*WINDOW, "ceil_mode", "count_include_pad")),
+    ("", "MaxPool"): Surface((*WINDOW, "ceil_mode"), free=("storage_order",)),  # an order of the indices
+    **plain("Gemm", inputs=3, read=("alpha", "beta", "transA", "transB")),
+}

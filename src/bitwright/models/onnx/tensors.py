@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an ONNX tensor is while a model is read: a constant, or a view of a value of the float graph.
+
+ONNX models hold images as NCHW or NHWC and flatten, transpose and reshape them in many ways. Every
+tensor is therefore kept as (value, index): element i of the tensor is element index[i] of the value in
+its (H, W, C) row-major order. A reshape or transpose changes the index alone, and whoever needs
+an image, a vector or a channel axis looks at the index.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.models.problems import OrderError
+from bitwright.network.types import Array, IntType
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantQuant:
+    """The integers behind a constant: value = codes * scale, elementwise, both of the constant's shape."""
+
+    codes: Array
+    scale: Array
+    dtype: IntType
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A tensor that does not depend on the input; `quant` where a quantizer made it."""
+
+    array: Array
+    quant: ConstantQuant | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Codes:
+    """The tensor holds the codes of its value: code = value / scale + zero, each [C or 1] (QuantizeLinear)."""
+
+    scale: Array
+    zero: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A view of a value. `layout` is "CHW", "HWC", "C" (the value's own order) or "" (see `custom`).
+
+    shape is the ONNX shape with the batch of 1; value_shape (H, W, C) or (C,); `custom` the index, of
+    the ONNX shape, where no layout describes it.
+    """
+
+    value: str
+    value_shape: tuple[int, ...]
+    shape: tuple[int, ...]
+    layout: str
+    custom: Array | None = None
+    codes: Codes | None = None
+
+    @property
+    def index(self) -> Array:
+        """Position in the value of each element, of the ONNX shape."""
+        if self.custom is not None:
+            return self.custom
+        order: Array = np.arange(math.prod(self.value_shape))
+        if self.layout == "CHW":
+            order = order.reshape(self.value_shape).transpose(2, 0, 1)
+        return order.reshape(self.shape)
+
+    @property
+    def channel_axis(self) -> int:
+        """The ONNX axis that runs over the value's channels; `ModelError` where no single one does."""
+        if self.layout == "CHW":
+            return 1
+        if self.layout in ("HWC", "C"):
+            return len(self.shape) - 1
+        raise OrderError("the tensor was reshaped or transposed so that none of its axes is the channel axis")
+
+    @property
+    def channels(self) -> int:
+        return self.value_shape[-1]
+
+    def on(self, value: str) -> Tensor:
+        """The same view of another value of the same shape."""
+        return Tensor(value, self.value_shape, self.shape, self.layout, self.custom)
+
+
+def view(value: str, value_shape: tuple[int, ...], index: Array, codes: Codes | None = None) -> Tensor:
+    """The tensor of an index of any shape: named by its layout where it has one, which costs no memory."""
+    plain = np.arange(math.prod(value_shape))
+    if len(value_shape) == 3:
+        h, w, c = value_shape
+        layouts: dict[str, tuple[int, ...]] = {"CHW": (1, c, h, w), "HWC": (1, h, w, c)}
+    else:
+        layouts = {"C": (1, *value_shape)}
+    for layout, shape in layouts.items():
+        made = Tensor(value, value_shape, shape, layout, None, codes)
+        if index.shape == shape and np.array_equal(index, made.index):
+            return made
+    if index.size != plain.size or not np.array_equal(np.sort(index, axis=None), plain):
+        raise ModelError("takes a part of a tensor or repeats it; legal are operations that keep every element")
+    return Tensor(value, value_shape, index.shape, "", np.ascontiguousarray(index), codes)
+
+
+def fresh(value: str, value_shape: tuple[int, ...], layout: str) -> Tensor:
+    """A whole value in a layout: "CHW" as (1, C, H, W), "HWC" as (1, H, W, C), "C" as (1, C)."""
+    if layout == "CHW":
+        h, w, c = value_shape
+        return Tensor(value, value_shape, (1, c, h, w), layout)
+    return Tensor(value, value_shape, (1, *value_shape), layout)

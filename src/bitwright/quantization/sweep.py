@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layer by layer through both networks: what needs the activations of the layers already quantized.
+
+Two sets of values walk through the graph side by side, those of the float network and those of the
+quantized one. At each layer both inputs are known, the weights are rounded and the bias corrected, and
+the walk goes on with the integer weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bitwright.jit import njit
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode
+from bitwright.network.ops import windows
+from bitwright.network.types import Array, Floats, Ints
+from bitwright.quantization.floatrun import FloatRunner, to_value
+from bitwright.quantization.placement import ALIGNED, LAYERS
+from bitwright.quantization.ranges.calibrate import Progress, quiet
+from bitwright.quantization.threads import one_blas_thread, side_by_side
+from bitwright.quantization.weights.second_order import Moments
+
+MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of one layer, and values in them
+MEAN_COLUMNS = 16384  # where only means are measured
+WALK_BYTES, MEAN_BYTES = 3 << 30, 1 << 30  # for second moments and for means, which need fewer samples
+COLUMN_BYTES = 16 << 20  # of the columns that are multiplied at once
+SMALL = 1 << 12  # elements of a product that are multiplied without BLAS
+SQUARABLE = 1e15  # sums of products of larger values may pass the range of float32
+
+Round = Callable[[FloatNode, Moments], FloatNode]
+
+
+def dequantized(node: FloatNode) -> FloatNode:
+    """A layer that computes with the values of its integer weights, in floats."""
+    q = node.quantized
+    if q is None:
+        return node
+    scale = np.broadcast_to(q.scale, len(q.values)).reshape(-1, *[1] * (q.values.ndim - 1))
+    return replace(node, attributes={**node.attributes, "weight": q.values * scale}, quantized=None)
+
+
+@one_blas_thread()
+def sweep(
+    graph: FloatGraph,
+    quantized: FloatGraph,
+    x: Array,
+    round_layer: Round,
+    *,
+    second: bool,
+    seed: int,
+    jobs: int = 0,
+    progress: Progress = quiet,
+) -> FloatGraph:
+    """`quantized` (the graph with `Quant` nodes) with every layer as `round_layer(node, moments)` makes it.
+
+    x: calibration data [N, *input_shape]. Second moments are measured where `second` says so; `seed`
+    chooses the positions that count.
+    """
+    count = samples_that_fit(graph, len(x), WALK_BYTES if second else MEAN_BYTES)
+    walk = _Walk(graph, quantized, x[:count], jobs)
+    total = sum(node.kind in LAYERS for node in graph.nodes)
+    random = np.random.default_rng(seed)
+    done: dict[str, FloatNode] = {}
+    for node in quantized.nodes:
+        if node.kind not in LAYERS:
+            continue
+        reference = graph.node(node.name)
+        pair = walk.value(True, reference.inputs[0]), walk.value(False, node.inputs[0])
+        added = walk.added_error(node.name)
+        done[node.name] = round_layer(node, layer_moments(reference, *pair, added, random, second=second, jobs=jobs))
+        walk.finish(node.name, dequantized(done[node.name]))
+        progress("round weights", len(done), total)
+    return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
+
+
+def samples_that_fit(graph: FloatGraph, count: int, size: int) -> int:
+    """At most `count` samples, whose widest values fit `size` bytes four times: both networks' input and output."""
+    widest = max(int(np.prod(shape)) for shape in graph.shapes.values())
+    return max(1, min(count, size // (4 * 4 * widest)))
+
+
+class _Walk:
+    """Values of both networks, computed when asked for and dropped after their last reader."""
+
+    def __init__(self, graph: FloatGraph, quantized: FloatGraph, x: Array, jobs: int) -> None:
+        self.graphs = {True: graph, False: quantized}
+        self.jobs = jobs
+        start = to_value(graph, np.asarray(x, np.float32))
+        self.values = {side: {INPUT: start} for side in (True, False)}
+        self.readers = {side: {v: len(r) for v, r in g.consumers.items()} for side, g in self.graphs.items()}
+        self.replaced: dict[str, FloatNode] = {}
+
+    def finish(self, name: str, quantized: FloatNode) -> None:
+        """The quantized network goes on with this form of a layer."""
+        self.replaced[name] = quantized
+
+    def added_error(self, name: str) -> Array | None:
+        """r - r' of the value that an addition adds to a layer's output; None where there is no such known value."""
+        readers = self.graphs[True].consumers[name]
+        if len(readers) != 1 or readers[0].kind != "Add":
+            return None
+        pair = readers[0].inputs
+        other = 1 - pair.index(name)
+        if pair[other] == name or not self._is_known(pair[other]):
+            return None
+        quantized = self.graphs[False].node(readers[0].name).inputs[other]
+        return self.value(True, pair[other]) - self.value(False, quantized)
+
+    def _is_known(self, value: str) -> bool:
+        """Whether all layers before a value of the float graph are quantized already."""
+        if value == INPUT:
+            return True
+        node = self.graphs[True].node(value)
+        if node.kind in LAYERS:
+            return value in self.replaced
+        return all(self._is_known(v) for v in node.inputs)
+
+    def value(self, side: bool, name: str) -> Array:
+        """A value of the float (True) or quantized (False) network, [N, *shape]."""
+        values = self.values[side]
+        if name not in values:
+            chain = self._chain(side, name)
+            inputs = [self.value(side, v) for v in chain[0].inputs]
+            for v in chain[0].inputs:
+                self.readers[side][v] -= 1
+                if self.readers[side][v] == 0:
+                    del values[v]
+            values[name] = self._compute(side, chain, inputs)
+        return values[name]
+
+    def _chain(self, side: bool, name: str) -> list[FloatNode]:
+        """Nodes from a value that is known, shared or a pair's result up to `name`, which run as one."""
+        graph = self.graphs[side]
+        chain = [graph.node(name)]
+        while chain[0].kind not in ALIGNED and chain[0].kind not in LAYERS:
+            before = chain[0].inputs[0]
+            if before == INPUT or before in self.values[side] or len(graph.consumers[before]) > 1:
+                break
+            if graph.node(before).kind in ALIGNED:
+                break
+            chain.insert(0, graph.node(before))
+        return chain
+
+    def _compute(self, side: bool, chain: list[FloatNode], inputs: list[Array]) -> Array:
+        if chain[0].kind == "Add":
+            return inputs[0] + inputs[1]
+        if chain[0].kind == "Concat":
+            return np.concatenate(inputs, axis=-1)
+        if not side:
+            chain = [self.replaced.get(node.name, node) for node in chain]
+        return run_chain(chain, inputs[0], self.jobs)
+
+
+def run_chain(chain: list[FloatNode], x: Array, jobs: int) -> Array:
+    """The value of the last of some nodes that follow one another, for the first one's input [N, *shape]."""
+    nodes, before = [], INPUT
+    for node in chain:
+        nodes.append(replace(node, inputs=(before,), quantized=None))
+        before = node.name
+    layout = "HWC" if x.ndim == 4 else "C"
+    part = FloatGraph.build(nodes, input_shape=x.shape[1:], input_layout=layout)
+    runner = FloatRunner(part, [before], jobs)
+    result = np.empty((len(x), *part.shapes[before]), np.float32)
+    for start, found in runner.batches(x):
+        result[start : start + runner.batch] = found[before]
+    return result
+
+
+def _columns(node: FloatNode, x: Array, picks: Ints) -> Array:
+    """Input columns [G, P, K] of a layer at output positions `picks` [n, p] of each sample."""
+    if node.kind == "Dense":
+        return x[None].astype(np.float64)
+    view = windows(x, node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"])
+    _, _, width = view.shape[:3]
+    taken: Array = view[np.arange(len(x))[:, None], picks // width, picks % width]
+    taken = taken.reshape(-1, *taken.shape[2:4], node["groups"], taken.shape[4] // node["groups"])
+    return np.moveaxis(taken, 3, 0).reshape(node["groups"], len(taken), -1)
+
+
+def layer_moments(
+    node: FloatNode,
+    x: Array,
+    xq: Array,
+    added: Array | None,
+    random: np.random.Generator,
+    *,
+    second: bool,
+    jobs: int = 0,
+) -> Moments:
+    """Moments of a layer's input columns in the float (x) and the quantized (xq) network.
+
+    added: the error r - r' of the value that is added to the layer's output, [N, *output shape].
+    About `MAX_COLUMNS` output positions are taken, the same number from each sample. Without
+    `second` only the means are computed, from `MEAN_COLUMNS`, and the second moments are empty.
+    """
+    if node.kind == "Dense":
+        picks, size = np.zeros((len(x), 1), np.int64), x.shape[1]
+    else:
+        shape = windows(x[:1], node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"]).shape
+        size = int(np.prod(shape[3:]))
+        most = min(MAX_COLUMNS, MAX_ELEMENTS // size) if second else MEAN_COLUMNS
+        each = int(np.clip(most // len(x), 1, shape[1] * shape[2]))
+        picks = np.stack([random.choice(shape[1] * shape[2], each, replace=False) for _ in range(len(x))])
+    batch = max(1, COLUMN_BYTES // max(8 * size * picks.shape[1], 2 * x[0].nbytes))
+
+    def sums(start: int) -> dict[str, Array]:
+        part = slice(start, start + batch)
+        error = None if added is None else _outputs(added[part], picks[part], node.attributes.get("groups", 1))
+        return _sums(_columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part]), error, second)
+
+    return _moments(side_by_side(sums, range(0, len(x), batch), jobs), picks.size)
+
+
+def _outputs(values: Array, picks: Ints, groups: int) -> Array:
+    """Output values [G, P, O/G] at the same positions as `_columns`."""
+    flat = values.reshape(len(values), -1, values.shape[-1])
+    taken = flat[np.arange(len(values))[:, None], picks].reshape(picks.size, groups, -1)
+    return np.moveaxis(taken, 1, 0)
+
+
+@njit(nogil=True)
+def _small_products(a: Array, b: Array, total: Floats) -> None:
+    for g in range(a.shape[0]):
+        for p in range(a.shape[1]):
+            for i in range(a.shape[2]):
+                for j in range(b.shape[2]):
+                    total[g, i, j] += np.float64(a[g, p, i]) * b[g, p, j]
+
+
+def products(a: Array, b: Array) -> Array:
+    """Sum over p of a[g, p, i] b[g, p, j] as [G, I, J], for a [G, P, I] and b [G, P, J]."""
+    if len(a) == 1 or a.shape[2] * b.shape[2] > SMALL:
+        return np.asarray(np.matmul(a.transpose(0, 2, 1), b))
+    # Depthwise layers: many tiny products, of which each would cost a call of BLAS.
+    total = np.zeros((len(a), a.shape[2], b.shape[2]))
+    _small_products(np.ascontiguousarray(a), np.ascontiguousarray(b), total)
+    return total
+
+
+def _sums(x: Array, xq: Array, error: Array | None, second: bool) -> dict[str, Array]:
+    """Sums of the moments over columns [G, P, K]."""
+    if second and max(np.abs(v).max(initial=0) for v in (x, xq)) > SQUARABLE:
+        x, xq = x.astype(np.float64), xq.astype(np.float64)
+    found = {"mean": xq.sum(1, dtype=np.float64), "mean_float": x.sum(1, dtype=np.float64)}
+    if second:
+        found["hessian"], found["cross"] = products(xq, xq), products(x, xq)
+    if error is not None:
+        found["residual_mean"] = error.sum(1, dtype=np.float64)
+        if second:
+            found["residual"] = products(error, xq)
+    return found
+
+
+def _moments(parts: list[dict[str, Array]], count: int) -> Moments:
+    """The means over `count` columns, from the sums of their parts, added up in order."""
+    means: dict[str, Any] = {n: sum(part[n].astype(np.float64) for part in parts) / count for n in parts[0]}
+    if "residual" in means:
+        means["residual"] = means["residual"].reshape(-1, means["residual"].shape[-1])
+    if "residual_mean" in means:
+        means["residual_mean"] = means["residual_mean"].ravel()
+    empty = np.zeros((len(means["mean"]), 0, 0))
+    return Moments(**{"hessian": empty, "cross": empty, **means})
