@@ -8,7 +8,7 @@ from bitwright.network import INPUT, InputSpec, Network, TensorType
 from bitwright.targets.tlmac.circuit.mac import MacPlan, map_layer
 from bitwright.targets.tlmac.circuit.patch import variants
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.emit import emit_unit, library_files
+from bitwright.targets.tlmac.emit import emit_unit, library_files, module_name
 
 
 def rows_within(plan: UnitPlan, share: float) -> int:
@@ -49,5 +49,5 @@ def _arrangement(layer: object, patches: tuple) -> tuple:
 
 def files_of(plan: UnitPlan, index: int) -> dict[str, str]:
     """The sources of one unit by itself, as the whole design has them."""
-    text, memories = emit_unit(plan, index, "one unit")
-    return {f"layer_{index}.sv": text} | memories | library_files([text])
+    text, memories = emit_unit(plan, index)
+    return {f"{module_name(plan, index)}.sv": text} | memories | library_files([text])

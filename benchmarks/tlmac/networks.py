@@ -224,8 +224,8 @@ def simulate(made: Compiled, x: np.ndarray, record: Record, name: str) -> None:
     first: dict[str, str] = {}
     models: set[str] = set()
     for unit, i in by_size(made):
-        plan = made.plan.units[i]
-        key, model = digest(made.design, f"layer_{i}"), digest(made.design, f"layer_{i}", memories=False)
+        plan, module = made.plan.units[i], made.design.units[i].top
+        key, model = digest(made.design, module), digest(made.design, module, memories=False)
         stands = first.setdefault(shape_of(plan), unit)
         if stands == unit or model in models:
             models.add(model)
@@ -241,7 +241,7 @@ def simulate(made: Compiled, x: np.ndarray, record: Record, name: str) -> None:
 
 def simulate_on_maps(made: Compiled, i: int, evaluator: Evaluator, x: np.ndarray) -> dict[str, object]:
     """Unit i on its feature maps of the images x; a large one on their first rows."""
-    plan, layer, module = made.plan.units[i], made.plan.estimate.layers[i], f"layer_{i}"
+    plan, layer, module = made.plan.units[i], made.plan.estimate.layers[i], made.design.units[i].top
     effort = layer.resources.lut * layer.cycles
     if effort <= FULL_MAP_EFFORT or plan.mac is None:
         values = evaluator.run(x, [*plan.unit.inputs, plan.unit.value])
@@ -268,7 +268,8 @@ def synthesize(made: Compiled, device: str, record: Record, name: str, order: li
     family, alike = find_device(device).family, {}
     for unit, i in by_size(made):
         alike.setdefault(shape_of(made.plan.units[i]), []).append((unit, i))
-    keys = {layer.name: digest(made.design, f"layer_{i}") for i, layer in enumerate(made.plan.estimate.layers)}
+    tops = [unit.top for unit in made.design.units]
+    keys = {layer.name: digest(made.design, tops[i]) for i, layer in enumerate(made.plan.estimate.layers)}
     done = record.units(name, "synthesize")
     units = {unit: entry for unit, entry in done.items() if keys.get(unit) == entry["digest"]}
     ranks = {unit: rank for rank, unit in enumerate(order)}
@@ -277,7 +278,7 @@ def synthesize(made: Compiled, device: str, record: Record, name: str, order: li
         if order and not any(unit in ranks for unit, _ in group):
             continue
         large = made.plan.estimate.layers[index].resources.lut > LARGE_LUTS
-        found = units.get(first) or synthesize_unit(made.design, f"layer_{index}", family, large)
+        found = units.get(first) or synthesize_unit(made.design, tops[index], family, large)
         for unit, i in group:
             estimated = asdict(made.plan.estimate.layers[i].resources)
             entry = found if unit == first else {"measured": found["measured"], "as": first}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bitwright.hardware.family import Placing
 from bitwright.hardware.resources import Resources
-from bitwright.hardware.shell import CLOCK, Port
+from bitwright.hardware.text import CLOCK_PORTS, Port, instance, module, wire, wired
 from bitwright.targets.contract import Design
 from bitwright.tools import cache, nextpnr, yosys
 
@@ -35,33 +35,16 @@ def harness_files(design: Design) -> dict[str, str]:
 
 
 def _top(design: Design) -> str:
-    inner = [port for port in design.ports if port not in CLOCK]
+    inner = [port for port in design.ports if port not in CLOCK_PORTS]
     inputs, outputs = ([port for port in inner if port.output == way] for way in (False, True))
     to_design, from_design = list(_slices("to_design", inputs)), list(_slices("from_design", outputs))
-    pins = [
-        "    .clk_i(clk_i)",
-        "    .rst_i(reset)",
-        *(f"    .{name}({part})" for name, part in to_design + from_design),
-    ]
-    wiring = ",\n".join(pins)
-    in_bits, out_bits = (sum(port.bits for port in ports) for ports in (inputs, outputs))
-    return f"""// {design.top} between shift registers, for place and route.
-module {TOP} (
-  input  logic clk_i, rst_i, d_i, load_i,
-  output logic q_o
-);
-  logic reset;
-  logic [{in_bits - 1}:0] to_design;
-  logic [{out_bits - 1}:0] from_design;
-  {HARNESS} #(.InBits({in_bits}), .OutBits({out_bits})) u_pins (
-    .clk_i(clk_i), .rst_i(rst_i), .d_i(d_i), .load_i(load_i), .q_o(q_o),
-    .rst_o(reset), .in_o(to_design), .out_i(from_design)
-  );
-  {design.top} u_design (
-{wiring}
-  );
-endmodule
-"""
+    bits = {"InBits": sum(port.bits for port in inputs), "OutBits": sum(port.bits for port in outputs)}
+    ports = [*CLOCK_PORTS, Port("d_i"), Port("load_i"), Port("q_o", True)]
+    body = "  logic reset;\n" + wire("to_design", bits["InBits"]) + wire("from_design", bits["OutBits"])
+    pins = wired(ports) | {"rst_o": "reset", "in_o": "to_design", "out_i": "from_design"}
+    body += instance(HARNESS, "u_pins", bits, pins)
+    body += instance(design.top, "u_design", {}, {"clk_i": "clk_i", "rst_i": "reset", **dict(to_design + from_design)})
+    return module(TOP, ports, body, [f"{design.top} between shift registers, for place and route."])
 
 
 def _slices(vector: str, ports: list[Port]) -> Iterator[tuple[str, str]]:

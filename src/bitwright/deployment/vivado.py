@@ -12,7 +12,8 @@ from bitwright.devices import BOARDS, DEVICES, Device, find_device
 from bitwright.errors import DeviceError
 from bitwright.hardware.closure import flatten, write
 from bitwright.hardware.library import with_vendor
-from bitwright.hardware.shell import CLOCK, top_ports
+from bitwright.hardware.shell import WEIGHT_STREAM, top_ports
+from bitwright.hardware.text import CLOCK_PORTS, Port, instance, module, wired
 from bitwright.targets.contract import Design
 from bitwright.tools.vivado import Overlay, Reports
 
@@ -71,16 +72,22 @@ def overlay_files(design: Design) -> dict[str, str]:
     """Two files to add to the design: the Verilog wrapper that Vivado's block design takes, and its helper."""
     addresses = address_bits(design) if design.has_control else None
     ports = top_ports(design.input.tdata_bits, design.output.tdata_bits, weights_bits(design), addresses)
-    wrapper = render(
-        "overlay.v.j2",
-        name=WRAPPER,
-        top=design.top,
-        control=design.has_control,
-        weights_bits=weights_bits(design),
-        ports=[port for port in ports if port not in CLOCK],
-    )
+    wrapper = _wrapper(design, [port for port in ports if port not in CLOCK_PORTS])
     helper = (resources.files("bitwright") / "hardware" / "modules" / "axis_batch.sv").read_text()
     return {f"{WRAPPER}.v": wrapper, "axis_batch.sv": helper}
+
+
+def _wrapper(design: Design, ports: list[Port]) -> str:
+    buses = [s for s in ("s_axis", "m_axis", WEIGHT_STREAM, "s_axil") if any(p.name.startswith(f"{s}_") for p in ports)]
+    attribute = f'(* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF {":".join(buses)}, ASSOCIATED_RESET aresetn" *)'
+    outer = [Port("aclk"), Port("aresetn"), Port("frames", bits=32), *ports]
+    clock = {"clk_i": "aclk", "rst_i": "reset"}
+    batch = {"frames_i": "frames", "valid_i": "m_axis_tvalid", "ready_i": "m_axis_tready"}
+    body = "  wire reset = ~aresetn;\n  wire last;\n"
+    body += instance(design.top, "u_design", {}, clock | wired(ports) | {"m_axis_tlast": "last"})
+    body += instance("axis_batch", "u_batch", {}, clock | batch | {"last_i": "last", "last_o": "m_axis_tlast"})
+    remark = f"{design.top} as a block of a Vivado block design: active-low reset, one tlast per batch of frames."
+    return module(WRAPPER, outer, body, [remark], net="wire", attribute=attribute)
 
 
 def weights_bits(design: Design) -> int:

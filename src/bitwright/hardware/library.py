@@ -13,6 +13,8 @@ from pathlib import Path
 
 from bitwright.hardware.closure import closure
 from bitwright.hardware.families import families
+from bitwright.hardware.memory import index_bits
+from bitwright.hardware.text import CLOCK_PORTS, Port, instance, module, wired
 
 ROOT = Path(__file__).with_name("modules")
 _PACKAGE = Path(__file__).parents[1]
@@ -86,13 +88,8 @@ def without_wide_roms(flat: Mapping[str, str]) -> tuple[dict[str, str], list[dic
 def _rom_column(words: list[str]) -> dict[str, str]:
     """A module with a memory of these hexadecimal words."""
     width, depth = 4 * len(words[0]), len(words)
-    text = f"""module {ROM_COLUMN} (
-    input  logic clk_i,
-    input  logic re_i,
-    input  logic [{max(1, (depth - 1).bit_length()) - 1}:0] addr_i,
-    output logic [{width - 1}:0] data_o
-);
-  rom #(.Width({width}), .Depth({depth}), .File("column.mem"), .Style(2)) u_rom (.clk_i, .re_i, .addr_i, .data_o);
-endmodule
-"""
+    address = Port("addr_i", bits=index_bits(depth), vector=True)
+    ports = [CLOCK_PORTS[0], Port("re_i"), address, Port("data_o", True, width)]
+    parameters = {"Width": width, "Depth": depth, "File": "column.mem", "Style": 2}
+    text = module(ROM_COLUMN, ports, instance("rom", "u_rom", parameters, wired(ports)))
     return {f"{ROM_COLUMN}.sv": text, "column.mem": "\n".join(words) + "\n"}

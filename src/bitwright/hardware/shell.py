@@ -3,29 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from bitwright.hardware.text import CLOCK_PORTS, Port
 
 WEIGHT_STREAM = "s_axis_weights"
 ADDRESS_BITS = 32
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port of a top module."""
-
-    name: str
-    output: bool = False
-    bits: int = 1
-
-    @property
-    def declaration(self) -> str:
-        """`input logic [7:0] name`."""
-        size = f"[{self.bits - 1}:0] " if self.bits > 1 else ""
-        return f"{'output' if self.output else 'input '} logic {size}{self.name}"
-
-
-CLOCK = (Port("clk_i"), Port("rst_i"))
 
 
 def stream_slave(name: str, bits: int) -> tuple[Port, ...]:
@@ -67,14 +48,4 @@ def top_ports(in_bits: int, out_bits: int, weight_bits: int = 0, address_bits: i
     """Clock, reset, input, output, and where there are any, weights (weight_bits) and control (address_bits)."""
     weights = stream_slave(WEIGHT_STREAM, weight_bits) if weight_bits else ()
     registers = () if address_bits is None else control(address_bits)
-    return (*CLOCK, *stream_slave("s_axis", in_bits), *stream_master("m_axis", out_bits), *weights, *registers)
-
-
-def declared(ports: Iterable[Port]) -> str:
-    """A port list for `module name (...)`, one port a line."""
-    return ",\n".join(f"    {port.declaration}" for port in ports)
-
-
-def wired(ports: Iterable[Port]) -> dict[str, str]:
-    """Pins of an instance that meet signals of the same names."""
-    return {port.name: port.name for port in ports}
+    return (*CLOCK_PORTS, *stream_slave("s_axis", in_bits), *stream_master("m_axis", out_bits), *weights, *registers)

@@ -17,8 +17,9 @@ import numpy as np
 
 from bitwright.errors import ModelError, OptionError
 from bitwright.hardware.resources import Resources
-from bitwright.hardware.shell import ADDRESS_BITS, Port, top_ports
+from bitwright.hardware.shell import ADDRESS_BITS, top_ports
 from bitwright.hardware.source_rules import check_paths
+from bitwright.hardware.text import Port
 from bitwright.network import Network, TensorType
 from bitwright.text import is_identifier
 

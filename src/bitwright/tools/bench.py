@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bitwright.errors import OptionError
-from bitwright.hardware.shell import Port, control
+from bitwright.hardware.shell import control
+from bitwright.hardware.text import Port
 
 TOP = "bench"
 MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port

@@ -6,8 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bitwright.hardware import library as rtl
-from bitwright.hardware.shell import WEIGHT_STREAM, declared, top_ports, wired
-from bitwright.hardware.text import instance
+from bitwright.hardware.shell import WEIGHT_STREAM, top_ports
+from bitwright.hardware.text import instance, module, wired
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.text import comment
 
@@ -35,10 +35,9 @@ def top(hardware: Hardware) -> str:
     if not hardware.weight_stream:
         pins |= {f"{WEIGHT_STREAM}_tdata": f"{WEIGHT_BITS}'d0", f"{WEIGHT_STREAM}_tvalid": "1'b0"}
         pins |= {f"{WEIGHT_STREAM}_tready": ""}
-    core = instance("bitsys_core", "u_core", hardware.parameters(), pins)
     sizes = f"{hardware.unit} units, {hardware.rows} x {hardware.columns}"
-    return (
-        f"// Target bitsys, hardware {comment(hardware.name)}: {sizes}.\n"
-        "// s_axis_tdata: eight elements a word, the first in the lowest bits; m_axis_tdata: one element a word.\n"
-        f"module {TOP} (\n{declared(ports)}\n);\n{core}endmodule\n"
-    )
+    remarks = [
+        f"Target bitsys, hardware {comment(hardware.name)}: {sizes}. Networks are programs: no file depends on one.",
+        "s_axis_tdata: eight elements a word, the first in the lowest bits; m_axis_tdata: one element a word.",
+    ]
+    return module(TOP, ports, instance("bitsys_core", "u_core", hardware.parameters(), pins), remarks)

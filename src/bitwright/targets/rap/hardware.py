@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.hardware import library as rtl
-from bitwright.hardware.shell import declared, top_ports
+from bitwright.hardware.shell import top_ports
+from bitwright.hardware.text import instance, module, wired
 from bitwright.targets.rap.isa.machine import Machine, Program, banks
 from bitwright.targets.rap.isa.svh import header
 from bitwright.targets.rap.simulator.state import COUNTERS
@@ -28,7 +29,7 @@ def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str
 
 
 def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
-    ports = declared(top_ports(in_bits, out_bits, address_bits=ADDRESS_BITS))
+    ports = top_ports(in_bits, out_bits, address_bits=ADDRESS_BITS)
     parameters = {
         "Size": machine.size,
         "AWords": machine.a_words,
@@ -39,9 +40,9 @@ def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
         "InBits": in_bits,
         "OutBits": out_bits,
     }
-    values = ", ".join(f".{name}({value})" for name, value in parameters.items())
-    head = "// The array processor with its parameters.\n"
-    return f"{head}module {TOP} (\n{ports}\n);\n  rap_top #({values}) u_top (.*);\nendmodule\n"
+    grid = f"{machine.size} x {machine.size} elements{', joined to a torus' if machine.torus else ''}"
+    remarks = [f"Target rap: {grid}. Networks are programs: no file depends on one but for the bits of its words."]
+    return module(TOP, ports, instance("rap_top", "u_top", parameters, wired(ports)), remarks)
 
 
 def loading(machine: Machine, program: Program) -> np.ndarray:

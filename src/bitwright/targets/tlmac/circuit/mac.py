@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitwright.hardware.modules.window import Window
-from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal
+from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
 from bitwright.network import IntType
 from bitwright.targets.tlmac.circuit.patch import ROWS, Patch
 from bitwright.targets.tlmac.circuit.reader import emit_reader
@@ -169,24 +169,27 @@ def map_layer(layer: MacLayer, fold: Fold, kind: str) -> Element | None:
 
 
 def emit_mac(plan: MacPlan, prefix: str, source: Stream, target: Stream) -> str:
-    """Wiring from words of activations to words of accumulators."""
+    """Wiring from words of activations to words of accumulators; `target` is declared."""
     layer, fold = plan.layer, plan.fold
     text = ""
     for i, (patch, lanes) in enumerate(zip(plan.patches, plan.patch_lanes, strict=False)):
-        taps = Stream(f"taps_{i}", source.width * patch.taps)
+        taps = Stream.named(f"taps_{i}", source.width * patch.taps)
         ports = CLOCK | source.sink() | taps.source()
         text += taps.declare() + instance(patch.module, f"i_taps_{i}", patch.parameters(lanes), ports)
         source = taps
-    words = Stream("window", source.width)
+    words = Stream.named("window", source.width)
     pad = int(layer.input.dtype.encode(np.array(layer.pad_value)))
-    text += words.declare() + emit_reader(plan.window, pad, fold.word_lanes, source, words)
+    text += words.declare() + "  logic window_last;\n"
+    text += emit_reader("window", plan.window, pad, fold.word_lanes, source, words, "window_last")
+    result = target if plan.parts == 1 else Stream("acc", "done", "acc_ready", fold.parallel * plan.acc_type.bits)
+    text += result.declare() if plan.parts > 1 else ""
     address_bits = max(1, (fold.steps(layer) * fold.tiles(layer) - 1).bit_length())
-    text += f"  logic en, valid, clear, shift, done, take;\n  logic [{address_bits - 1}:0] addr, step;\n"
-    text += f"  logic [{fold.word_lanes * fold.digit - 1}:0] digits;\n"
-    text += instance("tlmac_front", "i_front", _front(plan), _front_ports(words))
+    text += f"  logic en, valid, clear, shift, take;\n  logic [{address_bits - 1}:0] addr, step;\n"
+    text += wire("digits", fold.word_lanes * fold.digit)
+    text += f"  assign en = !{result.valid} || {result.ready};\n  assign take = en && valid;\n"
+    text += instance("tlmac_front", "i_front", _front(plan), _front_ports(words, result))
     text += plan.element.emit(prefix, plan.rom_styles)
-    text += _sums(plan)
-    return text + _drain(plan, target)
+    return text + _sums(plan, result) + (_drain(plan, result, target) if plan.parts > 1 else "")
 
 
 def _front(plan: MacPlan) -> dict[str, object]:
@@ -203,19 +206,18 @@ def _front(plan: MacPlan) -> dict[str, object]:
     }
 
 
-def _front_ports(words: Stream) -> dict[str, str]:
-    outputs = {f"{name}_o": name for name in ("addr", "step", "digits", "valid", "clear", "shift", "done")}
-    return CLOCK | {"en_i": "en"} | words.sink() | {"s_last_i": "window_last"} | outputs
+def _front_ports(words: Stream, result: Stream) -> dict[str, str]:
+    outputs = {f"{name}_o": name for name in ("addr", "step", "digits", "valid", "clear", "shift")}
+    return CLOCK | {"en_i": "en"} | words.sink() | {"s_last_i": "window_last"} | outputs | {"done_o": result.valid}
 
 
-def _sums(plan: MacPlan) -> str:
-    """Adder trees and accumulators; output p stands in acc[p*bits +: bits]."""
-    fold, element, bits = plan.fold, plan.element, plan.acc_type.bits
-    text = f"  logic [{fold.parallel * bits - 1}:0] acc;\n"
+def _sums(plan: MacPlan, result: Stream) -> str:
+    """Adder trees and accumulators; output p is part p of the result's words."""
+    text, fold, element, bits = "", plan.fold, plan.element, plan.acc_type.bits
     n = element.leaf_bits
     for p, leaves in enumerate(element.leaves):
         parts = [f"leaf_{leaf.lane}[{leaf.array * n}+:{n}]" for leaf in leaves] or [literal(0, n)]
-        text += f"  logic [{plan.sum_bits - 1}:0] sum_{p};\n"
+        text += wire(f"sum_{p}", plan.sum_bits)
         text += instance(
             "tlmac_sum_tree",
             f"i_tree_{p}",
@@ -233,21 +235,15 @@ def _sums(plan: MacPlan) -> str:
                 "Single": plan.single,
             },
             {"clk_i": "clk_i", "en_i": "take", "clear_i": "clear", "shift_i": "shift"}
-            | {"sum_i": f"sum_{p}", "acc_o": f"acc[{p * bits}+:{bits}]"},
+            | {"sum_i": f"sum_{p}", "acc_o": result.part(p * bits, bits)},
         )
     return text
 
 
-def _drain(plan: MacPlan, target: Stream) -> str:
-    """The way out: the accumulators as they are, or a copy that leaves word by word while the next tile runs."""
-    width = plan.fold.parallel * plan.acc_type.bits
-    text = "  assign take = en && valid;\n"
-    if plan.parts == 1:
-        text += f"  assign {target.name}_data = acc;\n  assign {target.name}_valid = done;\n"
-        return text + f"  assign en = !done || {target.name}_ready;\n"
-    result, held = Stream("result", width), Stream("held", width)
-    text += result.declare() + held.declare()
-    text += "  assign result_data = acc;\n  assign result_valid = done;\n  assign en = !done || result_ready;\n"
-    text += instance("tlmac_hold", "i_hold", {"Width": width}, CLOCK | result.sink() | held.source())
+def _drain(plan: MacPlan, result: Stream, target: Stream) -> str:
+    """The way out: a copy of the accumulators leaves word by word while the next tile runs."""
+    held = Stream.named("held", result.width)
+    text = held.declare()
+    text += instance("tlmac_hold", "i_hold", {"Width": held.width}, CLOCK | result.sink() | held.source())
     lanes = {"LaneBits": plan.acc_type.bits, "InLanes": plan.fold.parallel, "OutLanes": plan.out_lanes}
     return text + instance("stream_narrow", "i_out", lanes, CLOCK | held.sink() | target.source())

@@ -21,7 +21,7 @@ from bitwright.hardware.modules.stream_add import StreamAdd
 from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.hardware.modules.window import Window
 from bitwright.hardware.resources import Resources
-from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal
+from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
 from bitwright.network import IntType, TensorType
 from bitwright.network.ops import MaxPool, Pad, Pool, Requantize, SumPool, Threshold
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
@@ -29,33 +29,27 @@ from bitwright.targets.tlmac.circuit.reader import emit_reader
 from bitwright.targets.tlmac.circuit.units import Post
 
 
-def connect(source: Stream, target: Stream) -> str:
-    """Wires from one stream to another of equal width."""
-    s, t = source.name, target.name
-    return f"  assign {t}_data = {s}_data;\n  assign {t}_valid = {s}_valid;\n  assign {s}_ready = {t}_ready;\n"
-
-
-def emit_input(plan: UnitPlan, port: int, source: Stream, target: Stream) -> str:
+def emit_input(plan: UnitPlan, port: int, source: Stream) -> tuple[str, Stream]:
     """An input's FIFO, its conversion to the unit's words, and the FIFO behind that, where there are any."""
-    t, lanes, name = plan.unit.input_types[port], plan.in_lanes[port], f"i_in{port}"
+    t, lanes, name = plan.unit.input_types[port], plan.in_lanes[port], f"in{port}"
     text, source = _fifo(source, plan.fifo_words[port], f"{name}_fifo")
     if lanes != plan.lanes:
-        converted = Stream(f"{target.name}_converted", target.width)
+        converted = Stream.named(f"{name}_words", plan.lanes * t.dtype.bits)
         module = converter(t, lanes, plan.lanes)
         text += converted.declare()
-        text += instance(module.rtl, name, module.parameters(), CLOCK | source.sink() | converted.source())
+        text += instance(module.rtl, f"i_{name}", module.parameters(), CLOCK | source.sink() | converted.source())
         source = converted
     behind, source = _fifo(source, plan.behind_words[port], f"{name}_behind")
-    return text + behind + connect(source, target)
+    return text + behind, source
 
 
 def _fifo(source: Stream, words: int, name: str) -> tuple[str, Stream]:
     """A FIFO, if it has words; text and resulting stream."""
     if not words:
         return "", source
-    out = Stream(f"{name}_words", source.width)
+    out = Stream.named(name, source.width)
     parameters = {"Width": source.width, "Depth": words}
-    return out.declare() + instance("stream_fifo", name, parameters, CLOCK | source.sink() | out.source()), out
+    return out.declare() + instance("stream_fifo", f"i_{name}", parameters, CLOCK | source.sink() | out.source()), out
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,27 +115,24 @@ def main_module(plan: UnitPlan) -> Module | None:
     return None
 
 
-def emit_main(plan: UnitPlan, inputs: list[Stream]) -> tuple[str, Stream]:
-    """Wiring of the unit's main operation where it is no multiply-accumulate; text and resulting stream."""
-    if plan.unit.node is None:
-        return "", inputs[0]
+def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
+    """Wiring of the unit's main operation where it is no multiply-accumulate; `target` is declared."""
     text, inputs = "", list(inputs)
-    for k, (t, wire) in enumerate(zip(plan.unit.input_types, wire_types(plan), strict=True)):
-        if t.dtype != wire:
-            body, inputs[k] = _decode(inputs[k], plan.lanes)
+    for k, (t, wired) in enumerate(zip(plan.unit.input_types, wire_types(plan), strict=True)):
+        if t.dtype != wired:
+            body, inputs[k] = _decode(inputs[k], f"in{k}_signed", plan.lanes)
             text += body
-    result = Stream("main", plan.out_lanes * plan.main_type.bits)
-    text += result.declare()
-    main = main_module(plan)
-    for i, window in enumerate(readers(plan)):
-        words = Stream(f"window_{i}", window.width)
-        text += words.declare()
-        text += emit_reader(window, _pad_lane(plan), plan.lanes, inputs[0], words)
+    main, windows = main_module(plan), readers(plan)
+    for i, window in enumerate(windows):
+        last = main is None and i == len(windows) - 1
+        words = target if last else Stream.named(f"window_{i}", window.width)
+        text += "" if last else words.declare()
+        text += emit_reader(f"window_{i}", window, _pad_lane(plan), plan.lanes, inputs[0], words)
         inputs = [words]
     if main is None:
-        return text + connect(inputs[0], result), result
+        return text
     sinks = inputs[0].sink() if len(inputs) == 1 else inputs[0].sink("a") | inputs[1].sink("b")
-    return text + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | result.source()), result
+    return text + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | target.source())
 
 
 def _pad_lane(plan: UnitPlan) -> int:
@@ -151,15 +142,11 @@ def _pad_lane(plan: UnitPlan) -> int:
     return int(dtype.encode(np.array(value)))
 
 
-def _decode(source: Stream, lanes: int) -> tuple[str, Stream]:
-    target = Stream(f"{source.name}_signed", 2 * lanes)
-    text = target.declare()
-    ports = {"data_i": f"{source.name}_data", "data_o": f"{target.name}_data"}
-    text += instance("tlmac_bipolar", f"i_{target.name}", {"Lanes": lanes}, ports)
-    text += (
-        f"  assign {target.name}_valid = {source.name}_valid;\n  assign {source.name}_ready = {target.name}_ready;\n"
-    )
-    return text, target
+def _decode(source: Stream, name: str, lanes: int) -> tuple[str, Stream]:
+    """Bipolar lanes as signed ones."""
+    target = source.carrying(name, 2 * lanes)
+    ports = {"data_i": source.data, "data_o": target.data}
+    return wire(name, target.width) + instance("tlmac_bipolar", f"i_{name}", {"Lanes": lanes}, ports), target
 
 
 def post_module(post: Post, lanes: int, pixels: int) -> Module:
@@ -175,38 +162,40 @@ def post_module(post: Post, lanes: int, pixels: int) -> Module:
     return LookupModule.of(post.op, t, lanes)
 
 
-def emit_posts(plan: UnitPlan, prefix: str, source: Stream) -> tuple[str, Stream, dict[str, str]]:
-    """The elementwise stages behind the main operation; text, resulting stream, memory files."""
+def end_bits(plan: UnitPlan) -> int:
+    """Bits of a lane that leaves the last stage."""
+    return (plan.posts[-1].output if plan.posts else plan.main_type).bits
+
+
+def emit_posts(plan: UnitPlan, prefix: str, source: Stream, output: Stream) -> tuple[str, dict[str, str]]:
+    """The elementwise stages behind the main operation, the last one to `output`; text and memory files."""
     text, lanes, current = "", plan.out_lanes, plan.main_type
     files: dict[str, str] = {}
     for i, post in enumerate(plan.posts):
         if post.shift or post.input != current:
-            body, source = _resize(source, f"post_{i}_in", lanes, current, post.input, post.shift)
-            text += body
+            resized = source.carrying(f"post_{i}_in", lanes * post.input.bits)
+            text += wire(resized.data, resized.width)
+            text += resize(source, resized.data, lanes, current.bits, post.input.bits, post.shift)
+            source = resized
         module, file = post_module(post, lanes, plan.unit.type.size // post.channels), f"{prefix}_post{i}"
-        target = Stream(f"post_{i}", lanes * post.output.bits)
-        text += target.declare()
+        target = output
+        if post is not plan.posts[-1]:
+            target = Stream.named(f"post_{i}", lanes * post.output.bits)
+            text += target.declare()
         ports = CLOCK | source.sink() | target.source()
         text += instance(module.rtl, f"i_post_{i}", module.parameters(file), ports)
         files |= module.files(file)
         source, current = target, post.output
-    final = plan.unit.type.dtype
-    if current.bits != final.bits:
-        body, source = _resize(source, "resized", lanes, current, final)
-        text += body
-    return text, source, files
+    return text, files
 
 
-def _resize(source: Stream, name: str, lanes: int, old: IntType, new: IntType, shift: int = 0) -> tuple[str, Stream]:
-    """Lanes of an unsigned type as lanes of another width: `shift` zeros below, zeros above or the top cut off."""
-    target = Stream(name, lanes * new.bits)
-    kept = min(old.bits, new.bits - shift)
+def resize(source: Stream, data: str, lanes: int, old: int, new: int, shift: int = 0) -> str:
+    """Unsigned lanes of `old` bits as lanes of `new` bits: `shift` zeros below, zeros above or the top cut off."""
+    kept = min(old, new - shift)
     parts = []
     for lane in range(lanes):
         parts += [literal(0, shift)] * (shift > 0)
-        parts += [f"{source.name}_data[{lane * old.bits}+:{kept}]"] * (kept > 0)
-        fill = new.bits - shift - kept
+        parts += [source.part(lane * old, kept)] * (kept > 0)
+        fill = new - shift - kept
         parts += [literal(0, fill)] * (fill > 0)
-    text = target.declare() + f"  assign {name}_data = {concat(parts)};\n"
-    text += f"  assign {name}_valid = {source.name}_valid;\n  assign {source.name}_ready = {name}_ready;\n"
-    return text, target
+    return f"  assign {data} = {concat(parts)};\n"

@@ -16,7 +16,7 @@ import numpy as np
 
 from bitwright.hardware import memory as memory_cost
 from bitwright.hardware.resources import Resources
-from bitwright.hardware.text import Sized, concat, instance, literal, pack_words
+from bitwright.hardware.text import SizedRows, concat, instance, literal, pack_words
 from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_instance
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 
@@ -47,12 +47,12 @@ def entries(w: np.ndarray, fold: Fold) -> np.ndarray:
     return found
 
 
-def pack_tables(tables: np.ndarray, bits: int) -> Sized:
-    """LUT contents of tables [arrays, entries <= 64] with `bits` result bits, as a sized constant."""
+def pack_tables(tables: np.ndarray, bits: int) -> SizedRows:
+    """LUT contents of tables [arrays, entries <= 64] with `bits` result bits: a row an array, 64 bits a result bit."""
     planes = (tables[:, None, :] >> np.arange(bits)[:, None]) & 1
     planes = np.pad(planes, ((0, 0), (0, 0), (0, 64 - tables.shape[1])))
-    value = pack_words(planes.reshape(1, -1), 1)[0]
-    return Sized(value, 64 * bits * len(tables))
+    words = pack_words(planes.reshape(-1, 64), 1)
+    return SizedRows(tuple(tuple(words[i : i + bits]) for i in range(0, len(words), bits)), 64)
 
 
 def bits_for(peak: int) -> int:

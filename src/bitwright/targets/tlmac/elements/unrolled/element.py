@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.text import wire
 from bitwright.targets.tlmac.elements.direct import bits_for
 from bitwright.targets.tlmac.elements.element import Leaf, Rom
 from bitwright.targets.tlmac.elements.unrolled.emit import REGISTER, emit_graph, output_word, registers, stages
@@ -104,15 +105,12 @@ class Unrolled:
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         graph, bits, digit = self.graph, self.leaf_bits, self.fold.digit
         words = [f"digits[{i * digit}+:{graph.values[i].bits}]" for i in range(self.fold.word_lanes)]
-        text = emit_graph(graph, words, EVERY)
+        text, moves = emit_graph(graph, words, EVERY), stages(graph, EVERY) == 0
         for o, term in enumerate(graph.outputs):
             word, zeros = (output_word(graph, o, EVERY)[0], term[1]) if term else ("'0", 0)
-            text += f"  logic [{bits - 1}:0] leaf_{o}, sum_of_{o};\n"
-            text += f"  assign sum_of_{o} = {bits}'({word}){f' << {zeros}' if zeros else ''};\n"
-            if stages(graph, EVERY) == 0:
-                text += REGISTER.format(q=f"leaf_{o}", d=f"sum_of_{o}")
-            else:
-                text += f"  assign leaf_{o} = sum_of_{o};\n"
+            word = f"{bits}'({word}){f' << {zeros}' if zeros else ''}"
+            text += wire(f"leaf_{o}", bits)
+            text += REGISTER.format(q=f"leaf_{o}", d=word) if moves else f"  assign leaf_{o} = {word};\n"
         return text
 
 
