@@ -27,7 +27,6 @@ LONG_FILES = {
 WIDE_FUNCTIONS = {
     "simulation.py:simulate": "public, with named options",
     "synthesis.py:synthesize": "public, with named options",
-    "tools/verilator.py:build": "what a build of a model sets, by name",
 }
 VENDOR_LINES = ("xilinx.com:bd_rule", "Xilinx")  # Vivado's own names; what comments say of measurements
 

@@ -19,7 +19,7 @@ from bitwright.targets.contract import Design, StreamSpec
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.model import timing
 from bitwright.tools import cache, verilator, yosys
-from bitwright.tools.bench import inner_input, inner_output
+from bitwright.tools.bench import Bench, inner_input, inner_output
 from bitwright.tools.model import Run, Stalls
 
 TOP = "unit"
@@ -61,7 +61,7 @@ def simulate_unit(
     result = StreamSpec(unit.type, plan.out_lanes)
     inputs = [inner_input(f"s{k}", spec.word_bits) for k, spec in enumerate(specs)]
     files = unit_files(sources, module)
-    model = verilator.build(files, TOP, inputs, [inner_output("m", result.word_bits)], jobs=1)
+    model = verilator.build(files, Bench(TOP, inputs, [inner_output("m", result.word_bits)]), jobs=1)
     words = {
         f"s{k}": pack(spec, values[name].reshape(-1, *spec.type.shape))
         for k, (spec, name) in enumerate(zip(specs, unit.inputs, strict=True))

@@ -19,7 +19,7 @@ from bitwright.hardware.shell import WEIGHT_STREAM
 from bitwright.network.graph import check_integers
 from bitwright.targets.contract import Design
 from bitwright.tools import verilator
-from bitwright.tools.bench import axis_input, axis_output
+from bitwright.tools.bench import Bench, axis_input, axis_output
 from bitwright.tools.model import Model, ProtocolError, Run, Stalls, Waveform, trace_format
 
 BATCH = 8  # frames that are worth a run of their own
@@ -141,19 +141,11 @@ def compile_model(
     design: Design, *, trace: str | None = None, cache_dir: str | os.PathLike[str] | None = None, jobs: int = 2
 ) -> Model:
     """The design's simulation model, from the cache where it has been built before; `trace` as in `verilator.build`."""
-    return verilator.build(
-        design.files,
-        design.top,
-        [
-            axis_input(design.input.tdata_bits, INPUT),
-            *([axis_input(design.weights.tdata_bits, WEIGHT_STREAM)] if design.weights is not None else []),
-        ],
-        [axis_output(design.output.tdata_bits, OUTPUT)],
-        axil=design.has_control,
-        trace=trace,
-        cache_dir=cache_dir,
-        jobs=jobs,
-    )
+    inputs = [axis_input(design.input.tdata_bits, INPUT)]
+    if design.weights is not None:
+        inputs.append(axis_input(design.weights.tdata_bits, WEIGHT_STREAM))
+    bench = Bench(design.top, inputs, [axis_output(design.output.tdata_bits, OUTPUT)], design.has_control)
+    return verilator.build(design.files, bench, trace=trace, cache_dir=cache_dir, jobs=jobs)
 
 
 def stream_words(design: Design, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 from bitwright.hardware.closure import flatten
 from bitwright.targets.tlmac.emit import library_files
 from bitwright.tools import verilator
-from bitwright.tools.bench import inner_input, inner_output
+from bitwright.tools.bench import Bench, inner_input, inner_output
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "tlmac"))
 
@@ -46,7 +46,7 @@ def simulated(files, module, in_bits, out_bits, words, cache_dir):
     files = flatten(library_files(files.values())) | files | {"streamed.sv": top}
     files["waivers.vlt"] = "`verilator_config\nlint_off\n"
     streams = [inner_input("s", in_bits)], [inner_output("m", out_bits)]
-    model = verilator.build(files, "streamed", *streams, cache_dir=cache_dir)
+    model = verilator.build(files, Bench("streamed", *streams), cache_dir=cache_dir)
     return model.run({"s": words}, {"m": len(words)}).outputs["m"]
 
 

@@ -9,7 +9,7 @@ from bitwright.hardware.closure import closure
 from bitwright.network import BIPOLAR, IntType
 from bitwright.targets.bitsys import units
 from bitwright.tools import verilator
-from bitwright.tools.bench import inner_input, inner_output
+from bitwright.tools.bench import Bench, inner_input, inner_output
 from bitwright.tools.model import Stalls
 
 VERSIONS = {"bitsys_container_unit": ("generic", "xilinx", "lattice"), "bitsys_bitplane_unit": ("generic", "xilinx")}
@@ -21,7 +21,7 @@ def build(vendor, top, unit_sources, bitsys_cache):
     """The compiled unit in one version."""
     files = closure(unit_sources(vendor), top)
     streams = [inner_input("s", WIDTHS[top])], [inner_output("m", 32)]
-    return verilator.build(files, top, *streams, cache_dir=bitsys_cache)
+    return verilator.build(files, Bench(top, *streams), cache_dir=bitsys_cache)
 
 
 @pytest.fixture(scope="module", params=VERSIONS["bitsys_container_unit"])
@@ -204,7 +204,7 @@ def test_published_ports(vendor, length, unit_sources, bitsys_cache):
     rng = np.random.default_rng(13)
     files = closure(unit_sources(vendor) | {"mac_stream.sv": MAC_WRAPPER.replace("LENGTH", str(length))}, "mac_stream")
     streams = [inner_input("s", 19)], [inner_output("m", 32)]
-    model = verilator.build(files, "mac_stream", *streams, cache_dir=bitsys_cache)
+    model = verilator.build(files, Bench("mac_stream", *streams), cache_dir=bitsys_cache)
     words, expected = [], []
     for _ in range(40):
         mode, signed = int(rng.integers(4)), int(rng.integers(2))

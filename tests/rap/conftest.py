@@ -5,7 +5,7 @@ import pytest
 
 from bitwright.targets.rap import hardware
 from bitwright.tools import verilator
-from bitwright.tools.bench import axis_input, axis_output
+from bitwright.tools.bench import Bench, axis_input, axis_output
 
 
 @pytest.fixture(scope="session")
@@ -14,11 +14,7 @@ def run_rtl():
 
     def run(machine, program, words=(), expect=0, stalls=None):
         model = verilator.build(
-            hardware.sources(machine),
-            hardware.TOP,
-            [axis_input(32)],
-            [axis_output(32)],
-            axil=True,
+            hardware.sources(machine), Bench(hardware.TOP, [axis_input(32)], [axis_output(32)], axil=True)
         )
         addresses = hardware.counter_addresses()
         result = model.run(

@@ -12,7 +12,7 @@ from bitwright.hardware import library as rtl
 from bitwright.hardware.closure import instantiated
 from bitwright.hardware.text import memory_file
 from bitwright.tools import verilator, yosys
-from bitwright.tools.bench import inner_input, inner_output
+from bitwright.tools.bench import Bench, inner_input, inner_output
 
 CATALOGUE = Path(__file__).parents[2] / "docs" / "rtl.md"
 ROMS = {  # memory files that default parameters name, for tools that read them at once
@@ -164,7 +164,7 @@ endmodule
 def test_carry_chains(rtl_cache, vendor):
     """A sum of two numbers and a carry, through whole cells and a part of one."""
     files = rtl.sources(["carry_chain"], vendor) | {"chain.sv": CHAIN, "models.sv": CARRIES[vendor]}
-    model = verilator.build(files, "chain", [inner_input("s", 27)], [inner_output("m", 13)], cache_dir=rtl_cache)
+    model = verilator.build(files, Bench("chain", [inner_input("s", 27)], [inner_output("m", 13)]), cache_dir=rtl_cache)
     rng = np.random.default_rng(0)
     a, b, carry = (rng.integers(0, high, 500) for high in (1 << 13, 1 << 13, 2))
     got = model.run({"s": (a ^ b) | a << 13 | carry << 26}, {"m": 500}).integers("m")
@@ -183,7 +183,7 @@ def test_lut_primitives(rtl_cache, vendor):
     """Both versions compute the same truth tables."""
     files = rtl.sources(["lut6", "lut6_2"], vendor) | {"luts.sv": LUTS}
     files |= {"models.sv": LUT6} if vendor == "xilinx" else {}
-    model = verilator.build(files, "luts", [inner_input("s", 6)], [inner_output("m", 3)], cache_dir=rtl_cache)
+    model = verilator.build(files, Bench("luts", [inner_input("s", 6)], [inner_output("m", 3)]), cache_dir=rtl_cache)
     got = model.run({"s": np.arange(64)}, {"m": 64}).integers("m")
     six = np.array([INIT >> a & 1 for a in range(64)])
     five = np.array([INIT >> (a & 31) & 1 for a in range(64)])
@@ -256,7 +256,7 @@ def test_axil_bus(rtl_cache):
     """Writes reach their addresses; reads return them, at once or late."""
     files = rtl.sources(["axil_bus"]) | {"registers.sv": AXIL}
     streams = [inner_input("s", 8)], [inner_output("m", 8)]
-    model = verilator.build(files, "registers", *streams, axil=True, cache_dir=rtl_cache)
+    model = verilator.build(files, Bench("registers", *streams, axil=True), cache_dir=rtl_cache)
     values = np.random.default_rng(0).integers(0, 1 << 32, 32)
     program = [(4 * i, int(v)) for i, v in enumerate(values)]
     addresses = [4 * i for i in range(32)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from bitwright.hardware import library as rtl
 from bitwright.tools import verilator
-from bitwright.tools.bench import MAX_STREAMS, StreamPort
+from bitwright.tools.bench import MAX_STREAMS, Bench, StreamPort
 from bitwright.tools.model import Model, Run, Stalls
 
 HEAVY = Stalls(seed=1, input=0.5, output=0.6)
@@ -88,7 +88,7 @@ def build(cases: Sequence[Case], cache_dir, extra_sources: Mapping[str, str] | N
     files["bank.sv"] = f"module bank ({', '.join(ports)});\n" + "\n".join(body) + "\nendmodule\n"
     with tempfile.TemporaryDirectory() as folder:
         verilator.lint(files | {"waivers.vlt": rtl.WAIVERS.read_text()}, "bank", Path(folder))
-    return Bank(tuple(cases), verilator.build(files, "bank", inputs, outputs, cache_dir=cache_dir))
+    return Bank(tuple(cases), verilator.build(files, Bench("bank", inputs, outputs), cache_dir=cache_dir))
 
 
 def _stream(name: str, width: int, direction: str, extra: Sequence[tuple[str, int]]) -> StreamPort:

@@ -23,7 +23,7 @@ from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, Output
 from bitwright.network.ops import Add
 from bitwright.targets.contract import StreamSpec, WeightStream
 from bitwright.tools import verilator
-from bitwright.tools.bench import axis_input, axis_output
+from bitwright.tools.bench import Bench, axis_input, axis_output
 from bitwright.tools.model import Stalls
 
 
@@ -305,7 +305,7 @@ def test_the_wrapper_ends_a_batch_once(doubler, model_cache):
     text = text.replace("== 8'h04", "== 12'h04")
     files = {**doubler.files, "rtl/doubler.sv": text, **overlay_files(doubler), "overlay_bench.sv": overlay_bench()}
     ports = [axis_input(8)], [axis_output(16)]
-    model = verilator.build(files, "overlay_bench", *ports, axil=True, cache_dir=model_cache)
+    model = verilator.build(files, Bench("overlay_bench", *ports, axil=True), cache_dir=model_cache)
     run = model.run({"s_axis": np.full(14, 0x21)}, {"m_axis": 14}, stalls=Stalls(2), program=[(0, 0xFF)])
     assert (run.outputs["m_axis"][:, 0] >> 16).tolist() == [0, 0, 0, 0, 0, 1] * 2 + [0, 0]
     assert set(run.outputs["m_axis"][:, 0] & 0xFFFF) == {0x82}

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from bitwright.errors import DataError, OptionError, ToolError
+from bitwright.hardware.text import Sized
 from bitwright.tools import verilator
-from bitwright.tools.bench import StreamPort, axis_input, axis_output, inner_input, inner_output
+from bitwright.tools.bench import Bench, StreamPort, axis_input, axis_output, inner_input, inner_output
 from bitwright.tools.model import DeadlockError, ProtocolError, SimulationError, Stalls, Waveform
 
 STALLS = Stalls(seed=3, input=0.4, output=0.4)
@@ -16,9 +17,8 @@ STALLS = Stalls(seed=3, input=0.4, output=0.4)
 
 def build_stage(text: str, cache, bits: int = 4, **options):
     ports = [inner_input("s", 2 * bits)], [inner_output("m", 2 * (bits + 1))]
-    return verilator.build(
-        {"a/double_stage.sv": text}, "double_stage", *ports, parameters={"Bits": bits}, cache_dir=cache, **options
-    )
+    bench = Bench("double_stage", *ports, parameters={"Bits": bits})
+    return verilator.build({"a/double_stage.sv": text}, bench, cache_dir=cache, **options)
 
 
 @pytest.mark.parametrize("stalls", [None, STALLS])
@@ -75,11 +75,9 @@ def test_wide_words_parts_of_ports_and_side_signals(model_cache):
         StreamPort("low", (("m_data_o[69:0]", 70), ("m_first_o", 1), ("m_mark_o", 8)), "m_valid_o[0]", "m_ready_i[0]"),
         StreamPort("high", (("m_data_o[139:70]", 70),), "m_valid_o[1]", "m_ready_i[1]"),
     ]
-    parameters = {"Mark": "8'ha5", "Name": "some text"}
-    files = {"fork_wide.sv": FORK}
-    model = verilator.build(
-        files, "fork_wide", [inner_input("a", 70)], outputs, parameters=parameters, cache_dir=model_cache
-    )
+    parameters = {"Mark": Sized(0xA5, 8), "Name": "some text"}
+    bench = Bench("fork_wide", [inner_input("a", 70)], outputs, parameters=parameters)
+    model = verilator.build({"fork_wide.sv": FORK}, bench, cache_dir=model_cache)
     words = np.random.default_rng(1).integers(0, 1 << 32, (50, 3), dtype=np.uint32)
     words[:, 2] &= 0x3F
     run = model.run({"a": words}, {"low": 50, "high": 50}, stalls=STALLS)
@@ -131,9 +129,8 @@ def test_wrong_words_are_refused(stage, model_cache):
 
 
 def test_control_slave(doubler, model_cache):
-    model = verilator.build(
-        doubler.files, "doubler", [axis_input(8)], [axis_output(16)], axil=True, cache_dir=model_cache
-    )
+    bench = Bench("doubler", [axis_input(8)], [axis_output(16)], axil=True)
+    model = verilator.build(doubler.files, bench, cache_dir=model_cache)
     run = model.run({"s_axis": np.array([0x21, 0x03])}, {"m_axis": 2}, program=[(0, 0xFF)], counters=[4, 0])
     assert run.outputs["m_axis"].tolist() == [[(0x4 << 5) | 0x2], [0x06 | 1 << 16]]
     assert run.counters == {4: 2, 0: 0xFF}
@@ -179,7 +176,7 @@ def test_memory_files_do_not_enter_the_build(model_cache):
     for values in ([1, 2, 3, 4], [255, 0, 128, 7]):
         files = {"rtl/rom_stage.sv": ROM, "mem/values.mem": "\n".join(f"{v:02x}" for v in values)}
         ports = [inner_input("s", 2)], [inner_output("m", 8)]
-        model = verilator.build(files, "rom_stage", *ports, cache_dir=model_cache)
+        model = verilator.build(files, Bench("rom_stage", *ports), cache_dir=model_cache)
         assert model.run({"s": np.arange(4)}, {"m": 4}).integers("m").tolist() == values
     assert model.cached
 

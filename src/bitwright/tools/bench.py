@@ -6,16 +6,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
 from bitwright.hardware.shell import control
-from bitwright.hardware.text import Port
+from bitwright.hardware.text import CLOCK, CLOCK_PORTS, Port, instance, module, wire
 
 TOP = "bench"
 MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port
 _SIGNAL = re.compile(r"(\w+)(?:\[(\d+)(?::(\d+))?\])?")
 AXIL = control(prefix="")
+
+
+def _axil(port: Port) -> str:
+    """The harness's port that meets one of the AXI4-Lite slave."""
+    return f"axil_{port.name}_{'o' if port.output else 'i'}"
+
+
+AXIL_PINS = {f"s_axil_{port.name}": _axil(port) for port in AXIL}
 
 
 @dataclass(frozen=True)
@@ -62,37 +70,38 @@ def axis_output(width: int, name: str = "m_axis") -> StreamPort:
     return StreamPort(name, ((f"{name}_tdata", width), (f"{name}_tlast", 1)), f"{name}_tvalid", f"{name}_tready")
 
 
-def wrapper(
-    top: str,
-    inputs: Sequence[StreamPort],
-    outputs: Sequence[StreamPort],
-    axil: bool = False,
-    parameters: Mapping[str, object] | None = None,
-) -> str:
-    """SystemVerilog of module `bench`: one instance of `top` and wires, nothing else.
+@dataclass(frozen=True)
+class Bench:
+    """A module under test: its name, its streams, and parameters of its own.
 
-    All input words stand in one vector `in_data_i`, each from a multiple of 32 bits on, and at least 96
-    bits, so that the C++ type of the port is always the wide one; outputs likewise.
+    axil: whether it has the AXI4-Lite slave s_axil_*. Besides these it has clk_i and rst_i and no other port.
     """
-    if max(len(inputs), len(outputs)) > MAX_STREAMS:
-        raise OptionError(f"{top}: at most {MAX_STREAMS} streams a direction can be driven")
-    widths: dict[str, int] = {}
-    assigns = _connect(inputs, "in", widths) + _connect(outputs, "out", widths)
-    ports = [".clk_i(clk_i)", ".rst_i(rst_i)", *(f".{name}({name})" for name in widths)]
-    lines = [
-        f"module {TOP} (",
-        ",\n".join(f"  {port}" for port in _ports(inputs, outputs)),
-        ");",
-        *(f"  logic [{bits - 1}:0] {name};" for name, bits in widths.items()),
-        *(f"  assign {target} = {source};" for target, source in assigns),
-        f"  {top}{_parameters(parameters or {})} dut (",
-        ",\n".join(f"    {port}" for port in ports) + ("," if axil else ""),
-        *(_axil_pins() if axil else ()),
-        "  );",
-        *(() if axil else (f"  assign axil_{port.name}_o = '0;" for port in AXIL if port.output)),
-        "endmodule",
-    ]
-    return "\n".join(lines) + "\n"
+
+    top: str
+    inputs: Sequence[StreamPort]
+    outputs: Sequence[StreamPort]
+    axil: bool = False
+    parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """SystemVerilog of module `bench`: one instance of the module and wires, nothing else.
+
+        All input words stand in one vector `in_data_i`, each from a multiple of 32 bits on, and at least 96
+        bits, so that the C++ type of the port is always the wide one; outputs likewise.
+        """
+        if max(len(self.inputs), len(self.outputs)) > MAX_STREAMS:
+            raise OptionError(f"{self.top}: at most {MAX_STREAMS} streams a direction can be driven")
+        widths: dict[str, int] = {}
+        assigns = _connect(self.inputs, "in", widths) + _connect(self.outputs, "out", widths)
+        if not self.axil:
+            assigns += [(f"axil_{port.name}_o", "'0") for port in AXIL if port.output]
+        pins = CLOCK | {name: name for name in widths} | (AXIL_PINS if self.axil else {})
+        body = "".join(wire(name, bits) for name, bits in widths.items())
+        body += "".join(f"  assign {target} = {source};\n" for target, source in assigns)
+        body += "  // verilator lint_off WIDTHTRUNC\n"  # an address port may be narrower than the harness's 32 bits
+        body += instance(self.top, "dut", self.parameters, pins) + "  // verilator lint_on WIDTHTRUNC\n"
+        return module(TOP, _ports(self.inputs, self.outputs), body)
 
 
 def vector_words(ports: Sequence[StreamPort]) -> int:
@@ -100,17 +109,16 @@ def vector_words(ports: Sequence[StreamPort]) -> int:
     return max(3, sum(port.words for port in ports))
 
 
-def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort]) -> list[str]:
+def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort]) -> list[Port]:
     return [
-        "input logic clk_i",
-        "input logic rst_i",
-        f"input logic [{32 * vector_words(inputs) - 1}:0] in_data_i",
-        "input logic [31:0] in_valid_i",
-        "output logic [31:0] in_ready_o",
-        f"output logic [{32 * vector_words(outputs) - 1}:0] out_data_o",
-        "output logic [31:0] out_valid_o",
-        "input logic [31:0] out_ready_i",
-        *(Port(f"axil_{p.name}_{'o' if p.output else 'i'}", p.output, p.bits).declaration for p in AXIL),
+        *CLOCK_PORTS,
+        Port("in_data_i", bits=32 * vector_words(inputs)),
+        Port("in_valid_i", bits=32),
+        Port("in_ready_o", True, 32),
+        Port("out_data_o", True, 32 * vector_words(outputs)),
+        Port("out_valid_o", True, 32),
+        Port("out_ready_i", bits=32),
+        *(Port(_axil(port), port.output, port.bits) for port in AXIL),
     ]
 
 
@@ -160,25 +168,3 @@ def _note(signal: str, bits: int, widths: dict[str, int]) -> str:
             raise OptionError(f"{signal!r} has {selected} bits, not {bits}")
         widths[name] = max(widths.get(name, 0), int(high) + 1)
     return signal
-
-
-def _parameters(parameters: Mapping[str, object]) -> str:
-    if not parameters:
-        return ""
-    return " #(" + ", ".join(f".{name}({_literal(value)})" for name, value in parameters.items()) + ")"
-
-
-def _literal(value: object) -> str:
-    """A parameter's value in SystemVerilog: text given as str is a string unless it is a sized literal."""
-    if isinstance(value, bool):
-        return "1'b1" if value else "1'b0"
-    if isinstance(value, str):
-        return value if re.fullmatch(r"\d*'[sS]?[bodhBODH][0-9a-fA-F_xXzZ]+", value) else f'"{value}"'
-    return str(value)
-
-
-def _axil_pins() -> list[str]:
-    """The AXI4-Lite pins; an address port may be narrower than the harness's 32 bits."""
-    pins = [f"    .s_axil_{port.name}(axil_{port.name}_{'o' if port.output else 'i'})," for port in AXIL]
-    pins[-1] = pins[-1].rstrip(",")
-    return ["    // verilator lint_off WIDTHTRUNC", *pins, "    // verilator lint_on WIDTHTRUNC"]

@@ -21,7 +21,7 @@ import joblib
 from bitwright.errors import ToolError
 from bitwright.hardware.closure import flatten, write
 from bitwright.tools import cache, process
-from bitwright.tools.bench import TOP, StreamPort, wrapper
+from bitwright.tools.bench import TOP, Bench
 from bitwright.tools.model import TRACES, Model
 
 MINIMUM = (5, 20)
@@ -100,21 +100,16 @@ def _packaged() -> tuple[Path, Path, str]:
 
 def build(
     files: Mapping[str, str],
-    top: str,
-    inputs: Sequence[StreamPort],
-    outputs: Sequence[StreamPort],
+    bench: Bench,
     *,
-    axil: bool = False,
-    parameters: Mapping[str, object] | None = None,
     trace: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     jobs: int = 2,
 ) -> Model:
-    """Compile module `top` of `files` (texts by path) into a `Model` that `Model.run` drives.
+    """Compile the bench's module, of `files` (texts by path), into a `Model` that `Model.run` drives.
 
-    `inputs` and `outputs` name the module's streams (tools/bench.py); `axil` says that it has the
-    AXI4-Lite slave s_axil_*. Besides these it has clk_i and rst_i and no other port. `*.mem` files are
-    read at run time and do not enter the compiled model. With `trace`, "vcd" or "fst", the model can write waveforms.
+    `*.mem` files are read at run time and do not enter the compiled model. With `trace`, "vcd" or "fst", the model can
+    write waveforms.
     Models are cached under the digest of all that they are made from. Raises `ToolError` with the first
     message where the sources do not elaborate without errors and warnings, and `ModelError` where they hold what
     no tool may be given (`source_rules`).
@@ -124,9 +119,8 @@ def build(
         check_fst(tool)
     root = cache.folder(cache_dir)
     flat = flatten(files)
-    bench = wrapper(top, inputs, outputs, axil, parameters)
     memory = {name: text for name, text in flat.items() if name.endswith(".mem")}
-    sources = {name: text for name, text in flat.items() if name not in memory} | {f"{TOP}.sv": bench}
+    sources = {name: text for name, text in flat.items() if name not in memory} | {f"{TOP}.sv": bench.text}
     identity = [tool.version, tool.compiler_version, *TRANSLATE, f"trace={trace}", *_own_sources()]
     for name in sorted(sources):
         identity += [name, sources[name]]
@@ -135,7 +129,9 @@ def build(
         return [_compile(tool, sources, folder, root, trace, jobs)]
 
     folder, hit = cache.entry(root / "verilator", cache.digest(identity), make, ["model"])
-    return Model(folder / "model", memory, tuple(inputs), tuple(outputs), trace, f"Verilator {tool.version}", hit)
+    return Model(
+        folder / "model", memory, tuple(bench.inputs), tuple(bench.outputs), trace, f"Verilator {tool.version}", hit
+    )
 
 
 def lint(files: Mapping[str, str], top: str, folder: Path, parameters: Mapping[str, object] | None = None) -> None:
