@@ -128,7 +128,7 @@ def measure_search(bench: Bench, bits: int) -> dict:
     """EfficientNet-Lite0 in mixed widths at the weight bytes of a uniform width, beside that uniform network."""
     case = bench.case("lite0")
     graph = bench.prepared("lite0").graph
-    weights = sum(np.size(n["weight"]) for n in graph.nodes if "weight" in n.attributes)
+    weights = sum(node.op.weight.size for node in graph.layers)
     found = search(
         graph,
         case.calibration,

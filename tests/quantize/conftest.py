@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from bitwright.models.graph import FloatGraph, FloatNode
-
-WINDOW = {"stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1)}
+from bitwright.models.graph import FloatGraph, FloatNode, ops
 
 
 def conv(name, source, weight, bias, groups=1, **window):
-    return FloatNode(name, "Conv", (source,), {"weight": weight, "bias": bias, "groups": groups, **WINDOW, **window})
+    return FloatNode(name, ops.Conv(weight, bias, groups=groups, **window), (source,))
 
 
 def make_graph(seed=0, channels=8, size=8, clip=6.0):
@@ -28,16 +26,16 @@ def make_graph(seed=0, channels=8, size=8, clip=6.0):
     pool = {"kernel": (size, size), "stride": (1, 1), "pads": (0, 0, 0, 0), "count_include_pad": False}
     nodes = [
         conv("stem", "input", weight(c, 3, 3, 3) * 2, rng.normal(size=c) * 0.2, pads=(1, 1, 1, 1)),
-        FloatNode("relu", "Relu", ("stem",)),
+        FloatNode("relu", ops.Relu(), ("stem",)),
         conv("expand", "relu", weight(e, 1, 1, c) * 2, rng.normal(size=e) * 0.3),
-        FloatNode("clip1", "Clip", ("expand",), top),
+        FloatNode("clip1", ops.Clip(**top), ("expand",)),
         conv("depthwise", "clip1", weight(e, 3, 3, 1), rng.normal(size=e) * 0.3, groups=e, pads=(1, 1, 1, 1)),
-        FloatNode("clip2", "Clip", ("depthwise",), top),
+        FloatNode("clip2", ops.Clip(**top), ("depthwise",)),
         conv("project", "clip2", weight(c, 1, 1, e), None),
-        FloatNode("add", "Add", ("project", "relu")),
-        FloatNode("pool", "AveragePool", ("add",), pool),
-        FloatNode("flat", "Flatten", ("pool",)),
-        FloatNode("head", "Dense", ("flat",), {"weight": weight(5, c), "bias": rng.normal(size=5)}),
+        FloatNode("add", ops.Add(), ("project", "relu")),
+        FloatNode("pool", ops.AveragePool(**pool), ("add",)),
+        FloatNode("flat", ops.Flatten(), ("pool",)),
+        FloatNode("head", ops.Dense(weight=weight(5, c), bias=rng.normal(size=5)), ("flat",)),
     ]
     return FloatGraph.build(nodes, input_shape=(3, size, size), input_layout="CHW")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import quantize_model, resolve_widths
@@ -20,15 +20,15 @@ def residual():
     def conv(name, source, inputs, factor=1.0):
         weight = rng.normal(size=(8, 3, 3, inputs)) * np.reshape(factor, (-1, 1, 1, 1)) / (3 * inputs**0.5)
         rest = {"bias": np.full(8, 0.1), "stride": (1, 1), "pads": (1, 1, 1, 1), "dilation": (1, 1), "groups": 1}
-        return FloatNode(name, "Conv", (source,), {"weight": weight, **rest})
+        return FloatNode(name, ops.Conv(weight=weight, **rest), (source,))
 
     whole = {"kernel": (6, 6), "stride": (1, 1), "pads": (0, 0, 0, 0), "count_include_pad": False}
     nodes = (
-        conv("a", "input", 3, uneven), FloatNode("ar", "Relu", ("a",)),
-        conv("b", "ar", 8), FloatNode("br", "Relu", ("b",)),
-        conv("c", "br", 8, uneven), FloatNode("sum", "Add", ("ar", "c")), FloatNode("last", "Relu", ("sum",)),
-        FloatNode("pool", "AveragePool", ("last",), whole), FloatNode("flat", "Flatten", ("pool",)),
-        FloatNode("dense", "Dense", ("flat",), {"weight": rng.normal(size=(5, 8)), "bias": np.zeros(5)}),
+        conv("a", "input", 3, uneven), FloatNode("ar", ops.Relu(), ("a",)),
+        conv("b", "ar", 8), FloatNode("br", ops.Relu(), ("b",)),
+        conv("c", "br", 8, uneven), FloatNode("sum", ops.Add(), ("ar", "c")), FloatNode("last", ops.Relu(), ("sum",)),
+        FloatNode("pool", ops.AveragePool(**whole), ("last",)), FloatNode("flat", ops.Flatten(), ("pool",)),
+        FloatNode("dense", ops.Dense(weight=rng.normal(size=(5, 8)), bias=np.zeros(5)), ("flat",)),
     )  # fmt: skip
     return FloatGraph.build(nodes, input_shape=(3, 6, 6), input_layout="CHW")
 
@@ -60,7 +60,7 @@ def test_values_lose_less(residual, samples):
     found = []
     for given in (False, True):
         made = quantize_model(residual, samples, QuantizeOptions(channel_scales=given))
-        q = made.graph.node("last_q")["quantizer"]
+        q = made.graph.node("last_q").op.quantizer
         want = FloatRunner(residual, ["last"]).run(samples)["last"]
         s = made.channel_scales.get("last", 1.0)
         got = np.clip(np.rint(want / s / q.scale), q.low, q.high) * q.scale * s
@@ -72,7 +72,7 @@ def test_the_grids_take_the_joint_steps_unless_another_method_is_asked_for(resid
     _, steps = channel_scales(residual, samples, resolve_widths(residual, QuantizeOptions()))
     for method, same in (("mse", True), ("minmax", False)):
         made = quantize_model(residual, samples, QuantizeOptions(channel_scales=True, method=method))
-        scale = float(made.graph.node("br_q")["quantizer"].scale[0])
+        scale = float(made.graph.node("br_q").op.quantizer.scale[0])
         assert (scale == steps["br"][1]) is same
 
 
@@ -89,7 +89,7 @@ def test_noise_is_the_error_that_a_grid_makes(residual, samples):
 
 def test_values_beyond_those_seen_count():
     """At the largest magnitude seen nothing has been clipped, yet noise is more than rounding alone makes."""
-    nodes = (FloatNode("y", "Relu", ("input",)),)
+    nodes = (FloatNode("y", ops.Relu(), ("input",)),)
     graph = FloatGraph.build(nodes, input_shape=(2,), input_layout="C")
     x = np.random.default_rng(5).exponential(size=(4096, 2)).astype(np.float32)
     seen = observe(graph, {"y": 2}, x)["y"]
@@ -125,8 +125,8 @@ def test_rounding_for_a_layer_alone_ignores_the_layers_before(residual, samples)
             weight_bits=4, activation_bits=4, weight_rounding="second_order", compensate=compensate
         )
         made = quantize_model(residual, samples, options)
-        weight = np.asarray(residual.node("c")["weight"], np.float64)
-        q = made.graph.node("c").quantized
+        weight = np.asarray(residual.node("c").op.weight, np.float64)
+        q = made.graph.node("c").op.quantized
         difference = q.values * q.scale.reshape(-1, 1, 1, 1) - weight
         found.append(float(np.square(difference).sum()))
     assert found[1] < found[0]

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from bitwright import targets
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.network.ops import Lookup, Threshold
 from bitwright.network.passes import simplify
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.ptq import quantize
-
-WINDOW = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
 
 
 def clipped(kind, add=False, **attributes):
@@ -18,13 +16,15 @@ def clipped(kind, add=False, **attributes):
     rng, nodes, value, channels = np.random.default_rng(0), [], "input", 3
     for k in range(4):
         weight = rng.normal(size=(8, 3, 3, channels)) / np.sqrt(9 * channels) * 1.5
-        layer = {"weight": weight, "bias": rng.normal(size=8) * 0.1, "pads": (1, 1, 1, 1), **WINDOW}
-        nodes += [FloatNode(f"c{k}", "Conv", (value,), layer), FloatNode(f"a{k}", kind, (f"c{k}",), attributes)]
+        layer = ops.Conv(weight, rng.normal(size=8) * 0.1, pads=(1, 1, 1, 1))
+        nodes += [
+            FloatNode(f"c{k}", layer, (value,)),
+            FloatNode(f"a{k}", getattr(ops, kind)(**attributes), (f"c{k}",)),
+        ]
         if add and k:
-            nodes.append(FloatNode(f"s{k}", "Add", (f"a{k}", value)))
+            nodes.append(FloatNode(f"s{k}", ops.Add(), (f"a{k}", value)))
         value, channels = nodes[-1].name, 8
-    head = {"weight": rng.normal(size=(4, 1, 1, 8)), "bias": None, "pads": (0,) * 4, **WINDOW}
-    nodes.append(FloatNode("head", "Conv", (value,), head))
+    nodes.append(FloatNode("head", ops.Conv(rng.normal(size=(4, 1, 1, 8))), (value,)))
     return FloatGraph.build(nodes, input_shape=(3, 8, 8), input_layout="CHW")
 
 

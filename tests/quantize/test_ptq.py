@@ -1,13 +1,11 @@
 """From float network to integer network: accuracy of every option, and what unusual input does."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from bitwright.errors import DataError, ModelError, OptionError
 from bitwright.fast.evaluator import Evaluator
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode, ops
 from bitwright.network import evaluate
 from bitwright.network.ops import Conv2d, Requantize, Rounding
 from bitwright.quantization import placement
@@ -16,7 +14,6 @@ from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.options import QuantizeOptions, make_options
 from bitwright.quantization.ptq import narrowed, quantize, quantize_model, resolve_widths
 from bitwright.quantization.ranges.calibrate import exact_input
-from bitwright.quantization.sweep import dequantized
 
 
 def sqnr(reference, outputs):
@@ -74,7 +71,7 @@ def test_every_option_yields_a_good_integer_network(graph, data, options, least)
 def test_the_integer_network_repeats_the_simulated_one(graph, data):
     """The float graph with quantizers and the network lowered from it differ by single codes at most."""
     made = quantize_model(graph, data, QuantizeOptions(multiplier_bits=24))
-    simulated = FloatRunner(made.graph.with_nodes([dequantized(n) for n in made.graph.nodes])).outputs(data)
+    simulated = FloatRunner(made.graph.with_nodes(n.dequantized() for n in made.graph.nodes)).outputs(data)
     assert sqnr(simulated, Evaluator(made.network).predict(data)) > 45
 
 
@@ -112,8 +109,8 @@ def test_equalization_keeps_the_function_through_clips(graph, data):
     assert [(p.first, p.second) for p in find_pairs(graph)] == [("expand", "depthwise"), ("depthwise", "project")]
     equal = equalize(graph)
     np.testing.assert_allclose(FloatRunner(equal).outputs(data), FloatRunner(graph).outputs(data), atol=1e-4)
-    first = np.abs(equal.node("expand")["weight"]).reshape(24, -1).max(1)
-    second = np.abs(equal.node("depthwise")["weight"]).reshape(24, -1).max(1)
+    first = np.abs(equal.node("expand").op.weight).reshape(24, -1).max(1)
+    second = np.abs(equal.node("depthwise").op.weight).reshape(24, -1).max(1)
     assert np.all(np.abs(np.log(first / second)) < 0.1)
 
 
@@ -126,9 +123,9 @@ def test_equalization_mends_unequal_channels(graph, data):
     }
     nodes = []
     for node in graph.nodes:
-        scaled = {k: node[k] * f for k, f in changes.get(node.name, {}).items()}
-        new = replace(node, attributes={**node.attributes, **scaled})
-        nodes.append(FloatNode(node.name, "Relu", node.inputs) if node.kind == "Clip" else new)
+        scaled = {k: getattr(node.op, k) * f for k, f in changes.get(node.name, {}).items()}
+        new = node.having(**scaled)
+        nodes.append(FloatNode(node.name, ops.Relu(), node.inputs) if node.kind == "Clip" else new)
     unequal = graph.with_nodes(nodes)
     poor, _ = quality(unequal, data, per_channel=False)
     good, _ = quality(unequal, data, per_channel=False, equalize=True)
@@ -221,9 +218,9 @@ def test_a_network_that_overflows_is_told(graph, data):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_parameters_that_are_not_finite_are_told(graph, data, bad):
     head = graph.node("head")
-    weight = head["weight"].copy()
+    weight = head.op.weight.copy()
     weight[2, 3] = bad
-    nodes = [replace(n, attributes={**n.attributes, "weight": weight}) if n is head else n for n in graph.nodes]
+    nodes = [n.having(weight=weight) if n is head else n for n in graph.nodes]
     with pytest.raises(ModelError, match="weight of 'head' holds NaN or infinity; legal are finite parameters"):
         quantize(graph.with_nodes(nodes), data)
 
@@ -258,10 +255,8 @@ def test_unusual_networks_and_data_give_finite_results(graph, data, options, cha
         data[3, 0, 2, 2] = 1e30
     else:
         dead = graph.node("expand")
-        bias = np.full_like(dead["bias"], -1e3)
-        graph = graph.with_nodes(
-            [replace(n, attributes={**n.attributes, "bias": bias}) if n is dead else n for n in graph.nodes]
-        )
+        bias = np.full_like(dead.op.bias, -1e3)
+        graph = graph.with_nodes([n.having(bias=bias) if n is dead else n for n in graph.nodes])
     outputs = quantize(graph, data, **options).predict(data)
     assert np.all(np.isfinite(outputs))
     if change in ("one sample", "constant channel", "dead"):
@@ -270,7 +265,7 @@ def test_unusual_networks_and_data_give_finite_results(graph, data, options, cha
 
 @pytest.mark.parametrize("bits", [1, 4, 8, 16])
 def test_a_layer_of_one_weight(bits):
-    node = FloatNode("only", "Dense", (INPUT,), {"weight": np.array([[0.7]]), "bias": None})
+    node = FloatNode("only", ops.Dense(weight=np.array([[0.7]]), bias=None), (INPUT,))
     graph = FloatGraph.build([node], input_shape=(1,), input_layout="C")
     x = np.linspace(-1, 1, 50, dtype=np.float32)[:, None]
     for rounding in ("nearest", "second_order"):
@@ -298,12 +293,7 @@ def test_wide_widths_share_the_accumulator():
     assert narrowed(w, 2, 16) == 16
     wide = narrowed(w, 16, 16)
     assert 10 <= wide < 14
-    node = FloatNode(
-        "only",
-        "Conv",
-        (INPUT,),
-        {"weight": w, "bias": None, "stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1},
-    )
+    node = FloatNode("only", ops.Conv(w), (INPUT,))
     graph = FloatGraph.build([node], input_shape=(3, 3, 64), input_layout="HWC")
     assert resolve_widths(graph, QuantizeOptions(weight_bits=16, activation_bits=16)).layers["only"] == (16, wide)
 
@@ -342,6 +332,6 @@ def test_resnet8_in_8_bits_loses_nothing(shared_data):
     calibration, x = (a.transpose(0, 3, 1, 2).astype(np.float32) for a in (calibration[:200], test[:500]))
     made = quantize_model(shared_data / "mlperf_tiny" / "resnet8.onnx", calibration)
     outputs = Evaluator(made.network).predict(x)
-    reference = FloatRunner(made.graph.with_nodes([dequantized(n) for n in made.graph.nodes])).outputs(x)
+    reference = FloatRunner(made.graph.with_nodes(n.dequantized() for n in made.graph.nodes)).outputs(x)
     assert np.mean(outputs.argmax(1) == reference.argmax(1)) > 0.98
     assert 100 * np.mean(outputs.argmax(1) == labels) > 74

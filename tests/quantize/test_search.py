@@ -15,7 +15,7 @@ from bitwright.explore.front import Point, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.search import network_of, search
 from bitwright.explore.tasks import Pool, run_tasks
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import quantize_model
@@ -203,7 +203,7 @@ def test_search_over_activations_leaves_set_layers_alone(graph, data, tmp_path):
 def test_sensitivities_are_measured_on_samples_that_rounding_has_not_seen(tmp_path):
     """Second-order rounding of a layer with more inputs than samples fits those at any width."""
     rng = np.random.default_rng(0)
-    dense = FloatNode("head", "Dense", ("input",), {"weight": rng.normal(size=(8, 256)), "bias": None})
+    dense = FloatNode("head", ops.Dense(weight=rng.normal(size=(8, 256)), bias=None), ("input",))
     graph = FloatGraph.build([dense], input_shape=(256,), input_layout="C")
     x = rng.normal(size=(64, 256)).astype(np.float32)
     quantize = QuantizeOptions(weight_rounding="second_order")

@@ -5,12 +5,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.ptq import quantize
 from bitwright.quantization.weights.grids import WeightRule, quantize_weight
 
-WINDOW = {"stride": (1, 1), "dilation": (1, 1), "groups": 1}
 POOL = {"kernel": (3, 3), "stride": (1, 1), "pads": (1, 1, 1, 1)}
 DEAD = ("relu", "weights", "gain", "tiny", "pooled", "averaged", "sum", "concat", "nested")
 
@@ -23,7 +22,7 @@ class Builder:
 
     def add(self, kind, *inputs, channels=None, **attributes):
         name = f"n{len(self.nodes)}_{kind.lower()}"
-        self.nodes.append(FloatNode(name, kind, inputs, attributes))
+        self.nodes.append(FloatNode(name, getattr(ops, kind)(**attributes), inputs))
         self.channels[name] = channels or self.channels[inputs[0]]
         return name
 
@@ -33,7 +32,7 @@ class Builder:
         weight = self.rng.normal(size=(channels, size, size, inputs)) / np.sqrt(size * size * inputs) * gain
         bias = self.rng.normal(size=channels) * 0.1 if bias == 0.1 else np.full(channels, bias)
         attributes = {"weight": weight[..., : self.channels[source]], "bias": bias, "pads": (size // 2,) * 4}
-        return self.add("Conv", source, channels=channels, **attributes, **WINDOW)
+        return self.add("Conv", source, channels=channels, **attributes)
 
     def dead_branch(self, kind, source, channels):
         if kind == "relu":

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bitwright.errors import DataError
+from bitwright.models.exact.quantizer import round_array
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, IntType
 from bitwright.quantization.sweep import products
 from bitwright.quantization.weights.grids import WeightRule, fit_accumulator, quantize_weight, to_codes, weight_scales
-from bitwright.quantization.weights.rounding import round_array
 from bitwright.quantization.weights.second_order import Form, Moments, damped, output_error, round_rows, second_order
 
 

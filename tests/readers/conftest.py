@@ -53,7 +53,7 @@ def code(v, q, c):
 
 def elementwise(node, v, c):
     """One elementwise node on a rational in channel c."""
-    a = node.attributes
+    a = vars(node.op)
 
     def at(name):
         array = np.atleast_1d(a[name])
@@ -85,7 +85,7 @@ def elementwise(node, v, c):
 
 
 def window_fold(node, x, fold, pad):
-    view = windows(x[None], node["kernel"], node["stride"], node["pads"], value=pad)[0]
+    view = windows(x[None], node.op.kernel, node.op.stride, node.op.pads, value=pad)[0]
     flat = view.reshape(*view.shape[:2], -1, view.shape[-1])
     return np.apply_along_axis(fold, 2, flat)
 
@@ -94,20 +94,20 @@ def run_node(node, *inputs):
     """The value of a node in rationals; object arrays (H, W, C) or (C,)."""
     x = inputs[0]
     if node.kind == "Conv":
-        w = node.quantized.values * exact(node.quantized.scale).reshape(-1, 1, 1, 1)
+        w = node.op.quantized.values * exact(node.op.quantized.scale).reshape(-1, 1, 1, 1)
         kernel = w.shape[1:3]
-        view = windows(x[None], kernel, node["stride"], node["pads"], node["dilation"], Fraction(0))[0]
-        per = w.shape[0] // node["groups"]
+        view = windows(x[None], kernel, node.op.stride, node.op.pads, node.op.dilation, Fraction(0))[0]
+        per = w.shape[0] // node.op.groups
         ci = w.shape[3]
         columns = []
         for o in range(w.shape[0]):
             g = o // per
             columns.append((view[..., g * ci : (g + 1) * ci] * w[o]).sum((2, 3, 4)))
         y = np.stack(columns, -1)
-        return y if node["bias"] is None else y + exact(node["bias"])
+        return y if node.op.bias is None else y + exact(node.op.bias)
     if node.kind == "Dense":
-        y = (node.quantized.values * exact(node.quantized.scale).reshape(-1, 1)) @ x
-        return y if node["bias"] is None else y + exact(node["bias"])
+        y = (node.op.quantized.values * exact(node.op.quantized.scale).reshape(-1, 1)) @ x
+        return y if node.op.bias is None else y + exact(node.op.bias)
     if node.kind == "Add":
         return inputs[0] + inputs[1]
     if node.kind == "Concat":
@@ -117,10 +117,10 @@ def run_node(node, *inputs):
     if node.kind == "AveragePool":
         return window_fold(node, x, lambda a: sum(a, Fraction(0)) / len(a), Fraction(0))
     if node.kind == "Pad":
-        t, le, b, r = node["pads"]
-        return np.pad(x, ((t, b), (le, r), (0, 0)), constant_values=Fraction(float(node["value"])))
+        t, le, b, r = node.op.pads
+        return np.pad(x, ((t, b), (le, r), (0, 0)), constant_values=Fraction(float(node.op.value)))
     if node.kind == "Resize":
-        return x.repeat(node["factor"][0], 0).repeat(node["factor"][1], 1)
+        return x.repeat(node.op.factor[0], 0).repeat(node.op.factor[1], 1)
     if node.kind == "Flatten":
         return x.reshape(-1)
     if node.kind == "ArgMax":
@@ -129,7 +129,7 @@ def run_node(node, *inputs):
     for i, v in np.ndenumerate(x):
         c = i[-1]
         if node.kind == "Quant":
-            q = node["quantizer"]
+            q = node.op.quantizer
             scale, zero = (Fraction(float(a[c % len(a)])) for a in (q.scale, q.zero_point))
             out[i] = (code(v, q, c) - (0 if q.dtype.bipolar else zero)) * scale
         else:

@@ -9,7 +9,6 @@ from onnx import TensorProto
 
 import bitwright.models
 from bitwright.models import lower, read_model
-from bitwright.models.graph import KINDS
 
 rng = np.random.default_rng(0)
 SOURCES = sorted(Path(bitwright.models.__file__).parent.rglob("*.py"))
@@ -294,4 +293,4 @@ def test_inputs_of_an_integer_type(onnx_tools):
 
 @pytest.mark.parametrize("opset", [7, 28])
 def test_opsets(opset, onnx_tools):
-    assert read_model(onnx_tools.model(*CONV, opset)).nodes[0].kind in KINDS
+    assert read_model(onnx_tools.model(*CONV, opset)).nodes[0].kind == "Conv"

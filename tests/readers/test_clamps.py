@@ -5,9 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from bitwright.models.exact.boundaries import Steps
+from bitwright.models.exact.chain import Affine, Chain, Clip
 from bitwright.models.graph import Quantizer
-from bitwright.models.lowering.boundaries import Steps
-from bitwright.models.lowering.chain import Affine, Chain, Clip
 from bitwright.models.lowering.steps import tabulate
 from bitwright.network.ops import Requantize, Rounding, Threshold
 from bitwright.network.types import IntType

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bitwright.models import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower
-from bitwright.models.graph import ExtraRounding
+from bitwright.models.graph import ExtraRounding, ops
 from bitwright.network import BIPOLAR, IntType, evaluate
 from bitwright.network.ops import Rounding
 
@@ -24,8 +24,8 @@ class Maker:
         values = 2.0 ** r.integers(-4, 1, n) if self.powers else r.lognormal(-1, 0.7, n)
         return np.float32(values).astype(float)
 
-    def put(self, kind, *inputs, quantized=None, **attributes):
-        node = FloatNode(f"{kind.lower()}{len(self.nodes)}", kind, inputs, attributes, quantized)
+    def put(self, kind, *inputs, **attributes):
+        node = FloatNode(f"{kind.lower()}{len(self.nodes)}", getattr(ops, kind)(**attributes), inputs)
         self.nodes.append(node)
         self.shapes = FloatGraph.build(self.nodes, input_shape=(5, 4, 2), input_layout="HWC").shapes
         return node.name
@@ -151,7 +151,7 @@ def compare(graph, rational, seed, samples=2):
         expected = rational.run(graph, real[n])
         for name, node in names.items():
             if name in found and found[name][n].shape == expected[name].shape:
-                quantizer = node["quantizer"]
+                quantizer = node.op.quantizer
                 zero = 0 if quantizer.dtype.bipolar else quantizer.zero_point
                 codes = expected[name] / rational.exact(quantizer.scale) + zero
                 assert np.array_equal(found[name][n], codes.astype(np.int64)), name

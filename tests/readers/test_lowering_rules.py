@@ -5,6 +5,7 @@ import pytest
 
 from bitwright.errors import ModelError
 from bitwright.models import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower, to_onnx
+from bitwright.models.graph import ops
 from bitwright.network import BIPOLAR, IntType, evaluate
 from bitwright.network.ops import ArgMax, Conv2d, Dense, MaxPool, Requantize, Rounding, Threshold
 
@@ -12,8 +13,8 @@ rng = np.random.default_rng(11)
 INT3, INT4 = IntType(3, True), IntType(4, True)
 
 
-def node(name, kind, *inputs, quantized=None, **attributes):
-    return FloatNode(name, kind, inputs, attributes, quantized)
+def node(name, kind, *inputs, **attributes):
+    return FloatNode(name, getattr(ops, kind)(**attributes), inputs)
 
 
 def quant(name, value, scale=1.0, dtype=INT4, **more):

@@ -181,7 +181,7 @@ def test_external_data_are_read(tmp_path):
     weights = np.arange(12, dtype=np.float32)
     (tmp_path / "w.bin").write_bytes(b"1234" + weights.tobytes())
     onnx.save(external("w.bin", offset=4, length=48), tmp_path / "m.onnx")
-    assert read(tmp_path / "m.onnx").nodes[0]["weight"].ravel().tolist() == weights.tolist()
+    assert read(tmp_path / "m.onnx").nodes[0].op.weight.ravel().tolist() == weights.tolist()
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from bitwright import targets
 from bitwright.errors import OptionError
 from bitwright.models import lower
-from bitwright.models.graph import FloatGraph, FloatNode, QuantizedWeight, Quantizer
-from bitwright.models.lowering.boundaries import Steps
+from bitwright.models.exact.boundaries import Steps
+from bitwright.models.graph import FloatGraph, FloatNode, QuantizedWeight, Quantizer, ops
 from bitwright.network import evaluate
 from bitwright.network.ops import Add, Dense
 from bitwright.network.passes import simplify
@@ -17,13 +17,13 @@ from bitwright.network.types import BIPOLAR, IntType
 
 
 def quant(name, source, dtype, scale, zero=0, **more):
-    return FloatNode(name, "Quant", (source,), {"quantizer": Quantizer(dtype, [scale], [zero], **more)})
+    return FloatNode(name, ops.Quant(quantizer=Quantizer(dtype, [scale], [zero], **more)), (source,))
 
 
 def pick(name, column):
     weight = np.eye(2)[column : column + 1]
     made = QuantizedWeight(weight.astype(np.int64), IntType(2, True), np.ones(1))
-    return FloatNode(name, "Dense", ("x",), {"weight": weight, "bias": None}, made)
+    return FloatNode(name, ops.Dense(weight=weight, bias=None, quantized=made), ("x",))
 
 
 def sum_graph(seed, bits, out, kind):
@@ -34,20 +34,20 @@ def sum_graph(seed, bits, out, kind):
     nodes = [
         quant("x", "input", IntType(bits, True), 1.0),
         pick("p", 0),
-        FloatNode("ps", "Affine", ("p",), {"scale": np.array([first]), "shift": np.array([0.0])}),
+        FloatNode("ps", ops.Affine(scale=np.array([first]), shift=np.array([0.0])), ("p",)),
         pick("q", 1),
-        FloatNode("qs", "Affine", ("q",), {"scale": np.array([second]), "shift": np.array([0.37])}),
+        FloatNode("qs", ops.Affine(scale=np.array([second]), shift=np.array([0.37])), ("q",)),
         quant("a", "ps", IntType(bits, True), first),
         quant("b", "qs", IntType(bits), second, 1 << (bits - 1)),
-        FloatNode("s", "Add", ("a", "b")),
+        FloatNode("s", ops.Add(), ("a", "b")),
     ]
     if kind == "relu":
-        nodes.append(FloatNode("r", "Relu", ("s",)))
+        nodes.append(FloatNode("r", ops.Relu(), ("s",)))
     elif kind == "falling":
-        nodes.append(FloatNode("r", "Affine", ("s",), {"scale": np.array([-0.7]), "shift": np.array([1.3])}))
+        nodes.append(FloatNode("r", ops.Affine(scale=np.array([-0.7]), shift=np.array([1.3])), ("s",)))
     elif kind == "clip":
         bound = 0.3 * last * unit * 2**out
-        nodes.append(FloatNode("r", "Clip", ("s",), {"low": -bound, "high": bound}))
+        nodes.append(FloatNode("r", ops.Clip(low=-bound, high=bound), ("s",)))
     dtype = BIPOLAR if out == 1 else IntType(out, kind != "relu")
     nodes.append(quant("y", nodes[-1].name, dtype, last * unit * 1.3))
     return FloatGraph.build(nodes, input_shape=(2,), input_layout="C"), (first, second)
@@ -56,17 +56,17 @@ def sum_graph(seed, bits, out, kind):
 def exact_codes(graph, scales, pairs):
     """The file's own arithmetic, in rationals."""
     nodes = {node.name: node for node in graph.nodes}
-    zero = nodes["b"]["quantizer"].zero_point[0]
-    steps = Steps.of(nodes["y"]["quantizer"])
+    zero = nodes["b"].op.quantizer.zero_point[0]
+    steps = Steps.of(nodes["y"].op.quantizer)
     found = []
     for p, q in pairs:
-        b = Steps.of(nodes["b"]["quantizer"]).code(Fraction(int(q)) * Fraction(scales[1]) + Fraction(0.37), 0)
+        b = Steps.of(nodes["b"].op.quantizer).code(Fraction(int(q)) * Fraction(scales[1]) + Fraction(0.37), 0)
         value = Fraction(int(p)) * Fraction(scales[0]) + Fraction(b - int(zero)) * Fraction(scales[1])
         node = nodes.get("r")
         if node is not None and node.kind == "Relu":
             value = max(value, Fraction(0))
         elif node is not None and node.kind == "Clip":
-            value = min(max(value, Fraction(node["low"])), Fraction(node["high"]))
+            value = min(max(value, Fraction(node.op.low)), Fraction(node.op.high))
         elif node is not None:
             value = value * Fraction(-0.7) + Fraction(1.3)
         found.append(steps.code(value, 0))

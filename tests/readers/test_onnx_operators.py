@@ -216,7 +216,7 @@ def test_old_opset_attributes(onnx_tools):
     model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, W.shape))
     graph = onnx_tools.check(model)
     assert [n.kind for n in graph.nodes][:3] == ["Conv", "Clip", "Resize"]
-    assert graph.nodes[0]["pads"] == (1, 1, 1, 1)
+    assert graph.nodes[0].op.pads == (1, 1, 1, 1)
 
 
 def test_constant_if_is_resolved(onnx_tools):

@@ -58,7 +58,7 @@ def test_quant_of_every_domain_and_per_channel(domain, onnx_tools):
     ]
     constants = {"s": f32(0.5, 0.25).reshape(1, 2), "z": np.float32(0), "b": np.float32(3), "o": np.float32(1)}
     graph = read_model(onnx_tools.model(nodes, constants, shape=("N", 2)))
-    quantizer = graph.nodes[0]["quantizer"]
+    quantizer = graph.nodes[0].op.quantizer
     assert (quantizer.dtype, quantizer.low, quantizer.high) == (IntType(4, True), -7, 7)
     for c, scale in enumerate((0.5, 0.25)):
         assert np.array_equal(on_grid(graph)[:, c], np.clip(np.rint(GRID / scale), -7, 7) * scale)
@@ -78,7 +78,7 @@ def test_bipolar(op, onnx_tools):
     constants = {"s": f32(0.5), "z": np.float32(0), "b": np.float32(1)}
     constants = {k: v for k, v in constants.items() if k in inputs}
     graph = read_model(onnx_tools.model([(op, inputs, "y", attributes)], constants, shape=("N", 2)))
-    assert graph.nodes[0]["quantizer"].dtype == BIPOLAR
+    assert graph.nodes[0].op.quantizer.dtype == BIPOLAR
     assert np.array_equal(on_grid(graph)[:, 0], np.where(GRID >= 0, 0.5, -0.5))
 
 
@@ -111,7 +111,7 @@ def test_quantize_linear(kind, zero, onnx_tools):
     model = onnx_tools.model(nodes, constants, shape=("N", 2), opset=21)
     x = np.stack([GRID * 8, GRID * 16], 1)
     graph = onnx_tools.check(model, data=x, tolerance=0)
-    assert graph.nodes[0]["quantizer"].dtype == IntType(np.iinfo(kind).bits, np.iinfo(kind).min < 0)
+    assert graph.nodes[0].op.quantizer.dtype == IntType(np.iinfo(kind).bits, np.iinfo(kind).min < 0)
 
 
 def dense(rng, o, i):
@@ -179,7 +179,7 @@ def test_weight_zero_points_are_folded_into_the_integers(onnx_tools):
     ]
     graph = onnx_tools.check(onnx_tools.model(nodes, constants, shape=("N", 2)))
     layer = next(n for n in graph.nodes if n.kind == "Dense")
-    assert np.array_equal(layer.quantized.values, w.T.astype(int) - 128)
+    assert np.array_equal(layer.op.quantized.values, w.T.astype(int) - 128)
     assert lower(graph).nodes[0].op.weight_type == IntType(8, True)
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from bitwright.errors import ModelError
 from bitwright.models import FloatNode, Quantizer
-from bitwright.models.graph import ExtraRounding
+from bitwright.models.exact.chain import Chain, rationals
+from bitwright.models.graph import ExtraRounding, ops
 from bitwright.models.lowering import steps
-from bitwright.models.lowering.chain import Chain, rationals, steps_of
 from bitwright.models.lowering.steps import tabulate
 from bitwright.network import BIPOLAR, IntType, TensorType
 from bitwright.network.ops import Add, Lookup, Requantize, Rounding, Threshold
@@ -60,12 +60,12 @@ class Maker:
             a = {"alpha": float(np.float32(0.2)), "beta": 0.5}
         if kind == "Elu":
             a = {"alpha": 0.5}
-        return FloatNode("n", kind, ("x",), a)
+        return FloatNode("n", getattr(ops, kind)(**a), ("x",))
 
     def nodes(self):
-        found = [FloatNode("n", "Affine", ("x",), {"scale": self.numbers(signed=False), "shift": np.zeros(1)})]
+        found = [FloatNode("n", ops.Affine(scale=self.numbers(signed=False), shift=np.zeros(1)), ("x",))]
         for kind in self.rng.choice(KINDS, self.rng.integers(1, 4)):
-            node = self.node(kind, any(np.any(s.direction() == 0) for n in found for s in steps_of(n)))
+            node = self.node(kind, any(np.any(s.direction() == 0) for n in found for s in n.op.steps))
             found.append(node)
         return found
 
@@ -104,7 +104,7 @@ def apply(ops, dtype, channels):
 def check(seed, rational):
     maker = Maker(seed)
     nodes, dtype, quantizer = maker.nodes(), maker.dtype(), maker.quantizer()
-    chain = Chain(tuple(s for n in nodes for s in steps_of(n)))
+    chain = Chain(tuple(s for n in nodes for s in n.op.steps))
     try:
         table = tabulate(chain, quantizer, dtype, maker.channels)
     except ModelError as error:
@@ -139,11 +139,11 @@ def test_wide_inputs_are_quantized_exactly(start, rational, monkeypatch):
 
 
 def affine(scale, shift=0.0):
-    return FloatNode("a", "Affine", ("x",), {"scale": np.atleast_1d(scale), "shift": np.atleast_1d(shift)})
+    return FloatNode("a", ops.Affine(scale=np.atleast_1d(scale), shift=np.atleast_1d(shift)), ("x",))
 
 
 def chain_of(*nodes):
-    return Chain(tuple(s for n in nodes for s in steps_of(n)))
+    return Chain(tuple(s for n in nodes for s in n.op.steps))
 
 
 def test_half_even_ties_are_exact_on_a_wide_accumulator():
@@ -160,7 +160,7 @@ def test_powers_of_two_become_a_pure_shift():
 
 
 def test_clip_at_a_code_narrows_the_type():
-    nodes = (affine(2.0**-9), FloatNode("r", "Relu", ("x",)))
+    nodes = (affine(2.0**-9), FloatNode("r", ops.Relu(), ("x",)))
     (op,) = tabulate(chain_of(*nodes), Quantizer(IntType(8, True), np.ones(1)), IntType(24, True), 1).ops
     assert isinstance(op, Requantize)
     assert op.dtype == IntType(7)
@@ -173,7 +173,7 @@ def test_searched_requantize_is_exact_on_the_whole_range():
     (op,) = tabulate(chain_of(node), quantizer, dtype, 4).ops
     assert isinstance(op, Requantize)
     x = np.repeat(dtype.values()[:, None], 4, 1)
-    expected = np.clip(np.rint((x * node["scale"] + node["shift"]) / 0.7), -128, 127)
+    expected = np.clip(np.rint((x * node.op.scale + node.op.shift) / 0.7), -128, 127)
     assert np.array_equal(op.evaluate(x), expected)
 
 
@@ -184,7 +184,7 @@ def test_wide_outputs_without_an_exact_multiplier_are_thresholds():
     (op,) = tabulate(chain_of(node), quantizer, dtype, 3).ops
     assert isinstance(op, (Threshold, Requantize))
     x = np.repeat(np.arange(dtype.min, dtype.max + 1, 7)[:, None], 3, 1)
-    assert np.array_equal(op.evaluate(x), np.clip(np.rint(x * node["scale"] / 0.7), -32, 31))
+    assert np.array_equal(op.evaluate(x), np.clip(np.rint(x * node.op.scale / 0.7), -32, 31))
 
 
 def test_dead_channel_with_a_variance_of_nearly_nothing():
@@ -203,7 +203,7 @@ def test_dead_channel_with_a_variance_of_nearly_nothing():
 
 
 def test_large_functions_of_few_bits_are_tables():
-    nodes = (affine(1.0), FloatNode("s", "Sigmoid", ("x",)))
+    nodes = (affine(1.0), FloatNode("s", ops.Sigmoid(), ("x",)))
     (op,) = tabulate(chain_of(*nodes), Quantizer(IntType(8), np.full(1, 1 / 255)), IntType(3, True), 1).ops
     assert isinstance(op, Lookup)
     assert op.table.tolist() == [np.rint(255 / (1 + np.exp(-np.arange(-4.0, 4)))).astype(int).tolist()]
@@ -218,7 +218,7 @@ def test_fixed_point_multipliers(bits):
     assert isinstance(op, Requantize)
     assert op.rounding is Rounding.HALF_UP
     assert 1 << (bits - 1) <= np.abs(op.multiplier).max() < 1 << bits
-    assert np.allclose(op.multiplier / 2.0**op.shift, node["scale"] / 0.3, rtol=2.0**-bits)
+    assert np.allclose(op.multiplier / 2.0**op.shift, node.op.scale / 0.3, rtol=2.0**-bits)
 
 
 def test_stochastic_rounding_is_a_requantize_with_its_seed():
@@ -228,7 +228,7 @@ def test_stochastic_rounding_is_a_requantize_with_its_seed():
 
 
 def test_several_valleys_on_wide_inputs_are_refused():
-    nodes = (FloatNode("s", "HardSwish", ("x",)), FloatNode("s", "HardSwish", ("x",)))
+    nodes = (FloatNode("s", ops.HardSwish(), ("x",)), FloatNode("s", ops.HardSwish(), ("x",)))
     with pytest.raises(ModelError, match="several functions that are not monotone"):
         tabulate(chain_of(*nodes), Quantizer(IntType(4), np.ones(1)), IntType(20, True), 1)
 

@@ -9,10 +9,9 @@ import numpy as np
 
 import bitwright as bw
 from bitwright.explore.search import search
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization.options import QuantizeOptions
 
-WINDOW = {"stride": (1, 1), "pads": (1, 1, 1, 1), "dilation": (1, 1), "groups": 1}
 CASES = (
     {"weight_rounding": "second_order", "weight_bits": 4},
     {"weight_rounding": "second_order", "weight_bits": 3, "refine_scales": True, "channel_scales": True},
@@ -25,17 +24,17 @@ def residual_graph(channels=32, size=8):
 
     def layer(name, source, inputs):
         weight = rng.normal(size=(channels, 3, 3, inputs)) / np.sqrt(9 * inputs)
-        return FloatNode(name, "Conv", (source,), {"weight": weight, "bias": rng.normal(size=channels) * 0.1, **WINDOW})
+        return FloatNode(name, ops.Conv(weight, rng.normal(size=channels) * 0.1, pads=(1, 1, 1, 1)), (source,))
 
-    nodes = [layer("stem", "input", 3), FloatNode("x0", "Relu", ("stem",))]
+    nodes = [layer("stem", "input", 3), FloatNode("x0", ops.Relu(), ("stem",))]
     for k in range(1):
-        nodes += [layer(f"a{k}", f"x{k}", channels), FloatNode(f"r{k}", "Relu", (f"a{k}",))]
-        nodes += [layer(f"b{k}", f"r{k}", channels), FloatNode(f"s{k}", "Add", (f"b{k}", f"x{k}"))]
-        nodes.append(FloatNode(f"x{k + 1}", "Relu", (f"s{k}",)))
+        nodes += [layer(f"a{k}", f"x{k}", channels), FloatNode(f"r{k}", ops.Relu(), (f"a{k}",))]
+        nodes += [layer(f"b{k}", f"r{k}", channels), FloatNode(f"s{k}", ops.Add(), (f"b{k}", f"x{k}"))]
+        nodes.append(FloatNode(f"x{k + 1}", ops.Relu(), (f"s{k}",)))
     pool = {"kernel": (size, size), "stride": (1, 1), "pads": (0, 0, 0, 0), "count_include_pad": False}
-    nodes += [FloatNode("pool", "AveragePool", ("x1",), pool), FloatNode("flat", "Flatten", ("pool",))]
+    nodes += [FloatNode("pool", ops.AveragePool(**pool), ("x1",)), FloatNode("flat", ops.Flatten(), ("pool",))]
     head = {"weight": rng.normal(size=(10, channels)), "bias": rng.normal(size=10)}
-    nodes.append(FloatNode("head", "Dense", ("flat",), head))
+    nodes.append(FloatNode("head", ops.Dense(**head), ("flat",)))
     return FloatGraph.build(nodes, input_shape=(3, size, size), input_layout="CHW")
 
 

@@ -11,6 +11,7 @@ from contract_network import image_network
 from bitwright import api, targets
 from bitwright.explore.costs import Cost, layer_costs
 from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import ops as float_ops
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.network.passes import simplify
 from bitwright.quantization.options import QuantizeOptions
@@ -80,9 +81,9 @@ def test_a_lookup_that_becomes_thresholds_is_the_networks():
 def split_model() -> FloatGraph:
     rng = np.random.default_rng(3)
     nodes = [
-        FloatNode("first", "Dense", ("input",), {"weight": rng.normal(size=(64, 64)), "bias": rng.normal(size=64)}),
-        FloatNode("relu", "Relu", ("first",)),
-        FloatNode("fc", "Dense", ("relu",), {"weight": rng.normal(size=(256, 64)), "bias": rng.normal(size=256)}),
+        FloatNode("first", float_ops.Dense(weight=rng.normal(size=(64, 64)), bias=rng.normal(size=64)), ("input",)),
+        FloatNode("relu", float_ops.Relu(), ("first",)),
+        FloatNode("fc", float_ops.Dense(weight=rng.normal(size=(256, 64)), bias=rng.normal(size=256)), ("relu",)),
     ]
     return FloatGraph.build(nodes, input_shape=(64,), input_layout="C")
 

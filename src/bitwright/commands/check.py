@@ -88,8 +88,7 @@ def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:
     from bitwright import models
 
     kinds = Counter(node.kind for node in graph.nodes)
-    layers = [node for node in graph.nodes if node.kind in ("Conv", "Dense")]
-    weights = sum(node["weight"].size for node in layers)
+    weights = sum(node.op.weight.size for node in graph.layers)
     shapes = f"{graph.input_shape} ({graph.input_layout}) -> {graph.output_shape}"
     console.say(f"float network {graph.name}: {shapes}, {weights:,} weights")
     console.table("operations", ["operation", "nodes"], sorted(kinds.items()))

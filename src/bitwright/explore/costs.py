@@ -72,7 +72,7 @@ def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pa
     In such a network every layer that may have the pair has it, the others the legal pair most like it.
     """
     if cost.target is None:
-        sizes = {name: np.asarray(prepared.graph.node(name)["weight"]).size for name in pairs}
+        sizes = {node.name: node.op.weight.size for node in prepared.graph.layers}
         return LayerCosts({name: {p: sizes[name] * p[0] / 8 for p in options} for name, options in pairs.items()})
     quick = replace(prepared, options=replace(prepared.options, weight_rounding="nearest", bias_correction=False))
     table: dict[str, dict[Pair, float]] = {name: {} for name in pairs}

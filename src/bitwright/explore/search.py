@@ -24,11 +24,12 @@ from bitwright.explore.program import choose
 from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.fast.evaluator import Evaluator
 from bitwright.models.graph import INPUT, FloatGraph
+from bitwright.models.graph.ops import Softmax
 from bitwright.network import Network
 from bitwright.options import check_types
 from bitwright.quantization.floatrun import FloatRunner, check_data, check_labels
 from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
-from bitwright.quantization.placement import Widths, layers
+from bitwright.quantization.placement import Widths
 from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 
@@ -186,7 +187,7 @@ def _pairs(prepared: Prepared, widths: Widths, chosen: SearchOptions) -> dict[st
 
     A layer that reads the network's input takes it as it is.
     """
-    nodes, made = layers(prepared.graph), prepared.options
+    nodes, made = prepared.graph.layers, prepared.options
     fixed = {*made.layer_bits}
     fixed.update(node.name for node in nodes[:1] if made.first_bits)
     fixed.update(node.name for node in nodes[-1:] if made.last_bits)
@@ -251,7 +252,7 @@ def measure_point(
     outputs = Evaluator(network, threads=1).predict(x)
     return {
         "loss": measures.output_loss(
-            reference, outputs, metric, probabilities=prepared.graph.nodes[-1].kind == "Softmax"
+            reference, outputs, metric, probabilities=isinstance(prepared.graph.nodes[-1].op, Softmax)
         ),
         "agreement": measures.agreement(reference, outputs),
         "accuracy": None if labels is None else measures.accuracy(outputs, labels),

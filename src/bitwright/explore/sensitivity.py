@@ -11,17 +11,19 @@ import numpy as np
 from bitwright.explore.cache import digest
 from bitwright.explore.measures import output_loss
 from bitwright.explore.tasks import Pool, run_tasks
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, LayerNode
+from bitwright.models.graph.ops import Layer, Op, Softmax
 from bitwright.quantization import placement
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.placement import Widths
 from bitwright.quantization.ptq import Prepared, layer_rule, place
 from bitwright.quantization.ranges.calibrate import Progress
-from bitwright.quantization.sweep import dequantized, sweep
+from bitwright.quantization.sweep import sweep
 from bitwright.quantization.threads import one_blas_thread
 from bitwright.quantization.weights.layer import quantize_layer
 from bitwright.quantization.weights.second_order import Moments
 
+Placed = tuple[str, Op | None, tuple[str, ...]]  # a node: name, operation and inputs; a layer's weights are the base's
 Change = tuple[str, str, int]  # "weight" or "activation", the layer, its bits; first "base"
 
 
@@ -49,18 +51,18 @@ def _split(prepared: Prepared, samples: int) -> tuple[np.ndarray, np.ndarray]:
 @one_blas_thread()
 def _rounded_layers(
     prepared: Prepared, widths: Widths, x: np.ndarray, candidates: tuple[int, ...], progress: Progress
-) -> tuple[FloatGraph, dict[str, dict[int, FloatNode]]]:
+) -> tuple[FloatGraph, dict[str, dict[int, LayerNode]]]:
     """The network at `widths`, dequantized, and every layer at every candidate width, rounded on the samples x."""
     placed, rule, options = place(prepared, widths), layer_rule(prepared.options), prepared.options
     grid = placement.grids(placed)
-    forms: dict[str, dict[int, FloatNode]] = {}
+    forms: dict[str, dict[int, LayerNode]] = {}
 
-    def at_all_widths(node: FloatNode, moments: Moments | None = None) -> FloatNode:
+    def at_all_widths(node: LayerNode, moments: Moments | None = None) -> LayerNode:
         base = widths.layers[node.name][0]
         made = {
             bits: quantize_layer(node, bits, rule, grid[node.inputs[0]].dtype, moments) for bits in {*candidates, base}
         }
-        forms[node.name] = {bits: dequantized(form) for bits, form in made.items()}
+        forms[node.name] = {bits: form.dequantized() for bits, form in made.items()}
         return made[base]
 
     if rule.needs_data:
@@ -76,7 +78,7 @@ def _rounded_layers(
             progress=progress,
         )
     else:
-        for node in placement.layers(placed):
+        for node in placed.layers:
             at_all_widths(node)
     nodes = [forms[n.name][widths.layers[n.name][0]] if n.name in forms else n for n in placed.nodes]
     return placed.with_nodes(nodes), forms
@@ -87,21 +89,19 @@ def candidate_loss(
     x: np.ndarray,
     reference: np.ndarray,
     metric: str,
-    rounded: tuple[FloatNode, ...],
-    placed: tuple[FloatNode, ...],
+    rounded: tuple[LayerNode, ...],
+    placed: tuple[Placed, ...],
 ) -> dict[str, float]:
     """Loss of the base network with some layers rounded otherwise, or with other quantizers around its layers.
 
-    `placed` are all nodes of a graph with other quantizers, its layers without weights; empty for the base's own.
+    `placed` are all nodes of a graph with other quantizers; empty for the base's own.
     """
     new = {node.name: node for node in rounded}
-    nodes = [
-        new.get(n.name, replace(base.node(n.name), inputs=n.inputs) if n.kind in placement.LAYERS else n)
-        for n in placed or base.nodes
-    ]
-    graph = base.with_nodes(nodes)
+    nodes = [FloatNode(name, op or base.node(name).op, inputs) for name, op, inputs in placed] or base.nodes
+    graph = base.with_nodes(new.get(n.name, n) for n in nodes)
     outputs = FloatRunner(graph, jobs=1).outputs(x)
-    return {"loss": output_loss(reference, outputs, metric, probabilities=nodes[-1].kind == "Softmax")}
+    probabilities = isinstance(graph.nodes[-1].op, Softmax)
+    return {"loss": output_loss(reference, outputs, metric, probabilities=probabilities)}
 
 
 def measure(
@@ -138,8 +138,8 @@ def measure(
 
 
 def _task(
-    prepared: Prepared, widths: Widths, forms: Mapping[str, Mapping[int, FloatNode]], change: Change
-) -> tuple[tuple[FloatNode, ...], tuple[FloatNode, ...]]:
+    prepared: Prepared, widths: Widths, forms: Mapping[str, Mapping[int, LayerNode]], change: Change
+) -> tuple[tuple[LayerNode, ...], tuple[Placed, ...]]:
     """What `candidate_loss` needs for one change: layers rounded otherwise, or nodes placed otherwise."""
     kind, name, bits = change
     if kind == "base":
@@ -147,14 +147,14 @@ def _task(
     return ((forms[name][bits],), ()) if kind == "weight" else ((), _other_quantizers(prepared, widths, name, bits))
 
 
-def _other_quantizers(prepared: Prepared, widths: Widths, name: str, bits: int) -> tuple[FloatNode, ...]:
-    """Nodes of the graph placed with another width for one layer's input; layers without their weights."""
+def _other_quantizers(prepared: Prepared, widths: Widths, name: str, bits: int) -> tuple[Placed, ...]:
+    """Nodes of the graph placed with another width for one layer's input."""
     # Where several layers read a value the widest one wins, so all of them change together.
     source = prepared.graph.node(name).inputs[0]
     together = [node.name for node in prepared.graph.consumers[source] if node.name in widths.layers]
     layers = {**widths.layers, **{n: (widths.layers[n][0], bits) for n in together}}
     placed = place(prepared, replace(widths, layers=layers))
-    return tuple(replace(n, attributes={}) if n.kind in placement.LAYERS else n for n in placed.nodes)
+    return tuple((n.name, None if isinstance(n.op, Layer) else n.op, n.inputs) for n in placed.nodes)
 
 
 def _gather(widths: Widths, changes: Sequence[Change], losses: Sequence[float]) -> Sensitivities:

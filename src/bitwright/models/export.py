@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright.models.graph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer, Shape
+from bitwright.models.graph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer, Shape, ops
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Rounding
 
@@ -114,82 +115,92 @@ class _Builder:
     def add(self, node: FloatNode) -> None:
         inputs = [self.inside[name] for name in node.inputs]
         shape = self.graph.shapes[node.inputs[0]]
-        self.inside[node.name] = _EMIT[node.kind](self, node, shape, *inputs)
+        self.inside[node.name] = self.emit(node.op, shape, *inputs)
+
+    def emit(self, op: ops.Op, shape: Shape, *x: str) -> str:
+        """The ONNX nodes of an operation: one of the same name, with its numbers, where nothing else is said."""
+        special = _EMIT.get(type(op))
+        if special is not None:
+            return special(self, op, shape, *x)
+        numbers: dict[str, Any] = {f.name: float(getattr(op, f.name)) for f in fields(op)}
+        return self.op(type(op).__name__, *x, **numbers)
 
 
-def _conv(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    weight = b.constant(np.moveaxis(node["weight"], 3, 1))
-    bias = [] if node["bias"] is None else [b.constant(node["bias"])]
-    attributes = {"strides": node["stride"], "pads": node["pads"], "dilations": node["dilation"]}
-    lists: dict[str, Any] = {k: list(v) for k, v in attributes.items()}
-    return b.op("Conv", x, weight, *bias, group=node["groups"], **lists)
+def _conv(b: _Builder, op: ops.Conv, shape: Shape, x: str) -> str:
+    weight = b.constant(np.moveaxis(op.weight, 3, 1))
+    bias = [] if op.bias is None else [b.constant(op.bias)]
+    lists: dict[str, Any] = {"strides": list(op.stride), "pads": list(op.pads), "dilations": list(op.dilation)}
+    return b.op("Conv", x, weight, *bias, group=op.groups, **lists)
 
 
-def _dense(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    bias = [] if node["bias"] is None else [b.constant(node["bias"])]
-    return b.op("Gemm", x, b.constant(node["weight"]), *bias, transB=1)
+def _dense(b: _Builder, op: ops.Dense, shape: Shape, x: str) -> str:
+    bias = [] if op.bias is None else [b.constant(op.bias)]
+    return b.op("Gemm", x, b.constant(op.weight), *bias, transB=1)
 
 
-def _affine(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    if np.any(node["scale"] != 1):
-        x = b.op("Mul", x, b.channels(node["scale"], shape))
-    if np.any(node["shift"] != 0):
-        x = b.op("Add", x, b.channels(node["shift"], shape))
+def _affine(b: _Builder, op: ops.Affine, shape: Shape, x: str) -> str:
+    if np.any(op.scale != 1):
+        x = b.op("Mul", x, b.channels(op.scale, shape))
+    if np.any(op.shift != 0):
+        x = b.op("Add", x, b.channels(op.shift, shape))
     return x
 
 
-def _clip(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    low, high = (b.constant(v) if np.isfinite(v) else "" for v in (node["low"], node["high"]))
+def _clip(b: _Builder, op: ops.Clip, shape: Shape, x: str) -> str:
+    low, high = (b.constant(v) if np.isfinite(v) else "" for v in (op.low, op.high))
     return b.op("Clip", x, low, high) if high else b.op("Clip", x, low)
 
 
-def _leaky(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    return b.op("PRelu", x, b.channels(node["slope"], shape))
+def _leaky(b: _Builder, op: ops.LeakyRelu, shape: Shape, x: str) -> str:
+    return b.op("PRelu", x, b.channels(op.slope, shape))
 
 
-def _silu(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+def _silu(b: _Builder, op: ops.Silu, shape: Shape, x: str) -> str:
     return b.op("Mul", x, b.op("Sigmoid", x))
 
 
-def _product(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+def _product(b: _Builder, op: ops.Product, shape: Shape, x: str) -> str:
     sides = []
-    for path in (node["left"], node["right"]):
+    for path in (op.left, op.right):
         sides.append(x)
         for inner in path:
-            sides[-1] = _EMIT[inner.kind](b, inner, shape, sides[-1])
+            sides[-1] = b.emit(inner, shape, sides[-1])
     return b.op("Mul", *sides)
 
 
-def _pool(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    more: dict[str, Any] = {"count_include_pad": int(node["count_include_pad"])} if node.kind == "AveragePool" else {}
-    kernel, stride, pads = (list(node[k]) for k in ("kernel", "stride", "pads"))
-    return b.op(node.kind, x, kernel_shape=kernel, strides=stride, pads=pads, **more)
+def _max_pool(b: _Builder, op: ops.Pool, shape: Shape, x: str, **more: Any) -> str:
+    kernel, stride, pads = (list(v) for v in (op.kernel, op.stride, op.pads))
+    return b.op(type(op).__name__, x, kernel_shape=kernel, strides=stride, pads=pads, **more)
 
 
-def _pad(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    top, left, bottom, right = node["pads"]
+def _average_pool(b: _Builder, op: ops.AveragePool, shape: Shape, x: str) -> str:
+    return _max_pool(b, op, shape, x, count_include_pad=int(op.count_include_pad))
+
+
+def _pad(b: _Builder, op: ops.Pad, shape: Shape, x: str) -> str:
+    top, left, bottom, right = op.pads
     pads = b.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
-    return b.op("Pad", x, pads, b.constant(node["value"]))
+    return b.op("Pad", x, pads, b.constant(op.value))
 
 
-def _resize(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    scales = b.constant([1, 1, *node["factor"]])
+def _resize(b: _Builder, op: ops.Resize, shape: Shape, x: str) -> str:
+    scales = b.constant([1, 1, *op.factor])
     rule: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     return b.op("Resize", x, "", scales, mode="nearest", **rule)
 
 
-def _flatten(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+def _flatten(b: _Builder, op: ops.Flatten, shape: Shape, x: str) -> str:
     if len(shape) == 3 and shape[2] > 1 and shape[0] * shape[1] > 1:
         x = b.op("Transpose", x, perm=[0, 2, 3, 1])
     return b.op("Flatten", x)
 
 
-def _arg_max(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
+def _arg_max(b: _Builder, op: ops.ArgMax, shape: Shape, x: str) -> str:
     return b.op("Cast", b.op("ArgMax", x, axis=1, keepdims=1), to=TensorProto.FLOAT)
 
 
-def _quant(b: _Builder, node: FloatNode, shape: Shape, x: str) -> str:
-    q: Quantizer = node["quantizer"]
+def _quant(b: _Builder, op: ops.Quant, shape: Shape, x: str) -> str:
+    q = op.quantizer
     scale = b.channels(q.scale, shape) if np.any(q.scale != 1) else ""
     if q.dtype.bipolar:
         sign = b.op("GreaterOrEqual", x, b.constant(0.0))
@@ -226,37 +237,21 @@ def _round(b: _Builder, q: Quantizer, shape: Shape, x: str) -> str:
     return b.op("Mul", b.op("Sign", x), size)
 
 
-def _plain(kind: str, **attributes: int) -> Callable[..., str]:
-    return lambda b, node, shape, *x: b.op(kind, *x, **attributes)
-
-
-def _with(kind: str, *names: str) -> Callable[..., str]:
-    return lambda b, node, shape, x: b.op(kind, x, **{name: float(node[name]) for name in names})
-
-
-_EMIT: dict[str, Callable[..., str]] = {  # of builder, node, shape of its first input, and inputs
-    "Conv": _conv,
-    "Dense": _dense,
-    "Affine": _affine,
-    "Relu": _plain("Relu"),
-    "Clip": _clip,
-    "LeakyRelu": _leaky,
-    "Sigmoid": _plain("Sigmoid"),
-    "Tanh": _plain("Tanh"),
-    "HardSigmoid": _with("HardSigmoid", "alpha", "beta"),
-    "HardSwish": _plain("HardSwish"),
-    "Silu": _silu,
-    "Elu": _with("Elu", "alpha"),
-    "Sign": _plain("Sign"),
-    "Product": _product,
-    "Add": _plain("Add"),
-    "Concat": _plain("Concat", axis=1),
-    "MaxPool": _pool,
-    "AveragePool": _pool,
-    "Pad": _pad,
-    "Resize": _resize,
-    "Flatten": _flatten,
-    "Softmax": _plain("Softmax", axis=1),
-    "ArgMax": _arg_max,
-    "Quant": _quant,
+_EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shape of its first input, and inputs
+    ops.Conv: _conv,
+    ops.Dense: _dense,
+    ops.Affine: _affine,
+    ops.Clip: _clip,
+    ops.LeakyRelu: _leaky,
+    ops.Silu: _silu,
+    ops.Product: _product,
+    ops.Concat: lambda b, op, shape, *x: b.op("Concat", *x, axis=1),
+    ops.MaxPool: _max_pool,
+    ops.AveragePool: _average_pool,
+    ops.Pad: _pad,
+    ops.Resize: _resize,
+    ops.Flatten: _flatten,
+    ops.Softmax: lambda b, op, shape, x: b.op("Softmax", x, axis=1),
+    ops.ArgMax: _arg_max,
+    ops.Quant: _quant,
 }

@@ -7,18 +7,18 @@ adding up constants, would round what has to be tabulated exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
 from bitwright.limits import Deadline
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode, is_trivial
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode
+from bitwright.models.graph.ops import Affine, ArgMax, Conv, Layer, MaxPool, Pad, Quant, Softmax
 
 
 def simplify(graph: FloatGraph, deadline: Deadline) -> FloatGraph:
     """The same function with fewer nodes; what is folded has the last name, a quantized layer its own."""
-    exact = any(node.kind == "Quant" or node.quantized for node in graph.nodes)
+    exact = bool(graph.of(Quant)) or any(node.op.quantized for node in graph.layers)
     changed = True
     while changed:
         changed = False
@@ -32,19 +32,18 @@ def simplify(graph: FloatGraph, deadline: Deadline) -> FloatGraph:
 
 
 def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | None:
-    if is_trivial(node, graph.shapes[node.inputs[0]]) and len(graph.nodes) > 1:
+    if node.op.is_trivial(graph.shapes[node.inputs[0]]) and len(graph.nodes) > 1:
         return _without(graph, node)
     if len(node.inputs) != 1 or node.inputs[0] == INPUT:
         return None
     before = graph.node(node.inputs[0])
     if len(graph.consumers[before.name]) != 1:
         return None
-    for rule in _RULES:
-        merged = rule(before, node, exact)
-        if merged is not None:
-            kept = [merged if n is node else n for n in graph.nodes if n is not before]
-            return graph.with_nodes(_renamed(n, node.name, merged.name) for n in kept)
-    return None
+    merged = _merged(before, node, exact)
+    if merged is None:
+        return None
+    kept = [merged if n is node else n for n in graph.nodes if n is not before]
+    return graph.with_nodes(_renamed(n, node.name, merged.name) for n in kept)
 
 
 def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
@@ -59,47 +58,28 @@ def _renamed(node: FloatNode, old: str, new: str) -> FloatNode:
     return replace(node, inputs=tuple(new if i == old else i for i in node.inputs))
 
 
-def _with(node: FloatNode, name: str, inputs: tuple[str, ...], **attributes: object) -> FloatNode:
-    return FloatNode(name, node.kind, inputs, {**node.attributes, **attributes}, node.quantized)
-
-
-def _scale_into_weights(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
-    if before.kind not in ("Conv", "Dense") or node.kind != "Affine":
-        return None
-    weight, scale, shift = before["weight"], node["scale"], node["shift"]
-    bias = np.zeros(len(weight)) if before["bias"] is None else before["bias"]
-    if before.quantized:
-        if np.any(scale != 1) or np.any(bias):
-            return None
-        return _with(before, before.name, before.inputs, bias=np.broadcast_to(shift, len(weight)).copy())
-    column = np.broadcast_to(scale, len(weight)).reshape(-1, *[1] * (weight.ndim - 1))
-    shifted = np.broadcast_to(bias * scale + shift, len(weight)).copy()
-    return _with(before, node.name, before.inputs, weight=weight * column, bias=shifted)
-
-
-def _affine_of_affine(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
-    if exact or before.kind != "Affine" or node.kind != "Affine":
-        return None
-    scale, shift = before["scale"] * node["scale"], before["shift"] * node["scale"] + node["shift"]
-    return _with(node, node.name, before.inputs, scale=scale, shift=shift)
-
-
-def _pads_into_window(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
-    if before.kind != "Pad" or node.kind not in ("Conv", "MaxPool"):
-        return None
-    pads = tuple(a + b for a, b in zip(before["pads"], node["pads"], strict=True))
-    if before["value"] != (0 if node.kind == "Conv" else -np.inf):
-        return None
-    if node.kind == "MaxPool" and any(p >= k for p, k in zip(pads, node["kernel"] * 2, strict=True)):
-        return None
-    return _with(node, node.name, before.inputs, pads=pads)
-
-
-def _maximum_of_softmax(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
-    if before.kind == "Softmax" and node.kind == "ArgMax":
-        return _with(node, node.name, before.inputs)
+def _merged(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
+    """One node in place of two that follow one another, where there is one."""
+    match before.op, node.op:
+        case Layer() as layer, Affine() as affine if layer.quantized:
+            if np.any(affine.scale != 1) or (layer.bias is not None and np.any(layer.bias)):
+                return None
+            return before.having(bias=np.broadcast_to(affine.shift, len(layer.weight)).copy())
+        case Layer() as layer, Affine() as affine:
+            outputs = len(layer.weight)
+            bias = np.zeros(outputs) if layer.bias is None else layer.bias
+            shifted = np.broadcast_to(bias * affine.scale + affine.shift, outputs).copy()
+            scaled = layer.weight * layer.rows(np.broadcast_to(affine.scale, outputs))
+            return FloatNode(node.name, replace(layer, weight=scaled, bias=shifted), before.inputs)
+        case Affine() as first, Affine() as second if not exact:
+            both = Affine(first.scale * second.scale, first.shift * second.scale + second.shift)
+            return FloatNode(node.name, both, before.inputs)
+        case Pad() as pad, (Conv() | MaxPool()) as window if pad.value == (0 if isinstance(window, Conv) else -np.inf):
+            top, left, bottom, right = (a + b for a, b in zip(pad.pads, window.pads, strict=True))
+            wider = replace(window, pads=(top, left, bottom, right))
+            if isinstance(wider, MaxPool) and any(p >= k for p, k in zip(wider.pads, wider.kernel * 2, strict=True)):
+                return None
+            return FloatNode(node.name, wider, before.inputs)
+        case Softmax(), ArgMax():
+            return replace(node, inputs=before.inputs)
     return None
-
-
-Rule = Callable[[FloatNode, FloatNode, bool], FloatNode | None]
-_RULES: tuple[Rule, ...] = (_scale_into_weights, _affine_of_affine, _pads_into_window, _maximum_of_softmax)

@@ -14,15 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.models.graph import MOVES, FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, is_a
+from bitwright.models.graph.ops import Affine, Clip, Join, Layer
 from bitwright.network.types import Floats, Ints
-from bitwright.quantization.placement import LAYERS
 from bitwright.text import unique
 
 MAX_ROUNDS = 30
 TOLERANCE = 1e-3
-_SCALING = ("Relu", "LeakyRelu")  # f(x / s) = f(x) / s for s > 0
-_PASSING = (*MOVES, "AveragePool")
 
 
 @dataclass(frozen=True)
@@ -38,18 +36,17 @@ def find_pairs(graph: FloatGraph) -> list[Pair]:
     """Pairs of layers that can be equalized: every value between them has one reader."""
     readers = graph.consumers
     pairs = []
-    for node in graph.nodes:
-        if node.kind not in LAYERS:
-            continue
-        clips, at = [], node
+    for node in graph.layers:
+        clips: list[str] = []
+        at: FloatNode = node
         while len(readers[at.name]) == 1 and at is not graph.nodes[-1]:
             at = readers[at.name][0]
-            if at.kind == "Clip":
+            if isinstance(at.op, Clip):
                 clips.append(at.name)
-            elif at.kind in LAYERS:
+            elif isinstance(at.op, Layer):
                 pairs.append(Pair(node.name, at.name, tuple(clips)))
                 break
-            elif at.kind not in (*_SCALING, *_PASSING) or at.attributes.get("value"):
+            elif isinstance(at.op, Join) or not at.op.is_homogeneous:
                 break
     return pairs
 
@@ -57,17 +54,6 @@ def find_pairs(graph: FloatGraph) -> list[Pair]:
 def _output_range(weight: Floats) -> Floats:
     largest: Floats = np.abs(weight).reshape(len(weight), -1).max(1)
     return largest
-
-
-def input_channels(node: FloatNode, channels: int) -> Ints:
-    """For each weight element the input channel that it multiplies, in the weight's shape."""
-    weight = node["weight"]
-    if node.kind == "Dense":  # a flattened image is in (H, W, C) order
-        return np.broadcast_to(np.arange(weight.shape[1]) % channels, weight.shape)
-    outputs, _, _, per_group = weight.shape
-    group = np.arange(outputs) // (outputs // node["groups"])
-    index = group[:, None] * per_group + np.arange(per_group)
-    return np.broadcast_to(index[:, None, None, :], weight.shape)
 
 
 def _input_range(weight: Floats, index: Ints, channels: int) -> Floats:
@@ -78,20 +64,20 @@ def _input_range(weight: Floats, index: Ints, channels: int) -> Floats:
 
 def equalize(graph: FloatGraph) -> FloatGraph:
     """The same function with the ranges of neighboring layers' weights made equal, channel by channel."""
-    nodes = {node.name: node for node in graph.nodes}
+    layers = {node.name: node.op for node in graph.layers}
     pairs = find_pairs(graph)
-    weights = {n: np.array(nodes[n]["weight"], np.float64) for n in {x for p in pairs for x in (p.first, p.second)}}
+    weights = {n: np.array(layers[n].weight) for n in {x for p in pairs for x in (p.first, p.second)}}
     total = {p: np.ones(len(weights[p.first])) for p in pairs}
     for _ in range(MAX_ROUNDS):
         change = 0.0
         for pair in pairs:
-            index = input_channels(nodes[pair.second], len(weights[pair.first]))
+            index = layers[pair.second].input_channels(len(weights[pair.first]))
             first = _output_range(weights[pair.first])
             second = _input_range(weights[pair.second], index, len(first))
             alive = (first > 0) & (second > 0)
             s = np.where(alive, np.sqrt(first / np.where(alive, second, 1.0)), 1.0)
             s[~alive] = 1.0
-            weights[pair.first] /= s.reshape(-1, *[1] * (weights[pair.first].ndim - 1))
+            weights[pair.first] /= layers[pair.first].rows(s)
             weights[pair.second] *= s[index]
             total[pair] *= s
             change = max(change, float(np.abs(np.log(s)).max()))
@@ -111,15 +97,14 @@ def _rebuild(graph: FloatGraph, weights: Mapping[str, Floats], total: Mapping[Pa
             s, name = clipped[node.name], node.name
             parts = [unique(f"{name}_{part}", graph.shapes) for part in ("scaled", "clipped", "equalized")]
             zero = np.zeros(1)
-            built.append(FloatNode(parts[0], "Affine", inputs, {"scale": s, "shift": zero}))
+            built.append(FloatNode(parts[0], Affine(s, zero), inputs))
             built.append(replace(node, name=parts[1], inputs=(parts[0],)))
-            built.append(FloatNode(parts[2], "Affine", (parts[1],), {"scale": 1 / s, "shift": zero}))
+            built.append(FloatNode(parts[2], Affine(1 / s, zero), (parts[1],)))
             renamed[name] = parts[2]
             continue
-        attributes = dict(node.attributes)
-        if node.name in weights:
-            attributes["weight"] = weights[node.name]
-        if node.name in first and attributes["bias"] is not None:
-            attributes["bias"] = attributes["bias"] / first[node.name]
-        built.append(replace(node, inputs=inputs, attributes=attributes))
+        if is_a(node, Layer) and node.name in weights:
+            bias = node.op.bias
+            bias = bias / first[node.name] if node.name in first and bias is not None else bias
+            node = node.having(weight=weights[node.name], bias=bias)
+        built.append(replace(node, inputs=inputs))
     return graph.with_nodes(built)

@@ -15,16 +15,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bitwright.errors import OptionError
-from bitwright.models.graph import INPUT, MOVES, FloatGraph, FloatNode, Quantizer
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.models.graph.ops import Add, ArgMax, AveragePool, Concat, Elementwise, Join, Layer, Move, Quant, Softmax
 from bitwright.network.types import MAX_BITS, IntType
 from bitwright.text import unique
 
-LAYERS = ("Conv", "Dense")
-ELEMENTWISE = (
-    "Affine", "Relu", "Clip", "LeakyRelu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Silu", "Elu", "Sign",
-)  # fmt: skip
-ALIGNED = ("Add", "Concat")
-ENDS = ("Softmax", "ArgMax")
 SUFFIX = "_q"
 
 
@@ -43,25 +38,20 @@ class Widths:
     add_extra: int
 
 
-def layers(graph: FloatGraph) -> list[FloatNode]:
-    """The nodes with weights, in order."""
-    return [node for node in graph.nodes if node.kind in LAYERS]
-
-
 def on_grid(graph: FloatGraph) -> set[str]:
     """Values that are on a grid once every raw value that needs one has its quantizer: the moved ones."""
-    return {node.name for node in graph.nodes if node.kind in (*MOVES, "Concat", "Quant")}
+    return {node.name for node in graph.nodes if isinstance(node.op, (Move, Concat, Quant))}
 
 
 def _own_bits(value: str, graph: FloatGraph, widths: Widths) -> int | None:
     """Width that the readers of a value ask for, the widest wins; None where only additions read it."""
     wanted: list[int] = []
     for node in graph.consumers[value]:
-        if node.kind in LAYERS:
+        if isinstance(node.op, Layer):
             wanted.append(widths.layers[node.name][1])
-        elif node.kind == "AveragePool":
+        elif isinstance(node.op, AveragePool):
             wanted.append(widths.activation)
-        elif node.kind in MOVES:
+        elif isinstance(node.op, Move):
             wanted.append(_own_bits(node.name, graph, widths) or widths.activation)
     return max(wanted, default=None)
 
@@ -85,19 +75,19 @@ def own_widths(graph: FloatGraph, widths: Widths) -> dict[str, int]:
 
 def _needs_output_grid(value: str, graph: FloatGraph) -> bool:
     """An output stays an accumulator (a layer, an addition) unless a function or an arg-max follows."""
-    readers = [node.kind for node in graph.consumers[value]]
-    if "ArgMax" in readers:
+    readers = [node.op for node in graph.consumers[value]]
+    if any(isinstance(op, ArgMax) for op in readers):
         return True
-    return (not readers or "Softmax" in readers) and graph.node(value).kind in ELEMENTWISE
+    at_end = not readers or any(isinstance(op, Softmax) for op in readers)
+    return at_end and isinstance(graph.node(value).op, Elementwise)
 
 
 def calibrated_values(graph: FloatGraph, widths: Widths) -> list[str]:
     """Raw values whose distribution is needed, in order: those with a grid of their own and aligned operands."""
     moved = on_grid(graph)
     needed = set(own_widths(graph, widths))
-    for node in graph.nodes:
-        if node.kind in ALIGNED:
-            needed.update(v for v in node.inputs if v not in moved)
+    for node in graph.of(Join):
+        needed.update(v for v in node.inputs if v not in moved)
     return [v for v in [INPUT, *(n.name for n in graph.nodes)] if v in needed]
 
 
@@ -119,7 +109,7 @@ class _Builder:
     def quantize(self, value: str, name: str, quantizer: Quantizer) -> str:
         name = unique(name, self.taken)
         self.taken.add(name)
-        self.nodes.append(FloatNode(name, "Quant", (value,), {"quantizer": quantizer}))
+        self.nodes.append(FloatNode(name, Quant(quantizer), (value,)))
         self.grids[name] = quantizer
         return name
 
@@ -140,12 +130,12 @@ def insert_quantizers(
     own_grid(INPUT)
     for node in graph.nodes:
         inputs = tuple(build.names.get(v, v) for v in node.inputs)
-        if node.kind in ALIGNED:
+        if isinstance(node.op, Join):
             inputs = _aligned_inputs(node, build, widths, choose, silent)
-        elif node.kind in ELEMENTWISE and INPUT not in node.inputs:
+        elif isinstance(node.op, Elementwise) and INPUT not in node.inputs:
             inputs = node.inputs  # functions fold into the quantizer behind them, before any grid
         build.nodes.append(replace(node, inputs=inputs))
-        if node.kind in (*MOVES, "Concat") and inputs[0] in build.grids:
+        if isinstance(node.op, (Move, Concat)) and inputs[0] in build.grids:
             build.grids[node.name] = _widest([build.grids[v] for v in inputs])
         own_grid(node.name)
     return graph.with_nodes(build.nodes)
@@ -163,7 +153,7 @@ def _aligned_inputs(
     Where an operand has a grid that is coarse enough for both, its scale is divided by the largest power of two
     that leaves room for the other operand, so that its alignment is exact; else the coarser of both scales serves.
     """
-    bits = min(widths.activation + (widths.add_extra if node.kind == "Add" else 0), MAX_BITS // 2)
+    bits = min(widths.activation + (widths.add_extra if isinstance(node.op, Add) else 0), MAX_BITS // 2)
     sources = [build.names.get(v, v) for v in node.inputs]
     grids = [build.grids.get(s) for s in sources]
     wanted = [_operand(v, g, bits, choose) for v, g in zip(node.inputs, grids, strict=True)]
@@ -213,16 +203,16 @@ def grids(graph: FloatGraph) -> dict[str, Quantizer]:
     """Quantizer of every value of a quantized graph that is on a grid."""
     found: dict[str, Quantizer] = {}
     for node in graph.nodes:
-        if node.kind == "Quant":
-            found[node.name] = node["quantizer"]
-        elif node.kind in (*MOVES, "Concat") and all(v in found for v in node.inputs):
+        if isinstance(node.op, Quant):
+            found[node.name] = node.op.quantizer
+        elif isinstance(node.op, (Move, Concat)) and all(v in found for v in node.inputs):
             found[node.name] = _widest([found[v] for v in node.inputs])
     return found
 
 
 def check_layer_names(graph: FloatGraph, names: list[str]) -> None:
     """`OptionError` where a name is no layer of the graph."""
-    legal = [node.name for node in layers(graph)]
+    legal = [node.name for node in graph.layers]
     unknown = [name for name in names if name not in legal]
     if unknown:
         raise OptionError(f"no layer is called {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")

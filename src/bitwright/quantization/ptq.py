@@ -14,7 +14,8 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.models import lower, read
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.models.graph import INPUT, FloatGraph, LayerNode, Quantizer, is_a
+from bitwright.models.graph.ops import Elementwise, Layer, Quant
 from bitwright.network import Network
 from bitwright.network.ops import Rounding
 from bitwright.quantization import placement
@@ -46,12 +47,6 @@ class Quantized:
     report: QuantizationReport
     graph: FloatGraph
     channel_scales: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-CLIPS: Mapping[str, Callable[[FloatNode], tuple[float, float]]] = {
-    "Clip": lambda node: (float(node["low"]), float(node["high"])),
-    "HardSigmoid": lambda node: (0.0, 1.0),
-}
 
 
 def quantize(
@@ -127,15 +122,15 @@ def prepare(
 
 def _check_float(graph: FloatGraph) -> None:
     """`ModelError` where the model holds integers or quantizers already, or parameters that are not finite."""
-    found = [node.name for node in graph.nodes if node.kind == "Quant" or node.quantized is not None]
+    found = [n.name for n in (*graph.of(Quant), *(n for n in graph.layers if n.op.quantized is not None))]
     if found:
         raise ModelError(
             f"{graph.source or graph.name} is quantized already (node {found[0]!r}); legal are float models, "
             "and bitwright.load makes an integer network of a quantized one"
         )
     for node in graph.nodes:
-        for name, value in node.attributes.items():
-            if isinstance(value, np.ndarray) and not np.all(np.isfinite(value)):
+        for name, value in node.op.arrays().items():
+            if not np.all(np.isfinite(value)):
                 raise ModelError(f"{name} of {node.name!r} holds NaN or infinity; legal are finite parameters")
 
 
@@ -164,10 +159,10 @@ def place(prepared: Prepared, widths: placement.Widths, progress: Progress = qui
 
     def choose_refined(value: str, bits: int) -> Quantizer:
         quantizer = chosen[value] if own.get(value) == bits else choose(value, bits)
-        if value == INPUT or graph.node(value).kind not in CLIPS:
+        made = None if value == INPUT else graph.node(value).op
+        if not isinstance(made, Elementwise) or made.limits is None:
             return quantizer
-        low, high = CLIPS[graph.node(value).kind](graph.node(value))
-        return within_clip(prepared.seen[value], quantizer, low, high, options.scales)
+        return within_clip(prepared.seen[value], quantizer, *made.limits, options.scales)
 
     return placement.insert_quantizers(graph, widths, choose_refined, silent)
 
@@ -181,7 +176,7 @@ def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Wid
     placement.check_layer_names(graph, list(options.layer_bits))
     wide = max(8, options.activation_bits)
     bits: dict[str, tuple[int, int]] = {}
-    for node in placement.layers(graph):
+    for node in graph.layers:
         activation = (options.input_bits or wide) if node.inputs[0] == INPUT else options.activation_bits
         bits[node.name] = (options.weight_bits, activation)
     names = list(bits)
@@ -190,7 +185,7 @@ def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Wid
             bits.update(dict.fromkeys(name, own))
     bits.update(options.layer_bits)
     return placement.Widths(
-        {name: (w, narrowed(graph.node(name)["weight"], w, a)) for name, (w, a) in bits.items()},
+        {n.name: (bits[n.name][0], narrowed(n.op.weight, *bits[n.name])) for n in graph.layers},
         options.activation_bits,
         options.input_bits or wide,
         options.output_bits or wide,
@@ -205,7 +200,7 @@ def narrowed(weight: np.ndarray, weight_bits: int, activation_bits: int) -> int:
     What passes 31 is taken from activations and weights in equal parts; `fit_accumulator` takes the
     weights' part by their scales. Only widths of about 12 bits and more are concerned.
     """
-    rows = np.abs(np.asarray(weight, np.float64)).reshape(len(weight), -1)
+    rows = np.abs(weight).reshape(len(weight), -1)
     growth = float((rows.sum(1) / np.maximum(rows.max(1), 1e-300)).max())
     excess = weight_bits - 1 + activation_bits + np.log2(max(growth, 1.0)) + 1 - 31
     return activation_bits - max(0, math.ceil(float(excess) / 2))
@@ -255,7 +250,7 @@ def chooser(prepared: Prepared, silent: frozenset[str]) -> Callable[[str, int], 
 
 
 def _is_padded(graph: FloatGraph, value: str) -> bool:
-    return any(any(node.attributes.get("pads", ())) for node in graph.consumers[value])
+    return any(node.op.is_padded for node in graph.consumers[value])
 
 
 def layer_rule(options: QuantizeOptions) -> LayerRule:
@@ -273,11 +268,11 @@ def round_weights(
     options, grid = prepared.options, placement.grids(placed)
     rule = layer_rule(options)
 
-    def to_integers(node: FloatNode, moments: Moments | None = None) -> FloatNode:
+    def to_integers(node: LayerNode, moments: Moments | None = None) -> LayerNode:
         return quantize_layer(node, widths.layers[node.name][0], rule, grid[node.inputs[0]].dtype, moments)
 
     if not rule.needs_data:
-        return placed.with_nodes([to_integers(n) if n.kind in placement.LAYERS else n for n in placed.nodes])
+        return placed.with_nodes(to_integers(n) if is_a(n, Layer) else n for n in placed.nodes)
     return sweep(
         prepared.graph,
         placed,

@@ -14,9 +14,9 @@ from functools import partial
 
 import numpy as np
 
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.models.graph import INPUT, FloatGraph, LayerNode, Quantizer, is_a
+from bitwright.models.graph.ops import Layer
 from bitwright.quantization.floatrun import FloatRunner
-from bitwright.quantization.placement import LAYERS
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.quantization.sweep import MEAN_BYTES, layer_moments, samples_that_fit
 from bitwright.quantization.threads import one_blas_thread, side_by_side
@@ -49,7 +49,7 @@ def refine(
 
     With `correct_bias` the mean of the error does not count, since the bias will take it.
     """
-    readers = {v: [n for n in graph.consumers[v] if n.kind in LAYERS] for v in chosen}
+    readers = {v: [n for n in graph.consumers[v] if is_a(n, Layer)] for v in chosen}
     values = [v for v in chosen if v != INPUT and readers[v] and not chosen[v].dtype.bipolar]
     refined = dict(chosen)
     for done, value in enumerate(values):
@@ -66,13 +66,13 @@ def refine(
 
 
 def _output_error(
-    layers: Sequence[FloatNode], x: np.ndarray, quantizer: Quantizer, *, correct_bias: bool, seed: int
+    layers: Sequence[LayerNode], x: np.ndarray, quantizer: Quantizer, *, correct_bias: bool, seed: int
 ) -> float:
     error = quantized_values(quantizer, x) - x
     total = 0.0
     for node in layers:
         moments = layer_moments(node, error, error, None, np.random.default_rng(seed), second=True, jobs=1)
         moments = moments.centered() if correct_bias else moments
-        rows = np.asarray(node["weight"], np.float64).reshape(len(moments.hessian), -1, moments.hessian.shape[1])
+        rows = node.op.weight.reshape(len(moments.hessian), -1, moments.hessian.shape[1])
         total += float(np.einsum("gok,gkj,goj->", rows, moments.hessian, rows, optimize=True))
     return total

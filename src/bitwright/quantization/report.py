@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from bitwright.data import classes
-from bitwright.models.graph import FloatGraph, FloatNode, Quantizer
+from bitwright.models.graph import FloatGraph, LayerNode, Quantizer
+from bitwright.models.graph.ops import Quant
 from bitwright.network import Network
 from bitwright.quantization.floatrun import FloatRunner, check_data, check_labels
 from bitwright.quantization.options import QuantizeOptions
-from bitwright.quantization.placement import grids, layers
+from bitwright.quantization.placement import grids
 from bitwright.quantization.ranges.criteria import clipped_fraction, signal_power, squared_error
 from bitwright.quantization.ranges.histogram import Distribution
 from bitwright.quantization.size import FLOAT_BITS, graph_bits, network_bits
@@ -119,14 +120,13 @@ def sqnr_db(signal: float, noise: float) -> float | None:
     return None if noise <= 0 else 10 * math.log10(max(signal, 1e-300) / noise)
 
 
-def layer_report(node: FloatNode, activation_bits: int) -> LayerReport:
+def layer_report(node: LayerNode, activation_bits: int) -> LayerReport:
     """Of a layer with integer weights, against its float weights."""
-    q, weight = node.quantized, np.asarray(node["weight"], np.float64)
+    q, weight = node.op.quantized, node.op.weight
     assert q is not None
-    scale = np.broadcast_to(q.scale, len(weight)).reshape(-1, *[1] * (weight.ndim - 1))
-    position = weight / scale
+    position = weight / node.op.rows(np.broadcast_to(q.scale, len(weight)))
     clipped = float(np.mean((position < q.dtype.min - 0.5) | (position > q.dtype.max + 0.5)))
-    noise = float(np.mean((q.values * scale - weight) ** 2))
+    noise = float(np.mean((q.dequantized() - weight) ** 2))
     return LayerReport(
         node.name,
         node.kind,
@@ -167,14 +167,11 @@ def make_report(
 ) -> QuantizationReport:
     """Report of a quantized graph and the network lowered from it."""
     grid = grids(quantized)
-    found = []
-    for node in quantized.nodes:
-        if node.kind == "Quant" and node.inputs[0] in seen:
-            found.append(value_report(node.name, node["quantizer"], seen[node.inputs[0]]))
+    quants = [node for node in quantized.of(Quant) if node.inputs[0] in seen]
     return QuantizationReport(
         {**vars(options), "layer_bits": dict(options.layer_bits)},
-        tuple(layer_report(node, grid[node.inputs[0]].dtype.bits) for node in layers(quantized)),
-        tuple(found),
+        tuple(layer_report(node, grid[node.inputs[0]].dtype.bits) for node in quantized.layers),
+        tuple(value_report(node.name, node.op.quantizer, seen[node.inputs[0]]) for node in quants),
         graph_bits(graph) // 8,
         math.ceil(network_bits(network) / 8),
         samples,

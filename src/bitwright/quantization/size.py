@@ -54,9 +54,4 @@ def weight_bits(network: Network) -> int:
 
 def graph_bits(graph: FloatGraph) -> int:
     """Bits of all float32 parameters of a float graph."""
-    count = 0
-    for node in graph.nodes:
-        for name in ("weight", "bias", "scale", "shift", "slope"):
-            value = node.attributes.get(name)
-            count += np.size(value) if value is not None else 0
-    return count * FLOAT_BITS
+    return FLOAT_BITS * sum(array.size for node in graph.nodes for array in node.op.arrays().values())

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from bitwright.jit import njit
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode, LayerNode
+from bitwright.models.graph.ops import Add, Concat, Conv, Join, Layer
 from bitwright.network.ops import windows
 from bitwright.network.types import Array, Floats, Ints
 from bitwright.quantization.floatrun import FloatRunner, to_value
-from bitwright.quantization.placement import ALIGNED, LAYERS
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.quantization.threads import one_blas_thread, side_by_side
 from bitwright.quantization.weights.second_order import Moments
@@ -31,16 +31,7 @@ COLUMN_BYTES = 16 << 20  # of the columns that are multiplied at once
 SMALL = 1 << 12  # elements of a product that are multiplied without BLAS
 SQUARABLE = 1e15  # sums of products of larger values may pass the range of float32
 
-Round = Callable[[FloatNode, Moments], FloatNode]
-
-
-def dequantized(node: FloatNode) -> FloatNode:
-    """A layer that computes with the values of its integer weights, in floats."""
-    q = node.quantized
-    if q is None:
-        return node
-    scale = np.broadcast_to(q.scale, len(q.values)).reshape(-1, *[1] * (q.values.ndim - 1))
-    return replace(node, attributes={**node.attributes, "weight": q.values * scale}, quantized=None)
+Round = Callable[[LayerNode, Moments], LayerNode]
 
 
 @one_blas_thread()
@@ -62,18 +53,17 @@ def sweep(
     """
     count = samples_that_fit(graph, len(x), WALK_BYTES if second else MEAN_BYTES)
     walk = _Walk(graph, quantized, x[:count], jobs)
-    total = sum(node.kind in LAYERS for node in graph.nodes)
+    references = {node.name: node for node in graph.layers}
     random = np.random.default_rng(seed)
     done: dict[str, FloatNode] = {}
-    for node in quantized.nodes:
-        if node.kind not in LAYERS:
-            continue
-        reference = graph.node(node.name)
+    for node in quantized.layers:
+        reference = references[node.name]
         pair = walk.value(True, reference.inputs[0]), walk.value(False, node.inputs[0])
         added = walk.added_error(node.name)
-        done[node.name] = round_layer(node, layer_moments(reference, *pair, added, random, second=second, jobs=jobs))
-        walk.finish(node.name, dequantized(done[node.name]))
-        progress("round weights", len(done), total)
+        rounded = round_layer(node, layer_moments(reference, *pair, added, random, second=second, jobs=jobs))
+        done[node.name] = rounded
+        walk.finish(node.name, rounded.dequantized())
+        progress("round weights", len(done), len(references))
     return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
 
 
@@ -101,7 +91,7 @@ class _Walk:
     def added_error(self, name: str) -> Array | None:
         """r - r' of the value that an addition adds to a layer's output; None where there is no such known value."""
         readers = self.graphs[True].consumers[name]
-        if len(readers) != 1 or readers[0].kind != "Add":
+        if len(readers) != 1 or not isinstance(readers[0].op, Add):
             return None
         pair = readers[0].inputs
         other = 1 - pair.index(name)
@@ -115,7 +105,7 @@ class _Walk:
         if value == INPUT:
             return True
         node = self.graphs[True].node(value)
-        if node.kind in LAYERS:
+        if isinstance(node.op, Layer):
             return value in self.replaced
         return all(self._is_known(v) for v in node.inputs)
 
@@ -136,19 +126,19 @@ class _Walk:
         """Nodes from a value that is known, shared or a pair's result up to `name`, which run as one."""
         graph = self.graphs[side]
         chain = [graph.node(name)]
-        while chain[0].kind not in ALIGNED and chain[0].kind not in LAYERS:
+        while not isinstance(chain[0].op, (Join, Layer)):
             before = chain[0].inputs[0]
             if before == INPUT or before in self.values[side] or len(graph.consumers[before]) > 1:
                 break
-            if graph.node(before).kind in ALIGNED:
+            if isinstance(graph.node(before).op, Join):
                 break
             chain.insert(0, graph.node(before))
         return chain
 
     def _compute(self, side: bool, chain: list[FloatNode], inputs: list[Array]) -> Array:
-        if chain[0].kind == "Add":
+        if isinstance(chain[0].op, Add):
             return inputs[0] + inputs[1]
-        if chain[0].kind == "Concat":
+        if isinstance(chain[0].op, Concat):
             return np.concatenate(inputs, axis=-1)
         if not side:
             chain = [self.replaced.get(node.name, node) for node in chain]
@@ -159,7 +149,7 @@ def run_chain(chain: list[FloatNode], x: Array, jobs: int) -> Array:
     """The value of the last of some nodes that follow one another, for the first one's input [N, *shape]."""
     nodes, before = [], INPUT
     for node in chain:
-        nodes.append(replace(node, inputs=(before,), quantized=None))
+        nodes.append(replace(node, inputs=(before,)))
         before = node.name
     layout = "HWC" if x.ndim == 4 else "C"
     part = FloatGraph.build(nodes, input_shape=x.shape[1:], input_layout=layout)
@@ -170,19 +160,19 @@ def run_chain(chain: list[FloatNode], x: Array, jobs: int) -> Array:
     return result
 
 
-def _columns(node: FloatNode, x: Array, picks: Ints) -> Array:
+def _columns(layer: Layer, x: Array, picks: Ints) -> Array:
     """Input columns [G, P, K] of a layer at output positions `picks` [n, p] of each sample."""
-    if node.kind == "Dense":
+    if not isinstance(layer, Conv):
         return x[None].astype(np.float64)
-    view = windows(x, node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"])
+    view = windows(x, layer.kernel, layer.stride, layer.pads, layer.dilation)
     _, _, width = view.shape[:3]
     taken: Array = view[np.arange(len(x))[:, None], picks // width, picks % width]
-    taken = taken.reshape(-1, *taken.shape[2:4], node["groups"], taken.shape[4] // node["groups"])
-    return np.moveaxis(taken, 3, 0).reshape(node["groups"], len(taken), -1)
+    taken = taken.reshape(-1, *taken.shape[2:4], layer.groups, taken.shape[4] // layer.groups)
+    return np.moveaxis(taken, 3, 0).reshape(layer.groups, len(taken), -1)
 
 
 def layer_moments(
-    node: FloatNode,
+    node: LayerNode,
     x: Array,
     xq: Array,
     added: Array | None,
@@ -197,10 +187,11 @@ def layer_moments(
     About `MAX_COLUMNS` output positions are taken, the same number from each sample. Without
     `second` only the means are computed, from `MEAN_COLUMNS`, and the second moments are empty.
     """
-    if node.kind == "Dense":
+    layer = node.op
+    if not isinstance(layer, Conv):
         picks, size = np.zeros((len(x), 1), np.int64), x.shape[1]
     else:
-        shape = windows(x[:1], node["weight"].shape[1:3], node["stride"], node["pads"], node["dilation"]).shape
+        shape = windows(x[:1], layer.kernel, layer.stride, layer.pads, layer.dilation).shape
         size = int(np.prod(shape[3:]))
         most = min(MAX_COLUMNS, MAX_ELEMENTS // size) if second else MEAN_COLUMNS
         each = int(np.clip(most // len(x), 1, shape[1] * shape[2]))
@@ -209,8 +200,8 @@ def layer_moments(
 
     def sums(start: int) -> dict[str, Array]:
         part = slice(start, start + batch)
-        error = None if added is None else _outputs(added[part], picks[part], node.attributes.get("groups", 1))
-        return _sums(_columns(node, x[part], picks[part]), _columns(node, xq[part], picks[part]), error, second)
+        error = None if added is None else _outputs(added[part], picks[part], layer.groups)
+        return _sums(_columns(layer, x[part], picks[part]), _columns(layer, xq[part], picks[part]), error, second)
 
     return _moments(side_by_side(sums, range(0, len(x), batch), jobs), picks.size)
 

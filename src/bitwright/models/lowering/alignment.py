@@ -13,9 +13,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from bitwright.models.exact.boundaries import Steps
+from bitwright.models.exact.chain import ZERO, Affine, Chain, Rationals, two_sum
 from bitwright.models.graph import Quantizer
-from bitwright.models.lowering.boundaries import Steps
-from bitwright.models.lowering.chain import ZERO, Affine, Chain, Rationals, two_sum
 from bitwright.network.ops import Op, Requantize
 from bitwright.network.types import Ints
 

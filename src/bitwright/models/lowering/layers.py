@@ -3,47 +3,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.models.graph import FloatNode
-from bitwright.models.lowering.chain import ONE, ZERO, Affine, Chain, Rationals, rationals, single, spread
+from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Rationals, rationals, single, spread
+from bitwright.models.graph import FloatNode, LayerNode, TypedNode, ops
 from bitwright.models.lowering.values import Builder, Value, realize
-from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, Resize, SumPool
+from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, SumPool
 from bitwright.network.types import Ints, IntType, ints
 
 
-def _layer(b: Builder, node: FloatNode, v: Value) -> Value:
+def _layer(b: Builder, node: LayerNode, v: Value) -> Value:
     """Conv and Dense: acc = sum of w * q, real = s * sw * (acc - sum of w * z) + bias, with q - z = real / s."""
-    v = realize(b, node, v)
-    groups = node["groups"] if node.kind == "Conv" else 1
-    padded = node.kind == "Conv" and any(node["pads"])
+    v, layer = realize(b, node, v), node.op
+    groups = layer.groups
     scale = _group_scales(v, groups)
     zero = _zeros(v, scale, groups)
     pad_value = 0
-    if padded:
+    if layer.is_padded:
         v, zero, pad_value = _padding(b, node, v, zero)
-    quantized = node.quantized
-    assert quantized is not None
-    weights = quantized.values
+    assert layer.quantized is not None
+    weights = layer.quantized.values
     outputs = len(weights)
     correction = _correction(weights, zero, groups)
-    weight_scale = spread(rationals(quantized.scale), outputs)
+    weight_scale = spread(rationals(layer.quantized.scale), outputs)
     real_scale = tuple(scale[o * groups // outputs] * s for o, s in enumerate(weight_scale))
-    bias = (ZERO,) if node["bias"] is None else rationals(node["bias"])
+    bias = (ZERO,) if layer.bias is None else rationals(layer.bias)
     steps: tuple[Affine, ...] = (Affine(single(real_scale), single(bias)),)
     if any(correction):
         steps = (Affine((ONE,), tuple(-c for c in correction)), *steps)
-    return b.value(node.name, _layer_op(node, weights, quantized.dtype, pad_value), [v], Chain(steps))
+    return b.value(node.name, _layer_op(layer, weights, layer.quantized.dtype, pad_value), [v], Chain(steps))
 
 
-def _layer_op(node: FloatNode, weights: Ints, dtype: IntType, pad_value: int) -> Op:
-    if node.kind == "Dense":
+def _layer_op(layer: ops.Layer, weights: Ints, dtype: IntType, pad_value: int) -> Op:
+    if not isinstance(layer, ops.Conv):
         return Dense(weights, dtype)
-    shape = {name: node[name] for name in ("stride", "pads", "dilation", "groups")}
-    return Conv2d(weights, dtype, **shape, pad_value=pad_value)
+    return Conv2d(weights, dtype, layer.stride, layer.pads, layer.dilation, layer.groups, pad_value)
 
 
 def _group_scales(v: Value, groups: int) -> Rationals:
@@ -91,7 +89,7 @@ def _correction(weights: Ints, zero: Rationals, groups: int) -> Rationals:
     return tuple(rows)
 
 
-def _max_pool(b: Builder, node: FloatNode, v: Value) -> Value:
+def _max_pool(b: Builder, node: TypedNode[ops.MaxPool], v: Value) -> Value:
     """The maximum of the integers, negated first in channels whose chain falls."""
     directions = v.chain.directions()
     if np.any(directions == 0):
@@ -103,22 +101,22 @@ def _max_pool(b: Builder, node: FloatNode, v: Value) -> Value:
         sign = tuple(Fraction(int(d)) for d in directions)
         negated = Requantize(reach, multiplier=directions)
         v = b.value(f"{node.name}/turned", negated, [v], Chain((Affine(sign, (ZERO,)), *v.chain.steps)))
-    return b.value(node.name, MaxPool(node["kernel"], node["stride"], node["pads"]), [v], v.chain, v.limits)
+    return b.value(node.name, MaxPool(node.op.kernel, node.op.stride, node.op.pads), [v], v.chain, v.limits)
 
 
 def check_node(node: FloatNode) -> None:
     """`ModelError` for a node that no quantizer around it makes an integer operation."""
-    if node.kind == "AveragePool" and any(node["pads"]) and not node["count_include_pad"]:
+    if isinstance(node.op, ops.AveragePool) and node.op.is_padded and not node.op.count_include_pad:
         raise ModelError(
             "averages over fewer pixels at the edges (count_include_pad 0 with pads); "
             "legal are pads of 0 or count_include_pad 1"
         )
 
 
-def _average_pool(b: Builder, node: FloatNode, v: Value) -> Value:
+def _average_pool(b: Builder, node: TypedNode[ops.AveragePool], v: Value) -> Value:
     """The sum of the integers; the division by the number of taps joins the chain."""
     v = realize(b, node, v)
-    kernel, stride, pads = node["kernel"], node["stride"], node["pads"]
+    kernel, stride, pads = node.op.kernel, node.op.stride, node.op.pads
     check_node(node)
     if any(pads):
         zero = _zeros(v, spread(_scale_of_all(v), v.type.channels), v.type.channels)
@@ -135,25 +133,26 @@ def _scale_of_all(v: Value) -> Rationals:
     return v.line().scale
 
 
-def _pad(b: Builder, node: FloatNode, v: Value) -> Value:
+def _pad(b: Builder, node: TypedNode[ops.Pad], v: Value) -> Value:
     """Padding with the integer that stands for the pad value."""
     v = realize(b, node, v)
     line, channels = v.line(), v.type.channels
-    real = Fraction(float(node["value"]))
+    real = Fraction(float(node.op.value))
     pairs = zip(spread(line.scale, channels), spread(line.shift, channels), strict=True)
     codes = {(real - shift) / scale if scale else None for scale, shift in pairs}
     code = codes.pop()
     if codes or code is None or code.denominator != 1:
-        raise ModelError(f"pads with {node['value']:g}, which no single integer of its input stands for")
+        raise ModelError(f"pads with {node.op.value:g}, which no single integer of its input stands for")
     v = b.widened(node.inputs[0], v, int(code), int(code))
-    return b.value(node.name, Pad(node["pads"], int(code)), [v], v.chain)
+    return b.value(node.name, Pad(node.op.pads, int(code)), [v], v.chain)
 
 
-def _resize(b: Builder, node: FloatNode, v: Value) -> Value:
-    return b.value(node.name, Resize(node["factor"]), [v], v.chain, v.limits)
+def move(b: Builder, node: TypedNode[ops.Move], v: Value) -> Value:
+    """The same on the integers, whatever their chain."""
+    return b.value(node.name, node.op.on_integers(), [v], v.chain, v.limits)
 
 
-def flatten(b: Builder, node: FloatNode, v: Value) -> Value:
+def _flatten(b: Builder, node: FloatNode, v: Value) -> Value:
     """(H, W, C) to (H*W*C,): the constants of every channel repeat from pixel to pixel."""
     channels, pixels = v.type.channels, v.type.pixels
     chain = v.chain.map(lambda a: a * pixels if len(a) == channels and channels > 1 else a)
@@ -163,11 +162,11 @@ def flatten(b: Builder, node: FloatNode, v: Value) -> Value:
     return b.value(node.name, Flatten(), [v], chain, v.limits)
 
 
-HANDLERS = {
-    "Conv": _layer,
-    "Dense": _layer,
-    "MaxPool": _max_pool,
-    "AveragePool": _average_pool,
-    "Pad": _pad,
-    "Resize": _resize,
+HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
+    ops.Conv: _layer,
+    ops.Dense: _layer,
+    ops.MaxPool: _max_pool,
+    ops.AveragePool: _average_pool,
+    ops.Pad: _pad,
+    ops.Flatten: _flatten,
 }

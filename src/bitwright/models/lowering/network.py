@@ -17,12 +17,11 @@ import numpy as np
 
 from bitwright import limits
 from bitwright.errors import ModelError, OptionError
-from bitwright.models.elementwise import ELEMENTWISE, steps_of
-from bitwright.models.graph import FloatGraph, FloatNode, Quantizer
+from bitwright.models.exact.chain import ZERO, Affine, Chain, rationals, spread
+from bitwright.models.graph import FloatGraph, FloatNode, Quantizer, ops
 from bitwright.models.lowering import layers as lower_layers
 from bitwright.models.lowering import quant as lower_quant
 from bitwright.models.lowering import sums as lower_sums
-from bitwright.models.lowering.chain import SIGMOID, ZERO, Affine, Chain, Smooth, rationals, spread
 from bitwright.models.lowering.reorder import quantizers_first
 from bitwright.models.lowering.values import Builder, Value, realize
 from bitwright.models.problems import Problem, refusal
@@ -36,8 +35,7 @@ TINY = 2.0**-200
 
 def is_quantized(graph: FloatGraph) -> bool:
     """Whether every layer with weights has integer weights, so that the graph can be lowered."""
-    layers = [n for n in graph.nodes if n.kind in ("Conv", "Dense")]
-    return all(n.quantized for n in layers) and (bool(layers) or any(n.kind == "Quant" for n in graph.nodes))
+    return all(n.op.quantized for n in graph.layers) and bool(graph.layers or graph.of(ops.Quant))
 
 
 def lower(
@@ -107,12 +105,11 @@ def node_problems(graph: FloatGraph) -> list[str]:
 
 def check_weights(graph: FloatGraph) -> None:
     """Raise `ModelError` where a layer has float weights."""
-    layers = [n for n in graph.nodes if n.kind in ("Conv", "Dense")]
-    floats = [n.name for n in layers if not n.quantized]
+    floats = [n.name for n in graph.layers if not n.op.quantized]
     if floats:
         shown = ", ".join(floats[:3]) + (", ..." if len(floats) > 3 else "")
         raise ModelError(
-            f"{graph.source or graph.name}: {len(floats)} of {len(layers)} layers have float weights ({shown}); "
+            f"{graph.source or graph.name}: {len(floats)} of {len(graph.layers)} layers have float weights ({shown}); "
             "quantize the model first (`bitwright quantize`, or `bitwright.quantize`)"
         )
 
@@ -133,35 +130,30 @@ def _input(b: Builder, input_type: IntType | str | None, input_scale: float | No
 
 
 def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
-    v = inputs[0]
-    if node.kind in ELEMENTWISE:
-        return v.then(*steps_of(node))
-    if node.kind == "Quant" and b.function == "softmax":  # whose only reader it is
-        b.output = _output_quantizer(node["quantizer"])
+    v, op = inputs[0], node.op
+    if isinstance(op, ops.Elementwise):
+        return v.then(*op.steps)
+    if isinstance(op, ops.Quant) and b.function == "softmax":  # whose only reader it is
+        b.output = _output_quantizer(op.quantizer)
         return v
-    if node.kind == "Quant":
-        return lower_quant.quantize(b, node, v)
+    if isinstance(op, ops.Quant):
+        return lower_quant.quantize(b, node, v, op.quantizer)
     for i in inputs:
         if i.alignment is not None and i.alignment.name in b.inexact:  # only a quantizer can make up for an inexact sum
             b.inexact[i.alignment.name][1].append(False)
-    if node.kind == "Flatten":
-        return lower_layers.flatten(b, node, v)
-    if any(not i.name for i in inputs):
+    if any(not i.name for i in inputs) and not isinstance(op, ops.Flatten):
         raise ModelError(
             "reads the model's input before any quantizer; quantize the input, or give bitwright.load its integer type "
             "(input_type='uint8', input_scale=1/255)"
         )
-    if node.kind == "Softmax":
+    if isinstance(op, ops.Softmax):
         behind = b.graph.consumers[node.name]
-        ends = [n for n in behind if n.kind == "Quant" and n is b.graph.nodes[-1]]
+        ends = [n for n in behind if isinstance(n.op, ops.Quant) and n is b.graph.nodes[-1]]
         if len(behind) != len(ends):
             raise ModelError("stands inside the model; legal is the end, or one quantizer at the end behind it")
         b.function = "softmax"
         return v
-    if node.kind == "ArgMax":
-        return _arg_max(b, node, v)
-    handlers: dict[str, Callable[..., Value]] = {**lower_layers.HANDLERS, **lower_sums.HANDLERS}
-    return handlers[node.kind](b, node, *inputs)
+    return HANDLERS.get(type(op), lower_layers.move)(b, node, *inputs)
 
 
 def _output_quantizer(q: Quantizer) -> dict[str, Any]:
@@ -175,7 +167,7 @@ def _output_quantizer(q: Quantizer) -> dict[str, Any]:
 def _arg_max(b: Builder, node: FloatNode, v: Value) -> Value:
     """The first maximum of the real values; strictly rising functions of all channels alike do not matter."""
     steps = list(v.chain.steps)
-    while steps and isinstance(steps[-1], Smooth) and steps[-1].kind in ("Sigmoid", "Tanh"):
+    while steps and isinstance(steps[-1], (ops.Sigmoid, ops.Tanh)):
         steps.pop()
     v = realize(b, node, Value(v.name, v.type, Chain(tuple(steps))))
     line = v.line()
@@ -185,11 +177,18 @@ def _arg_max(b: Builder, node: FloatNode, v: Value) -> Value:
     return b.value(node.name, ArgMax(), [v], Chain())
 
 
+HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
+    **lower_layers.HANDLERS,
+    **lower_sums.HANDLERS,
+    ops.ArgMax: _arg_max,
+}
+
+
 def _network(b: Builder, last: Value) -> Network:
     """The nodes that the output needs, and the scale and offset that make it real."""
     graph = b.graph
     steps = list(last.chain.steps)
-    if steps and steps[-1] == SIGMOID and b.function == "identity":
+    if steps and isinstance(steps[-1], ops.Sigmoid) and b.function == "identity":
         b.function = "sigmoid"
         last = Value(last.name, last.type, Chain(tuple(steps[:-1])))
     if last.name:

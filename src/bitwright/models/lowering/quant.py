@@ -8,14 +8,14 @@ from fractions import Fraction
 import numpy as np
 
 from bitwright.errors import ModelError
+from bitwright.models.exact.boundaries import Steps
+from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, rationals, spread
 from bitwright.models.graph import ExtraRounding, FloatNode, Quantizer
 from bitwright.models.lowering.alignment import deviation
-from bitwright.models.lowering.boundaries import Steps
-from bitwright.models.lowering.chain import ONE, ZERO, Affine, Chain, rationals, spread
+from bitwright.models.lowering.narrow_sums import build, narrow_sum
 from bitwright.models.lowering.requantize import clamped
 from bitwright.models.lowering.steps import tabulate
 from bitwright.models.lowering.values import Builder, Value
-from bitwright.models.narrow_sums import build, narrow_sum
 from bitwright.network.graph import INPUT
 from bitwright.network.inputs import InputSpec
 from bitwright.network.ops import Add, Flatten, Rounding
@@ -32,9 +32,8 @@ def dequantized(quantizer: Quantizer) -> Chain:
     return Chain((*less, Affine(scale, (ZERO,))))
 
 
-def quantize(b: Builder, node: FloatNode, v: Value) -> Value:
+def quantize(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> Value:
     """The value on the quantizer's grid."""
-    quantizer: Quantizer = node["quantizer"]
     if not v.name:
         return _quantized_input(b, node, v, quantizer)
     if _changes_nothing(v, quantizer):

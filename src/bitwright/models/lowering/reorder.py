@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitwright.models.elementwise import ELEMENTWISE, steps_of
 from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph.ops import Elementwise, MaxPool, Quant
 
 
 def quantizers_first(graph: FloatGraph) -> FloatGraph:
@@ -17,7 +17,7 @@ def quantizers_first(graph: FloatGraph) -> FloatGraph:
     max(f(x)) = f(max(x)) for every function that does not fall, so pools change places with elementwise
     nodes and with the quantizer where nothing else reads the values between.
     """
-    for name in [n.name for n in graph.nodes if n.kind == "MaxPool"]:
+    for name in [n.name for n in graph.of(MaxPool)]:
         pool = graph.node(name)
         run = _run(graph, pool)
         if run:
@@ -32,9 +32,9 @@ def _run(graph: FloatGraph, pool: FloatNode) -> list[FloatNode]:
     while len(graph.consumers[at.name]) == 1:
         at = graph.consumers[at.name][0]
         run.append(at)
-        if at.kind == "Quant":
+        if isinstance(at.op, Quant):
             return run
-        if at.kind not in ELEMENTWISE or any(np.any(step.direction() < 1) for step in steps_of(at)):
+        if not isinstance(at.op, Elementwise) or any(np.any(step.direction() < 1) for step in at.op.steps):
             return []
     return []
 

@@ -15,9 +15,9 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from bitwright.models.exact.boundaries import Steps
+from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Clip, spread
 from bitwright.models.graph import Quantizer
-from bitwright.models.lowering.boundaries import Steps
-from bitwright.models.lowering.chain import ONE, ZERO, Affine, Chain, Clip, spread
 from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.types import Ints, IntType, ints
 

@@ -20,10 +20,10 @@ import numpy.typing as npt
 
 from bitwright import limits
 from bitwright.errors import ModelError
-from bitwright.models.elementwise import Product
+from bitwright.models.exact.boundaries import Steps
+from bitwright.models.exact.chain import Chain
+from bitwright.models.exact.products import Product
 from bitwright.models.graph import Quantizer
-from bitwright.models.lowering.boundaries import Steps
-from bitwright.models.lowering.chain import Chain, Leaky, Smooth
 from bitwright.models.lowering.requantize import exact_requantize, fixed_point, narrowest, searched_requantize
 from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
 from bitwright.network.types import Array, IntType, ints
@@ -239,7 +239,7 @@ def _turn(problem: Problem, at: int) -> Array:
     """The first integer [C, 1] of the second half; the lowest where a channel has no valley."""
     inner = Chain(problem.chain.steps[:at])
     step = problem.chain.steps[at]
-    assert isinstance(step, (Smooth, Leaky))  # the steps with a valley
+    assert step.valley is not None
     falling = problem.column(inner.directions() < 0)
     low = np.full((problem.channels, 1), problem.dtype.min, np.int64)
     high = np.full((problem.channels, 1), problem.dtype.max + 1, np.int64)

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from bitwright.models.graph import FloatNode
+from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Leaky, Rationals, Step, combine, single, spread
+from bitwright.models.graph import FloatNode, ops
 from bitwright.models.lowering.alignment import Alignment
-from bitwright.models.lowering.chain import ONE, ZERO, Affine, Chain, Leaky, Rationals, Step, combine, single, spread
 from bitwright.models.lowering.values import Builder, Value, realize
 from bitwright.network.ops import Add, Concat, Requantize
 from bitwright.network.types import IntType, ints
@@ -154,4 +155,4 @@ def _joined(a: Step, c: Step, first: int, second: int) -> Step:
     return a
 
 
-HANDLERS = {"Add": _add, "Concat": _concat}
+HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {ops.Add: _add, ops.Concat: _concat}

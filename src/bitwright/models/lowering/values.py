@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import Any
 
 from bitwright.errors import ModelError
+from bitwright.models.exact.chain import ONE, Affine, Chain, Step
 from bitwright.models.graph import FloatGraph, FloatNode
 from bitwright.models.lowering.alignment import Alignment
-from bitwright.models.lowering.chain import ONE, Affine, Chain, Step
 from bitwright.models.lowering.requantize import Clamped, clamped
 from bitwright.network.graph import INPUT, Node
 from bitwright.network.inputs import InputSpec

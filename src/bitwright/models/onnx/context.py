@@ -14,9 +14,9 @@ from onnx import helper
 
 from bitwright import limits
 from bitwright.errors import ModelError
-from bitwright.models.graph import INPUT, FloatNode, QuantizedWeight, Quantizer, node_shape, same_quantizer
+from bitwright.models.graph import INPUT, FloatNode, Quantizer, ops
+from bitwright.models.onnx.budget import array, result_shapes
 from bitwright.models.onnx.tensors import Codes, Constant, Tensor, fresh, view
-from bitwright.models.onnx_budget import array, result_shapes
 from bitwright.models.problems import OrderError, Problem
 from bitwright.text import unique
 
@@ -46,19 +46,12 @@ class Context:
         self.held = 0  # bytes of the constants, weights and indices made so far
         self.deadline = limits.Deadline()
 
-    def emit(
-        self,
-        kind: str,
-        inputs: Sequence[str],
-        name: str,
-        *,
-        quantized: QuantizedWeight | None = None,
-        **attributes: Any,
-    ) -> str:
+    def emit(self, op: ops.Op, inputs: Sequence[str], name: str) -> str:
         """Append a float node; the name of its value, made unique where it is taken."""
-        self.hold([*attributes.values(), *([quantized.values] if quantized else [])])
-        node = FloatNode(unique(name or kind, self.shapes), kind, tuple(inputs), attributes, quantized)
-        self.shapes[node.name] = node_shape(node, *(self.shapes[i] for i in inputs))
+        whole = [op.quantized.values] if isinstance(op, ops.Layer) and op.quantized else []
+        self.hold([*op.arrays().values(), *whole])
+        node = FloatNode(unique(name or type(op).__name__, self.shapes), op, tuple(inputs))
+        self.shapes[node.name] = op.infer(*(self.shapes[i] for i in inputs))
         self.nodes.append(node)
         self.by_name[node.name] = node
         for value in inputs:
@@ -70,9 +63,9 @@ class Context:
     def quantize(self, value: str, name: str, quantizer: Quantizer) -> str:
         """The value on a quantizer's grid; equal quantizers of one value are one node."""
         for node in self.readers.get(value, ()):
-            if node.kind == "Quant" and same_quantizer(node["quantizer"], quantizer):
+            if isinstance(node.op, ops.Quant) and node.op.quantizer.same_as(quantizer):
                 return node.name
-        return self.emit("Quant", [value], name, quantizer=quantizer)
+        return self.emit(ops.Quant(quantizer), [value], name)
 
     def hold(self, found: Iterable[object]) -> None:
         """Count the bytes of arrays, constants and indices among `found`; `ModelError` where all pass the budget."""
@@ -116,8 +109,8 @@ class Context:
         tensor = self.plain(tensor)
         if len(tensor.value_shape) == 1:
             return tensor
-        flat = next((n for n in self.nodes if n.kind == "Flatten" and n.inputs == (tensor.value,)), None)
-        name = flat.name if flat else self.emit("Flatten", [tensor.value], f"{tensor.value}/flat")
+        flat = next((n for n in self.readers.get(tensor.value, ()) if isinstance(n.op, ops.Flatten)), None)
+        name = flat.name if flat else self.emit(ops.Flatten(), [tensor.value], f"{tensor.value}/flat")
         return self.view(name, tensor.index)
 
     def plain(self, tensor: Tensor) -> Tensor:
@@ -125,7 +118,7 @@ class Context:
         if tensor.codes is None:
             return tensor
         scale, zero = tensor.codes.scale, tensor.codes.zero
-        return tensor.on(self.emit("Affine", [tensor.value], f"{tensor.value}/codes", scale=1 / scale, shift=zero))
+        return tensor.on(self.emit(ops.Affine(1 / scale, zero), [tensor.value], f"{tensor.value}/codes"))
 
     def is_guessed(self, node: NodeView) -> bool:
         """Whether the node reads something whose order of elements is unknown."""

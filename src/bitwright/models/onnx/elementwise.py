@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
 
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.models.elementwise import ELEMENTWISE
-from bitwright.models.graph import FloatNode, Quantizer
+from bitwright.models.graph import Quantizer, TypedNode, is_a, ops
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.surface import MANY, Surface, Surfaces, plain
 from bitwright.models.onnx.tensors import Constant, Tensor
@@ -53,7 +51,7 @@ def affine(context: Context, tensor: Tensor, name: str, scale: np.ndarray, shift
         return tensor
     if not (np.all(np.isfinite(scale)) and np.all(np.isfinite(shift))):
         raise ModelError("its constants are not all finite")
-    return tensor.on(context.emit("Affine", [tensor.value], name, scale=scale, shift=shift))
+    return tensor.on(context.emit(ops.Affine(scale, shift), [tensor.value], name))
 
 
 def _split(node: NodeView) -> tuple[Tensor, np.ndarray, bool]:
@@ -76,7 +74,7 @@ def _add(context: Context, node: NodeView) -> Tensor:
         tensor, shift = per_channel(context, tensor, constant)
         return affine(context, tensor, node.output, np.ones(1), shift)
     a, b = aligned(context, node)
-    return a.on(context.emit("Add", [a.value, b.value], node.output))
+    return a.on(context.emit(ops.Add(), [a.value, b.value], node.output))
 
 
 def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
@@ -94,8 +92,8 @@ def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
 def _sub(context: Context, node: NodeView) -> Tensor:
     if not _has_constant(node):
         a, b = aligned(context, node)
-        minus = context.emit("Affine", [b.value], f"{node.output}/minus", scale=-np.ones(1), shift=np.zeros(1))
-        return a.on(context.emit("Add", [a.value, minus], node.output))
+        minus = context.emit(ops.Affine(-np.ones(1), np.zeros(1)), [b.value], f"{node.output}/minus")
+        return a.on(context.emit(ops.Add(), [a.value, minus], node.output))
     tensor, constant, second = _split(node)
     tensor, c = per_channel(context, tensor, constant)
     if second:
@@ -119,13 +117,12 @@ def _gate(context: Context, node: NodeView) -> Tensor:
         if gate is None:
             continue
         source = context.by_name.get(gate.inputs[0])
-        if gate.kind == "Sigmoid" and gate.inputs[0] == x.value:
-            return x.on(context.emit("Silu", [x.value], node.output))
-        hard = gate.kind == "HardSigmoid" and math.isclose(gate["alpha"], 1 / 6, rel_tol=1e-6) and gate["beta"] == 0.5
-        if hard and gate.inputs[0] == x.value:
-            return x.on(context.emit("HardSwish", [x.value], node.output))
-        if source is not None and _is_relu6_of_x_plus_3(gate, source, x.value):
-            swish = context.emit("HardSwish", [x.value], f"{node.output}/swish")
+        if isinstance(gate.op, ops.Sigmoid) and gate.inputs[0] == x.value:
+            return x.on(context.emit(ops.Silu(), [x.value], node.output))
+        if _is_hard_sigmoid(gate.op) and gate.inputs[0] == x.value:
+            return x.on(context.emit(ops.HardSwish(), [x.value], node.output))
+        if source is not None and source.inputs == (x.value,) and _is_relu6_of_x_plus_3(gate.op, source.op):
+            swish = context.emit(ops.HardSwish(), [x.value], f"{node.output}/swish")
             return affine(context, x.on(swish), node.output, np.full(1, 6.0), np.zeros(1))
     made = _product(context, node, a, b)
     if made is None:
@@ -138,31 +135,32 @@ def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor |
     paths = [_path(context, t.value) for t in (a, b)]
     values = [[n.inputs[0] for n in path] + [t.value] for path, t in zip(paths, (a, b), strict=True)]
     shared = [v for v in values[0] if v in values[1]]
-    quantized = any(n.kind == "Quant" for path in paths for n in path)
+    quantized = any(isinstance(n.op, ops.Quant) for path in paths for n in path)
     if not shared or not quantized:
         return None
     x = shared[-1]  # the last value that both factors depend on
-    left, right = (tuple(path[v.index(x) :]) for path, v in zip(paths, values, strict=True))
-    return a.on(context.emit("Product", [x], node.output, left=left, right=right))
+    left, right = (tuple(n.op for n in path[v.index(x) :]) for path, v in zip(paths, values, strict=True))
+    return a.on(context.emit(ops.Product(left, right), [x], node.output))
 
 
-def _path(context: Context, value: str) -> list[FloatNode]:
+def _path(context: Context, value: str) -> list[TypedNode[ops.Pointwise]]:
     """The elementwise nodes and quantizers that lead to a value, in order, as far back as they go."""
-    path: list[FloatNode] = []
-    while (made := context.by_name.get(value)) is not None and made.kind in (*ELEMENTWISE, "Quant"):
+    path: list[TypedNode[ops.Pointwise]] = []
+    while (made := context.by_name.get(value)) is not None and is_a(made, ops.Pointwise):
         path.insert(0, made)
         value = made.inputs[0]
     return path
 
 
-def _is_relu6_of_x_plus_3(gate: FloatNode, source: FloatNode, x: str) -> bool:
-    return (
-        gate.kind == "Clip"
-        and (gate["low"], gate["high"]) == (0.0, 6.0)
-        and source.kind == "Affine"
-        and source.inputs == (x,)
-        and bool(np.all(source["scale"] == 1) and np.all(source["shift"] == 3))
-    )
+def _is_hard_sigmoid(op: ops.Op) -> bool:
+    """Whether it is the gate of HardSwish."""
+    return isinstance(op, ops.HardSigmoid) and math.isclose(op.alpha, 1 / 6, rel_tol=1e-6) and op.beta == 0.5
+
+
+def _is_relu6_of_x_plus_3(gate: ops.Op, source: ops.Op) -> bool:
+    if not isinstance(gate, ops.Clip) or not isinstance(source, ops.Affine):
+        return False
+    return gate.limits == (0.0, 6.0) and bool(np.all(source.scale == 1) and np.all(source.shift == 3))
 
 
 def _div(context: Context, node: NodeView) -> Tensor:
@@ -197,7 +195,7 @@ def _clip(context: Context, node: NodeView) -> Tensor:
 def clip(context: Context, tensor: Tensor, name: str, low: float, high: float) -> Tensor:
     """min(max(tensor, low), high); bounds at or beyond those of float32 count as none."""
     made = context.by_name.get(tensor.value)
-    if made is not None and made.kind == "Quant" and (tensor.codes or _on_integers(made["quantizer"], low, high)):
+    if made is not None and is_a(made, ops.Quant) and (tensor.codes or _on_integers(made.op.quantizer, low, high)):
         return _narrowed(context, tensor, made, name, (low, high))
     limit = float(np.finfo(np.float32).max)
     low, high = (low if low > -limit else -np.inf), (high if high < limit else np.inf)
@@ -207,8 +205,8 @@ def clip(context: Context, tensor: Tensor, name: str, low: float, high: float) -
     if low == -np.inf and high == np.inf:
         return tensor
     if low == 0 and high == np.inf:
-        return tensor.on(context.emit("Relu", [tensor.value], name))
-    return tensor.on(context.emit("Clip", [tensor.value], name, low=low, high=high))
+        return tensor.on(context.emit(ops.Relu(), [tensor.value], name))
+    return tensor.on(context.emit(ops.Clip(low, high), [tensor.value], name))
 
 
 def _on_integers(quantizer: Quantizer, *bounds: float) -> bool:
@@ -217,9 +215,11 @@ def _on_integers(quantizer: Quantizer, *bounds: float) -> bool:
     return bool(whole and all(np.isinf(b) or b == round(b) for b in bounds))
 
 
-def _narrowed(context: Context, tensor: Tensor, made: FloatNode, name: str, bounds: tuple[float, float]) -> Tensor:
+def _narrowed(
+    context: Context, tensor: Tensor, made: TypedNode[ops.Quant], name: str, bounds: tuple[float, float]
+) -> Tensor:
     """Codes between bounds: those of a quantizer that saturates there, of the narrowest type."""
-    q: Quantizer = made["quantizer"]
+    q = made.op.quantizer
     low, high = max(q.low, math.ceil(max(bounds[0], q.low))), min(q.high, math.floor(min(bounds[1], q.high)))
     if low >= high:
         raise ModelError(f"clips codes [{q.low}, {q.high}] to {list(bounds)}; legal are bounds that leave two or more")
@@ -245,18 +245,18 @@ def _leaky(context: Context, node: NodeView) -> Tensor:
         tensor, slope = per_channel(context, tensor, node.array(1, "slope"))
     if node.op == "Abs":
         slope = -np.ones(1)
-    return tensor.on(context.emit("LeakyRelu", [tensor.value], node.output, slope=slope))
+    return tensor.on(context.emit(ops.LeakyRelu(slope), [tensor.value], node.output))
 
 
 def _activation(context: Context, node: NodeView) -> Tensor:
     if node.op == "Relu" and node.tensor().codes:
         return clip(context, node.tensor(), node.output, 0.0, np.inf)
     tensor = context.plain(node.tensor())
-    defaults = {"HardSigmoid": {"alpha": 0.2, "beta": 0.5}, "Elu": {"alpha": 1.0}}.get(node.op, {})
-    attributes: dict[str, Any] = {name: float(node.attribute(name, value)) for name, value in defaults.items()}
+    made = ACTIVATIONS[node.op]
+    attributes = {f.name: float(node.attribute(f.name, f.default)) for f in fields(made)}
     if min(attributes.values(), default=0) < 0:
         raise ModelError(f"has {attributes}; legal are numbers of at least 0")
-    return tensor.on(context.emit(node.op, [tensor.value], node.output, **attributes))
+    return tensor.on(context.emit(made(**attributes), [tensor.value], node.output))
 
 
 def _selu(context: Context, node: NodeView) -> Tensor:
@@ -267,7 +267,7 @@ def _selu(context: Context, node: NodeView) -> Tensor:
     inner, outer = (1.0, float(node.attribute("gamma", SELU_GAMMA))) if node.op == "Selu" else (1 / alpha, alpha)
     alpha = alpha if node.op == "Selu" else 1.0
     tensor = affine(context, tensor, f"{node.output}/in", np.full(1, inner), np.zeros(1))
-    tensor = tensor.on(context.emit("Elu", [tensor.value], f"{node.output}/elu", alpha=alpha))
+    tensor = tensor.on(context.emit(ops.Elu(alpha), [tensor.value], f"{node.output}/elu"))
     return affine(context, tensor, node.output, np.full(1, outer), np.zeros(1))
 
 
@@ -297,6 +297,9 @@ def _scaler(context: Context, node: NodeView) -> Tensor:
     return affine(context, tensor, node.output, scale, -offset * scale)
 
 
+ACTIVATIONS: dict[str, type[ops.Elementwise]] = {  # with the operator's own attributes and defaults
+    op.__name__: op for op in (ops.Relu, ops.Sigmoid, ops.Tanh, ops.HardSigmoid, ops.HardSwish, ops.Elu, ops.Sign)
+}
 HANDLERS = {
     ("", "Add"): _add,
     ("", "Sum"): _add,
@@ -315,7 +318,7 @@ HANDLERS = {
     ("", "Celu"): _selu,
     ("", "BatchNormalization"): _batch_norm,
     ("ai.onnx.ml", "Scaler"): _scaler,
-    **{("", op): _activation for op in ("Relu", "Sigmoid", "Tanh", "HardSigmoid", "HardSwish", "Elu", "Sign")},
+    **{("", name): _activation for name in ACTIVATIONS},
 }
 
 SURFACES: Surfaces = {

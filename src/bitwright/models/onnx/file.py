@@ -17,8 +17,8 @@ from onnx import TensorProto, helper
 from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.files import read_file
-from bitwright.models.onnx_budget import array, check_nodes, check_texts
-from bitwright.models.onnx_external import load_external
+from bitwright.models.onnx.budget import array, check_nodes, check_texts
+from bitwright.models.onnx.external import load_external
 
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", "")
 QUANT_OPS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.models.graph import QuantizedWeight
+from bitwright.models.graph import QuantizedWeight, ops
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine
 from bitwright.models.onnx.surface import Surface, Surfaces, plain
@@ -60,16 +59,16 @@ def _conv(context: Context, node: NodeView) -> Tensor:
     dilation = _pair(node, "dilations", [1, 1])
     stride = _pair(node, "strides", [1, 1])
     span = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-    attributes = {
-        "weight": _finite(np.moveaxis(stored.array, 1, 3), "weights"),
-        "bias": None if bias is None else _finite(bias, "biases"),
-        "stride": stride,
-        "pads": _pads(node, tensor.shape[2:], span, stride),
-        "dilation": dilation,
-        "groups": int(node.attribute("group", 1)),
-    }
-    quantized = _moved(stored.quant, lambda a: np.moveaxis(a, 1, 3))
-    return context.fresh(context.emit("Conv", [value], node.output, quantized=quantized, **attributes), "CHW")
+    op = ops.Conv(
+        _finite(np.moveaxis(stored.array, 1, 3), "weights"),
+        None if bias is None else _finite(bias, "biases"),
+        stride=stride,
+        pads=_pads(node, tensor.shape[2:], span, stride),
+        dilation=dilation,
+        groups=int(node.attribute("group", 1)),
+        quantized=_moved(stored.quant, lambda a: np.moveaxis(a, 1, 3)),
+    )
+    return context.fresh(context.emit(op, [value], node.output), "CHW")
 
 
 def _moved(quant: ConstantQuant | None, move: Callable[[Array], Array]) -> QuantizedWeight | None:
@@ -108,9 +107,8 @@ def _dense(context: Context, name: str, tensor: Tensor, weight: Constant, bias: 
         result[:, index] = array.T
         return result
 
-    quantized = _moved(weight.quant, ordered)
-    attributes = {"weight": _finite(ordered(weight.array), "weights"), "bias": bias}
-    value = context.emit("Dense", [tensor.value], name, quantized=quantized, **attributes)
+    op = ops.Dense(_finite(ordered(weight.array), "weights"), bias, _moved(weight.quant, ordered))
+    value = context.emit(op, [tensor.value], name)
     return context.view(value, np.arange(weight.array.shape[1]).reshape(*tensor.shape[:-1], -1))
 
 
@@ -126,10 +124,8 @@ def _mat_mul(context: Context, node: NodeView) -> Tensor:
     def pointwise(array: np.ndarray) -> np.ndarray:
         return array.T[:, None, None, :]
 
-    quantized = _moved(weight.quant, pointwise)
-    attributes: dict[str, Any] = {"stride": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "groups": 1, "bias": None}
-    attributes["weight"] = _finite(pointwise(weight.array), "weights")
-    return context.fresh(context.emit("Conv", [tensor.value], node.output, quantized=quantized, **attributes), "HWC")
+    op = ops.Conv(_finite(pointwise(weight.array), "weights"), quantized=_moved(weight.quant, pointwise))
+    return context.fresh(context.emit(op, [tensor.value], node.output), "HWC")
 
 
 def _gemm(context: Context, node: NodeView) -> Tensor:
@@ -169,13 +165,13 @@ def _pool(context: Context, node: NodeView) -> Tensor:
             f"has pads {list(pads)} around a window of {list(kernel)}; legal are pads smaller than the window"
         )
     wider = _ceil_pads(tensor.shape[2:], kernel, stride, pads) if node.attribute("ceil_mode", 0) else pads
-    attributes: dict[str, Any] = {"kernel": kernel, "stride": stride, "pads": wider}
+    op: ops.Pool = ops.MaxPool(kernel, stride=stride, pads=wider)
     if node.op == "AveragePool":
         counted = bool(node.attribute("count_include_pad", 0))
         if counted and wider != pads:
             raise ModelError("has ceil_mode 1 and count_include_pad 1; legal is one of them")
-        attributes["count_include_pad"] = counted or not any(wider)
-    return context.fresh(context.emit(node.op, [value], node.output, **attributes), "CHW")
+        op = ops.AveragePool(kernel, counted or not any(wider), stride=stride, pads=wider)
+    return context.fresh(context.emit(op, [value], node.output), "CHW")
 
 
 def _ceil_pads(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], pads: Pads) -> Pads:
@@ -198,10 +194,8 @@ def _whole(context: Context, value: str, name: str, axes: tuple[bool, bool], max
     """Average or maximum over whole axes (height, width) of an image."""
     h, w, _ = context.shapes[value]
     kernel = (h if axes[0] else 1, w if axes[1] else 1)
-    window: dict[str, Any] = {"kernel": kernel, "stride": kernel, "pads": (0, 0, 0, 0)}
-    if maximum:
-        return context.emit("MaxPool", [value], name, **window)
-    return context.emit("AveragePool", [value], name, **window, count_include_pad=True)
+    pool = ops.MaxPool if maximum else ops.AveragePool
+    return context.emit(pool(kernel, stride=kernel), [value], name)
 
 
 def _reduce(context: Context, node: NodeView) -> Tensor:
@@ -246,7 +240,7 @@ def _softmax(context: Context, node: NodeView) -> Tensor:
     tensor = _channels_last(context, node, 1 if context.opset < 13 else -1)
     if context.opset < 13 and math.prod(tensor.value_shape[:-1]) > 1:
         raise OrderError("runs over all pixels together, as before opset 13; legal is along the channels")
-    return tensor.on(context.emit("Softmax", [tensor.value], node.output))
+    return tensor.on(context.emit(ops.Softmax(), [tensor.value], node.output))
 
 
 def _arg_max(context: Context, node: NodeView) -> Tensor:
@@ -257,7 +251,7 @@ def _arg_max(context: Context, node: NodeView) -> Tensor:
     shape = [1 if i == axis else n for i, n in enumerate(tensor.shape)]
     if not node.attribute("keepdims", 1):
         del shape[axis]
-    value = context.emit("ArgMax", [tensor.value], node.output)
+    value = context.emit(ops.ArgMax(), [tensor.value], node.output)
     return context.view(value, np.arange(math.prod(shape)).reshape(shape))
 
 

@@ -8,12 +8,10 @@ Standard: code = saturate(round_half_even(x / s) + z), the zero point added afte
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.models.graph import ExtraRounding, Quantizer
+from bitwright.models.exact.quantizer import ExtraRounding, Quantizer, round_array
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine, per_channel
 from bitwright.models.onnx.file import QUANT_DOMAIN
@@ -21,7 +19,7 @@ from bitwright.models.onnx.shapes import dequantized, evaluate
 from bitwright.models.onnx.surface import Surface, Surfaces
 from bitwright.models.onnx.tensors import Codes, Constant, ConstantQuant, Tensor
 from bitwright.network.ops import Rounding
-from bitwright.network.types import BIPOLAR, MAX_BITS, Array, IntType
+from bitwright.network.types import BIPOLAR, MAX_BITS, IntType
 
 ROUNDINGS: dict[str, Rounding | ExtraRounding] = {
     "ROUND": Rounding.HALF_EVEN,
@@ -73,24 +71,6 @@ def _positive(scale: np.ndarray) -> np.ndarray:
     if not np.all(np.isfinite(scale) & (scale > 0)):
         raise ModelError("has a scale that is not positive and finite")
     return scale
-
-
-def round_array(x: np.ndarray, rounding: Rounding | ExtraRounding) -> np.ndarray:
-    """Rounded to integers, in the array's own precision."""
-    whole: dict[Rounding | ExtraRounding, Callable[[Array], Array]] = {
-        Rounding.HALF_EVEN: np.rint,
-        Rounding.FLOOR: np.floor,
-        ExtraRounding.CEIL: np.ceil,
-    }
-    if rounding in whole:
-        return whole[rounding](x)
-    sizes: dict[Rounding | ExtraRounding, Callable[[Array], Array]] = {
-        Rounding.HALF_AWAY: lambda a: np.floor(a + 0.5),
-        ExtraRounding.HALF_ZERO: lambda a: np.ceil(a - 0.5),
-        ExtraRounding.AWAY: np.ceil,
-        ExtraRounding.ZERO: np.floor,
-    }
-    return np.asarray(np.sign(x) * sizes[rounding](np.abs(x)))
 
 
 def _quant(context: Context, node: NodeView) -> Tensor | Constant:

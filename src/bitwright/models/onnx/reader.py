@@ -19,12 +19,13 @@ import onnx
 from onnx import TensorProto
 
 from bitwright.errors import ModelError
-from bitwright.models.graph import INPUT, FloatGraph, Quantizer, value_shape
+from bitwright.models.graph import INPUT, FloatGraph, Quantizer, ops, value_shape
 from bitwright.models.onnx import elementwise as onnx_elementwise
 from bitwright.models.onnx import layers as onnx_layers
 from bitwright.models.onnx import quant as onnx_quant
 from bitwright.models.onnx import shapes as onnx_shapes
 from bitwright.models.onnx import surface as onnx_surface
+from bitwright.models.onnx.budget import array
 from bitwright.models.onnx.context import Context, InputView, NodeView
 from bitwright.models.onnx.file import (
     ModelInput,
@@ -38,7 +39,6 @@ from bitwright.models.onnx.file import (
     prepared,
 )
 from bitwright.models.onnx.tensors import Constant, Tensor, fresh
-from bitwright.models.onnx_budget import array
 from bitwright.models.problems import OrderError, Problem, refusal
 from bitwright.models.simplify import simplify
 from bitwright.network.types import IntType
@@ -143,7 +143,7 @@ def _input_tensor(context: Context, given: ModelInput, layout: str, shape: tuple
         legal = "float, int8, uint8, int16 and uint16"
         raise ModelError(f"input {given.name!r} has an element type that is not supported; legal are {legal}")
     quantizer = Quantizer(INTEGER_INPUTS[given.element_type], np.ones(1))
-    return tensor.on(context.emit("Quant", [INPUT], f"{given.name}/codes", quantizer=quantizer))
+    return tensor.on(context.emit(ops.Quant(quantizer), [INPUT], f"{given.name}/codes"))
 
 
 def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:

@@ -12,10 +12,11 @@ from onnx.reference import ReferenceEvaluator
 
 from bitwright import limits
 from bitwright.errors import ModelError
+from bitwright.models.graph import ops
+from bitwright.models.onnx.budget import check_folding
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.surface import MANY, Surface, Surfaces, plain
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
-from bitwright.models.onnx_budget import check_folding
 from bitwright.models.problems import OrderError
 from bitwright.network.types import IntType
 from bitwright.parsing import summary
@@ -120,7 +121,7 @@ def _expand(context: Context, node: NodeView) -> Tensor:
     if rows < 0 or any(r != 1 for i, r in enumerate(repeats) if i not in (rows, columns)):
         raise OrderError(f"repeats {list(tensor.shape)} to {list(target)}; legal is along height and width of an image")
     factor = (repeats[rows], repeats[columns])
-    return context.fresh(context.emit("Resize", [tensor.value], node.output, factor=factor), tensor.layout)
+    return context.fresh(context.emit(ops.Resize(factor), [tensor.value], node.output), tensor.layout)
 
 
 def _same(context: Context, node: NodeView) -> Tensor:
@@ -131,8 +132,9 @@ def _cast(context: Context, node: NodeView) -> Tensor:
     tensor = node.tensor()
     whole = tensor.codes is not None
     if tensor.value in context.by_name:
-        made = context.by_name[tensor.value]
-        whole |= made.kind == "ArgMax" or (made.kind == "Quant" and bool(np.all(made["quantizer"].scale == 1)))
+        made = context.by_name[tensor.value].op
+        unscaled = isinstance(made, ops.Quant) and bool(np.all(made.quantizer.scale == 1))
+        whole |= unscaled or isinstance(made, ops.ArgMax)
     if node.attribute("to") not in (*REAL, *(WHOLE if whole else ())):
         if not whole:
             raise ModelError("casts real numbers to integers; legal are casts to floating point")
@@ -161,7 +163,7 @@ def _concat(context: Context, node: NodeView) -> Tensor:
     value = tensors[0].value
     for i, tensor in enumerate(tensors[1:], 1):
         name = node.output if i == len(tensors) - 1 else f"{node.output}/{i}"
-        value = context.emit("Concat", [value, tensor.value], name)
+        value = context.emit(ops.Concat(), [value, tensor.value], name)
     return context.fresh(value, tensors[0].layout)
 
 
@@ -173,7 +175,7 @@ def _concat_vectors(context: Context, node: NodeView, tensors: list[Tensor], axi
     for i, tensor in enumerate(tensors[1:], 1):
         name = node.output if i == len(tensors) - 1 else f"{node.output}/{i}"
         offset = context.shapes[value][0]
-        value = context.emit("Concat", [value, tensor.value], name)
+        value = context.emit(ops.Concat(), [value, tensor.value], name)
         index = np.concatenate([index, tensor.index + offset], axis=1)
     return context.view(value, index)
 
@@ -196,7 +198,7 @@ def _pad(context: Context, node: NodeView) -> Tensor:
     if min(pads) < 0 or any(any(p) for a, p in full.items() if a not in (rows, columns)):
         raise OrderError(f"has pads {pads}; legal are pads of at least 0 along the height and width of an image")
     (top, bottom), (left, right) = full.get(rows, (0, 0)), full.get(columns, (0, 0))
-    name = context.emit("Pad", [tensor.value], node.output, pads=(top, left, bottom, right), value=value)
+    name = context.emit(ops.Pad((top, left, bottom, right), value), [tensor.value], node.output)
     return context.fresh(name, tensor.layout)
 
 
@@ -218,7 +220,7 @@ def _resize(context: Context, node: NodeView) -> Tensor:
         if not np.array_equal(_nearest(node, f, size), np.arange(size * f) // f):
             mode = node.attribute("coordinate_transformation_mode", "half_pixel")
             raise ModelError(f"picks other pixels than the enclosing ones ({mode}); legal is y[i] = x[i // factor]")
-    return context.fresh(context.emit("Resize", [tensor.value], node.output, factor=factor), tensor.layout)
+    return context.fresh(context.emit(ops.Resize(factor), [tensor.value], node.output), tensor.layout)
 
 
 def _scales(node: NodeView, tensor: Tensor) -> list[float]:

@@ -17,21 +17,20 @@ part as a whole: a group ends at layers only.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from bitwright.models.graph import INPUT, MOVES, FloatGraph, FloatNode
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode, LayerNode, TypedNode, is_a
+from bitwright.models.graph.ops import Add, AveragePool, Concat, Layer, Move, Op, Relu
 from bitwright.network.types import Array, Floats
-from bitwright.quantization.equalize import input_channels
-from bitwright.quantization.placement import LAYERS, Widths, own_widths
+from bitwright.quantization.placement import Widths, own_widths
 from bitwright.quantization.ranges.channel_noise import OCTAVES_BELOW, STEPS_PER_OCTAVE, Channels, observe
 
 LEAST = 1 / 16  # of the largest scale of a group: rarely active channels keep to it
 STEPS = np.arange(-24, 25) / STEPS_PER_OCTAVE  # tried around a scale, in octaves
 MAX_SWEEPS, TOLERANCE = 8, 1e-3
 INAUDIBLE = 1e-9  # relative output error of a value whose readers do nothing with it, whatever its step
-_PASSING = (*MOVES, "Relu", "LeakyRelu", "Add", "AveragePool")  # f(x / s) = f(x) / s
 
 
 def channel_scales(
@@ -106,22 +105,22 @@ class Part:
         return error
 
 
-def _readers(graph: FloatGraph, name: str) -> list[FloatNode]:
+def _readers(graph: FloatGraph, name: str) -> list[LayerNode | TypedNode[AveragePool]]:
     """Layers and pools that read a value, also where it is moved before."""
-    found = []
+    found: list[LayerNode | TypedNode[AveragePool]] = []
     for node in graph.consumers[name]:
-        if node.kind in MOVES:
+        if isinstance(node.op, Move):
             found += _readers(graph, node.name)
-        elif node.kind in (*LAYERS, "AveragePool"):
+        elif is_a(node, Layer) or is_a(node, AveragePool):
             found.append(node)
     return found
 
 
 def _end(graph: FloatGraph, node: FloatNode) -> str:
     """The value by which the output of a layer is judged: behind the additions and the ReLU that alone read it."""
-    while len(graph.consumers[node.name]) == 1 and graph.consumers[node.name][0].kind in ("Add", "Relu"):
+    while len(graph.consumers[node.name]) == 1 and isinstance(graph.consumers[node.name][0].op, (Add, Relu)):
         node = graph.consumers[node.name][0]
-        if node.kind == "Relu":
+        if isinstance(node.op, Relu):
             break
     return node.name
 
@@ -133,15 +132,16 @@ def _part(graph: FloatGraph, seen: Mapping[str, Channels], name: str, c: int, bi
     importance, layers = np.zeros(c), []
     error: Floats | float = 0.0
     for node in _readers(graph, name):
-        if node.kind == "AveragePool":
-            error = error + value.noise(levels, int(np.prod(node["kernel"]))) / float(value.power.sum())
+        layer = node.op
+        if isinstance(layer, AveragePool):
+            error = error + value.noise(levels, int(np.prod(layer.kernel))) / float(value.power.sum())
             continue
         end = seen[_end(graph, node)]
         power = float(end.power.sum())
         if not power:
             continue  # no error passes to an output that is always zero
-        weight, index = np.asarray(node["weight"], np.float64), input_channels(node, c)
-        rows = np.broadcast_to(np.arange(len(weight)).reshape(-1, *[1] * (weight.ndim - 1)), weight.shape)
+        weight, index = layer.weight, layer.input_channels(c)
+        rows = np.broadcast_to(layer.rows(np.arange(len(weight))), weight.shape)
         passed = end.counts[:, -1] / power  # a ReLU lets no error pass where its output is zero
         importance += np.bincount(index.ravel(), (np.square(weight) * passed[rows]).ravel(), c)
         largest, count = np.zeros((2, len(weight), c))
@@ -176,15 +176,20 @@ def find_groups(graph: FloatGraph) -> list[list[str]]:
     """Values that must share the scales of their channels, where layers alone make them and take them."""
     group_of = {name: [name] for name in (INPUT, *(node.name for node in graph.nodes))}
     for node in graph.nodes:
-        if node.kind in _PASSING and not node.attributes.get("value"):
+        if _passes(node.op):
             for name in node.inputs:
                 _join(group_of, node.name, name)
     fixed = {INPUT, graph.output_name}
     for node in graph.nodes:
-        if node.kind not in (*LAYERS, *_PASSING) or node.attributes.get("value"):
+        if not isinstance(node.op, Layer) and not _passes(node.op):
             fixed |= {node.name, *node.inputs}
     groups = {id(group): group for group in group_of.values()}
     return [group for group in groups.values() if not fixed & set(group)]
+
+
+def _passes(op: Op) -> bool:
+    """Whether f(x / s) = f(x) / s, channel by channel."""
+    return op.is_homogeneous and not isinstance(op, Concat)
 
 
 def _join(group_of: dict[str, list[str]], a: str, b: str) -> None:
@@ -206,16 +211,15 @@ def scaled(graph: FloatGraph, scales: Mapping[str, Floats]) -> FloatGraph:
         return graph
     built = []
     for node in graph.nodes:
-        attributes = dict(node.attributes)
-        if node.kind in LAYERS:
-            weight = np.array(node["weight"], np.float64)
+        if is_a(node, Layer):
+            weight, bias = np.array(node.op.weight), node.op.bias
             if node.inputs[0] in scales:
                 s = scales[node.inputs[0]]
-                weight *= s[input_channels(node, len(s))]
+                weight *= s[node.op.input_channels(len(s))]
             if node.name in scales:
                 s = scales[node.name]
-                weight /= s.reshape(-1, *[1] * (weight.ndim - 1))
-                attributes["bias"] = None if node["bias"] is None else node["bias"] / s
-            attributes["weight"] = weight
-        built.append(replace(node, attributes=attributes))
+                weight /= node.op.rows(s)
+                bias = None if bias is None else bias / s
+            node = node.having(weight=weight, bias=bias)
+        built.append(node)
     return graph.with_nodes(built)

@@ -10,25 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bitwright.models.graph import INPUT, MOVES, FloatGraph, FloatNode
-from bitwright.quantization.placement import ALIGNED
+from bitwright.models.graph import INPUT, FloatGraph
+from bitwright.models.graph.ops import Clip, Op
 from bitwright.quantization.ranges.histogram import Distribution
-
-JOINING = (*ALIGNED, *MOVES, "AveragePool", "Relu", "LeakyRelu", "Clip")  # the units of the result are the operands'
 
 
 def silent_values(graph: FloatGraph, seen: Mapping[str, Distribution]) -> frozenset[str]:
     """The values that were always zero, and those that are made of such values alone."""
     silent = {INPUT} if INPUT in seen and seen[INPUT].peak == 0 else set()
     for node in graph.nodes:
-        if seen[node.name].peak == 0 if node.name in seen else _hands_on(node) and silent.issuperset(node.inputs):
+        zero = node.op.is_homogeneous and silent.issuperset(node.inputs)
+        if seen[node.name].peak == 0 if node.name in seen else zero:
             silent.add(node.name)
     return frozenset(silent)
 
 
-def _hands_on(node: FloatNode) -> bool:
-    """Whether zeros in are zeros out."""
-    return node.kind in (*ALIGNED, *MOVES, "AveragePool", "Relu", "LeakyRelu") and not node.attributes.get("value")
+def _keeps_units(op: Op) -> bool:
+    """Whether the units of the result are those of the operands."""
+    return op.homogeneous or isinstance(op, Clip)
 
 
 def with_partners(
@@ -37,7 +36,7 @@ def with_partners(
     """`seen`, where a silent value has the distribution of its partner: the loudest of the nearest ones, if any."""
     joined: dict[str, set[str]] = {}
     for node in graph.nodes:
-        for name in node.inputs if node.kind in JOINING else ():
+        for name in node.inputs if _keeps_units(node.op) else ():
             joined.setdefault(name, set()).add(node.name)
             joined.setdefault(node.name, set()).add(name)
     found = dict(seen)

@@ -9,11 +9,11 @@ import numpy as np
 
 from bitwright.errors import DataError
 from bitwright.jit import njit
+from bitwright.models.exact.quantizer import round_array
 from bitwright.models.graph import QuantizedWeight
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, Floats, Ints, IntType
 from bitwright.quantization.ranges.thresholds import snap
-from bitwright.quantization.weights.rounding import round_array
 
 WEIGHT_METHODS = ("mse", "minmax")
 STEPS_PER_OCTAVE = 32

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.models.graph import FloatNode, QuantizedWeight
+from bitwright.models.graph import LayerNode, QuantizedWeight
+from bitwright.models.graph.ops import Layer
 from bitwright.network.types import Array, IntType
-from bitwright.quantization.sweep import dequantized
 from bitwright.quantization.weights.grids import WeightRule, quantize_weight, weight_type
 from bitwright.quantization.weights.second_order import Moments, second_order
 
@@ -33,10 +33,10 @@ class LayerRule:
 
 
 def quantize_layer(
-    node: FloatNode, bits: int, rule: LayerRule, input_type: IntType, moments: Moments | None = None
-) -> FloatNode:
+    node: LayerNode, bits: int, rule: LayerRule, input_type: IntType, moments: Moments | None = None
+) -> LayerNode:
     """The layer with integer weights of `bits` bits; `moments` of its input where the rule needs them."""
-    weight = np.asarray(node["weight"], np.float64)
+    weight = node.op.weight
     if rule.second_order:
         assert moments is not None  # as `needs_data` says
         # A bias that is corrected afterwards takes the means, so rounding need not care for them.
@@ -46,17 +46,17 @@ def quantize_layer(
         quantized = QuantizedWeight(codes.reshape(weight.shape), weight_type(bits), scales)
     else:
         quantized = quantize_weight(weight, bits, rule.weights, input_type)
-    new = replace(node, quantized=quantized)
+    new = node.having(quantized=quantized)
     if not rule.correct_bias:
         return new
     assert moments is not None
-    return replace(new, attributes={**new.attributes, "bias": corrected_bias(new, moments)})
+    return new.having(bias=corrected_bias(new.op, moments))
 
 
-def corrected_bias(node: FloatNode, moments: Moments) -> Array:
+def corrected_bias(layer: Layer, moments: Moments) -> Array:
     """b + E[W x] - E[W' x'] + E[r - r']: the bias that restores each channel's mean; primes are quantized."""
     groups = len(moments.mean)
-    old, new = (n["weight"].reshape(groups, len(n["weight"]) // groups, -1) for n in (node, dequantized(node)))
-    bias = 0.0 if node["bias"] is None else node["bias"]
+    old, new = (v.weight.reshape(groups, len(v.weight) // groups, -1) for v in (layer, layer.dequantized()))
+    bias = 0.0 if layer.bias is None else layer.bias
     shift = np.einsum("gok,gk->go", old, moments.mean_float) - np.einsum("gok,gk->go", new, moments.mean)
     return np.asarray(bias + shift.ravel() + moments.residual_mean)

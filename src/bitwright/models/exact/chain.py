@@ -19,15 +19,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar
 
 import numpy as np
 
-from bitwright.models.graph import FloatNode
 from bitwright.network.types import Floats, Ints
 
 EPSILON = 2.0**-52
-SILU_VALLEY = -1.2784645427610738
 Rationals = tuple[Fraction, ...]
 Bounded = tuple[Floats, Floats]
 
@@ -78,8 +76,41 @@ def two_sum(a: Floats, b: Floats) -> Bounded:
     return total, np.abs((a - (total - other)) + (b - other))
 
 
+class Step:
+    """What a chain is made of: a function with constants that are one number, or one per channel.
+
+    valley: where a function that falls and then rises turns.
+    """
+
+    valley: ClassVar[float | None] = None
+
+    def evaluate(self, x: Floats) -> Floats:
+        """f(x) in float64; x [C, ...]."""
+        raise NotImplementedError
+
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
+        """f(x) and a bound of its error, given that of x."""
+        raise NotImplementedError
+
+    def exact(self, x: Fraction, c: int) -> Fraction:
+        """f(x) of channel c."""
+        raise NotImplementedError
+
+    def direction(self) -> Ints:
+        """+1 rising (or constant), -1 falling, 0 neither; [C or 1]."""
+        return np.ones(1, int)
+
+    def map(self, change: Callable[[Rationals], Rationals]) -> Step:
+        """The step with other per-channel constants."""
+        return self
+
+    def complement(self) -> tuple[Step, ...]:
+        """1 - f(x) in other steps; none where there are no better ones."""
+        return ()
+
+
 @dataclass(frozen=True)
-class Affine:
+class Affine(Step):
     """x * scale + shift."""
 
     scale: Rationals
@@ -110,7 +141,7 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Clip:
+class Clip(Step):
     """min(max(x, low), high); None is no bound."""
 
     low: Fraction | None
@@ -135,19 +166,13 @@ class Clip:
         x = x if self.low is None else max(x, self.low)
         return x if self.high is None else min(x, self.high)
 
-    def direction(self) -> Ints:
-        return np.ones(1, int)
-
-    def map(self, change: Callable[[Rationals], Rationals]) -> Clip:
-        return self
-
 
 @dataclass(frozen=True)
-class Leaky:
+class Leaky(Step):
     """x where x >= 0, x * slope below; with a negative slope a valley at 0."""
 
     slope: Rationals
-    valley = 0.0
+    valley: ClassVar[float] = 0.0
 
     @cached_property
     def _floats(self) -> Bounded:
@@ -173,123 +198,8 @@ class Leaky:
         return Leaky(change(self.slope))
 
 
-@dataclass(frozen=True)
-class Smooth:
-    """An activation without constants per channel: Sigmoid, Tanh, HardSwish, Silu, Elu or Sign.
-
-    `steepness` bounds its slope; HardSwish and Silu have a valley.
-    """
-
-    kind: str
-    alpha: float = 1.0
-
-    def evaluate(self, x: Floats) -> Floats:
-        return _SMOOTH[self.kind](x, self.alpha)
-
-    def bounded(self, x: Floats, error: Floats) -> Bounded:
-        y = self.evaluate(x)
-        if self.kind == "Sign":
-            return y, np.where(np.abs(x) > error, 0.0, np.where(error == 0, 0.0, 2.0))
-        if self.kind == "HardSwish":
-            whole = np.abs(x) - error >= 3
-            rounded = 1.5 * error + 8 * EPSILON * (np.abs(x) + 1)
-            return y, np.where(whole, np.where(x > 0, error, 0.0), rounded)
-        steepness = max(1.1, self.alpha)
-        return y, np.where(error == 0, 0.0, steepness * error + 8 * EPSILON * (np.abs(y) + EPSILON))
-
-    def exact(self, x: Fraction, c: int) -> Fraction:
-        if self.kind == "Sign":
-            return Fraction((x > 0) - (x < 0))
-        if self.kind == "HardSwish":
-            return x * min(max(x + 3, Fraction(0)), Fraction(6)) / 6
-        if self.kind == "Elu" and x >= 0:
-            return x
-        return Fraction(float(self.evaluate(np.array([float(x)]))[0]))
-
-    def direction(self) -> Ints:
-        return np.array([0 if self.kind in ("HardSwish", "Silu") else 1])
-
-    @property
-    def valley(self) -> float:
-        return -1.5 if self.kind == "HardSwish" else SILU_VALLEY
-
-    def map(self, change: Callable[[Rationals], Rationals]) -> Smooth:
-        return self
-
-
-def _sigmoid(x: Floats, alpha: float) -> Floats:
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
-
-
-_SMOOTH: dict[str, Callable[[Floats, float], Floats]] = {
-    "Sigmoid": _sigmoid,
-    "Tanh": lambda x, alpha: np.tanh(x),
-    "HardSwish": lambda x, alpha: np.where(x >= 3, x, np.where(x <= -3, 0.0, x * (x + 3) / 6)),
-    "Silu": lambda x, alpha: x * _sigmoid(x, alpha),
-    "Elu": lambda x, alpha: np.where(x >= 0, x, alpha * np.expm1(np.minimum(x, 0))),
-    "Sign": lambda x, alpha: np.sign(x),
-}
-
-
-class Step(Protocol):
-    """What a chain is made of; `elementwise` has those that hold quantizers."""
-
-    def evaluate(self, x: Floats) -> Floats:
-        """f(x) in float64; x [C, ...]."""
-
-    def bounded(self, x: Floats, error: Floats) -> Bounded:
-        """f(x) and a bound of its error, given that of x."""
-
-    def exact(self, x: Fraction, c: int) -> Fraction:
-        """f(x) of channel c."""
-
-    def direction(self) -> Ints:
-        """+1 rising (or constant), -1 falling, 0 neither; [C or 1]."""
-
-    def map(self, change: Callable[[Rationals], Rationals]) -> Step:
-        """The step with other per-channel constants."""
-
-
 ONE, ZERO = Fraction(1), Fraction(0)
-RELU = Clip(ZERO, None)
-SIGMOID = Smooth("Sigmoid")
 NEGATION, COMPLEMENT = Affine((-ONE,), (ZERO,)), Affine((-ONE,), (ONE,))
-
-
-def steps_of(node: FloatNode) -> tuple[Step, ...]:
-    """The steps of an elementwise float node; a `KeyError` for any other."""
-    a = node.attributes
-    made: dict[str, Callable[[], tuple[Step, ...]]] = {
-        "Affine": lambda: (Affine(rationals(a["scale"]), rationals(a["shift"])),),
-        "Relu": lambda: (RELU,),
-        "Clip": lambda: (Clip(_bound(a["low"]), _bound(a["high"])),),
-        "LeakyRelu": lambda: (Leaky(rationals(a["slope"])),),
-        "HardSigmoid": lambda: (Affine(rationals(a["alpha"]), rationals(a["beta"])), Clip(ZERO, ONE)),
-        "Elu": lambda: (Smooth("Elu", float(a["alpha"])),),
-    }
-    if node.kind in ("Sigmoid", "Tanh", "HardSwish", "Silu", "Sign"):
-        return (Smooth(node.kind),)
-    return made[node.kind]()
-
-
-def _bound(value: float) -> Fraction | None:
-    return Fraction(float(value)) if np.isfinite(value) else None
-
-
-ELEMENTWISE = (
-    "Affine",
-    "Relu",
-    "Clip",
-    "LeakyRelu",
-    "HardSigmoid",
-    "Elu",
-    "Sigmoid",
-    "Tanh",
-    "HardSwish",
-    "Silu",
-    "Sign",
-)
 
 
 @dataclass(frozen=True)
@@ -300,8 +210,8 @@ class Chain:
 
     def then(self, *steps: Step) -> Chain:
         """The chain with further steps; 1 - sigmoid(x) becomes sigmoid(-x)."""
-        if self.steps and self.steps[-1] == SIGMOID and steps == (COMPLEMENT,):
-            return Chain((*self.steps[:-1], NEGATION, SIGMOID))
+        if self.steps and steps == (COMPLEMENT,) and (better := self.steps[-1].complement()):
+            return Chain((*self.steps[:-1], *better))
         return Chain((*self.steps, *steps))
 
     def merged(self) -> Chain:

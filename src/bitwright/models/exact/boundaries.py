@@ -21,8 +21,8 @@ from math import ceil, floor
 
 import numpy as np
 
-from bitwright.models.graph import ExtraRounding, Quantizer
-from bitwright.models.lowering.chain import Bounded, Rationals, rationals, two_product
+from bitwright.models.exact.chain import Bounded, Rationals, rationals, two_product
+from bitwright.models.exact.quantizer import ExtraRounding, Quantizer
 from bitwright.network.ops import Rounding
 from bitwright.network.types import Array
 

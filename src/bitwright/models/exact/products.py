@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Elementwise float nodes as steps of a chain, products of two functions of one value among them.
+"""Products of two functions of one value, and quantizers, as steps of a chain.
 
 A product reads one quantized value x twice, as x * sigmoid(x) with a quantizer on both branches does:
 y = left(x) * right(x). Each side is a chain whose quantizers put what passes them on their grids.
@@ -7,23 +7,20 @@ y = left(x) * right(x). Each side is a chain whose quantizers put what passes th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
-from bitwright.models.graph import FloatNode, Quantizer
-from bitwright.models.lowering import chain
-from bitwright.models.lowering.boundaries import Steps
-from bitwright.models.lowering.chain import ZERO, Bounded, Chain, Rationals, Step, two_product
+from bitwright.models.exact.boundaries import Steps
+from bitwright.models.exact.chain import ZERO, Bounded, Chain, Rationals, Step, two_product
+from bitwright.models.exact.quantizer import Quantizer
 from bitwright.network.types import Floats, Ints
-
-ELEMENTWISE = (*chain.ELEMENTWISE, "Product")
 
 
 @dataclass(frozen=True, eq=False)
-class Snap:
+class Snap(Step):
     """A quantizer inside a chain: x -> (code(x) - zero_point) * scale."""
 
     quantizer: Quantizer
@@ -48,9 +45,6 @@ class Snap:
         zero = ZERO if self.quantizer.dtype.bipolar else steps.zero[c % len(steps.zero)]
         return (steps.code(x, c) - zero) * steps.scale[c % len(steps.scale)]
 
-    def direction(self) -> Ints:
-        return np.ones(1, int)
-
     def map(self, change: Callable[[Rationals], Rationals]) -> Snap:
         def changed(values: Floats) -> Floats:
             return np.array([float(v) for v in change(tuple(Fraction(float(v)) for v in values))])
@@ -60,7 +54,7 @@ class Snap:
 
 
 @dataclass(frozen=True, eq=False)
-class Product:
+class Product(Step):
     """left(x) * right(x); of any shape, so only values of few bits can be tabulated."""
 
     left: Chain
@@ -83,18 +77,3 @@ class Product:
 
     def map(self, change: Callable[[Rationals], Rationals]) -> Product:
         return Product(self.left.map(change), self.right.map(change))
-
-
-def steps_of(node: FloatNode) -> tuple[Step, ...]:
-    """The steps of an elementwise float node; a `KeyError` for any other."""
-    if node.kind == "Product":
-        return (Product(_side(node["left"]), _side(node["right"])),)
-    return chain.steps_of(node)
-
-
-def _side(path: Sequence[FloatNode]) -> Chain:
-    """The chain of the nodes between a product's value and one of its factors."""
-    steps: list[Step] = []
-    for node in path:
-        steps += [Snap(node["quantizer"])] if node.kind == "Quant" else steps_of(node)
-    return Chain(tuple(steps))

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitwright.models.exact.chain import Affine, Chain, spread
 from bitwright.models.graph import FloatNode, Quantizer
 from bitwright.models.lowering.alignment import MAX_PAIRS, Alignment, exact_pairs
-from bitwright.models.lowering.chain import Affine, Chain, spread
 from bitwright.models.lowering.requantize import inner_clamps, narrowest
 from bitwright.models.lowering.values import Builder, Value
 from bitwright.network.ops import Add, Lookup, Op, Requantize, Rounding, Threshold

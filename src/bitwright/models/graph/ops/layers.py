@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers with weights, and pools: operations that sum or compare many elements."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from bitwright.models.graph.ops.base import Op, Pads, Pair, Shape, image
+from bitwright.models.graph.ops.shapes import Move
+from bitwright.network.ops.base import require, window_output
+from bitwright.network.sizes import check_padded
+from bitwright.network.types import Array, Floats, Ints, IntType
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedWeight:
+    """Integer weights: the float weight is values * scale[o]; a layer that has one is quantized.
+
+    values: integers in the layout of the layer's weight; scale [O or 1] float64.
+    """
+
+    values: Ints
+    dtype: IntType
+    scale: Floats
+
+    def dequantized(self) -> Floats:
+        """The float weight."""
+        scale = np.broadcast_to(self.scale, len(self.values))
+        return self.values * scale.reshape(-1, *[1] * (self.values.ndim - 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Layer(Op):
+    """An operation with weights, which are always floats; `quantized` are their integers where it has some."""
+
+    weight: Floats
+    bias: Floats | None = None  # [O]
+    quantized: QuantizedWeight | None = None
+
+    @property
+    def groups(self) -> int:
+        """How many parts the channels of input and output have, each with its own weights."""
+        return 1
+
+    def work(self, shape: Shape) -> int:
+        return math.prod(shape) * math.prod(self.weight.shape[1:])
+
+    def rows(self, channels: Array) -> Array:
+        """Numbers per output channel [O or 1] that broadcast over the weight."""
+        return channels.reshape(-1, *[1] * (self.weight.ndim - 1))
+
+    def input_channels(self, channels: int) -> Ints:
+        """For each weight element the input channel, of `channels`, that it multiplies, in the weight's shape."""
+        raise NotImplementedError
+
+    def dequantized(self) -> Self:
+        q = self.quantized
+        return self if q is None else replace(self, weight=q.dequantized(), quantized=None)
+
+    def check_bias(self) -> None:
+        """`ModelError` unless there is one bias for each output, or none."""
+        outputs = len(self.weight)
+        if self.bias is not None:
+            require(self.bias.shape == (outputs,), f"has {self.bias.shape} biases; legal are ({outputs},)")
+
+
+@dataclass(frozen=True, eq=False)
+class Window(Op):
+    """An operation on windows of an image."""
+
+    stride: Pair = field(default=(1, 1), kw_only=True)
+    pads: Pads = field(default=(0, 0, 0, 0), kw_only=True)
+
+    @property
+    def is_padded(self) -> bool:
+        return any(self.pads)
+
+    def windows(self, shape: Shape, kernel: Pair, dilation: Pair = (1, 1)) -> tuple[int, int]:
+        """(OH, OW) of the windows over an image; `ModelError` where none fits."""
+        check_padded(shape, self.pads)
+        ends = zip(shape, kernel, self.stride, self.pads[:2], self.pads[2:], dilation, strict=False)
+        rows, columns = (window_output(*end) for end in ends)
+        require(min(rows, columns) >= 1, f"the window {kernel} is larger than the padded input")
+        return rows, columns
+
+
+@dataclass(frozen=True, eq=False)
+class Conv(Layer, Window):
+    """weight [O, KH, KW, C / groups]."""
+
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    @property
+    def kernel(self) -> Pair:
+        return self.weight.shape[1], self.weight.shape[2]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        _, _, c = image(inputs[0])
+        outputs, depth = len(self.weight), self.weight.shape[3]
+        require(c == depth * self.groups, f"takes {depth * self.groups} input channels, not {c}")
+        require(outputs % self.groups == 0, f"has {outputs} output channels for {self.groups} groups")
+        self.check_bias()
+        return (*self.windows(inputs[0], self.kernel, self.dilation), outputs)
+
+    def input_channels(self, channels: int) -> Ints:
+        outputs, _, _, depth = self.weight.shape
+        group = np.arange(outputs) // (outputs // self.groups)
+        index = group[:, None] * depth + np.arange(depth)
+        return np.broadcast_to(index[:, None, None, :], self.weight.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Layer):
+    """weight [O, I]."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        shape = self.weight.shape
+        require(inputs[0] == shape[1:], f"weight [O, I] {shape} does not fit the input {inputs[0]}")
+        self.check_bias()
+        return (len(self.weight),)
+
+    def input_channels(self, channels: int) -> Ints:
+        index = np.arange(self.weight.shape[1]) % channels  # a flattened image is in (H, W, C) order
+        return np.broadcast_to(index, self.weight.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Pool(Window):
+    """One number for each window and channel."""
+
+    kernel: Pair
+    homogeneous: ClassVar[bool] = True
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*self.windows(inputs[0], self.kernel), image(inputs[0])[2])
+
+    def work(self, shape: Shape) -> int:
+        return math.prod(shape) * math.prod(self.kernel)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return (*self.kernel, *self.stride) == (1, 1, 1, 1) and not any(self.pads)
+
+
+@dataclass(frozen=True, eq=False)
+class MaxPool(Pool, Move):
+    """The maximum; pads do not count."""
+
+
+@dataclass(frozen=True, eq=False)
+class AveragePool(Pool):
+    """The mean; of the whole image for global pooling. count_include_pad: pads count as zeros."""
+
+    count_include_pad: bool = True

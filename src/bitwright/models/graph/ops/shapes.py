@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Joins of two values, moves, and the ends of classifiers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bitwright.models.graph.ops.base import Op, Pads, Pair, Shape, image
+from bitwright.network import ops as integer_ops
+from bitwright.network.ops.base import require
+
+
+@dataclass(frozen=True, eq=False)
+class Join(Op):
+    """An operation on two values."""
+
+    arity: ClassVar[int] = 2
+    homogeneous: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class Add(Join):
+    """The sum of two values of one shape."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        require(inputs[0] == inputs[1], f"takes two values of one shape, not {inputs[0]} and {inputs[1]}")
+        return inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Concat(Join):
+    """The channels of both values."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        a, b = inputs
+        require(a[:-1] == b[:-1], f"takes values of one size, not {a} and {b}")
+        return (*a[:-1], a[-1] + b[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class Move(Op):
+    """The values of the input and no others, but for those of pads."""
+
+    homogeneous: ClassVar[bool] = True
+
+    def on_integers(self) -> integer_ops.Op:
+        """The same move of integers, where it does not matter what they stand for."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Pad(Move):
+    """`value` around an image."""
+
+    pads: Pads
+    value: float = 0.0
+
+    @property
+    def is_homogeneous(self) -> bool:
+        return self.value == 0
+
+    @property
+    def is_padded(self) -> bool:
+        return any(self.pads)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        h, w, c = image(inputs[0])
+        top, left, bottom, right = self.pads
+        return (h + top + bottom, w + left + right, c)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return not any(self.pads)
+
+
+@dataclass(frozen=True, eq=False)
+class Resize(Move):
+    """Every row and every column of an image `factor` times: y[i, j] = x[i // factor[0], j // factor[1]]."""
+
+    factor: Pair
+
+    def shape(self, *inputs: Shape) -> Shape:
+        h, w, c = image(inputs[0])
+        return (h * self.factor[0], w * self.factor[1], c)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return tuple(self.factor) == (1, 1)
+
+    def on_integers(self) -> integer_ops.Op:
+        return integer_ops.Resize(self.factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Move):
+    """(H, W, C) to (H * W * C,)."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (math.prod(inputs[0]),)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return len(shape) == 1
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Op):
+    """exp(x) over its sum along the channels."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArgMax(Op):
+    """The first channel of the largest value, as a float."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*inputs[0][:-1], 1)
