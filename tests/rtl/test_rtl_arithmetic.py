@@ -7,7 +7,7 @@ from rtl_bank import HEAVY, LIGHT, STARVED, Case, pack
 from bitwright.errors import ModelError
 from bitwright.hardware.modules.channel_add import ChannelAdd
 from bitwright.hardware.modules.lookup import LookupModule
-from bitwright.hardware.modules.requantize import RequantizeModule, lfsr_jump
+from bitwright.hardware.modules.requantize import RequantizeModule
 from bitwright.hardware.modules.requantize_lut import RequantizeLut
 from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.network.ops import Add, ArgMax, Lookup, MaxPool, Requantize, Rounding, SumPool, Threshold
@@ -263,17 +263,6 @@ def test_throughput_and_latency(bank):
         assert np.all(np.diff(taken) == 1), f"{case} pauses"
         ratio = len(taken) // len(given)
         assert np.all(given - taken[ratio - 1 :: ratio] == stages(case)), case
-
-
-def test_jump_matrix_is_the_generator():
-    from bitwright.network.lfsr import draws
-
-    sequence = draws(12345, 50)
-    for count in (1, 3, 7):
-        matrix = lfsr_jump(count)
-        rows = [matrix >> 32 * i & 0xFFFFFFFF for i in range(32)]
-        moved = sum((int(sequence[5]) & row).bit_count() % 2 << i for i, row in enumerate(rows))
-        assert moved == sequence[5 + count]
 
 
 def test_illegal_tables_are_refused():

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.hardware.module import Memory, Module, all_alike, by_lane, signed_bits, tiles_of
+from bitwright.hardware.module import NOTHING, Memory, Module, all_alike, by_lane, signed_bits, tiles_of
 from bitwright.hardware.modules.control import counter
+from bitwright.hardware.modules.rounding import ROUNDINGS, lfsr, lfsr_jump, round_up, saturate
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import Sized
 from bitwright.network.lfsr import draws
@@ -19,8 +20,6 @@ from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.types import IntType, TensorType
 
 DSP_MULTIPLIER_BITS = 18  # the narrower signed input of a multiplier block, of any family
-ROUNDINGS = tuple(Rounding)  # the module's parameter is the position
-HALF_EVEN, HALF_AWAY = ROUNDINGS.index(Rounding.HALF_EVEN), ROUNDINGS.index(Rounding.HALF_AWAY)
 
 
 @dataclass(frozen=True)
@@ -134,6 +133,8 @@ class RequantizeModule(Module):
     def cost(self) -> Resources:
         """A multiplier becomes DSP blocks, but a constant power of two is wiring."""
         found = Resources(lut=self.latency, ff=self.latency)
+        if self.jump is not None and self.frame_words is not None:
+            found += counter(self.frame_words) + lfsr(self.jump.value) * self.lanes
         if not self.uniform:  # a constant module reads no tile
             lift, above = self.lift.bit_length(), self.mult_bits + self.bias_bits
             found += counter(self.tiles) + self.roms()
@@ -177,38 +178,19 @@ class RequantizeModule(Module):
             found += Resources(lut=(zero_point & ((1 << bits) - 1)).bit_count())
             bits, positive = max(bits + positive, abs(zero_point).bit_length() + 1), False
         if fraction:
-            # The carry and its complement are a LUT each behind the bits that decide on it.
-            others = fraction - 1 if self.rounding in (HALF_EVEN, HALF_AWAY) else 0
-            found += Resources(lut=2 + (others + 2) // 4 * (others > 4), carry=math.ceil((bits + 2) / 4))
+            found += round_up(fraction, self.rounding) + Resources(carry=math.ceil((bits + 2) / 4))
         elif zero_point:
             found += Resources(carry=math.ceil((bits + 1 - trailing_zeros(zero_point)) / 4))
         bits += bool(fraction or zero_point)
-        over = bits - out + self.out_signed  # top bits that decide whether the result fits
-        clamps = over > self.out_signed if positive == (not self.out_signed) else over > 0 or not self.out_signed
-        if clamps and positive:
-            found += Resources(lut=math.ceil(over / 5))  # resets or sets the registers
-        elif clamps:
-            found += Resources(lut=out + math.ceil(over / 6) * (over > 5))
-        return found + Resources(ff=bits - low + (out if clamps else min(out, bits - low)))
+        limits = saturate(bits, out, self.out_signed, positive)
+        kept = min(out, bits - low) if limits is None else out
+        return found + (limits or NOTHING) + Resources(ff=bits - low + kept)
 
 
 def _stochastic(op: Requantize, frame_words: int, lanes: int) -> dict[str, Any]:
     """Parameters of the generators of random bits."""
     seeds = sum(int(seed) << 32 * lane for lane, seed in enumerate(draws(op.seed, lanes)))
     return {"frame_words": frame_words, "seeds": Sized(seeds, 32 * lanes), "jump": Sized(lfsr_jump(lanes), 1024)}
-
-
-def lfsr_jump(count: int) -> int:
-    """The 32 x 32 matrix over GF(2) that moves the generator on by `count` draws, for module lfsr32.
-
-    Bit 32*i + j is the share of state bit j in new state bit i.
-    """
-    matrix = 0
-    for j in range(32):
-        column = int(draws(1 << j, count + 1)[count])
-        for i in range(32):
-            matrix |= (column >> i & 1) << (32 * i + j)
-    return matrix
 
 
 def _kinds(words: np.ndarray) -> int:

@@ -103,14 +103,13 @@ module requantize #(
     logic [31:0] draw;
     if (Rounding == 4) begin : g_draw
       lfsr32 #(
-          .Seed(Seeds[32*l+:32]),
           .Jump(Jump)
       ) u_draw (
           .clk_i,
-          .rst_i,
-          .step_i   (enter[DrawStage]),
-          .restart_i(restart),
-          .draw_o   (draw)
+          .load_i(rst_i || (enter[DrawStage] && restart)),
+          .seed_i(Seeds[32*l+:32]),
+          .step_i(enter[DrawStage]),
+          .draw_o(draw)
       );
     end else begin : g_no_draw
       assign draw = '0;

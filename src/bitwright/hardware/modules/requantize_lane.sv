@@ -143,63 +143,37 @@ module requantize_lane #(
   localparam int unsigned WholeBits = WideBits > Shift ? WideBits - Shift : 1;
   localparam int unsigned ZeroBits = $clog2((ZeroPoint < 0 ? -ZeroPoint : ZeroPoint) + 1) + 1;
   localparam int unsigned SumBits = 2 + (WholeBits > ZeroBits ? WholeBits : ZeroBits);
-  logic [SumBits-1:0] sum_q, whole;
-  logic carry;
+  localparam int unsigned FractionBits = Shift > 0 ? Shift : 1;
+  logic [SumBits-1:0] sum_q, sum_d, whole;
+  logic up, tie, unused_low;
   assign whole = SumBits'($signed(wide) >>> Shift);
-
-  if (Shift == 0 || Rounding == 0) begin : g_floor
-    assign carry = 1'b0;
-  end else begin : g_round
-    // The fraction, sign-extended where v has fewer bits than the shift.
-    logic [Shift-1:0] fraction;
-    logic half, rest, negative;
-    if (WideBits >= Shift) begin : g_cut
-      assign fraction = wide[Shift-1:0];
-    end else begin : g_extend
-      assign fraction = Shift'($signed(wide));
-    end
-    assign half = fraction[Shift-1];
-    assign negative = wide[WideBits-1];
-    if (Shift > 1) begin : g_rest
-      assign rest = |fraction[Shift-2:0];
-    end else begin : g_no_rest
-      assign rest = 1'b0;
-    end
-    if (Rounding == 1) begin : g_half_up
-      assign carry = half;
-    end else if (Rounding == 2) begin : g_half_even
-      assign carry = half && (rest || whole[0]);
-    end else if (Rounding == 3) begin : g_half_away
-      assign carry = half && (rest || !negative);
-    end else begin : g_stochastic
-      logic [Shift-1:0] unused_low;
-      assign {carry, unused_low} = {1'b0, fraction} + {1'b0, random[Shift-1:0]};
-    end
-    logic unused;
-    assign unused = &{1'b0, half, rest, negative};
-  end
+  round_up #(
+      .Bits(FractionBits)
+  ) u_round (
+      .rounding_i(3'(Rounding)),
+      .value_i(FractionBits'($signed(wide))),
+      .mask_i({FractionBits{Shift > 0}}),
+      .negative_i(wide[WideBits-1]),
+      .draw_i(random[FractionBits-1:0]),
+      .up_o(up),
+      .tie_o(tie)
+  );
 
   // The lowest bit brings in the rounding carry, so that one carry chain does all.
-  logic unused_low;
-  logic [SumBits-1:0] sum_d;
-  assign {sum_d, unused_low} = {whole, 1'b1} + {SumBits'(ZeroPoint), carry};
+  assign {sum_d, unused_low} = {whole, 1'b1} + {SumBits'(ZeroPoint), up || (tie && whole[0])};
   always_ff @(posedge clk_i) if (en_i[SumStage]) sum_q <= sum_d;
 
   // ------------------------------------------------------------------ clamp
-  localparam int unsigned FullBits = SumBits > OutBits + 1 ? SumBits : OutBits + 1;
-  localparam int unsigned Low = OutSigned ? OutBits - 1 : OutBits;  // bits from here on must equal the sign (or 0)
-  logic [FullBits-1:0] full;
-  logic sign, fits;
-  assign full = FullBits'($signed(sum_q));
-  assign sign = full[FullBits-1];
-  assign fits = OutSigned ? full[FullBits-1:Low] == {(FullBits - Low) {sign}} : full[FullBits-1:Low] == '0;
-  always_ff @(posedge clk_i) begin
-    if (en_i[Stages-1]) begin
-      if (fits) y_o <= full[OutBits-1:0];
-      else if (OutSigned) y_o <= {sign, {(OutBits - 1) {!sign}}};
-      else y_o <= {OutBits{!sign}};
-    end
-  end
+  logic [OutBits-1:0] y;
+  saturate #(
+      .InBits (SumBits),
+      .OutBits(OutBits)
+  ) u_clamp (
+      .signed_i(OutSigned),
+      .x_i(sum_q),
+      .y_o(y)
+  );
+  always_ff @(posedge clk_i) if (en_i[Stages-1]) y_o <= y;
 
   logic unused;
   assign unused = &{1'b0, tile_i, draw_i, random, mult, bias, lift, lift_at, bias_late};

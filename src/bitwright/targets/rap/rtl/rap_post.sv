@@ -23,15 +23,14 @@ module rap_post (
     output logic [ 31:0] y_o
 );
   // Random draws: element by element from the seed of the pixel.
-  logic [31:0] draw_q, draw_d;
-  always_comb begin
-    draw_d = draw_q;
-    for (int i = 0; i < 16; i++) draw_d = {1'b0, draw_d[31:1]} ^ (draw_d[0] ? 32'hA3000000 : 32'h0);
-  end
-  always_ff @(posedge clk_i) begin
-    if (seed_we_i) draw_q <= seed_i;
-    else if (valid_i && last_i && rounding_i == 3'd4) draw_q <= draw_d;
-  end
+  logic [31:0] draw_q;
+  lfsr32 u_draw (
+      .clk_i,
+      .load_i(seed_we_i),
+      .seed_i,
+      .step_i(valid_i && last_i && rounding_i == 3'd4),
+      .draw_o(draw_q)
+  );
 
   // Stage 1: compare; hold the operands of the multiplication.
   logic [2:0] hits_d, hits2_q;
@@ -104,49 +103,47 @@ module rap_post (
 
   // Stage 4: add the bias.
   logic signed [63:0] value5_q;
-  logic [63:0] half5_q;
   always_ff @(posedge clk_i) begin
     value5_q <= value4_q + $signed(bias4_q);
-    half5_q <= (64'd1 << shift4_q) >> 1;
     shift5_q <= shift4_q;
     mode5_q <= mode4_q;
     round5_q <= round4_q;
     draw5_q <= draw4_q;
   end
 
-  // Stage 5: add what turns the floor into the rounding.
+  // Stage 5: decide on the rounding.
   logic signed [63:0] value6_q;
-  logic [63:0] addend, mask;
-  logic minus;
-  assign mask = (half5_q << 1) - 64'd1;
-  always_comb begin
-    addend = half5_q;
-    minus = 1'b0;
-    case (round5_q)
-      3'd1: minus = 1'b0;
-      3'd2: minus = (value5_q & (half5_q << 1)) == '0;
-      3'd3: minus = value5_q[63];
-      3'd4: addend = {32'd0, draw5_q} & mask;
-      default: addend = '0;
-    endcase
-    if (shift5_q == '0) begin
-      addend = '0;
-      minus  = 1'b0;
-    end
-  end
+  logic up, tie, up6_q, tie6_q;
+  round_up #(
+      .Bits(63)
+  ) u_round (
+      .rounding_i(round5_q),
+      .value_i(value5_q[62:0]),
+      .mask_i(~63'd0 >> ~shift5_q),  // 63 - shift places down
+      .negative_i(value5_q[63]),
+      .draw_i(draw5_q),
+      .up_o(up),
+      .tie_o(tie)
+  );
   always_ff @(posedge clk_i) begin
-    value6_q <= value5_q + $signed(addend) - 64'($signed({1'b0, minus}));
+    value6_q <= value5_q;
+    up6_q <= up;
+    tie6_q <= tie;
     shift6_q <= shift5_q;
-    mode6_q  <= mode5_q;
+    mode6_q <= mode5_q;
   end
 
   // Stages 6 to 8: shift, zero point, clamp.
-  logic signed [63:0] value7_q, value8_q;
+  logic signed [63:0] whole, whole7_q, value8_d, value8_q;
+  logic carry7_q, unused;
   logic [31:0] y9_q;
+  assign whole = value6_q >>> shift6_q;
+  assign {value8_d, unused} = {whole7_q, 1'b1} + {mode7_q == 2'd1 ? 64'($signed(zero_i)) : 64'd0, carry7_q};
   always_ff @(posedge clk_i) begin
-    value7_q <= value6_q >>> shift6_q;
+    whole7_q <= whole;
+    carry7_q <= up6_q || (tie6_q && whole[0]);
     mode7_q <= mode6_q;
-    value8_q <= mode7_q == 2'd1 ? value7_q + 64'($signed(zero_i)) : value7_q;
+    value8_q <= value8_d;
     mode8_q <= mode7_q;
     if (mode8_q == 2'd1 && value8_q > 64'($signed(high_i))) y9_q <= high_i[31:0];
     else if (mode8_q == 2'd1 && value8_q < 64'($signed(low_i))) y9_q <= low_i[31:0];
