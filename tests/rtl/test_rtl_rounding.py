@@ -9,7 +9,7 @@ from bitwright.network.lfsr import draws
 from bitwright.network.ops import Rounding
 from bitwright.network.ops.steps import round_shift
 from bitwright.tools import verilator
-from bitwright.tools.bench import inner_input, inner_output
+from bitwright.tools.bench import Bench, inner_input, inner_output
 
 SMALL = 6  # bits of values and draws, of which all are tried
 SATURATIONS = [(9, 4), (6, 6), (4, 9), (2, 1)]
@@ -35,7 +35,7 @@ def outputs(cache, module: str, ports: dict[str, int], out: int, body: str, fiel
     files = rtl.sources([module]) | {"top.sv": top(ports, out, body)}
     width = sum(ports.values())
     streams = [inner_input("s", width)], [inner_output("m", out)]
-    model = verilator.build(files, "top", *streams, cache_dir=cache)
+    model = verilator.build(files, Bench("top", *streams), cache_dir=cache)
     words, low = np.zeros((len(fields[0]), -(-width // 32)), np.uint32), 0
     for bits, values in zip(ports.values(), fields, strict=True):
         for bit in range(bits):
