@@ -101,9 +101,8 @@ class FloatGraph:
 
     def with_nodes(self, nodes: Iterable[FloatNode]) -> FloatGraph:
         """The same model with other nodes, its shapes inferred anew."""
-        kept = ("input_shape", "input_layout", "output_shape", "output_layout", "name", "source")
-        same = {name: getattr(self, name) for name in kept}
-        return FloatGraph.build(nodes, **same, input_value=self.shapes[INPUT])
+        nodes = tuple(nodes)
+        return replace(self, nodes=nodes, shapes=infer_shapes(nodes, self.shapes[INPUT]))
 
     def of(self, role: type[Role]) -> tuple[TypedNode[Role], ...]:
         """The nodes whose operations have that role, or are of that class, in order."""

@@ -11,7 +11,7 @@ import numpy as np
 from bitwright.errors import ModelError
 from bitwright.models.graph import Quantizer, TypedNode, is_a, ops
 from bitwright.models.onnx.context import Context, NodeView
-from bitwright.models.onnx.surface import MANY, Surface, Surfaces, plain
+from bitwright.models.onnx.surface import MANY, Reader, Readers, reads
 from bitwright.models.onnx.tensors import Constant, Tensor
 from bitwright.models.problems import OrderError
 from bitwright.network.types import IntType
@@ -300,35 +300,24 @@ def _scaler(context: Context, node: NodeView) -> Tensor:
 ACTIVATIONS: dict[str, type[ops.Elementwise]] = {  # with the operator's own attributes and defaults
     op.__name__: op for op in (ops.Relu, ops.Sigmoid, ops.Tanh, ops.HardSigmoid, ops.HardSwish, ops.Elu, ops.Sign)
 }
-HANDLERS = {
-    ("", "Add"): _add,
-    ("", "Sum"): _add,
-    ("", "Sub"): _sub,
-    ("", "Mul"): _mul,
-    ("", "Div"): _div,
-    ("", "Pow"): _pow,
-    ("", "Neg"): _neg,
-    ("", "Clip"): _clip,
-    ("", "Max"): _extremum,
-    ("", "Min"): _extremum,
-    ("", "LeakyRelu"): _leaky,
-    ("", "PRelu"): _leaky,
-    ("", "Abs"): _leaky,
-    ("", "Selu"): _selu,
-    ("", "Celu"): _selu,
-    ("", "BatchNormalization"): _batch_norm,
-    ("ai.onnx.ml", "Scaler"): _scaler,
-    **{("", name): _activation for name in ACTIVATIONS},
-}
-
-SURFACES: Surfaces = {
-    **plain("Abs", "HardSwish", "Neg", "Relu", "Sigmoid", "Sign", "Tanh"),
-    **plain("Add", "Div", "Mul", "PRelu", "Pow", "Sub", inputs=2),
-    **plain("Max", "Min", "Sum", inputs=MANY),
-    **plain("Celu", "Elu", "LeakyRelu", read=("alpha",)),
-    **plain("HardSigmoid", read=("alpha", "beta")),
-    **plain("Selu", read=("alpha", "gamma")),
-    **plain("Clip", inputs=3, read=("max", "min")),
-    ("", "BatchNormalization"): Surface(("epsilon",), {"training_mode": (0,), "spatial": (1,)}, ("momentum",), 5),
-    ("ai.onnx.ml", "Scaler"): Surface(("offset", "scale")),
+READERS: Readers = {
+    **{("", op.__name__): Reader(_activation, tuple(f.name for f in fields(op))) for op in ACTIVATIONS.values()},
+    **reads(_add, "Add", inputs=2),
+    **reads(_add, "Sum", inputs=MANY),
+    **reads(_sub, "Sub", inputs=2),
+    **reads(_mul, "Mul", inputs=2),
+    **reads(_div, "Div", inputs=2),
+    **reads(_pow, "Pow", inputs=2),
+    **reads(_neg, "Neg"),
+    **reads(_clip, "Clip", read=("max", "min"), inputs=3),
+    **reads(_extremum, "Max", "Min", inputs=MANY),
+    **reads(_leaky, "LeakyRelu", read=("alpha",)),
+    **reads(_leaky, "PRelu", inputs=2),
+    **reads(_leaky, "Abs"),
+    **reads(_selu, "Selu", read=("alpha", "gamma")),
+    **reads(_selu, "Celu", read=("alpha",)),
+    ("", "BatchNormalization"): Reader(
+        _batch_norm, ("epsilon",), {"training_mode": (0,), "spatial": (1,)}, ("momentum",), inputs=5
+    ),
+    ("ai.onnx.ml", "Scaler"): Reader(_scaler, ("offset", "scale")),
 }

@@ -12,7 +12,7 @@ from bitwright.errors import ModelError
 from bitwright.models.graph import QuantizedWeight, ops
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine
-from bitwright.models.onnx.surface import Surface, Surfaces, plain
+from bitwright.models.onnx.surface import Reader, Readers, reads
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
 from bitwright.models.problems import OrderError
 from bitwright.network.types import Array
@@ -255,29 +255,16 @@ def _arg_max(context: Context, node: NodeView) -> Tensor:
     return context.view(value, np.arange(math.prod(shape)).reshape(shape))
 
 
-HANDLERS = {
-    ("", "Conv"): _conv,
-    ("", "MatMul"): _mat_mul,
-    ("", "Gemm"): _gemm,
-    ("", "MaxPool"): _pool,
-    ("", "AveragePool"): _pool,
-    ("", "GlobalAveragePool"): _global_pool,
-    ("", "GlobalMaxPool"): _global_pool,
-    ("", "ReduceMean"): _reduce,
-    ("", "ReduceMax"): _reduce,
-    ("", "ReduceSum"): _reduce,
-    ("", "Softmax"): _softmax,
-    ("", "ArgMax"): _arg_max,
-}
-
-SURFACES: Surfaces = {
-    **plain("GlobalAveragePool", "GlobalMaxPool"),
-    **plain("MatMul", inputs=2),
-    **plain("ArgMax", read=("axis", "keepdims", "select_last_index")),
-    **plain("ReduceMax", "ReduceMean", "ReduceSum", inputs=2, read=("axes", "keepdims", "noop_with_empty_axes")),
-    **plain("Softmax", read=("axis",)),
-    **plain("Conv", inputs=3, read=(*WINDOW, "group")),
-    **plain("AveragePool", read=(*WINDOW, "ceil_mode", "count_include_pad")),
-    ("", "MaxPool"): Surface((*WINDOW, "ceil_mode"), free=("storage_order",)),  # an order of the indices
-    **plain("Gemm", inputs=3, read=("alpha", "beta", "transA", "transB")),
+READERS: Readers = {
+    **reads(_conv, "Conv", read=(*WINDOW, "group"), inputs=3),
+    **reads(_mat_mul, "MatMul", inputs=2),
+    **reads(_gemm, "Gemm", read=("alpha", "beta", "transA", "transB"), inputs=3),
+    ("", "MaxPool"): Reader(_pool, (*WINDOW, "ceil_mode"), free=("storage_order",)),  # an order of the indices
+    **reads(_pool, "AveragePool", read=(*WINDOW, "ceil_mode", "count_include_pad")),
+    **reads(_global_pool, "GlobalAveragePool", "GlobalMaxPool"),
+    **reads(
+        _reduce, "ReduceMax", "ReduceMean", "ReduceSum", read=("axes", "keepdims", "noop_with_empty_axes"), inputs=2
+    ),
+    **reads(_softmax, "Softmax", read=("axis",)),
+    **reads(_arg_max, "ArgMax", read=("axis", "keepdims", "select_last_index")),
 }

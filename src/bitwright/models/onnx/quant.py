@@ -16,7 +16,7 @@ from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine, per_channel
 from bitwright.models.onnx.file import QUANT_DOMAIN
 from bitwright.models.onnx.shapes import dequantized, evaluate
-from bitwright.models.onnx.surface import Surface, Surfaces
+from bitwright.models.onnx.surface import Reader, Readers
 from bitwright.models.onnx.tensors import Codes, Constant, ConstantQuant, Tensor
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, MAX_BITS, IntType
@@ -235,28 +235,16 @@ def _dequantized(node: NodeView, given: Constant, scale: np.ndarray, zero: np.nd
     return Constant(made.array, ConstantQuant(made.quant.codes, made.quant.scale, dtype))
 
 
-HANDLERS = {
-    (QUANT_DOMAIN, "Quant"): _quant,
-    (QUANT_DOMAIN, "IntQuant"): _quant,
-    (QUANT_DOMAIN, "BipolarQuant"): _bipolar_quant,
-    (QUANT_DOMAIN, "Trunc"): _trunc,
-    **{(domain, "QuantizeLinear"): _quantize_linear for domain in ("", "com.microsoft")},
-    **{(domain, "DequantizeLinear"): _dequantize_linear for domain in ("", "com.microsoft")},
-}
-
-SURFACES: Surfaces = {
-    (QUANT_DOMAIN, "Quant"): Surface(("narrow", "rounding_mode", "signed"), inputs=4),
-    (QUANT_DOMAIN, "IntQuant"): Surface(("narrow", "rounding_mode", "signed"), inputs=4),
-    (QUANT_DOMAIN, "BipolarQuant"): Surface(inputs=2),
-    (QUANT_DOMAIN, "Trunc"): Surface(("narrow", "rounding_mode", "signed"), inputs=6),
-    **{
-        (domain, "QuantizeLinear"): Surface(
-            ("axis", "output_dtype"), {"block_size": (0,), "precision": (0, 1)}, ("saturate",), 3
-        )
-        for domain in ("", "com.microsoft")
-    },
-    **{
-        (domain, "DequantizeLinear"): Surface(("axis",), {"block_size": (0,), "output_dtype": (0, 1)}, inputs=3)
-        for domain in ("", "com.microsoft")
-    },
+QUANT = Reader(_quant, ("narrow", "rounding_mode", "signed"), inputs=4)
+QUANTIZE = Reader(
+    _quantize_linear, ("axis", "output_dtype"), {"block_size": (0,), "precision": (0, 1)}, ("saturate",), inputs=3
+)
+DEQUANTIZE = Reader(_dequantize_linear, ("axis",), {"block_size": (0,), "output_dtype": (0, 1)}, inputs=3)
+READERS: Readers = {
+    (QUANT_DOMAIN, "Quant"): QUANT,
+    (QUANT_DOMAIN, "IntQuant"): QUANT,
+    (QUANT_DOMAIN, "BipolarQuant"): Reader(_bipolar_quant, inputs=2),
+    (QUANT_DOMAIN, "Trunc"): Reader(_trunc, ("narrow", "rounding_mode", "signed"), inputs=6),
+    **{(domain, "QuantizeLinear"): QUANTIZE for domain in ("", "com.microsoft")},
+    **{(domain, "DequantizeLinear"): DEQUANTIZE for domain in ("", "com.microsoft")},
 }

@@ -43,8 +43,7 @@ from bitwright.models.problems import OrderError, Problem, refusal
 from bitwright.models.simplify import simplify
 from bitwright.network.types import IntType
 
-HANDLERS = {**onnx_shapes.HANDLERS, **onnx_elementwise.HANDLERS, **onnx_layers.HANDLERS, **onnx_quant.HANDLERS}
-SURFACES = {**onnx_shapes.SURFACES, **onnx_elementwise.SURFACES, **onnx_layers.SURFACES, **onnx_quant.SURFACES}
+READERS = {**onnx_shapes.READERS, **onnx_elementwise.READERS, **onnx_layers.READERS, **onnx_quant.READERS}
 INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),
     TensorProto.INT8: IntType(8, signed=True),
@@ -183,8 +182,8 @@ def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | No
         raise ModelError(f"is not valid ONNX: {wrong}")
     if node.missing:
         raise ModelError(f"reads {node.missing[0]!r}, which nothing before it computes")
-    onnx_surface.check(context, node, SURFACES)
-    known = HANDLERS.get((node.domain, node.op))
+    known = READERS.get((node.domain, node.op))
+    onnx_surface.check(context, node, known)
     if node.domain in ("", "ai.onnx") and node.op not in onnx_shapes.ALWAYS and node.all_constant:
         return onnx_shapes.fold(context, node)
     if known is None:
@@ -192,8 +191,7 @@ def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | No
         raise ModelError(f"the operator{domain} is not supported; docs/readers.md lists those that are")
     if node.unknown:
         return ()
-    result = known(context, node)
-    return result if isinstance(result, tuple) else (result,)
+    return (known.function(context, node),)
 
 
 def _finish(

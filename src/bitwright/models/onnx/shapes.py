@@ -15,7 +15,7 @@ from bitwright.errors import ModelError
 from bitwright.models.graph import ops
 from bitwright.models.onnx.budget import check_folding
 from bitwright.models.onnx.context import Context, NodeView
-from bitwright.models.onnx.surface import MANY, Surface, Surfaces, plain
+from bitwright.models.onnx.surface import MANY, Reader, Readers, reads
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
 from bitwright.models.problems import OrderError
 from bitwright.network.types import IntType
@@ -283,41 +283,28 @@ def dequantized(codes: np.ndarray, scale: np.ndarray, zero: np.ndarray, axis: in
     return Constant(whole * full, ConstantQuant(whole, full, dtype))
 
 
-HANDLERS = {
-    **{("", op): _move for op in MOVES},
-    ("", "Expand"): _expand,
-    ("", "Identity"): _same,
-    ("", "Dropout"): _same,
-    ("", "Cast"): _cast,
-    ("ai.onnx.ml", "ZipMap"): _same,
-    ("", "Shape"): _shape,
-    ("", "Size"): _size,
-    ("", "Concat"): _concat,
-    ("", "Pad"): _pad,
-    ("", "Resize"): _resize,
-    ("", "Upsample"): _resize,
-}
-
-SURFACES: Surfaces = {
-    **plain("Identity", "Size"),
-    **plain("Expand", inputs=2),
-    **plain("Concat", inputs=MANY, read=("axis",)),
-    **plain("Flatten", read=("axis",)),
-    **plain("Gather", inputs=2, read=("axis",)),
-    **plain("Slice", inputs=5, read=("axes", "ends", "starts")),
-    **plain("Squeeze", "Unsqueeze", inputs=2, read=("axes",)),
-    **plain("Reshape", inputs=2, read=("allowzero",)),
-    **plain("Transpose", read=("perm",)),
-    **plain("Shape", read=("end", "start")),
-    **plain("Pad", inputs=4, read=("mode", "pads", "value")),
-    **plain("Upsample", inputs=2, read=("mode", "scales")),
-    ("", "Cast"): Surface(("to",), free=("saturate", "round_mode")),  # of 8-bit floats, which are refused
-    ("", "Dropout"): Surface(free=("ratio", "seed"), inputs=3),
-    ("", "Resize"): Surface(
+READERS: Readers = {
+    **reads(_move, "Flatten", read=("axis",)),
+    **reads(_move, "Gather", read=("axis",), inputs=2),
+    **reads(_move, "Reshape", read=("allowzero",), inputs=2),
+    **reads(_move, "Slice", read=("axes", "ends", "starts"), inputs=5),
+    **reads(_move, "Squeeze", "Unsqueeze", read=("axes",), inputs=2),
+    **reads(_move, "Transpose", read=("perm",)),
+    **reads(_expand, "Expand", inputs=2),
+    **reads(_same, "Identity"),
+    ("", "Dropout"): Reader(_same, free=("ratio", "seed"), inputs=3),
+    ("ai.onnx.ml", "ZipMap"): Reader(_same, free=("classlabels_int64s", "classlabels_strings")),
+    ("", "Cast"): Reader(_cast, ("to",), free=("saturate", "round_mode")),  # of 8-bit floats, which are refused
+    **reads(_shape, "Shape", read=("end", "start")),
+    **reads(_size, "Size"),
+    **reads(_concat, "Concat", read=("axis",), inputs=MANY),
+    **reads(_pad, "Pad", read=("mode", "pads", "value"), inputs=4),
+    **reads(_resize, "Upsample", read=("mode", "scales"), inputs=2),
+    ("", "Resize"): Reader(
+        _resize,
         ("axes", "coordinate_transformation_mode", "mode", "nearest_mode"),
         {"keep_aspect_ratio_policy": ("stretch",)},
         ("antialias", "cubic_coeff_a", "exclude_outside", "extrapolation_value"),  # of other modes than nearest
-        4,
+        inputs=4,
     ),
-    ("ai.onnx.ml", "ZipMap"): Surface(free=("classlabels_int64s", "classlabels_strings")),
 }

@@ -1,41 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which attributes, inputs and outputs of each operator are read. What is not read is refused, never ignored."""
+"""The readers of operators, each with what it reads: what it does not is refused, never ignored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bitwright.errors import ModelError
 from bitwright.models.onnx.context import Context, NodeView
-from bitwright.models.onnx.tensors import Constant
+from bitwright.models.onnx.tensors import Constant, Tensor
 
 EVAL = "export the model for inference (in PyTorch after model.eval())"
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 MANY = 1 << 30
+Function = Callable[[Context, NodeView], Tensor | Constant]
 
 
 @dataclass(frozen=True)
-class Surface:
-    """What of an operator is read, over all its versions.
+class Reader:
+    """The function that makes float nodes of an operator, and what of it is read, over all its versions.
 
-    read: attributes that its function reads; only: attributes that must have one of these values;
+    read: attributes that the function reads; only: attributes that must have one of these values;
     free: attributes that change nothing of what is computed here; inputs: how many of them are read.
     """
 
+    function: Function
     read: tuple[str, ...] = ()
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     free: tuple[str, ...] = ()
     inputs: int = 1
 
 
-Surfaces = dict[tuple[str, str], Surface]  # by domain and operator
+Readers = dict[tuple[str, str], Reader]  # by domain and operator
 
 
-def plain(*operators: str, inputs: int = 1, read: tuple[str, ...] = ()) -> Surfaces:
-    """Standard operators whose attributes are all read."""
-    return {("", op): Surface(read, inputs=inputs) for op in operators}
+def reads(function: Function, *operators: str, read: tuple[str, ...] = (), inputs: int = 1) -> Readers:
+    """Of standard operators whose attributes are all read."""
+    return {("", op): Reader(function, read, inputs=inputs) for op in operators}
 
 
 ADVICE = {
@@ -45,17 +47,16 @@ ADVICE = {
 }
 
 
-def check(context: Context, node: NodeView, surfaces: Surfaces) -> None:
+def check(context: Context, node: NodeView, reader: Reader | None) -> None:
     """Raise `ModelError` for an attribute, input or output that is used and would not be read."""
     if node.domain in ("", "ai.onnx") and node.op in RANDOM:
         raise ModelError("computes random numbers; legal are constants: draw them before exporting")
-    surface = surfaces.get((node.domain, node.op))
-    if surface is None:
+    if reader is None:
         return
     for name in node.attribute_names:
-        _check_attribute(node, surface, name)
-    if any(node.given[surface.inputs :]):
-        raise ModelError(f"has {len(node.given)} inputs; legal are at most {surface.inputs}")
+        _check_attribute(node, reader, name)
+    if any(node.given[reader.inputs :]):
+        raise ModelError(f"has {len(node.given)} inputs; legal are at most {reader.inputs}")
     outputs = [name for name in node.proto.output[1:] if name]
     if node.op == "BatchNormalization" and outputs:
         raise ModelError(f"yields the statistics of training; {EVAL}")
@@ -66,15 +67,15 @@ def check(context: Context, node: NodeView, surfaces: Surfaces) -> None:
         raise ModelError(f"is in training mode; {EVAL}")
 
 
-def _check_attribute(node: NodeView, surface: Surface, name: str) -> None:
-    if name in surface.read or name in surface.free:
+def _check_attribute(node: NodeView, reader: Reader, name: str) -> None:
+    if name in reader.read or name in reader.free:
         return
-    if name not in surface.only:
-        legal = sorted({*surface.read, *surface.only, *surface.free})
+    if name not in reader.only:
+        legal = sorted({*reader.read, *reader.only, *reader.free})
         raise ModelError(f"has the attribute {name!r}; legal are {', '.join(legal) or 'none'}")
     value = node.attribute(name)
-    if value not in surface.only[name]:
-        allowed = " or ".join(map(str, surface.only[name]))
+    if value not in reader.only[name]:
+        allowed = " or ".join(map(str, reader.only[name]))
         raise ModelError(ADVICE.get(name, f"has {name} {value}; legal is {allowed}"))
 
 

@@ -6,9 +6,8 @@ Each is a frozen dataclass with the shape of its value, and a role, which is the
 integer operations; arrays are float64.
 """
 
-from bitwright.models.graph.ops.base import Op, Pads, Pair, Shape
+from bitwright.models.graph.ops.base import Op, Shape
 from bitwright.models.graph.ops.elementwise import (
-    Activation,
     Affine,
     Clip,
     Elementwise,
@@ -25,11 +24,10 @@ from bitwright.models.graph.ops.elementwise import (
     Silu,
     Tanh,
 )
-from bitwright.models.graph.ops.layers import AveragePool, Conv, Dense, Layer, MaxPool, Pool, QuantizedWeight, Window
+from bitwright.models.graph.ops.layers import AveragePool, Conv, Dense, Layer, MaxPool, Pool, QuantizedWeight
 from bitwright.models.graph.ops.shapes import Add, ArgMax, Concat, Flatten, Join, Move, Pad, Resize, Softmax
 
 __all__ = [
-    "Activation",
     "Add",
     "Affine",
     "ArgMax",
@@ -50,8 +48,6 @@ __all__ = [
     "Move",
     "Op",
     "Pad",
-    "Pads",
-    "Pair",
     "Pointwise",
     "Pool",
     "Product",
@@ -65,5 +61,4 @@ __all__ = [
     "Silu",
     "Softmax",
     "Tanh",
-    "Window",
 ]
