@@ -1,10 +1,12 @@
 """Weights to integers: scales, rounding, accumulator room, second-order rounding."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
 from bitwright.errors import DataError
-from bitwright.models.exact.quantizer import round_array
+from bitwright.models.exact.rounding import ExtraRounding, round_array, round_exactly
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, IntType
 from bitwright.quantization.sweep import products
@@ -26,6 +28,17 @@ def test_rounding_of_ties():
     }
     for rounding, values in expected.items():
         np.testing.assert_array_equal(round_array(x, rounding), values)
+
+
+@pytest.mark.parametrize("rounding", [r for r in (*Rounding, *ExtraRounding) if r is not Rounding.STOCHASTIC])
+def test_arrays_are_rounded_as_rationals_are(rounding):
+    x = np.concatenate(
+        [np.arange(-8, 9) / 4, np.random.default_rng(0).normal(size=50), [0.5 - 2.0**-54, 0.5 + 2.0**-53]]
+    )
+    for values in (x, x.astype(np.float32)):
+        found = round_array(values, rounding)
+        assert found.dtype == values.dtype
+        assert found.tolist() == [round_exactly(Fraction(float(v)), rounding) for v in values]
 
 
 def test_stochastic_rounding_is_unbiased_and_seeded():

@@ -69,7 +69,7 @@ def _merged(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None
             outputs = len(layer.weight)
             bias = np.zeros(outputs) if layer.bias is None else layer.bias
             shifted = np.broadcast_to(bias * affine.scale + affine.shift, outputs).copy()
-            scaled = layer.weight * layer.rows(np.broadcast_to(affine.scale, outputs))
+            scaled = layer.weight * layer.rows(affine.scale)
             return FloatNode(node.name, replace(layer, weight=scaled, bias=shifted), before.inputs)
         case Affine() as first, Affine() as second if not exact:
             both = Affine(first.scale * second.scale, first.shift * second.scale + second.shift)

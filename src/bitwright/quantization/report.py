@@ -124,9 +124,9 @@ def layer_report(node: LayerNode, activation_bits: int) -> LayerReport:
     """Of a layer with integer weights, against its float weights."""
     q, weight = node.op.quantized, node.op.weight
     assert q is not None
-    position = weight / node.op.rows(np.broadcast_to(q.scale, len(weight)))
+    position = weight / node.op.rows(q.scale)
     clipped = float(np.mean((position < q.dtype.min - 0.5) | (position > q.dtype.max + 0.5)))
-    noise = float(np.mean((q.dequantized() - weight) ** 2))
+    noise = float(np.mean((node.op.dequantized().weight - weight) ** 2))
     return LayerReport(
         node.name,
         node.kind,

@@ -1,80 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a quantizer steps: its codes as comparisons with exact boundaries.
 
-A rounding is fixed by its boundaries: code >= k holds exactly where v = x / scale + zero_point lies above
-a boundary beta_k, or on it where the boundary is inclusive. For the roundings (k an integer):
-
-    half_even   k - 1/2   inclusive where k is even       floor       k       inclusive
-    half_odd    k - 1/2   inclusive where k is odd        ceil        k - 1   exclusive
-    half_up     k - 1/2   inclusive                       zero        k inclusive (k > 0), k - 1 exclusive
-    half_away   k - 1/2   inclusive where k > 0           away        k - 1 exclusive (k > 0), k inclusive
-    half_zero   k - 1/2   inclusive where k <= 0
-
-A bipolar quantizer has one boundary, x >= 0.
+code >= k holds exactly where v = x / scale + zero_point lies above the rounding's boundary of k, or on it where that
+belongs to k. A bipolar quantizer has one boundary, x >= 0.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil, floor
 
 import numpy as np
 
-from bitwright.models.exact.chain import Bounded, Rationals, rationals, two_product
-from bitwright.models.exact.quantizer import ExtraRounding, Quantizer
-from bitwright.network.ops import Rounding
-from bitwright.network.types import Array
-
-HALF = Fraction(1, 2)
-
-
-def boundary(rounding: Rounding | ExtraRounding, k: Array) -> tuple[Array, Array]:
-    """beta_k as float64, and whether it belongs to k."""
-    k = np.asarray(k)
-    whole = k.astype(np.float64)
-    half = {
-        Rounding.HALF_EVEN: k % 2 == 0,
-        ExtraRounding.HALF_ODD: k % 2 != 0,
-        Rounding.HALF_UP: k == k,
-        Rounding.HALF_AWAY: k > 0,
-        ExtraRounding.HALF_ZERO: k <= 0,
-    }
-    if rounding in half:
-        return whole - 0.5, half[rounding]
-    at_k = {
-        Rounding.FLOOR: k == k,
-        ExtraRounding.CEIL: k != k,
-        ExtraRounding.ZERO: k > 0,
-        ExtraRounding.AWAY: k <= 0,
-    }[rounding]
-    return np.where(at_k, whole, whole - 1), at_k
-
-
-def round_exactly(v: Fraction, rounding: Rounding | ExtraRounding) -> int:
-    """A rational rounded to an integer."""
-    low = floor(v)
-    if low == v:
-        return low
-    plain = {
-        Rounding.FLOOR: low,
-        Rounding.STOCHASTIC: low,
-        ExtraRounding.CEIL: low + 1,
-        ExtraRounding.ZERO: low if v > 0 else low + 1,
-        ExtraRounding.AWAY: ceil(v) if v > 0 else low,
-    }
-    if rounding in plain:
-        return plain[rounding]
-    if v - low != HALF:
-        return floor(v + HALF)
-    up = {
-        Rounding.HALF_EVEN: low % 2 == 1,
-        ExtraRounding.HALF_ODD: low % 2 == 0,
-        Rounding.HALF_UP: True,
-        Rounding.HALF_AWAY: v > 0,
-        ExtraRounding.HALF_ZERO: v < 0,
-    }[rounding]
-    return low + up
+from bitwright.models.exact.chain import ZERO, Bounded, Rationals, Step, rationals, two_product
+from bitwright.models.exact.quantizer import Quantizer
+from bitwright.models.exact.rounding import boundary, round_exactly
+from bitwright.network.types import Array, Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,3 +82,37 @@ class Steps:
             inside = (level > q.low) & (level <= q.high)  # the outermost codes have no outer boundary
             good &= ~inside | (sure & (above == (offset == 0)))
         return good
+
+
+@dataclass(frozen=True, eq=False)
+class Snap(Step):
+    """A quantizer inside a chain: x -> (code(x) - zero_point) * scale."""
+
+    quantizer: Quantizer
+
+    def evaluate(self, x: Floats) -> Floats:
+        return self._real(Steps.of(self.quantizer).estimate(x))[0]
+
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
+        steps = Steps.of(self.quantizer)
+        codes = steps.estimate(x)
+        real, lost = self._real(codes)
+        return real, np.where(steps.confirmed(codes, x, error), lost, np.inf)
+
+    def _real(self, codes: Floats) -> Bounded:
+        q = self.quantizer
+        column = (-1, *[1] * (codes.ndim - 1))
+        zero = 0.0 if q.dtype.bipolar else q.zero_point.reshape(column)
+        return two_product(codes - zero, np.broadcast_to(q.scale.reshape(column), codes.shape))
+
+    def exact(self, x: Fraction, c: int) -> Fraction:
+        steps = Steps.of(self.quantizer)
+        zero = ZERO if self.quantizer.dtype.bipolar else steps.zero[c % len(steps.zero)]
+        return (steps.code(x, c) - zero) * steps.scale[c % len(steps.scale)]
+
+    def map(self, change: Callable[[Rationals], Rationals]) -> Snap:
+        def changed(values: Floats) -> Floats:
+            return np.array([float(v) for v in change(tuple(Fraction(float(v)) for v in values))])
+
+        q = self.quantizer
+        return Snap(replace(q, scale=changed(q.scale), zero_point=changed(q.zero_point)))

@@ -268,6 +268,35 @@ class Chain:
         return Chain(tuple(step.map(change) for step in self.steps))
 
 
+@dataclass(frozen=True, eq=False)
+class Product(Step):
+    """left(x) * right(x), as x * sigmoid(x) with a quantizer on both branches is.
+
+    Of any shape, so only values of few bits can be tabulated.
+    """
+
+    left: Chain
+    right: Chain
+
+    def evaluate(self, x: Floats) -> Floats:
+        return self.left.evaluate(x) * self.right.evaluate(x)
+
+    def bounded(self, x: Floats, error: Floats) -> Bounded:
+        (a, more), (b, less) = self.left.bounded(x, error), self.right.bounded(x, error)
+        product, lost = two_product(a, b)
+        with np.errstate(invalid="ignore"):  # an unknown error times 0 is unknown, too
+            return product, lost + np.abs(a) * less + np.abs(b) * more + more * less
+
+    def exact(self, x: Fraction, c: int) -> Fraction:
+        return self.left.exact(x, c) * self.right.exact(x, c)
+
+    def direction(self) -> Ints:
+        return np.zeros(1, int)
+
+    def map(self, change: Callable[[Rationals], Rationals]) -> Product:
+        return Product(self.left.map(change), self.right.map(change))
+
+
 def combine(a: Rationals, b: Rationals, function: Callable[[Fraction, Fraction], Fraction]) -> Rationals:
     """Elementwise over two per-channel sequences, either of which may have a single entry."""
     length = max(len(a), len(b))

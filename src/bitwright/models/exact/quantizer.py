@@ -1,27 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quantizers of the float graph, and the rounding of real arrays to integers."""
+"""Quantizers of the float graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 
 import numpy as np
 
 from bitwright.errors import ModelError
+from bitwright.models.exact.rounding import ExtraRounding
 from bitwright.network.ops import Rounding
-from bitwright.network.types import Array, Floats, IntType, derived
-
-
-class ExtraRounding(StrEnum):
-    """Roundings of a Quantizer that no Requantize has; they are tabulated exactly."""
-
-    CEIL = "ceil"
-    HALF_ZERO = "half_zero"  # half toward zero
-    HALF_ODD = "half_odd"
-    AWAY = "away"  # away from zero
-    ZERO = "zero"  # toward zero
+from bitwright.network.types import Floats, IntType, derived
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,28 +48,3 @@ class Quantizer:
     def same_as(self, other: Quantizer) -> bool:
         """Whether both have the same parameters."""
         return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-
-
-def round_array(x: Array, rounding: Rounding | ExtraRounding, seed: int = 1) -> Array:
-    """x rounded to integers in its own precision; stochastic: floor(x + r), r uniform in [0, 1) from `seed`.
-
-    Stochastic rounding is unbiased, E[round(x)] = x, and its variance is frac(x) * (1 - frac(x)).
-    """
-    if rounding is Rounding.STOCHASTIC:
-        return np.floor(x + np.random.default_rng(seed).random(x.shape))
-    whole: dict[Rounding | ExtraRounding, Callable[[Array], Array]] = {
-        Rounding.HALF_EVEN: np.rint,
-        Rounding.HALF_UP: lambda a: np.floor(a + 0.5),
-        Rounding.FLOOR: np.floor,
-        ExtraRounding.CEIL: np.ceil,
-        ExtraRounding.HALF_ODD: lambda a: np.rint(a + 1) - 1,
-    }
-    if rounding in whole:
-        return whole[rounding](x)
-    sizes: dict[Rounding | ExtraRounding, Callable[[Array], Array]] = {
-        Rounding.HALF_AWAY: lambda a: np.floor(a + 0.5),
-        ExtraRounding.HALF_ZERO: lambda a: np.ceil(a - 0.5),
-        ExtraRounding.AWAY: np.ceil,
-        ExtraRounding.ZERO: np.floor,
-    }
-    return np.asarray(np.copysign(sizes[rounding](np.abs(x)), x))

@@ -7,7 +7,8 @@ integer network; shape arithmetic, constants, dropout and batch norms are folded
 the weights behind a flattened image are in (H, W, C) order.
 """
 
-from bitwright.models.exact.quantizer import ExtraRounding, Quantizer
+from bitwright.models.exact.quantizer import Quantizer
+from bitwright.models.exact.rounding import ExtraRounding
 from bitwright.models.graph.graph import FloatGraph, FloatNode, LayerNode, TypedNode, is_a, value_shape
 from bitwright.models.graph.ops import QuantizedWeight, Shape
 from bitwright.network.graph import INPUT

@@ -21,8 +21,7 @@ import numpy.typing as npt
 from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.models.exact.boundaries import Steps
-from bitwright.models.exact.chain import Chain
-from bitwright.models.exact.products import Product
+from bitwright.models.exact.chain import Chain, Product
 from bitwright.models.graph import Quantizer
 from bitwright.models.lowering.requantize import exact_requantize, fixed_point, narrowest, searched_requantize
 from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold

@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.models.exact.quantizer import ExtraRounding, Quantizer, round_array
+from bitwright.models.exact.quantizer import Quantizer
+from bitwright.models.exact.rounding import ExtraRounding, round_array
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine, per_channel
 from bitwright.models.onnx.file import QUANT_DOMAIN

@@ -9,7 +9,7 @@ import numpy as np
 
 from bitwright.errors import DataError
 from bitwright.jit import njit
-from bitwright.models.exact.quantizer import round_array
+from bitwright.models.exact.rounding import round_array
 from bitwright.models.graph import QuantizedWeight
 from bitwright.network.ops import Rounding
 from bitwright.network.types import BIPOLAR, Floats, Ints, IntType

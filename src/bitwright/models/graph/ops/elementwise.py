@@ -9,9 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from bitwright.models.exact import chain
+from bitwright.models.exact.boundaries import Snap
 from bitwright.models.exact.chain import EPSILON, ONE, ZERO, Bounded, Chain, Step, rationals
-from bitwright.models.exact.products import Product as ProductStep
-from bitwright.models.exact.products import Snap
 from bitwright.models.exact.quantizer import Quantizer
 from bitwright.models.graph.ops.base import Op, Shape
 from bitwright.network.types import Floats, Ints
@@ -68,10 +67,7 @@ class Relu(Elementwise):
     """max(x, 0)."""
 
     homogeneous = True
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        return (chain.Clip(ZERO, None),)
+    steps = (chain.Clip(ZERO, None),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +124,7 @@ class Product(Elementwise):
     @property
     def steps(self) -> tuple[Step, ...]:
         sides = (Chain(tuple(step for op in side for step in op.steps)) for side in (self.left, self.right))
-        return (ProductStep(*sides),)
+        return (chain.Product(*sides),)
 
 
 @dataclass(frozen=True)
@@ -142,6 +138,9 @@ class Activation(Elementwise, Step):
     @property
     def steps(self) -> tuple[Step, ...]:
         return (self,)
+
+    def direction(self) -> Ints:
+        return np.array([1 if self.valley is None else 0])
 
     def bounded(self, x: Floats, error: Floats) -> Bounded:
         y = self.evaluate(x)
@@ -178,9 +177,6 @@ class Silu(Activation):
     def evaluate(self, x: Floats) -> Floats:
         return x * Sigmoid().evaluate(x)
 
-    def direction(self) -> Ints:
-        return np.zeros(1, int)
-
 
 @dataclass(frozen=True)
 class Elu(Activation):
@@ -215,9 +211,6 @@ class HardSwish(Activation):
 
     def exact(self, x: Fraction, c: int) -> Fraction:
         return x * min(max(x + 3, ZERO), Fraction(6)) / 6
-
-    def direction(self) -> Ints:
-        return np.zeros(1, int)
 
 
 @dataclass(frozen=True)

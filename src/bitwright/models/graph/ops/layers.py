@@ -27,11 +27,6 @@ class QuantizedWeight:
     dtype: IntType
     scale: Floats
 
-    def dequantized(self) -> Floats:
-        """The float weight."""
-        scale = np.broadcast_to(self.scale, len(self.values))
-        return self.values * scale.reshape(-1, *[1] * (self.values.ndim - 1))
-
 
 @dataclass(frozen=True, eq=False)
 class Layer(Op):
@@ -50,8 +45,8 @@ class Layer(Op):
         return math.prod(shape) * math.prod(self.weight.shape[1:])
 
     def rows(self, channels: Array) -> Array:
-        """Numbers per output channel [O or 1] that broadcast over the weight."""
-        return channels.reshape(-1, *[1] * (self.weight.ndim - 1))
+        """Numbers per output channel [O or 1] as they broadcast over the weight."""
+        return np.broadcast_to(channels, len(self.weight)).reshape(-1, *[1] * (self.weight.ndim - 1))
 
     def input_channels(self, channels: int) -> Ints:
         """For each weight element the input channel, of `channels`, that it multiplies, in the weight's shape."""
@@ -59,13 +54,17 @@ class Layer(Op):
 
     def dequantized(self) -> Self:
         q = self.quantized
-        return self if q is None else replace(self, weight=q.dequantized(), quantized=None)
+        return self if q is None else replace(self, weight=self.rows(q.scale) * q.values, quantized=None)
 
-    def check_bias(self) -> None:
-        """`ModelError` unless there is one bias for each output, or none."""
-        outputs = len(self.weight)
+    def positions(self, shape: Shape) -> Shape:
+        """How many windows of an input of that shape are multiplied by the weights, in each direction."""
+        raise NotImplementedError
+
+    def shape(self, *inputs: Shape) -> Shape:
+        positions, outputs = self.positions(inputs[0]), len(self.weight)
         if self.bias is not None:
             require(self.bias.shape == (outputs,), f"has {self.bias.shape} biases; legal are ({outputs},)")
+        return (*positions, outputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +98,12 @@ class Conv(Layer, Window):
     def kernel(self) -> Pair:
         return self.weight.shape[1], self.weight.shape[2]
 
-    def shape(self, *inputs: Shape) -> Shape:
-        _, _, c = image(inputs[0])
+    def positions(self, shape: Shape) -> Shape:
+        _, _, c = image(shape)
         outputs, depth = len(self.weight), self.weight.shape[3]
         require(c == depth * self.groups, f"takes {depth * self.groups} input channels, not {c}")
         require(outputs % self.groups == 0, f"has {outputs} output channels for {self.groups} groups")
-        self.check_bias()
-        return (*self.windows(inputs[0], self.kernel, self.dilation), outputs)
+        return self.windows(shape, self.kernel, self.dilation)
 
     def input_channels(self, channels: int) -> Ints:
         outputs, _, _, depth = self.weight.shape
@@ -118,11 +116,10 @@ class Conv(Layer, Window):
 class Dense(Layer):
     """weight [O, I]."""
 
-    def shape(self, *inputs: Shape) -> Shape:
-        shape = self.weight.shape
-        require(inputs[0] == shape[1:], f"weight [O, I] {shape} does not fit the input {inputs[0]}")
-        self.check_bias()
-        return (len(self.weight),)
+    def positions(self, shape: Shape) -> Shape:
+        weight = self.weight.shape
+        require(shape == weight[1:], f"weight [O, I] {weight} does not fit the input {shape}")
+        return ()
 
     def input_channels(self, channels: int) -> Ints:
         index = np.arange(self.weight.shape[1]) % channels  # a flattened image is in (H, W, C) order
