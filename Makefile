@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: venv demo test test-all fuzz lint format clean
+.PHONY: venv demo test test-all golden fuzz lint format clean
 
 venv: $(STAMP)
 
@@ -22,6 +22,10 @@ test: venv
 # Mutated files through everything that reads files; failures are kept in fuzz-failures.
 fuzz: venv
 	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),5000) --seed $(or $(SEED),0)
+
+# Write the designs of tests/golden anew, where a change of what is generated is meant.
+golden: venv
+	$(BIN)/python tests/support/golden.py
 
 test-all: venv
 	$(BIN)/python -m pytest -q -n 2

@@ -76,6 +76,12 @@ def address(region: str, word: int) -> int:
     return int(_source()["regions"][region][0]) << REGION_SHIFT | 4 * word
 
 
+def address_of(byte: int) -> tuple[str, int]:
+    """Region and number of the 32-bit word at a byte address: what `address` was made of."""
+    names = {number: name for name, (number, _) in _source()["regions"].items()}
+    return names[byte >> REGION_SHIFT], byte % (1 << REGION_SHIFT) // 4
+
+
 def encode_layer(values: Mapping[str, int]) -> list[int]:
     """The words of a descriptor; fields that are not given are 0. `ValueError` where a value does not fit its field."""
     words = [0] * LAYER_WORDS
@@ -83,6 +89,15 @@ def encode_layer(values: Mapping[str, int]) -> list[int]:
         f = layer_fields()[name]
         words[f.word] |= _encode(f, value)
     return words
+
+
+def decode_layer(words: Mapping[int, int]) -> dict[str, int]:
+    """The values of all fields of a descriptor, from its words by number; words that are missing are 0."""
+    found = {}
+    for name, f in layer_fields().items():
+        value = words.get(f.word, 0) >> f.low & ((1 << f.bits) - 1)
+        found[name] = value - (1 << f.bits) if value > f.limits[1] else value
+    return found
 
 
 def encode_packet(values: Mapping[str, int]) -> int:

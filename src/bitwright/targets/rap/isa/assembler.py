@@ -11,6 +11,7 @@ label:  LOOP 36                         ; a comment
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,7 @@ from bitwright.errors import UserError
 from bitwright.targets.rap.isa.fields import BY_NAME, decode, encode
 from bitwright.targets.rap.isa.machine import ACCUMULATORS, Machine, Program
 from bitwright.targets.rap.isa.table import LEVELS, LOOP_DEPTH, STREAMS, Field, Instruction
+from bitwright.text import comment
 
 _LABEL = re.compile(r"\s*([A-Za-z_]\w*):")
 _DATA = re.compile(r"\s*\.(a|b|param)\b([^:]*):(.*)")
@@ -264,13 +266,17 @@ def _params(source: _Source) -> np.ndarray:
     return params
 
 
-def disassemble(code: np.ndarray) -> str:
-    """Assembly text of instruction words; `assemble` of it gives the same words."""
+def disassemble(code: np.ndarray, marks: Sequence[tuple[int, str]] = ()) -> str:
+    """Assembly text of instruction words; `assemble` of it gives the same words.
+
+    marks: (instruction, what begins there), as comments.
+    """
     decoded = [decode(int(word)) for word in code]
     targets = sorted({values["target"] for i, values in decoded if i.name == "JUMP"})
     ends = [values["end"] for i, values in decoded if i.name == "LOOP"]
     lines, depth = [], 0
     for index, (instruction, values) in enumerate(decoded):
+        lines += [f"; {comment(text)}" for at, text in marks if at == index]
         if index in targets:
             lines.append(f"L{index}:")
         shown = {k: v for k, v in values.items() if not (instruction.name == "LOOP" and k == "end")}
@@ -280,6 +286,23 @@ def disassemble(code: np.ndarray) -> str:
             depth -= 1
             lines.append("  " * (depth + 1) + "ENDL")
     return "\n".join(lines) + "\n"
+
+
+def listing(program: Program, marks: Sequence[tuple[int, str]] = ()) -> str:
+    """Assembly text of a program and its memory contents; `assemble` of it gives the same."""
+    lines = []
+    for kind, segments in (("a", program.a), ("b", program.b)):
+        for bank, parts in sorted(segments.items()):
+            for first, words in parts:
+                lines += [f".{kind} {bank} {first + at}: {text}" for at, text in _rows(words, 16, 4)]
+    lines += [f".param {at // 4}: {text}" for at, text in _rows(program.params.reshape(-1), 4, 8)]
+    return disassemble(program.code, marks) + "".join(f"  {line}\n" for line in lines)
+
+
+def _rows(words: np.ndarray, count: int, digits: int) -> Iterator[tuple[int, str]]:
+    """(first word, words in hexadecimal) of rows of `count` words."""
+    for at in range(0, len(words), count):
+        yield at, " ".join(f"0x{int(word):0{digits}x}" for word in words[at : at + count])
 
 
 def _show(instruction: Instruction, values: dict[str, int]) -> str:
