@@ -100,13 +100,14 @@ def synthesize_unit(design: Design, module: str, family: str, large: bool = Fals
     start, tool, before = time.perf_counter(), yosys.find(), resource.getrusage(resource.RUSAGE_CHILDREN)
     files = closure(with_vendor(unit_files(design.files, module), "xilinx"), TOP)
     options = yosys.Synthesis(family, TOP, contents=False)
-    _, cells, hit = count_module(files, options, tool, cache.folder(None), large)
+    counted = count_module(files, options, tool, cache.folder(None), large)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cells = counted.cells
     measured = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
     return {
         "measured": asdict(measured),
         "roms_apart": large,
-        "cached": hit,
+        "cached": counted.cached,
         "seconds": round(time.perf_counter() - start, 1),
         "processor_seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bitwright import api, targets
 from bitwright.devices import Device
 from bitwright.errors import OptionError
+from bitwright.hardware.clock import Clock
 from bitwright.network import Network
 from bitwright.targets.contract import Estimate, Refusal
 
@@ -21,9 +22,9 @@ class Candidate:
     estimate: Estimate | None
     refusal: str = ""
 
-    def frames_per_second(self, clock_mhz: float) -> float | None:
-        """10^6 clock_mhz / interval_cycles, at a clock that is assumed; None where the target refuses."""
-        return None if self.estimate is None else 1e6 * clock_mhz / self.estimate.interval_cycles
+    def frames_per_second(self, clock: Clock) -> float | None:
+        """At a clock, see `Clock.frames_per_second`; None where the target refuses."""
+        return None if self.estimate is None else clock.frames_per_second(self.estimate.interval_cycles)
 
     def utilization(self, device: Device) -> dict[str, float]:
         """Share of the device by resource, see `Device.estimated_utilization`."""

@@ -21,14 +21,15 @@ ESTIMATED_LUT = "LUT6"  # what the targets' cost models count
 class Device:
     """One part. family: the name of one of `hardware.families`.
 
-    part: the vendor's full name, with package and speed grade. lut counts the family's LUTs; bram36 blocks of 36 Kbit
-    (two of 18 Kbit make one).
+    part: the vendor's full name, with package and speed grade. grade: of speed, as `Family.delays` calls it. lut counts
+    the family's LUTs; bram36 blocks of 36 Kbit (two of 18 Kbit make one).
     """
 
     name: str
     family: str
     part: str
     package: str
+    grade: str
     lut: int
     ff: int
     bram36: float
@@ -70,7 +71,7 @@ class Device:
     @property
     def size(self) -> str:
         """What nextpnr calls a part of this size, "85k"."""
-        return self.name.removeprefix(f"{self.family}-")
+        return self.name.removeprefix(f"{self.family}-").partition("-")[0]
 
     def utilization(self, used: Resources) -> dict[str, float]:
         """Share of the part's lut, ff, bram36 and dsp that is used."""
@@ -94,19 +95,22 @@ class Board:
 
 
 _DEVICES = (
-    Device("xczu3eg", "xcup", "xczu3eg-sbva484-1-e", "sbva484", 70_560, 141_120, 216, 360),
-    Device("xck26", "xcup", "xck26-sfvc784-2LV-c", "sfvc784", 117_120, 234_240, 144, 1_248),
-    Device("xczu7ev", "xcup", "xczu7ev-ffvc1156-2-e", "ffvc1156", 230_400, 460_800, 312, 1_728),
-    Device("xczu9eg", "xcup", "xczu9eg-ffvb1156-2-e", "ffvb1156", 274_080, 548_160, 912, 2_520),
-    Device("xczu28dr", "xcup", "xczu28dr-ffvg1517-2-e", "ffvg1517", 425_280, 850_560, 1_080, 4_272),
-    Device("xcu250", "xcup", "xcu250-figd2104-2L-e", "figd2104", 1_728_000, 3_456_000, 2_688, 12_288),
-    Device("xcvu13p", "xcup", "xcvu13p-fhga2104-2-i", "fhga2104", 1_728_000, 3_456_000, 2_688, 12_288),
-    Device("xc7z020", "xc7", "xc7z020clg400-1", "clg400", 53_200, 106_400, 140, 220),
-    Device("xc7a35t", "xc7", "xc7a35ticsg324-1L", "csg324", 20_800, 41_600, 50, 90),
-    Device("xc7a100t", "xc7", "xc7a100tcsg324-1", "csg324", 63_400, 126_800, 135, 240),
-    Device("ecp5-25k", "ecp5", "LFE5U-25F-6BG381C", "CABGA381", 24_288, 24_288, 28, 28),
-    Device("ecp5-45k", "ecp5", "LFE5U-45F-6BG381C", "CABGA381", 43_848, 43_848, 54, 72),
-    Device("ecp5-85k", "ecp5", "LFE5U-85F-6BG381C", "CABGA381", 83_640, 83_640, 104, 156),
+    Device("xczu3eg", "xcup", "xczu3eg-sbva484-1-e", "sbva484", "1", 70_560, 141_120, 216, 360),
+    Device("xck26", "xcup", "xck26-sfvc784-2LV-c", "sfvc784", "2LV", 117_120, 234_240, 144, 1_248),
+    Device("xczu7ev", "xcup", "xczu7ev-ffvc1156-2-e", "ffvc1156", "2", 230_400, 460_800, 312, 1_728),
+    Device("xczu9eg", "xcup", "xczu9eg-ffvb1156-2-e", "ffvb1156", "2", 274_080, 548_160, 912, 2_520),
+    Device("xczu28dr", "xcup", "xczu28dr-ffvg1517-2-e", "ffvg1517", "2", 425_280, 850_560, 1_080, 4_272),
+    Device("xcu250", "xcup", "xcu250-figd2104-2L-e", "figd2104", "2L", 1_728_000, 3_456_000, 2_688, 12_288),
+    Device("xcvu13p", "xcup", "xcvu13p-fhga2104-2-i", "fhga2104", "2", 1_728_000, 3_456_000, 2_688, 12_288),
+    Device("xc7z020", "xc7", "xc7z020clg400-1", "clg400", "1", 53_200, 106_400, 140, 220),
+    Device("xc7a35t", "xc7", "xc7a35ticsg324-1L", "csg324", "1L", 20_800, 41_600, 50, 90),
+    Device("xc7a100t", "xc7", "xc7a100tcsg324-1", "csg324", "1", 63_400, 126_800, 135, 240),
+    Device("ecp5-25k", "ecp5", "LFE5U-25F-6BG381C", "CABGA381", "6", 24_288, 24_288, 28, 28),
+    Device("ecp5-45k", "ecp5", "LFE5U-45F-6BG381C", "CABGA381", "6", 43_848, 43_848, 54, 72),
+    Device("ecp5-85k", "ecp5", "LFE5U-85F-6BG381C", "CABGA381", "6", 83_640, 83_640, 104, 156),
+    Device("ecp5-25k-8", "ecp5", "LFE5U-25F-8BG381C", "CABGA381", "8", 24_288, 24_288, 28, 28),
+    Device("ecp5-45k-8", "ecp5", "LFE5U-45F-8BG381C", "CABGA381", "8", 43_848, 43_848, 54, 72),
+    Device("ecp5-85k-8", "ecp5", "LFE5U-85F-8BG381C", "CABGA381", "8", 83_640, 83_640, 104, 156),
 )
 _BOARDS = (
     Board("ultra96", "xczu3eg", "zynq_ultra_ps_e", "*ultra96*"),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,12 +20,17 @@ HARNESS = "pin_harness"
 
 @dataclass(frozen=True)
 class Placement:
-    """total: the placed design without its harness. fmax_mhz: of clk_i, by static timing after routing."""
+    """total: the placed design without its harness. fmax_mhz: of clk_i, by static timing after routing.
+
+    critical, arrivals: of the slowest path and of all ends, see `nextpnr.Placed`, pins called as in the netlist.
+    """
 
     total: Resources
     fmax_mhz: float
     bitstream: bytes
     tool: str
+    critical: tuple[nextpnr.Segment, ...]
+    arrivals: Mapping[tuple[str, str], float]
 
 
 def harness_files(design: Design) -> dict[str, str]:
@@ -74,6 +79,8 @@ def place_and_route(netlist: Path, stat: str, placing: Placing, options: nextpnr
         fmax_mhz=placed.fmax_mhz["clk_i"],
         bitstream=(folder / nextpnr.BITSTREAM).read_bytes(),
         tool=f"{placing.program} {tool.version}",
+        critical=placed.critical,
+        arrivals={(cell, placing.pins.get(pin, pin)): ns for (cell, pin), ns in placed.arrivals.items()},
     )
 
 

@@ -7,21 +7,28 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import joblib
 
+from bitwright.clocks import linked_timing, median, placed_timing, routed_paths, slowest, unit_timing
 from bitwright.devices import Device, find_device
 from bitwright.errors import DeviceError, OptionError, ToolError
+from bitwright.hardware.clock import DEFAULT_MHZ, ESTIMATED, ROUTED, Clock, assumed
 from bitwright.hardware.closure import closure, flatten, write
 from bitwright.hardware.library import ROM_COLUMN, with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
-from bitwright.placement import TOP, harness_files, place_and_route
+from bitwright.hardware.timing import Range, Timing, TimingPath
+from bitwright.placement import TOP, Placement, harness_files, place_and_route
 from bitwright.targets.contract import Design, LayerEstimate, SynthesisUnit
 from bitwright.tools import cache, nextpnr, yosys
 
 LARGE_LUTS = 60_000  # of a unit, estimated, from which its wide ROMs are synthesized apart from the rest
+LINKED_CELLS = 400_000  # up to which paths from unit to unit are followed
+MOST_SEEDS = 20
+NOTHING_TIMED = Timing(None, None, {}, (), (), {})
 Progress = Callable[[str, int, int], None]  # what is done, how many are, of how many
 
 
@@ -30,7 +37,7 @@ class UnitResult:
     """One unit as synthesized, once; the design holds `copies` of it. lutram and srl are parts of resources.lut.
 
     row: the unit's place among the rows of the design's estimate, None where it has none. estimate: what is said
-    there; None for devices without LUT6, too.
+    there; None for devices without LUT6, too. fmax_estimated_mhz: of the paths between its own registers.
     """
 
     name: str
@@ -43,6 +50,7 @@ class UnitResult:
     row: int | None
     estimate: Resources | None
     cached: bool
+    fmax_estimated_mhz: Range | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,8 @@ class SynthesisResult:
 
     total: sum over units and copies of them, or of the placed design without its test harness.
     utilization: share of the device by resource. fmax_mhz, bitstream: where it is placed, of the design between
-    shift registers.
+    shift registers, with the median clock of all seeds. fmax_estimated_mhz: before placement, for every device.
+    paths: the slowest, see `TimingPath`; with routed times where the design is routed. notes: what they leave out.
     """
 
     device: Device
@@ -60,7 +69,18 @@ class SynthesisResult:
     tools: tuple[str, ...]
     seconds: float
     fmax_mhz: float | None = None
+    fmax_by_seed: Mapping[int, float] = field(default_factory=dict)
+    fmax_estimated_mhz: Range | None = None
+    paths: tuple[TimingPath, ...] = ()
+    notes: tuple[str, ...] = ()
     bitstream: bytes | None = None
+
+    @property
+    def clock(self) -> Clock | None:
+        """What it reaches: routed where it is placed, else the middle estimate."""
+        if self.fmax_mhz is not None:
+            return Clock(self.fmax_mhz, ROUTED)
+        return None if self.fmax_estimated_mhz is None else Clock(self.fmax_estimated_mhz.mid, ESTIMATED)
 
     @property
     def lut(self) -> float:
@@ -94,8 +114,26 @@ class SynthesisResult:
         """The figures, without the bitstream, for reports."""
         found = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "bitstream"}
         found |= {name: dataclasses.asdict(found[name]) for name in ("device", "total")}
-        found["units"] = [dataclasses.asdict(unit) for unit in self.units]
+        found |= {name: [dataclasses.asdict(part) for part in found[name]] for name in ("units", "paths")}
+        found["fmax_estimated_mhz"] = self.fmax_estimated_mhz and dataclasses.asdict(self.fmax_estimated_mhz)
         return {**found, "utilization": self.utilization, "fits": self.fits}
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all syntheses of a design share."""
+
+    part: Device
+    dsp: bool
+    tool: yosys.Yosys
+    root: Path
+    jobs: int
+    progress: Progress
+
+    def options(self, top: str, **values: Any) -> yosys.Synthesis:
+        """Of a module that is counted and timed."""
+        contents = not self.part.traits.memory_step
+        return yosys.Synthesis(self.part.family, top, self.dsp, wiring=True, contents=contents, **values)
 
 
 def synthesize(
@@ -104,98 +142,151 @@ def synthesize(
     *,
     dsp: bool = True,
     check_fit: bool = True,
-    clock_mhz: float = 200,
+    clock_mhz: float = DEFAULT_MHZ,
     seed: int = 1,
+    seeds: int = 1,
     placer: str = "heap",
     router: str = "router1",
     jobs: int = 2,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> SynthesisResult:
-    """Synthesize the design for a device of `devices.py`.
+    """Synthesize the design for a device of `devices.py`, and say what clock it reaches.
 
-    Each unit is synthesized on its own, several in parallel. Where the family allows, the whole design
-    is then placed and routed, with the target clock `clock_mhz`, the placement `seed` and nextpnr's `placer` ("heap",
+    Each unit is synthesized on its own, several in parallel; the clock is estimated by static timing of the netlist.
+    Where the family allows, the whole design is then placed and routed, with the target clock `clock_mhz`, so many
+    `seeds` from `seed` on, of which the median counts, and nextpnr's `placer` ("heap",
     or "static", with the shorter wires where a large design fills the part) and `router` ("router1", or "router2", the
     faster one there). dsp: whether multipliers may become DSP blocks. Results are cached under the digest of the files
-    that they need, options and tool versions. Raises `OptionError` for an unknown placer or router, `DeviceError` for
-    an unknown device and, with `check_fit`, for a design that is larger than it.
+    that they need, options and tool versions. Raises `OptionError` for an unknown placer or router or an illegal clock
+    or number of seeds, `DeviceError` for an unknown device and, with `check_fit`, for a design that is larger than it.
     """
     part = find_device(device)
     for name, value, legal in (("placer", placer, nextpnr.PLACERS), ("router", router, nextpnr.ROUTERS)):
         if value not in legal:
             raise OptionError(f"{name} is {value!r}; legal are {', '.join(legal)}")
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise OptionError(f"seeds is {seeds}; legal are 1 to {MOST_SEEDS}")
+    goal = assumed(clock_mhz)
     start = time.perf_counter()
     flat = with_vendor(flatten(design.files), part.primitives)
-    root = cache.folder(cache_dir)
-    tool = yosys.find()
-    units = _units(design, flat, part, dsp, tool, root, jobs, progress)
+    run = _Run(part, dsp, yosys.find(), cache.folder(cache_dir), jobs, progress or (lambda *_: None))
+    counted = _count(design, flat, run)
+    known = design.estimate.rows if part.counts_estimated_luts else ()
+    units = tuple(_result(unit, counted[unit.top], known) for unit in design.units)
     result = SynthesisResult(
         device=part,
         units=units,
         total=sum((unit.resources * unit.copies for unit in units), Resources()),
-        tools=(f"Yosys {tool.version}",),
+        tools=(f"Yosys {run.tool.version}",),
         seconds=time.perf_counter() - start,
     )
     if check_fit:
         _check_fit(result)
-    placing = part.traits.placing
-    if placing is None:
-        return result
+    if part.traits.placing is None:
+        result = _with_timing(result, _estimated(design, flat, counted, run))
+    else:
+        options = nextpnr.PlaceRoute(
+            part.size, part.package, int(part.grade), clock_mhz=goal.mhz, placer=placer, router=router
+        )
+        result = _placed(design, flat, run, [dataclasses.replace(options, seed=seed + i) for i in range(seeds)], result)
+    return dataclasses.replace(result, seconds=time.perf_counter() - start)
+
+
+def _placed(
+    design: Design, flat: dict[str, str], run: _Run, options: Sequence[nextpnr.PlaceRoute], result: SynthesisResult
+) -> SynthesisResult:
+    """With the clock and the cells after place and route, once with each of the options."""
+    placing = run.part.traits.placing
+    assert placing is not None
     wrapped = closure(flat | harness_files(design), TOP)
-    _, folder, _ = synthesize_module(wrapped, yosys.Synthesis(part.family, TOP, dsp, netlist=True), tool, root)
-    stat = (folder / yosys.STAT).read_text()
-    options = nextpnr.PlaceRoute(part.size, part.package, clock_mhz=clock_mhz, seed=seed, placer=placer, router=router)
-    placed = place_and_route(folder / yosys.NETLIST, stat, placing, options, root)
-    if progress:
-        progress("place and route", len(units) + 1, len(units) + 1)
+    synthesis = yosys.Synthesis(run.part.family, TOP, run.dsp, netlist=True)
+    _, folder, _ = synthesize_module(wrapped, synthesis, run.tool, run.root)
+    stat, steps = (folder / yosys.STAT).read_text(), len({unit.top for unit in design.units}) + 1
+    task = joblib.delayed(place_and_route)
+    tasks = [task(folder / yosys.NETLIST, stat, placing, own, run.root) for own in options]
+    placements: list[Placement] = joblib.Parallel(n_jobs=run.jobs, prefer="threads")(tasks)
+    run.progress("place and route", steps, steps)
+    placed = median(placements)
+    netlist, timing = placed_timing(design, folder / yosys.NETLIST, run.part)
     return dataclasses.replace(
-        result,
+        _with_timing(result, timing),
         total=placed.total,
         tools=(*result.tools, placed.tool),
-        seconds=time.perf_counter() - start,
         fmax_mhz=placed.fmax_mhz,
+        fmax_by_seed={own.seed: p.fmax_mhz for own, p in zip(options, placements, strict=True)},
+        paths=routed_paths(design, netlist, placed, run.part),
         bitstream=placed.bitstream,
     )
 
 
-def _units(
-    design: Design,
-    flat: Mapping[str, str],
-    part: Device,
-    dsp: bool,
-    tool: yosys.Yosys,
-    root: Path,
-    jobs: int,
-    progress: Progress | None,
-) -> tuple[UnitResult, ...]:
-    """All units, each module synthesized once."""
+def _with_timing(result: SynthesisResult, timing: Timing) -> SynthesisResult:
+    notes = [f"the paths of {len(timing.loops)} loops of logic are left out"] if timing.loops else []
+    if timing.unknown:
+        notes.append(f"cells without delays: {', '.join(f'{n} {kind}' for kind, n in timing.unknown.items())}")
+    return dataclasses.replace(
+        result, fmax_estimated_mhz=timing.fmax_mhz, paths=timing.paths, notes=(*result.notes, *notes)
+    )
+
+
+def _estimated(design: Design, flat: Mapping[str, str], counted: Mapping[str, Counted], run: _Run) -> Timing:
+    """Of a design that is not placed: of its units and what lies between them."""
+    if design.top in counted:
+        return counted[design.top].timing
+    cells = sum(unit.copies * sum(counted[unit.top].cells.cells.values()) for unit in design.units)
+    if cells > LINKED_CELLS:
+        return slowest([own.timing for own in counted.values()])
+    boxes = tuple(sorted(counted))
+    inner = {f"{box}.sv": flat[f"{box}.sv"] for box in boxes}
+    rest = closure({name: text for name, text in flat.items() if name not in inner}, design.top)
+    _, folder, _ = synthesize_module(rest | inner, run.options(design.top, boxes=boxes), run.tool, run.root)
+    return linked_timing(design, {design.top: folder} | {top: own.folder for top, own in counted.items()}, run.part)
+
+
+def _count(design: Design, flat: Mapping[str, str], run: _Run) -> dict[str, Counted]:
+    """All units by module, each synthesized once."""
     tops = sorted({unit.top for unit in design.units})
-    steps = len(tops) + (part.traits.placing is not None)
+    steps = len(tops) + (run.part.traits.placing is not None)
     rows = design.estimate.rows
     large = {u.top for u in design.units if u.row is not None and rows[u.row].resources.lut > LARGE_LUTS}
-    options = (yosys.Synthesis(part.family, top, dsp, contents=not part.traits.memory_step) for top in tops)
-    tasks = (joblib.delayed(count_module)(closure(flat, o.top), o, tool, root, o.top in large) for o in options)
+    names = {unit.top: unit.name for unit in design.units}
+
+    def task(top: str) -> Counted:
+        found = count_module(closure(flat, top), run.options(top), run.tool, run.root, top in large)
+        return dataclasses.replace(found, timing=unit_timing(found.folder, top, run.part, names[top]))
+
     found = {}
-    for top, cells, hit in joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator_unordered")(tasks):
-        found[top] = cells, hit
-        if progress:
-            progress(top, len(found), steps)
-    known = rows if part.counts_estimated_luts else ()
-    return tuple(_result(unit, *found[unit.top], known) for unit in design.units)
+    pool = joblib.Parallel(n_jobs=run.jobs, prefer="threads", return_as="generator_unordered")
+    for own in pool(joblib.delayed(task)(top) for top in tops):
+        found[own.top] = own
+        run.progress(own.top, len(found), steps)
+    return found
 
 
-def _result(unit: SynthesisUnit, cells: yosys.Cells, hit: bool, rows: Sequence[LayerEstimate]) -> UnitResult:
+def _result(unit: SynthesisUnit, counted: Counted, rows: Sequence[LayerEstimate]) -> UnitResult:
+    cells = counted.cells
     resources = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
     estimate = rows[unit.row].resources if rows and unit.row is not None else None
     counts = cells.lutram, cells.srl, cells.cells
-    return UnitResult(unit.name, unit.top, unit.copies, resources, *counts, unit.row, estimate, hit)
+    fmax = counted.timing.inside_mhz
+    return UnitResult(unit.name, unit.top, unit.copies, resources, *counts, unit.row, estimate, counted.cached, fmax)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A module as synthesized: its cells, whether they were cached, the folder of the results, its timing alone."""
+
+    top: str
+    cells: yosys.Cells
+    cached: bool
+    folder: Path
+    timing: Timing = NOTHING_TIMED
 
 
 def count_module(
     files: Mapping[str, str], options: yosys.Synthesis, tool: yosys.Yosys, root: Path, large: bool = False
-) -> tuple[str, yosys.Cells, bool]:
-    """A module's name, its cells, and whether they were cached.
+) -> Counted:
+    """A module's cells.
 
     Of a `large` one, whose netlist would not fit the 4 GB of memory of the packaged Yosys, wide ROMs in LUTs are
     synthesized in runs of their own; they share no logic with the rest.
@@ -208,7 +299,7 @@ def count_module(
     column = dataclasses.replace(options, top=ROM_COLUMN)
     runs += [synthesize_module(box, column, tool, root) for box in boxes[:used]]
     cells = yosys.summed([yosys.count((folder / yosys.STAT).read_text()) for _, folder, _ in runs])
-    return options.top, cells, all(hit for _, _, hit in runs)
+    return Counted(options.top, cells, all(hit for _, _, hit in runs), runs[0][1])
 
 
 def synthesize_module(
@@ -226,7 +317,11 @@ def synthesize_module(
         yosys.run(tool, options, write(files, folder), folder, logs / f"{options.top}-{key[:12]}.log")
         return [folder / name for name in kept]
 
-    kept = (yosys.STAT, *([yosys.NETLIST] if options.netlist else []))
+    kept = (
+        yosys.STAT,
+        *([yosys.NETLIST] if options.netlist else []),
+        *([yosys.WIRING] if options.wiring else []),
+    )
     folder, hit = cache.entry(root / "yosys", key, make, kept)
     return options.top, folder, hit
 

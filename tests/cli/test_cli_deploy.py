@@ -85,7 +85,7 @@ def test_an_earlier_deployment_is_replaced_but_no_results(result, fails, compile
         (["--device", "ulx3s-85f"], "Vivado does not know ulx3s-85f; legal are xczu3eg, "),
         (["--device", "ecp5-85k"], "Vivado does not know ecp5-85k; legal are xczu3eg, "),
         (["--device", "stratix"], "unknown device 'stratix'; legal are parts xczu3eg, "),
-        (["--device", "ultra96", "--clock-mhz", "0"], "clock_mhz is 0.0; legal are 1 to 1000"),
+        (["--device", "ultra96", "--clock-mhz", "0"], "clock_mhz is 0; legal are 1 to 1000"),
         (["--device", "ultra96", "--clock-mhz", "nan"], "clock_mhz is nan; legal are 1 to 1000"),
         (["--device", "ultra96", "--jobs", "0"], "Invalid value for '--jobs'"),
         ([], "Missing option '--device'."),

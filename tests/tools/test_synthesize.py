@@ -123,8 +123,9 @@ endmodule
 """
     files = flatten(rtl.sources(["rom"])) | {"top.sv": top, "wide.mem": memory_file(words, 1100)}
     options, tool = yosys.Synthesis("xcup", "top", contents=False), yosys.find()
-    _, whole, _ = count_module(files, options, tool, tmp_path)
-    _, parts, cached = count_module(files, options, tool, tmp_path, large=True)
+    whole = count_module(files, options, tool, tmp_path).cells
+    counted = count_module(files, options, tool, tmp_path, large=True)
+    parts, cached = counted.cells, counted.cached
     assert not cached
     assert (parts.lut, parts.ff, parts.bram36) == (whole.lut, whole.ff, whole.bram36)
     columns = [box["column.mem"].split() for box in without_wide_roms(files)[1]]

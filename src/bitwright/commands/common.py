@@ -31,6 +31,7 @@ TargetOptions = Annotated[
 OptionsByTarget = Annotated[
     list[str], typer.Option("--option", "-O", help="target.key=value, an option of a target; `bitwright targets`")
 ]
+ClockMhz = Annotated[float, typer.Option("--clock-mhz", help="clock in MHz, 1 to 1000, that is assumed or aimed at")]
 Layout = Annotated[str | None, typer.Option("--input-layout", help="order of raw images: HWC or CHW")]
 Scale = Annotated[str | None, typer.Option("--input-scale", help="raw data times this, e.g. 1/255, ...")]
 Mean = Annotated[str | None, typer.Option("--input-mean", help="... minus this, one value or one a channel, a,b,c ...")]

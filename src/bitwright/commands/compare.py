@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import Json, Model, OptionsByTarget, OutputName, Verbose, load_network, options_by_target
+from bitwright.commands.common import (
+    ClockMhz,
+    Json,
+    Model,
+    OptionsByTarget,
+    OutputName,
+    Verbose,
+    load_network,
+    options_by_target,
+)
+from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 
 if TYPE_CHECKING:
     from bitwright.comparison import Candidate
     from bitwright.devices import Device
+    from bitwright.hardware.clock import Clock
 
 
 def run(
     model: Model,
     option: OptionsByTarget = [],  # noqa: B006
     device: Annotated[str | None, typer.Option("--device", help="part or board that it is to fit")] = None,
-    clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock assumed for frames a second", min=1)] = 200,
+    clock_mhz: ClockMhz = DEFAULT_MHZ,
     output_name: OutputName = None,
     json: Json = False,
     verbose: Verbose = False,
@@ -31,33 +42,34 @@ def run(
 
     console = Console(json, verbose)
     part = find_device(device) if device else None
+    clock = assumed(clock_mhz)
     options = options_by_target(option)
     network = load_network(model, output_name=output_name)
     with console.busy("planning for every target"):
         candidates = bw.compare(network, options)
-    _show(console, candidates, part, clock_mhz)
-    found = {c.target: _tree(c, part, clock_mhz) for c in candidates}
+    _show(console, candidates, part, clock)
+    found = {c.target: _tree(c, part, clock) for c in candidates}
     console.result(
         {
             "model": str(model),
             "device": part and part.name,
             "device_note": part.estimate_note if part else "",
-            "clock_mhz": clock_mhz,
-            "clock_source": "assumed",
+            "clock_mhz": clock.mhz,
+            "clock_source": clock.basis,
             "lut_cell": ESTIMATED_LUT,
             "targets": found,
         }
     )
 
 
-def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, clock_mhz: float) -> None:
+def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, clock: Clock) -> None:
     from bitwright.devices import ESTIMATED_LUT
 
     columns = [
         "target",
         "cycles a frame",
         "latency",
-        f"frames/s at an assumed {clock_mhz:g} MHz",
+        f"frames/s at {clock}",
         "lut",
         "ff",
         "bram36",
@@ -69,7 +81,7 @@ def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, 
             rows.append([candidate.target, *[None] * (len(columns) - 1)])
             continue
         estimate, total = candidate.estimate, candidate.estimate.total
-        speed = round(candidate.frames_per_second(clock_mhz) or 0)
+        speed = round(candidate.frames_per_second(clock) or 0)
         cycles = [estimate.interval_cycles, estimate.latency_cycles, speed]
         rows.append([candidate.target, *cycles, total.lut, total.ff, total.bram36, total.dsp])
     if device:
@@ -93,7 +105,7 @@ def _fullest(candidate: Candidate, device: Device) -> str | None:
     return f"{100 * shares[kind]:.0f} % {kind}" + (", does not fit" if shares[kind] > 1 else "")
 
 
-def _tree(candidate: Candidate, device: Device | None, clock_mhz: float) -> dict[str, Any]:
+def _tree(candidate: Candidate, device: Device | None, clock: Clock) -> dict[str, Any]:
     from dataclasses import asdict
 
     if candidate.estimate is None:
@@ -102,7 +114,7 @@ def _tree(candidate: Candidate, device: Device | None, clock_mhz: float) -> dict
     return {
         "interval_cycles": estimate.interval_cycles,
         "latency_cycles": estimate.latency_cycles,
-        "frames_per_second": candidate.frames_per_second(clock_mhz),
+        "frames_per_second": candidate.frames_per_second(clock),
         "resources": asdict(estimate.total),
         "utilization": candidate.utilization(device) if device else {},
     }

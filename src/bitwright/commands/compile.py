@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bitwright.commands.common import (
+    ClockMhz,
     Json,
     Layout,
     Mean,
@@ -21,7 +22,9 @@ from bitwright.commands.common import (
     Verbose,
     load_network,
 )
+from bitwright.hardware.clock import DEFAULT_MHZ, Clock, assumed
 from bitwright.targets import DEFAULT
+from bitwright.text import figure
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
@@ -38,6 +41,7 @@ def run(
     input_scale: Scale = None,
     input_mean: Mean = None,
     input_std: Std = None,
+    clock_mhz: ClockMhz = DEFAULT_MHZ,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -49,6 +53,7 @@ def run(
     from bitwright.options import parse_options
 
     console = Console(json, verbose)
+    clock = assumed(clock_mhz)
     chosen = targets.get(target)
     options = parse_options(chosen.options, option, f"target {chosen.name}")
     check_build_folder(output)
@@ -56,14 +61,21 @@ def run(
     with console.busy(f"compiling for {chosen.name}"):
         design = bw.compile(network, target=target, **options)
     bw.save_design(design, output)
-    _show(console, design)
+    _show(console, design, clock)
     console.say(f"{output}: {len(design.files)} files, top {design.top}")
     console.result(
-        {"output": str(output), "target": target, "digest": design.digest, "estimate": estimate_dict(design.estimate)}
+        {
+            "output": str(output),
+            "target": target,
+            "digest": design.digest,
+            "estimate": estimate_dict(design.estimate),
+            "clock": asdict(clock),
+            "frames_per_second": clock.frames_per_second(design.estimate.interval_cycles),
+        }
     )
 
 
-def _show(console: Console, design: Design) -> None:
+def _show(console: Console, design: Design, clock: Clock) -> None:
     from bitwright.devices import ESTIMATED_LUT
 
     estimate = design.estimate
@@ -75,6 +87,7 @@ def _show(console: Console, design: Design) -> None:
         for layer in estimate.layers:
             _show_candidates(console, layer)
     console.say(f"interval {estimate.interval_cycles:,} cycles, latency {estimate.latency_cycles:,} cycles (estimated)")
+    console.say(f"{figure(clock.frames_per_second(estimate.interval_cycles))} frames/s at {clock}")
 
 
 def _show_candidates(console: Console, layer: LayerEstimate) -> None:

@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bitwright.commands.common import Build, Json, Output, Verbose
+from bitwright.commands.common import Build, ClockMhz, Json, Output, Verbose
+from bitwright.hardware.clock import DEFAULT_MHZ
 
 
 def run(
     build: Build,
     output: Output,
     device: Annotated[str, typer.Option("--device", help="part or board; a board with PYNQ also gets a driver")],
-    clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="the design's clock, 1 to 1000")] = 100,
+    clock_mhz: ClockMhz = DEFAULT_MHZ,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="tasks that Vivado runs at once", min=1)] = 4,
     json: Json = False,
     verbose: Verbose = False,

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`bitwright synthesize`: measured resources, and the clock where the part is placed."""
+"""`bitwright synthesize`: measured resources, and the clock that a part reaches."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bitwright.commands.common import Build, Jobs, Json, Seed, Verbose, job_count
+from bitwright.commands.common import Build, ClockMhz, Jobs, Json, Seed, Verbose, job_count
+from bitwright.hardware.clock import DEFAULT_MHZ
+from bitwright.text import figure
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
+    from bitwright.hardware.timing import TimingPath
     from bitwright.synthesis import SynthesisResult
 
 BITSTREAM = "design.bit"  # also in design.io.RESULTS
@@ -19,12 +23,13 @@ BITSTREAM = "design.bit"  # also in design.io.RESULTS
 def run(
     build: Build,
     device: Annotated[str, typer.Option("--device", help="part or board; `bitwright targets` lists them")],
-    clock_mhz: Annotated[float, typer.Option("--clock-mhz", help="clock that placement aims at", min=1)] = 200,
+    clock_mhz: ClockMhz = DEFAULT_MHZ,
     dsp: Annotated[bool, typer.Option("--dsp/--no-dsp", help="whether multipliers may become DSP blocks")] = True,
     fit: Annotated[bool, typer.Option("--fit/--no-fit", help="whether a design larger than the device fails")] = True,
     placer: Annotated[str, typer.Option("--placer", help="of nextpnr: heap, or static for full parts")] = "heap",
     router: Annotated[str, typer.Option("--router", help="of nextpnr: router1, or router2 for full parts")] = "router1",
     seed: Seed = 1,
+    seeds: Annotated[int, typer.Option("--seeds", help="placements, from --seed on; the median clock counts")] = 1,
     jobs: Jobs = 0,
     json: Json = False,
     verbose: Verbose = False,
@@ -45,6 +50,7 @@ def run(
             check_fit=fit,
             clock_mhz=clock_mhz,
             seed=seed,
+            seeds=seeds,
             placer=placer,
             router=router,
             jobs=job_count(jobs),
@@ -55,6 +61,7 @@ def run(
         write_file(build / BITSTREAM, result.bitstream)
     write_file(build / "synthesis.json", as_json(found))
     _show(console, result)
+    _show_clock(console, result, design.estimate.interval_cycles)
     console.result(found)
 
 
@@ -64,11 +71,34 @@ def _show(console: Console, result: SynthesisResult) -> None:
     for unit in result.units:
         measured = [getattr(unit.resources, n) for n in names]
         estimated = unit.estimate.lut if unit.estimate else None
-        rows.append([unit.name, unit.copies, *measured, estimated])
-    rows.append(["total", None, *(getattr(result.total, n) for n in names), None])
+        clock = unit.fmax_estimated_mhz and round(unit.fmax_estimated_mhz.mid)
+        rows.append([unit.name, unit.copies, *measured, estimated, clock])
+    rows.append(["total", None, *(getattr(result.total, n) for n in names), None, None])
     share = result.utilization
-    rows.append(["share of device", None, *(f"{share[n]:.1%}" if n in share else None for n in names), None])
+    rows.append(["share of device", None, *(f"{share[n]:.1%}" if n in share else None for n in names), None, None])
     title = f"{result.device.name}, {', '.join(result.tools)}"
-    console.table(title, ["unit", "copies", *names, "lut estimated"], rows)
+    console.table(title, ["unit", "copies", *names, "lut estimated", "MHz estimated"], rows)
+
+
+def _show_clock(console: Console, result: SynthesisResult, interval: int) -> None:
+    """The slowest paths, and the clock with what it rests on."""
+    time = "ns routed" if result.fmax_mhz is not None else "ns estimated"
+    columns = [time, "of it wires", "levels", "from", "to", "layer", "what to change"]
+    console.table("slowest paths", columns, [_path(path) for path in result.paths])
+    for note in result.notes:
+        console.say(note)
+    if result.fmax_estimated_mhz is not None:
+        low, mid, high = dataclasses.astuple(result.fmax_estimated_mhz)
+        console.say(f"clock estimated before placement: {mid:.1f} MHz ({low:.1f} to {high:.1f})")
     if result.fmax_mhz is not None:
-        console.say(f"clock up to {result.fmax_mhz:.1f} MHz after placement and routing")
+        seeds = ", ".join(f"{mhz:.1f}" for mhz in result.fmax_by_seed.values())
+        median = f", the median of {seeds}" if len(result.fmax_by_seed) > 1 else ""
+        console.say(f"clock up to {result.fmax_mhz:.1f} MHz after placement and routing{median}")
+    if (clock := result.clock) is not None:
+        console.say(f"{figure(clock.frames_per_second(interval))} frames/s at {clock}, {interval:,} cycles a frame")
+
+
+def _path(path: TimingPath) -> list[object]:
+    ends = [f"{point.name} ({point.module or point.cell})" for point in (path.start, path.end)]
+    layers = dict.fromkeys(point.layer for point in (path.start, path.end) if point.layer)
+    return [path.routed_ns or path.ns, f"{path.net_share:.0%}", path.levels, *ends, ", ".join(layers), path.hint]

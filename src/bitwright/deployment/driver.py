@@ -15,11 +15,12 @@ import numpy as np
 from bitwright.data import classes
 from bitwright.deployment.rendering import Code, render
 from bitwright.design import packing
+from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.network import InputSpec, OutputSpec, inputs
 from bitwright.targets.contract import Design, StreamSpec
 
 
-def write_driver(design: Design, folder: Path, *, clock_mhz: float = 100) -> list[Path]:
+def write_driver(design: Design, folder: Path, *, clock_mhz: float = DEFAULT_MHZ) -> list[Path]:
     """Write `driver.py` and, where the design has them, `program.npy` and `weights.npy`; the files' paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "driver.py"]

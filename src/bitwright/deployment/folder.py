@@ -11,17 +11,16 @@ from bitwright.deployment.driver import write_driver
 from bitwright.deployment.vivado import write_overlay, write_vivado
 from bitwright.design.io import as_json
 from bitwright.devices import BOARDS, find_device
-from bitwright.errors import OptionError
 from bitwright.files import check_replaceable, new_folder
+from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 from bitwright.targets.contract import Design
 
 DEPLOYMENT = "deploy.json"
 CONTENTS = frozenset({DEPLOYMENT, "driver.py", "program.npy", "weights.npy", "overlay.tcl", "reports.tcl", "sources"})
-MAX_CLOCK_MHZ = 1000
 
 
 def deploy(
-    design: Design, folder: str | os.PathLike[str], device: str, *, clock_mhz: float = 100, jobs: int = 4
+    design: Design, folder: str | os.PathLike[str], device: str, *, clock_mhz: float = DEFAULT_MHZ, jobs: int = 4
 ) -> dict[str, Any]:
     """Write sources and Vivado scripts, and for a board that runs PYNQ a driver; what was written.
 
@@ -34,9 +33,7 @@ def deploy(
     """
     folder = Path(folder)
     check_deployment_folder(folder)
-    if not 1 <= clock_mhz <= MAX_CLOCK_MHZ:
-        raise OptionError(f"clock_mhz is {clock_mhz}; legal are 1 to {MAX_CLOCK_MHZ}")
-    clock_mhz = float(clock_mhz)
+    clock_mhz = assumed(clock_mhz).mhz
     part, board = find_device(device), BOARDS.get(device.lower())
     with new_folder(folder) as made:
         paths = set(write_vivado(design, device, made, clock_mhz=clock_mhz))

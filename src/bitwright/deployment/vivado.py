@@ -10,6 +10,7 @@ from pathlib import Path
 from bitwright.deployment.rendering import render
 from bitwright.devices import BOARDS, DEVICES, Device, find_device
 from bitwright.errors import DeviceError
+from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 from bitwright.hardware.closure import flatten, write
 from bitwright.hardware.library import with_vendor
 from bitwright.hardware.shell import WEIGHT_STREAM, top_ports
@@ -21,13 +22,13 @@ WRAPPER = "bitwright_overlay"
 LEAST_ADDRESS_BITS = 12  # the smallest page that the interconnect maps
 
 
-def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float = 200) -> list[Path]:
+def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float = DEFAULT_MHZ) -> list[Path]:
     """Write sources and `reports.tcl`, which measures the design alone on the device; the files' paths.
 
     Raises `DeviceError` for a device that Vivado does not know.
     """
     part = _for_vivado(device)
-    options = Reports(part.part, design.top, clock_mhz)
+    options = Reports(part.part, design.top, assumed(clock_mhz).mhz)
     sources = with_vendor(flatten(design.files), part.primitives)
     paths = _write_sources(sources, folder)
     text = render(
@@ -40,7 +41,9 @@ def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float 
     return [*paths, _write(folder / "reports.tcl", text)]
 
 
-def write_overlay(design: Design, board: str, folder: Path, *, clock_mhz: float = 100, jobs: int = 4) -> list[Path]:
+def write_overlay(
+    design: Design, board: str, folder: Path, *, clock_mhz: float = DEFAULT_MHZ, jobs: int = 4
+) -> list[Path]:
     """Write sources and `overlay.tcl`, which builds bitstream and hardware description for PYNQ; the files' paths.
 
     Raises `DeviceError` for a board without processors that run PYNQ.
@@ -60,7 +63,7 @@ def write_overlay(design: Design, board: str, folder: Path, *, clock_mhz: float 
         out_bits=design.output.tdata_bits,
         weights_bits=weights_bits(design),
         control=design.has_control,
-        clock_mhz=clock_mhz,
+        clock_mhz=assumed(clock_mhz).mhz,
         jobs=jobs,
     )
     sources = with_vendor(flatten(design.files), part.primitives) | overlay_files(design)

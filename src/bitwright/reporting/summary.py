@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from bitwright.design.io import estimate_dict, plain
+from bitwright.hardware.clock import DEFAULT_MHZ, ESTIMATED, ROUTED, Clock
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Conv2d, Dense
 from bitwright.targets.contract import Design
@@ -103,18 +104,29 @@ def _layer(
 def _performance(
     design: Design, simulated: dict[str, Any] | None, synthesized: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Latency and interval, simulated where known, else estimated; frames a second at the measured clock, if any."""
+    """Latency and interval, simulated where known, else estimated; frames a second and the clock they rest on.
+
+    The clock is the routed one where there is one, else the estimated one, else the default, which is assumed.
+    """
     latency, interval = design.estimate.latency_cycles, design.estimate.interval_cycles
     source = "estimated"
     if simulated:
         source = "simulated"
         latency, interval = simulated["latency_cycles"], simulated["interval_cycles"] or interval
-    clock = (synthesized or {}).get("fmax_mhz")
+    clock = _clock(synthesized or {})
     return {
         "source": source,
         "latency_cycles": latency,
         "interval_cycles": interval,
-        "clock_mhz": clock,
-        "frames_per_second": clock * 1e6 / interval if clock else None,
-        "latency_us": latency / clock if clock else None,
+        "clock_mhz": clock.mhz,
+        "clock_basis": clock.basis,
+        "frames_per_second": clock.frames_per_second(interval),
+        "latency_us": clock.microseconds(latency),
     }
+
+
+def _clock(synthesized: Mapping[str, Any]) -> Clock:
+    if routed := synthesized.get("fmax_mhz"):
+        return Clock(routed, ROUTED)
+    estimated = synthesized.get("fmax_estimated_mhz")
+    return Clock(estimated["mid"], ESTIMATED) if estimated else Clock(DEFAULT_MHZ)

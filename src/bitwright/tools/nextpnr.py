@@ -6,8 +6,10 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bitwright.errors import ToolError
 from bitwright.hardware.family import Placing
@@ -48,18 +50,33 @@ class PlaceRoute:
             *(f"--{self.size}", "--package", self.package, "--speed", str(self.speed)),
             *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed)),
             *("--placer", self.placer, "--router", self.router),
-            *("--json", netlist, "--textcfg", CONFIG, "--report", REPORT),
+            *("--json", netlist, "--textcfg", CONFIG, "--report", REPORT, "--detailed-timing-report"),
             *("--lpf-allow-unconstrained", "--timing-allow-fail"),
         ]
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A piece of a routed path: its kind (clk-to-q, source, routing, logic, setup), ns, and the pin where it ends."""
+
+    kind: str
+    ns: float
+    cell: str
+    pin: str
+
+
+@dataclass(frozen=True)
 class Placed:
-    """Routed result: maximum frequency by clock, cells in use and on the part by type."""
+    """Routed result: maximum frequency by clock, cells in use and on the part by type.
+
+    critical: the slowest path between registers. arrivals: ns from the clock to each cell's input that a clock samples.
+    """
 
     fmax_mhz: dict[str, float]
     used: dict[str, int]
     available: dict[str, int]
+    critical: tuple[Segment, ...] = ()
+    arrivals: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 def find(placing: Placing) -> Nextpnr:
@@ -86,4 +103,13 @@ def read(report: str) -> Placed:
     data = json.loads(report)
     clocks = {name.removeprefix("$glbnet$").split("$")[0]: c["achieved"] for name, c in data["fmax"].items()}
     use = data["utilization"]
-    return Placed(clocks, {k: v["used"] for k, v in use.items()}, {k: v["available"] for k, v in use.items()})
+    between = [p["path"] for p in data.get("critical_paths", ()) if not {"<async>"} & {p["from"], p["to"]}]
+    critical: list[dict[str, Any]] = max(between, key=lambda path: sum(s["delay"] for s in path), default=[])
+    ends = [(net, end) for net in data.get("detailed_net_timings", ()) for end in net["endpoints"]]
+    return Placed(
+        fmax_mhz=clocks,
+        used={k: v["used"] for k, v in use.items()},
+        available={k: v["available"] for k, v in use.items()},
+        critical=tuple(Segment(s["type"], s["delay"], s["to"]["cell"], s["to"]["port"]) for s in critical),
+        arrivals={(end["cell"], end["port"]): max(end["delay"]) for net, end in ends if net["event"] != "<async>"},
+    )

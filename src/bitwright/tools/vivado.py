@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bitwright.errors import OptionError
+from bitwright.hardware.clock import DEFAULT_MHZ
 
 DMA_BITS = 64  # width of the memory side of the streams; a power of two, as the DMA engine needs
 
@@ -16,10 +16,7 @@ class Reports:
 
     part: str
     top: str
-    clock_mhz: float = 200
-
-    def __post_init__(self) -> None:
-        _check_clock(self.clock_mhz)
+    clock_mhz: float = DEFAULT_MHZ
 
 
 @dataclass(frozen=True)
@@ -38,14 +35,6 @@ class Overlay:
     out_bits: int
     weights_bits: int
     control: bool
-    clock_mhz: float = 100
+    clock_mhz: float = DEFAULT_MHZ
     dma_bits: int = DMA_BITS
     jobs: int = 4
-
-    def __post_init__(self) -> None:
-        _check_clock(self.clock_mhz)
-
-
-def _check_clock(clock_mhz: float) -> None:
-    if not 1 <= clock_mhz <= 1000:
-        raise OptionError(f"clock of {clock_mhz:g} MHz; legal are 1 to 1000")

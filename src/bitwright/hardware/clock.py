@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A clock and what it rests on: figures in seconds are never without one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bitwright.errors import OptionError
+
+DEFAULT_MHZ = 200.0
+LOWEST_MHZ, HIGHEST_MHZ = 1.0, 1000.0
+ROUTED, ESTIMATED, ASSUMED = "routed", "estimated", "assumed"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A frequency and its basis: ROUTED (static timing after routing), ESTIMATED (before placement) or ASSUMED."""
+
+    mhz: float
+    basis: str = ASSUMED
+
+    def frames_per_second(self, interval_cycles: float) -> float:
+        """10^6 mhz / cycles between frames."""
+        return 1e6 * self.mhz / interval_cycles
+
+    def microseconds(self, cycles: float) -> float:
+        """Duration of so many cycles."""
+        return cycles / self.mhz
+
+    def __str__(self) -> str:
+        return f"{self.mhz:.4g} MHz ({self.basis})"
+
+
+def assumed(mhz: float) -> Clock:
+    """The clock that a caller names; `OptionError` for one that no part has."""
+    if not LOWEST_MHZ <= mhz <= HIGHEST_MHZ:
+        raise OptionError(f"clock_mhz is {mhz:g}; legal are {LOWEST_MHZ:g} to {HIGHEST_MHZ:g}")
+    return Clock(float(mhz))
