@@ -12,6 +12,7 @@ import pytest
 from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
 from bitwright.hardware import library as rtl
+from bitwright.hardware.clock import Clock
 from bitwright.hardware.closure import closure, flatten
 from bitwright.hardware.families import families
 from bitwright.hardware.library import with_vendor, without_wide_roms
@@ -153,7 +154,7 @@ def test_nextpnr_is_called_as_recorded(tmp_path, monkeypatch):
     assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
         "--version",
         "--45k --package CABGA381 --speed 6 --freq 150 --seed 7 --placer static --router router2 --json netlist.json "
-        "--textcfg config.txt --report report.json --lpf-allow-unconstrained --timing-allow-fail",
+        "--textcfg config.txt --report report.json --detailed-timing-report --lpf-allow-unconstrained --timing-allow-fail",
         "config.txt bitstream.bit",
     ]
 
@@ -244,9 +245,15 @@ def test_units_are_measured_beside_their_estimate(doubler, synthesis_cache):
     assert result.utilization["ff"] == 27 / 141_120
     assert result.fits
     assert result.fmax_mhz is None
+    assert result.clock == Clock(result.fmax_estimated_mhz.mid, "estimated")
+    assert 100 < result.fmax_estimated_mhz.low < result.fmax_estimated_mhz.mid < result.fmax_estimated_mhz.high < 2000
+    assert result.units[0].fmax_estimated_mhz is None  # no register of it drives another one
+    assert {path.end.layer for path in result.paths} <= {"sum", "twice", "doubler"}
+    assert result.paths[0].ns == pytest.approx(1e3 / result.fmax_estimated_mhz.mid)
+    assert result.notes == ()
     assert steps == [("double_stage", 1, 1)]
     assert result.tools[0].startswith("Yosys 0.7")
-    other = {**doubler.files, "rtl/doubler.sv": "// not needed by the unit"}
+    other = {**doubler.files, "rtl/doubler.sv": doubler.files["rtl/doubler.sv"] + "// not needed by the unit"}
     again = synthesize(dataclasses.replace(design, files=other), "ultra96", cache_dir=synthesis_cache)
     assert [unit.cached for unit in again.units] == [True, True]
     json.dumps(result.as_dict())
@@ -261,12 +268,23 @@ def test_a_design_that_is_too_large_names_the_resource(doubler, synthesis_cache)
 
 @pytest.mark.slow
 def test_place_and_route_for_the_ecp5(doubler, synthesis_cache):
-    result = synthesize(doubler, "ecp5-25k", cache_dir=synthesis_cache)
+    result = synthesize(doubler, "ecp5-25k", seeds=3, cache_dir=synthesis_cache)
     assert 100 < result.fmax_mhz < 500
+    assert sorted(result.fmax_by_seed.values())[1] == result.fmax_mhz == result.clock.mhz
+    assert (list(result.fmax_by_seed), result.clock.basis) == ([1, 2, 3], "routed")
+    first, second = result.paths[:2]
+    assert first.exact
+    assert first.routed_ns == pytest.approx(1e3 / result.fmax_mhz, rel=0.001)
+    assert first.routed_ns >= second.routed_ns
+    assert first.logic_ns + first.net_ns == pytest.approx(first.ns)
+    assert (first.start.name, first.end.name) != ("", "")
     assert 100 <= result.total.ff <= 110
     assert 60 <= result.total.lut <= 140
     assert result.units[0].estimate is None
     assert result.bitstream[:200].find(b"LFE5U-25F") > 0
     assert result.tools[1].startswith("nextpnr-ecp5 0.1")
-    again = synthesize(doubler, "ecp5-25k", cache_dir=synthesis_cache)
+    again = synthesize(doubler, "ecp5-25k", seeds=3, cache_dir=synthesis_cache)
     assert again.bitstream == result.bitstream
+    faster = synthesize(doubler, "ecp5-25k-8", cache_dir=synthesis_cache)
+    assert faster.fmax_estimated_mhz.mid > 1.2 * result.fmax_estimated_mhz.mid
+    assert faster.fmax_mhz > 1.1 * result.fmax_mhz

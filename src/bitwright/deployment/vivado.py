@@ -10,7 +10,7 @@ from pathlib import Path
 from bitwright.deployment.rendering import render
 from bitwright.devices import BOARDS, DEVICES, Device, find_device
 from bitwright.errors import DeviceError
-from bitwright.hardware.clock import DEFAULT_MHZ, assumed
+from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.hardware.closure import flatten, write
 from bitwright.hardware.library import with_vendor
 from bitwright.hardware.shell import WEIGHT_STREAM, top_ports
@@ -28,7 +28,7 @@ def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float 
     Raises `DeviceError` for a device that Vivado does not know.
     """
     part = _for_vivado(device)
-    options = Reports(part.part, design.top, assumed(clock_mhz).mhz)
+    options = Reports(part.part, design.top, clock_mhz)
     sources = with_vendor(flatten(design.files), part.primitives)
     paths = _write_sources(sources, folder)
     text = render(
@@ -63,7 +63,7 @@ def write_overlay(
         out_bits=design.output.tdata_bits,
         weights_bits=weights_bits(design),
         control=design.has_control,
-        clock_mhz=assumed(clock_mhz).mhz,
+        clock_mhz=clock_mhz,
         jobs=jobs,
     )
     sources = with_vendor(flatten(design.files), part.primitives) | overlay_files(design)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bitwright.hardware.clock import DEFAULT_MHZ
+from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 
 DMA_BITS = 64  # width of the memory side of the streams; a power of two, as the DMA engine needs
 
@@ -17,6 +17,9 @@ class Reports:
     part: str
     top: str
     clock_mhz: float = DEFAULT_MHZ
+
+    def __post_init__(self) -> None:
+        assumed(self.clock_mhz)
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,6 @@ class Overlay:
     clock_mhz: float = DEFAULT_MHZ
     dma_bits: int = DMA_BITS
     jobs: int = 4
+
+    def __post_init__(self) -> None:
+        assumed(self.clock_mhz)
