@@ -149,6 +149,7 @@ def test_report(result, build):
     (build / "synthesis.json").write_text(as_json(synthesis))
     found = result("report", build)
     assert found["performance"]["frames_per_second"] == 100e6 / 110
+    assert found["performance"]["clock_basis"] == "routed"
     assert found["layers"][0]["estimated"]["lut"] == 10
     assert found["layers"][0]["measured"]["lut"] == 20
     assert found == json.loads((build / "report.json").read_text())
@@ -163,7 +164,36 @@ def test_report(result, build):
 
 def test_results_of_another_design_are_left_out(result, build):
     (build / "synthesis.json").write_text(as_json({"design": "0"}))
-    assert result("report", build)["synthesis"] is None
+    found = result("report", build)
+    assert found["synthesis"] is None
+    assert (found["performance"]["clock_mhz"], found["performance"]["clock_basis"]) == (200, "assumed")
+    assert "<td>assumed</td>" in (build / "report.html").read_text()
+
+
+def test_report_of_an_estimated_clock(result, build):
+    """The slowest paths with layer and hint, frames a second at the middle estimate."""
+    end = {"name": "a_q", "cell": "FF", "pin": "D", "instance": "u_a", "module": "adder", "layer": "conv"}
+    path = {"ns": 5.0, "logic_ns": 2.0, "net_ns": 3.0, "levels": 4, "fanout": 9, "start": end, "end": end, "cells": {}}
+    synthesis = {
+        "design": bw.load_design(build).digest,
+        "device": {"name": "xczu3eg"},
+        "units": [],
+        "total": {"lut": 80, "ff": 16, "carry": 0, "bram36": 0, "dsp": 0},
+        "utilization": {"lut": 0.001},
+        "tools": ["Yosys 1.2"],
+        "fmax_mhz": None,
+        "fmax_by_seed": {},
+        "fmax_estimated_mhz": {"low": 150.0, "mid": 198.0, "high": 270.0},
+        "paths": [{**path, "hint": "split the sum", "routed_ns": None, "exact": False}],
+        "notes": [],
+    }
+    (build / "synthesis.json").write_text(as_json(synthesis))
+    performance = result("report", build)["performance"]
+    assert (performance["clock_mhz"], performance["clock_basis"]) == (198, "estimated")
+    assert performance["frames_per_second"] == 198e6 / performance["interval_cycles"]
+    page = (build / "report.html").read_text()
+    assert "Estimated before placement: 198 MHz, 150 to 270." in page
+    assert "<td>a_q (adder)</td><td>a_q (adder)</td><td>conv</td><td>split the sum</td>" in page
 
 
 def test_targets(result):

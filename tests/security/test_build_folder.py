@@ -177,6 +177,9 @@ def test_results_of_the_wrong_kind(name, found, build, capsys):
 
 RESOURCES = {"lut": 1.0, "ff": 1.0, "carry": 0, "bram36": 0, "dsp": 0}
 UNIT = {"name": "n0", "top": "layer_0", "copies": 1, "row": 0, "resources": RESOURCES, "estimate": RESOURCES}
+END = {"name": "a_q", "cell": "FF", "pin": "D", "instance": "u_a", "module": "adder", "layer": "conv"}
+PATH = {"ns": 5.0, "logic_ns": 2.0, "net_ns": 3.0, "levels": 4, "fanout": 9, "start": END, "end": END, "cells": {}}
+PATH |= {"hint": "add a register stage", "routed_ns": None, "exact": False}
 VALID = {
     "simulation.json": {
         "frames": 2,
@@ -194,6 +197,10 @@ VALID = {
         "total": RESOURCES,
         "tools": ["Yosys"],
         "fmax_mhz": 100.0,
+        "fmax_by_seed": {"1": 100.0, "2": 101.0},
+        "fmax_estimated_mhz": {"low": 80.0, "mid": 90.0, "high": 110.0},
+        "paths": [PATH],
+        "notes": ["a loop"],
         "utilization": {"lut": 0.1},
     },
 }
