@@ -13,7 +13,6 @@ from typing import Any
 
 import joblib
 
-from bitwright.clocks import linked_timing, median, placed_timing, routed_paths, slowest, unit_timing
 from bitwright.devices import Device, find_device
 from bitwright.errors import DeviceError, OptionError, ToolError
 from bitwright.hardware.clock import DEFAULT_MHZ, ESTIMATED, ROUTED, Clock, assumed
@@ -21,7 +20,18 @@ from bitwright.hardware.closure import closure, flatten, write
 from bitwright.hardware.library import ROM_COLUMN, with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.timing import Range, Timing, TimingPath
-from bitwright.placement import TOP, Placement, harness_files, place_and_route
+from bitwright.placement import (
+    TOP,
+    Placement,
+    harness_files,
+    linked_timing,
+    median,
+    place_and_route,
+    placed_timing,
+    routed_paths,
+    slowest,
+    unit_timing,
+)
 from bitwright.targets.contract import Design, LayerEstimate, SynthesisUnit
 from bitwright.tools import cache, nextpnr, yosys
 

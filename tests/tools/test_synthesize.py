@@ -154,7 +154,8 @@ def test_nextpnr_is_called_as_recorded(tmp_path, monkeypatch):
     assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
         "--version",
         "--45k --package CABGA381 --speed 6 --freq 150 --seed 7 --placer static --router router2 --json netlist.json "
-        "--textcfg config.txt --report report.json --detailed-timing-report --lpf-allow-unconstrained --timing-allow-fail",
+        "--textcfg config.txt --report report.json --detailed-timing-report --lpf-allow-unconstrained "
+        "--timing-allow-fail",
         "config.txt bitstream.bit",
     ]
 
@@ -196,7 +197,9 @@ def test_devices_are_found_by_part_and_board():
     assert find_device("pynq-z2").lut == 53_200
     assert all(d.lut and d.ff and d.bram36 and d.dsp for d in DEVICES.values())
     assert not set(DEVICES) & set(BOARDS)
-    with pytest.raises(DeviceError, match=r"unknown device 'xc9'; legal are parts xczu3eg, .*ecp5-85k; boards ultra96"):
+    with pytest.raises(
+        DeviceError, match=r"unknown device 'xc9'; legal are parts xczu3eg, .*ecp5-85k-8; boards ultra96"
+    ):
         find_device("xc9")
 
 
