@@ -38,12 +38,17 @@ class Placement:
 
 def harness_files(design: Design) -> dict[str, str]:
     """Two files to add to the design: the harness, and module `pin_top` that wires it to the design's top."""
+    return harness_of(design.top, design.ports, {})
+
+
+def harness_of(top: str, ports: Sequence[Port], parameters: Mapping[str, object]) -> dict[str, str]:
+    """As `harness_files`, for any module with clk_i, rst_i and these ports."""
     harness = (resources.files("bitwright") / "hardware" / "modules" / f"{HARNESS}.sv").read_text()
-    return {f"{HARNESS}.sv": harness, f"{TOP}.sv": _top(design)}
+    return {f"{HARNESS}.sv": harness, f"{TOP}.sv": _top(top, ports, parameters)}
 
 
-def _top(design: Design) -> str:
-    inner = [port for port in design.ports if port not in CLOCK_PORTS]
+def _top(top: str, own: Sequence[Port], parameters: Mapping[str, object]) -> str:
+    inner = [port for port in own if port not in CLOCK_PORTS]
     inputs, outputs = ([port for port in inner if port.output == way] for way in (False, True))
     to_design, from_design = list(_slices("to_design", inputs)), list(_slices("from_design", outputs))
     bits = {"InBits": sum(port.bits for port in inputs), "OutBits": sum(port.bits for port in outputs)}
@@ -51,8 +56,8 @@ def _top(design: Design) -> str:
     body = "  logic reset;\n" + wire("to_design", bits["InBits"]) + wire("from_design", bits["OutBits"])
     pins = wired(ports) | {"rst_o": "reset", "in_o": "to_design", "out_i": "from_design"}
     body += instance(HARNESS, "u_pins", bits, pins)
-    body += instance(design.top, "u_design", {}, {"clk_i": "clk_i", "rst_i": "reset", **dict(to_design + from_design)})
-    return module(TOP, ports, body, [f"{design.top} between shift registers, for place and route."])
+    body += instance(top, "u_design", parameters, {"clk_i": "clk_i", "rst_i": "reset", **dict(to_design + from_design)})
+    return module(TOP, ports, body, [f"{top} between shift registers, for place and route."])
 
 
 def _slices(vector: str, ports: list[Port]) -> Iterator[tuple[str, str]]:

@@ -197,9 +197,7 @@ def test_devices_are_found_by_part_and_board():
     assert find_device("pynq-z2").lut == 53_200
     assert all(d.lut and d.ff and d.bram36 and d.dsp for d in DEVICES.values())
     assert not set(DEVICES) & set(BOARDS)
-    with pytest.raises(
-        DeviceError, match=r"unknown device 'xc9'; legal are parts xczu3eg, .*ecp5-85k-8; boards ultra96"
-    ):
+    with pytest.raises(DeviceError, match=r"'xc9'; legal are parts xczu3eg, .*ecp5-85k-8; boards ultra96"):
         find_device("xc9")
 
 
@@ -250,7 +248,7 @@ def test_units_are_measured_beside_their_estimate(doubler, synthesis_cache):
     assert result.fmax_mhz is None
     assert result.clock == Clock(result.fmax_estimated_mhz.mid, "estimated")
     assert 100 < result.fmax_estimated_mhz.low < result.fmax_estimated_mhz.mid < result.fmax_estimated_mhz.high < 2000
-    assert result.units[0].fmax_estimated_mhz is None  # no register of it drives another one
+    assert result.units[0].fmax_estimated_mhz.mid > result.fmax_estimated_mhz.mid
     assert {path.end.layer for path in result.paths} <= {"sum", "twice", "doubler"}
     assert result.paths[0].ns == pytest.approx(1e3 / result.fmax_estimated_mhz.mid)
     assert result.notes == ()
@@ -278,7 +276,7 @@ def test_place_and_route_for_the_ecp5(doubler, synthesis_cache):
     first, second = result.paths[:2]
     assert first.exact
     assert first.routed_ns == pytest.approx(1e3 / result.fmax_mhz, rel=0.001)
-    assert first.routed_ns >= second.routed_ns
+    assert first.routed_ns > second.routed_ns - 0.001
     assert first.logic_ns + first.net_ns == pytest.approx(first.ns)
     assert (first.start.name, first.end.name) != ("", "")
     assert 100 <= result.total.ff <= 110

@@ -26,6 +26,8 @@ STAT, LOG, NETLIST, WIRING = "stat.json", "yosys.log", "netlist.json", "wiring.j
 # Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
 # mapping is derived again for them. By then they have shaped the logic, and no cell depends on them any more.
 FORGET_CONTENTS = "setparam -set INIT 1'1 t:$mem_v2 a:rom_style=block a:ram_style=block %u %i"
+# A black box for ABC, but not for what it writes: as a box of the library it would crash some runs.
+KEEP_APART = "setattr -mod -unset blackbox -set keep_hierarchy 1"
 _STARTING = threading.Lock()
 
 
@@ -42,9 +44,10 @@ class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
     netlist: also write the netlist for place and route. wiring: also write cells and wires alone, for timing. boxes:
-    modules of files of their names that stay black boxes. contents: False, without a netlist and where the family has a
-    `memory_step`, if cells are only counted: block memories forget theirs just before they are mapped. `abc9` runs its
-    fast script: on adder-rich designs it needs a hundredth of the time of the stock one, and no more LUTs.
+    modules, each the only one of the file of its name, that stay black boxes. parameters: of the top, by name.
+    contents: False, without a netlist and where the family has a `memory_step`, if cells are only counted: block
+    memories forget theirs just before they are mapped. `abc9` runs its fast script: on adder-rich designs it needs a
+    hundredth of the time of the stock one, and no more LUTs.
     """
 
     family: str
@@ -53,6 +56,7 @@ class Synthesis:
     netlist: bool = False
     wiring: bool = False
     boxes: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, int], ...] = ()
     contents: bool = True
 
     def script(self, sources: Sequence[str]) -> str:
@@ -69,9 +73,12 @@ class Synthesis:
         synth = f"{family.synthesis} -top {self.top}{'' if self.dsp else ' -nodsp'}"
         counted = [f"{synth} -run :{step}", FORGET_CONTENTS, f"{synth} -run {step}:"]
         boxes = {f"{box}.sv" for box in self.boxes}
+        chosen = [f" -chparam {name} {int(value)}" for name, value in self.parameters if is_identifier(name)]
         commands = [
             *(f"read_verilog -sv -lib {name}" for name in sources if name in boxes),
             f"read_verilog -sv -defer {' '.join(name for name in sources if name not in boxes)}",
+            *([f"hierarchy -top {self.top}{''.join(chosen)}"] if chosen or boxes else []),
+            *(f"{KEEP_APART} ={box} =A:hdlname={box}" for box in self.boxes),
             "scratchpad -copy abc9.script.default.fast abc9.script",
             *([synth] if self.contents else counted),
             f"tee -q -o {STAT} stat -json",

@@ -101,11 +101,11 @@ def _add(netlist: Netlist, joined: _Joined, modules: Modules, name: str, path: s
         return nets[bit]
 
     for cell_name, cell in module["cells"].items():
-        kind, full = cell["type"], _join(path, _path(cell_name, cell))
+        kind, full = _module(cell["type"], modules), _join(path, _path(cell_name, cell))
         if kind == "$scopeinfo":
             netlist.scopes[full] = cell["attributes"].get("module_hdlname", cell["attributes"]["module"])
         elif kind in modules:
-            netlist.scopes[full] = _plain(modules[kind]["attributes"].get("hdlname", kind))
+            netlist.scopes[full] = modules[kind]["attributes"].get("hdlname", kind)
             inner: dict[object, int] = {}
             for port, bits in cell["connections"].items():
                 for bit, own in zip(bits, modules[kind]["ports"][port]["bits"], strict=True):
@@ -171,8 +171,11 @@ def _join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _plain(name: str) -> str:
-    return name.rpartition("\\")[2] or name
+def _module(kind: str, modules: Modules) -> str:
+    """The module of an instance: by its own name, or that of what it is a variant of, $paramod\\NAME\\..."""
+    if kind in modules or not kind.startswith("$paramod"):
+        return kind
+    return kind.split("\\")[1]
 
 
 def _flag(module: Any, name: str) -> bool:
