@@ -6,7 +6,8 @@ import pytest
 
 import bitwright.targets.bitsys
 from bitwright.errors import OptionError
-from bitwright.targets.bitsys import cost, hardware, registers
+from bitwright.targets.bitsys import hardware, registers
+from bitwright.targets.bitsys.model import cost
 from bitwright.targets.bitsys.target import BitsysOptions
 
 FOLDER = Path(bitwright.targets.bitsys.__file__).parent

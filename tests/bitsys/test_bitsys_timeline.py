@@ -8,7 +8,7 @@ import pytest
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.simulation import compile_model, simulate, stream_words
 from bitwright.targets import contract, get
-from bitwright.targets.bitsys import timeline
+from bitwright.targets.bitsys.model import timeline
 from bitwright.targets.bitsys.target import accelerator
 
 TARGET = get("bitsys")

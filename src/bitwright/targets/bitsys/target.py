@@ -14,11 +14,12 @@ from bitwright.errors import OptionError
 from bitwright.hardware.resources import Resources
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
-from bitwright.targets.bitsys import cost, cycles, hardware, lowering, program, stages, storage, timeline
+from bitwright.targets.bitsys import hardware, lowering, program, stages, storage
 from bitwright.targets.bitsys.check import fits, too_heavy, unsuited
-from bitwright.targets.bitsys.cycles import LayerTiming
 from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
 from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.bitsys.model import cost, cycles, timeline
+from bitwright.targets.bitsys.model.cycles import LayerTiming
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.targets.bitsys.stages import Staged

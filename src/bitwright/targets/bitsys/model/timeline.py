@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.jit import njit
-from bitwright.targets.bitsys.cycles import FETCH, LayerTiming
+from bitwright.targets.bitsys.model.cycles import FETCH, LayerTiming
 
 PERIODS = 4  # batches over which the interval is averaged: the two input buffers may take turns
 WARM_UP = 6  # batches before them
