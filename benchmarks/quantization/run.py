@@ -24,10 +24,10 @@ import numpy as np
 from data import CASES, Case
 from rows import MAX_SIZE, ROWS, SECOND, SIZES, Row
 
-from bitwright.explore import measures
 from bitwright.explore.search import search
 from bitwright.fast.evaluator import Evaluator
 from bitwright.models import read
+from bitwright.quantization import measures
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import Prepared, finish, prepare, quantize_model, resolve_widths

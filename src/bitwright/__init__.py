@@ -4,6 +4,7 @@
     import bitwright as bw
     net = bw.load("model.onnx")                  # QONNX or QDQ: an integer Network at once
     net = bw.quantize("float.onnx", x)           # float ONNX and calibration data
+    net = bw.finetune("float.onnx", x, weight_bits=3, activation_bits=3)     # trained as 3-bit integers
     y = net.predict(x)                           # floats in, floats out
     bw.compare(net)                              # what each target would cost, estimated
     design = bw.compile(net)                 # hardware; target="..." chooses the architecture
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bitwright.simulation import simulate
     from bitwright.synthesis import synthesize
     from bitwright.tools.model import Stalls
+    from bitwright.training import finetune
 
 __version__ = version("bitwright")
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "compare",
     "compile",
     "deploy",
+    "finetune",
     "limit",
     "load",
     "load_design",
@@ -59,6 +62,7 @@ _HOMES = {
     "compare": "comparison",
     "compile": "api",
     "deploy": "deployment",
+    "finetune": "training",
     "limit": "limits",
     "load": "api",
     "load_design": "design.io",

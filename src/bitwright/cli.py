@@ -24,6 +24,7 @@ from bitwright.tools.process import end_at_interrupt, leave
 COMMANDS = (
     "check",
     "quantize",
+    "finetune",
     "search",
     "evaluate",
     "compare",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console as Rich
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -64,21 +64,23 @@ class Console:
 
     @contextmanager
     def progress(self) -> Iterator[Report]:
-        """A callback that moves one progress bar for each kind of work."""
+        """A callback that moves one progress bar for each kind of work; what follows a colon may change."""
         columns = (
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
         )
         rich = Rich(stderr=True)
         with Progress(*columns, console=rich, transient=True, disable=not rich.is_terminal) as bars:
             tasks: dict[str, Any] = {}
 
             def report(what: str, done: int, total: int) -> None:
-                if what not in tasks:
-                    tasks[what] = bars.add_task(label(what), total=total)
-                bars.update(tasks[what], completed=done, total=total)
+                kind = what.partition(":")[0]
+                if kind not in tasks:
+                    tasks[kind] = bars.add_task(label(what), total=total)
+                bars.update(tasks[kind], description=label(what), completed=done, total=total)
 
             yield report
 

@@ -28,7 +28,7 @@ from bitwright.commands.common import (
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
-    from bitwright.network import InputSpec, Network
+    from bitwright.network import Network
 
 Bits = Annotated[int, typer.Option(help="bits of all weights, 1 to 16", show_default=True)]
 ActivationBits = Annotated[int, typer.Option(help="bits of all activations, 1 to 16", show_default=True)]
@@ -85,6 +85,7 @@ def _network(
     from bitwright.errors import OptionError
     from bitwright.network import storage
     from bitwright.options import parse_options
+    from bitwright.quantization.floatrun import float_input
     from bitwright.quantization.options import QuantizeOptions
     from bitwright.quantization.ptq import quantize_model
 
@@ -108,12 +109,3 @@ def _network(
     kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
     network = replace(made.network, input=replace(made.network.input, **kept))
     return network, made.report.as_dict()
-
-
-def float_input(graph: Any) -> InputSpec:
-    """The float model's input, to prepare data by; the integer type plays no part in that."""
-    from bitwright.models.graph import INPUT
-    from bitwright.network import InputSpec, IntType, TensorType
-
-    t = TensorType(graph.shapes[INPUT], IntType(8))
-    return InputSpec(t, shape=graph.input_shape, layout=graph.input_layout)

@@ -135,10 +135,10 @@ def _search(
 ) -> tuple[FloatGraph, InputSpec, SearchResult, Callable[[SearchResult, InputSpec, Path], None]]:
     """The float graph, its input, the result, and the function that saves the chosen network."""
     from bitwright import models
-    from bitwright.commands.quantize import float_input
     from bitwright.data import load_data, with_data_options
     from bitwright.explore.search import SearchOptions, search
     from bitwright.options import parse_options
+    from bitwright.quantization.floatrun import float_input
     from bitwright.quantization.options import QuantizeOptions
 
     graph = models.read(*source)

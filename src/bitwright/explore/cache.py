@@ -3,50 +3,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bitwright.errors import DataError, UserError
 from bitwright.files import read_file, user_folder, write_file
 from bitwright.parsing import parse_json
 
 RESULT_BYTES = 1 << 26
-
-
-def digest(*parts: object) -> str:
-    """SHA-256, in hex, of arrays, dataclasses, mappings, sequences and plain values, by content."""
-    h = hashlib.sha256(version("bitwright").encode())
-    for part in parts:
-        _add(h, part)
-    return h.hexdigest()
-
-
-def _add(h: hashlib._Hash, value: object) -> None:
-    if isinstance(value, np.ndarray):
-        h.update(f"array{value.dtype.str}{value.shape}".encode())
-        h.update(np.ascontiguousarray(value).data)
-    elif dataclasses.is_dataclass(value):
-        h.update(type(value).__name__.encode())
-        _add(h, {f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
-    elif isinstance(value, Mapping):
-        h.update(f"map{len(value)}".encode())
-        for key in sorted(value, key=str):
-            _add(h, str(key))
-            _add(h, value[key])
-    elif isinstance(value, (list, tuple)):
-        h.update(f"list{len(value)}".encode())
-        for item in value:
-            _add(h, item)
-    else:
-        h.update(f"{type(value).__name__}:{value!r};".encode())
 
 
 def _sum(result: Mapping[str, object]) -> str:

@@ -61,14 +61,14 @@ class SearchResult:
         return columns, rows
 
     def csv(self) -> str:
-        """All points with their widths, as "layer=weight/activation" joined by spaces."""
+        """All points with their widths, as "layer=weight/activation" joined by spaces; whether each was chosen."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         names = ("label", "cost", "predicted_cost", "loss", "predicted_loss", "agreement", "accuracy", "optimal")
-        writer.writerow([*names, "widths"])
+        writer.writerow([*names, "chosen", "widths"])
         for p in self.points:
             widths = " ".join(f"{name}={w}/{a}" for name, (w, a) in p.widths.items())
-            row = [*(getattr(p, name) for name in names), widths]
+            row = [*(getattr(p, name) for name in names), p is self.chosen, widths]
             writer.writerow([cell(value) if isinstance(value, str) else value for value in row])
         return text.getvalue()
 

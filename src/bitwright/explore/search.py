@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from bitwright.digests import digest
 from bitwright.errors import OptionError
-from bitwright.explore import measures, sensitivity
-from bitwright.explore.cache import ResultCache, digest
+from bitwright.explore import sensitivity
+from bitwright.explore.cache import ResultCache
 from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs, network_cost
 from bitwright.explore.front import Point, SearchResult, mark_front
 from bitwright.explore.program import choose
@@ -27,6 +28,7 @@ from bitwright.models.graph import INPUT, FloatGraph
 from bitwright.models.graph.ops import Softmax
 from bitwright.network import Network
 from bitwright.options import check_types
+from bitwright.quantization import measures
 from bitwright.quantization.floatrun import FloatRunner, check_data, check_labels
 from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantization.placement import Widths

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.explore.cache import digest
-from bitwright.explore.measures import output_loss
+from bitwright.digests import digest
 from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.models.graph import FloatGraph, FloatNode, LayerNode
 from bitwright.models.graph.ops import Layer, Op, Softmax
 from bitwright.quantization import placement
 from bitwright.quantization.floatrun import FloatRunner
+from bitwright.quantization.measures import output_loss
 from bitwright.quantization.placement import Widths
 from bitwright.quantization.ptq import Prepared, layer_rule, place
 from bitwright.quantization.ranges.calibrate import Progress

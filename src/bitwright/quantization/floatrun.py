@@ -11,6 +11,7 @@ from bitwright.errors import DataError
 from bitwright.fast.session import open_session
 from bitwright.models.export import OUTPUT, to_onnx
 from bitwright.models.graph import INPUT, FloatGraph
+from bitwright.network import InputSpec, IntType, TensorType
 from bitwright.quantization.threads import side_by_side
 
 BATCH_BYTES = 192 << 20
@@ -65,6 +66,12 @@ def to_value(graph: FloatGraph, x: np.ndarray) -> np.ndarray:
     if graph.input_layout == "CHW":
         return np.ascontiguousarray(np.moveaxis(x.reshape(len(x), shape[2], *shape[:2]), 1, 3))
     return x.reshape(len(x), *shape)
+
+
+def float_input(graph: FloatGraph) -> InputSpec:
+    """The float model's input, to prepare data by; the integer type plays no part in that."""
+    t = TensorType(graph.shapes[INPUT], IntType(8))
+    return InputSpec(t, shape=graph.input_shape, layout=graph.input_layout)
 
 
 def check_data(graph: FloatGraph, x: np.ndarray, what: str) -> np.ndarray:

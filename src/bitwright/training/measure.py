@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an integer network is worth: measured on the samples that training does not see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bitwright.fast.evaluator import Evaluator
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.network import Network
+from bitwright.network.types import Array, Ints
+from bitwright.quantization import measures
+from bitwright.quantization.floatrun import FloatRunner
+from bitwright.training.data import Samples
+
+LEAST = 1e-7  # probability
+
+
+@dataclass(frozen=True)
+class Score:
+    """Accuracy in percent, where there are labels; agreement in percent with the float model, where it has classes.
+
+    loss: of the outputs, as training measures it.
+    """
+
+    accuracy: float | None
+    agreement: float | None
+    loss: float
+
+    def better(self, other: Score) -> bool:
+        """Whether this is the better network: by accuracy, else agreement, else loss."""
+        return self._rank() > other._rank()
+
+    def _rank(self) -> tuple[float, float]:
+        first = self.accuracy if self.accuracy is not None else self.agreement
+        loss = self.loss if np.isfinite(self.loss) else np.inf
+        return (0.0 if first is None else first, -loss)
+
+    @property
+    def text(self) -> str:
+        """The figure that counts, for people."""
+        if self.accuracy is not None:
+            return f"accuracy {self.accuracy:.2f} %"
+        return f"loss {self.loss:.4g}" if self.agreement is None else f"agreement {self.agreement:.2f} %"
+
+
+def last_function(graph: FloatGraph) -> FloatNode:
+    """The last node that is no quantizer."""
+    return next(node for node in reversed(graph.nodes) if node.kind != "Quant")
+
+
+def loss_of(graph: FloatGraph, asked: str) -> str:
+    """The loss for a graph: kl of class probabilities, binary of independent ones, or error, relative and squared."""
+    if asked != "auto":
+        return asked
+    last = last_function(graph)
+    if last.kind in ("Softmax", "ArgMax"):
+        return "kl"
+    if last.kind == "Sigmoid":
+        return "binary"
+    return "kl" if last.kind in ("Conv", "Dense", "Add", "AveragePool") and graph.shapes[last.name][-1] > 1 else "error"
+
+
+class Examiner:
+    """Measures networks on fixed samples against the float model's outputs, which are computed once."""
+
+    def __init__(self, teacher: FloatGraph, samples: Samples, indices: Ints, loss: str, jobs: int = 0) -> None:
+        self.graph, self.samples, self.indices, self.loss, self.jobs = teacher, samples, indices, loss, jobs
+        runner = FloatRunner(teacher, jobs=jobs)
+        parts = [runner.outputs(x) for _, x in samples.chunks(indices)]
+        self.reference = np.concatenate(parts)
+        self.labels = None if samples.labels is None else np.asarray(samples.labels)[indices]
+        self.last = last_function(teacher).kind
+        if self.labels is not None and self._answers(self.reference).ndim > 1:
+            self.labels = None  # an answer for every pixel has no label
+
+    @property
+    def float_accuracy(self) -> float | None:
+        """Percent, of the float model."""
+        return None if self.labels is None else self._correct(self.reference, self.labels)
+
+    def score(self, network: Network) -> Score:
+        evaluator = Evaluator(network, threads=self.jobs or None)
+        outputs = np.concatenate([evaluator.predict(x) for _, x in self.samples.chunks(self.indices)])
+        accuracy = None if self.labels is None else self._correct(outputs, self.labels)
+        agreement = None
+        if self.loss != "error":
+            agreement = self._correct(outputs, self._answers(self.reference))
+        return Score(accuracy, agreement, self._loss(outputs))
+
+    def _loss(self, outputs: Array) -> float:
+        """Of outputs [N, ...] against the float model's."""
+        reference, outputs = self._by_channel(self.reference), self._by_channel(outputs)
+        if self.last == "ArgMax":
+            return float(np.mean(reference != outputs))
+        if self.loss == "binary":
+            p, q = (np.clip(v.astype(np.float64), LEAST, 1 - LEAST) for v in (reference, outputs))
+            return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
+        return measures.output_loss(reference, outputs, self.loss, probabilities=self.last == "Softmax")
+
+    def _by_channel(self, y: Array) -> Array:
+        return np.moveaxis(y, 1, -1) if self.graph.output_layout == "CHW" and y.ndim == 4 else y
+
+    def _answers(self, y: Array) -> Array:
+        """The class of each output: its largest channel, one of two by a probability, or itself."""
+        y = self._by_channel(y)
+        if y.shape[-1] > 1:
+            found = y.argmax(-1)
+        else:
+            found = (y[..., 0] if self.last == "ArgMax" else y[..., 0] >= 0.5).astype(np.int64)
+        return found if y.size // y.shape[-1] > len(y) else found.reshape(len(y))
+
+    def _correct(self, y: Array, answers: Array) -> float:
+        return 100 * float(np.mean(self._answers(y) == answers))

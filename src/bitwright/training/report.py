@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of fine-tuning: that of quantization, the training curve, and the figures of all three networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from bitwright.quantization.report import QuantizationReport
+from bitwright.text import markup
+from bitwright.training.checkpoint import CurvePoint
+from bitwright.training.measure import Score
+
+
+@dataclass(frozen=True)
+class FinetuneReport:
+    """quantization: of the network that was kept, with the float model's accuracy and its own.
+
+    post_training, fine_tuned: scores on the `measured` samples; best_step: of the network that was kept, 0 for that
+    of post-training quantization; held_back: whether the samples are a part of the training data.
+    """
+
+    options: Mapping[str, object]
+    quantization: QuantizationReport
+    float_accuracy: float | None
+    post_training: Score
+    fine_tuned: Score
+    best_step: int
+    steps: int
+    samples: int
+    measured: int
+    held_back: bool
+    seconds: float
+    curve: tuple[CurvePoint, ...]
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """JSON-able form with stable names."""
+        return {**asdict(self), "quantization": self.quantization.as_dict()}
+
+    def rows(self) -> tuple[list[str], list[list[object]]]:
+        """Column names and one row for each network: float, post-training, fine-tuned."""
+        rows: list[list[object]] = [["float", self.float_accuracy, None, None]]
+        for name, score in (("post-training", self.post_training), ("fine-tuned", self.fine_tuned)):
+            rows.append([name, score.accuracy, score.agreement, score.loss])
+        return ["network", "accuracy %", "agreement %", "loss"], rows
+
+    def curve_rows(self) -> tuple[list[str], list[list[object]]]:
+        """Column names and one row for each measurement."""
+        columns = ["step", "training loss", "accuracy %", "agreement %", "loss"]
+        return columns, [[p.step, p.training_loss, p.accuracy, p.agreement, p.loss] for p in self.curve]
+
+    def summary(self) -> str:
+        """Size, how long it took, and what happened on the way."""
+        where = "held back from the training data" if self.held_back else "of the evaluation data"
+        lines = [
+            self.quantization.summary().splitlines()[0],
+            f"measured on {self.measured:,} samples {where}",
+            f"trained {self.steps:,} steps on {self.samples:,} samples in {self.seconds:.0f} s",
+        ]
+        if self.best_step == 0:
+            lines.append("no trained network was better than that of post-training quantization, which is kept")
+        elif self.best_step != self.steps:
+            lines.append(f"the network of step {self.best_step:,} was the best and is kept")
+        return "\n".join([*lines, *self.notes])
+
+    def html(self, title: str = "Fine-tuning") -> str:
+        """An interactive plot of the training curve, in one file without further downloads."""
+        import plotly.graph_objects as go
+
+        figure = go.Figure()
+        steps = [p.step for p in self.curve]
+        figure.add_scatter(name="training loss", x=steps, y=[p.training_loss for p in self.curve])
+        by_accuracy = self.post_training.accuracy is not None
+        scored = [p.accuracy if by_accuracy else p.agreement for p in self.curve]
+        if None not in scored:
+            first = self.post_training.accuracy if by_accuracy else self.post_training.agreement
+            name = "accuracy, %" if by_accuracy else "agreement with the float model, %"
+            figure.add_scatter(name=name, x=[0, *steps], y=[first, *scored], yaxis="y2")
+        if self.float_accuracy is not None:
+            figure.add_scatter(
+                name="float accuracy, %", x=[0, self.steps], y=[self.float_accuracy] * 2, yaxis="y2", mode="lines"
+            )
+        figure.update_layout(
+            title=markup(title),
+            xaxis_title="step",
+            yaxis={"title": "training loss", "type": "log"},
+            yaxis2={"title": "%", "overlaying": "y", "side": "right"},
+        )
+        return str(figure.to_html(include_plotlyjs=True, div_id="curve"))

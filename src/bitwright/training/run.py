@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fine-tuning from the model to the integer network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from bitwright.digests import digest
+from bitwright.errors import DataError, OptionError
+from bitwright.models.graph import FloatGraph
+from bitwright.network import Network
+from bitwright.network.types import Ints
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.ranges.calibrate import Progress, quiet
+from bitwright.training.batches import Batches, generator
+from bitwright.training.checkpoint import State, load_state
+from bitwright.training.data import Samples
+from bitwright.training.export import trained_graph
+from bitwright.training.loop import Plan, Trainer
+from bitwright.training.measure import Examiner, Score, loss_of
+from bitwright.training.module import GraphModule, Rules
+from bitwright.training.options import DEFAULT_EPOCHS, FinetuneOptions
+from bitwright.training.report import FinetuneReport
+from bitwright.training.start import Start, is_power_of_two, narrowest, start_of
+
+SPLIT = 2  # a stream of random numbers beside those of the batches
+LEAST_SAMPLES = 10
+WHERE = ("jobs", "device", "checkpoint_seconds")  # options that a resumed run may change
+
+
+@dataclass(frozen=True, eq=False)
+class Finetuned:
+    """The integer network that is kept, its report, and the quantized float graph that it was lowered from."""
+
+    network: Network
+    report: FinetuneReport
+    graph: FloatGraph
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is fine-tuned: a model, the data to train on, those to measure on (else a part of the others), and how.
+
+    narrower: a model that is quantized already gets the widths of `quantize`, and keeps its own otherwise;
+    checkpoint: the file that a run is resumed from.
+    """
+
+    graph: FloatGraph
+    data: Samples
+    evaluation: Samples | None
+    options: FinetuneOptions
+    quantize: QuantizeOptions
+    narrower: bool = True
+    checkpoint: Path | None = None
+
+
+def finetune_job(job: Job, progress: Progress = quiet) -> Finetuned:
+    """Quantize, train, and keep the best integer network.
+
+    Raises `OptionError`, `DataError` or `ModelError`, and `OSError` where the checkpoint cannot be written at all.
+    """
+    _check(job)
+    with _torch(job.options):
+        train, measured = _split(job)
+        some = generator(job.options.seed, SPLIT, 1).permutation(train)[: job.quantize.samples]
+        calibration = job.data.take(np.sort(some))
+        start = start_of(job.graph, calibration, job.quantize, job.narrower, progress)
+        _check_teacher(job, start)
+        loss = loss_of(start.teacher, job.options.loss)
+        examiner = Examiner(start.teacher, job.evaluation or job.data, measured, loss, job.options.jobs)
+        return _trained(job, start, train, examiner, progress)
+
+
+def _check(job: Job) -> None:
+    if job.options.labels == 0:
+        return
+    labels, classes = job.data.labels, job.graph.shapes[job.graph.nodes[-1].name]
+    if labels is None:
+        raise OptionError(f"labels asks for a share of the labels, but {job.data.where} has none")
+    if len(classes) != 1:
+        raise OptionError("labels is for models with one answer for each sample")
+    count = max(2, _channels(job.graph))
+    if labels.min() < 0 or labels.max() >= count:
+        raise DataError(
+            f"{job.data.where}: labels span {labels.min()} to {labels.max()}; the model's classes are 0 to {count - 1}"
+        )
+
+
+def _channels(graph: FloatGraph) -> int:
+    """Of the last value that has some: an arg-max has the classes before it."""
+    last = graph.nodes[-1]
+    return graph.shapes[last.inputs[0] if last.kind == "ArgMax" else last.name][-1]
+
+
+def _check_teacher(job: Job, start: Start) -> None:
+    if start.prepared is None and job.options.labels == 0:
+        raise OptionError(
+            f"{job.graph.source or job.graph.name} is quantized already and learns nothing from itself; "
+            "legal are other widths, or a share of labels"
+        )
+
+
+def _split(job: Job) -> tuple[Ints, Ints]:
+    """Indices of the samples to train on and of those to measure on."""
+    count = len(job.data)
+    if job.evaluation is not None:
+        return np.arange(count), np.arange(len(job.evaluation))
+    if count < LEAST_SAMPLES:
+        raise DataError(
+            f"{job.data.where} has {count} samples; legal are at least {LEAST_SAMPLES}, or evaluation data of their own"
+        )
+    order = generator(job.options.seed, SPLIT, 0).permutation(count)
+    held = min(job.options.held_back, count // 10)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+@contextlib.contextmanager
+def _torch(options: FinetuneOptions) -> Iterator[None]:
+    """Threads of torch as the options say, and on a GPU the same algorithms in every run."""
+    threads, fixed = torch.get_num_threads(), torch.backends.cudnn.deterministic
+    torch.set_num_threads(options.jobs or os.cpu_count() or 1)
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.deterministic = fixed
+
+
+def _device(options: FinetuneOptions) -> str:
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise OptionError("device is cuda, but torch finds no GPU; legal is cpu")
+    return "cuda" if options.device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def _in_half(options: FinetuneOptions, device: str) -> bool:
+    """Whether convolutions are computed in bfloat16: by choice, or where the processor has it."""
+    if options.precision != "auto":
+        return options.precision == "bf16"
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    known = [getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")]
+    return any(has() for has in known if has is not None)
+
+
+def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: Progress) -> Finetuned:
+    options = job.options
+    device = _device(options)
+    half = _in_half(options, device)
+    module = GraphModule(start.graph, Rules(is_power_of_two(start.graph), start.prepared is None, half)).on(device)
+    teacher = GraphModule(start.teacher, Rules(half=half)).on(device)
+    batches = Batches(job.data, train, start.graph, options.batch, options.seed, options.pixels)
+    plan = _plan(options, batches, narrowest(start.graph), examiner.loss)
+
+    def measure() -> tuple[Network, Score]:
+        network = start.lowered(trained_graph(module))
+        return network, examiner.score(network)
+
+    first = examiner.score(start.network)
+    key = _key(job, start, half)
+    count = module.flat.numel()
+    found = None if job.checkpoint is None else load_state(job.checkpoint, key, count)
+    state = found or _fresh(module, first)
+    saved = None if job.checkpoint is None else (job.checkpoint, key, options.checkpoint_seconds)
+    trainer = Trainer(module, teacher, batches, plan, measure, progress, saved)
+    trainer.run(state)
+    graph, network = start.graph, start.network
+    if state.best_step:
+        graph = trained_graph(module)
+        network = start.lowered(graph)
+    return Finetuned(network, _report(job, start, (graph, network), examiner, first, trainer, state), graph)
+
+
+def _fresh(module: GraphModule, first: Score) -> State:
+    flat = module.flat.detach().cpu().numpy()
+    return State(flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), first)
+
+
+def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> Plan:
+    steps = options.steps
+    if steps is None and options.minutes is None:
+        epochs = DEFAULT_EPOCHS if options.epochs is None else options.epochs
+        steps = max(1, round(epochs * batches.per_epoch))
+    return Plan(steps, options.minutes, options.rate(bits), options.labels, loss, options.evaluations)
+
+
+def _key(job: Job, start: Start, half: bool) -> str:
+    """Of all that the result depends on, but for threads and the device."""
+    options = {name: value for name, value in asdict(job.options).items() if name not in WHERE}
+    data = [job.data.identity(), job.evaluation.identity() if job.evaluation else None]
+    return digest("finetune", start.teacher, start.graph, options, half, data)
+
+
+def _report(
+    job: Job,
+    start: Start,
+    kept: tuple[FloatGraph, Network],
+    examiner: Examiner,
+    first: Score,
+    trainer: Trainer,
+    state: State,
+) -> FinetuneReport:
+    made = start.report(*kept, state.seconds)
+    made = replace(
+        made,
+        accuracy_float=examiner.float_accuracy,
+        accuracy=state.score.accuracy,
+        agreement=state.score.agreement,
+        evaluated_samples=len(examiner.indices),
+    )
+    return FinetuneReport(
+        options={**asdict(job.options), "precision": "bf16" if trainer.module.rules.half else "float32"},
+        quantization=made,
+        float_accuracy=examiner.float_accuracy,
+        post_training=first,
+        fine_tuned=state.score,
+        best_step=state.best_step,
+        steps=state.step,
+        samples=len(trainer.batches.indices),
+        measured=len(examiner.indices),
+        held_back=job.evaluation is None,
+        seconds=state.seconds,
+        curve=tuple(state.curve),
+        notes=tuple(trainer.notes),
+    )

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where training starts: the network of post-training quantization, or a model that is quantized already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bitwright.errors import ModelError, OptionError
+from bitwright.models import is_quantized, lower
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.network import Network
+from bitwright.network.types import Array
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.placement import LAYERS
+from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
+from bitwright.quantization.ranges.calibrate import Progress
+from bitwright.quantization.report import QuantizationReport, make_report
+from bitwright.quantization.sweep import dequantized
+from bitwright.training.groups import is_of_input
+
+GATES = {("Sigmoid",): "Silu", ("HardSigmoid",): "HardSwish"}
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """teacher: the model as it was given; graph: the quantized one that is trained, with its network.
+
+    prepared: what post-training quantization knows of the float model; None where the model was quantized already.
+    """
+
+    teacher: FloatGraph
+    graph: FloatGraph
+    network: Network
+    prepared: Prepared | None = None
+
+    def lowered(self, graph: FloatGraph) -> Network:
+        """The integer network of the trained graph."""
+        return lower(graph, multiplier_bits=self.prepared.options.multiplier_bits if self.prepared else None)
+
+    def report(self, graph: FloatGraph, network: Network, seconds: float) -> QuantizationReport:
+        """The report of quantization with the layers and grids of the trained graph."""
+        if self.prepared is None:
+            return make_report(self.teacher, graph, network, {}, QuantizeOptions(), 0, seconds)
+        p = self.prepared
+        return make_report(p.graph, graph, network, p.seen, p.options, len(p.x), seconds)
+
+
+def start_of(
+    graph: FloatGraph, calibration: Array, options: QuantizeOptions, narrower: bool, progress: Progress
+) -> Start:
+    """Quantize a float model; take a quantized one as it is or, where `narrower`, with other widths."""
+    if any(node.kind == "Quant" or node.quantized is not None for node in graph.nodes):
+        if not is_quantized(graph):
+            raise ModelError(f"{graph.source or graph.name} is quantized in part; legal are float and quantized models")
+        if not narrower:
+            return Start(_with_codes(graph), graph, lower(graph))
+    prepared = prepare(without_quantizers(graph), calibration, options, progress)
+    made = finish(prepared, resolve_widths(prepared.graph, options), progress)
+    return Start(_with_codes(graph), made.graph, made.network, prepared)
+
+
+def _with_codes(graph: FloatGraph) -> FloatGraph:
+    """What a model computes, with the weights of its codes where it has some."""
+    return graph.with_nodes(dequantized(n) for n in graph.nodes)
+
+
+def is_power_of_two(graph: FloatGraph) -> bool:
+    """Whether all scales of a quantized graph but those of its input are powers of two."""
+    scales = [node.quantized.scale for node in graph.nodes if node.quantized is not None]
+    inner = [n for n in graph.nodes if n.kind == "Quant" and not is_of_input(graph, n)]
+    scales += [node["quantizer"].scale for node in inner]
+    return bool(inner) and all(bool(np.all(np.frexp(s)[0] == 0.5)) for s in scales)
+
+
+def without_quantizers(graph: FloatGraph) -> FloatGraph:
+    """The float model in a quantized one: layers with the float weights that their codes were made of.
+
+    A grid that begins at 0 leaves a ReLU, a bipolar one the sign times its scale, any other nothing.
+    """
+    names: dict[str, str] = {}
+    nodes: list[FloatNode] = []
+    for node in graph.nodes:
+        inputs = tuple(names.get(value, value) for value in node.inputs)
+        if node.kind == "Quant":
+            made = _unquantized(node, inputs)
+            nodes += made
+            names[node.name] = node.name if made else inputs[0]
+            continue
+        if node.kind in LAYERS:
+            node = replace(node, quantized=None)
+        elif node.kind == "Product":
+            node = _gate(node)
+        nodes.append(replace(node, inputs=inputs))
+    return graph.with_nodes(nodes) if nodes != list(graph.nodes) else graph
+
+
+def _unquantized(node: FloatNode, inputs: tuple[str, ...]) -> list[FloatNode]:
+    q = node["quantizer"]
+    if q.dtype.bipolar:
+        sign = FloatNode(f"{node.name}/sign", "Sign", inputs)
+        return [sign, FloatNode(node.name, "Affine", (sign.name,), {"scale": q.scale, "shift": np.zeros(1)})]
+    if np.all(q.low == q.zero_point):
+        return [FloatNode(node.name, "Relu", inputs)]
+    return []
+
+
+def _gate(node: FloatNode) -> FloatNode:
+    """x * sigmoid(x) and the like without quantizers inside."""
+    sides = [tuple(n.kind for n in node[side] if n.kind != "Quant") for side in ("left", "right")]
+    gate = max(sides)
+    if min(sides) or gate not in GATES:
+        raise ModelError(f"node {node.name!r} is a product without a float form; legal widths are the model's own")
+    return FloatNode(node.name, GATES[gate], node.inputs)
+
+
+def narrowest(graph: FloatGraph) -> int:
+    """Bits of the narrowest grid of weights or activations."""
+    weights = [node.quantized.dtype.bits for node in graph.nodes if node.quantized is not None]
+    grids = [n["quantizer"].dtype.bits for n in graph.nodes if n.kind == "Quant" and not is_of_input(graph, n)]
+    found = [*weights, *grids]
+    if not found:
+        raise OptionError(f"{graph.source or graph.name} has nothing to train")
+    return min(found)
