@@ -161,7 +161,7 @@ def test_augmentation_is_for_images(model_kit, x):
     ("options", "message"),
     [
         ({"epochs": 1.0, "steps": 5}, "exclude each other"),
-        ({"labels": 1.5}, "labels is 1.5; legal are 0 to 1"),
+        ({"label_share": 1.5}, "label_share is 1.5; legal are 0 to 1"),
         ({"augment": ("turn",)}, "augment holds 'turn'"),
         ({"augment": ("shift=0",)}, "augment holds 'shift=0'"),
         ({"augment": ("flip=2",)}, "augment holds 'flip=2'"),

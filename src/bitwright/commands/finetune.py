@@ -91,7 +91,7 @@ def run(
         raise OptionError("--data with training samples is needed")
     console = Console(json, verbose)
     length = {"epochs": epochs, "steps": steps, "minutes": minutes}
-    given = {**length, "labels": labels, "augment": tuple(augment.split(",")) if augment else ()}
+    given = {**length, "label_share": labels, "augment": tuple(augment.split(",")) if augment else ()}
     options = _options(option, {**given, "seed": seed, "jobs": job_count(jobs)})
     raw = (input_layout, input_scale, input_mean, input_std)
     asked = {"weight_bits": weight_bits, "activation_bits": activation_bits, "widths": widths}

@@ -33,7 +33,7 @@ class FinetuneOptions:
     minutes: float | None = _doc(None, "time for training, in place of epochs; the result is not reproducible")
     batch: int = _doc(64, "samples of a step")
     learning_rate: float | None = _doc(None, "of Adam; default 0.005, or 0.01 where 2 bits or fewer are trained")
-    labels: float = _doc(0.0, "share of the labels in the loss, 0 to 1; the rest is the float model's answers")
+    label_share: float = _doc(0.0, "share of the labels in the loss, 0 to 1; the rest is the float model's answers")
     loss: str = _doc("auto", f"distance to the float model's outputs: {', '.join(LOSSES)}")
     augment: tuple[str, ...] = _doc((), "of images: flip, shift=PIXELS, crop=PIXELS")
     evaluations: int = _doc(10, "how often the integer network is measured on the way")
@@ -59,7 +59,7 @@ class FinetuneOptions:
             ("minutes", 1e-3, 1e6),
             ("batch", 1, 1 << 16),
             ("learning_rate", 1e-9, 1.0),
-            ("labels", 0, 1),
+            ("label_share", 0, 1),
             ("evaluations", 1, 1 << 20),
             ("held_back", 1, 1 << 40),
             ("checkpoint_seconds", 0, 1e6),

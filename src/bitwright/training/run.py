@@ -79,13 +79,13 @@ def finetune_job(job: Job, progress: Progress = quiet) -> Finetuned:
 
 
 def _check(job: Job) -> None:
-    if job.options.labels == 0:
+    if job.options.label_share == 0:
         return
     labels, classes = job.data.labels, job.graph.shapes[job.graph.nodes[-1].name]
     if labels is None:
-        raise OptionError(f"labels asks for a share of the labels, but {job.data.where} has none")
+        raise OptionError(f"the loss has a share of labels, but {job.data.where} has none")
     if len(classes) != 1:
-        raise OptionError("labels is for models with one answer for each sample")
+        raise OptionError("labels are for models with one answer for each sample")
     count = max(2, _channels(job.graph))
     if labels.min() < 0 or labels.max() >= count:
         raise DataError(
@@ -100,7 +100,7 @@ def _channels(graph: FloatGraph) -> int:
 
 
 def _check_teacher(job: Job, start: Start) -> None:
-    if start.prepared is None and job.options.labels == 0:
+    if start.prepared is None and job.options.label_share == 0:
         raise OptionError(
             f"{job.graph.source or job.graph.name} is quantized already and learns nothing from itself; "
             "legal are other widths, or a share of labels"
@@ -188,7 +188,7 @@ def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> P
     if steps is None and options.minutes is None:
         epochs = DEFAULT_EPOCHS if options.epochs is None else options.epochs
         steps = max(1, round(epochs * batches.per_epoch))
-    return Plan(steps, options.minutes, options.rate(bits), options.labels, loss, options.evaluations)
+    return Plan(steps, options.minutes, options.rate(bits), options.label_share, loss, options.evaluations)
 
 
 def _key(job: Job, start: Start, half: bool) -> str:
