@@ -6,6 +6,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="fine-tuning needs torch")
 
 from bitwright.models import lower  # noqa: E402
+from bitwright.models.graph import is_a  # noqa: E402
+from bitwright.models.graph.ops import Add, Layer, Quant, Relu  # noqa: E402
 from bitwright.quantization.floatrun import FloatRunner, to_value  # noqa: E402
 from bitwright.quantization.options import QuantizeOptions  # noqa: E402
 from bitwright.quantization.ptq import quantize_model  # noqa: E402
@@ -144,9 +146,9 @@ def test_training_starts_at_the_network_of_post_training_quantization(small, x, 
     module = GraphModule(made.graph, Rules(power_of_two="scales" in options))
     graph = trained_graph(module)
     for before, after in zip(made.graph.nodes, graph.nodes, strict=True):
-        if before.quantized is not None:
-            assert np.array_equal(before.quantized.values, after.quantized.values)
-            assert np.array_equal(before.quantized.scale, after.quantized.scale)
+        if is_a(before, Layer):
+            assert np.array_equal(before.op.quantized.values, after.op.quantized.values)
+            assert np.array_equal(before.op.quantized.scale, after.op.quantized.scale)
     network = lower(graph, multiplier_bits=16)
     expected, found = made.network.predict(x), network.predict(x)
     assert np.mean(expected.argmax(1) == found.argmax(1)) >= 0.99
@@ -166,20 +168,19 @@ def test_the_integer_network_is_the_trained_module(small, x, scales):
     assert agree.mean() >= 0.99
     assert is_power_of_two(graph) == (scales == "power_of_two")
     assert any(
-        not np.array_equal(a.quantized.values, b.quantized.values)
-        for a, b in zip(made.graph.nodes, graph.nodes, strict=True)
-        if a.quantized is not None
+        not np.array_equal(a.op.quantized.values, b.op.quantized.values)
+        for a, b in zip(made.graph.layers, graph.layers, strict=True)
     )
 
 
 def quants(graph):
-    return {n.name: float(n["quantizer"].scale[0]) for n in graph.nodes if n.kind == "Quant"}
+    return {n.name: float(n.op.quantizer.scale[0]) for n in graph.of(Quant)}
 
 
 def test_operands_of_additions_keep_their_ratio(small, x):
     made = quantized(small, x)
     groups = scale_groups(made.graph)
-    (add,) = [n for n in made.graph.nodes if n.kind == "Add"]
+    (add,) = made.graph.of(Add)
     assert len({groups[v] for v in add.inputs}) == 1
     module = GraphModule(made.graph)
     module.flat.add_(torch.randn(module.flat.shape, generator=torch.Generator().manual_seed(1)), alpha=0.3)
@@ -191,7 +192,7 @@ def test_operands_of_additions_keep_their_ratio(small, x):
 
 def test_the_grid_of_the_input_stays(small, x):
     made = quantized(small, x)
-    first = next(n.name for n in made.graph.nodes if n.kind == "Quant")
+    first = made.graph.of(Quant)[0].name
     assert made.graph.node(first).inputs == ("input",)
     assert first not in scale_groups(made.graph)
 
@@ -214,7 +215,7 @@ def test_a_grid_that_holds_the_value_of_a_pad_stays(model_kit):
 
 def test_a_relu_before_its_grid_costs_no_pass(small, x):
     module = GraphModule(quantized(small, x).graph)
-    relus = [function for node, function in module.work if node.kind == "Relu"]
+    relus = [function for node, function in module.work if isinstance(node.op, Relu)]
     assert relus
     assert all(f(torch.tensor([-1.0])).item() == -1 for f in relus)
 
@@ -227,7 +228,7 @@ def test_the_float_model_in_a_quantized_one(model_kit):
     m.conv(2, 4)
     plain = without_quantizers(m.graph())
     assert [n.kind for n in plain.nodes] == ["Conv", "Relu", "Conv"]
-    assert all(n.quantized is None for n in plain.nodes)
+    assert all(n.op.quantized is None for n in plain.layers)
     n = model_kit((3, 8, 8))
     product(n)
     assert [node.kind for node in without_quantizers(n.graph()).nodes] == ["Silu", "Conv"]

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="fine-tuning needs torch")
 import bitwright as bw  # noqa: E402
 from bitwright.errors import DataError, OptionError  # noqa: E402
 from bitwright.models import lower  # noqa: E402
+from bitwright.models.graph.ops import Quant  # noqa: E402
 from bitwright.quantization.floatrun import FloatRunner  # noqa: E402
 from bitwright.training import checkpoint as checkpoints  # noqa: E402
 from bitwright.training import finetune_model, loop  # noqa: E402
@@ -51,7 +52,7 @@ def test_the_report_tells_all_three_networks(made, small, x, labels):
     assert "trained 150 steps on 360 samples" in made.report.summary()
     assert {layer.weight_bits for layer in made.report.quantization.layers} == {2}
     assert "agreement with the float model" in made.report.html()
-    scales = {n.name: n["quantizer"].scale[0] for n in made.graph.nodes if n.kind == "Quant"}
+    scales = {n.name: n.op.quantizer.scale[0] for n in made.graph.of(Quant)}
     assert all(v.scale == scales[v.name] for v in made.report.quantization.values)
 
 
@@ -306,7 +307,7 @@ def test_a_quantized_model_is_refined_with_labels(model_kit, x):
 def test_codes_of_a_refined_model_stay_narrow(model_kit, x):
     graph = quantized_model(model_kit, 2).graph()
     found = finetune_model(graph, x, np.arange(len(x)) % 4, label_share=1.0, jobs=1, steps=30, learning_rate=0.1).graph
-    codes = [node.quantized.values for node in found.nodes if node.quantized is not None]
+    codes = [node.op.quantized.values for node in found.layers]
     assert all(c.min() >= -1 for c in codes)
 
 

@@ -14,7 +14,6 @@ from bitwright.files import read_head, read_text
 from bitwright.models.graph import FloatGraph
 from bitwright.network import storage
 from bitwright.network.ops import Conv2d, Dense
-from bitwright.quantization.placement import layers
 from bitwright.text import printable
 
 Pair = tuple[int, int]
@@ -26,7 +25,7 @@ def read_widths(path: Path, graph: FloatGraph) -> dict[str, Any]:
     Of a CSV file those of the network that the search chose, or of its only one. All other values have as many bits
     as the widest input of a layer. `OptionError` where the layers are others.
     """
-    names = [node.name for node in layers(graph)]
+    names = [node.name for node in graph.layers]
     found = _of_network(path) if read_head(path, 2, DataError) == b"PK" else _of_csv(path, names)
     missing = [name for name in names if name not in found]
     if missing:

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from bitwright.errors import OptionError
-from bitwright.models.graph import FloatGraph
+from bitwright.models.graph import INPUT, FloatGraph
 from bitwright.network.types import Array, Ints
 from bitwright.quantization.floatrun import to_value
 from bitwright.training.data import Samples
@@ -43,7 +43,7 @@ class Batches:
     pixels: Mapping[str, int]
 
     def __post_init__(self) -> None:
-        if self.pixels and len(self.graph.shapes["input"]) != 3:
+        if self.pixels and len(self.graph.shapes[INPUT]) != 3:
             raise OptionError("augment is for models of images, whose input has a height and a width")
         object.__setattr__(self, "size", min(self.size, len(self.indices)))
 

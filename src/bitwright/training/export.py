@@ -9,8 +9,9 @@ from typing import cast
 import numpy as np
 import torch
 
-from bitwright.models.graph import FloatGraph, FloatNode, QuantizedWeight
-from bitwright.training.module import GraphModule, Layer, Steps
+from bitwright.models.graph import FloatGraph, LayerNode, QuantizedWeight, is_a
+from bitwright.models.graph.ops import Layer, Quant
+from bitwright.training.module import GraphModule, Steps, TrainedLayer
 
 
 @torch.no_grad()
@@ -21,30 +22,27 @@ def trained_graph(module: GraphModule) -> FloatGraph:
     """
     nodes = []
     for node in module.graph.nodes:
-        key = module.keys[node.name]
-        if key in module.layers:
-            node = _layer(cast(Layer, module.layers[key]), node)
-        elif node.name in module.groups:
+        if is_a(node, Layer):
+            node = _layer(cast(TrainedLayer, module.layers[module.keys[node.name]]), node)
+        elif is_a(node, Quant) and node.name in module.groups:
             steps = cast(Steps, module.steps[module.keys[module.groups[node.name]]])
-            quantizer = node["quantizer"]
-            new = replace(quantizer, scale=quantizer.scale * steps.exact())
-            node = replace(node, attributes={**node.attributes, "quantizer": new})
+            quantizer = node.op.quantizer
+            node = node.having(quantizer=replace(quantizer, scale=quantizer.scale * steps.exact()))
         nodes.append(node)
     return module.graph.with_nodes(nodes)
 
 
-def _layer(layer: Layer, node: FloatNode) -> FloatNode:
+def _layer(layer: TrainedLayer, node: LayerNode) -> LayerNode:
     weight = (layer.u * layer.rms).cpu().numpy()
     bias = None if layer.v is None else (layer.v.cpu().double() * layer.unit.cpu().double()).numpy()
-    shape = node["weight"].shape
-    attributes = {**node.attributes, "weight": weight.astype(np.float64).reshape(shape), "bias": bias}
-    if node.quantized is None:
-        return replace(node, attributes=attributes)
+    shape, quantized = node.op.weight.shape, node.op.quantized
+    node = node.having(weight=weight.astype(np.float64).reshape(shape), bias=bias)
+    if quantized is None:
+        return node
     scale = layer.scale().cpu().numpy()[:, None]
     if layer.grid.bipolar:
         codes = np.where(weight >= 0, 1, -1)
     else:  # as the kernels compute them
         codes = np.clip(np.rint(weight * (np.float32(1) / scale)), layer.grid.low, layer.grid.high)
     exact = layer.scale0 * layer.steps.exact()
-    quantized = QuantizedWeight(codes.astype(np.int64).reshape(shape), node.quantized.dtype, exact)
-    return replace(node, attributes=attributes, quantized=quantized)
+    return node.having(quantized=QuantizedWeight(codes.astype(np.int64).reshape(shape), quantized.dtype, exact))

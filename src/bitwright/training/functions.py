@@ -12,18 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bitwright.errors import ModelError
-from bitwright.models.graph import FloatNode
+from bitwright.models.graph import ops
 from bitwright.training.fake import Grid, fake_quantize
 
 Function = Callable[..., Tensor]
 
 
-def function_of(node: FloatNode) -> Function:
-    """The node as a function of its inputs; `ModelError` for a kind that has none."""
-    make = MAKERS.get(node.kind)
+def function_of(op: ops.Op) -> Function:
+    """The operation as a function of its inputs; `ModelError` for one that has none."""
+    make = MAKERS.get(type(op))
     if make is None:
-        raise ModelError(f"node {node.name!r} ({node.kind}) cannot be trained through")
-    return make(node)
+        raise ModelError(f"{type(op).__name__} cannot be trained through")
+    return make(op)
 
 
 def _per_channel(values: Any) -> Callable[[Tensor], Tensor]:
@@ -32,13 +32,13 @@ def _per_channel(values: Any) -> Callable[[Tensor], Tensor]:
     return lambda x: constant.to(x.device).view(1, -1, *[1] * (x.ndim - 2))
 
 
-def _affine(node: FloatNode) -> Function:
-    scale, shift = _per_channel(node["scale"]), _per_channel(node["shift"])
+def _affine(op: ops.Affine) -> Function:
+    scale, shift = _per_channel(op.scale), _per_channel(op.shift)
     return lambda x: (x * scale(x) + shift(x)).to(x.dtype)
 
 
-def _leaky(node: FloatNode) -> Function:
-    slope = _per_channel(node["slope"])
+def _leaky(op: ops.LeakyRelu) -> Function:
+    slope = _per_channel(op.slope)
     return lambda x: torch.where(x >= 0, x, x * slope(x)).to(x.dtype)
 
 
@@ -48,15 +48,15 @@ def _sign(x: Tensor) -> Tensor:
     return inside + (torch.sign(x) - inside).detach()
 
 
-def _quantizer(node: FloatNode) -> Function:
+def _quantizer(op: ops.Quant) -> Function:
     """A quantizer whose scale is not trained."""
-    quantizer = node["quantizer"]
+    quantizer = op.quantizer
     scale, grid = torch.as_tensor(quantizer.scale, dtype=torch.float32), Grid.of(quantizer)
     return lambda x: fake_quantize(x, scale.to(x.device), grid)
 
 
-def _product(node: FloatNode) -> Function:
-    sides = [[function_of(n) for n in node[side]] for side in ("left", "right")]
+def _product(op: ops.Product) -> Function:
+    sides = [[function_of(step) for step in side] for side in (op.left, op.right)]
 
     def product(x: Tensor) -> Tensor:
         factors = []
@@ -76,15 +76,14 @@ def pad(x: Tensor, pads: tuple[int, int, int, int], value: float = 0.0) -> Tenso
     return F.pad(x, (left, right, top, bottom), value=value) if any(pads) else x
 
 
-def _max_pool(node: FloatNode) -> Function:
-    kernel, stride, pads = tuple(node["kernel"]), tuple(node["stride"]), node["pads"]
-    return lambda x: F.max_pool2d(pad(x, pads, -math.inf), kernel, stride)
+def _max_pool(op: ops.MaxPool) -> Function:
+    return lambda x: F.max_pool2d(pad(x, op.pads, -math.inf), tuple(op.kernel), tuple(op.stride))
 
 
-def _average_pool(node: FloatNode) -> Function:
+def _average_pool(op: ops.AveragePool) -> Function:
     """In float32: means of many values have more bits than bfloat16."""
-    kernel, stride, pads = tuple(node["kernel"]), tuple(node["stride"]), node["pads"]
-    counts_pads = node["count_include_pad"] or not any(pads)
+    kernel, stride, pads = tuple(op.kernel), tuple(op.stride), op.pads
+    counts_pads = op.count_include_pad or not any(pads)
 
     def pool(x: Tensor) -> Tensor:
         y = F.avg_pool2d(pad(x.float(), pads), kernel, stride)
@@ -96,8 +95,8 @@ def _average_pool(node: FloatNode) -> Function:
     return pool
 
 
-def _resize(node: FloatNode) -> Function:
-    high, wide = node["factor"]
+def _resize(op: ops.Resize) -> Function:
+    high, wide = op.factor
     return lambda x: x.repeat_interleave(high, 2).repeat_interleave(wide, 3)
 
 
@@ -110,32 +109,32 @@ def _same(x: Tensor) -> Tensor:
     return x
 
 
-def _plain(function: Function) -> Callable[[FloatNode], Function]:
-    return lambda node: function
+def _plain(function: Function) -> Callable[[ops.Op], Function]:
+    return lambda op: function
 
 
 # Softmax and ArgMax stand at the end: training compares what they read.
-MAKERS: Mapping[str, Callable[[FloatNode], Function]] = {
-    "Affine": _affine,
-    "Relu": _plain(F.relu),
-    "Clip": lambda n: lambda x: torch.clamp(x, n["low"], n["high"]),
-    "LeakyRelu": _leaky,
-    "Sigmoid": _plain(torch.sigmoid),
-    "Tanh": _plain(torch.tanh),
-    "HardSigmoid": lambda n: lambda x: torch.clamp(x * n["alpha"] + n["beta"], 0, 1),
-    "HardSwish": _plain(F.hardswish),
-    "Silu": _plain(F.silu),
-    "Elu": lambda n: lambda x: F.elu(x, n["alpha"]),
-    "Sign": _plain(_sign),
-    "Product": _product,
-    "Add": _plain(torch.add),
-    "Concat": _plain(lambda a, b: torch.cat((a.to(b.dtype), b) if a.dtype != b.dtype else (a, b), 1)),
-    "MaxPool": _max_pool,
-    "AveragePool": _average_pool,
-    "Pad": lambda n: lambda x: pad(x, n["pads"], n["value"]),
-    "Resize": _resize,
-    "Flatten": _plain(_flatten),
-    "Softmax": _plain(_same),
-    "ArgMax": _plain(_same),
-    "Quant": _quantizer,
+MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
+    ops.Affine: _affine,
+    ops.Relu: _plain(F.relu),
+    ops.Clip: lambda op: lambda x: torch.clamp(x, op.low, op.high),
+    ops.LeakyRelu: _leaky,
+    ops.Sigmoid: _plain(torch.sigmoid),
+    ops.Tanh: _plain(torch.tanh),
+    ops.HardSigmoid: lambda op: lambda x: torch.clamp(x * op.alpha + op.beta, 0, 1),
+    ops.HardSwish: _plain(F.hardswish),
+    ops.Silu: _plain(F.silu),
+    ops.Elu: lambda op: lambda x: F.elu(x, op.alpha),
+    ops.Sign: _plain(_sign),
+    ops.Product: _product,
+    ops.Add: _plain(torch.add),
+    ops.Concat: _plain(lambda a, b: torch.cat((a.to(b.dtype), b), 1)),
+    ops.MaxPool: _max_pool,
+    ops.AveragePool: _average_pool,
+    ops.Pad: lambda op: lambda x: pad(x, op.pads, op.value),
+    ops.Resize: _resize,
+    ops.Flatten: _plain(_flatten),
+    ops.Softmax: _plain(_same),
+    ops.ArgMax: _plain(_same),
+    ops.Quant: _quantizer,
 }

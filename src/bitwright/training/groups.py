@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode
-from bitwright.quantization.placement import ALIGNED, ELEMENTWISE
+from collections.abc import Iterable
 
-THROUGH = ("MaxPool", "Pad", "Resize", "Flatten", "Concat", "Relu")  # what keeps a value on its grid
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode
+from bitwright.models.graph.ops import Concat, Elementwise, Join, Move, Pad, Quant, Relu, Softmax
+
+ON_GRID = (Move, Concat, Relu)  # what keeps a value on its grid
 
 
 def scale_groups(graph: FloatGraph) -> dict[str, str]:
@@ -16,18 +18,18 @@ def scale_groups(graph: FloatGraph) -> dict[str, str]:
     reads a value on another's grid. Not trained are quantizers of the model's
     input, whose grid is that of the data; of a grid that holds the value of a pad; and those behind a softmax.
     """
-    quantizers = {node.name: node for node in graph.nodes if node.kind == "Quant"}
+    quantizers = {node.name: node for node in graph.of(Quant)}
     groups = _Groups(quantizers)
     for node in graph.nodes:
-        if node.kind in ALIGNED:
+        if isinstance(node.op, Join):
             sources = [source_of(graph, value) for value in node.inputs]
             groups.join([s for s in sources if s is not None] if None not in sources else [])
-        elif node.kind == "Quant":
+        elif isinstance(node.op, Quant):
             source = source_of(graph, node.inputs[0])
             groups.join([node.name, *([source] if source else [])])
     fixed = {groups.root(name) for name, node in quantizers.items() if _is_fixed(graph, node)}
-    for node in graph.nodes:
-        if node.kind == "Pad" and node["value"] and (source := source_of(graph, node.inputs[0])) is not None:
+    for node in graph.of(Pad):
+        if node.op.value and (source := source_of(graph, node.inputs[0])) is not None:
             fixed.add(groups.root(source))
     return {name: root for name in quantizers if (root := groups.root(name)) not in fixed}
 
@@ -35,7 +37,7 @@ def scale_groups(graph: FloatGraph) -> dict[str, str]:
 class _Groups:
     """Disjoint sets of names; the root of a set is its first member in the graph."""
 
-    def __init__(self, names: dict[str, FloatNode]) -> None:
+    def __init__(self, names: Iterable[str]) -> None:
         self.order = {name: i for i, name in enumerate(names)}
         self.parent = {name: name for name in names}
 
@@ -51,15 +53,15 @@ class _Groups:
 
 def source_of(graph: FloatGraph, value: str) -> str | None:
     """The quantizer whose grid a value is on, if there is one."""
-    while value != INPUT and (node := graph.node(value)).kind != "Quant":
-        if node.kind not in THROUGH:
+    while value != INPUT and not isinstance((node := graph.node(value)).op, Quant):
+        if not isinstance(node.op, ON_GRID):
             return None
         value = node.inputs[0]
     return None if value == INPUT else value
 
 
 def _is_fixed(graph: FloatGraph, node: FloatNode) -> bool:
-    return is_of_input(graph, node) or (node.inputs[0] != INPUT and graph.node(node.inputs[0]).kind == "Softmax")
+    return is_of_input(graph, node) or (node.inputs[0] != INPUT and isinstance(graph.node(node.inputs[0]).op, Softmax))
 
 
 def is_of_input(graph: FloatGraph, node: FloatNode) -> bool:
@@ -67,7 +69,7 @@ def is_of_input(graph: FloatGraph, node: FloatNode) -> bool:
     value = node.inputs[0]
     while value != INPUT:
         node = graph.node(value)
-        if node.kind not in (*ELEMENTWISE, *THROUGH) or len(node.inputs) > 1:
+        if not isinstance(node.op, (Elementwise, Move)):
             return False
         value = node.inputs[0]
     return True

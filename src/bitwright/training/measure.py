@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.fast.evaluator import Evaluator
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph
+from bitwright.models.graph.ops import Add, ArgMax, AveragePool, Layer, Op, Quant, Sigmoid, Softmax
 from bitwright.network import Network
 from bitwright.network.types import Array, Ints
 from bitwright.quantization import measures
@@ -46,9 +47,9 @@ class Score:
         return f"loss {self.loss:.4g}" if self.agreement is None else f"agreement {self.agreement:.2f} %"
 
 
-def last_function(graph: FloatGraph) -> FloatNode:
-    """The last node that is no quantizer."""
-    return next(node for node in reversed(graph.nodes) if node.kind != "Quant")
+def last_function(graph: FloatGraph) -> Op:
+    """The last operation that is no quantizer."""
+    return next(node.op for node in reversed(graph.nodes) if not isinstance(node.op, Quant))
 
 
 def loss_of(graph: FloatGraph, asked: str) -> str:
@@ -56,11 +57,12 @@ def loss_of(graph: FloatGraph, asked: str) -> str:
     if asked != "auto":
         return asked
     last = last_function(graph)
-    if last.kind in ("Softmax", "ArgMax"):
+    if isinstance(last, (Softmax, ArgMax)):
         return "kl"
-    if last.kind == "Sigmoid":
+    if isinstance(last, Sigmoid):
         return "binary"
-    return "kl" if last.kind in ("Conv", "Dense", "Add", "AveragePool") and graph.shapes[last.name][-1] > 1 else "error"
+    logits = isinstance(last, (Layer, Add, AveragePool)) and graph.shapes[graph.output_name][-1] > 1
+    return "kl" if logits else "error"
 
 
 class Examiner:
@@ -72,7 +74,7 @@ class Examiner:
         parts = [runner.outputs(x) for _, x in samples.chunks(indices)]
         self.reference = np.concatenate(parts)
         self.labels = None if samples.labels is None else np.asarray(samples.labels)[indices]
-        self.last = last_function(teacher).kind
+        self.last = last_function(teacher)
         if self.labels is not None and self._answers(self.reference).ndim > 1:
             self.labels = None  # an answer for every pixel has no label
 
@@ -93,12 +95,12 @@ class Examiner:
     def _loss(self, outputs: Array) -> float:
         """Of outputs [N, ...] against the float model's."""
         reference, outputs = self._by_channel(self.reference), self._by_channel(outputs)
-        if self.last == "ArgMax":
+        if isinstance(self.last, ArgMax):
             return float(np.mean(reference != outputs))
         if self.loss == "binary":
             p, q = (np.clip(v.astype(np.float64), LEAST, 1 - LEAST) for v in (reference, outputs))
             return float(np.mean(p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))))
-        return measures.output_loss(reference, outputs, self.loss, probabilities=self.last == "Softmax")
+        return measures.output_loss(reference, outputs, self.loss, probabilities=isinstance(self.last, Softmax))
 
     def _by_channel(self, y: Array) -> Array:
         return np.moveaxis(y, 1, -1) if self.graph.output_layout == "CHW" and y.ndim == 4 else y
@@ -109,7 +111,7 @@ class Examiner:
         if y.shape[-1] > 1:
             found = y.argmax(-1)
         else:
-            found = (y[..., 0] if self.last == "ArgMax" else y[..., 0] >= 0.5).astype(np.int64)
+            found = (y[..., 0] if isinstance(self.last, ArgMax) else y[..., 0] >= 0.5).astype(np.int64)
         return found if y.size // y.shape[-1] > len(y) else found.reshape(len(y))
 
     def _correct(self, y: Array, answers: Array) -> float:

@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode
+from bitwright.models.graph import INPUT, FloatGraph, FloatNode, TypedNode, is_a
+from bitwright.models.graph.ops import Conv, Layer, Quant, Relu, Softmax
 from bitwright.network.types import Array
-from bitwright.quantization.placement import LAYERS
 from bitwright.training.fake import Grid, fake_quantize, fake_quantize_rows
 from bitwright.training.functions import Function, function_of, pad
 from bitwright.training.groups import scale_groups, source_of
@@ -62,14 +62,13 @@ class Steps(nn.Module):
         return np.asarray(np.exp(self.t.detach().cpu().double().numpy()))
 
 
-class Layer(nn.Module):
+class TrainedLayer(nn.Module):
     """A convolution or dense layer; its weights [O, KH, KW, C/groups] or [O, I] as rows of a matrix."""
 
-    def __init__(self, node: FloatNode, rules: Rules) -> None:
+    def __init__(self, op: Layer, rules: Rules) -> None:
         super().__init__()
-        self.node, self.half = node, rules.half and node.kind == "Conv"
-        weight = np.asarray(node["weight"], np.float64).reshape(len(node["weight"]), -1)
-        quantized = node.quantized
+        self.op, self.half = op, rules.half
+        weight, quantized = op.weight.reshape(len(op.weight), -1), op.quantized
         if quantized is not None:
             dtype, codes = quantized.dtype, quantized.values.reshape(weight.shape)
             weight = near_codes(weight, codes, quantized.scale, dtype.bipolar)
@@ -84,8 +83,7 @@ class Layer(nn.Module):
         self.u = nn.Parameter(_tensor(weight / rms[:, None]))
         self.register_buffer("unit", _tensor(rms * math.sqrt(weight.shape[1])))
         self.input_step: Callable[[], Tensor] | None = None  # where biases are whole numbers of accumulator units
-        bias = node["bias"]
-        self.v = None if bias is None else nn.Parameter(_tensor(np.asarray(bias, np.float64)) / self.unit)
+        self.v = None if op.bias is None else nn.Parameter(_tensor(op.bias) / self.unit)
 
     def scale(self) -> Tensor:
         return (self.s0 * self.steps.factor()).expand(len(self.u))
@@ -93,7 +91,7 @@ class Layer(nn.Module):
     def weight(self) -> Tensor:
         """[O, K]."""
         weight = self.u * self.rms
-        return weight if self.node.quantized is None else fake_quantize_rows(weight, self.scale(), self.grid)
+        return weight if self.op.quantized is None else fake_quantize_rows(weight, self.scale(), self.grid)
 
     def bias(self) -> Tensor | None:
         """[O]; with powers of two on the grid of the accumulators, as shifts without multipliers need it."""
@@ -106,18 +104,18 @@ class Layer(nn.Module):
         return bias + (torch.round(bias / unit) * unit - bias).detach()
 
     def forward(self, x: Tensor) -> Tensor:
-        node, weight, bias = self.node, self.weight(), self.bias()
-        if node.kind == "Dense":
+        op, weight, bias = self.op, self.weight(), self.bias()
+        if not isinstance(op, Conv):
             return F.linear(x.float(), weight, bias)
-        weight = weight.view(node["weight"].shape).permute(0, 3, 1, 2)
-        top, left, bottom, right = node["pads"]
+        weight = weight.view(op.weight.shape).permute(0, 3, 1, 2)
+        top, left, bottom, right = op.pads
         even = (top, left) == (bottom, right)
         if not even:
-            x = pad(x, node["pads"])
+            x = pad(x, op.pads)
         if self.half:
             x, weight, bias = x.bfloat16(), weight.bfloat16(), None if bias is None else bias.bfloat16()
         padding = (top, left) if even else 0
-        return F.conv2d(x, weight, bias, tuple(node["stride"]), padding, tuple(node["dilation"]), node["groups"])
+        return F.conv2d(x, weight, bias, tuple(op.stride), padding, tuple(op.dilation), op.groups)
 
 
 def near_codes(weight: Array, codes: Array, scale: Array, bipolar: bool) -> Array:
@@ -151,24 +149,21 @@ class GraphModule(nn.Module):
 
     def _function(self, node: FloatNode) -> Function:
         key = self.keys[node.name]
-        if node.kind in LAYERS:
-            layer = self.layers[key] = Layer(node, self.rules)
-            if self.rules.power_of_two and node.quantized is not None and self.graph.consumers[node.name]:
+        if is_a(node, Layer):
+            layer = self.layers[key] = TrainedLayer(node.op, self.rules)
+            if self.rules.power_of_two and node.op.quantized is not None and self.graph.consumers[node.name]:
                 layer.input_step = self._step_of(node.inputs[0])
             return layer
-        if node.kind == "Quant" and node.name in self.groups:
-            return self._trained_quantizer(node)
+        if is_a(node, Quant) and node.name in self.groups:
+            grid, scale = Grid.of(node.op.quantizer), self._scale_of(node)
+            return lambda x: fake_quantize(x, scale().to(x.device), grid)
         if self._is_softmax_grid(node) or self._is_clipped_anyway(node):
             return lambda x: x
-        return function_of(node)
+        return function_of(node.op)
 
-    def _trained_quantizer(self, node: FloatNode) -> Function:
-        grid, scale = Grid.of(node["quantizer"]), self._scale_of(node)
-        return lambda x: fake_quantize(x, scale().to(x.device), grid)
-
-    def _scale_of(self, node: FloatNode) -> Callable[[], Tensor]:
+    def _scale_of(self, node: TypedNode[Quant]) -> Callable[[], Tensor]:
         """The scale of a quantizer as training has it."""
-        scale = torch.as_tensor(node["quantizer"].scale, dtype=torch.float32)
+        scale = torch.as_tensor(node.op.quantizer.scale, dtype=torch.float32)
         if node.name not in self.groups:
             return lambda: scale
         root = self.keys[self.groups[node.name]]
@@ -181,16 +176,18 @@ class GraphModule(nn.Module):
         """The scale of the grid that a value is on, where it has one."""
         source = source_of(self.graph, value)
         node = None if source is None else self.graph.node(source)
-        return None if node is None or node["quantizer"].scale.size > 1 else self._scale_of(node)
+        if node is None or not is_a(node, Quant) or node.op.quantizer.scale.size > 1:
+            return None
+        return self._scale_of(node)
 
     def _is_softmax_grid(self, node: FloatNode) -> bool:
         source = node.inputs[0]
-        return node.kind == "Quant" and source != INPUT and self.graph.node(source).kind == "Softmax"
+        return isinstance(node.op, Quant) and source != INPUT and isinstance(self.graph.node(source).op, Softmax)
 
     def _is_clipped_anyway(self, node: FloatNode) -> bool:
         """Whether all readers of a ReLU are grids that begin at 0."""
         readers = self.graph.consumers[node.name]
-        return node.kind == "Relu" and bool(readers) and all(map(_begins_at_zero, readers))
+        return isinstance(node.op, Relu) and bool(readers) and all(map(_begins_at_zero, readers))
 
     def _flattened(self) -> Tensor:
         """One vector with all parameters, which become views of it, as their gradients of another one."""
@@ -221,5 +218,5 @@ class GraphModule(nn.Module):
 
 
 def _begins_at_zero(node: FloatNode) -> bool:
-    grid = Grid.of(node["quantizer"]) if node.kind == "Quant" else None
+    grid = Grid.of(node.op.quantizer) if isinstance(node.op, Quant) else None
     return grid is not None and grid.nearest and not grid.bipolar and grid.low == 0 and grid.zero == (0.0,)

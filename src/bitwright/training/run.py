@@ -15,6 +15,7 @@ import torch
 from bitwright.digests import digest
 from bitwright.errors import DataError, OptionError
 from bitwright.models.graph import FloatGraph
+from bitwright.models.graph.ops import ArgMax
 from bitwright.network import Network
 from bitwright.network.types import Ints
 from bitwright.quantization.options import QuantizeOptions
@@ -81,7 +82,7 @@ def finetune_job(job: Job, progress: Progress = quiet) -> Finetuned:
 def _check(job: Job) -> None:
     if job.options.label_share == 0:
         return
-    labels, classes = job.data.labels, job.graph.shapes[job.graph.nodes[-1].name]
+    labels, classes = job.data.labels, job.graph.shapes[job.graph.output_name]
     if labels is None:
         raise OptionError(f"the loss has a share of labels, but {job.data.where} has none")
     if len(classes) != 1:
@@ -96,7 +97,7 @@ def _check(job: Job) -> None:
 def _channels(graph: FloatGraph) -> int:
     """Of the last value that has some: an arg-max has the classes before it."""
     last = graph.nodes[-1]
-    return graph.shapes[last.inputs[0] if last.kind == "ArgMax" else last.name][-1]
+    return graph.shapes[last.inputs[0] if isinstance(last.op, ArgMax) else last.name][-1]
 
 
 def _check_teacher(job: Job, start: Start) -> None:

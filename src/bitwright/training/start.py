@@ -7,20 +7,32 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.errors import ModelError, OptionError
+from bitwright.errors import ModelError
 from bitwright.models import is_quantized, lower
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, TypedNode, is_a
+from bitwright.models.graph.ops import (
+    Affine,
+    HardSigmoid,
+    HardSwish,
+    Layer,
+    Op,
+    Product,
+    Quant,
+    Relu,
+    Sigmoid,
+    Sign,
+    Silu,
+)
 from bitwright.network import Network
 from bitwright.network.types import Array
 from bitwright.quantization.options import QuantizeOptions
-from bitwright.quantization.placement import LAYERS
 from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress
 from bitwright.quantization.report import QuantizationReport, make_report
-from bitwright.quantization.sweep import dequantized
 from bitwright.training.groups import is_of_input
+from bitwright.training.options import MAX_TRAINED_BITS
 
-GATES = {("Sigmoid",): "Silu", ("HardSigmoid",): "HardSwish"}
+GATES: dict[tuple[type[Op], ...], type[Op]] = {(Sigmoid,): Silu, (HardSigmoid,): HardSwish}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +63,7 @@ def start_of(
     graph: FloatGraph, calibration: Array, options: QuantizeOptions, narrower: bool, progress: Progress
 ) -> Start:
     """Quantize a float model; take a quantized one as it is or, where `narrower`, with other widths."""
-    if any(node.kind == "Quant" or node.quantized is not None for node in graph.nodes):
+    if graph.of(Quant) or any(node.op.quantized is not None for node in graph.layers):
         if not is_quantized(graph):
             raise ModelError(f"{graph.source or graph.name} is quantized in part; legal are float and quantized models")
         if not narrower:
@@ -63,15 +75,24 @@ def start_of(
 
 def _with_codes(graph: FloatGraph) -> FloatGraph:
     """What a model computes, with the weights of its codes where it has some."""
-    return graph.with_nodes(dequantized(n) for n in graph.nodes)
+    return graph.with_nodes(node.dequantized() for node in graph.nodes)
 
 
 def is_power_of_two(graph: FloatGraph) -> bool:
     """Whether all scales of a quantized graph but those of its input are powers of two."""
-    scales = [node.quantized.scale for node in graph.nodes if node.quantized is not None]
-    inner = [n for n in graph.nodes if n.kind == "Quant" and not is_of_input(graph, n)]
-    scales += [node["quantizer"].scale for node in inner]
+    inner = [node.op.quantizer.scale for node in _inner_grids(graph)]
+    scales = [*inner, *(node.op.quantized.scale for node in graph.layers if node.op.quantized is not None)]
     return bool(inner) and all(bool(np.all(np.frexp(s)[0] == 0.5)) for s in scales)
+
+
+def narrowest(graph: FloatGraph) -> int:
+    """Bits of the narrowest grid of weights or activations."""
+    weights = [node.op.quantized.dtype.bits for node in graph.layers if node.op.quantized is not None]
+    return min([*weights, *(node.op.quantizer.dtype.bits for node in _inner_grids(graph))], default=MAX_TRAINED_BITS)
+
+
+def _inner_grids(graph: FloatGraph) -> list[TypedNode[Quant]]:
+    return [node for node in graph.of(Quant) if not is_of_input(graph, node)]
 
 
 def without_quantizers(graph: FloatGraph) -> FloatGraph:
@@ -82,44 +103,32 @@ def without_quantizers(graph: FloatGraph) -> FloatGraph:
     names: dict[str, str] = {}
     nodes: list[FloatNode] = []
     for node in graph.nodes:
-        inputs = tuple(names.get(value, value) for value in node.inputs)
-        if node.kind == "Quant":
-            made = _unquantized(node, inputs)
+        node = replace(node, inputs=tuple(names.get(value, value) for value in node.inputs))
+        if is_a(node, Quant):
+            made = _unquantized(node)
             nodes += made
-            names[node.name] = node.name if made else inputs[0]
-            continue
-        if node.kind in LAYERS:
-            node = replace(node, quantized=None)
-        elif node.kind == "Product":
-            node = _gate(node)
-        nodes.append(replace(node, inputs=inputs))
-    return graph.with_nodes(nodes) if nodes != list(graph.nodes) else graph
+            names[node.name] = node.name if made else node.inputs[0]
+        elif is_a(node, Layer):
+            nodes.append(node.having(quantized=None))
+        elif is_a(node, Product):
+            nodes.append(_gate(node))
+        else:
+            nodes.append(node)
+    return graph.with_nodes(nodes) if names else graph
 
 
-def _unquantized(node: FloatNode, inputs: tuple[str, ...]) -> list[FloatNode]:
-    q = node["quantizer"]
+def _unquantized(node: TypedNode[Quant]) -> list[FloatNode]:
+    q = node.op.quantizer
     if q.dtype.bipolar:
-        sign = FloatNode(f"{node.name}/sign", "Sign", inputs)
-        return [sign, FloatNode(node.name, "Affine", (sign.name,), {"scale": q.scale, "shift": np.zeros(1)})]
-    if np.all(q.low == q.zero_point):
-        return [FloatNode(node.name, "Relu", inputs)]
-    return []
+        sign = FloatNode(f"{node.name}/sign", Sign(), node.inputs)
+        return [sign, FloatNode(node.name, Affine(q.scale, np.zeros(1)), (sign.name,))]
+    return [FloatNode(node.name, Relu(), node.inputs)] if np.all(q.low == q.zero_point) else []
 
 
-def _gate(node: FloatNode) -> FloatNode:
+def _gate(node: TypedNode[Product]) -> FloatNode:
     """x * sigmoid(x) and the like without quantizers inside."""
-    sides = [tuple(n.kind for n in node[side] if n.kind != "Quant") for side in ("left", "right")]
-    gate = max(sides)
-    if min(sides) or gate not in GATES:
+    sides = [tuple(type(op) for op in side if not isinstance(op, Quant)) for side in (node.op.left, node.op.right)]
+    gate = max(sides, key=len)
+    if min(sides, key=len) or gate not in GATES:
         raise ModelError(f"node {node.name!r} is a product without a float form; legal widths are the model's own")
-    return FloatNode(node.name, GATES[gate], node.inputs)
-
-
-def narrowest(graph: FloatGraph) -> int:
-    """Bits of the narrowest grid of weights or activations."""
-    weights = [node.quantized.dtype.bits for node in graph.nodes if node.quantized is not None]
-    grids = [n["quantizer"].dtype.bits for n in graph.nodes if n.kind == "Quant" and not is_of_input(graph, n)]
-    found = [*weights, *grids]
-    if not found:
-        raise OptionError(f"{graph.source or graph.name} has nothing to train")
-    return min(found)
+    return FloatNode(node.name, GATES[gate](), node.inputs)
