@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bitwright.digests import digest
 from bitwright.errors import DataError, OptionError, ToolError
 from bitwright.explore import search as search_module
 from bitwright.explore.cache import ResultCache
@@ -17,6 +16,7 @@ from bitwright.explore.search import network_of, search
 from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization import measures
+from bitwright.quantization.digests import digest
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import quantize_model

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.digests import digest
 from bitwright.errors import OptionError
 from bitwright.explore import sensitivity
 from bitwright.explore.cache import ResultCache
@@ -29,6 +28,7 @@ from bitwright.models.graph.ops import Softmax
 from bitwright.network import Network
 from bitwright.options import check_types
 from bitwright.quantization import measures
+from bitwright.quantization.digests import digest
 from bitwright.quantization.floatrun import FloatRunner, check_data, check_labels
 from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantization.placement import Widths

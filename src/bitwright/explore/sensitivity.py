@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.digests import digest
 from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.models.graph import FloatGraph, FloatNode, LayerNode
 from bitwright.models.graph.ops import Layer, Op, Softmax
 from bitwright.quantization import placement
+from bitwright.quantization.digests import digest
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.measures import output_loss
 from bitwright.quantization.placement import Widths

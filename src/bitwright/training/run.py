@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bitwright.digests import digest
 from bitwright.errors import DataError, OptionError
 from bitwright.models.graph import FloatGraph
 from bitwright.models.graph.ops import ArgMax
 from bitwright.network import Network
 from bitwright.network.types import Ints
+from bitwright.quantization.digests import digest
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.training.batches import Batches, generator
