@@ -85,6 +85,39 @@ def test_widths_of_a_search(files, capsys, suffix):
 
 
 @needs_torch
+def test_a_search_fine_tunes_its_front(files, capsys):
+    search = ["search", files / "model.onnx", "--data", files / "train.npz", "--evaluate", files / "test.npz"]
+    more = ["--weight-bits", "2,4", "--activation-bits", 4, "-O", "samples=8", "-O", "points=2", "--jobs", 1]
+    more += [
+        "-O",
+        f"cache={files / 'cache'}",
+        "--budget",
+        600,
+        "--finetune-steps",
+        60,
+        "-o",
+        files / "out.bw",
+        "--json",
+    ]
+    assert main([str(a) for a in (*search, *more)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    tuned = [p for p in result["points"] if "fine-tuned" in p["label"]]
+    others = [p for p in result["points"] if p not in tuned]
+    assert len(tuned) >= 2
+    for point in tuned:
+        (start,) = [p for p in others if p["widths"] == point["widths"]]
+        assert point["cost"] == start["cost"]
+        assert point["loss"] < start["loss"]
+    assert "fine-tuned" in result["chosen"]["label"]
+    test = np.load(files / "test.npz")
+    accuracy = 100 * np.mean(bw.load(files / "out.bw").predict(test["x"]).argmax(1) == test["labels"])
+    assert accuracy == pytest.approx(result["chosen"]["accuracy"])
+    more[more.index("2,4")] = "2,10"
+    assert main([str(a) for a in (*search, *more)]) == 2
+    assert "candidates have up to 10 bits; fine-tuning trains 1 to 8" in capsys.readouterr().err
+
+
+@needs_torch
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -21,6 +21,7 @@ WeightBits = Annotated[str, typer.Option("--weight-bits", help="candidates of we
 ActivationBits = Annotated[str, typer.Option("--activation-bits", help="candidates of activation bits")]
 Evaluation = Annotated[Path | None, typer.Option("--evaluate", help=".npz to measure on; default the calibration data")]
 Budget = Annotated[float | None, typer.Option(help="largest cost allowed")]
+FinetuneSteps = Annotated[int, typer.Option(help="steps of fine-tuning of every network on the front")]
 MaxLoss = Annotated[float | None, typer.Option(help="largest loss of accuracy allowed, in points")]
 Cost = Annotated[str, typer.Option(help="bytes, or with a target lut, ff, carry, bram36, dsp or cycles")]
 TargetName = Annotated[str | None, typer.Option("--target", help="the target whose cost model prices the layers")]
@@ -42,6 +43,7 @@ def run(
     target: TargetName = None,
     budget: Budget = None,
     max_loss: MaxLoss = None,
+    finetune_steps: FinetuneSteps = 0,
     option: Settings = [],  # noqa: B006
     quantize: QuantizerSettings = [],  # noqa: B006
     csv: CsvFile = None,
@@ -77,6 +79,7 @@ def run(
         "target": target,
         "budget": budget,
         "max_loss": max_loss,
+        "finetune_steps": finetune_steps,
         "jobs": jobs,
         "cluster": cluster,
     }

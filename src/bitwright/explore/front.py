@@ -6,10 +6,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from bitwright.explore.costs import Cost, Pair
 from bitwright.explore.sensitivity import Sensitivities
+from bitwright.network import Network
 from bitwright.text import cell, markup
 
 
@@ -37,7 +38,8 @@ class Point:
 class SearchResult:
     """All points, cheapest first; `chosen` is the one for the budget or the bound on the loss, where given.
 
-    widest: weight_bits and activation_bits of everything that the widths of a point do not name.
+    widest: weight_bits and activation_bits of everything that the widths of a point do not name;
+    tuned: the fine-tuned networks, by the labels of their points.
     """
 
     points: tuple[Point, ...]
@@ -46,6 +48,7 @@ class SearchResult:
     price: Cost
     float_accuracy: float | None
     widest: Mapping[str, int]
+    tuned: Mapping[str, Network] = field(default_factory=dict)
 
     @property
     def front(self) -> tuple[Point, ...]:

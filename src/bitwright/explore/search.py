@@ -18,11 +18,12 @@ import numpy as np
 from bitwright.errors import OptionError
 from bitwright.explore import sensitivity
 from bitwright.explore.cache import ResultCache
-from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs, network_cost
+from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs
+from bitwright.explore.finalists import Judge, Lesson, fine_tuned_points
 from bitwright.explore.front import Point, SearchResult, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.tasks import Pool, run_tasks
-from bitwright.fast.evaluator import Evaluator
+from bitwright.models import read
 from bitwright.models.graph import INPUT, FloatGraph
 from bitwright.models.graph.ops import Softmax
 from bitwright.network import Network
@@ -34,6 +35,8 @@ from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantization.placement import Widths
 from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress, quiet
+from bitwright.training import need_torch
+from bitwright.training.options import MAX_TRAINED_BITS
 
 BISECTIONS = 7
 
@@ -58,6 +61,7 @@ class SearchOptions:
     samples: int = _doc(64, "calibration samples that the sensitivities are measured on")
     uniform: bool = _doc(True, "measure uniform networks of every candidate too")
     jobs: int = _doc(0, "processes; 0 is one a core")
+    finetune_steps: int = _doc(0, "steps of fine-tuning of every network on the front, on the calibration data")
     cluster: str | None = _doc(None, "address of a Dask scheduler, tcp://host:port")
     cache: str | None = _doc(None, "folder of cached results; default the user's cache folder")
 
@@ -72,7 +76,12 @@ class SearchOptions:
             raise OptionError(f"metric is {self.metric!r}; legal are {', '.join(measures.METRICS)}")
         if self.budget is not None and self.max_loss is not None:
             raise OptionError("budget and max_loss exclude each other; legal is one of them")
-        for name, low in (("points", 0), ("samples", 1), ("jobs", 0)):
+        if self.finetune_steps:
+            need_torch()
+            widest = max(*self.weight_candidates, *self.activation_candidates)
+            if widest > MAX_TRAINED_BITS:
+                raise OptionError(f"candidates have up to {widest} bits; fine-tuning trains 1 to {MAX_TRAINED_BITS}")
+        for name, low in (("points", 0), ("samples", 1), ("jobs", 0), ("finetune_steps", 0)):
             if getattr(self, name) < low:
                 raise OptionError(f"{name} is {getattr(self, name)}; legal is at least {low}")
 
@@ -81,16 +90,14 @@ class SearchOptions:
 class _Setting:
     """What every measurement of the search shares."""
 
+    graph: FloatGraph
     prepared: Prepared
     widths: Widths
     pairs: Mapping[str, tuple[Pair, ...]]
     costs: LayerCosts
     losses: sensitivity.Sensitivities
-    x: np.ndarray
-    labels: np.ndarray | None
-    reference: np.ndarray
+    judge: Judge
     options: SearchOptions
-    price: Cost
     pool: Pool
 
 
@@ -124,10 +131,9 @@ def search(
     points = _measure(setting, _candidates(setting))
     if chosen.max_loss is not None:
         points = _bisect(setting, points, chosen.max_loss)
-    points = mark_front(points)
-    return SearchResult(
-        tuple(points), _pick(points, chosen), setting.losses, setting.price, _float_accuracy(setting), _widest(chosen)
-    )
+    points, tuned = _with_fine_tuned(setting, mark_front(points), calibration)
+    picked, full = _pick(points, chosen), _float_accuracy(setting)
+    return SearchResult(tuple(points), picked, setting.losses, setting.judge.price, full, _widest(chosen), tuned)
 
 
 def network_of(
@@ -136,6 +142,8 @@ def network_of(
     """The chosen network of a search over the same model, calibration data and options, made again."""
     if result.chosen is None:
         raise OptionError("the search chose no network; legal with a budget or max_loss that one keeps")
+    if result.chosen.label in result.tuned:
+        return result.tuned[result.chosen.label]
     prepared = prepare(model, calibration, _with(quantize, result.widest))
     widths = resolve_widths(prepared.graph, prepared.options)
     return finish(prepared, replace(widths, layers=dict(result.chosen.widths))).network
@@ -150,10 +158,11 @@ def _set_up(
     chosen: SearchOptions,
     progress: Progress,
 ) -> _Setting:
-    prepared = prepare(model, calibration, _with(made, _widest(chosen)), progress)
+    graph = model if isinstance(model, FloatGraph) else read(model)
+    prepared = prepare(graph, calibration, _with(made, _widest(chosen)), progress)
     widths = resolve_widths(prepared.graph, prepared.options)
     x = prepared.x if evaluation is None else check_data(prepared.graph, evaluation, "evaluation data")
-    labels = None if labels is None else check_labels(labels, len(x))
+    labels = None if labels is None else np.asarray(check_labels(labels, len(x)))
     pool = Pool(ResultCache(chosen.cache), chosen.jobs, chosen.cluster, progress)
     price = Cost(chosen.cost, chosen.target, chosen.target_options)
     pairs = _pairs(prepared, widths, chosen)
@@ -173,7 +182,8 @@ def _set_up(
         pool,
     )
     reference = FloatRunner(prepared.graph, jobs=chosen.jobs).outputs(x)
-    return _Setting(prepared, widths, pairs, costs, losses, x, labels, reference, chosen, price, pool)
+    judge = Judge(x, labels, reference, chosen.metric, isinstance(graph.nodes[-1].op, Softmax), price)
+    return _Setting(graph, prepared, widths, pairs, costs, losses, judge, chosen, pool)
 
 
 def _with(quantize: QuantizeOptions, widths: Mapping[str, Any]) -> QuantizeOptions:
@@ -240,37 +250,19 @@ def _solve(setting: _Setting, budget: float) -> dict[str, Pair]:
 
 
 def measure_point(
-    prepared: Prepared,
-    widths: Widths,
-    x: np.ndarray,
-    labels: np.ndarray | None,
-    reference: np.ndarray,
-    metric: str,
-    price: Cost,
-    layer_widths: Mapping[str, Pair],
+    prepared: Prepared, widths: Widths, judge: Judge, layer_widths: Mapping[str, Pair]
 ) -> dict[str, float | None]:
     """Quantize at some widths and measure the integer network; one task of the search."""
-    network = finish(prepared, replace(widths, layers=dict(layer_widths))).network
-    outputs = Evaluator(network, threads=1).predict(x)
-    return {
-        "loss": measures.output_loss(
-            reference, outputs, metric, probabilities=isinstance(prepared.graph.nodes[-1].op, Softmax)
-        ),
-        "agreement": measures.agreement(reference, outputs),
-        "accuracy": None if labels is None else measures.accuracy(outputs, labels),
-        "cost": network_cost(network, price),
-    }
+    return judge.figures(finish(prepared, replace(widths, layers=dict(layer_widths))).network)
 
 
 def _measure(setting: _Setting, candidates: list[tuple[str, dict[str, Pair]]]) -> list[Point]:
     s = setting
-    labels = None if s.labels is None else np.asarray(s.labels)
     alone = replace(s.prepared, options=replace(s.prepared.options, jobs=1))  # the tasks are parallel already
-    shared = (alone, s.widths, s.x, labels, s.reference, s.options.metric, s.price)
-    key = digest(alone.graph, alone.options, alone.x, s.widths, s.x, labels, s.options.metric, s.price)
+    key = digest(alone.graph, alone.options, alone.x, s.widths, s.judge)
     results = run_tasks(
         measure_point,
-        shared,
+        (alone, s.widths, s.judge),
         [(widths,) for _, widths in candidates],
         [digest(key, "point", widths) for _, widths in candidates],
         s.pool,
@@ -284,7 +276,8 @@ def _measure(setting: _Setting, candidates: list[tuple[str, dict[str, Pair]]]) -
 
 
 def _float_accuracy(setting: _Setting) -> float | None:
-    return None if setting.labels is None else measures.accuracy(setting.reference, setting.labels)
+    judge = setting.judge
+    return None if judge.labels is None else measures.accuracy(judge.reference, judge.labels)
 
 
 def _lost(setting: _Setting, point: Point) -> float:
@@ -312,6 +305,18 @@ def _bisect(setting: _Setting, points: list[Point], bound: float) -> list[Point]
         else:
             low = budget
     return [replace(p, lost=_lost(setting, p)) for p in points]
+
+
+def _with_fine_tuned(setting: _Setting, points: list[Point], x: np.ndarray) -> tuple[list[Point], dict[str, Network]]:
+    """The points and, where the search fine-tunes, those of the front trained on samples x, with their networks."""
+    options, made = setting.options, setting.prepared.options
+    if not options.finetune_steps:
+        return points, {}
+    lesson = Lesson(setting.graph, np.asarray(x), options.finetune_steps, made)
+    found, networks = fine_tuned_points(lesson, setting.judge, [p for p in points if p.optimal], setting.pool)
+    if options.max_loss is not None:
+        found = [replace(p, lost=_lost(setting, p)) for p in found]
+    return mark_front([*points, *found]), networks
 
 
 def _pick(points: list[Point], options: SearchOptions) -> Point | None:

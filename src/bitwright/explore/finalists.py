@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a network of the search is worth, and the fine-tuned networks of the widths on its front."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bitwright.explore.costs import Cost, Pair, network_cost
+from bitwright.explore.front import Point
+from bitwright.explore.tasks import Pool, run_tasks
+from bitwright.fast.evaluator import Evaluator
+from bitwright.models.graph import FloatGraph
+from bitwright.network import Network, storage
+from bitwright.quantization import measures
+from bitwright.quantization.digests import digest
+from bitwright.quantization.floatrun import float_input
+from bitwright.quantization.options import QuantizeOptions
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """Measures networks on samples x, with labels or None, against the float model's outputs, in a metric and a price.
+
+    probabilities: whether the outputs are some already.
+    """
+
+    x: np.ndarray
+    labels: np.ndarray | None
+    reference: np.ndarray
+    metric: str
+    probabilities: bool
+    price: Cost
+
+    def figures(self, network: Network) -> dict[str, float | None]:
+        """Loss, agreement, accuracy where there are labels, and cost."""
+        outputs = Evaluator(network, threads=1).predict(self.x)
+        return {
+            "loss": measures.output_loss(self.reference, outputs, self.metric, probabilities=self.probabilities),
+            "agreement": measures.agreement(self.reference, outputs),
+            "accuracy": None if self.labels is None else measures.accuracy(outputs, self.labels),
+            "cost": network_cost(network, self.price),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What the widths on the front are fine-tuned with: the float model, samples without labels, steps, options."""
+
+    graph: FloatGraph
+    x: np.ndarray
+    steps: int
+    quantize: QuantizeOptions
+
+
+def fine_tuned_point(lesson: Lesson, judge: Judge, widths: Mapping[str, Pair]) -> dict[str, Any]:
+    """The figures of the fine-tuned network and the network itself, as text; one task of the search."""
+    from bitwright.training.data import samples_of
+    from bitwright.training.options import FinetuneOptions
+    from bitwright.training.run import Job, finetune_job
+
+    quantize = replace(lesson.quantize, layer_bits=dict(widths), jobs=1)
+    options = FinetuneOptions(steps=lesson.steps, seed=quantize.seed, jobs=1)
+    samples = samples_of(lesson.x, None, float_input(lesson.graph), "calibration data")
+    network = finetune_job(Job(lesson.graph, samples, None, options, quantize)).network
+    return {**judge.figures(network), "network": base64.b64encode(storage.to_bytes(network)).decode()}
+
+
+def fine_tuned_points(
+    lesson: Lesson, judge: Judge, front: Sequence[Point], pool: Pool
+) -> tuple[list[Point], dict[str, Network]]:
+    """A point more for each of the front, at the same widths, and their networks by label."""
+    key = digest(lesson, judge)
+    results = run_tasks(
+        fine_tuned_point,
+        (lesson, judge),
+        [(point.widths,) for point in front],
+        [digest(key, "fine-tuned", point.widths) for point in front],
+        pool,
+        "fine-tuned networks",
+    )
+    points, networks = [], {}
+    for number, (point, result) in enumerate(zip(front, results, strict=True), 1):
+        label = f"{point.label}, fine-tuned ({number})"
+        figures = dict(result)
+        networks[label] = storage.from_bytes(base64.b64decode(figures.pop("network")))
+        points.append(replace(point, label=label, optimal=False, **figures))
+    return points, networks
