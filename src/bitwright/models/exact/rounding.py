@@ -79,5 +79,7 @@ def round_array(x: Array, rounding: Rounding | ExtraRounding, seed: int = 1) -> 
     low = np.floor(x)
     part = x - low
     if rounding in WHOLES:
-        return np.asarray(low + ((part > 0) & ~WHOLES[rounding](low + 1)))
-    return np.asarray(low + ((part > 0.5) | ((part == 0.5) & HALVES[rounding](low + 1))))
+        up = (part > 0) & ~WHOLES[rounding](low + 1)
+    else:
+        up = (part > 0.5) | ((part == 0.5) & HALVES[rounding](low + 1))
+    return np.asarray(np.copysign(low + up, x))  # a zero keeps its sign
