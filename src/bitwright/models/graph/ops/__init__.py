@@ -8,6 +8,7 @@ integer operations; arrays are float64.
 
 from bitwright.models.graph.ops.base import Op, Shape
 from bitwright.models.graph.ops.elementwise import (
+    Activation,
     Affine,
     Clip,
     Elementwise,
@@ -28,6 +29,7 @@ from bitwright.models.graph.ops.layers import AveragePool, Conv, Dense, Layer, M
 from bitwright.models.graph.ops.shapes import Add, ArgMax, Concat, Flatten, Join, Move, Pad, Resize, Softmax
 
 __all__ = [
+    "Activation",
     "Add",
     "Affine",
     "ArgMax",
