@@ -16,11 +16,12 @@ import numpy as np
 from bitwright import limits
 from bitwright.errors import DataError, ModelError
 from bitwright.network.inputs import InputSpec, OutputSpec
+from bitwright.network.nodes import INPUT as INPUT
+from bitwright.network.nodes import NodeGraph
 from bitwright.network.ops import Op
 from bitwright.network.sizes import check_op
 from bitwright.network.types import Array, Ints, TensorType
 
-INPUT = "input"
 MAX_NAME = 4096  # characters
 
 
@@ -48,7 +49,7 @@ class Evaluator(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(NodeGraph[Node]):
     """A validated, acyclic graph of integer operations with one input, named "input", and one output.
 
     `nodes` are in topological order; the last node is the output. Construction checks every rule and
@@ -111,29 +112,8 @@ class Network:
     types: Mapping[str, TensorType] = field(init=False, repr=False)
 
     @property
-    def output_name(self) -> str:
-        return self.nodes[-1].name
-
-    @property
     def output_type(self) -> TensorType:
         return self.types[self.output_name]
-
-    def node(self, name: str) -> Node:
-        """The node of that name; `KeyError` where there is none."""
-        return self._by_name[name]
-
-    @cached_property
-    def _by_name(self) -> dict[str, Node]:
-        return {node.name: node for node in self.nodes}
-
-    @cached_property
-    def consumers(self) -> dict[str, tuple[Node, ...]]:
-        """For every value the nodes that read it, in order; a node that reads it twice stands twice."""
-        found: dict[str, list[Node]] = {name: [] for name in self.types}
-        for node in self.nodes:
-            for name in node.inputs:
-                found[name].append(node)
-        return {name: tuple(nodes) for name, nodes in found.items()}
 
     @cached_property
     def digest(self) -> str:

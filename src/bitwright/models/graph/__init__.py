@@ -11,7 +11,7 @@ from bitwright.models.exact.quantizer import Quantizer
 from bitwright.models.exact.rounding import ExtraRounding
 from bitwright.models.graph.graph import FloatGraph, FloatNode, LayerNode, TypedNode, is_a, value_shape
 from bitwright.models.graph.ops import QuantizedWeight, Shape
-from bitwright.network.graph import INPUT
+from bitwright.network.nodes import INPUT
 
 __all__ = [
     "INPUT",

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeGuard, TypeVar
 from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.models.graph.ops import Layer, Op, Shape
-from bitwright.network.graph import INPUT
+from bitwright.network.nodes import INPUT, NodeGraph
 
 Kind = TypeVar("Kind", bound=Op, covariant=True)
 Role = TypeVar("Role", bound=Op)
@@ -50,7 +50,7 @@ def is_a(node: FloatNode, role: type[Role]) -> TypeGuard[TypedNode[Role]]:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatGraph:
+class FloatGraph(NodeGraph[FloatNode]):
     """Nodes in topological order; the input value is called "input", the last node is the output.
 
     input_shape, input_layout: the model's own input without batch, e.g. (3, 32, 32) and "CHW" ("HWC", "C");
@@ -112,27 +112,6 @@ class FloatGraph:
     def layers(self) -> tuple[LayerNode, ...]:
         """The nodes with weights, in order."""
         return self.of(Layer)
-
-    @property
-    def output_name(self) -> str:
-        return self.nodes[-1].name
-
-    def node(self, name: str) -> FloatNode:
-        """The node of that name; `KeyError` where there is none."""
-        return self._by_name[name]
-
-    @cached_property
-    def _by_name(self) -> dict[str, FloatNode]:
-        return {node.name: node for node in self.nodes}
-
-    @cached_property
-    def consumers(self) -> dict[str, tuple[FloatNode, ...]]:
-        """For every value the nodes that read it, in order; a node that reads it twice stands twice."""
-        found: dict[str, list[FloatNode]] = {name: [] for name in (INPUT, *(n.name for n in self.nodes))}
-        for node in self.nodes:
-            for name in node.inputs:
-                found[name].append(node)
-        return {name: tuple(nodes) for name, nodes in found.items()}
 
 
 def value_shape(shape: tuple[int, ...], layout: str) -> tuple[int, ...]:

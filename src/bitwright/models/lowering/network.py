@@ -9,7 +9,7 @@ of the chain at the end is the scale and offset of the output.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -25,8 +25,9 @@ from bitwright.models.lowering import sums as lower_sums
 from bitwright.models.lowering.reorder import quantizers_first
 from bitwright.models.lowering.values import Builder, Value, realize
 from bitwright.models.problems import Problem, refusal
-from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.graph import Network
 from bitwright.network.inputs import InputSpec, OutputSpec
+from bitwright.network.nodes import INPUT, needed
 from bitwright.network.ops import ArgMax, Rounding
 from bitwright.network.types import IntType, TensorType
 
@@ -208,7 +209,7 @@ def _network(b: Builder, last: Value) -> Network:
         **b.output,
     )
     assert b.input is not None
-    return Network(b.input, _needed(b.nodes, last.name), output, graph.name, graph.source)
+    return Network(b.input, needed(b.nodes, last.name), output, graph.name, graph.source)
 
 
 def _output(scale: Fraction, shift: Fraction) -> tuple[float, float]:
@@ -216,12 +217,3 @@ def _output(scale: Fraction, shift: Fraction) -> tuple[float, float]:
     if scale == 0:
         return TINY, -float(shift) / TINY
     return float(scale), float(-shift / scale)
-
-
-def _needed(nodes: Sequence[Node], output: str) -> tuple[Node, ...]:
-    wanted, kept = {output}, []
-    for node in reversed(nodes):
-        if node.name in wanted:
-            kept.append(node)
-            wanted |= set(node.inputs)
-    return tuple(kept[::-1])

@@ -169,15 +169,6 @@ class Context:
             return {}  # a broken node; the problems found so far are told all the same
         return _fixed_shapes([*inferred.graph.value_info, *inferred.graph.output])
 
-    def reachable(self, value: str) -> list[FloatNode]:
-        """The nodes that a value depends on, in order."""
-        wanted, kept = {value}, []
-        for node in reversed(self.nodes):
-            if node.name in wanted:
-                kept.append(node)
-                wanted |= set(node.inputs)
-        return kept[::-1]
-
 
 def node_shapes(node: NodeView, opset: int) -> dict[str, tuple[int, ...]]:
     """Shapes of a standard node's outputs, inferred from the node alone; without those that ONNX does not know."""

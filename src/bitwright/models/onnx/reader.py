@@ -41,6 +41,7 @@ from bitwright.models.onnx.file import (
 from bitwright.models.onnx.tensors import Constant, Tensor, fresh
 from bitwright.models.problems import OrderError, Problem, refusal
 from bitwright.models.simplify import simplify
+from bitwright.network.nodes import needed
 from bitwright.network.types import IntType
 
 READERS = {**onnx_shapes.READERS, **onnx_elementwise.READERS, **onnx_layers.READERS, **onnx_quant.READERS}
@@ -208,7 +209,7 @@ def _finish(
     layout_out = _order(last)
     if not layout_out:
         raise ModelError(f"{source or name}: the output is a transposed image; legal orders are CHW and HWC")
-    nodes = context.reachable(last.value)
+    nodes = needed(context.nodes, last.value)
     if not nodes:
         raise ModelError(f"{source or name}: the model computes nothing")
     return FloatGraph.build(
