@@ -244,7 +244,6 @@ ADVICE = {
     "legal are operations that keep every element": [MOVE],
     "insert a quantizer there": [SNAPPED],
     "without a quantizer behind it; insert one": [SNAPPED],
-    "the kind is unknown; legal are": "kinds",
     "layers have float weights": [QDQ],
     "quantizes a function": [PRODUCT],
     "clips codes": [CODES],
