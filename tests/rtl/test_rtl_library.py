@@ -18,7 +18,6 @@ CATALOGUE = Path(__file__).parents[2] / "docs" / "rtl.md"
 ROMS = {  # memory files that default parameters name, for tools that read them at once
     "rom": {"File": '"ones.mem"'},
     "threshold": {"File": '"ones"'},
-    "threshold_lane": {"File": '"ones"'},
     "lookup": {"File": '"ones"'},
     "channel_add": {"File": '"ones"'},
     "channel_multiply": {"File": '"ones"'},
@@ -56,16 +55,16 @@ def test_every_module_is_synthesized(tmp_path):
 
 def test_a_shift_for_each_channel_is_synthesized(tmp_path):
     """The stages that exist only where the channels' scales are far apart."""
-    parameters = {"Uniform": 0, "Tiles": 16, "MultBits": 9, "BiasBits": 20, "Lift": 7, "AccBits": 30, "Stages": 6}
+    parameters = {"Uniform": 0, "Tiles": 16, "MultBits": 9, "BiasBits": 20, "Lift": 7, "AccBits": 30}
     width = 9 + 20 + 3
     table = memory_file(np.random.default_rng(0).integers(0, 1 << width, 16), width)
-    for name, text in verilator.flatten(rtl.sources(["requantize_lane"])).items():
+    for name, text in verilator.flatten(rtl.sources(["requantize"])).items():
         (tmp_path / name).write_text(text)
     (tmp_path / "requantize_l000.mem").write_text(table)
     sets = " ".join(f"-chparam {name} {value}" for name, value in parameters.items())
     lines = [
         f"read_verilog -sv -defer {' '.join(sorted(path.name for path in tmp_path.glob('*.sv')))}",
-        f"hierarchy -check -top requantize_lane {sets}",
+        f"hierarchy -check -top requantize {sets}",
         "synth -noabc",
         "check -assert",
     ]
@@ -192,8 +191,8 @@ def test_lut_primitives(rtl_cache, vendor):
 
 ILLEGAL = [
     ("ram_sdp", {"Style": 3}, "ram_sdp: Width, Depth >= 1"),
-    ("stream_narrow", {"InLanes": 5, "OutLanes": 2}, "OutLanes must divide InLanes"),
-    ("stream_widen", {"InLanes": 2, "OutLanes": 5}, "InLanes must divide OutLanes"),
+    ("stream_regroup", {"InLanes": 5, "OutLanes": 2}, "InLanes must divide OutLanes, or OutLanes InLanes"),
+    ("stream_regroup", {"InLanes": 2, "OutLanes": 5}, "InLanes must divide OutLanes, or OutLanes InLanes"),
     ("window_reader", {"Chunks": 3, "Groups": 2}, "Groups divide Chunks"),
     ("window_reader", {"KernelH": 9}, "the window must fit the padded image"),
     ("threshold", {"CountBits": 17}, "1..16 count bits"),

@@ -32,18 +32,17 @@ module argmax #(
 
   // Stages 0..Levels find the word's maximum; `best` below folds the words.
   logic [Levels:0] en, enter;
+  logic [Levels:0] unused_tile;
   logic word_valid, word_ready;
   pipe_control #(
       .Stages(Levels + 1)
   ) u_pipe (
-      .clk_i,
-      .rst_i,
-      .s_valid_i,
-      .s_ready_o,
       .m_valid_o(word_valid),
       .m_ready_i(word_ready),
       .en_o(en),
-      .enter_o(enter)
+      .enter_o(enter),
+      .tile_o(unused_tile),
+      .*
   );
 
   logic last_in;
@@ -122,5 +121,5 @@ module argmax #(
   assign m_data_o  = index_q;
   assign m_valid_o = valid_q;
   logic unused;
-  assign unused = &{1'b0, enter};
+  assign unused = &{1'b0, enter, unused_tile};
 endmodule

@@ -20,34 +20,21 @@ module channel_add #(
     output logic                     m_valid_o,
     input  logic                     m_ready_i
 );
+  localparam int unsigned Stages = 2;
   if (InBits < 1 || OutBits < InBits || Lanes < 1 || Lanes > 1000 || Tiles < 1) begin : g_illegal
     $error("channel_add: legal are OutBits >= InBits, 1..1000 lanes");
   end
 
-  logic [1:0] en, enter;
+  logic [Stages-1:0] en, unused_enter;
+  logic [Stages-1:0][(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;
   pipe_control #(
-      .Stages(2)
+      .Stages(Stages),
+      .Tiles (Tiles)
   ) u_pipe (
-      .clk_i,
-      .rst_i,
-      .s_valid_i,
-      .s_ready_o,
-      .m_valid_o,
-      .m_ready_i,
       .en_o(en),
-      .enter_o(enter)
-  );
-  logic [(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;
-  logic unused_first, unused_last;
-  loop_counter #(
-      .Count(Tiles)
-  ) u_tile (
-      .clk_i,
-      .rst_i,
-      .step_i (enter[0]),
-      .count_o(tile),
-      .first_o(unused_first),
-      .last_o (unused_last)
+      .enter_o(unused_enter),
+      .tile_o(tile),
+      .*
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : g_lane
@@ -60,7 +47,7 @@ module channel_add #(
     ) u_bias (
         .clk_i,
         .re_i  (en[0]),
-        .addr_i(tile),
+        .addr_i(tile[0]),
         .data_o(bias)
     );
     if (InSigned) begin : g_signed
@@ -75,5 +62,5 @@ module channel_add #(
     assign m_data_o[l*OutBits+:OutBits] = sum_q;
   end
   logic unused;
-  assign unused = enter[1];
+  assign unused = &{1'b0, tile, unused_enter};
 endmodule

@@ -34,30 +34,16 @@ module channel_multiply #(
     $error("channel_multiply: legal are OutBits <= bits of x + 2 * Rows, 1..1000 lanes");
   end
 
-  logic [Stages-1:0] en, enter;
+  logic [Stages-1:0] en, unused_enter;
+  logic [Stages-1:0][(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;
   pipe_control #(
-      .Stages(Stages)
+      .Stages(Stages),
+      .Tiles (Tiles)
   ) u_pipe (
-      .clk_i,
-      .rst_i,
-      .s_valid_i,
-      .s_ready_o,
-      .m_valid_o,
-      .m_ready_i,
       .en_o(en),
-      .enter_o(enter)
-  );
-  logic [(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;
-  logic unused_first, unused_last;
-  loop_counter #(
-      .Count(Tiles)
-  ) u_tile (
-      .clk_i,
-      .rst_i,
-      .step_i (enter[0]),
-      .count_o(tile),
-      .first_o(unused_first),
-      .last_o (unused_last)
+      .enter_o(unused_enter),
+      .tile_o(tile),
+      .*
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : g_lane
@@ -71,7 +57,7 @@ module channel_multiply #(
     ) u_digits (
         .clk_i,
         .re_i  (en[0]),
-        .addr_i(tile),
+        .addr_i(tile[0]),
         .data_o(word)
     );
 
@@ -133,5 +119,5 @@ module channel_multiply #(
     assign unused = &{1'b0, g_row[Rows-1].x_o, g_row[Rows-1].digits_o, g_row[Rows-1].sum_o};
   end
   logic unused;
-  assign unused = &{1'b0, enter};
+  assign unused = &{1'b0, tile, unused_enter};
 endmodule

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Modules `stream_narrow`, `stream_widen`, `stream_pack`: other numbers of lanes for the same elements."""
+"""Modules `stream_regroup`, `stream_pack`: other numbers of lanes for the same elements."""
 
 from __future__ import annotations
 
@@ -34,36 +34,30 @@ class Converter(Module):
 
 
 @dataclass(frozen=True, eq=False)
-class StreamNarrow(Converter):
-    """Several words of every word."""
+class StreamRegroup(Converter):
+    """Several words of every word, or a word of several."""
 
-    rtl: ClassVar[str] = "stream_narrow"
+    rtl: ClassVar[str] = "stream_regroup"
+
+    @property
+    def parts(self) -> int:
+        """Words of the narrower side for one of the wider."""
+        return max(self.in_lanes, self.out_lanes) // min(self.in_lanes, self.out_lanes)
+
+    @property
+    def splits(self) -> bool:
+        """Whether the input is the wider side."""
+        return self.in_lanes > self.out_lanes
 
     @property
     def moves(self) -> list[int]:
-        parts = self.in_lanes // self.out_lanes
-        return [NEEDS | YIELDS] * (parts - 1) + [WORD | YIELDS]
-
-    @property
-    def cost(self) -> Resources:
-        parts, bits = self.in_lanes // self.out_lanes, self.out_lanes * self.lane_bits
-        return counter(parts) + Resources(lut=mux(parts) * bits + 2, ff=bits + 1)
-
-
-@dataclass(frozen=True, eq=False)
-class StreamWiden(Converter):
-    """A word of several words."""
-
-    rtl: ClassVar[str] = "stream_widen"
-
-    @property
-    def moves(self) -> list[int]:
-        return [WORD] * (self.out_lanes // self.in_lanes - 1) + [WORD | YIELDS]
+        part = NEEDS | YIELDS if self.splits else WORD
+        return [part] * (self.parts - 1) + [WORD | YIELDS]
 
     @property
     def cost(self) -> Resources:
         bits = self.out_lanes * self.lane_bits
-        return counter(self.out_lanes // self.in_lanes) + Resources(lut=2, ff=bits + 1)
+        return counter(self.parts) + Resources(lut=mux(self.parts) * bits * self.splits + 2, ff=bits + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +90,6 @@ class StreamPack(Converter):
 def converter(t: TensorType, in_lanes: int, out_lanes: int) -> Converter:
     """The module between two different lane counts of a value."""
     lanes: dict[str, Any] = {"lane_bits": t.dtype.bits, "in_lanes": in_lanes, "out_lanes": out_lanes}
-    if in_lanes % out_lanes == 0:
-        return StreamNarrow(**lanes)
-    if out_lanes % in_lanes == 0:
-        return StreamWiden(**lanes)
+    if in_lanes % out_lanes == 0 or out_lanes % in_lanes == 0:
+        return StreamRegroup(**lanes)
     return StreamPack(**lanes, frame_elements=t.size)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random words of stochastic rounding: the draws of network/lfsr.py.
 //
-//   draw_o is seed_i after load_i; each step_i replaces it by Jump * draw_o over GF(2), or where Jump is 0 by the next draw.
+//   draw_o is seed_i after load_i; each step_i replaces it by Jump * draw_o over GF(2), or by the next draw where Jump is 0.
 //
 // Bit i of the product is the parity of draw_o & Jump[32*i+:32]. lfsr_jump(n) of lfsr32.py is the matrix that moves on
 // by n draws (16 n steps of the Galois LFSR).

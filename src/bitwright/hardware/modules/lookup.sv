@@ -28,43 +28,23 @@ module lookup #(
   end
 
   localparam int unsigned TableTiles = Shared ? 1 : Tiles;
-  localparam int unsigned TileBits = TableTiles > 1 ? $clog2(TableTiles) : 1;
   localparam int unsigned Depth = TableTiles << InBits;
+  localparam int unsigned AddressBits = $clog2(Depth);
 
-  logic en, enter;
+  logic en, unused_enter;
+  logic [(TableTiles > 1 ? $clog2(TableTiles) : 1)-1:0] tile;
   pipe_control #(
-      .Stages(1)
+      .Stages(1),
+      .Tiles (TableTiles)
   ) u_pipe (
-      .clk_i,
-      .rst_i,
-      .s_valid_i,
-      .s_ready_o,
-      .m_valid_o,
-      .m_ready_i,
       .en_o(en),
-      .enter_o(enter)
-  );
-  logic [TileBits-1:0] tile;
-  logic unused_first, unused_last;
-  loop_counter #(
-      .Count(TableTiles)
-  ) u_tile (
-      .clk_i,
-      .rst_i,
-      .step_i (enter),
-      .count_o(tile),
-      .first_o(unused_first),
-      .last_o (unused_last)
+      .enter_o(unused_enter),
+      .tile_o(tile),
+      .*
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : g_lane
     localparam int unsigned FileLane = Shared ? 0 : l;
-    logic [$clog2(Depth)-1:0] address;
-    if (TableTiles == 1) begin : g_one
-      assign address = s_data_i[l*InBits+:InBits];
-    end else begin : g_tiles
-      assign address = {tile, s_data_i[l*InBits+:InBits]};
-    end
     rom #(
         .Width(OutBits),
         .Depth(Depth),
@@ -72,10 +52,10 @@ module lookup #(
     ) u_table (
         .clk_i,
         .re_i  (en),
-        .addr_i(address),
+        .addr_i(AddressBits'({tile, s_data_i[l*InBits+:InBits]})),
         .data_o(m_data_o[l*OutBits+:OutBits])
     );
   end
   logic unused;
-  assign unused = &{1'b0, tile};
+  assign unused = &{1'b0, tile, unused_enter};
 endmodule

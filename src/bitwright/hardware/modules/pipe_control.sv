@@ -1,35 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-// Valid bits and enables of an elastic pipeline of Stages register stages.
+// Valid bits and enables of an elastic pipeline of Stages register stages, and the place of its words in their pixels.
 //
 //   Stage s loads where en_o[s]; stage 0 takes the input word, stage Stages-1 holds the output word.
-//   enter_o[s]: a word, not a bubble, enters stage s.
+//   enter_o[s]: a word, not a bubble, enters stage s; tile_o[s]: which of the Tiles words of a pixel it is.
 //
 // A stage moves when it is empty or the next one moves, so bubbles close under back-pressure. Latency Stages,
-// one word a cycle. s_ready_o depends on m_ready_i by one OR over the valid bits.
+// one word a cycle. s_ready_o depends on m_ready_i by one OR over the valid bits. Tiles that nobody reads cost nothing.
 module pipe_control #(
-    parameter int unsigned Stages = 2
+    parameter int unsigned Stages = 2,
+    parameter int unsigned Tiles  = 1,
+    localparam int unsigned TileBits = Tiles > 1 ? $clog2(Tiles) : 1
 ) (
-    input  logic              clk_i,
-    input  logic              rst_i,
-    input  logic              s_valid_i,
-    output logic              s_ready_o,
-    output logic              m_valid_o,
-    input  logic              m_ready_i,
-    output logic [Stages-1:0] en_o,
-    output logic [Stages-1:0] enter_o
+    input  logic                            clk_i,
+    input  logic                            rst_i,
+    input  logic                            s_valid_i,
+    output logic                            s_ready_o,
+    output logic                            m_valid_o,
+    input  logic                            m_ready_i,
+    output logic [Stages-1:0]               en_o,
+    output logic [Stages-1:0]               enter_o,
+    output logic [Stages-1:0][TileBits-1:0] tile_o
 );
   if (Stages < 1) begin : g_illegal
     $error("pipe_control: Stages >= 1 is legal");
   end
 
   logic [Stages-1:0] valid_q;
-
   for (genvar s = 0; s < Stages; s++) begin : g_stage
     logic previous;
     if (s == 0) begin : g_input
+      logic unused_first, unused_last;
       assign previous = s_valid_i;
+      loop_counter #(
+          .Count(Tiles)
+      ) u_tile (
+          .clk_i,
+          .rst_i,
+          .step_i (enter_o[0]),
+          .count_o(tile_o[0]),
+          .first_o(unused_first),
+          .last_o (unused_last)
+      );
     end else begin : g_inner
       assign previous = valid_q[s-1];
+      always_ff @(posedge clk_i) if (en_o[s-1]) tile_o[s] <= tile_o[s-1];
     end
     assign enter_o[s] = en_o[s] && previous;
     assign en_o[s] = m_ready_i || !(&valid_q[Stages-1:s]);

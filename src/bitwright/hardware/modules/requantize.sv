@@ -54,31 +54,30 @@ module requantize #(
   localparam int unsigned Stages = 3 + (MultBits > 0 ? 1 : 0) + (BiasBits > 0 ? 1 : 0) + (Lift > 0 ? 1 : 0);
   localparam int unsigned DrawStage = Lift > 0 ? Stages - 3 : Stages - 2;
 
-  logic [Stages-1:0] en, enter;
-  pipe_control #(
-      .Stages(Stages)
-  ) u_pipe (
-      .clk_i,
-      .rst_i,
-      .s_valid_i,
-      .s_ready_o,
-      .m_valid_o,
-      .m_ready_i,
-      .en_o(en),
-      .enter_o(enter)
-  );
+  localparam int unsigned LiftBits = $clog2(Lift + 1);
 
-  logic [(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;
-  logic unused_first, unused_last;
-  loop_counter #(
-      .Count(Tiles)
-  ) u_tile (
-      .clk_i,
-      .rst_i,
-      .step_i (enter[0]),
-      .count_o(tile),
-      .first_o(unused_first),
-      .last_o (unused_last)
+  // Each stage index; a stage that does not exist shares the index of the one before it.
+  localparam int unsigned MultStage = MultBits > 0 ? 1 : 0;
+  localparam int unsigned BiasStage = MultStage + (BiasBits > 0 ? 1 : 0);
+  localparam int unsigned LiftStage = BiasStage + (LiftBits > 0 ? 1 : 0);
+  localparam int unsigned SumStage = LiftStage + 1;
+
+  // Parameter fields, each at least one bit wide so that absent ones have a name.
+  localparam int unsigned MultWidth = MultBits > 0 ? MultBits : 1;
+  localparam int unsigned BiasWidth = BiasBits > 0 ? BiasBits : 1;
+  localparam int unsigned LiftWidth = LiftBits > 0 ? LiftBits : 1;
+  localparam int unsigned WideBits = AccBits + Lift;
+
+  logic [Stages-1:0] en, enter;
+  logic [Stages-1:0][(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;
+  pipe_control #(
+      .Stages(Stages),
+      .Tiles (Tiles)
+  ) u_pipe (
+      .en_o(en),
+      .enter_o(enter),
+      .tile_o(tile),
+      .*
   );
 
   logic restart;
@@ -114,34 +113,146 @@ module requantize #(
     end else begin : g_no_draw
       assign draw = '0;
     end
-    requantize_lane #(
-        .InBits(InBits),
-        .InSigned(InSigned),
-        .OutBits(OutBits),
-        .OutSigned(OutSigned),
-        .Tiles(Tiles),
-        .MultBits(MultBits),
-        .BiasBits(BiasBits),
-        .Lift(Lift),
-        .AccBits(AccBits),
-        .Shift(Shift),
-        .ZeroPoint(ZeroPoint),
-        .Rounding(Rounding),
-        .Uniform(Uniform),
-        .Multiplier(Multiplier),
-        .Bias(Bias),
-        .Stages(Stages),
-        .File({File, "_l", 8'(48 + l / 100), 8'(48 + l / 10 % 10), 8'(48 + l % 10), ".mem"})
-    ) u_lane (
-        .clk_i,
-        .en_i  (en),
-        .tile_i(tile),
-        .draw_i(draw),
-        .x_i   (s_data_i[l*InBits+:InBits]),
-        .y_o   (m_data_o[l*OutBits+:OutBits])
+
+    // ------------------------------------------------------------------ stage 0: x and its channel's parameters
+    logic [InBits-1:0] x_q;
+    logic [MultWidth-1:0] mult;
+    logic [BiasWidth-1:0] bias;
+    logic [LiftWidth-1:0] lift;
+    always_ff @(posedge clk_i) if (en[0]) x_q <= s_data_i[l*InBits+:InBits];
+
+    if (Uniform) begin : g_constants
+      assign mult = Multiplier[MultWidth-1:0];
+      assign bias = Bias[BiasWidth-1:0];
+      assign lift = '0;
+    end else begin : g_memory
+      logic [MultBits+BiasBits+LiftBits-1:0] word;
+      rom #(
+          .Width(MultBits + BiasBits + LiftBits),
+          .Depth(Tiles),
+          .File ({File, "_l", 8'(48 + l / 100), 8'(48 + l / 10 % 10), 8'(48 + l % 10), ".mem"})
+      ) u_parameters (
+          .clk_i,
+          .re_i  (en[0]),
+          .addr_i(tile[0]),
+          .data_o(word)
+      );
+      if (MultBits > 0) begin : g_mult
+        assign mult = word[MultBits-1:0];
+      end else begin : g_no_mult
+        assign mult = 1'b1;
+      end
+      if (BiasBits > 0) begin : g_bias
+        assign bias = word[MultBits+:BiasBits];
+      end else begin : g_no_bias
+        assign bias = 1'b0;
+      end
+      if (LiftBits > 0) begin : g_lift
+        assign lift = word[MultBits+BiasBits+:LiftBits];
+      end else begin : g_no_lift
+        assign lift = 1'b0;
+      end
+    end
+
+    // ------------------------------------------------------------------ product and bias
+    logic [AccBits-1:0] x, product, v;
+    logic [BiasWidth-1:0] bias_late;
+    if (InSigned) begin : g_signed
+      assign x = AccBits'($signed(x_q));
+    end else begin : g_unsigned
+      assign x = AccBits'(x_q);
+    end
+
+    if (MultBits > 0) begin : g_multiply
+      logic signed [AccBits-1:0] product_q;
+      logic [BiasWidth-1:0] bias_q;
+      always_ff @(posedge clk_i) begin
+        if (en[MultStage]) begin
+          product_q <= $signed(x) * AccBits'($signed(mult));
+          bias_q <= bias;
+        end
+      end
+      assign product = product_q;
+      assign bias_late = Uniform ? bias : bias_q;
+    end else begin : g_no_multiply
+      assign product = x;
+      assign bias_late = bias;
+    end
+
+    if (BiasBits > 0) begin : g_add
+      logic [AccBits-1:0] v_q;
+      always_ff @(posedge clk_i) if (en[BiasStage]) v_q <= product + AccBits'($signed(bias_late));
+      assign v = v_q;
+    end else begin : g_no_add
+      assign v = product;
+    end
+
+    // ------------------------------------------------------------------ lift, and the random bits with it
+    logic [WideBits-1:0] wide;
+    logic [31:0] random;
+    logic [(BiasStage+1)*LiftWidth-1:0] lift_at;  // the lift of the word in each stage
+    if (LiftBits > 0) begin : g_lift_stage
+      logic [WideBits-1:0] wide_q;
+      logic [31:0] random_q;
+      assign lift_at[LiftWidth-1:0] = lift;
+      for (genvar s = 1; s <= BiasStage; s++) begin : g_delay
+        always_ff @(posedge clk_i) if (en[s]) lift_at[LiftWidth*s+:LiftWidth] <= lift_at[LiftWidth*(s-1)+:LiftWidth];
+      end
+      always_ff @(posedge clk_i) begin
+        if (en[LiftStage]) begin
+          wide_q   <= WideBits'($signed(v)) << lift_at[LiftWidth*BiasStage+:LiftWidth];
+          random_q <= draw << lift_at[LiftWidth*BiasStage+:LiftWidth];
+        end
+      end
+      assign wide   = wide_q;
+      assign random = random_q;
+    end else begin : g_no_lift_stage
+      assign lift_at = '0;
+      assign wide   = v;
+      assign random = draw;
+    end
+
+    // ------------------------------------------------------------------ round: whole part + carry + zero point
+    localparam int unsigned WholeBits = WideBits > Shift ? WideBits - Shift : 1;
+    localparam int unsigned ZeroBits = $clog2((ZeroPoint < 0 ? -ZeroPoint : ZeroPoint) + 1) + 1;
+    localparam int unsigned SumBits = 2 + (WholeBits > ZeroBits ? WholeBits : ZeroBits);
+    localparam int unsigned FractionBits = Shift > 0 ? Shift : 1;
+    logic [SumBits-1:0] sum_q, sum_d, whole;
+    logic up, tie, unused_low;
+    assign whole = SumBits'($signed(wide) >>> Shift);
+    round_up #(
+        .Bits(FractionBits)
+    ) u_round (
+        .rounding_i(3'(Rounding)),
+        .value_i(FractionBits'($signed(wide))),
+        .mask_i({FractionBits{Shift > 0}}),
+        .negative_i(wide[WideBits-1]),
+        .draw_i(random[FractionBits-1:0]),
+        .up_o(up),
+        .tie_o(tie)
     );
+
+    // The lowest bit brings in the rounding carry, so that one carry chain does all.
+    assign {sum_d, unused_low} = {whole, 1'b1} + {SumBits'(ZeroPoint), up || (tie && whole[0])};
+    always_ff @(posedge clk_i) if (en[SumStage]) sum_q <= sum_d;
+
+    // ------------------------------------------------------------------ clamp
+    logic [OutBits-1:0] y, y_q;
+    saturate #(
+        .InBits (SumBits),
+        .OutBits(OutBits)
+    ) u_clamp (
+        .signed_i(OutSigned),
+        .x_i(sum_q),
+        .y_o(y)
+    );
+    always_ff @(posedge clk_i) if (en[Stages-1]) y_q <= y;
+    assign m_data_o[l*OutBits+:OutBits] = y_q;
+
+    logic unused;
+    assign unused = &{1'b0, draw, random, mult, bias, lift, lift_at, bias_late};
   end
 
   logic unused;
-  assign unused = &{1'b0, enter, restart};
+  assign unused = &{1'b0, enter, restart, tile};
 endmodule

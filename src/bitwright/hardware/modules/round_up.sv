@@ -2,7 +2,7 @@
 // Rounding of value / 2**shift: floor(value / 2**shift), and 1 more where up_o, or tie_o and that floor is odd.
 //
 // value_i: the lowest Bits bits of the value, mask_i: 2**shift - 1, shift at most Bits; negative_i: its sign.
-// rounding_i: 0 floor, 1 half up, 2 half to even, 3 half away from zero, 4 stochastic: adds the low shift bits of draw_i.
+// rounding_i: 0 floor, 1 half up, 2 half to even, 3 half away from zero, 4 stochastic: plus the low shift bits of draw_i.
 // Combinational, and apart from the shift, so that registers may stand anywhere between.
 module round_up #(
     parameter int unsigned Bits = 32,

@@ -44,60 +44,102 @@ module threshold #(
 
   localparam bit Adjust = !Uniform || (OutBits > 1 && (Base != '0 || Falling));
   localparam int unsigned Stages = CountBits + 1 + (Adjust ? 1 : 0);
-  localparam int unsigned TileBits = Tiles > 1 ? $clog2(Tiles) : 1;
+  localparam int unsigned LevelBits = InBits + (Wide ? 1 : 0);
 
-  logic [Stages-1:0] en, enter;
+  logic [Stages-1:0] en, unused_enter;
+  logic [Stages-1:0][(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;  // of the word that enters each stage
   pipe_control #(
-      .Stages(Stages)
+      .Stages(Stages),
+      .Tiles (Tiles)
   ) u_pipe (
-      .clk_i,
-      .rst_i,
-      .s_valid_i,
-      .s_ready_o,
-      .m_valid_o,
-      .m_ready_i,
       .en_o(en),
-      .enter_o(enter)
-  );
-
-  // tile[s]: the tile of the word that enters stage s
-  logic [CountBits:0][TileBits-1:0] tile;
-  tile_pipe #(
-      .Tiles (Tiles),
-      .Stages(CountBits)
-  ) u_tile (
-      .clk_i,
-      .rst_i,
-      .take_i(enter[0]),
-      .en_i  (en[CountBits-1:0]),
-      .tile_o(tile)
+      .enter_o(unused_enter),
+      .tile_o(tile),
+      .*
   );
 
   for (genvar l = 0; l < Lanes; l++) begin : g_lane
-    localparam int unsigned FileLane = Shared ? 0 : l;
-    threshold_lane #(
-        .InBits(InBits),
-        .OutBits(OutBits),
-        .Tiles(Tiles),
-        .CountBits(CountBits),
-        .InSigned(InSigned),
-        .Wide(Wide),
-        .Shared(Shared),
-        .Uniform(Uniform),
-        .Base(Base),
-        .Falling(Falling),
-        .Adjust(Adjust),
-        .File(File),
-        .SearchLane({8'(48 + FileLane / 100), 8'(48 + FileLane / 10 % 10), 8'(48 + FileLane % 10)}),
-        .BaseLane({8'(48 + l / 100), 8'(48 + l / 10 % 10), 8'(48 + l % 10)})
-    ) u_lane (
-        .clk_i,
-        .en_i  (en),
-        .tile_i(tile),
-        .x_i   (s_data_i[l*InBits+:InBits]),
-        .y_o   (m_data_o[l*OutBits+:OutBits])
-    );
+    localparam logic [23:0] Name = {8'(48 + l / 100), 8'(48 + l / 10 % 10), 8'(48 + l % 10)};
+    localparam logic [23:0] SearchName = Shared ? "000" : Name;
+
+    for (genvar s = 0; s < CountBits; s++) begin : g_stage
+      localparam int unsigned Depth = (Shared ? 1 : Tiles) << s;
+      // x and the bits of the count found so far, of the word that enters the stage and of the one that is in it
+      logic [InBits-1:0] x, x_q;
+      logic [CountBits-1:0] count, count_q, next;
+      logic [LevelBits-1:0] level, value;
+      logic [(Depth > 1 ? $clog2(Depth) : 1)-1:0] address;
+      if (s == 0) begin : g_entry
+        assign x = s_data_i[l*InBits+:InBits];
+        assign count = '0;
+      end else begin : g_inner
+        assign x = g_stage[s-1].x_q;
+        assign count = g_stage[s-1].next;
+      end
+
+      if (Shared || Tiles == 1) begin : g_shared
+        assign address = count[(s > 0 ? s : 1)-1:0];
+      end else if (s == 0) begin : g_first
+        assign address = tile[0];
+      end else begin : g_later
+        assign address = {tile[s], count[s-1:0]};
+      end
+      rom #(
+          .Width(LevelBits),
+          .Depth(Depth),
+          .File ({File, "_s", 8'(48 + s / 10), 8'(48 + s % 10), "_l", SearchName, ".mem"})
+      ) u_levels (
+          .clk_i,
+          .re_i  (en[s]),
+          .addr_i(address),
+          .data_o(level)
+      );
+
+      always_ff @(posedge clk_i) begin
+        if (en[s]) begin
+          x_q <= x;
+          count_q <= count;
+        end
+      end
+      // Offset binary: signed numbers with their sign bit turned over compare as unsigned ones.
+      if (Wide) begin : g_wide
+        assign value = {!(InSigned && x_q[InBits-1]), x_q};
+      end else begin : g_narrow
+        assign value = x_q ^ (InSigned ? InBits'(1) << (InBits - 1) : '0);
+      end
+      assign next = (count_q << 1) | CountBits'(value > level);
+    end
+
+    logic [CountBits-1:0] count_q;
+    logic [OutBits-1:0] y_q;
+    always_ff @(posedge clk_i) if (en[CountBits]) count_q <= g_stage[CountBits-1].next;
+
+    if (Adjust && Uniform) begin : g_constant
+      always_ff @(posedge clk_i)
+        if (en[CountBits+1]) y_q <= Falling ? Base - OutBits'(count_q) : Base + OutBits'(count_q);
+    end else if (Adjust) begin : g_channel
+      logic falling;
+      logic [OutBits-1:0] base;
+      rom #(
+          .Width(OutBits + 1),
+          .Depth(Tiles),
+          .File ({File, "_b", Name, ".mem"})
+      ) u_base (
+          .clk_i,
+          .re_i  (en[CountBits]),
+          .addr_i(tile[CountBits]),
+          .data_o({falling, base})
+      );
+      always_ff @(posedge clk_i)
+        if (en[CountBits+1]) y_q <= base + (OutBits'(count_q) ^ {OutBits{falling}}) + OutBits'(falling);
+    end else begin : g_plain
+      assign y_q = OutBits'(count_q) ^ (Uniform ? Base : '0);  // Base is 0, or one bit
+    end
+    assign m_data_o[l*OutBits+:OutBits] = y_q;
+
+    logic unused;
+    assign unused = &{1'b0, Name, g_stage[CountBits-1].x_q};
   end
   logic unused;
-  assign unused = &{1'b0, enter};
+  assign unused = &{1'b0, tile, unused_enter};
 endmodule

@@ -45,6 +45,10 @@ module window_reader #(
     output logic             m_valid_o,
     input  logic             m_ready_i
 );
+  function automatic integer max(input integer a, input integer b);
+    max = a > b ? a : b;
+  endfunction
+
   localparam int GroupChunks = Chunks / Groups;
   localparam int SpanH = DilationH * (KernelH - 1);
   localparam int SpanW = DilationW * (KernelW - 1);
@@ -76,26 +80,226 @@ module window_reader #(
     assign m_valid_o = s_valid_i;
     assign s_ready_o = m_ready_i;
   end else begin : g_buffer
-    window_buffer #(
-        .Width(Width),
-        .Height(Height),
-        .ImageWidth(ImageWidth),
-        .Chunks(Chunks),
-        .KernelH(KernelH),
+    // Geometry. Positions are in words unless a name says pixels.
+    localparam int Row = ImageWidth * Chunks;
+    localparam int FramePixels = Height * ImageWidth;
+    localparam int LastX = (OutWidth - 1) * StrideW - PadLeft;  // left column of the last window
+    localparam int LastY = (OutHeight - 1) * StrideH - PadTop;
+    localparam int Origin = -(PadTop * Row + PadLeft * Chunks);  // position of the first window
+
+    // How far the oldest position moves with the window.
+    localparam int NextWindow = StrideW * Chunks;
+    localparam int NextRow = StrideH * Row - (OutWidth - 1) * NextWindow;
+    localparam int NextFrame = Height * Row - (OutHeight - 1) * StrideH * Row - (OutWidth - 1) * NextWindow;
+
+    // How far the position moves at each level.
+    localparam int BackX = SpanW * Chunks + GroupChunks - 1;  // from the end of a window's row to its start
+    localparam int Back = SpanH * Row + BackX;  // from the end of a pass to its start
+    localparam int ToTap = DilationW * Chunks - (GroupChunks - 1);
+    localparam int ToTapRow = DilationH * Row - BackX;
+    localparam int ToRepeat = -Back;
+    localparam int ToGroup = GroupChunks - Back;
+    localparam int ToWindow = NextWindow - (Groups - 1) * GroupChunks - Back;
+    localparam int ToRow = NextRow - (Groups - 1) * GroupChunks - Back;
+    localparam int ToFrame = NextFrame - (Groups - 1) * GroupChunks - Back;
+
+    // Size of the buffer, in pixels: the window's span (or the first one's distance from the first pixel), what padding
+    // beyond the span would free too early, and what the next step needs: one window, or a new row where the reader is
+    // the slower side, or also the next frame's start where waiting for it would cost more than 1/64 of the interval.
+    localparam int Taps = KernelH * KernelW * Repeats;
+    localparam int Early = max(0, max(LastX - ImageWidth, LastY * ImageWidth + LastX - FramePixels));
+    localparam int RowAhead = OutWidth * Taps > ImageWidth ? max(StrideW, NextRow / Chunks) : StrideW;
+    localparam int Gap = max(0, NextFrame / Chunks - RowAhead);
+    localparam bit HideGap = Taps > FramePixels / (OutHeight * OutWidth) && Gap * 64 / (OutHeight * OutWidth) >= Taps;
+    localparam int Span = max(SpanH * ImageWidth + SpanW, PadTop * ImageWidth + PadLeft) + 1;
+    localparam int Words = (Span + Early + RowAhead + (HideGap ? Gap : 0)) * Chunks;
+    localparam bit Block = Words > 64 && Words > 4096 / Width;
+    localparam int Unit = Block ? 512 : Words > 32 ? 64 : 32;  // what the memory comes in anyway
+    localparam int Depth = (Words + Unit - 1) / Unit * Unit;
+    localparam int AddrBits = $clog2(Depth);
+
+    // `lead` and `need` stay within (-2**(LeadBits-1), 2**(LeadBits-1)): padding is emitted only while lead is at
+    // least -2**(LeadBits-2), a bound that lies behind the end of the frame.
+    localparam int Forward = max(max(max(ToTap, ToTapRow), ToWindow), max(ToRow, ToFrame));
+    localparam int Behind = LastY * Row + LastX * Chunks + Back + 1 - Height * Row;
+    localparam int Backward = max(-Origin, max(-NextRow, -NextFrame));
+    localparam int LeadBits = 2 + $clog2(max(max(Depth, Forward), max(Behind, Backward)) + 1);
+    localparam int NeedBits = LeadBits + 1;
+
+    // ------------------------------------------------------------------ the item: where it is, whether it may go
+    logic [2:0] level;  // how to move on from this item
+    logic primed_q, hold_q, fire, write, pad;
+    logic valid_q, pad_q;
+    logic [LeadBits-1:0] lead_q;
+    logic [NeedBits-1:0] need_q;
+    logic [AddrBits-1:0] read_q, write_q;
+
+    assign s_ready_o = need_q[NeedBits-1];
+    assign write = s_valid_i && s_ready_o;
+    assign fire = primed_q && !hold_q && (m_ready_i || !valid_q) &&
+        (!lead_q[LeadBits-1] || (pad && lead_q[LeadBits-2]));
+
+    window_loops #(
+        .GroupChunks(GroupChunks),
         .KernelW(KernelW),
-        .StrideH(StrideH),
-        .StrideW(StrideW),
-        .PadTop(PadTop),
-        .PadLeft(PadLeft),
-        .DilationH(DilationH),
-        .DilationW(DilationW),
-        .Groups(Groups),
+        .KernelH(KernelH),
         .Repeats(Repeats),
-        .OutHeight(OutHeight),
+        .Groups(Groups),
         .OutWidth(OutWidth),
-        .PadWord(PadWord)
-    ) u_buffer (
-        .*
+        .OutHeight(OutHeight)
+    ) u_loops (
+        .clk_i,
+        .rst_i,
+        .step_i (fire || !primed_q),
+        .level_o(level)
     );
+    always_ff @(posedge clk_i) primed_q <= !rst_i;
+
+    logic [LeadBits-1:0] move;  // minus the distance to the next item
+    logic [NeedBits-1:0] drop;  // minus the number of words that the next item frees
+    always_comb begin
+      unique case (level)
+        3'd0: move = LeadBits'(-1);
+        3'd1: move = LeadBits'(-ToTap);
+        3'd2: move = LeadBits'(-ToTapRow);
+        3'd3: move = LeadBits'(-ToRepeat);
+        3'd4: move = LeadBits'(-ToGroup);
+        3'd5: move = LeadBits'(-ToWindow);
+        3'd6: move = LeadBits'(-ToRow);
+        default: move = LeadBits'(-ToFrame);
+      endcase
+      unique case (level)
+        3'd5: drop = NeedBits'(-NextWindow);
+        3'd6: drop = NeedBits'(-NextRow);
+        3'd7: drop = NeedBits'(-NextFrame);
+        default: drop = '0;
+      endcase
+    end
+
+    // The lowest bit of each sum brings in `write` as a carry, so that one carry chain does all.
+    logic unused_lead, unused_need;
+    logic [LeadBits-1:0] lead_d;
+    logic [NeedBits-1:0] need_d;
+    assign {lead_d, unused_lead} = {lead_q, 1'b1} + {fire ? move : '0, write};
+    assign {need_d, unused_need} = {need_q, 1'b1} + {fire ? drop : '0, write};
+    always_ff @(posedge clk_i) begin
+      if (rst_i) begin
+        lead_q <= LeadBits'(-Origin - 1);
+        need_q <= NeedBits'(-Origin + Early * Chunks - Depth);
+      end else begin
+        lead_q <= lead_d;
+        need_q <= need_d;
+      end
+    end
+
+    // ------------------------------------------------------------------ padding
+    // A frame that starts with padding waits for its first word, so that nothing comes out before something goes in.
+    if (Origin != 0) begin : g_hold
+      logic start_q, start_d, unused_begun;
+      logic [NeedBits-1:0] begun;  // >= 0: the first word of the frame is there; counts where the next item starts one
+      assign {begun, unused_begun} = {NeedBits'($signed(lead_q)), 1'b1} +
+          {fire ? NeedBits'(Origin - ToFrame) : NeedBits'(Origin), write};
+      assign start_d = fire ? level == 3'd7 : start_q;
+      always_ff @(posedge clk_i) begin
+        start_q <= rst_i || start_d;
+        hold_q  <= rst_i || (start_d && begun[NeedBits-1]);
+      end
+      logic unused;
+      assign unused = &{1'b0, begun};
+    end else begin : g_no_hold
+      assign hold_q = 1'b0;
+    end
+
+    if (PadTop != 0 || LastY + SpanH >= Height || PadLeft != 0 || LastX + SpanW >= ImageWidth) begin : g_pad
+      localparam int XBits = 1 + $clog2(max(max(PadLeft, ImageWidth), LastX + SpanW) + 1);
+      localparam int YBits = 1 + $clog2(max(max(PadTop, Height), LastY + SpanH) + 1);
+      logic [XBits-1:0] ix_q, move_x;
+      logic [YBits-1:0] iy_q, move_y;
+      always_comb begin
+        unique case (level)
+          3'd0: move_x = '0;
+          3'd1: move_x = XBits'(DilationW);
+          3'd2, 3'd3, 3'd4: move_x = XBits'(-SpanW);
+          3'd5: move_x = XBits'(StrideW - SpanW);
+          default: move_x = XBits'(-PadLeft - LastX - SpanW);
+        endcase
+        unique case (level)
+          3'd0, 3'd1: move_y = '0;
+          3'd2: move_y = YBits'(DilationH);
+          3'd3, 3'd4, 3'd5: move_y = YBits'(-SpanH);
+          3'd6: move_y = YBits'(StrideH - SpanH);
+          default: move_y = YBits'(-PadTop - LastY - SpanH);
+        endcase
+      end
+      always_ff @(posedge clk_i) begin
+        if (rst_i) begin
+          ix_q <= XBits'(-PadLeft);
+          iy_q <= YBits'(-PadTop);
+        end else if (fire) begin
+          ix_q <= ix_q + move_x;
+          iy_q <= iy_q + move_y;
+        end
+      end
+      assign pad = ix_q >= XBits'(ImageWidth) || iy_q >= YBits'(Height);  // negative ones are large, too
+    end else begin : g_no_pad
+      assign pad = 1'b0;
+    end
+
+    // ------------------------------------------------------------------ memory
+    logic [AddrBits-1:0] read_d, write_d;
+    window_step #(
+        .Depth(Depth),
+        .Steps({ToFrame, ToRow, ToWindow, ToGroup, ToRepeat, ToTapRow, ToTap, 32'd1})
+    ) u_read_step (
+        .level_i  (level),
+        .address_i(read_q),
+        .address_o(read_d)
+    );
+    assign write_d = write_q == AddrBits'(Depth - 1) ? '0 : write_q + 1'b1;
+    always_ff @(posedge clk_i) begin
+      if (rst_i) begin
+        read_q  <= AddrBits'((Origin % Depth + Depth) % Depth);
+        write_q <= '0;
+      end else begin
+        if (fire) read_q <= read_d;
+        if (write) write_q <= write_d;
+      end
+    end
+
+    logic [Width-1:0] data;
+    ram_sdp #(
+        .Width(Width),
+        .Depth(Depth),
+        .Style(Block ? 1 : 2)
+    ) u_ram (
+        .clk_i,
+        .we_i   (write),
+        .waddr_i(write_q),
+        .wdata_i(s_data_i),
+        .re_i   (fire),
+        .raddr_i(read_q),
+        .rdata_o(data)
+    );
+
+    // ------------------------------------------------------------------ output
+    logic first_q;  // the item is the first of its pass
+    always_ff @(posedge clk_i) begin
+      if (rst_i) begin
+        valid_q <= 1'b0;
+        first_q <= 1'b1;
+      end else begin
+        if (m_ready_i || !valid_q) valid_q <= fire;
+        if (fire) first_q <= level >= 3'd3;
+      end
+    end
+    always_ff @(posedge clk_i) begin
+      if (fire) begin
+        pad_q     <= pad;
+        m_first_o <= first_q;
+        m_last_o  <= level >= 3'd3;
+      end
+    end
+    assign m_valid_o = valid_q;
+    assign m_data_o  = pad_q ? PadWord : data;
   end
 endmodule

@@ -246,4 +246,4 @@ def _drain(plan: MacPlan, result: Stream, target: Stream) -> str:
     text = held.declare()
     text += instance("tlmac_hold", "i_hold", {"Width": held.width}, CLOCK | result.sink() | held.source())
     lanes = {"LaneBits": plan.acc_type.bits, "InLanes": plan.fold.parallel, "OutLanes": plan.out_lanes}
-    return text + instance("stream_narrow", "i_out", lanes, CLOCK | held.sink() | target.source())
+    return text + instance("stream_regroup", "i_out", lanes, CLOCK | held.sink() | target.source())

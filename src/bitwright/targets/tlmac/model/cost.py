@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitwright.hardware import memory as memory_cost
-from bitwright.hardware.modules.converters import StreamNarrow, converter
+from bitwright.hardware.modules.converters import StreamRegroup, converter
 from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.hardware.resources import Resources
 from bitwright.network import Network
@@ -128,4 +128,4 @@ def _output(plan: MacPlan) -> Resources:
         return Resources(lut=1)
     bits = plan.acc_type.bits
     hold = Resources(lut=3, ff=plan.fold.parallel * bits + 1)
-    return hold + StreamNarrow(bits, plan.fold.parallel, plan.out_lanes).cost
+    return hold + StreamRegroup(bits, plan.fold.parallel, plan.out_lanes).cost
