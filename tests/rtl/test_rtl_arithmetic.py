@@ -10,7 +10,7 @@ from bitwright.hardware.modules.lookup import LookupModule
 from bitwright.hardware.modules.requantize import RequantizeModule
 from bitwright.hardware.modules.requantize_lut import RequantizeLut
 from bitwright.hardware.modules.threshold import ThresholdModule
-from bitwright.network.ops import Add, ArgMax, Lookup, MaxPool, Requantize, Rounding, SumPool, Threshold
+from bitwright.network.ops import Add, ArgMax, Concat, Lookup, MaxPool, Requantize, Rounding, SumPool, Threshold
 from bitwright.network.types import BIPOLAR, IntType, TensorType
 
 FRAMES = 3
@@ -158,16 +158,20 @@ def pool(op, seed, dtype, lanes, mode) -> Case:
     )
 
 
-def add(seed, a_type, b_type, lanes) -> Case:
+def join(seed, op, a_type, b_type, lanes, channels) -> Case:
+    """A sum or a concatenation of pixels of (a, b) channels."""
     rng = np.random.default_rng(seed)
-    a, b = (values(rng, t, (80, lanes)) for t in (a_type, b_type))
-    out = Add().infer(TensorType((lanes,), a_type), TensorType((lanes,), b_type)).dtype
+    types = [TensorType((n,), t) for n, t in zip(channels, (a_type, b_type), strict=True)]
+    a, b = (values(rng, t.dtype, (80, *t.shape)) for t in types)
+    out = op.infer(*types).dtype
     parameters = {"ABits": a_type.bits, "ASigned": a_type.signed, "BBits": b_type.bits, "BSigned": b_type.signed}
+    if isinstance(op, Concat):
+        parameters |= {"AWords": channels[0] // lanes, "BWords": channels[1] // lanes}
     return Case(
-        "stream_add",
+        "stream_join",
         {"Lanes": lanes, "OutBits": out.bits, **parameters},
         {"a": encode(a, a_type, lanes), "b": encode(b, b_type, lanes)},
-        {"m": encode(a + b, out, lanes)},
+        {"m": encode(op.evaluate(a, b), out, lanes)},
         {"a": lanes * a_type.bits, "b": lanes * b_type.bits, "m": lanes * out.bits},
     )
 
@@ -213,10 +217,6 @@ OTHERS = [
     pool(SumPool((2, 2), (2, 2)), 72, INT8, 2, 1),
     pool(SumPool((3, 3), (3, 3)), 73, UINT4, 1, 1),
     pool(SumPool((1, 1)), 74, UINT4, 2, 1),
-    add(80, INT8, INT8, 2),
-    add(81, UINT8, INT8, 3),
-    add(82, UINT4, IntType(6), 1),
-    add(83, IntType(1, True), UINT8, 4),
     argmax(90, INT8, 10, 1),
     argmax(91, INT8, 10, 4),
     argmax(92, UINT4, 7, 7),
@@ -228,8 +228,23 @@ OTHERS = [
     bias(101, UINT8, IntType(16, True), 4, 1),
     bias(102, IntType(12, True), IntType(14, True), 2, 2),
 ]
+JOINS = [
+    join(80, Add(), INT8, INT8, 2, (2, 2)),
+    join(81, Add(), UINT8, INT8, 3, (3, 3)),
+    join(82, Add(), UINT4, IntType(6), 1, (1, 1)),
+    join(83, Add(), IntType(1, True), UINT8, 4, (4, 4)),
+    join(84, Concat(), INT8, INT8, 2, (2, 6)),
+    join(85, Concat(), UINT4, IntType(6, True), 1, (3, 1)),
+    join(86, Concat(), IntType(2), IntType(1), 2, (4, 4)),
+]
 
-SETS = {"tables": THRESHOLDS, "requantize": REQUANTIZERS, "requantize_lut": REQUANTIZERS_LUT, "others": OTHERS}
+SETS = {
+    "tables": THRESHOLDS,
+    "requantize": REQUANTIZERS,
+    "requantize_lut": REQUANTIZERS_LUT,
+    "others": OTHERS,
+    "joins": JOINS,
+}
 
 
 @pytest.fixture(scope="module", params=SETS)
@@ -252,14 +267,19 @@ def stages(case: Case) -> int:
         return 4 + (p["Rows"] + 1) // 2 + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     if case.module == "requantize":
         return 3 + (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
+    if case.module == "stream_join":
+        return 0 if p.get("AWords") else 1
     return {"argmax": (p["Lanes"] - 1).bit_length() + 2, "channel_add": 2}.get(case.module, 1)
 
 
 def test_throughput_and_latency(bank):
     run = bank.run()
     for i, case in enumerate(bank.cases):
-        source = "a" if case.module == "stream_add" else "s"
-        taken, given = run.accepted[f"c{i}_{source}"], run.produced[f"c{i}_m"]
+        if case.parameters.get("AWords"):  # of each pixel the words of one stream, then of the other: a wire
+            taken = np.sort(np.concatenate([run.accepted[f"c{i}_a"], run.accepted[f"c{i}_b"]]))
+        else:
+            taken = run.accepted[f"c{i}_{'a' if case.module == 'stream_join' else 's'}"]
+        given = run.produced[f"c{i}_m"]
         assert np.all(np.diff(taken) == 1), f"{case} pauses"
         ratio = len(taken) // len(given)
         assert np.all(given - taken[ratio - 1 :: ratio] == stages(case)), case

@@ -197,7 +197,7 @@ ILLEGAL = [
     ("window_reader", {"KernelH": 9}, "the window must fit the padded image"),
     ("threshold", {"CountBits": 17}, "1..16 count bits"),
     ("requantize", {"Shift": 33}, "requantize: illegal parameters"),
-    ("stream_add", {"OutBits": 4}, "OutBits must be at least"),
+    ("stream_join", {"OutBits": 4}, "OutBits must be at least"),
     ("argmax", {"Channels": 17}, "OutBits must hold"),
     ("pool_reduce", {"Op": 2}, "Op 0 or 1"),
 ]

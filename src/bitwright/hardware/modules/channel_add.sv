@@ -50,11 +50,7 @@ module channel_add #(
         .addr_i(tile[0]),
         .data_o(bias)
     );
-    if (InSigned) begin : g_signed
-      assign wide = OutBits'($signed(x_q));
-    end else begin : g_unsigned
-      assign wide = OutBits'(x_q);
-    end
+    assign wide = OutBits'($signed({InSigned && x_q[InBits-1], x_q}));
     always_ff @(posedge clk_i) begin
       if (en[0]) x_q <= s_data_i[l*InBits+:InBits];
       if (en[1]) sum_q <= wide + bias;

@@ -78,11 +78,7 @@ module channel_multiply #(
         assign sum = g_row[k-1].sum_o;
         assign next = SumBits'({added, sum[Low-1:0]});
       end else begin : g_first
-        if (InSigned) begin : g_signed
-          assign x = x_q;
-        end else begin : g_unsigned
-          assign x = {1'b0, x_q};
-        end
+        assign x = XBits'($signed({InSigned && x_q[InBits-1], x_q}));
         assign digits = word;
         assign sum = '0;
         assign next = SumBits'(added);

@@ -49,11 +49,7 @@ module pool_reduce #(
     logic [InBits-1:0] x;
     logic [OutBits-1:0] wide, result_q;
     assign x = s_data_i[l*InBits+:InBits];
-    if (InSigned) begin : g_signed
-      assign wide = OutBits'($signed(x));
-    end else begin : g_unsigned
-      assign wide = OutBits'(x);
-    end
+    assign wide = OutBits'($signed({InSigned && x[InBits-1], x}));
     if (Op == 1) begin : g_sum
       always_ff @(posedge clk_i) if (take) result_q <= (first ? '0 : result_q) + wide;
     end else begin : g_max

@@ -157,11 +157,7 @@ module requantize #(
     // ------------------------------------------------------------------ product and bias
     logic [AccBits-1:0] x, product, v;
     logic [BiasWidth-1:0] bias_late;
-    if (InSigned) begin : g_signed
-      assign x = AccBits'($signed(x_q));
-    end else begin : g_unsigned
-      assign x = AccBits'(x_q);
-    end
+    assign x = AccBits'($signed({InSigned && x_q[InBits-1], x_q}));
 
     if (MultBits > 0) begin : g_multiply
       logic signed [AccBits-1:0] product_q;

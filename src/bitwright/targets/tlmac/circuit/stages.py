@@ -3,24 +3,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 
 from bitwright.hardware.module import Module
 from bitwright.hardware.modules.argmax import ArgMaxModule
 from bitwright.hardware.modules.channel_add import ChannelAdd
-from bitwright.hardware.modules.control import counter
 from bitwright.hardware.modules.converters import converter
 from bitwright.hardware.modules.lookup import LookupModule
 from bitwright.hardware.modules.pool_reduce import PoolReduce
 from bitwright.hardware.modules.requantize import RequantizeModule
 from bitwright.hardware.modules.requantize_lut import RequantizeLut
-from bitwright.hardware.modules.stream_add import StreamAdd
+from bitwright.hardware.modules.stream_join import StreamJoin
 from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.hardware.modules.window import Window
-from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
 from bitwright.network import IntType, TensorType
 from bitwright.network.ops import MaxPool, Pad, Pool, Requantize, SumPool, Threshold
@@ -50,25 +45,6 @@ def _fifo(source: Stream, words: int, name: str) -> tuple[str, Stream]:
     out = Stream.named(name, source.width)
     parameters = {"Width": source.width, "Depth": words}
     return out.declare() + instance("stream_fifo", f"i_{name}", parameters, CLOCK | source.sink() | out.source()), out
-
-
-@dataclass(frozen=True, eq=False)
-class Concat(Module):
-    """Module tlmac_concat: the words of a pixel of one stream, then of the other."""
-
-    rtl: ClassVar[str] = "tlmac_concat"
-    lanes: int
-    out_bits: int
-    a_bits: int
-    a_signed: bool
-    b_bits: int
-    b_signed: bool
-    a_words: int
-    b_words: int
-
-    @property
-    def cost(self) -> Resources:
-        return counter(self.a_words) + counter(self.b_words) + Resources(lut=self.lanes * self.out_bits + 7, ff=1)
 
 
 def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
@@ -108,10 +84,8 @@ def main_module(plan: UnitPlan) -> Module | None:
         return ArgMaxModule(lanes, plain[0].bits, plain[0].signed, out, unit.input_types[0].channels)
     if unit.kind in ("add", "concat"):
         a, b = plain
-        operands = (lanes, out, a.bits, a.signed, b.bits, b.signed)
-        if unit.kind == "add":
-            return StreamAdd(*operands)
-        return Concat(*operands, *(t.channels // lanes for t in unit.input_types))
+        words = [t.channels // lanes for t in unit.input_types] if unit.kind == "concat" else []
+        return StreamJoin(lanes, out, a.bits, a.signed, b.bits, b.signed, *words)
     return None
 
 
