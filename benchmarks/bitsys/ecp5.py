@@ -21,22 +21,23 @@ SEEDS = {"unit": (1, 2, 3), "array": (1,)}
 DESIGNS = (
     ("bitsys_container_unit", "unit", 245),
     ("bitsys_bitplane_unit", "unit", None),
-    ("bitsys_container_grid", "array", 200),
-    ("bitsys_bitplane_grid", "array", None),
+    ("bitsys_grid/container", "array", 200),
+    ("bitsys_grid/planes", "array", None),
 )
 
 
 def measure() -> Iterator[dict]:
     """Cells and clock rates, after each design again."""
     part, tool, root, found = find_device(DEVICE), yosys.find(), cache.folder(None), {}
-    for module, kind, bound in DESIGNS:
-        files = closure(logic.sources(part.vendor) | _harness(module, {"Rows": 4, "Columns": 4}), TOP)
+    for name, kind, bound in DESIGNS:
+        module, _, unit = name.partition("/")
+        files = closure(logic.sources(part.vendor) | _harness(module, logic.GRIDS.get(unit, {})), TOP)
         synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True)
         _, folder, _ = synthesize_module(files, synthesis, tool, root)
         stat = (folder / yosys.STAT).read_text()
         runs = (nextpnr.PlaceRoute(part.size, part.package, clock_mhz=TARGET_MHZ, seed=seed) for seed in SEEDS[kind])
         placed = [place_and_route(folder / yosys.NETLIST, stat, part.traits.placing, options, root) for options in runs]
-        found[module] = {
+        found[name] = {
             "device": DEVICE,
             "tools": [f"Yosys {tool.version}", placed[0].tool],
             "lut": placed[0].total.lut,
@@ -45,15 +46,15 @@ def measure() -> Iterator[dict]:
             "fmax_mhz": [p.fmax_mhz for p in placed],
             "bound": bound,
         }
-        print(module, found[module], flush=True)
+        print(name, found[name], flush=True)
         yield found
 
 
-def _harness(module: str, sizes: dict[str, int]) -> dict[str, str]:
-    """`pin_top`: the module, with its parameters where it has them, between the shift registers of `pin_harness`."""
-    text = (emit.ROOT / f"{module}.sv").read_text()
-    head, _, rest = text.partition("module ")[2].partition(");")[0].rpartition(") (") if "#(" in text else ("", "", "")
-    ports = rest or text.partition("module ")[2].partition(");")[0].partition("(")[2]
+def _harness(module: str, array: dict[str, int]) -> dict[str, str]:
+    """`pin_top`: the module, an array of 4 x 4 where it is one, between the shift registers of `pin_harness`."""
+    sizes = array | {"Rows": 4, "Columns": 4}
+    text = (emit.ROOT / f"{module}.sv").read_text().partition("module ")[2]
+    ports = text.partition(") (" if array else "(")[2].partition(");")[0]
     offsets, pins = {"input": 0, "output": 0}, []
     for line in ports.strip().splitlines():
         direction, *_, name = line.strip().rstrip(",").split()
@@ -64,7 +65,8 @@ def _harness(module: str, sizes: dict[str, int]) -> dict[str, str]:
         vector = "to_design" if direction == "input" else "from_design"
         pins.append(f".{name}({vector}[{start}+:{bits}])")
         offsets[direction] += bits
-    parameters = "#(" + ", ".join(f".{name}({value})" for name, value in sizes.items()) + ")" if head else ""
+    values = ", ".join(f".{name}({sizes[name]})" for name in ("Unit", "Rows", "Columns") if array)
+    parameters = f"#({values})" if array else ""
     top = f"""module {TOP} (input logic clk_i, rst_i, d_i, load_i, output logic q_o);
   logic reset;
   logic [{offsets["input"] - 1}:0] to_design;

@@ -24,8 +24,8 @@ BOUNDS = {
     "bitsys_container_mac": {"xilinx": 190},
 }
 GRIDS = {
-    "container": ("bitsys_container_grid", 4, 4, "xilinx"),
-    "planes": ("bitsys_bitplane_grid", 4, 4, "xilinx"),
+    "container": {"Unit": 0, "WordBits": 8},
+    "planes": {"Unit": 1, "WordBits": 64},
 }
 PLAIN_MAC = """
 module wrapped (
@@ -78,24 +78,25 @@ def units() -> dict:
 
 def grid_lut(kind: str, rows: int, columns: int) -> int:
     """LUTs of an array of elements, operands and control in, sums out."""
-    module, _, _, vendor = GRIDS[kind]
-    return cells(module, vendor, _wrapped(module, rows, columns)).lut
+    return cells("bitsys_grid", "xilinx", _wrapped("bitsys_grid", GRIDS[kind] | {"Rows": rows, "Columns": columns})).lut
 
 
-def _wrapped(module: str, rows: int, columns: int) -> str:
-    """A module `wrapped` that fixes the size of an array."""
+def _wrapped(module: str, sizes: dict[str, int]) -> str:
+    """A module `wrapped` that fixes the kind and the size of an array."""
     text = (emit.ROOT / f"{module}.sv").read_text()
     ports = text.partition(") (")[2].partition(");")[0]
     names = [line.split()[-1].rstrip(",") for line in ports.strip().splitlines()]
-    ports = ports.replace("Rows", str(rows)).replace("Columns", str(columns))
+    for name, value in sizes.items():
+        ports = ports.replace(name, str(value))
     pins = ", ".join(f".{name}({name})" for name in names)
-    return f"module wrapped ({ports});\n  {module} #(.Rows({rows}), .Columns({columns})) u_grid ({pins});\nendmodule\n"
+    values = ", ".join(f".{name}({sizes[name]})" for name in ("Unit", "Rows", "Columns"))
+    return f"module wrapped ({ports});\n  {module} #({values}) u_grid ({pins});\nendmodule\n"
 
 
 def arrays() -> dict:
     """LUTs an element of 4 x 4 arrays; those of the TFC comparison are as many elements of the same kind.
 
-    A plain element counts as the smallest one, signed 8 x 8 bits alone: that of bitsys_fixed_grid takes either sign.
+    A plain element counts as the smallest one, signed 8 x 8 bits alone: that of bitsys_grid takes either sign.
     """
     each = {kind: grid_lut(kind, 4, 4) / 16 for kind in GRIDS}
     each["fixed"] = cells("plain_mac", "generic", PLAIN_MAC).lut

@@ -164,53 +164,24 @@ module bitsys_array #(
     control_qq <= rst_i ? 5'd0 : control_q;
   end
   logic [32*Rows*Columns-1:0] acc;
-  if (Unit == 0) begin : g_container
-    bitsys_container_grid #(
-        .Rows(Rows),
-        .Columns(Columns)
-    ) u_grid (
-        .clk_i(clk_i),
-        .rst_i(rst_i),
-        .a_i(a),
-        .b_i(b),
-        .mode_i(layer_i[FMode+:WMode]),
-        .signed_a_i(layer_i[FSignedA]),
-        .signed_b_i(layer_i[FSignedB]),
-        .valid_i(control_qq[4]),
-        .first_i(control_qq[3]),
-        .acc_o(acc)
-    );
-  end else if (Unit == 1) begin : g_bitplane
-    bitsys_bitplane_grid #(
-        .Rows(Rows),
-        .Columns(Columns)
-    ) u_grid (
-        .clk_i(clk_i),
-        .rst_i(rst_i),
-        .a_i(a),
-        .b_i(b),
-        .valid_i(control_qq[4]),
-        .first_i(control_qq[3]),
-        .shift_i(control_qq[1]),
-        .negate_i(control_qq[0]),
-        .acc_o(acc)
-    );
-  end else begin : g_fixed
-    bitsys_fixed_grid #(
-        .Rows(Rows),
-        .Columns(Columns)
-    ) u_grid (
-        .clk_i(clk_i),
-        .rst_i(rst_i),
-        .a_i(a),
-        .b_i(b),
-        .signed_a_i(layer_i[FSignedA]),
-        .signed_b_i(layer_i[FSignedB]),
-        .valid_i(control_qq[4]),
-        .first_i(control_qq[3]),
-        .acc_o(acc)
-    );
-  end
+  bitsys_grid #(
+      .Unit(Unit),
+      .Rows(Rows),
+      .Columns(Columns)
+  ) u_grid (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .a_i(a),
+      .b_i(b),
+      .mode_i(layer_i[FMode+:WMode]),
+      .signed_a_i(layer_i[FSignedA]),
+      .signed_b_i(layer_i[FSignedB]),
+      .valid_i(control_qq[4]),
+      .first_i(control_qq[3]),
+      .shift_i(control_qq[1]),
+      .negate_i(control_qq[0]),
+      .acc_o(acc)
+  );
 
   logic written;
   logic [$clog2(Slots)-1:0] rslot;
