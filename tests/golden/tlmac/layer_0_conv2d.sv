@@ -222,7 +222,7 @@ module layer_0_conv2d (
       .m_valid_o(held_valid),
       .m_ready_i(held_ready)
   );
-  stream_narrow #(
+  stream_regroup #(
       .LaneBits(7),
       .InLanes(4),
       .OutLanes(1)

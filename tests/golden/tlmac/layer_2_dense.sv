@@ -206,7 +206,7 @@ module layer_2_dense (
       .m_valid_o(held_valid),
       .m_ready_i(held_ready)
   );
-  stream_narrow #(
+  stream_regroup #(
       .LaneBits(8),
       .InLanes(3),
       .OutLanes(1)
