@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright.errors import ModelError
+from bitwright.network.affine import folded
 from bitwright.network.graph import Network, Node
 from bitwright.network.ops import Conv2d, Op, Pad, Product, Requantize, Threshold
-from bitwright.network.types import Ints
 
 
 def simplify(network: Network) -> Network:
@@ -94,23 +94,15 @@ def fold_biases(network: Network) -> Network:
         readers = network.consumers[node.name]
         if not isinstance(node.op, Product) or node.op.bias is None or not readers:
             continue
-        ops: dict[str, Op | None] = {
-            r.name: _with_bias(r.op, node.op.bias) for r in readers if isinstance(r.op, (Threshold, Requantize))
-        }
-        if len(ops) < len({r.name for r in readers}):
+        steps = {r.name: r.op for r in readers if isinstance(r.op, (Threshold, Requantize))}
+        if len(steps) < len({r.name for r in readers}):
             continue
-        ops[node.name] = replace(node.op, bias=None)
         try:
-            network = _rebuilt(network, ops, {})
+            ops: dict[str, Op | None] = {name: folded(op, 1, node.op.bias) for name, op in steps.items()}
+            network = _rebuilt(network, ops | {node.name: replace(node.op, bias=None)}, {})
         except ModelError:
             continue  # the product without its bias, or the new Requantize, passes the widths of its type
     return network
-
-
-def _with_bias(op: Threshold | Requantize, bias: Ints) -> Op:
-    if isinstance(op, Threshold):
-        return replace(op, thresholds=op.thresholds - bias[:, None])
-    return replace(op, bias=op.bias + bias * op.multiplier)
 
 
 def flip_falling(network: Network) -> Network:

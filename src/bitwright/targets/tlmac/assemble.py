@@ -28,15 +28,15 @@ def assemble(
 ) -> TlmacPlan:
     """The plan of these candidates by layer; the units `in_luts` rescale without DSP blocks."""
     units: dict[str, UnitPlan] = {}
-    lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.units}
+    lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.stages}
     by_rows = {name for name, found in chosen.items() if any(patch.module == ROWS for patch in found.plan.patches)}
     depths = fifo_pixels(circuit, by_rows)
     first = circuit.readers(INPUT)[0][0]
     delay = {INPUT: 0}  # register stages on the longest way to a value
-    produced = {INPUT: lanes[circuit.units[first].name]}
-    for unit in circuit.units:
+    produced = {INPUT: lanes[circuit.stages[first].name]}
+    for unit in circuit.stages:
         reads = lanes[unit.name]
-        wanted = [lanes[circuit.units[i].name] for i, _ in circuit.readers(unit.value)]
+        wanted = [lanes[circuit.stages[i].name] for i, _ in circuit.readers(unit.value)]
         out, mac = reads, None
         if unit.mac:
             mac = chosen[unit.name].plan
@@ -46,7 +46,6 @@ def assemble(
             out = 1
         dsp = unit.name not in in_luts
         after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
-        result = circuit.network.types[unit.node.name if unit.node else unit.value].dtype
         inputs = tuple(produced[value] for value in unit.inputs)
         late = max(delay[value] for value in unit.inputs)
         words = tuple(
@@ -57,7 +56,7 @@ def assemble(
             )
         )
         fifos = words or (0,) * len(inputs)
-        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), result, mac, fifos, (0,) * len(inputs))
+        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), mac, fifos, (0,) * len(inputs))
         produced[unit.value] = out
         delay[unit.value] = late + fixed_latency(units[unit.name])
     plans = tuple(units.values())

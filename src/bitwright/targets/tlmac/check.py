@@ -31,7 +31,7 @@ def _unbuildable(network: Network, options: TlmacOptions) -> list[Problem]:
     circuit = build_circuit(network)
     found: list[Problem] = []
     check_names(circuit, options.layers)
-    for unit in (unit for unit in circuit.units if unit.mac):
+    for unit in (unit for unit in circuit.stages if unit.mac):
         if unit.name in options.layers:
             try:
                 wished(unit.layer, options.layers[unit.name])

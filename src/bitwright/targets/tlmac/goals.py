@@ -96,15 +96,15 @@ def _within(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
 
 def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     """The goal where the user sets none: about 64 multiplications a cycle in the busiest layer."""
-    layers = [unit.mac for unit in circuit.units if unit.mac and unit.name not in options.layers]
-    busiest = max((unit.mac.macs for unit in circuit.units if unit.mac), default=0)
+    layers = [unit.mac for unit in circuit.stages if unit.mac and unit.name not in options.layers]
+    busiest = max((unit.mac.macs for unit in circuit.stages if unit.mac), default=0)
     least = max((fold.fastest(layer, options.elements or FOLDED) or 1 for layer in layers), default=1)
     return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
 
 
 def slowest(circuit: Circuit) -> int:
     """Cycles a frame that every unit keeps with the least hardware: more save nothing."""
-    return max(1, *map(_serial, circuit.units))
+    return max(1, *map(_serial, circuit.stages))
 
 
 def _serial(unit: Unit) -> int:

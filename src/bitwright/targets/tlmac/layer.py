@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from bitwright.network import Network, Node, TensorType
-from bitwright.network.ops import Conv2d, Dense
+from bitwright.network import TensorType
+from bitwright.network.stages import Stage, image
 from bitwright.network.types import Interval
 
 MANY = 64  # distinct weight groups that no LUT6 can tell apart
@@ -134,21 +134,14 @@ class MacLayer:
         return self._statistics[key]
 
 
-def mac_layer(network: Network, node: Node, inputs: Interval) -> MacLayer:
-    """The layer of a Conv2d or Dense node whose input lies within the interval."""
-    op, source = node.op, network.types[node.inputs[0]]
-    assert isinstance(op, Conv2d | Dense)
-    reach = int(inputs.low.min()), int(inputs.high.max())
-    outputs = op.weight.shape[0]
-    bias = np.zeros(outputs, np.int64) if op.bias is None else op.bias
-    if isinstance(op, Conv2d):
-        height, width, _ = network.types[node.name].shape
-        if any(op.pads):
-            reach = min(reach[0], op.pad_value), max(reach[1], op.pad_value)
-        pads = op.pads, op.dilation, op.groups, op.pad_value
-        return MacLayer(node.name, source, op.weight, bias, (height, width), op.stride, *pads, reach)
-    image = TensorType((1, 1, source.channels), source.dtype)
-    return MacLayer(node.name, image, op.weight.reshape(outputs, 1, 1, -1), bias, reach=reach)
+def mac_layer(stage: Stage, inputs: Interval) -> MacLayer:
+    """The layer of a stage that multiplies, whose input lies within the interval."""
+    w, height, width = stage.window, *image(stage.main).shape[:2]
+    assert w.weight is not None
+    ends = [int(inputs.low.min()), int(inputs.high.max()), *[w.pad_value] * any(w.pads)]
+    bias = np.zeros(len(w.weight), np.int64) if w.bias is None else w.bias
+    sizes = (height, width), w.stride, w.pads, w.dilation, w.groups, w.pad_value
+    return MacLayer(stage.name, image(stage.input_types[0]), w.weight, bias, *sizes, (min(ends), max(ends)))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from bitwright.targets.tlmac.refusal import OutOfReach
 
 def check_names(circuit: Circuit, layers: Mapping[str, object]) -> None:
     """`OptionError` for settings of a layer that the network does not have."""
-    names = [unit.name for unit in circuit.units if unit.mac]
+    names = [unit.name for unit in circuit.stages if unit.mac]
     for name in layers:
         if name not in names:
             raise OptionError(f"layers: no multiply-accumulate layer {name!r}; legal are {', '.join(names) or 'none'}")

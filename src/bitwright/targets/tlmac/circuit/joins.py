@@ -18,7 +18,6 @@ from collections.abc import Set
 import numpy as np
 
 from bitwright.network import INPUT
-from bitwright.network.ops import Conv2d, MaxPool, Pad, SumPool
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit
 
 SLACK_PIXELS = 3  # on the way: in the fork, in the other branch's pipeline, in this pixel's last words
@@ -32,7 +31,7 @@ def needs(circuit: Circuit, fork: str, by_rows: Set[str] = frozenset()) -> dict[
     """
     pixels = _pixels(circuit)
     found = {fork: np.arange(1, pixels[fork] + 1)}
-    for unit in circuit.units:
+    for unit in circuit.stages:
         if unit.value not in found and any(value in found for value in unit.inputs):
             sources = [found.get(value, np.zeros(pixels[value], np.int64)) for value in unit.inputs]
             found[unit.value] = np.maximum.accumulate(_unit_needs(unit, sources, unit.name in by_rows))
@@ -42,8 +41,8 @@ def needs(circuit: Circuit, fork: str, by_rows: Set[str] = frozenset()) -> dict[
 def _pixels(circuit: Circuit) -> dict[str, int]:
     """Pixels of each value's stream; a flattened value keeps those of its image."""
     found = {INPUT: circuit.network.input.type.pixels}
-    for unit in circuit.units:
-        main = circuit.network.types[unit.node.name].pixels if unit.node else found[unit.inputs[0]]
+    for unit in circuit.stages:
+        main = unit.main.pixels if unit.node else found[unit.inputs[0]]
         inputs = [found[value] for value in unit.inputs]
         if unit.kind in ("add", "concat") and inputs[0] != inputs[1]:
             main = len(align(np.zeros(inputs[0]), np.zeros(inputs[1]), unit.input_types[0].size)[0])
@@ -66,9 +65,8 @@ def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndar
     rows, columns = last_taps(unit, 0, height), last_taps(unit, 1, width)
     found: np.ndarray = source.reshape(height, width)[rows[:, None], columns[None, :]]
     if by_rows:
-        op = unit.op
-        assert isinstance(op, Conv2d)
-        ends = np.arange(len(rows)) * op.stride[0] - op.pads[0] + (op.kernel[0] - 1) * op.dilation[0]
+        w = unit.window
+        ends = np.arange(len(rows)) * w.stride[0] - w.pads[0] + (w.kernel[0] - 1) * w.dilation[0]
         found[ends >= height] = source[-1]
     return found.reshape(-1)
 
@@ -84,12 +82,11 @@ def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarr
 
 def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
     """Along one axis, the last row (or column) inside the image that each output row needs."""
-    op = unit.op
+    op, w = unit.op, unit.window
     if op is not None and op.repeats:
         return np.arange(size * op.repeats[axis]) // op.repeats[axis]
-    kernel, stride, dilation = (getattr(op, name, (1, 1))[axis] for name in ("kernel", "stride", "dilation"))
-    assert isinstance(op, Conv2d | MaxPool | SumPool | Pad)
-    before, after = op.pads[axis], op.pads[axis + 2]
+    kernel, stride, dilation = w.kernel[axis], w.stride[axis], w.dilation[axis]
+    before, after = w.pads[axis], w.pads[axis + 2]
     count = (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
     first = np.arange(count) * stride - before
     taps = np.clip((size - 1 - first) // dilation, 0, kernel - 1)
@@ -99,7 +96,7 @@ def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
 
 def fifo_pixels(circuit: Circuit, by_rows: Set[str] = frozenset()) -> dict[str, tuple[tuple[int, int], ...]]:
     """For each join's two inputs (pixels in the FIFO, pixels of the stream), by unit name; `by_rows` as in `needs`."""
-    joins = [unit for unit in circuit.units if unit.kind in ("add", "concat")]
+    joins = [unit for unit in circuit.stages if unit.kind in ("add", "concat")]
     pixels = _pixels(circuit)
     forks = [value for value in pixels if len(circuit.readers(value)) > 1] if joins else []
     waiting = {unit.name: [0, 0] for unit in joins}

@@ -16,7 +16,7 @@ class UnitPlan:
     """A unit with its folding.
 
     in_lanes: lanes of its input streams as they arrive; lanes: of the main operation's words;
-    out_lanes: of the main operation's result and of the output stream. result_type: of the main operation's node.
+    out_lanes: of the main operation's result and of the output stream.
     fifo_words: depth of the FIFO of each input, 0 where there is none; behind_words: of one behind its conversion.
     """
 
@@ -25,7 +25,6 @@ class UnitPlan:
     lanes: int
     out_lanes: int
     posts: tuple[Post, ...]
-    result_type: IntType
     mac: MacPlan | None = None
     fifo_words: tuple[int, ...] = (0,)
     behind_words: tuple[int, ...] = (0,)
@@ -33,11 +32,7 @@ class UnitPlan:
     @property
     def main_type(self) -> IntType:
         """Type of the words that leave the main operation; unsigned accumulators of a multiply-accumulate unit."""
-        if self.mac is not None:
-            return self.mac.acc_type
-        if self.unit.node is None:
-            return self.unit.input_types[0].dtype
-        return self.result_type
+        return self.unit.main.dtype if self.mac is None else self.mac.acc_type
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,7 @@ def plan_interval(
     Layers that cannot be that fast may take `limit` cycles where that is more. reserve: what is left of the limits.
     """
     goals, limits = (goal, max(goal, limit)), Limits.of(options)
-    layers = [unit for unit in circuit.units if unit.mac]
+    layers = [unit for unit in circuit.stages if unit.mac]
     found = each(lambda u: _chosen(circuit.network, u, options, goals), layers, options.threads)
     refused = [choice for choice in found if isinstance(choice, OutOfReach)]
     if refused:

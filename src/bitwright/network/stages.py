@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network as stages: what hardware computes at a time, the same for every target.
+
+A stage is a main operation with the elementwise ones behind it: a window over an image (Conv2d, Dense as a convolution
+over the whole image, pools, Pad), a join (Add, Concat), a copy (Resize, or elementwise operations alone on a stored
+value), or ArgMax. `Flatten` is no stage: its value is a view of the one that it reads. How much a stage takes in is the
+target's to say (`Rules`); storage, folding and scheduling stay with the target, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.ops import ArgMax, Conv2d, Dense, Flatten, Lookup, MaxPool, Op, Pad, Pool, Requantize, Threshold
+from bitwright.network.types import Ints, IntType, TensorType
+
+Elementwise = Threshold | Requantize | Lookup
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How much a target's stage does.
+
+    stream: values are streams of elements, in which a Flatten changes nothing, and a Dense reads a vector; otherwise
+    they are stored as images (H, W, C), a vector as one pixel, and a Dense reads the whole image.
+    absorbing: main operations behind which elementwise ones join; chain: how many of them, one after the other.
+    results: of a main operation in one stage. Of more than one it stores every elementwise reader's, and computes the
+    operation anew for those that are too many; with one, a value with several readers is stored as it is.
+    argmax: ArgMax is a stage; otherwise the output's is left to what sends it.
+    wire: a network that computes nothing else gets a stage that copies its input.
+    """
+
+    stream: bool = False
+    absorbing: tuple[type[Op], ...] = (Op,)
+    chain: int = 1
+    results: int = 1
+    argmax: bool = False
+    wire: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A window over an image in the terms of Conv2d; weight [O, KH, KW, C/groups], None where nothing is multiplied.
+
+    pad_value of a maximum is the least value of its input's type.
+    """
+
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    pad_value: int = 0
+    weight: Ints | None = None
+    weight_type: IntType = field(default=IntType(8, True))
+    bias: Ints | None = None
+    maximum: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A value that a stage makes, by the elementwise operations of `chain` from what its main operation yields."""
+
+    name: str
+    type: TensorType
+    chain: tuple[Node, ...] = ()
+
+    @property
+    def op(self) -> Elementwise | None:
+        """The operation of a chain of at most one."""
+        assert len(self.chain) < 2
+        return self.chain[0].op if self.chain else None  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One step of the network. node: its main operation; None where it only copies what the chains then work on.
+
+    inputs: the stored values that it reads, each the name of another stage's result or "input"; input_types as the
+    operation sees them. main: the type of what the main operation yields.
+    """
+
+    node: Node | None
+    inputs: tuple[str, ...]
+    input_types: tuple[TensorType, ...]
+    main: TensorType
+    window: Window
+    results: tuple[Result, ...]
+
+    @property
+    def op(self) -> Op | None:
+        """The main operation."""
+        return self.node.op if self.node else None
+
+    @property
+    def value(self) -> str:
+        """The name of its first result."""
+        return self.results[0].name
+
+    @property
+    def type(self) -> TensorType:
+        """The type of its first result."""
+        return self.results[0].type
+
+    @property
+    def chain(self) -> tuple[Node, ...]:
+        """The elementwise operations that make its first result."""
+        return self.results[0].chain
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The network's nodes that it computes, the main operation first."""
+        main = () if self.node is None else (self.node,)
+        return tuple(dict.fromkeys(node.name for node in (*main, *(n for r in self.results for n in r.chain))))
+
+    @property
+    def name(self) -> str:
+        """The name of its first node, or of what it copies to."""
+        return next(iter(self.nodes), self.value)
+
+    @property
+    def kind(self) -> str:
+        """The name of its first operation's class."""
+        first = self.node or next(iter(self.chain), None)
+        return type(first.op).__name__ if first else "Copy"
+
+
+S = TypeVar("S", bound=Stage)
+
+
+@dataclass(frozen=True, eq=False)
+class Staged(Generic[S]):
+    """All stages of a network in topological order.
+
+    stored: for every value that outlasts its stage the stored one that it is, or is a view of. types: of the stored
+    values, as `Rules.stream` has it. argmax: what leaves is the index of the largest channel of the output.
+    """
+
+    network: Network
+    stages: tuple[S, ...]
+    stored: Mapping[str, str]
+    types: Mapping[str, TensorType]
+    argmax: bool
+
+    @property
+    def output(self) -> str:
+        """The stored value that leaves."""
+        return self.stored[self.network.output_name]
+
+    def readers(self, value: str) -> list[tuple[int, int]]:
+        """(stage, input) pairs that read a stored value."""
+        return [(i, k) for i, stage in enumerate(self.stages) for k, name in enumerate(stage.inputs) if name == value]
+
+
+def image(t: TensorType) -> TensorType:
+    """The type as (H, W, C); a vector is one pixel."""
+    return t if len(t.shape) == 3 else TensorType((1, 1, *t.shape), t.dtype)
+
+
+def window(op: Op | None, source: TensorType) -> Window:
+    """The window of an operation on a value of type `source`, of one pixel where it has none."""
+    t = image(source)
+    if isinstance(op, Conv2d):
+        pads = op.pads, op.dilation, op.groups, op.pad_value
+        return Window(op.kernel, op.stride, *pads, op.weight, op.weight_type, op.bias)
+    if isinstance(op, Dense):
+        h, w, c = t.shape
+        return Window((h, w), weight=op.weight.reshape(-1, h, w, c), weight_type=op.weight_type, bias=op.bias)
+    if isinstance(op, Pool):
+        maximum = isinstance(op, MaxPool)
+        low = t.dtype.min if maximum else 0
+        return Window(op.kernel, op.stride, op.pads, pad_value=low, maximum=maximum)
+    return Window(pads=op.pads, pad_value=op.value) if isinstance(op, Pad) else Window()
+
+
+def staged(network: Network, rules: Rules) -> Staged[Stage]:
+    """Cut the network into stages; what the target does not compute must have been lowered or refused before."""
+    return _Cutter(network, rules).run()
+
+
+class _Cutter:
+    def __init__(self, network: Network, rules: Rules) -> None:
+        self.network = network
+        self.rules = rules
+        self.stored = {INPUT: INPUT}
+        flat = all(isinstance(node.op, Flatten) for node in network.consumers[INPUT])
+        t = network.input.type
+        self.types = {INPUT: self._kept(TensorType((t.size,), t.dtype) if flat and not rules.stream else t)}
+        self.stages: list[Stage] = []
+        last = self._last()
+        self.argmax = last if isinstance(last.op, ArgMax) and not rules.argmax else None
+
+    def run(self) -> Staged[Stage]:
+        network, done = self.network, set[str]()
+        for node in network.nodes:
+            if node.name in done:
+                continue
+            if isinstance(node.op, Flatten) or node is self.argmax:
+                if node.inputs[0] in self.stored:  # otherwise it stands within a chain
+                    self.stored[node.name] = self.stored[node.inputs[0]]
+                continue
+            results = self._results(node)
+            done |= {n.name for result in results for n in result.chain}
+            self._add(node, results)
+        if self.rules.wire and self.stored[network.output_name] == INPUT:
+            name, t = network.output_name, self.types[INPUT]
+            result = Result(name, network.output_type if self.rules.stream else t)
+            self._store(Stage(None, (INPUT,), (t,), t, Window(), (result,)))
+        return Staged(network, tuple(self.stages), self.stored, self.types, self.argmax is not None)
+
+    def _last(self) -> Node:
+        """The node of the output, or of what a Flatten there only hands on."""
+        node = self.network.nodes[-1]
+        while isinstance(node.op, Flatten) and node.inputs[0] != INPUT:
+            node = self.network.node(node.inputs[0])
+        return node
+
+    def _kept(self, t: TensorType) -> TensorType:
+        return t if self.rules.stream else image(t)
+
+    def _add(self, node: Node, results: list[Result]) -> None:
+        """The stage of a node, once more for those of its results that are too many."""
+        inputs = tuple(self.stored[name] for name in node.inputs)
+        kept = [self.network.types[name] for name in node.inputs] if self.rules.stream else self._types(inputs)
+        main = None if isinstance(node.op, Elementwise) else node
+        t = self._kept(self.network.types[node.name]) if main else kept[0]
+        for k in range(0, len(results), self.rules.results):
+            some = tuple(results[k : k + self.rules.results])
+            self._store(Stage(main, inputs, tuple(kept), t, window(node.op, kept[0]), some))
+
+    def _types(self, names: tuple[str, ...]) -> list[TensorType]:
+        return [self.types[name] for name in names]
+
+    def _store(self, stage: Stage) -> None:
+        self.stages.append(stage)
+        for result in stage.results:
+            self.types[result.name] = result.type
+            self.stored[result.name] = result.name
+
+    def _results(self, node: Node) -> list[Result]:
+        """What is stored of a node's value, in the order of the readers."""
+        if isinstance(node.op, Elementwise):
+            return [self._result(node.name, [node])]
+        raw = Result(node.name, self._kept(self.network.types[node.name]))
+        readers = list(self._readers(node.name)) if isinstance(node.op, self.rules.absorbing) else []
+        found = [self._result(r.name, [r]) for r in readers if isinstance(r.op, Elementwise)]
+        if not found or (self.rules.results == 1 and len(readers) > 1):
+            return [raw]
+        return found + [raw] * any(not isinstance(r.op, Elementwise) for r in readers)
+
+    def _result(self, name: str, chain: list[Node]) -> Result:
+        """The value behind the elementwise nodes, with those that alone read it as far as a chain may go."""
+        while len(chain) < self.rules.chain:
+            readers = list(self._readers(name))
+            if len(readers) != 1 or not isinstance(readers[0].op, Elementwise):
+                break
+            chain.append(readers[0])
+            name = readers[0].name
+        return Result(name, self._kept(self.network.types[name]), tuple(chain))
+
+    def _readers(self, name: str) -> Iterator[Node]:
+        """The nodes that read a value where it lies: a Flatten that changes nothing is passed."""
+        for node in self.network.consumers[name]:
+            idle = self.rules.stream or self.network.types[name].pixels == 1
+            if isinstance(node.op, Flatten) and idle and self.network.consumers[node.name]:
+                yield from self._readers(node.name)
+            else:
+                yield node
