@@ -27,14 +27,19 @@ MAX_NAME = 4096  # characters
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operation; `name` is also the name of its value."""
+    """One operation; `name` is also the name of its value.
+
+    origin: the node of the network before it was lowered to simpler operations that it comes from, if not itself.
+    """
 
     name: str
     op: Op
     inputs: tuple[str, ...]
+    origin: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "origin", self.origin or self.name)
         for name in (self.name, *self.inputs):
             if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME:
                 raise ModelError(f"a node's name is {str(name)[:40]!r}; legal are texts of 1 to {MAX_NAME} characters")

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import numpy as np
+
 from bitwright.network.graph import INPUT, Network, Node
 from bitwright.network.ops import ArgMax, Conv2d, Dense, Flatten, Lookup, MaxPool, Op, Pad, Pool, Requantize, Threshold
 from bitwright.network.types import Ints, IntType, TensorType
@@ -58,6 +60,22 @@ class Window:
     weight_type: IntType = field(default=IntType(8, True))
     bias: Ints | None = None
     maximum: bool = False
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether it has weights."""
+        return self.weight is not None
+
+    @property
+    def weights(self) -> Ints:
+        """The weights of a window that multiplies."""
+        assert self.weight is not None
+        return self.weight
+
+    @property
+    def offsets(self) -> Ints:
+        """The bias of every output of a window that multiplies, int64 [O]."""
+        return np.zeros(len(self.weights), np.int64) if self.bias is None else self.bias
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,18 +132,22 @@ class Stage:
     def nodes(self) -> tuple[str, ...]:
         """The network's nodes that it computes, the main operation first."""
         main = () if self.node is None else (self.node,)
-        return tuple(dict.fromkeys(node.name for node in (*main, *(n for r in self.results for n in r.chain))))
+        return tuple(dict.fromkeys(node.origin for node in (*main, *(n for r in self.results for n in r.chain))))
+
+    @property
+    def first(self) -> Node | None:
+        """Its main operation, or the first of what it does to a copy."""
+        return self.node or next(iter(self.chain), None)
 
     @property
     def name(self) -> str:
         """The name of its first node, or of what it copies to."""
-        return next(iter(self.nodes), self.value)
+        return self.first.name if self.first else self.value
 
     @property
     def kind(self) -> str:
         """The name of its first operation's class."""
-        first = self.node or next(iter(self.chain), None)
-        return type(first.op).__name__ if first else "Copy"
+        return type(self.first.op).__name__ if self.first else "Copy"
 
 
 S = TypeVar("S", bound=Stage)
@@ -176,6 +198,14 @@ def window(op: Op | None, source: TensorType) -> Window:
     return Window(pads=op.pads, pad_value=op.value) if isinstance(op, Pad) else Window()
 
 
+def last_node(network: Network) -> Node:
+    """The node of the output, or of what a Flatten there only hands on."""
+    node = network.nodes[-1]
+    while isinstance(node.op, Flatten) and node.inputs[0] != INPUT:
+        node = network.node(node.inputs[0])
+    return node
+
+
 def staged(network: Network, rules: Rules) -> Staged[Stage]:
     """Cut the network into stages; what the target does not compute must have been lowered or refused before."""
     return _Cutter(network, rules).run()
@@ -190,7 +220,7 @@ class _Cutter:
         t = network.input.type
         self.types = {INPUT: self._kept(TensorType((t.size,), t.dtype) if flat and not rules.stream else t)}
         self.stages: list[Stage] = []
-        last = self._last()
+        last = last_node(network)
         self.argmax = last if isinstance(last.op, ArgMax) and not rules.argmax else None
 
     def run(self) -> Staged[Stage]:
@@ -210,13 +240,6 @@ class _Cutter:
             result = Result(name, network.output_type if self.rules.stream else t)
             self._store(Stage(None, (INPUT,), (t,), t, Window(), (result,)))
         return Staged(network, tuple(self.stages), self.stored, self.types, self.argmax is not None)
-
-    def _last(self) -> Node:
-        """The node of the output, or of what a Flatten there only hands on."""
-        node = self.network.nodes[-1]
-        while isinstance(node.op, Flatten) and node.inputs[0] != INPUT:
-            node = self.network.node(node.inputs[0])
-        return node
 
     def _kept(self, t: TensorType) -> TensorType:
         return t if self.rules.stream else image(t)

@@ -7,16 +7,35 @@ from collections.abc import Sequence
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
-from bitwright.network.ops import Conv2d
+from bitwright.network.ops import (
+    Add,
+    ArgMax,
+    Concat,
+    Conv2d,
+    Dense,
+    Flatten,
+    Lookup,
+    MaxPool,
+    Op,
+    Pad,
+    Requantize,
+    Resize,
+    Rounding,
+    SumPool,
+    Threshold,
+)
+from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer, pads_are_words, weight_lines
 from bitwright.targets.bitsys.post import HIGH, LOW
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import layer_fields
-from bitwright.targets.bitsys.stages import Stage, Staged, problems, stage
 from bitwright.targets.bitsys.storage import Layout, stored
+from bitwright.targets.checks import unstaged
 from bitwright.targets.contract import Problem
 
+KNOWN = (Conv2d, Dense, Threshold, Requantize, Lookup, Add, Concat, MaxPool, SumPool, Pad, Resize, Flatten, ArgMax)
+MOST_THRESHOLDS = 255
 POST_BITS = 58  # of products, biases and their sums in the post stage
 MOST_GROUPS = 4095  # groups of eight channels of a pixel, which addresses count in 12 bits
 MOST_PIXELS = 65535  # of a frame that leaves
@@ -24,59 +43,82 @@ FAR_TOO_MANY = 2  # times the lines of all packets: then no layers are made to c
 MOST_REACH = 8191  # columns or rows from the first to the last tap of a frame
 
 
-def unsuited(network: Network, hardware: Hardware) -> list[Problem]:
-    """Operations and widths that the hardware does not have."""
-    found = problems(network)
-    return found or _widths(stage(network), hardware)
+def unsuited(network: Network) -> list[Problem]:
+    """Operations that no configuration of the hardware computes, node by node."""
+    found = unstaged(network, KNOWN)
+    for node in network.nodes:
+        reason = _unsupported(node.op)
+        found += [Problem(node.name, *reason)] if reason else []
+    return found
 
 
-def _widths(staged: Staged, hardware: Hardware) -> list[Problem]:
+def _unsupported(op: Op) -> tuple[str, str] | None:
+    """(rule, what is legal) where no configuration computes the operation."""
+    if isinstance(op, (Conv2d, Dense)) and op.weight_type.bits > 8:
+        return f"weights have {op.weight_type.bits} bits", "at most 8 bits"
+    if isinstance(op, Threshold) and op.thresholds.shape[1] > MOST_THRESHOLDS:
+        return f"{op.thresholds.shape[1]} thresholds a channel", f"at most {MOST_THRESHOLDS}"
+    if not isinstance(op, Requantize):
+        return None
+    if op.rounding is Rounding.STOCHASTIC:
+        return "tiles are not computed in the order of the random draws", "floor, half_up, half_even, half_away"
+    for name, bits in (("multiplier", 31), ("bias", 57)):
+        most = max(abs(int(v)) for v in (getattr(op, name).min(), getattr(op, name).max()))
+        if most >> bits:
+            return f"a {name} is {most}", f"less than 2^{bits}"
+    return None
+
+
+def too_wide(staged: Staged[Stage], hardware: Hardware) -> list[Problem]:
+    """Values, windows and copies that the hardware's widths do not hold."""
     found = []
-    output = staged.stages[-1].name
     for name, t in staged.types.items():
         if -(-t.channels // 8) > MOST_GROUPS:
             found.append(Problem(name, f"a pixel has {t.channels} channels", f"at most {8 * MOST_GROUPS}"))
-        if name == output:
+        if name == staged.stages[-1].value:
             if t.pixels > MOST_PIXELS:
                 found.append(Problem(name, f"the output has {t.pixels} pixels", f"at most {MOST_PIXELS}"))
             continue
-        read_by_array = any(s.is_array and name in s.sources for s in staged.stages)
+        arrays = [s for s in staged.stages if name in s.inputs and s.window.multiplies]
         if t.dtype.bits > 16:
             found.append(Problem(name, f"the stored value is {t.dtype}", "at most 16 bits between layers"))
-        elif read_by_array and t.dtype.bits > 8:
-            found.append(Problem(name, f"a convolution reads {t.dtype}", "operands of at most 8 bits"))
+        elif arrays and t.dtype.bits > 8:
+            found.append(Problem(name, f"{_reading(arrays[0])} reads {t.dtype}", "operands of at most 8 bits"))
         elif name == INPUT and t.dtype.bits > 8:
             found.append(Problem(name, f"the input is {t.dtype}", "at most 8 bits"))
     return found + [p for s in staged.stages for p in (*_reach(s), *_pads(s, staged, hardware))]
 
 
+def _reading(s: Stage) -> str:
+    assert s.node is not None
+    return "a convolution" if s.node.name == s.node.origin else f"the convolution that computes {s.node.origin}"
+
+
 def _reach(s: Stage) -> list[Problem]:
     """The window's coordinates wrap where taps are too far apart."""
-    kernel, stride = getattr(s.op, "kernel", (1, 1)), getattr(s.op, "stride", (1, 1))
-    dilation, size = getattr(s.op, "dilation", (1, 1)), s.result.shape
-    spans = [(size[i] - 1) * stride[i] + (kernel[i] - 1) * dilation[i] for i in (0, 1)]
+    w, size = s.window, s.main.shape
+    spans = [(size[i] - 1) * w.stride[i] + (w.kernel[i] - 1) * w.dilation[i] for i in (0, 1)]
     if max(spans) <= MOST_REACH:
         return []
     return [Problem(s.name, f"its windows span {max(spans) + 1} rows or columns", f"at most {MOST_REACH + 1}")]
 
 
-def _pads(s: Stage, staged: Staged, hardware: Hardware) -> list[Problem]:
-    if not isinstance(s.op, Conv2d) or not any(s.op.pads) or s.source.dtype.bits > 8:
+def _pads(s: Stage, staged: Staged[Stage], hardware: Hardware) -> list[Problem]:
+    if not s.window.multiplies or not any(s.window.pads) or s.input_types[0].dtype.bits > 8:
         return []
-    name = s.sources[0]
-    source = stored(staged.types[name], [r for r in staged.stages if name in r.sources], hardware)
-    if pads_are_words(source, s.op.pad_value):
+    source, value = stored(s.inputs[0], staged, hardware), s.window.pad_value
+    if pads_are_words(source, value):
         return []
     legal = "0 or -1" if source.signed else f"0 or {source.type.dtype.max}"
     if source.type.dtype.bipolar:
         legal = "-1, where the value is also added"
-    rule = f"padding with {s.op.pad_value}"
-    return [Problem(s.name, rule, f"padding with {legal} where activations are bit planes")]
+    return [Problem(s.name, f"padding with {value}", f"padding with {legal} where activations are bit planes")]
 
 
-def too_heavy(staged: Staged, places: Layout, hardware: Hardware) -> list[Problem]:
+def too_heavy(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[Problem]:
     """Weights that are far too many for any program, found before they are laid out."""
-    sizes = [weight_lines(s.conv, places.values[s.sources[0]], hardware) for s in staged.stages if s.is_array]
+    arrays = [s for s in staged.stages if s.window.multiplies]
+    sizes = [weight_lines(s.window, places.values[s.inputs[0]], hardware) for s in arrays]
     need, have = sum(lines * tiles for lines, tiles in sizes), hardware.weight_lines
     if not hardware.weight_stream:
         legal = f"at most {have} in hardware {hardware.name}, which has no weight_stream"
@@ -87,10 +129,10 @@ def too_heavy(staged: Staged, places: Layout, hardware: Hardware) -> list[Proble
     return [Problem(None, f"weights need {need} lines", legal)]
 
 
-def fits(hardware: Hardware, staged: Staged, places: Layout, program: Program) -> list[Problem]:
+def fits(hardware: Hardware, staged: Staged[Stage], places: Layout, program: Program) -> list[Problem]:
     """Memories and descriptor fields that are too small."""
     usage, found = program.usage, []
-    result = staged.stages[-1].result
+    result = staged.stages[-1].type
     output = places.batch * result.pixels * -(-result.channels // 8)
     for what, need, have, unit in (
         ("activations of a batch", places.words, hardware.act_words, "64-bit words"),

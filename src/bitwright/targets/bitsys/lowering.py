@@ -10,10 +10,10 @@ import numpy as np
 
 from bitwright.network import IntType
 from bitwright.network.graph import INPUT
-from bitwright.network.ops import Add, Conv2d, MaxPool, SumPool
+from bitwright.network.ops import Add, Concat, SumPool
+from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.post import Post, Sums, post
-from bitwright.targets.bitsys.stages import Stage, Staged, constant
 from bitwright.targets.bitsys.storage import Layout, Stored
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_words, plane_words
 
@@ -40,45 +40,68 @@ class Layer:
         return self.stage.name + (f"[{self.tiles[0]}:{self.tiles[1]}]" if self.tiles else "")
 
 
-def layers(staged: Staged, places: Layout, hardware: Hardware) -> list[Layer]:
+@dataclass(frozen=True)
+class Part:
+    """What a layer does of a stage: all, or a copy of one input into a part of the result.
+
+    source: which input. channel: where its channels begin in the result. column, step: it writes every step-th column
+    from that one on. rows: how often each row comes.
+    """
+
+    source: int = 0
+    channel: int = 0
+    column: int = 0
+    step: int = 1
+    rows: int = 1
+
+
+def parts(stage: Stage) -> list[Part]:
+    """One layer for most stages, one for each input of a Concat and for each column that a Resize makes of one."""
+    if isinstance(stage.op, Concat):
+        return [Part(), Part(1, stage.input_types[0].channels)]
+    rows, columns = stage.op.repeats or (1, 1) if stage.op else (1, 1)
+    return [Part(column=k, step=columns, rows=rows) for k in range(columns)]
+
+
+def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[Layer]:
     """All layers in order, without the places of weights, parameters and tables."""
     found = []
-    for k, stage in enumerate(staged.stages):
-        last = k == len(staged.stages) - 1
-        target = None if last else places.values[stage.name]
-        lower = _array if stage.is_array else _vector
-        fields, sums, weights = lower(stage, places, hardware)
-        coded = stage.result.dtype.bipolar if target is None else target.coded
-        made = post(stage.post, sums, stage.result.dtype, coded)
-        fields |= _common(stage, places, target) | _post_fields(made)
-        fields["interval"] = _interval(fields, made)
-        fields["last"] = int(last)
-        reading = [i for i, s in enumerate(staged.stages) if INPUT in s.sources]
-        fields["release_input"] = int(k == reading[-1])
-        found.append(Layer(stage, fields, made, sums, weights))
+    for stage in staged.stages:
+        target = None if stage is staged.stages[-1] else places.values[stage.value]
+        for part in parts(stage):
+            lower = _array if stage.window.multiplies else _vector
+            fields, sums, weights = lower(stage, part, places, hardware)
+            coded = stage.type.dtype.bipolar if target is None else target.coded
+            made = post(stage.results[0].op, sums, stage.type.dtype, coded)
+            fields |= _source(stage, part, places) | _target(stage, part, target) | _post_fields(made)
+            fields["interval"] = _interval(fields, made)
+            found.append(Layer(stage, fields, made, sums, weights))
+    reading = [k for k, layer in enumerate(found) if layer.fields["src_input"] or layer.fields.get("srcb_input")]
+    for k, layer in enumerate(found):
+        layer.fields.update(last=int(k == len(found) - 1), release_input=int(k == reading[-1]))
     return found
 
 
-def _common(stage: Stage, places: Layout, target: Stored | None) -> dict[str, int]:
-    """Source window and result."""
-    source = places.values[stage.sources[0]]
+def _source(stage: Stage, part: Part, places: Layout) -> dict[str, int]:
+    """The walk over the windows of the source. Rows that come several times are frames of one row."""
+    name, window = stage.inputs[part.source], stage.window
+    source, frames = places.values[name], places.batch
     h, w, _ = source.type.shape
-    oh, ow, channels = stage.result.shape
-    kernel = getattr(stage.op, "kernel", (1, 1))
-    sy, sx = getattr(stage.op, "stride", (1, 1))
-    dy, dx = getattr(stage.op, "dilation", (1, 1))
-    top, left = getattr(stage.op, "pads", (0, 0, 0, 0))[:2]
+    oh, ow, _ = (h, w, 0) if _copies(stage) else stage.main.shape
+    kernel, (sy, sx), (dy, dx), (top, left) = window.kernel, window.stride, window.dilation, window.pads[:2]
+    if part.rows > 1:
+        frames, h, oh, sy = frames * h, 1, part.rows, 0
     pitch, kw = source.pitch, kernel[1]
     row = w * pitch
     across, down = (ow - 1) * sx * pitch, (oh - 1) * sy * row
-    pad = pad_word(source, getattr(stage.op, "pad_value", 0))
+    pad = pad_word(source, window.pad_value) if window.multiplies else 0
     return {
-        "src_input": int(stage.sources[0] == INPUT),
+        "src_input": int(name == INPUT),
         "src_base": (source.base - top * row - left * pitch) & 0xFFFF,  # of the first tap, maybe outside the image
         "wide_a": int(source.wide),
         "signed_a": int(source.signed),
         "stored_a": 0 if source.wide else source.bits,
-        "frames": places.batch,
+        "frames": frames,
         "step_x": sx * pitch,
         "step_y": sy * row - across,
         "step_f": h * row - down - across,
@@ -98,11 +121,24 @@ def _common(stage: Stage, places: Layout, target: Stored | None) -> dict[str, in
         "pad_left": left,
         "pad_low": pad & 0xFFFFFFFF,
         "pad_high": pad >> 32,
+    }
+
+
+def _copies(stage: Stage) -> bool:
+    """Whether its layers write parts of its result."""
+    return stage.op is not None and (isinstance(stage.op, Concat) or stage.op.repeats is not None)
+
+
+def _target(stage: Stage, part: Part, target: Stored | None) -> dict[str, int]:
+    """Where the results go: to memory, or for the last stage to the output buffer, a group of eight channels a word."""
+    pitch = math.ceil(stage.type.channels / 8) if target is None else target.pitch
+    ahead = part.channel // 8 if target is None else part.channel * target.bits // 64
+    return {
         "to_output": int(target is None),
         "wide_out": int(target is not None and target.wide),
         "stored_out": 0 if target is None or target.wide else target.bits,
-        "out_base": 0 if target is None else target.base,
-        "out_pitch": math.ceil(channels / 8) if target is None else target.pitch,
+        "out_base": (0 if target is None else target.base) + ahead + part.column * pitch,
+        "out_pitch": part.step * pitch,
     }
 
 
@@ -143,20 +179,20 @@ def _interval(fields: dict[str, int], made: Post) -> int:
     return max(1, search, 1 + fields["wide_out"])
 
 
-def _vector(stage: Stage, places: Layout, hardware: Hardware) -> Lowered:
+def _vector(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Lowered:
     """Fields of a vector layer, its sums."""
-    sources = [places.values[name] for name in stage.sources]
-    fields = {"vector": 1, "maximum": int(isinstance(stage.op, MaxPool)), "groups": sources[0].groups}
+    sources = [places.values[name] for name in stage.inputs[part.source :]]
+    fields = {"vector": 1, "maximum": int(stage.window.maximum), "groups": sources[0].groups}
     k, c = (2, -1) if sources[0].coded else (1, 0)
     low, high = sources[0].limits
     if isinstance(stage.op, SumPool):
-        taps = stage.op.kernel[0] * stage.op.kernel[1]
+        taps = math.prod(stage.window.kernel)
         c, low, high = c * taps, min(low, 0) * taps, max(high, 0) * taps
     if isinstance(stage.op, Add):
         b = sources[1]
         fields |= {
             "add": 1,
-            "srcb_input": int(stage.sources[1] == INPUT),
+            "srcb_input": int(stage.inputs[1] == INPUT),
             "srcb_base": b.base,
             "wide_b": int(b.wide),
             "signed_b": int(b.signed),
@@ -164,15 +200,14 @@ def _vector(stage: Stage, places: Layout, hardware: Hardware) -> Lowered:
             "srcb_pitch": b.pitch,
         }
         low, high = low + b.limits[0], high + b.limits[1]
-    sums = Sums(k, np.full(stage.source.channels, c, np.int64), low, high)
+    sums = Sums(k, np.full(sources[0].type.channels, c, np.int64), low, high)
     return fields, sums, np.zeros((0, 0), np.uint64)
 
 
-def _array(stage: Stage, places: Layout, hardware: Hardware) -> Lowered:
+def _array(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Lowered:
     """Fields, sums and weight lines of an array layer."""
-    conv, source = stage.conv, places.values[stage.sources[0]]
-    outputs = conv.weight.shape[0]
-    oh, ow, _ = stage.result.shape
+    conv, source = stage.window, places.values[stage.inputs[0]]
+    oh, ow, outputs = stage.main.shape
     pixels = places.batch * oh * ow
     tiles_m, tiles_n = math.ceil(pixels / hardware.rows), math.ceil(outputs / hardware.columns)
     left = outputs - (tiles_n - 1) * hardware.columns
@@ -189,19 +224,19 @@ def _array(stage: Stage, places: Layout, hardware: Hardware) -> Lowered:
     return fields | more, sums, weights
 
 
-def tile_words(conv: Conv2d, tiles: int, columns: int, per_word: int, available: int) -> tuple[int, int]:
+def tile_words(conv: Window, tiles: int, columns: int, per_word: int, available: int) -> tuple[int, int]:
     """(words of a tap that a channel tile reads, words from one tile's first to the next).
 
     A grouped convolution reads only the words of its outputs' groups where those advance evenly; else all.
     """
-    outputs, channels = conv.weight.shape[0], conv.weight.shape[3] * conv.groups
+    outputs, channels = conv.weights.shape[0], conv.weights.shape[3] * conv.groups
     everything = math.ceil(channels / per_word)
     per_output = outputs // conv.groups
     spans = []
     for t in range(tiles):
         first, last = t * columns // per_output, (min((t + 1) * columns, outputs) - 1) // per_output
-        low = first * conv.weight.shape[3] // per_word
-        spans.append((low, math.ceil((last + 1) * conv.weight.shape[3] / per_word)))
+        low = first * conv.weights.shape[3] // per_word
+        spans.append((low, math.ceil((last + 1) * conv.weights.shape[3] / per_word)))
     length = max(high - low for low, high in spans)
     step = spans[1][0] if tiles > 1 else 0
     even = all(low == t * step for t, (low, _) in enumerate(spans))
@@ -210,21 +245,21 @@ def tile_words(conv: Conv2d, tiles: int, columns: int, per_word: int, available:
     return everything, 0
 
 
-def _tiled(conv: Conv2d, tiles: int, columns: int, per_word: int, words: int, step: int) -> np.ndarray:
+def _tiled(conv: Window, tiles: int, columns: int, per_word: int, words: int, step: int) -> np.ndarray:
     """Weights [tiles, columns, taps, words * per_word] of what each tile reads, zeros outside outputs and groups."""
-    outputs, kh, kw, per_group = conv.weight.shape
+    outputs, kh, kw, per_group = conv.weights.shape
     width = words * per_word
     found = np.zeros((tiles * columns, kh * kw, width), np.int64)
     for k in range(outputs):
         first = k // (outputs // conv.groups) * per_group - k // columns * step * per_word
         low, high = max(first, 0), min(first + per_group, width)
-        found[k, :, low:high] = conv.weight[k].reshape(kh * kw, per_group)[:, low - first : high - first]
+        found[k, :, low:high] = conv.weights[k].reshape(kh * kw, per_group)[:, low - first : high - first]
     return found.reshape(tiles, columns, kh * kw, width)
 
 
-def _limits(conv: Conv2d, source: Stored) -> tuple[int, int]:
+def _limits(conv: Window, source: Stored) -> tuple[int, int]:
     """Range of the hardware's sums, which leave out the bias."""
-    flat = conv.weight.reshape(len(conv.weight), -1)
+    flat = conv.weights.reshape(len(conv.weights), -1)
     positive, negative = int(np.maximum(flat, 0).sum(1).max()), int(np.minimum(flat, 0).sum(1).min())
     low, high = source.limits
     scale = 2 if source.coded and source.planes else 1
@@ -235,9 +270,9 @@ def _limits(conv: Conv2d, source: Stored) -> tuple[int, int]:
     )
 
 
-def weight_lines(conv: Conv2d, source: Stored, hardware: Hardware) -> tuple[int, int]:
+def weight_lines(conv: Window, source: Stored, hardware: Hardware) -> tuple[int, int]:
     """(lines of a channel tile, channel tiles) of a layer's weights."""
-    tiles = math.ceil(len(conv.weight) / hardware.columns)
+    tiles = math.ceil(len(conv.weights) / hardware.columns)
     if hardware.planes:
         planes, per_word = plane_code(conv, source)[0].bits, PLANE_CHANNELS
     else:
@@ -251,7 +286,7 @@ def _operand_words(source: Stored) -> int:
     return math.ceil(source.type.channels / PLANE_CHANNELS) if source.planes else 8 * source.pitch
 
 
-def _container_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
+def _container_weights(conv: Window, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
     """Lines of containers: tile, tap, word; channels reversed within a container."""
     mode = CONTAINER_WIDTHS.index(source.bits)
     per_word = 8 // source.bits
@@ -270,10 +305,10 @@ def _container_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: 
         "tile_words": taps * words,
     }
     weights = lines.transpose(0, 2, 3, 1).reshape(-1, hardware.columns).astype(np.uint64)
-    return fields, Sums(1, constant(conv), *_limits(conv, source)), weights
+    return fields, Sums(1, conv.offsets, *_limits(conv, source)), weights
 
 
-def plane_code(conv: Conv2d, source: Stored) -> tuple[IntType, bool]:
+def plane_code(conv: Window, source: Stored) -> tuple[IntType, bool]:
     """Type whose planes hold the weights, and whether bipolar ones are stored as bits with a correction.
 
     With bits q, weights 2q - 1 need the sum of the activations of each window, which the loader counts: all
@@ -287,7 +322,7 @@ def plane_code(conv: Conv2d, source: Stored) -> tuple[IntType, bool]:
     return (IntType(2, True), False) if bipolar else (conv.weight_type, False)
 
 
-def _plane_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
+def _plane_weights(conv: Window, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
     """Lines of planes: tile, plane, tap, word."""
     code, correct = plane_code(conv, source)
     bits = source.bits
@@ -309,6 +344,6 @@ def _plane_weights(conv: Conv2d, source: Stored, hardware: Hardware, tiles: int)
         "plane_words": taps * words,
         "tile_words": code.bits * taps * words,
     }
-    offset = constant(conv) - (conv.weight.sum(axis=(1, 2, 3)) if source.coded else 0)
+    offset = conv.offsets - (conv.weights.sum(axis=(1, 2, 3)) if source.coded else 0)
     weights = lines.transpose(0, 3, 2, 4, 1).reshape(-1, hardware.columns)
     return fields, Sums(1, offset, *_limits(conv, source)), weights

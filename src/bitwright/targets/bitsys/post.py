@@ -2,7 +2,7 @@
 """What follows on the sums, as the post stage computes it: search, multiplier, bias, shift, clamp.
 
 The hardware's sum v stands for the network's sum k * v + c, per channel: c holds the bias of a convolution and what
-the coding of operands leaves over, k is 2 where a bipolar value is read as 0 and 1. Everything is folded, exactly.
+the coding of operands leaves over, k is 2 where a bipolar value is read as 0 and 1. Everything is folded in, exactly.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bitwright.network import IntType
-from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
+from bitwright.network.affine import folded, table
+from bitwright.network.ops import Lookup, Requantize, Rounding, Threshold
+from bitwright.network.stages import Elementwise
 
 ROUNDINGS = {Rounding.FLOOR: 0, Rounding.HALF_UP: 1, Rounding.HALF_EVEN: 2, Rounding.HALF_AWAY: 3}
 LOW, HIGH = -(1 << 31), (1 << 31) - 1
-FAR = 1 << 40  # a threshold beyond it is like one there: values have at most 32 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,18 +51,17 @@ class Sums:
     high: int
 
 
-def post(op: Op | None, sums: Sums, result: IntType, coded: bool) -> Post:
+def post(op: Elementwise | None, sums: Sums, result: IntType, coded: bool) -> Post:
     """Parameters for `op` on the sums; coded: a bipolar result leaves as 0 and 1.
 
     result: type of the value.
     """
     channels = len(sums.c)
-    if isinstance(op, Requantize):
-        made = _requantize(op, sums, channels)
-    elif isinstance(op, Threshold):
-        made = _threshold(op, sums, channels, coded)
-    elif isinstance(op, Lookup):
+    if isinstance(op, Lookup):
         made = _lookup(op, sums, channels, coded)
+    elif op is not None:
+        op = folded(op, sums.k, sums.c)
+        made = _requantize(op, channels) if isinstance(op, Requantize) else _threshold(op, channels, coded)
     elif coded:
         # (k * v + c + 1) / 2 is whole for the two values that occur.
         made = _affine(channels, sums.k, sums.c + 1, 1, 0, 1)
@@ -87,15 +87,15 @@ def _affine(channels: int, multiplier: ArrayLike, bias: ArrayLike, shift: int, l
     return Post(spread(multiplier), spread(bias), spread(shift), 0, 0, low, high)
 
 
-def _requantize(op: Requantize, sums: Sums, channels: int) -> Post:
-    m, s, b = (np.broadcast_to(v, (channels,)) for v in (op.multiplier, op.shift, op.bias))
-    return Post(m * sums.k, b + m * sums.c, s, ROUNDINGS[op.rounding], op.zero_point, op.dtype.min, op.dtype.max)
+def _requantize(op: Requantize, channels: int) -> Post:
+    made = _affine(channels, op.multiplier, op.bias, 0, op.dtype.min, op.dtype.max)
+    shift = np.broadcast_to(op.shift, (channels,))
+    return replace(made, shift=shift, rounding=ROUNDINGS[op.rounding], zero_point=op.zero_point)
 
 
-def _threshold(op: Threshold, sums: Sums, channels: int, coded: bool) -> Post:
+def _threshold(op: Threshold, channels: int, coded: bool) -> Post:
     count = op.thresholds.shape[1]
-    thresholds = np.broadcast_to(np.clip(op.thresholds, -FAR, FAR), (channels, count))
-    thresholds = np.clip(-((sums.c[:, None] - thresholds) // sums.k), LOW, HIGH)  # ceil((T - c) / k)
+    thresholds = np.clip(op.thresholds, LOW, HIGH)
     base, step = (np.broadcast_to(v, (channels,)) for v in (op.base, op.step))
     # A bipolar result y leaves as (y + 1) / 2.
     base, shift = (base + 1, 1) if coded else (base, 0)
@@ -107,22 +107,17 @@ def _threshold(op: Threshold, sums: Sums, channels: int, coded: bool) -> Post:
         # One threshold: base + step * clamp(v - T + 1, 0, 1), where the clamp is the layer's.
         base, step = base >> shift, step >> shift
         return _affine(channels, step, base + step * (1 - thresholds[:, 0]), 0, low, high)
-    bits = int(count).bit_length()
-    table = np.full((channels, 1 << bits), HIGH, np.int64)
-    table[:, :count] = thresholds
-    return replace(_affine(channels, step, base, shift, low, high), table=table)
+    entries = np.full((channels, 1 << int(count).bit_length()), HIGH, np.int64)
+    entries[:, :count] = thresholds
+    return replace(_affine(channels, step, base, shift, low, high), table=entries)
 
 
 def _lookup(op: Lookup, sums: Sums, channels: int, coded: bool) -> Post:
-    """Entries in the order of the low bits of the hardware's sum."""
+    """Entries in the order of the low bits of the hardware's sum: each stands for the least sum in the domain."""
     source = op.domain
-    bits = source.bits + int(source.bipolar and sums.k == 1)
-    table = np.zeros((channels, 1 << bits), np.int64)
-    results = np.broadcast_to(op.table, (channels, op.table.shape[1]))
-    results = (results + 1) // 2 if coded else results
-    for index, value in enumerate(source.values()):
-        v, rest = np.divmod(value - sums.c, sums.k)
-        occurs = np.flatnonzero(rest == 0)
-        table[occurs, v[occurs] & ((1 << bits) - 1)] = results[occurs, index]
+    levels = source.levels << int(source.bipolar and sums.k == 1)
+    first = -((sums.c[:, None] - source.min) // sums.k)  # the sum that stands for the least value, or the next
+    v = first + (np.arange(levels) - first) % levels
+    entries = table(op, sums.k, sums.c, v)
     low, high = (0, 1) if coded else (op.dtype.min, op.dtype.max)
-    return replace(_affine(channels, 1, 0, 0, low, high), table=table, lookup=True)
+    return replace(_affine(channels, 1, 0, 0, low, high), table=(entries + 1) // 2 if coded else entries, lookup=True)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bitwright.network.graph import INPUT
+from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys import weights
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
 from bitwright.targets.bitsys.registers import address, control_registers, encode_layer
-from bitwright.targets.bitsys.stages import Staged
 from bitwright.targets.bitsys.storage import Layout
 from bitwright.targets.bitsys.weights import Packet
 from bitwright.tools.model import to_words
@@ -56,7 +56,7 @@ def place(layers: list[Layer], hardware: Hardware) -> Program:
     return Program(tuple(found), packets, Usage(lines, groups, entries, len(found), streamed))
 
 
-def writes(program: Program, staged: Staged, places: Layout, hardware: Hardware) -> np.ndarray:
+def writes(program: Program, staged: Staged[Stage], places: Layout, hardware: Hardware) -> np.ndarray:
     """All writes in order, uint32 [n, 2]; the last one starts the hardware."""
     pairs: list[tuple[int, int]] = [*_settings(staged, places)]
     for k, layer in enumerate(program.layers):
@@ -75,8 +75,8 @@ def _control(name: str) -> int:
     return address("control", 0) + control_registers()[name].offset
 
 
-def _settings(staged: Staged, places: Layout) -> Iterable[tuple[int, int]]:
-    value, result = places.values[INPUT], staged.stages[-1].result
+def _settings(staged: Staged[Stage], places: Layout) -> Iterable[tuple[int, int]]:
+    value, result = places.values[INPUT], staged.stages[-1].type
     dtype = value.type.dtype
     sign, numbers = int(dtype.signed and not dtype.bipolar), int(dtype.bipolar and not value.coded)
     yield _control("run"), 0

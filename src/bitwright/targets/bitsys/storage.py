@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bitwright.network import IntType, TensorType
 from bitwright.network.graph import INPUT
-from bitwright.network.ops import Add, Conv2d, Op, SumPool
+from bitwright.network.ops import Add, Concat, SumPool
+from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.bitsys.stages import Stage, Staged
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_mode
 
 
@@ -59,7 +59,7 @@ class Stored:
         return (0, 1) if self.coded else (self.type.dtype.min, self.type.dtype.max)
 
 
-def array_mode(conv: Conv2d, dtype: IntType, channels: int, fixed: bool) -> int:
+def array_mode(conv: Window, dtype: IntType, channels: int, fixed: bool) -> int:
     """The mode that a container layer needs: both operands fit, and only bipolar ones run as one bit.
 
     A zero counts as -1 in 1-bit mode. Containers are filled up with zeros, and so are weights outside of a group:
@@ -72,28 +72,35 @@ def array_mode(conv: Conv2d, dtype: IntType, channels: int, fixed: bool) -> int:
     return max(1, container_mode(dtype.bits + int(dtype.bipolar)), container_mode(_weight_bits(conv)))
 
 
-def _weight_bits(conv: Conv2d) -> int:
+def _weight_bits(conv: Window) -> int:
     return conv.weight_type.bits + int(conv.weight_type.bipolar)
 
 
-def _adds(op: Op | None) -> bool:
+def _adds(stage: Stage) -> bool:
     """Whether a reader adds values as they are, or zeros to them: bipolar ones must be numbers for it."""
-    return isinstance(op, Add) or (isinstance(op, SumPool) and any(op.pads))
+    return isinstance(stage.op, Add) or (isinstance(stage.op, SumPool) and any(stage.window.pads))
 
 
-def stored(t: TensorType, readers: Sequence[Stage], hardware: Hardware) -> Stored:
-    """The storage that suits all readers of a value, which has at most 16 bits, for an array at most 8."""
-    dtype = t.dtype
-    numbers = dtype.bipolar and any(_adds(s.op) for s in readers)
+def stored(name: str, staged: Staged[Stage], hardware: Hardware) -> Stored:
+    """The storage that suits all readers of a value, which has at most 16 bits, for an array at most 8.
+
+    The first value of a Concat fills whole words of the result.
+    """
+    t = staged.types[name]
+    dtype, readers = t.dtype, [s for s in staged.stages if name in s.inputs]
+    numbers = dtype.bipolar and any(map(_adds, readers))
     bits = dtype.bits + int(numbers)
     if bits > 8:
         return Stored(t, 16, False, hardware.planes)
     if hardware.planes:
         return Stored(t, bits, dtype.bipolar and not numbers, True)
-    arrays = [s.op for s in readers if isinstance(s.op, Conv2d)]
+    arrays = [s.window for s in readers if s.window.multiplies]
     mode = container_mode(bits)
     if arrays:
-        mode = max(int(numbers), *(array_mode(op, dtype, t.channels, hardware.unit == "fixed") for op in arrays))
+        mode = max(int(numbers), *(array_mode(conv, dtype, t.channels, hardware.unit == "fixed") for conv in arrays))
+    for s in staged.stages:
+        if s.value == name and isinstance(s.op, Concat):
+            mode += next(k for k in range(4) if s.input_types[0].channels * CONTAINER_WIDTHS[mode + k] % 64 == 0)
     return Stored(t, CONTAINER_WIDTHS[mode], dtype.bipolar and mode == 0, False)
 
 
@@ -111,21 +118,19 @@ class Layout:
         return self.values[INPUT].words * self.batch
 
 
-def layout(staged: Staged, hardware: Hardware, batch: int) -> Layout:
+def layout(staged: Staged[Stage], hardware: Hardware, batch: int) -> Layout:
     """First-fit allocation by lifetime; may need more words than the memory has, which `check` reports."""
-    readers = {name: [s for s in staged.stages if name in s.sources] for name in staged.types}
-    output = staged.stages[-1].name
-    values = {name: stored(t, readers[name], hardware) for name, t in staged.types.items() if name != output}
+    values = {name: stored(name, staged, hardware) for name in staged.types if name != staged.stages[-1].value}
     end = top = 2 * values[INPUT].words * batch
     live: list[tuple[int, int, int]] = []  # first word, word after the last, last stage that reads it
     placed = {INPUT: values[INPUT]}
     for k, stage in enumerate(staged.stages[:-1]):
         live = [entry for entry in live if entry[2] >= k]
-        value = values[stage.name]
+        value = values[stage.value]
         base = _gap(sorted(live), end, value.words * batch)
-        last = max(i for i, s in enumerate(staged.stages) if stage.name in s.sources)
+        last = max(i for i, _ in staged.readers(stage.value))
         live.append((base, base + value.words * batch, last))
-        placed[stage.name] = Stored(value.type, value.bits, value.coded, value.planes, base)
+        placed[stage.value] = Stored(value.type, value.bits, value.coded, value.planes, base)
         top = max(top, base + value.words * batch)
     return Layout(placed, batch, top)
 

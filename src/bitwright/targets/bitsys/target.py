@@ -7,24 +7,35 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from bitwright.errors import OptionError
 from bitwright.hardware.resources import Resources
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
-from bitwright.targets.bitsys import hardware, lowering, program, stages, storage
-from bitwright.targets.bitsys.check import fits, too_heavy, unsuited
+from bitwright.network.lowering import (
+    concats_by_products,
+    flatten_by_products,
+    flatten_first,
+    lower_lookups,
+    lowered,
+    pads_by_sums,
+    split_thresholds,
+)
+from bitwright.network.ops import Add, Conv2d, Dense, Pool
+from bitwright.network.stages import Rules, Stage, Staged, staged
+from bitwright.targets.bitsys import hardware, lowering, program, storage
+from bitwright.targets.bitsys.check import MOST_THRESHOLDS, fits, too_heavy, too_wide, unsuited
 from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model import cost, cycles, timeline
 from bitwright.targets.bitsys.model.cycles import LayerTiming
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import address, control_registers
-from bitwright.targets.bitsys.stages import Staged
 from bitwright.targets.bitsys.storage import Layout
 from bitwright.targets.bitsys.weights import stream_words
+from bitwright.targets.checks import traced
 from bitwright.targets.contract import (
     Design,
     Estimate,
@@ -39,6 +50,8 @@ from bitwright.text import unique
 from bitwright.tools.model import to_words
 
 INPUT_LANES = 8
+RULES = Rules(absorbing=(Conv2d, Dense, Pool, Add))
+TABLE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class BitsysPlan:
     network: Network
     options: BitsysOptions
     hardware: Hardware
-    staged: Staged
+    staged: Staged[Stage]
     layout: Layout
     program: Program
     estimate: Estimate
@@ -78,44 +91,67 @@ class BitsysPlan:
 class _Lowered:
     """A network on a hardware configuration: stages, places, program."""
 
-    staged: Staged
+    staged: Staged[Stage]
     layout: Layout
     program: Program
 
 
-def _batches(batch: int, staged: Staged, machine: Hardware) -> tuple[int, ...]:
+def _batches(batch: int, staged: Staged[Stage], machine: Hardware) -> tuple[int, ...]:
     """Frames that may be computed together, the most wanted first.
 
     Rows of the array are pixels; a network of dense layers alone fills them with frames, as many as there is room for.
     """
     if batch:
         return (batch,)
-    dense = all(s.result.pixels == 1 for s in staged.stages if s.is_array)
+    dense = all(s.main.pixels == 1 for s in staged.stages if s.window.multiplies)
+    dense = dense and not any(part.rows > 1 for s in staged.stages for part in lowering.parts(s))
     return tuple(machine.rows >> k for k in range(machine.rows.bit_length())) if dense else (1,)
 
 
-def _has_room(staged: Staged, places: Layout, machine: Hardware) -> bool:
-    result = staged.stages[-1].result
+def _has_room(staged: Staged[Stage], places: Layout, machine: Hardware) -> bool:
+    result = staged.stages[-1].type
     groups = places.batch * result.pixels * math.ceil(result.channels / 8)
     return places.words <= machine.act_words and groups <= machine.output_groups
 
 
+def _simpler(network: Network, machine: Hardware) -> Network:
+    """The network without what the hardware has no layer for, and with Thresholds and tables that are not too long."""
+    fill = 64 if machine.planes else 8  # channels of a Concat's first value that fill words
+    return lowered(
+        network,
+        flatten_first,
+        pads_by_sums,
+        partial(lower_lookups, table_bits=TABLE_BITS, steps=MOST_THRESHOLDS),
+        partial(split_thresholds, most=MOST_THRESHOLDS),
+        partial(concats_by_products, aligned=lambda channels: channels % fill == 0),
+        flatten_by_products,
+    )
+
+
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is lowered once for both
 def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered | Refusal:
-    found = unsuited(network, machine)
+    simple = _simpler(network, machine)
+    found = _staged(simple, machine, batch)
+    return found if isinstance(found, _Lowered) else Refusal(traced(found, simple))
+
+
+def _staged(network: Network, machine: Hardware, batch: int) -> _Lowered | list[Problem]:
+    found = unsuited(network)
     if found:
-        return Refusal(tuple(found))
-    staged = stages.stage(network)
-    for frames in _batches(batch, staged, machine):
-        places = storage.layout(staged, machine, frames)
-        if _has_room(staged, places, machine):
+        return found
+    cut = staged(network, RULES)
+    found = too_wide(cut, machine)
+    if found:
+        return found
+    for frames in _batches(batch, cut, machine):
+        places = storage.layout(cut, machine, frames)
+        if _has_room(cut, places, machine):
             break
-    found = too_heavy(staged, places, machine)
+    found = too_heavy(cut, places, machine)
     if found:
-        return Refusal(tuple(found))
-    made = program.place(lowering.layers(staged, places, machine), machine)
-    found = fits(machine, staged, places, made)
-    return Refusal(tuple(found)) if found else _Lowered(staged, places, made)
+        return found
+    made = program.place(lowering.layers(cut, places, machine), machine)
+    return fits(machine, cut, places, made) or _Lowered(cut, places, made)
 
 
 class Bitsys:
@@ -187,10 +223,8 @@ def _estimate(machine: Hardware, found: _Lowered) -> Estimate:
             "array_cycles": active,
             "array_utilization": active / timing.cycles,
         }
-        op = layer.stage.op or layer.stage.post
-        kind = type(op).__name__ if op is not None else "Copy"
-        busy = math.ceil(timing.cycles / batch)
-        rows.append(LayerEstimate(layer.name, kind, Resources(), busy, layer.stage.nodes, details))
+        busy, stage = math.ceil(timing.cycles / batch), layer.stage
+        rows.append(LayerEstimate(layer.name, stage.kind, Resources(), busy, stage.nodes, details))
     interval, latency = timeline.interval_and_latency(_accelerator(machine, found, timings))
     return Estimate(tuple(rows), interval, latency, overlap=False, shared=shared)
 
@@ -210,14 +244,15 @@ def _accelerator(machine: Hardware, found: _Lowered, timings: Sequence[LayerTimi
         packet = packets.get(k)
         stream = (packet.lines * machine.line_words, packet.ahead) if packet else ()
         steps.append(timeline.Step(timing, *flags, *stream))
-    source, result = found.layout.values[INPUT].type, found.staged.stages[-1].result
+    source, result = found.layout.values[INPUT].type, found.staged.stages[-1].type
     ends = [timeline.Ends(t.pixels, t.channels) for t in (source, result)]
     return timeline.Accelerator(steps, found.layout.batch, ends[0], machine.planes, ends[1], found.staged.argmax)
 
 
 def _facts(plan: BitsysPlan) -> dict[str, Any]:
     machine = plan.hardware
-    macs = sum(stage.conv.weight[0].size * stage.result.size for stage in plan.staged.stages if stage.is_array)
+    arrays = [stage for stage in plan.staged.stages if stage.window.multiplies]
+    macs = sum(stage.window.weights[0].size * stage.main.size for stage in arrays)
     usage = plan.program.usage
     return {
         "hardware": dataclasses.asdict(machine),

@@ -137,11 +137,9 @@ class MacLayer:
 def mac_layer(stage: Stage, inputs: Interval) -> MacLayer:
     """The layer of a stage that multiplies, whose input lies within the interval."""
     w, height, width = stage.window, *image(stage.main).shape[:2]
-    assert w.weight is not None
     ends = [int(inputs.low.min()), int(inputs.high.max()), *[w.pad_value] * any(w.pads)]
-    bias = np.zeros(len(w.weight), np.int64) if w.bias is None else w.bias
     sizes = (height, width), w.stride, w.pads, w.dilation, w.groups, w.pad_value
-    return MacLayer(stage.name, image(stage.input_types[0]), w.weight, bias, *sizes, (min(ends), max(ends)))
+    return MacLayer(stage.name, image(stage.input_types[0]), w.weights, w.offsets, *sizes, (min(ends), max(ends)))
 
 
 @dataclass(frozen=True)

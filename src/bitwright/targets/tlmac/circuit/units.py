@@ -65,7 +65,7 @@ def build_circuit(network: Network) -> Circuit:
     reach = intervals(network)
 
     def unit(stage: Stage) -> Unit:
-        mac = None if stage.window.weight is None else mac_layer(stage, reach[stage.inputs[0]])
+        mac = mac_layer(stage, reach[stage.inputs[0]]) if stage.window.multiplies else None
         return Unit(**vars(stage), mac=mac)
 
     found = staged(network, RULES)

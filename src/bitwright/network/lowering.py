@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Networks in simpler operations: what a target has no hardware for, said by what it has, exactly.
+
+Each function takes and gives a network and keeps `evaluate` of the output; a target calls those that it needs. A node
+that becomes several leaves its name to the last of them; all of them have it as their `origin`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bitwright.network.affine import channels_of
+from bitwright.network.graph import INPUT, MAX_NAME, Network, Node
+from bitwright.network.ops import Add, Concat, Conv2d, Dense, Flatten, Lookup, Op, Pad, Requantize, SumPool, Threshold
+from bitwright.network.stages import Elementwise
+from bitwright.network.types import BIPOLAR, MAX_BITS, Ints, IntType, TensorType
+from bitwright.text import unique
+
+BIT = IntType(1)
+SUFFIX = 40  # characters that the name of a part may have more than its node's
+MOST_MOVED = 1024  # elements that a Dense puts in another order
+
+
+@dataclass
+class _Parts:
+    """The nodes in the place of one node."""
+
+    node: Node
+    network: Network
+    nodes: list[Node]
+
+    @property
+    def source(self) -> TensorType:
+        """The type of the node's first input."""
+        return self.network.types[self.node.inputs[0]]
+
+    def add(self, what: str, op: Op, *inputs: str) -> str:
+        """A part of the node on the given values, else on what the node reads; its name."""
+        name = unique(f"{self.node.name[: MAX_NAME - SUFFIX]}/{what}", self.network.types)
+        self.nodes.append(Node(name, op, inputs or self.node.inputs, self.node.origin))
+        return name
+
+    def last(self, op: Op, *inputs: str) -> None:
+        """The part that has the node's name."""
+        self.nodes.append(replace(self.node, op=op, inputs=inputs or self.node.inputs))
+
+    def finish(self, dtype: IntType, name: str) -> None:
+        """The last part: numbers, of bipolar values 0 and 1, in the type of the node."""
+        self.last(_sign(1) if dtype.bipolar else Requantize(dtype), name)
+
+    def summed(self, names: Sequence[str]) -> str:
+        """The sum of values, in pairs."""
+        while len(names) > 1:
+            pairs = zip(names[::2], names[1::2], strict=False)
+            names = [*(self.add(f"sum{len(self.nodes)}", Add(), *pair) for pair in pairs), *names[len(names) & ~1 :]]
+        return names[0]
+
+
+def _sign(least: int) -> Threshold:
+    """1 from `least` on, -1 below."""
+    return Threshold(np.array([[least]]), BIPOLAR, np.array([-1]), np.array([2]))
+
+
+def lowered(network: Network, *passes: Callable[[Network], Network]) -> Network:
+    """The network after all of the passes, in their order."""
+    return functools.reduce(lambda found, run: run(found), passes, network)
+
+
+def _replaced(network: Network, change: Callable[[_Parts], object]) -> Network:
+    """The network with the parts that `change` makes in the place of nodes; itself where it makes none."""
+    nodes: list[Node] = []
+    for node in network.nodes:
+        parts = _Parts(node, network, [])
+        change(parts)
+        nodes += parts.nodes or [node]
+    same = len(nodes) == len(network.nodes) and all(a is b for a, b in zip(nodes, network.nodes, strict=True))
+    return network if same else replace(network, nodes=tuple(nodes))
+
+
+def flatten_first(network: Network) -> Network:
+    """Move a Flatten to the input, before elementwise operations that treat all channels alike: it is a view there."""
+    for flat in network.nodes[:-1]:
+        chain = [flat]
+        while isinstance(flat.op, Flatten) and (before := chain[0].inputs[0]) != INPUT:
+            node = network.node(before)
+            alike = isinstance(node.op, Elementwise) and channels_of(node.op) == 1
+            if not alike or len(network.consumers[before]) > 1:
+                break
+            chain.insert(0, node)
+        if len(chain) > 1 and chain[0].inputs == (INPUT,) and len(network.consumers[INPUT]) == 1:
+            return _moved(network, flat, chain[0], chain[-2].name)
+    return network
+
+
+def _moved(network: Network, flat: Node, first: Node, last: str) -> Network:
+    """The network with `flat` before `first`, its readers reading `last`."""
+    nodes = []
+    for node in network.nodes:
+        inputs = tuple(last if name == flat.name else name for name in node.inputs)
+        if node is first:
+            nodes.append(replace(flat, inputs=first.inputs))
+            inputs = (flat.name,)
+        if node is not flat:
+            nodes.append(replace(node, inputs=inputs))
+    return replace(network, nodes=tuple(nodes))
+
+
+def is_view(network: Network, flat: Node) -> bool:
+    """Whether all readers of a Flatten can read the image as it is stored: a Dense layer does, and what leaves."""
+    if flat.inputs[0] == INPUT and all(isinstance(n.op, Flatten) for n in network.consumers[INPUT]):
+        return True
+    pixels, readers = network.types[flat.inputs[0]].pixels, network.consumers[flat.name]
+    return pixels == 1 or all(isinstance(n.op, Dense) for n in readers)
+
+
+def flatten_by_products(network: Network) -> Network:
+    """Flattens that other operations than Dense read, where they are no views: a Dense with unit weights rearranges."""
+
+    def change(parts: _Parts) -> None:
+        node, size = parts.node, parts.source.size
+        if not isinstance(node.op, Flatten) or is_view(network, node) or size > MOST_MOVED:
+            return
+        view = parts.add("view", Flatten())
+        _unit(parts, Dense(np.eye(size, dtype=np.int64), BIT), view)
+
+    return _replaced(network, change)
+
+
+def _unit(parts: _Parts, op: Op, *inputs: str) -> None:
+    """The last part, an operation that changes no number; it makes int2 of bipolar ones, which become bipolar again."""
+    if parts.network.types[parts.node.name].dtype.bipolar:
+        parts.finish(BIPOLAR, parts.add("number", op, *inputs))
+    else:
+        parts.last(op, *inputs)
+
+
+def pads_by_sums(network: Network) -> Network:
+    """Pads as sums over windows of one pixel, whose padding counts as zero: x - value before, + value behind."""
+
+    def change(parts: _Parts) -> None:
+        op, t = parts.node.op, parts.source.dtype
+        if not isinstance(op, Pad) or (op.value and t.bits == MAX_BITS):
+            return
+        pool = SumPool((1, 1), (1, 1), op.pads)
+        if t.bipolar:  # 0 outside the image, and -1 and 1 in it
+            parts.last(_sign((1 - op.value) // 2), parts.add("number", pool))
+        elif op.value == 0:
+            parts.last(pool)
+        else:
+            shifted = Requantize(IntType.holding(t.min - op.value, t.max - op.value), bias=np.array([-op.value]))
+            inner = parts.add("pad", pool, parts.add("shifted", shifted))
+            parts.last(Requantize(t, bias=np.array([op.value])), inner)
+
+    return _replaced(network, change)
+
+
+def concats_by_products(network: Network, aligned: Callable[[int], bool]) -> Network:
+    """Concats whose first value has such a number of channels that they are not `aligned`, as sums.
+
+    Each value goes through a 1x1 convolution with unit weights that puts its channels in their place among zeros.
+    """
+
+    def change(parts: _Parts) -> None:
+        node = parts.node
+        if not isinstance(node.op, Concat) or aligned(parts.source.channels):
+            return
+        whole, first = network.types[node.name].channels, 0
+        placed = []
+        for what, name in zip(("first", "second"), node.inputs, strict=True):
+            t = network.types[name]
+            weight = np.eye(whole, dtype=np.int64)[:, first : first + t.channels]
+            image = len(t.shape) == 3
+            op = Conv2d(weight.reshape(whole, 1, 1, -1), BIT) if image else Dense(weight, BIT)
+            placed.append(parts.add(what, op, name))
+            first += t.channels
+        parts.finish(network.types[node.name].dtype, parts.summed(placed))
+
+    return _replaced(network, change)
+
+
+def unit_steps(network: Network, legal: Collection[int]) -> Network:
+    """Thresholds with other steps than the legal ones: a step of 2 as two of 1, none as one that is never reached."""
+
+    def change(parts: _Parts) -> None:
+        op = parts.node.op
+        if not isinstance(op, Threshold):
+            return
+        base, step = (op.base + 1) // 2 if op.dtype.bipolar else op.base, op.step // (1 + op.dtype.bipolar)
+        if set(np.unique(step)) <= set(legal):
+            return
+        count = channels_of(op)
+        t = np.broadcast_to(op.thresholds, (count, op.thresholds.shape[1]))
+        base, step = (np.broadcast_to(a, count) for a in (base, step))
+        rows = [np.repeat(row, abs(n)) for row, n in zip(t, step, strict=True)]
+        sign = np.where(step < 0, -1, 1)
+        _typed(parts, _staircase(rows, base, sign, parts.source.dtype.max + 1), op.dtype)
+
+    return _replaced(network, change)
+
+
+def split_thresholds(network: Network, most: int) -> Network:
+    """Thresholds with more than `most` levels as sums of several that count, scaled by the step."""
+
+    def change(parts: _Parts) -> None:
+        op = parts.node.op
+        if not isinstance(op, Threshold) or op.thresholds.shape[1] <= most:
+            return
+        counts = []
+        for first in range(0, op.thresholds.shape[1], most):
+            some = op.thresholds[:, first : first + most]
+            counts.append(parts.add(f"from{first}", Threshold(some, IntType.holding(0, some.shape[1]))))
+        parts.last(Requantize(op.dtype, op.step, bias=op.base), parts.summed(counts))
+
+    return _replaced(network, change)
+
+
+def lookup_steps(op: Lookup) -> int:
+    """Thresholds of the longest staircase that a table becomes."""
+    jumps = np.diff(_numbers(op), axis=1)
+    return int(max(np.maximum(jumps, 0).sum(axis=1).max(), np.maximum(-jumps, 0).sum(axis=1).max()))
+
+
+def lower_lookups(network: Network, table_bits: int, steps: int) -> Network:
+    """Lookups over more than `table_bits` as Thresholds with at most so many steps, else as sums of shorter tables.
+
+    With table_bits 0 there are no tables: all become Thresholds.
+    """
+
+    def change(parts: _Parts) -> None:
+        op = parts.node.op
+        if isinstance(op, Lookup) and op.domain.bits > table_bits:
+            if table_bits and lookup_steps(op) > steps:
+                _segments(parts, op, IntType(table_bits))
+            else:
+                _thresholds(parts, op)
+
+    return _replaced(network, change)
+
+
+def _numbers(op: Lookup) -> Ints:
+    """The table, a bipolar one as 0 and 1."""
+    return (op.table + 1) // 2 if op.dtype.bipolar else op.table
+
+
+def _thresholds(parts: _Parts, op: Lookup) -> None:
+    """y = t[0] + (rises up to x) - (falls up to x), each rise and fall by one a threshold.
+
+    One Threshold holds them where no channel does both.
+    """
+    table, x = _numbers(op), op.domain.values()
+    jumps, base, never = np.diff(table, axis=1), table[:, 0], int(x[-1]) + 1
+    up, down = (np.maximum(j, 0) for j in (jumps, -jumps))
+    one, none = np.ones(len(base), np.int64), np.zeros(len(base), np.int64)
+
+    def rows(jumps: Ints) -> list[Ints]:
+        return [np.repeat(x[1:], row) for row in jumps]
+
+    if not (up.any(axis=1) & down.any(axis=1)).any():
+        sign = np.where(down.any(axis=1), -1, 1)
+        _typed(parts, _staircase(rows(up + down), base, sign, never), op.dtype)
+    else:
+        a = parts.add("rises", _staircase(rows(up), base, one, never))
+        b = parts.add("falls", _staircase(rows(down), none, -one, never))
+        parts.finish(op.dtype, parts.add("sum", Add(), a, b))
+
+
+def _staircase(rows: Sequence[Ints], base: Ints, step: Ints, never: int) -> Threshold:
+    """base + step * (numbers of the row up to x); shorter rows are filled up with what no input reaches."""
+    length = max(1, *(len(row) for row in rows))
+    thresholds = np.array([np.pad(row, (0, length - len(row)), constant_values=never) for row in rows])
+    ends = np.concatenate([base, base + step * length])
+    return Threshold(thresholds, IntType.holding(int(ends.min()), int(ends.max())), base, step)
+
+
+def _typed(parts: _Parts, op: Threshold, dtype: IntType) -> None:
+    """The staircase in the type that is wanted, of bipolar ones 0 and 1; followed by another node where it must be."""
+    if dtype.bipolar and op.thresholds.shape[1] == 1:
+        parts.last(Threshold(op.thresholds, dtype, 2 * op.base - 1, 2 - 4 * op.base))
+    elif not dtype.bipolar and dtype.contains(np.array([op.dtype.min, op.dtype.max])):
+        parts.last(replace(op, dtype=dtype))
+    else:
+        parts.finish(dtype, parts.add("steps", op))
+
+
+def _segments(parts: _Parts, op: Lookup, part: IntType) -> None:
+    """y = sum over segments a of f[a](clamp(x - a, 0, part.max)), f[a](i) = t[a + i] - t[a], with t[0] in the first.
+
+    Segments follow each other with one number in common; those that change nothing are left out.
+    """
+    table, low, span = _numbers(op), op.domain.min, part.max
+    found = []
+    for first in range(0, op.domain.levels - 1, span):
+        some = table[:, first : first + span + 1]
+        some = np.pad(some, ((0, 0), (0, part.levels - some.shape[1])), mode="edge")
+        some = some - (some[:, :1] if first else 0)
+        if first and not some.any():
+            continue
+        place = parts.add(f"from{first}", Requantize(part, bias=np.array([-low - first])))
+        dtype = IntType.holding(int(some.min()), int(some.max()))
+        found.append(parts.add(f"part{first}", Lookup(part, some, dtype), place))
+    parts.finish(op.dtype, parts.summed(found))
