@@ -9,12 +9,28 @@ import numpy as np
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT, Node
-from bitwright.network.ops import Lookup, Requantize, Threshold
+from bitwright.network.lowering import lookup_steps
+from bitwright.network.ops import (
+    Add,
+    ArgMax,
+    Concat,
+    Conv2d,
+    Dense,
+    Flatten,
+    Lookup,
+    MaxPool,
+    Pad,
+    Requantize,
+    Resize,
+    SumPool,
+    Threshold,
+)
 from bitwright.network.ranges import intervals
+from bitwright.network.stages import Result, Staged
 from bitwright.network.types import Interval
+from bitwright.targets.checks import unstaged
 from bitwright.targets.contract import Problem
-from bitwright.targets.rap.compiler.layers import COMPUTE, Layer, Result, find_problems, stored_names
-from bitwright.targets.rap.compiler.lowering import lookup_steps
+from bitwright.targets.rap.compiler.layers import RULES, Layer
 from bitwright.targets.rap.compiler.mapping import threshold_words
 from bitwright.targets.rap.compiler.storage import (
     MAX_EDGE,
@@ -23,7 +39,6 @@ from bitwright.targets.rap.compiler.storage import (
     Storage,
     lane_bits,
     padded_channels,
-    stored_shapes,
     weight_bits,
 )
 from bitwright.targets.rap.isa.machine import LIMITS
@@ -33,16 +48,20 @@ MAX_ELEMENTS, MAX_CHANNELS = 1 << 20, 1 << 16
 MAX_COLUMNS = 513  # of images that are sent: the way back to the first column is a `dx` of LEVEL
 MAX_STEPS = 4 * 1024 - 1
 MAX_BASE = (1 << 15) - 1
-COMPUTED = tuple(op.__name__ for op in COMPUTE)
+KNOWN = (Conv2d, Dense, SumPool, MaxPool, Add, Pad, Requantize, Threshold, Concat, Resize, Lookup, Flatten, ArgMax)
 LAYER_INSTRUCTIONS = 11  # no layer has fewer
 
 
+def table_problems(network: Network, options: RapOptions) -> list[Problem]:
+    """Lookups whose thresholds are too many to be made."""
+    lookups = ((node, node.op) for node in network.nodes if isinstance(node.op, Lookup))
+    return [p for node, op in lookups for p in _lookup(node, op, network.types[node.name].channels, options)]
+
+
 def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
-    """Nodes that have no mapping, or whose tables and copies are too many to be made."""
-    found = find_problems(network)
+    """Nodes that have no mapping, or whose copies are too many."""
+    found = unstaged(network, KNOWN)
     for node in network.nodes:
-        if isinstance(node.op, Lookup):
-            found += _lookup(node, node.op, network.types[node.name].channels, options)
         if node.op.repeats:
             copies, most = int(np.prod(node.op.repeats)), options.program_words // LAYER_INSTRUCTIONS
             if copies > most:
@@ -64,11 +83,11 @@ def _lookup(node: Node, op: Lookup, channels: int, options: RapOptions) -> Itera
         yield Problem(node.name, f"its table begins with {_magnitude(base)} or its negative", f"up to {MAX_BASE}")
 
 
-def value_problems(network: Network, layers: tuple[Layer, ...], options: RapOptions) -> list[Problem]:
+def value_problems(layered: Staged[Layer], options: RapOptions) -> list[Problem]:
     """Reasons in accumulators, slots, lanes and shapes, by the names of the lowered network."""
-    found = list(_shapes(network, layers))
-    ranges = None if found else intervals(network)  # which takes long for values that are too large anyway
-    for layer in layers:
+    found = list(_shapes(layered))
+    ranges = None if found else intervals(layered.network)  # which takes long for values that are too large anyway
+    for layer in layered.stages:
         found += _accumulators(layer, ranges) if ranges else ()
         for result in layer.results:
             found += _slot(layer, result)
@@ -76,7 +95,7 @@ def value_problems(network: Network, layers: tuple[Layer, ...], options: RapOpti
         if layer.channel % group:
             rule = f"its first input has {layer.channel} channels"
             found.append(Problem(layer.name, rule, f"multiples of {group}, as the channels of an image are padded to"))
-    return list(dict.fromkeys([*found, *_lanes(network, layers, options)]))
+    return list(dict.fromkeys([*found, *_lanes(layered, options)]))
 
 
 def _accumulators(layer: Layer, ranges: dict[str, Interval]) -> Iterator[Problem]:
@@ -90,7 +109,7 @@ def _accumulators(layer: Layer, ranges: dict[str, Interval]) -> Iterator[Problem
 
 def _sums(layer: Layer, ranges: dict[str, Interval]) -> tuple[int, int]:
     """Smallest and largest accumulator of a layer."""
-    name = layer.name if layer.kind in COMPUTED else layer.inputs[0]
+    name = layer.name if isinstance(layer.op, RULES.absorbing) else layer.inputs[0]
     bias = layer.window.bias
     ends = (ranges[name].low, ranges[name].high)
     low, high = ends if bias is None else (end - bias for end in ends)
@@ -121,30 +140,30 @@ def _magnitude(values: np.ndarray) -> int:
     return max(-int(values.min()), int(values.max()))
 
 
-def _shapes(network: Network, layers: tuple[Layer, ...]) -> Iterator[Problem]:
-    for name, (h, w, c) in stored_shapes(network, layers).items():
+def _shapes(layered: Staged[Layer]) -> Iterator[Problem]:
+    for name, t in layered.types.items():
+        h, w, c = t.shape
         if max(h, w) > MAX_EDGE or c > MAX_CHANNELS or h * w * c > MAX_ELEMENTS:
             rule = f"shape ({h}, {w}, {c}) is too large"
             yield Problem(name, rule, f"edges up to {MAX_EDGE}, {MAX_CHANNELS} channels, {MAX_ELEMENTS} elements")
-    for name in (INPUT, stored_names(network)[network.output_name]):
-        h, w, _ = stored_shapes(network, layers)[name]
+    for name in (INPUT, layered.output):
+        h, w, _ = layered.types[name].shape
         if h > 1 and w > MAX_COLUMNS:
             rule = f"it has {w} columns, which IN and OUT take row by row"
             yield Problem(name, rule, f"up to {MAX_COLUMNS} columns, or a single row")
-    if network.input.type.dtype.bits > 16:
-        yield Problem(INPUT, f"the input is {network.input.type.dtype}", "at most 16 bits")
+    dtype = layered.types[INPUT].dtype
+    if dtype.bits > 16:
+        yield Problem(INPUT, f"the input is {dtype}", "at most 16 bits")
 
 
-def _lanes(network: Network, layers: tuple[Layer, ...], options: RapOptions) -> Iterator[Problem]:
+def _lanes(layered: Staged[Layer], options: RapOptions) -> Iterator[Problem]:
     """Values and weights that no lane holds."""
-    bits = lane_bits(network, layers, options.lane_bits)
-    output = stored_names(network)[network.output_name]
-    for layer in layers:
+    for layer in layered.stages:
         if weight_bits(layer) > 16:
             yield Problem(layer.name, f"its weights have {weight_bits(layer)} bits", "at most 16")
-    for name, lane in bits.items():
-        if lane == 0 or (lane == 32 and name != output):
-            rule = f"{network.types[name].dtype} is read by another layer and no lane holds it"
+    for name, lane in lane_bits(layered, options.lane_bits).items():
+        if lane == 0 or (lane == 32 and name != layered.output):
+            rule = f"{layered.types[name].dtype} is read by another layer and no lane holds it"
             yield Problem(name, rule, "at most 16 bits, 15 where an unsigned value is added to a signed one")
 
 

@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
+from bitwright.network.stages import Staged
 from bitwright.network.types import TensorType
+from bitwright.targets.checks import traced
 from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec
 from bitwright.targets.rap import cost
-from bitwright.targets.rap.check import extent_problems, operation_problems, value_problems
+from bitwright.targets.rap.check import extent_problems, operation_problems, table_problems, value_problems
 from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
-from bitwright.targets.rap.compiler.layers import Layer, make_layers, stored_names
-from bitwright.targets.rap.compiler.lowering import lower, origin
+from bitwright.targets.rap.compiler.layers import Layer, make_layers, simpler
 from bitwright.targets.rap.compiler.mapping import Plan, param_words, ranked, seed_words, weight_words
 from bitwright.targets.rap.compiler.storage import Storage, lane_bits, place, strips
 from bitwright.targets.rap.compiler.writer import Writer
@@ -50,46 +51,38 @@ def stream(t: TensorType) -> StreamSpec:
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is planned once for both
 def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     """The plan, or all reasons against it by the names of the network's nodes."""
-    found = operation_problems(network, options)
-    made = Refusal(tuple(found)) if found else _plan_lowered(lower(network), options)
-    if isinstance(made, RapPlan):
-        return replace(made, network=network, estimate=_of_nodes(made.estimate, network))
-    named = (p if p.node is None else replace(p, node=origin(network, p.node)) for p in made.problems)
-    return Refusal(tuple(dict.fromkeys(named)))
-
-
-def _of_nodes(estimate: Estimate, network: Network) -> Estimate:
-    """The figures by the nodes of the network before `lower`."""
-    origins = ((layer, (origin(network, name) for name in layer.nodes)) for layer in estimate.layers)
-    layers = tuple(replace(layer, nodes=tuple(dict.fromkeys(nodes))) for layer, nodes in origins)
-    return replace(estimate, layers=layers)
-
-
-def _plan_lowered(network: Network, options: RapOptions) -> RapPlan | Refusal:
-    """The plan of a network without Lookup."""
-    layers = make_layers(network)
-    found = value_problems(network, layers, options)
-    strip, more = strips(network, layers, options.size)
-    if found or more:
-        return Refusal((*found, *more))
-    bits = lane_bits(network, layers, options.lane_bits)
-    stored, words = place(network, layers, options.machine, bits, strip)
-    found = [p for value in stored.values() for p in extent_problems(value)]
-    found += _too_full("a_words", words, options)
+    found = table_problems(network, options)
     if found:
         return Refusal(tuple(found))
-    return _plan_stored(network, layers, stored, options)
+    simple = simpler(network)
+    made = _plan_lowered(simple, options)
+    return replace(made, network=network) if isinstance(made, RapPlan) else Refusal(traced(made, simple))
 
 
-def _plan_stored(
-    network: Network, layers: Sequence[Layer], stored: Mapping[str, Storage], options: RapOptions
-) -> RapPlan | Refusal:
+def _plan_lowered(network: Network, options: RapOptions) -> RapPlan | list[Problem]:
+    """The plan of a network without Lookup."""
+    found = operation_problems(network, options)
+    if found:
+        return found
+    layered = make_layers(network)
+    found = value_problems(layered, options)
+    strip, more = strips(layered, options.size)
+    if found or more:
+        return [*found, *more]
+    stored, words = place(layered, options.machine, lane_bits(layered, options.lane_bits), strip)
+    found = [p for value in stored.values() for p in extent_problems(value)]
+    found += _too_full("a_words", words, options)
+    return found or _plan_stored(layered, stored, options)
+
+
+def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options: RapOptions) -> RapPlan | list[Problem]:
     """The plan of layers whose values have their place in the banks."""
+    network = layered.network
     spec_in, spec_out = stream(network.input.type), stream(network.output_type)
-    frame, found = _instructions(network.output_name, lambda w: send(w, network, stored, spec_out))
+    frame, found = _instructions(network.output_name, lambda w: send(w, layered, stored, spec_out))
     count, more = _instructions(INPUT, lambda w: receive(w, stored[INPUT], spec_in))
     count, found, plans = count + frame, more + found, []
-    for layer in layers:
+    for layer in layered.stages:
         plan, words, problems = _map_layer(layer, stored, options)
         plans.append(plan)
         count += words
@@ -99,9 +92,9 @@ def _plan_stored(
     for option, words in needed.items():
         found += _too_full(option, words, options)
     if found:
-        return Refusal(tuple(found))
-    code = generate(network, plans, stored, options.machine, spec_in, spec_out)
-    output = stored[stored_names(network)[network.output_name]]
+        return found
+    code = generate(layered, plans, stored, options.machine, spec_in, spec_out)
+    output = stored[layered.output]
     estimate = cost.estimate(plans, code, options.machine, spec_in, spec_out, output)
     return RapPlan(network, options, tuple(plans), code, spec_in, spec_out, stored[INPUT], output, estimate)
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitwright.network import Network
 from bitwright.network.graph import INPUT
-from bitwright.network.ops import ArgMax, Requantize, Threshold
+from bitwright.network.ops import Requantize, Threshold
+from bitwright.network.stages import Staged
 from bitwright.targets.contract import StreamSpec
 from bitwright.targets.rap.compiler import images
-from bitwright.targets.rap.compiler.layers import stored_names
+from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.compiler.mapping import (
     Plan,
     element_words,
@@ -42,14 +42,14 @@ class Code:
 
 
 def generate(
-    network: Network,
+    layered: Staged[Layer],
     plans: Sequence[Plan],
     stored: Mapping[str, Storage],
     machine: Machine,
     spec_in: StreamSpec,
     spec_out: StreamSpec,
 ) -> Code:
-    """Instructions, weights and parameters of a network."""
+    """Instructions, weights and parameters of all layers."""
     writer = Writer()
     writer.mark("input")
     receive(writer, stored[INPUT], spec_in)
@@ -65,7 +65,7 @@ def generate(
         weights_at += weight_words(plan)
         params_at += sum(param_words(plan, s) + seed_words(plan, s) for s in range(len(plan.target)))
     writer.mark("output")
-    send(writer, network, stored, spec_out)
+    send(writer, layered, stored, spec_out)
     image = np.concatenate(weights, axis=1)
     table = np.concatenate(params)
     assert (image.shape[1], len(table)) == (weights_at, params_at)
@@ -104,17 +104,16 @@ def receive(writer: Writer, value: Storage, spec: StreamSpec) -> None:
     writer.add("IN", count=spec.type.size, channels=value.shape[2], bits=dtype.bits, lanes=spec.lanes, sign=sign)
 
 
-def send(writer: Writer, network: Network, stored: Mapping[str, Storage], spec: StreamSpec) -> None:
+def send(writer: Writer, layered: Staged[Layer], stored: Mapping[str, Storage], spec: StreamSpec) -> None:
     """OUT of a frame, or of the places of the largest elements of its pixels; then from the start again."""
-    value = stored[stored_names(network)[network.output_name]]
-    argmax = isinstance(network.node(network.output_name).op, ArgMax)
+    value = stored[layered.output]
     writer.add("WIDTH", width=_WIDTH[value.bits], asign=int(value.dtype.signed), bsign="unsigned")
     _shape(writer, "A", value)
     writer.stream("A", value.address, _raster(value))
     h, w, c = value.shape
     writer.add(
         "OUT", count=h * w * c, channels=c, bits=spec.type.dtype.bits, lanes=spec.lanes,
-        wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(argmax),
+        wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(layered.argmax),
     )  # fmt: skip
     writer.add("JUMP", target=0)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from bitwright.network.affine import folded
 from bitwright.network.lfsr import draws
-from bitwright.network.ops import Requantize, Threshold
+from bitwright.network.ops import Lookup, Requantize, Threshold
 from bitwright.targets.rap.compiler.mapping import Plan, element_words
 from bitwright.targets.rap.compiler.storage import WORD
 from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
 
 NEVER = (1 << 31) - 1  # a threshold above every accumulator
-FAR = 1 << 35  # above every accumulator and bias: differences stay far from 64 bits
 
 
 def pack_lanes(values: np.ndarray, bits: int) -> np.ndarray:
@@ -66,33 +66,30 @@ def parameters(plan: Plan, slot: int) -> np.ndarray:
     if op is None:
         return np.zeros((0, PARAM_LANES), np.uint32)
     channels, bias = plan.layer.shape[2], plan.layer.window.bias
-    bias = np.zeros(channels, np.int64) if bias is None else bias
+    assert not isinstance(op, Lookup)
+    op = folded(op, 1, np.zeros(channels, np.int64) if bias is None else bias)
     words = element_words(plan.layer.results[slot], plan.target[slot].bits)
     table = np.zeros((plan.elements * plan.channel_tiles * plan.groups, words, PARAM_LANES), np.int64)
     if isinstance(op, Requantize):
-        table[:channels] = _requantize(op, channels, bias, words)
+        table[:channels] = _requantize(op, channels, words)
     else:
-        table[:channels] = _threshold(op, channels, bias, words)
+        table[:channels] = _threshold(op, channels, words)
     return (table.reshape(-1, PARAM_LANES) & 0xFFFFFFFF).astype(np.uint32)
 
 
-def _requantize(op: Requantize, channels: int, bias: np.ndarray, words: int) -> np.ndarray:
-    """(acc + bias) * multiplier + b = acc * multiplier + (bias * multiplier + b); int64 [channels, words, 4]."""
-    multiplier, shift, b = (np.broadcast_to(v, channels) for v in (op.multiplier, op.shift, op.bias))
-    total = bias * multiplier + b
+def _requantize(op: Requantize, channels: int, words: int) -> np.ndarray:
+    """int64 [channels, words, 4]."""
+    multiplier, shift, bias = (np.broadcast_to(v, channels) for v in (op.multiplier, op.shift, op.bias))
     table = np.zeros((channels, words, PARAM_LANES), np.int64)
-    table[:, 0] = np.stack([multiplier, shift, total & 0xFFFFFFFF, total >> 32], axis=1)
+    table[:, 0] = np.stack([multiplier, shift, bias & 0xFFFFFFFF, bias >> 32], axis=1)
     return table
 
 
-def _threshold(op: Threshold, channels: int, bias: np.ndarray, words: int) -> np.ndarray:
-    """acc + bias >= t where acc >= t - bias; unused places hold what no accumulator reaches; [channels, words, 4]."""
-    near = np.clip(op.thresholds, -FAR, FAR)
-    steps = np.broadcast_to(near, (channels, near.shape[1])) - bias[:, None]
-    steps = np.clip(steps, -(1 << 31), NEVER)
+def _threshold(op: Threshold, channels: int, words: int) -> np.ndarray:
+    """int64 [channels, words, 4]; unused places hold what no accumulator reaches."""
     base, step = (np.broadcast_to(v, channels) for v in (op.base, op.step))
     flat = np.full((channels, words * PARAM_LANES - 1), NEVER, np.int64)
-    flat[:, : steps.shape[1]] = steps
+    flat[:, : op.thresholds.shape[1]] = np.clip(op.thresholds, -(1 << 31), NEVER)
     head = (base & 0xFFFF) | (step & 0xFFFF) << 16
     return np.insert(flat, HEADER_STEPS, head, axis=1).reshape(channels, words, PARAM_LANES)
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.network.ops import Requantize, Rounding, Threshold
+from bitwright.network.stages import Result
 from bitwright.targets.rap.compiler import body as bodies
 from bitwright.targets.rap.compiler.body import Body
-from bitwright.targets.rap.compiler.layers import Layer, Result
+from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.compiler.storage import Storage, padded_channels, words_of
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.machine import ACCUMULATORS, Machine

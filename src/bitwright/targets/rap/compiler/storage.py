@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from bitwright.network import Network
 from bitwright.network.graph import INPUT
+from bitwright.network.stages import Staged
 from bitwright.network.types import IntType
 from bitwright.targets.contract import Problem
-from bitwright.targets.rap.compiler.layers import Layer, stored_names, stored_shape
+from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.isa.machine import Machine
 
 WIDTHS = (4, 8, 16)
@@ -70,30 +70,26 @@ def padded_channels(channels: int, size: int) -> int:
     return group * math.ceil(channels / group)
 
 
-def lane_bits(network: Network, layers: Sequence[Layer], least: int) -> dict[str, int]:
+def lane_bits(found: Staged[Layer], least: int) -> dict[str, int]:
     """Bits of the lanes of every stored value; 0 where no lane is wide enough.
 
     A value has the lanes of the layers that read it, so they hold its numbers and their weights; both operands of an
     Add have the same lanes, wide enough for a sign bit if only one of them has a sign. least: of all lanes.
     """
-    names = stored_names(network)
-    needed = {INPUT: network.input.type.dtype.bits}
+    types, layers = found.types, found.stages
+    needed = {name: t.dtype.bits for name, t in types.items()}
     for layer in layers:
-        needed |= {result.name: result.type.dtype.bits for result in layer.results}
-    for layer in layers:
-        signs = {network.types[name].dtype.signed for name in layer.inputs}
+        signs = {types[name].dtype.signed for name in layer.inputs}
         for name in layer.inputs:
-            extra = len(signs) == 2 and not network.types[name].dtype.signed
-            needed[name] = max(needed[name], network.types[name].dtype.bits + extra, weight_bits(layer))
+            extra = len(signs) == 2 and not types[name].dtype.signed
+            needed[name] = max(needed[name], types[name].dtype.bits + extra, weight_bits(layer))
     for layer in layers:
         if len(layer.inputs) == 2:
             for name in layer.inputs:
                 needed[name] = max(needed[n] for n in layer.inputs)
     bits = {name: next((w for w in WIDTHS if w >= max(n, least)), 0) for name, n in needed.items()}
-    output = names[network.output_name]
-    read = {name for layer in layers for name in layer.inputs}
-    if bits[output] == 0 and output not in read:
-        bits[output] = 32
+    if bits[found.output] == 0 and not found.readers(found.output):
+        bits[found.output] = 32
     return bits
 
 
@@ -103,16 +99,15 @@ def weight_bits(layer: Layer) -> int:
     return 1 if w is None else IntType.holding(min(int(w.min()), 0), max(int(w.max()), 0)).bits
 
 
-def strips(network: Network, layers: Sequence[Layer], size: int) -> tuple[dict[str, int], list[Problem]]:
+def strips(layered: Staged[Layer], size: int) -> tuple[dict[str, int], list[Problem]]:
     """Columns of every stored value in a bank: stride times as many for the input of a layer as for its results, and
     for those of an enlargement its factor times as many as for its input.
 
     Values of one column lie in the first bank. Strips are the smallest that fit; problems name layers that ask for
     two different ones.
     """
-    shapes = stored_shapes(network, layers)
-    links: Links = {name: [] for name in shapes}
-    for layer in layers:
+    links: Links = {name: [] for name in layered.types}
+    for layer in layered.stages:
         ratio = Fraction(layer.window.stride[1], layer.scale[1])
         for result in layer.results if layer.shape[1] > 1 else ():
             for name in layer.inputs:
@@ -120,14 +115,14 @@ def strips(network: Network, layers: Sequence[Layer], size: int) -> tuple[dict[s
     scale: dict[str, Fraction] = {}
     problems: list[Problem] = []
     found: dict[str, int] = {}
-    for name in shapes:
+    for name in layered.types:
         if name in scale:
             continue
         group = _component(name, links, scale, problems)
         unit = Fraction(
             math.lcm(*(scale[n].denominator for n in group)), math.gcd(*(scale[n].numerator for n in group))
         )
-        base = unit * max(math.ceil(math.ceil(shapes[n][1] / size) / scale[n] / unit) for n in group)
+        base = unit * max(math.ceil(math.ceil(layered.types[n].shape[1] / size) / scale[n] / unit) for n in group)
         found |= {n: int(base * scale[n]) for n in group}
     return found, problems
 
@@ -154,21 +149,15 @@ def _component(name: str, links: Links, scale: dict[str, Fraction], problems: li
     return group
 
 
-def stored_shapes(network: Network, layers: Sequence[Layer]) -> dict[str, tuple[int, int, int]]:
-    """(H, W, C) of every stored value."""
-    names = [INPUT, *(result.name for layer in layers for result in layer.results)]
-    return {name: stored_shape(network, name) for name in names}
-
-
 def place(
-    network: Network, layers: Sequence[Layer], machine: Machine, bits: Mapping[str, int], strip: Mapping[str, int]
+    layered: Staged[Layer], machine: Machine, bits: Mapping[str, int], strip: Mapping[str, int]
 ) -> tuple[dict[str, Storage], int]:
     """All stored values with their addresses, and the words that every bank A needs.
 
     An address is free again behind the last layer that reads the value; the first gap that is large enough is taken.
     """
-    shapes = stored_shapes(network, layers)
-    until = dict.fromkeys(shapes, 0) | {stored_names(network)[network.output_name]: len(layers)}
+    types, layers = layered.types, layered.stages
+    until = dict.fromkeys(types, 0) | {layered.output: len(layers)}
     for index, layer in enumerate(layers):
         for name in layer.inputs:
             until[name] = max(until[name], index)
@@ -177,8 +166,9 @@ def place(
     made = [[INPUT], *([result.name for result in layer.results] for layer in layers)]
     for index, names in enumerate(made):
         for name in (n for n in names if n not in placed):
-            pitch = words_of(padded_channels(shapes[name][2], machine.size), bits[name])
-            value = Storage(name, shapes[name], network.types[name].dtype, bits[name], strip[name], pitch, 0)
+            (h, w, c), dtype = types[name].shape, types[name].dtype
+            pitch = words_of(padded_channels(c, machine.size), bits[name])
+            value = Storage(name, (h, w, c), dtype, bits[name], strip[name], pitch, 0)
             taken = [v for v in placed.values() if until[v.name] >= index - 1]
             value = _at(value, _gap(taken, value.words))
             placed[name] = value
