@@ -7,12 +7,14 @@ that becomes several leaves its name to the last of them; all of them have it as
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bitwright.errors import ModelError
 from bitwright.network.affine import channels_of
 from bitwright.network.graph import INPUT, MAX_NAME, Network, Node
 from bitwright.network.ops import Add, Concat, Conv2d, Dense, Flatten, Lookup, Op, Pad, Requantize, SumPool, Threshold
@@ -71,14 +73,30 @@ def lowered(network: Network, *passes: Callable[[Network], Network]) -> Network:
 
 
 def _replaced(network: Network, change: Callable[[_Parts], object]) -> Network:
-    """The network with the parts that `change` makes in the place of nodes; itself where it makes none."""
-    nodes: list[Node] = []
+    """The network with the parts that `change` makes in the place of nodes; itself where it makes none.
+
+    A node stays whose parts pass 32 bits or the limits of a network.
+    """
+    made = {}
     for node in network.nodes:
         parts = _Parts(node, network, [])
         change(parts)
-        nodes += parts.nodes or [node]
-    same = len(nodes) == len(network.nodes) and all(a is b for a, b in zip(nodes, network.nodes, strict=True))
-    return network if same else replace(network, nodes=tuple(nodes))
+        if parts.nodes:
+            made[node.name] = parts.nodes
+    try:
+        return _spliced(network, made)
+    except ModelError:
+        for name, nodes in made.items():
+            with contextlib.suppress(ModelError):
+                network = _spliced(network, {name: nodes})
+        return network
+
+
+def _spliced(network: Network, made: Mapping[str, Sequence[Node]]) -> Network:
+    """The network with other nodes in the place of some."""
+    if not made:
+        return network
+    return replace(network, nodes=tuple(n for node in network.nodes for n in made.get(node.name, (node,))))
 
 
 def flatten_first(network: Network) -> Network:
@@ -138,19 +156,31 @@ def _unit(parts: _Parts, op: Op, *inputs: str) -> None:
         parts.last(op, *inputs)
 
 
+def pads_apart(network: Network, legal: Callable[[IntType, int], bool]) -> Network:
+    """Convolutions that pad with a value that is not `legal` for the type, as a Pad and a convolution without pads."""
+
+    def change(parts: _Parts) -> None:
+        op = parts.node.op
+        if isinstance(op, Conv2d) and any(op.pads) and not legal(parts.source.dtype, op.pad_value):
+            padded = parts.add("padded", Pad(op.pads, op.pad_value))
+            parts.last(replace(op, pads=(0, 0, 0, 0), pad_value=0), padded)
+
+    return _replaced(network, change)
+
+
 def pads_by_sums(network: Network) -> Network:
     """Pads as sums over windows of one pixel, whose padding counts as zero: x - value before, + value behind."""
 
     def change(parts: _Parts) -> None:
         op, t = parts.node.op, parts.source.dtype
-        if not isinstance(op, Pad) or (op.value and t.bits == MAX_BITS):
+        if not isinstance(op, Pad):
             return
         pool = SumPool((1, 1), (1, 1), op.pads)
         if t.bipolar:  # 0 outside the image, and -1 and 1 in it
             parts.last(_sign((1 - op.value) // 2), parts.add("number", pool))
         elif op.value == 0:
             parts.last(pool)
-        else:
+        elif t.max - t.min < 1 << (MAX_BITS - 1):
             shifted = Requantize(IntType.holding(t.min - op.value, t.max - op.value), bias=np.array([-op.value]))
             inner = parts.add("pad", pool, parts.add("shifted", shifted))
             parts.last(Requantize(t, bias=np.array([op.value])), inner)

@@ -14,7 +14,10 @@ from bitwright.targets.contract import Problem
 
 
 def unstaged(network: Network, known: tuple[type[Op], ...]) -> list[Problem]:
-    """Nodes of unknown operations, and those that no stage computes where values are stored as images."""
+    """Nodes of unknown operations, and those that no stage computes where values are stored as images.
+
+    The network is the lowered one.
+    """
     found, legal = [], ", ".join(op.__name__ for op in known)
     for node in network.nodes:
         size = network.types[node.name].size
@@ -22,7 +25,7 @@ def unstaged(network: Network, known: tuple[type[Op], ...]) -> list[Problem]:
             found.append(Problem(node.name, f"{type(node.op).__name__} has no mapping", legal))
         elif isinstance(node.op, ArgMax) and node is not last_node(network):
             found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
-        elif isinstance(node.op, Flatten) and not is_view(network, node) and size > MOST_MOVED:
+        elif isinstance(node.op, Flatten) and not is_view(network, node):
             rule = f"it puts {size} elements in another order"
             found.append(Problem(node.name, rule, f"at most {MOST_MOVED}, or Flatten before Dense or at the end"))
     return found

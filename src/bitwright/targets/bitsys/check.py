@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitwright.network import Network
+from bitwright.network import Network, TensorType
 from bitwright.network.graph import INPUT
 from bitwright.network.ops import (
     Add,
@@ -36,6 +36,7 @@ from bitwright.targets.contract import Problem
 
 KNOWN = (Conv2d, Dense, Threshold, Requantize, Lookup, Add, Concat, MaxPool, SumPool, Pad, Resize, Flatten, ArgMax)
 MOST_THRESHOLDS = 255
+TABLE_BITS = 8
 POST_BITS = 58  # of products, biases and their sums in the post stage
 MOST_GROUPS = 4095  # groups of eight channels of a pixel, which addresses count in 12 bits
 MOST_PIXELS = 65535  # of a frame that leaves
@@ -47,17 +48,23 @@ def unsuited(network: Network) -> list[Problem]:
     """Operations that no configuration of the hardware computes, node by node."""
     found = unstaged(network, KNOWN)
     for node in network.nodes:
-        reason = _unsupported(node.op)
+        reason = _unsupported(node.op, network.types[node.inputs[0]])
         found += [Problem(node.name, *reason)] if reason else []
     return found
 
 
-def _unsupported(op: Op) -> tuple[str, str] | None:
-    """(rule, what is legal) where no configuration computes the operation."""
+def _unsupported(op: Op, source: TensorType) -> tuple[str, str] | None:
+    """(rule, what is legal) where no configuration computes the operation on a value of type `source`."""
     if isinstance(op, (Conv2d, Dense)) and op.weight_type.bits > 8:
         return f"weights have {op.weight_type.bits} bits", "at most 8 bits"
     if isinstance(op, Threshold) and op.thresholds.shape[1] > MOST_THRESHOLDS:
         return f"{op.thresholds.shape[1]} thresholds a channel", f"at most {MOST_THRESHOLDS}"
+    if isinstance(op, Lookup) and op.domain.bits > TABLE_BITS:
+        return f"a table over {op.domain}", f"inputs of at most {TABLE_BITS} bits, or sums of tables in 32 bits"
+    if isinstance(op, Pad):
+        return f"it pads {source} with {op.value}", "values of at most 31 bits"
+    if isinstance(op, Concat) and source.channels % 8:
+        return f"its first value is {source}", "multiples of 8 channels, or sums of both values in 32 bits"
     if not isinstance(op, Requantize):
         return None
     if op.rounding is Rounding.STOCHASTIC:

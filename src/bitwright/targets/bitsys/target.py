@@ -12,7 +12,7 @@ from typing import Any
 
 from bitwright.errors import OptionError
 from bitwright.hardware.resources import Resources
-from bitwright.network import Network
+from bitwright.network import IntType, Network
 from bitwright.network.graph import INPUT
 from bitwright.network.lowering import (
     concats_by_products,
@@ -20,13 +20,14 @@ from bitwright.network.lowering import (
     flatten_first,
     lower_lookups,
     lowered,
+    pads_apart,
     pads_by_sums,
     split_thresholds,
 )
 from bitwright.network.ops import Add, Conv2d, Dense, Pool
 from bitwright.network.stages import Rules, Stage, Staged, staged
 from bitwright.targets.bitsys import hardware, lowering, program, storage
-from bitwright.targets.bitsys.check import MOST_THRESHOLDS, fits, too_heavy, too_wide, unsuited
+from bitwright.targets.bitsys.check import MOST_THRESHOLDS, TABLE_BITS, fits, too_heavy, too_wide, unsuited
 from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model import cost, cycles, timeline
@@ -51,7 +52,6 @@ from bitwright.tools.model import to_words
 
 INPUT_LANES = 8
 RULES = Rules(absorbing=(Conv2d, Dense, Pool, Add))
-TABLE_BITS = 8
 
 
 @dataclass(frozen=True)
@@ -114,12 +114,18 @@ def _has_room(staged: Staged[Stage], places: Layout, machine: Hardware) -> bool:
     return places.words <= machine.act_words and groups <= machine.output_groups
 
 
+def pads_are_planes(dtype: IntType, value: int) -> bool:
+    """Whether all bits of the padding value are alike; those of a bipolar one are where it is stored as a bit."""
+    return dtype.bipolar or value in (0, -1 if dtype.signed else dtype.max)
+
+
 def _simpler(network: Network, machine: Hardware) -> Network:
     """The network without what the hardware has no layer for, and with Thresholds and tables that are not too long."""
     fill = 64 if machine.planes else 8  # channels of a Concat's first value that fill words
     return lowered(
         network,
         flatten_first,
+        partial(pads_apart, legal=pads_are_planes if machine.planes else lambda dtype, value: True),
         pads_by_sums,
         partial(lower_lookups, table_bits=TABLE_BITS, steps=MOST_THRESHOLDS),
         partial(split_thresholds, most=MOST_THRESHOLDS),

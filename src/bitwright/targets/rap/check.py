@@ -48,7 +48,7 @@ MAX_ELEMENTS, MAX_CHANNELS = 1 << 20, 1 << 16
 MAX_COLUMNS = 513  # of images that are sent: the way back to the first column is a `dx` of LEVEL
 MAX_STEPS = 4 * 1024 - 1
 MAX_BASE = (1 << 15) - 1
-KNOWN = (Conv2d, Dense, SumPool, MaxPool, Add, Pad, Requantize, Threshold, Concat, Resize, Lookup, Flatten, ArgMax)
+KNOWN = (Conv2d, Dense, SumPool, MaxPool, Add, Pad, Requantize, Threshold, Concat, Resize, Flatten, ArgMax)
 LAYER_INSTRUCTIONS = 11  # no layer has fewer
 
 
