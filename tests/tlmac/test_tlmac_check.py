@@ -178,7 +178,7 @@ def test_the_folding_of_an_estimate_is_a_setting(element):
 def test_every_rewriting_keeps_the_output_size(random_network):
     checked = 0
     for seed in range(40):
-        for unit in build_circuit(random_network(seed, image=True, kernel=(1, 5))).units:
+        for unit in build_circuit(random_network(seed, image=True, kernel=(1, 5))).stages:
             for variant in variants(unit.mac) if unit.mac else ():
                 layer = variant.layer
                 height, width, channels = layer.input.shape

@@ -145,7 +145,7 @@ TAPS = [
 @pytest.mark.parametrize(("taps", "conv", "outputs"), TAPS)
 def test_kernel_taps_side_by_side(taps, conv, outputs):
     network = conv_network(IntType(2, True), IntType(3, True), shape=(6, 6, 2), pad_value=1, **conv)
-    variant = next(v for v in variants(build_circuit(network).units[0].mac) if v.name == taps)
+    variant = next(v for v in variants(build_circuit(network).stages[0].mac) if v.name == taps)
     lanes = variant.layer.group_channels
     setting = {"element": "gates", "taps": taps, "lanes": lanes, "outputs": outputs}
     plan = plan_of(network, layers={"conv": setting})

@@ -2,8 +2,8 @@
 """A network as stages: what hardware computes at a time, the same for every target.
 
 A stage is a main operation with the elementwise ones behind it: a window over an image (Conv2d, Dense as a convolution
-over the whole image, pools, Pad), a join (Add, Concat), a copy (Resize, or elementwise operations alone on a stored
-value), or ArgMax. `Flatten` is no stage: its value is a view of the one that it reads. How much a stage takes in is the
+over the whole image, pools, Pad), a join (Add, Concat), a copy (an enlargement, or elementwise operations alone on a
+stored value), or ArgMax. `Flatten` is no stage: its value is a view of the one that it reads. How much a stage takes in is the
 target's to say (`Rules`); storage, folding and scheduling stay with the target, too.
 """
 
@@ -16,7 +16,21 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from bitwright.network.graph import INPUT, Network, Node
-from bitwright.network.ops import ArgMax, Conv2d, Dense, Flatten, Lookup, MaxPool, Op, Pad, Pool, Requantize, Threshold
+from bitwright.network.ops import (
+    Add,
+    ArgMax,
+    Concat,
+    Conv2d,
+    Dense,
+    Flatten,
+    Lookup,
+    MaxPool,
+    Op,
+    Pad,
+    Pool,
+    Requantize,
+    Threshold,
+)
 from bitwright.network.types import Ints, IntType, TensorType
 
 Elementwise = Threshold | Requantize | Lookup
@@ -196,6 +210,12 @@ def window(op: Op | None, source: TensorType) -> Window:
         low = t.dtype.min if maximum else 0
         return Window(op.kernel, op.stride, op.pads, pad_value=low, maximum=maximum)
     return Window(pads=op.pads, pad_value=op.value) if isinstance(op, Pad) else Window()
+
+
+def is_staged(op: Op) -> bool:
+    """Whether stages know the operation: where a new one is not among them, targets refuse it."""
+    known = isinstance(op, Elementwise | Conv2d | Dense | Pool | Pad | Add | Concat | ArgMax | Flatten)
+    return known or op.repeats is not None
 
 
 def last_node(network: Network) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,6 +21,9 @@ from bitwright.hardware.shell import ADDRESS_BITS, top_ports
 from bitwright.hardware.source_rules import check_paths
 from bitwright.hardware.text import Port
 from bitwright.network import Network, TensorType
+from bitwright.network.lowering import MOST_MOVED, is_view
+from bitwright.network.ops import ArgMax, Flatten
+from bitwright.network.stages import is_staged, last_node
 from bitwright.text import is_identifier
 
 
@@ -264,3 +267,27 @@ def accepted(target: Target, network: Network, options: Any) -> Plan:
     if isinstance(plan, Refusal):
         raise ModelError(f"target {target.name} refuses the network: {plan}")
     return plan
+
+
+def unstaged(network: Network) -> list[Problem]:
+    """Nodes of a lowered network that no stage computes where values are stored as images."""
+    found = []
+    for node in network.nodes:
+        size = network.types[node.name].size
+        if not is_staged(node.op):
+            found.append(
+                Problem(node.name, f"{type(node.op).__name__} has no mapping", "operations that stages compute")
+            )
+        elif isinstance(node.op, ArgMax) and node is not last_node(network):
+            found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
+        elif isinstance(node.op, Flatten) and not is_view(network, node):
+            rule = f"it puts {size} elements in another order"
+            found.append(Problem(node.name, rule, f"at most {MOST_MOVED}, or Flatten before Dense or at the end"))
+    return found
+
+
+def traced(problems: Iterable[Problem], network: Network) -> tuple[Problem, ...]:
+    """The problems of a lowered network by the nodes that its own come from, each once."""
+    names = {node.name: node.origin for node in network.nodes}
+    named = (p if p.node is None else dataclasses.replace(p, node=names.get(p.node, p.node)) for p in problems)
+    return tuple(dict.fromkeys(named))

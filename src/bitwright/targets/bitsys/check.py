@@ -8,20 +8,14 @@ from collections.abc import Sequence
 from bitwright.network import Network, TensorType
 from bitwright.network.graph import INPUT
 from bitwright.network.ops import (
-    Add,
-    ArgMax,
     Concat,
     Conv2d,
     Dense,
-    Flatten,
     Lookup,
-    MaxPool,
     Op,
     Pad,
     Requantize,
-    Resize,
     Rounding,
-    SumPool,
     Threshold,
 )
 from bitwright.network.stages import Stage, Staged
@@ -31,10 +25,8 @@ from bitwright.targets.bitsys.post import HIGH, LOW
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import layer_fields
 from bitwright.targets.bitsys.storage import Layout, stored
-from bitwright.targets.checks import unstaged
-from bitwright.targets.contract import Problem
+from bitwright.targets.contract import Problem, unstaged
 
-KNOWN = (Conv2d, Dense, Threshold, Requantize, Lookup, Add, Concat, MaxPool, SumPool, Pad, Resize, Flatten, ArgMax)
 MOST_THRESHOLDS = 255
 TABLE_BITS = 8
 POST_BITS = 58  # of products, biases and their sums in the post stage
@@ -46,7 +38,7 @@ MOST_REACH = 8191  # columns or rows from the first to the last tap of a frame
 
 def unsuited(network: Network) -> list[Problem]:
     """Operations that no configuration of the hardware computes, node by node."""
-    found = unstaged(network, KNOWN)
+    found = unstaged(network)
     for node in network.nodes:
         reason = _unsupported(node.op, network.types[node.inputs[0]])
         found += [Problem(node.name, *reason)] if reason else []

@@ -56,7 +56,7 @@ class Part:
 
 
 def parts(stage: Stage) -> list[Part]:
-    """One layer for most stages, one for each input of a Concat and for each column that a Resize makes of one."""
+    """One layer for most stages, one for each input of a Concat and for each column that a copy makes of one."""
     if isinstance(stage.op, Concat):
         return [Part(), Part(1, stage.input_types[0].channels)]
     rows, columns = stage.op.repeats or (1, 1) if stage.op else (1, 1)

@@ -36,7 +36,6 @@ from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.targets.bitsys.storage import Layout
 from bitwright.targets.bitsys.weights import stream_words
-from bitwright.targets.checks import traced
 from bitwright.targets.contract import (
     Design,
     Estimate,
@@ -46,6 +45,7 @@ from bitwright.targets.contract import (
     StreamSpec,
     SynthesisUnit,
     WeightStream,
+    traced,
 )
 from bitwright.text import unique
 from bitwright.tools.model import to_words

@@ -11,25 +11,14 @@ from bitwright.network import Network
 from bitwright.network.graph import INPUT, Node
 from bitwright.network.lowering import lookup_steps
 from bitwright.network.ops import (
-    Add,
-    ArgMax,
-    Concat,
-    Conv2d,
-    Dense,
-    Flatten,
     Lookup,
-    MaxPool,
-    Pad,
     Requantize,
-    Resize,
-    SumPool,
     Threshold,
 )
 from bitwright.network.ranges import intervals
 from bitwright.network.stages import Result, Staged
 from bitwright.network.types import Interval
-from bitwright.targets.checks import unstaged
-from bitwright.targets.contract import Problem
+from bitwright.targets.contract import Problem, unstaged
 from bitwright.targets.rap.compiler.layers import RULES, Layer
 from bitwright.targets.rap.compiler.mapping import threshold_words
 from bitwright.targets.rap.compiler.storage import (
@@ -48,7 +37,6 @@ MAX_ELEMENTS, MAX_CHANNELS = 1 << 20, 1 << 16
 MAX_COLUMNS = 513  # of images that are sent: the way back to the first column is a `dx` of LEVEL
 MAX_STEPS = 4 * 1024 - 1
 MAX_BASE = (1 << 15) - 1
-KNOWN = (Conv2d, Dense, SumPool, MaxPool, Add, Pad, Requantize, Threshold, Concat, Resize, Flatten, ArgMax)
 LAYER_INSTRUCTIONS = 11  # no layer has fewer
 
 
@@ -60,7 +48,7 @@ def table_problems(network: Network, options: RapOptions) -> list[Problem]:
 
 def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
     """Nodes that have no mapping, or whose copies are too many."""
-    found = unstaged(network, KNOWN)
+    found = unstaged(network)
     for node in network.nodes:
         if node.op.repeats:
             copies, most = int(np.prod(node.op.repeats)), options.program_words // LAYER_INSTRUCTIONS

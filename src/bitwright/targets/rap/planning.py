@@ -11,8 +11,7 @@ from bitwright.network import Network
 from bitwright.network.graph import INPUT
 from bitwright.network.stages import Staged
 from bitwright.network.types import TensorType
-from bitwright.targets.checks import traced
-from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec
+from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec, traced
 from bitwright.targets.rap import cost
 from bitwright.targets.rap.check import extent_problems, operation_problems, table_problems, value_problems
 from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer

@@ -3,8 +3,8 @@
 
 An operation with more results is computed again for every further two. A layer reads stored values and writes stored
 values. Requantize and Threshold join the operation before them; on a stored value they follow a copy. ArgMax is taken
-of what is sent. Concat and Resize are copies, each of which writes some channels or every few columns and rows of the
-value.
+of what is sent. Concat and enlargements are copies, each of which writes some channels or every few columns and rows
+of the value.
 """
 
 from __future__ import annotations
