@@ -3,8 +3,8 @@
 
 A stage is a main operation with the elementwise ones behind it: a window over an image (Conv2d, Dense as a convolution
 over the whole image, pools, Pad), a join (Add, Concat), a copy (an enlargement, or elementwise operations alone on a
-stored value), or ArgMax. `Flatten` is no stage: its value is a view of the one that it reads. How much a stage takes in is the
-target's to say (`Rules`); storage, folding and scheduling stay with the target, too.
+stored value), or ArgMax. `Flatten` is no stage: its value is a view of the one that it reads. How much a stage takes in
+is the target's to say (`Rules`); storage, folding and scheduling stay with the target, too.
 """
 
 from __future__ import annotations
