@@ -94,7 +94,7 @@ def test_lookups_are_results_of_their_input():
     run(Network(InputSpec(TensorType((4, 5, 4), IntType(3))), tuple(nodes)), TARGET.options())
 
 
-@pytest.mark.parametrize(("steps", "legal"), [(4095, True), (4096, False), (1 << 31, False)])
+@pytest.mark.parametrize(("steps", "legal"), [(4095, True), (4096, True), (1 << 31, False)])
 def test_steep_tables_are_refused_before_they_are_unrolled(steps, legal):
     low = -(steps // 2)
     network = chain([ops.Lookup(IntType(2), [[low, low, low + steps, low + steps]], IntType(32, True))], bits=2)
@@ -102,7 +102,9 @@ def test_steep_tables_are_refused_before_they_are_unrolled(steps, legal):
     if legal:
         assert found == []
     else:
-        assert found[0] == f"n0: its table rises or falls by {steps} in all; legal: at most 4095"
+        assert found[0].startswith(
+            "n0: its table takes 2147483652 words of parameters, more than 65536; legal: param_words"
+        )
 
 
 def test_tables_of_many_channels_are_refused_before_they_are_unrolled():

@@ -2,7 +2,7 @@
 // Module layer_1_maxpool computes
 //   MaxPool pool: uint2[6, 6, 4] to uint2[3, 3, 4]
 // s0: steps, uint2[6, 6, 4], 1 elements a word
-// m: flat, uint2[36], 1 elements a word
+// m: pool, uint2[3, 3, 4], 1 elements a word
 // Estimated: 144 cycles a frame; 84 LUT, 61 FF, 0 BRAM36, 0 DSP
 module layer_1_maxpool (
     input  logic clk_i,

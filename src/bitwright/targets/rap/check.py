@@ -60,13 +60,11 @@ def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
 
 def _lookup(node: Node, op: Lookup, channels: int, options: RapOptions) -> Iterator[Problem]:
     """What the thresholds of a table cannot hold; it is known before they are written out, as they may be very many."""
-    steps, base = lookup_steps(op), op.table[:, 0]
-    words = channels * threshold_words(min(steps, MAX_STEPS))
+    base = op.table[:, 0]
+    words = channels * threshold_words(lookup_steps(op))
     if words > options.param_words:
         rule = f"its table takes {words} words of parameters, more than {options.param_words}"
         yield Problem(node.name, rule, f"param_words up to {LIMITS['param_words']}, or fewer steps or channels")
-    if steps > MAX_STEPS:
-        yield Problem(node.name, f"its table rises or falls by {steps} in all", f"at most {MAX_STEPS}")
     if _magnitude(base) > MAX_BASE:
         yield Problem(node.name, f"its table begins with {_magnitude(base)} or its negative", f"up to {MAX_BASE}")
 

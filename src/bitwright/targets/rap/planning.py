@@ -9,15 +9,24 @@ from functools import lru_cache, partial
 
 from bitwright.network import Network
 from bitwright.network.graph import INPUT
+from bitwright.network.lowering import (
+    concats_by_products,
+    flatten_by_products,
+    flatten_first,
+    lower_lookups,
+    lowered,
+    split_thresholds,
+    unit_steps,
+)
 from bitwright.network.stages import Staged
 from bitwright.network.types import TensorType
 from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec, traced
 from bitwright.targets.rap import cost
-from bitwright.targets.rap.check import extent_problems, operation_problems, table_problems, value_problems
+from bitwright.targets.rap.check import MAX_STEPS, extent_problems, operation_problems, table_problems, value_problems
 from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
-from bitwright.targets.rap.compiler.layers import Layer, make_layers, simpler
+from bitwright.targets.rap.compiler.layers import Layer, make_layers
 from bitwright.targets.rap.compiler.mapping import Plan, param_words, ranked, seed_words, weight_words
-from bitwright.targets.rap.compiler.storage import Storage, lane_bits, place, strips
+from bitwright.targets.rap.compiler.storage import Storage, lane_bits, padded_channels, place, strips
 from bitwright.targets.rap.compiler.writer import Writer
 from bitwright.targets.rap.isa.fields import EncodingError
 from bitwright.targets.rap.isa.machine import LIMITS
@@ -47,13 +56,27 @@ def stream(t: TensorType) -> StreamSpec:
     return StreamSpec(t, max(1, STREAM_BITS // t.dtype.bits))
 
 
+def _simpler(network: Network, size: int) -> Network:
+    """The network without tables, and without what no slot computes on a grid of `size` columns."""
+    group = padded_channels(1, size)
+    return lowered(
+        network,
+        flatten_first,
+        partial(lower_lookups, table_bits=0, steps=0),
+        partial(unit_steps, legal=(-2, -1, 1, 2)),
+        partial(split_thresholds, most=MAX_STEPS),
+        partial(concats_by_products, aligned=lambda channels: channels % group == 0),
+        flatten_by_products,
+    )
+
+
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is planned once for both
 def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     """The plan, or all reasons against it by the names of the network's nodes."""
     found = table_problems(network, options)
     if found:
         return Refusal(tuple(found))
-    simple = simpler(network)
+    simple = _simpler(network, options.size)
     made = _plan_lowered(simple, options)
     return replace(made, network=network) if isinstance(made, RapPlan) else Refusal(traced(made, simple))
 

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bitwright.network import Network
+from bitwright.network.lowering import lower_lookups, lowered, split_thresholds, unit_steps
 from bitwright.network.ops import Lookup, Requantize, Threshold
 from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.circuit import fold
@@ -15,8 +18,18 @@ from bitwright.targets.tlmac.refusal import OutOfReach
 from bitwright.targets.tlmac.search.planner import no_element
 from bitwright.targets.tlmac.wishes import check_names, wished
 
-MAX_COUNT_BITS = 16  # of module threshold
+MAX_COUNT = (1 << 16) - 1  # of module threshold
 MAX_TABLE_BITS = 16
+
+
+def simpler(network: Network) -> Network:
+    """The network in what the modules of thresholds and tables compute."""
+    return lowered(
+        network,
+        partial(lower_lookups, table_bits=MAX_TABLE_BITS, steps=MAX_COUNT),
+        partial(unit_steps, legal=(-1, 1)),
+        partial(split_thresholds, most=MAX_COUNT),
+    )
 
 
 def problems(network: Network, options: TlmacOptions) -> list[Problem]:
@@ -50,8 +63,8 @@ def unsupported(network: Network) -> list[Problem]:
             step, count = 2 if node.op.dtype.bipolar else 1, node.op.thresholds.shape[1]
             if np.any(np.abs(node.op.step) != step):
                 found.append(Problem(node.name, f"threshold steps {np.unique(node.op.step)}", f"+{step} and -{step}"))
-            if count >= 1 << MAX_COUNT_BITS:
-                found.append(Problem(node.name, f"{count} thresholds", f"at most {(1 << MAX_COUNT_BITS) - 1}"))
+            if count > MAX_COUNT:
+                found.append(Problem(node.name, f"{count} thresholds", f"at most {MAX_COUNT}"))
         elif isinstance(node.op, Lookup) and node.op.domain.bits > MAX_TABLE_BITS:
             found.append(Problem(node.name, f"a table over {node.op.domain}", f"at most {MAX_TABLE_BITS} bits"))
         elif isinstance(node.op, Requantize) and abs(node.op.zero_point) >= 1 << 31:

@@ -48,8 +48,8 @@ def emit_design(plan: TlmacPlan) -> Design:
         units.append(SynthesisUnit(unit.unit.name, name, row=i))
     streams = _Streams(plan)
     for value, readers in streams.forked.items():
-        files[f"{streams.fork_module(value)}.sv"] = _fork_module(streams, value, len(readers), network)
-        units.append(SynthesisUnit(unique(f"{value} (fork)", network.types), streams.fork_module(value)))
+        files[f"{streams.fork_module(value)}.sv"] = _fork_module(streams, value, len(readers), plan.circuit.network)
+        units.append(SynthesisUnit(unique(f"{value} (fork)", plan.circuit.network.types), streams.fork_module(value)))
     files[f"{TOP}.sv"] = _top(plan, streams)
     return Design(
         target="tlmac",

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from bitwright.network import Network
-from bitwright.targets.contract import Design, Problem, Refusal
-from bitwright.targets.tlmac.check import problems, unsupported
+from bitwright.targets.contract import Design, Problem, Refusal, traced
+from bitwright.targets.tlmac.check import problems, simpler, unsupported
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.emit import emit_design
 from bitwright.targets.tlmac.goals import plan_network
@@ -23,12 +24,15 @@ class Tlmac:
 
     def check(self, network: Network, options: Any) -> list[Problem]:
         """All reasons to refuse the network, before any work."""
-        return problems(network, options)
+        simple = simpler(network)
+        return list(traced(problems(simple, options), simple))
 
     def plan(self, network: Network, options: Any) -> TlmacPlan | Refusal:
         """Fold every layer for the goal and choose its element; a refusal where no circuit reaches the goal."""
-        found = unsupported(network)
-        return Refusal(tuple(found)) if found else plan_network(network, options)
+        simple = simpler(network)
+        found = unsupported(simple)
+        made = Refusal(tuple(found)) if found else plan_network(simple, options)
+        return Refusal(traced(made.problems, simple)) if isinstance(made, Refusal) else replace(made, network=network)
 
     def emit(self, plan: TlmacPlan) -> Design:
         """The circuit as SystemVerilog."""

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bitwright.network import Network
-from bitwright.network.lowering import flatten_by_products, flatten_first, lower_lookups, lowered, unit_steps
 from bitwright.network.ops import Add, Concat, Conv2d, Dense, Pad, Pool, Requantize
 from bitwright.network.stages import Result, Rules, Stage, Staged, Window, staged
 
@@ -39,20 +38,8 @@ class Layer(Stage):
         return h, w, c
 
 
-def simpler(network: Network) -> Network:
-    """The network without tables, and without what no slot computes."""
-    steps = {-2, -1, 1, 2}
-    return lowered(
-        network,
-        flatten_first,
-        lambda found: lower_lookups(found, 0, 0),
-        lambda found: unit_steps(found, steps),
-        flatten_by_products,
-    )
-
-
 def make_layers(network: Network) -> Staged[Layer]:
-    """The layers in the order of the nodes; the network must be one that `simpler` made and `check` accepts."""
+    """The layers in the order of the nodes of a lowered network; `check` must accept them."""
     found = staged(network, RULES)
     layers = tuple(layer for stage in found.stages for layer in _layers(stage))
     return Staged(network, layers, found.stored, found.types, found.argmax)
