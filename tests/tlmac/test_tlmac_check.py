@@ -26,13 +26,18 @@ def problems(*ops, bits=8):
 
 def test_all_problems_are_told_at_once():
     found = problems(
-        Threshold(np.array([[3, 5]]), IntType(4), step=np.array([2])),
+        Requantize(IntType(8), zero_point=-1 << 31),
         Requantize(IntType(8), zero_point=1 << 31),
     )
     assert found == [
-        "n0: threshold steps [2]; legal: +1 and -1",
+        "n0: zero point -2147483648; legal: less than 2**31 in magnitude",
         "n1: zero point 2147483648; legal: less than 2**31 in magnitude",
     ]
+
+
+@pytest.mark.parametrize(("base", "step"), [(0, 2), (9, -2), (5, 0)])
+def test_steps_of_any_size_are_steps_of_one(base, step):
+    assert problems(Threshold(np.array([[3, 5]]), IntType(4), base, step)) == []
 
 
 def test_a_plain_network_passes():
