@@ -24,7 +24,7 @@ ADDRESS_BITS = 8
 def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str, str]:
     """Every source file by path; module `rap` is the top, with stream words of the given bits."""
     files = {f"rap/{path.name}": path.read_text() for path in sorted(_RTL.iterdir())}
-    files |= rtl.sources(["axil_bus", "lfsr32", "ram_sdp", "round_up"]) | {"rtl/waivers.vlt": rtl.WAIVERS.read_text()}
+    files |= rtl.sources(["axil_bus", "lfsr32", "ram_sdp", "round_up", "saturate"]) | {"rtl/waivers.vlt": rtl.WAIVERS.read_text()}
     return files | {"rap/rap_isa.svh": header(), f"{TOP}.sv": _top(machine, in_bits, out_bits)}
 
 

@@ -71,22 +71,26 @@ module rap_alu (
   // PACK halves the width of the lanes of a and b, UNPL and UNPH double that of half a word.
   logic [15:0] pack8, pack4, unpacked;
   for (genvar i = 0; i < 2; i++) begin : g_pack8
-    rap_saturate #(
-        .InBits (16),
+    logic [15:0] x;
+    assign x = i == 0 ? a_i : b_i;
+    saturate #(
+        .InBits (17),
         .OutBits(8)
     ) u_saturate (
-        .sign_i,
-        .x_i(i == 0 ? a_i : b_i),
+        .signed_i(sign_i),
+        .x_i({sign_i && x[15], x}),
         .y_o(pack8[8*i+:8])
     );
   end
   for (genvar i = 0; i < 4; i++) begin : g_pack4
-    rap_saturate #(
-        .InBits (8),
+    logic [7:0] x;
+    assign x = i < 2 ? a_i[8*(i%2)+:8] : b_i[8*(i%2)+:8];
+    saturate #(
+        .InBits (9),
         .OutBits(4)
     ) u_saturate (
-        .sign_i,
-        .x_i(i < 2 ? a_i[8*(i%2)+:8] : b_i[8*(i%2)+:8]),
+        .signed_i(sign_i),
+        .x_i({sign_i && x[7], x}),
         .y_o(pack4[4*i+:4])
     );
   end
