@@ -9,15 +9,23 @@ from bitwright.tools.bench import Bench, axis_input, axis_output
 
 
 @pytest.fixture(scope="session")
-def run_rtl():
+def rap_model():
+    """The compiled hardware of a machine."""
+
+    def build(machine):
+        bench = Bench(hardware.TOP, [axis_input(32)], [axis_output(32)], axil=True)
+        return verilator.build(hardware.sources(machine), bench)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def run_rtl(rap_model):
     """run(machine, program, stream words, expected output words, stalls) -> (output words, counters) of the RTL."""
 
     def run(machine, program, words=(), expect=0, stalls=None):
-        model = verilator.build(
-            hardware.sources(machine), Bench(hardware.TOP, [axis_input(32)], [axis_output(32)], axil=True)
-        )
         addresses = hardware.counter_addresses()
-        result = model.run(
+        result = rap_model(machine).run(
             {"s_axis": np.asarray(words, np.uint32).reshape(-1, 1)},
             {"m_axis": expect},
             program=hardware.loading(machine, program),

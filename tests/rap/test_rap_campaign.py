@@ -50,6 +50,6 @@ def test_counters_of_the_rtl():
         for stalls in (None, Stalls(seed, 0.3, 0.5)):
             result = bw.simulate(design, x, stalls=stalls)
             assert result.bit_exact, seed
-            assert result.counters == counters, seed
+            assert result.counters == counters | {"errors": 0}, seed
         tried += 1
     assert tried >= 15

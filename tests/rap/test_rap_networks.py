@@ -71,7 +71,7 @@ def test_random_networks_in_rtl(random_network, seed, stalls):
     _, counters, plan = run(network, TARGET.options(), x)
     result = bw.simulate(TARGET.emit(plan), x, stalls=stalls)
     assert result.bit_exact
-    assert result.counters == counters
+    assert result.counters == counters | {"errors": 0}
 
 
 def image_network(node_ops, shape=(8, 8, 8), bits=4):
@@ -196,7 +196,7 @@ def test_argmax_in_rtl(case, stalls):
     _, counters, plan = run(network, TARGET.options(), x)
     result = bw.simulate(TARGET.emit(plan), x, stalls=stalls)
     assert result.bit_exact
-    assert result.counters == counters
+    assert result.counters == counters | {"errors": 0}
 
 
 def test_concat_in_rtl():
@@ -205,7 +205,7 @@ def test_concat_in_rtl():
     _, counters, plan = run(network, TARGET.options(), x)
     result = bw.simulate(TARGET.emit(plan), x)
     assert result.bit_exact
-    assert result.counters == counters
+    assert result.counters == counters | {"errors": 0}
 
 
 @pytest.mark.parametrize(("channels", "layers"), [(6, 5), (8, 4)])
@@ -230,7 +230,7 @@ def test_outputs_may_be_wider_than_the_operands():
     assert (plan.layers[0].source[0].bits, plan.layers[0].target[0].bits) == (8, 16)
     result = bw.simulate(TARGET.emit(plan), x)
     assert result.bit_exact
-    assert result.counters == counters
+    assert result.counters == counters | {"errors": 0}
 
 
 def test_the_systolic_mapping_passes_columns_between_neighbors():
@@ -251,7 +251,7 @@ def test_other_grids_in_rtl(options, stalls):
     assert np.array_equal(outputs, evaluate(network, x)[network.output_name])
     result = bw.simulate(TARGET.emit(plan), x, stalls=stalls)
     assert result.bit_exact
-    assert result.counters == counters
+    assert result.counters == counters | {"errors": 0}
 
 
 def test_one_build_serves_networks_of_all_widths():

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from rap_programs import random_program
 
+from bitwright.targets.rap import hardware
 from bitwright.targets.rap.isa.assembler import assemble
 from bitwright.targets.rap.isa.machine import Machine
+from bitwright.targets.rap.isa.registers import ADDRESS, CONTROL, DATA, ERRORS
 from bitwright.targets.rap.simulator.run import execute
+from bitwright.tools.model import ProtocolError
 
 MACHINES = {
     "4x4": Machine(),
@@ -52,3 +55,38 @@ def test_zeros_are_loaded_too(run_rtl):
     machine = MACHINES["4x4"]
     sent, _ = run_rtl(machine, assemble(text, machine), expect=1)
     assert sent.tolist() == [1]
+
+
+def execute_writes(model, writes, counters=(ERRORS.address,)):
+    run = model.run({"s_axis": np.zeros((0, 1), np.uint32)}, {"m_axis": 0}, program=np.array(writes), counters=counters)
+    return [run.counters[address] for address in counters]
+
+
+@pytest.mark.parametrize("ignored", [(DATA.address, 5), (CONTROL.address, 1)])
+def test_writes_while_it_runs_are_noted(rap_model, ignored):
+    machine = MACHINES["4x4"]
+    load = hardware.loading(machine, assemble("LOOP 200\nNOP\nENDL\nHALT", machine)).tolist()
+    wait, start = [(ADDRESS.address, 0)] * 100, (CONTROL.address, 1)
+    model = rap_model(machine)
+    assert execute_writes(model, load) == [0]
+    assert execute_writes(model, [*load, ignored, *wait]) == [1]
+    assert execute_writes(model, [*load, ignored, *wait, start]) == [0]
+
+
+@pytest.mark.parametrize(
+    ("writes", "reads", "address"),
+    [
+        ([(ERRORS.address, 0)], (), ERRORS.address),
+        ([(0x14, 0)], (), 0x14),
+        ([(0x40, 0)], (), 0x40),
+        ([(0x0D, 0)], (), 0x0D),
+        ([], (DATA.address,), DATA.address),
+        ([], (0x3C,), 0x3C),
+        ([], (0x41,), 0x41),
+        ([], (0x68,), 0x68),
+        ([], (0xFC,), 0xFC),
+    ],
+)
+def test_addresses_without_a_register_answer_an_error(rap_model, writes, reads, address):
+    with pytest.raises(ProtocolError, match=f"s_axil answers 3 at address {address:#010x}"):
+        execute_writes(rap_model(MACHINES["4x4"]), writes or np.zeros((0, 2), int), reads)

@@ -10,13 +10,16 @@ from bitwright.cli import main
 from bitwright.errors import OptionError
 from bitwright.network.ops import Requantize
 from bitwright.network.types import IntType
+from bitwright.targets.rap import hardware
+from bitwright.targets.rap.isa import registers
 from bitwright.targets.rap.isa.assembler import assemble
 from bitwright.targets.rap.isa.fields import encode
 from bitwright.targets.rap.isa.machine import Machine, Program
 from bitwright.targets.rap.isa.manual import manual
-from bitwright.targets.rap.isa.svh import header
+from bitwright.targets.rap.isa.package import package
 from bitwright.targets.rap.simulator.run import ProgramError, execute
 from bitwright.targets.rap.simulator.trace import trace
+from bitwright.tools import verilator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,10 +36,22 @@ def test_the_manual_is_current():
     assert (ROOT / "docs/targets/rap-isa.md").read_text() == manual()
 
 
-def test_constants_of_the_hardware():
-    text = header()
-    assert "localparam logic [5:0] OpMAC = 6'd16;" in text
-    assert "localparam int LsbLOOP_end = 22;" in text
+def test_registers_of_the_page_are_those_of_the_table():
+    assert registers.table() in (ROOT / "docs/targets/rap.md").read_text()
+
+
+def test_package_of_the_hardware():
+    """Opcodes, operands with the first in the lowest bits, stages and cycles."""
+    text = package()
+    assert "    OpMAC = 6'd16,\n" in text
+    assert "    logic [15:0] last;\n    logic [15:0] count;\n  } loop_t;\n" in text
+    assert "  localparam int unsigned StageExecute = 6;\n" in text
+    assert "  localparam int unsigned CyclesPostDepth = 14;\n" in text
+
+
+@pytest.mark.parametrize("machine", [Machine(), Machine(size=8, a_words=131072, b_words=1000), Machine(size=2)])
+def test_the_hardware_lints(machine, tmp_path):
+    verilator.lint(hardware.sources(machine), hardware.TOP, tmp_path)
 
 
 def test_example_kernel(example, run_rtl):

@@ -13,6 +13,7 @@ from bitwright.hardware.closure import instantiated
 from bitwright.hardware.text import memory_file
 from bitwright.tools import verilator, yosys
 from bitwright.tools.bench import Bench, inner_input, inner_output
+from bitwright.tools.model import ProtocolError
 
 CATALOGUE = Path(__file__).parents[2] / "docs" / "rtl.md"
 ROMS = {  # memory files that default parameters name, for tools that read them at once
@@ -238,7 +239,8 @@ AXIL = """module registers (
   logic [3:0] delay_q;  // registers from 16 on answer after 4 cycles
   logic [31:0] mem[64];
   axil_bus #(.AddrBits(8)) u_bus (.*, .addr_o(addr), .wdata_o(wdata), .we_o(we), .re_o(re),
-      .rdata_i(addr[6] ? rdata_q : mem[addr[7:2]]), .rvalid_i(addr[6] ? delay_q[3] : re));
+      .rdata_i(addr[6] ? rdata_q : mem[addr[7:2]]), .rvalid_i(addr[6] ? delay_q[3] : re),
+      .writable_i(!addr[7]), .readable_i(addr < 8'hC0));
   always_ff @(posedge clk_i) begin
     if (we) mem[addr[7:2]] <= wdata;
     rdata_q <= mem[addr[7:2]];
@@ -252,7 +254,7 @@ endmodule
 
 
 def test_axil_bus(rtl_cache):
-    """Writes reach their addresses; reads return them, at once or late."""
+    """Writes reach their addresses; reads return them, at once or late; others are answered by DECERR."""
     files = rtl.sources(["axil_bus"]) | {"registers.sv": AXIL}
     streams = [inner_input("s", 8)], [inner_output("m", 8)]
     model = verilator.build(files, Bench("registers", *streams, axil=True), cache_dir=rtl_cache)
@@ -261,6 +263,9 @@ def test_axil_bus(rtl_cache):
     addresses = [4 * i for i in range(32)]
     run = model.run({"s": np.arange(5)}, {"m": 5}, program=program, counters=addresses)
     assert [run.counters[a] for a in addresses] == values.tolist()
+    for wrong in ({"program": [(0x80, 1)]}, {"counters": [0xC0]}):
+        with pytest.raises(ProtocolError, match=r"s_axil answers 3 at address 0x000000[8c]0"):
+            model.run({"s": np.arange(5)}, {"m": 5}, **wrong)
 
 
 MEMORY_TOP = """module memories (

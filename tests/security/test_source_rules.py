@@ -7,10 +7,10 @@ import pytest
 import bitwright
 from bitwright.errors import ModelError
 from bitwright.hardware.source_rules import TASKS, check_sources
-from bitwright.targets.rap.isa.svh import header
+from bitwright.targets.rap.isa.package import package
 
 ROOT = Path(bitwright.__file__).parent
-GENERATED = {"rap_isa.svh": header()}
+GENERATED = {"rap_pkg.sv": package()}
 
 REFUSED = {
     "command": 'module a; initial $system("touch x"); endmodule',

@@ -78,6 +78,12 @@ def load_driver(design, folder, monkeypatch):
     return module, board, pynq
 
 
+def test_the_driver_notices_writes_that_the_design_ignored(doubler, tmp_path, monkeypatch):
+    module, *_ = load_driver(dataclasses.replace(doubler, counters={"errors": 4}), tmp_path, monkeypatch)
+    with pytest.raises(RuntimeError, match="the design ignored a part of its program"):
+        module.Driver()
+
+
 def test_the_driver_computes_what_the_network_does(doubler, tmp_path, monkeypatch):
     module, board, pynq = load_driver(doubler, tmp_path, monkeypatch)
     driver = module.Driver(max_frames=16)

@@ -13,7 +13,7 @@ from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
 from bitwright.hardware import library as rtl
 from bitwright.hardware.clock import Clock
-from bitwright.hardware.closure import closure, flatten
+from bitwright.hardware.closure import closure, flatten, source_order
 from bitwright.hardware.families import families
 from bitwright.hardware.library import with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
@@ -204,11 +204,13 @@ def test_devices_are_found_by_part_and_board():
 def test_only_needed_files_enter_a_module():
     flat = {
         "a.sv": 'module a; b i_b(); // c\n`include "x.svh"\n initial $readmemh("table.mem", m); endmodule',
-        "b.sv": 'module b #(parameter string Prefix = "lane_"); endmodule',
+        "b.sv": 'module b #(parameter string Prefix = "lane_"); localparam int N = p::N; endmodule',
+        "p.sv": "// Types\npackage p; localparam int N = 1; endpackage",
         **dict.fromkeys(("c.sv", "x.svh", "y.svh", "table.mem", "lane_0.mem", "lane_1.mem", "other.mem"), ""),
     }
-    assert list(closure(flat, "a")) == ["a.sv", "b.sv", "lane_0.mem", "lane_1.mem", "table.mem", "x.svh"]
-    assert list(closure(flat, "b")) == ["b.sv", "lane_0.mem", "lane_1.mem"]
+    assert list(closure(flat, "a")) == ["a.sv", "b.sv", "lane_0.mem", "lane_1.mem", "p.sv", "table.mem", "x.svh"]
+    assert source_order(flat) == ["p.sv", "a.sv", "b.sv", "c.sv"]
+    assert list(closure(flat, "b")) == ["b.sv", "lane_0.mem", "lane_1.mem", "p.sv"]
     with pytest.raises(ToolError, match=r"no file z\.sv"):
         closure(flat, "z")
     with pytest.raises(ToolError, match=r"two files of the design are called x\.sv"):

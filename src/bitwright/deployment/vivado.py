@@ -11,7 +11,7 @@ from bitwright.deployment.rendering import render
 from bitwright.devices import BOARDS, DEVICES, Device, find_device
 from bitwright.errors import DeviceError
 from bitwright.hardware.clock import DEFAULT_MHZ
-from bitwright.hardware.closure import flatten, write
+from bitwright.hardware.closure import flatten, source_order, write
 from bitwright.hardware.library import with_vendor
 from bitwright.hardware.shell import WEIGHT_STREAM, top_ports
 from bitwright.hardware.text import CLOCK_PORTS, Port, instance, module, wired
@@ -34,7 +34,7 @@ def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float 
     text = render(
         "reports.tcl.j2",
         **dataclasses.asdict(options),
-        sources=[name for name in sorted(sources) if name.endswith((".sv", ".v"))],
+        sources=source_order(sources),
         memories=[name for name in sorted(sources) if name.endswith(".mem")],
         script="reports.tcl",
     )

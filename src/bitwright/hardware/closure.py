@@ -11,7 +11,9 @@ from bitwright.errors import ToolError
 from bitwright.hardware.source_rules import check_sources
 
 _INSTANCE = re.compile(r"(?<!module )\b([a-zA-Z_]\w*)\s*(?=#\s*\(|\s[a-zA-Z_]\w*\s*\()")
+_SCOPE = re.compile(r"\b([a-zA-Z_]\w*)::")
 _STRING = re.compile(r'"([^"\n]+)"')
+_PACKAGE = re.compile(r"^package\b", re.MULTILINE)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
@@ -31,14 +33,21 @@ def flatten(files: Mapping[str, str]) -> dict[str, str]:
 
 
 def instantiated(text: str) -> set[str]:
-    """Names in the places of modules that a SystemVerilog text instantiates; some are no modules."""
-    return set(_INSTANCE.findall(_COMMENT.sub(" ", text)))
+    """Names in the places of modules that a SystemVerilog text instantiates, and of packages; some are neither."""
+    code = _COMMENT.sub(" ", text)
+    return {*_INSTANCE.findall(code), *_SCOPE.findall(code)}
+
+
+def source_order(flat: Mapping[str, str]) -> list[str]:
+    """The names of those that a tool takes as sources: packages first, as what uses them stands behind, else sorted."""
+    sources = [name for name in flat if name.endswith((".sv", ".v"))]
+    return sorted(sources, key=lambda name: (not _PACKAGE.search(flat[name]), name))
 
 
 def closure(flat: Mapping[str, str], *tops: str) -> dict[str, str]:
-    """The files that modules need: themselves, modules that they instantiate, directly or not, headers, memory files.
+    """The files that modules need: themselves, what they instantiate, directly or not, packages, headers, memory files.
 
-    A file holds the module of its own name. Memory files are found by string literals that are their
+    A file holds the module or the package of its own name. Memory files are found by string literals that are their
     name or begin it, as names may be put together from a prefix and a number.
     """
     modules = {PurePosixPath(name).stem: name for name in flat if name.endswith((".sv", ".v"))}
@@ -62,7 +71,7 @@ def closure(flat: Mapping[str, str], *tops: str) -> dict[str, str]:
 
 
 def write(flat: Mapping[str, str], folder: Path) -> list[str]:
-    """Write the texts into `folder`; the names of those that a tool takes as sources, sorted."""
+    """Write the texts into `folder`; the names of the sources in `source_order`."""
     for name, text in flat.items():
         (folder / name).write_text(text)
-    return sorted(name for name in flat if name.endswith((".sv", ".v")))
+    return source_order(flat)

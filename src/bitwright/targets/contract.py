@@ -169,7 +169,8 @@ class Design:
     and, where `program` or `counters` is not None, the AXI4-Lite slave s_axil_* (32-bit data).
     program: AXI4-Lite writes (address, word) that load program and weights before the first frame.
     weights: what goes to s_axis_weights, where the top has that stream.
-    counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame.
+    counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame. One that is called
+    "errors" is 0 unless the design ignored a write.
     batch: frames that are computed together, whose results leave one right after the other.
     parameters: facts of the design for reports and drivers (JSON-able).
     Names of modules and files reach scripts: `ModelError` where they are not plain.

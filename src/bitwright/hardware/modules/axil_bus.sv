@@ -5,7 +5,8 @@
 //   Read:  re_o for one cycle with addr_o; the device answers rdata_i with rvalid_i in the same cycle or any later one.
 //
 // One transaction at a time, writes first. Addresses count bytes. A write that does not enable all four bytes changes
-// nothing and is answered by SLVERR.
+// nothing and is answered by SLVERR. The answer is DECERR where nothing can be written to or read from addr_o (writable_i,
+// readable_i).
 module axil_bus #(
     parameter int unsigned AddrBits = 16
 ) (
@@ -33,7 +34,9 @@ module axil_bus #(
     output logic                we_o,
     output logic                re_o,
     input  logic [        31:0] rdata_i,
-    input  logic                rvalid_i
+    input  logic                rvalid_i,
+    input  logic                writable_i,
+    input  logic                readable_i
 );
   typedef enum logic [2:0] {Idle, Write, Respond, Read, Wait, Answer} state_e;
   state_e state_q;
@@ -74,9 +77,9 @@ module axil_bus #(
   assign s_axil_wready  = take_write;
   assign s_axil_arready = take_read;
   assign s_axil_bvalid  = state_q == Respond;
-  assign s_axil_bresp   = legal_q ? 2'b00 : 2'b10;
+  assign s_axil_bresp   = !writable_i ? 2'b11 : legal_q ? 2'b00 : 2'b10;
   assign s_axil_rvalid  = state_q == Answer;
-  assign s_axil_rresp   = 2'b00;
+  assign s_axil_rresp   = readable_i ? 2'b00 : 2'b11;
   assign s_axil_rdata   = data_q;
   assign addr_o  = addr_q;
   assign wdata_o = data_q;

@@ -11,21 +11,27 @@ from bitwright.hardware import library as rtl
 from bitwright.hardware.shell import top_ports
 from bitwright.hardware.text import instance, module, wired
 from bitwright.targets.rap.isa.machine import Machine, Program, banks
-from bitwright.targets.rap.isa.svh import header
-from bitwright.targets.rap.simulator.state import COUNTERS
+from bitwright.targets.rap.isa.package import package
+from bitwright.targets.rap.isa.registers import (
+    ADDRESS,
+    ADDRESS_BITS,
+    CONTROL,
+    COUNTER_BASE,
+    COUNTERS,
+    DATA,
+    MEMORIES,
+    SELECT,
+)
 
 TOP = "rap"
-CONTROL, SELECT, ADDRESS, DATA, COUNTER = 0x00, 0x04, 0x08, 0x0C, 0x40
-CODE, PARAMS, BANK_A, BANK_B = range(4)
+CODE, PARAMS, BANK_A, BANK_B = range(len(MEMORIES))
 _RTL = Path(__file__).parent / "rtl"
-ADDRESS_BITS = 8
 
 
 def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str, str]:
     """Every source file by path; module `rap` is the top, with stream words of the given bits."""
-    files = {f"rap/{path.name}": path.read_text() for path in sorted(_RTL.iterdir())}
-    files |= rtl.sources(["axil_bus", "lfsr32", "ram_sdp", "round_up", "saturate"]) | {"rtl/waivers.vlt": rtl.WAIVERS.read_text()}
-    return files | {"rap/rap_isa.svh": header(), f"{TOP}.sv": _top(machine, in_bits, out_bits)}
+    own = {path.name: path.read_text() for path in _RTL.iterdir()}
+    return rtl.needed([TOP], own | {"rap_pkg.sv": package(), f"{TOP}.sv": _top(machine, in_bits, out_bits)})
 
 
 def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
@@ -58,15 +64,15 @@ def loading(machine: Machine, program: Program) -> np.ndarray:
             end = max(address + len(values) for address, values in parts)
             words_32 = np.pad(image[bank, :end], (0, end % 2)).view("<u4")  # a word beyond the end is not written
             writes += _memory(kind, bank, words_32)
-    return np.concatenate([*writes, np.array([[CONTROL, 1]])]).astype(np.uint32)
+    return np.concatenate([*writes, np.array([[CONTROL.address, 1]])]).astype(np.uint32)
 
 
 def _memory(kind: int, bank: int, words: np.ndarray) -> list[np.ndarray]:
     """Writes of data words from address 0 of one memory on."""
-    data = np.stack([np.full(len(words), DATA), words.astype(np.int64)], axis=1)
-    return [np.array([[SELECT, kind | bank << 4], [ADDRESS, 0]]), data]
+    data = np.stack([np.full(len(words), DATA.address), words.astype(np.int64)], axis=1)
+    return [np.array([[SELECT.address, kind | bank << 4], [ADDRESS.address, 0]]), data]
 
 
 def counter_addresses() -> dict[str, int]:
     """AXI4-Lite address of each counter, in the order of the simulator's."""
-    return {name: COUNTER + 4 * i for i, name in enumerate(COUNTERS)}
+    return {name: COUNTER_BASE + 4 * i for i, name in enumerate(COUNTERS)}

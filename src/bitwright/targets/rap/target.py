@@ -9,6 +9,7 @@ from bitwright.network import Network
 from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit
 from bitwright.targets.rap import hardware
 from bitwright.targets.rap.compiler.mapping import memory_words
+from bitwright.targets.rap.isa.registers import ERRORS
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.planning import RapPlan, make_plan
 
@@ -46,7 +47,7 @@ class Rap:
             estimate=plan.estimate,
             options={name: getattr(plan.options, name) for name in plan.options.__dataclass_fields__},
             program=hardware.loading(machine, plan.code.program),
-            counters=hardware.counter_addresses(),
+            counters=hardware.counter_addresses() | {ERRORS.name: ERRORS.address},
             parameters={
                 "instructions": len(plan.code.program.code),
                 "weight_words": plan.code.weight_words,

@@ -10,6 +10,8 @@ module bitsys_control (
     input  logic        re_i,
     output logic [31:0] rdata_o,
     output logic        rvalid_o,
+    output logic        writable_o,
+    output logic        readable_o,
     // Memories
     output logic        layers_we_o,
     output logic        param_we_o,
@@ -52,6 +54,8 @@ module bitsys_control (
   assign weight_we_o = we_i && region == RegionWeights;
   assign windex_o = addr_i[20:2];
   assign wdata_o = wdata_i;
+  assign writable_o = known;
+  assign readable_o = known && region == RegionControl;
   assign known = region == RegionControl ? addr_i[20:8] == 13'd0 && register <= RegHighest : region <= RegionWeights;
 
   logic run_q, seen_q;

@@ -57,7 +57,7 @@ module bitsys_core #(
   // Control
   logic [23:0] bus_addr;
   logic [31:0] bus_wdata, bus_rdata, wdata, input_type, input_base, input_shape, output_shape, idle;
-  logic bus_we, bus_re, bus_rvalid, layers_we, param_we, table_we, weight_we, run;
+  logic bus_we, bus_re, bus_rvalid, writable, readable, layers_we, param_we, table_we, weight_we, run;
   logic [18:0] windex;
   logic [5:0] output_bits;
   logic [7:0] batch, batch_frames, layer_index, output_frames;
@@ -90,7 +90,9 @@ module bitsys_core #(
       .we_o(bus_we),
       .re_o(bus_re),
       .rdata_i(bus_rdata),
-      .rvalid_i(bus_rvalid)
+      .rvalid_i(bus_rvalid),
+      .writable_i(writable),
+      .readable_i(readable)
   );
   bitsys_control u_control (
       .clk_i(clk_i),
@@ -101,6 +103,8 @@ module bitsys_core #(
       .re_i(bus_re),
       .rdata_o(bus_rdata),
       .rvalid_o(bus_rvalid),
+      .writable_o(writable),
+      .readable_o(readable),
       .layers_we_o(layers_we),
       .param_we_o(param_we),
       .table_we_o(table_we),

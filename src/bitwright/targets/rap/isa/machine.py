@@ -10,8 +10,9 @@ import numpy as np
 
 from bitwright.errors import OptionError
 from bitwright.targets.rap.isa.table import ADDRESS_BITS
+from bitwright.targets.rap.isa.timing import PARAM_LANES
 
-PARAM_BITS = 128  # of a parameter word: four thresholds, or multiplier, shift and bias of a channel
+PARAM_BITS = 32 * PARAM_LANES  # of a parameter word: four thresholds, or multiplier, shift and bias of a channel
 LIMITS = {"a_words": 1 << ADDRESS_BITS, "b_words": 1 << ADDRESS_BITS, "param_words": 1 << 16, "program_words": 1 << 16}
 A_REGISTERS, B_REGISTERS, ACCUMULATORS = 16, 8, 16
 

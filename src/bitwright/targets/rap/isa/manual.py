@@ -15,7 +15,7 @@ _GROUPS = {
 }
 _INTRODUCTION = f"""# Instructions of the array processor
 
-This page is written by `python -m bitwright.targets.rap.manual` from the table that the decoder, the assembler, the
+This page is written by `python -m bitwright.targets.rap.isa.manual` from the table that the decoder, the assembler, the
 disassembler and the simulator use. [rap.md](rap.md) explains the machine.
 
 An instruction is a 64-bit word: the opcode in bits {OPCODE_BITS - 1} to 0, then its operands from bit {OPCODE_BITS}

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bitwright.targets.rap.isa import timing
+
 OPCODE_BITS = 6
 WORD_BITS = 64
 LOOP_DEPTH = 4
@@ -17,6 +19,18 @@ MODES = {"raw": 0, "requantize": 1, "threshold": 2}
 ROUNDINGS = {"floor": 0, "half_up": 1, "half_even": 2, "half_away": 3, "stochastic": 4}
 STORES = {"s16": 0, "s8": 1, "s4": 2, "s32": 3}
 LIMITS = {"low": 0, "high": 1, "zero": 2}
+SIGNS = {"unsigned": 0, "signed": 1, "bipolar": 2}
+ENUMS = {
+    "stream": {name: i for i, name in enumerate(STREAMS)},
+    "width": WIDTHS,
+    "source": SOURCES,
+    "mode": MODES,
+    "rounding": ROUNDINGS,
+    "store": STORES,
+    "limit": LIMITS,
+    "sign": SIGNS,
+}
+"""The choices that the hardware knows by name."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +90,7 @@ def _flag(name: str, doc: str) -> Field:
     return Field(name, 1, "uint", 0, doc=doc)
 
 
-_STREAM = _enum("stream", {name: i for i, name in enumerate(STREAMS)}, "the stream")
+_STREAM = _enum("stream", ENUMS["stream"], "the stream")
 _SLOT = Field("slot", 1, doc="post-processing slot, with streams O, P, R of the same number")
 _AD, _AS = Field("ad", 4, "a", doc="destination"), Field("as", 4, "a", doc="operand A")
 _BS = Field("bs", 3, "b", doc="operand B")
@@ -90,11 +104,10 @@ _LOADS = (
     Field("bload", 3, "b", 0, doc="B register that is loaded before the operation"),
 )
 _MAC = (_C, _AS, _BS, *_LOADS)
-_SIGN = {"unsigned": 0, "signed": 1}
+_SIGN = {name: SIGNS[name] for name in ("unsigned", "signed")}
 _STALL = "1, and waits until no slot is at work"
 _STREAM_CYCLES = "1; O, P and R wait until no slot is at work"
-_CONFIG = "8"
-_ALU = "3"
+_BRANCH, _CONFIG, _ALU = str(timing.BRANCH), str(timing.CONFIG), str(timing.ALU)
 
 
 def _alu(name: str, opcode: int, fields: tuple[Field, ...], doc: str) -> Instruction:
@@ -111,7 +124,7 @@ TABLE: tuple[Instruction, ...] = (
         "Halt. Write 1 to the control register to restart.",
         f"{_CONFIG}, and waits until no slot is at work",
     ),
-    Instruction("JUMP", 2, "control", (Field("target", 16, "target", doc="instruction"),), "Go on at target.", "2"),
+    Instruction("JUMP", 2, "control", (Field("target", 16, "target", doc="instruction"),), "Go on at target.", _BRANCH),
     Instruction(
         "LOOP",
         3,
@@ -119,7 +132,7 @@ TABLE: tuple[Instruction, ...] = (
         (Field("count", 16, "count", doc="passes"), Field("end", 16, "target", doc="last instruction of the body")),
         f"Run the instructions behind it up to and including `end` count times, without overhead. At most {LOOP_DEPTH} "
         "loops nest; each ends on an instruction of its own. In assembly ENDL stands behind the last instruction.",
-        "2",
+        _BRANCH,
     ),
     Instruction("WAIT", 4, "control", (), "Wait until both slots have written all results.", _STALL),
     Instruction(
@@ -262,7 +275,7 @@ TABLE: tuple[Instruction, ...] = (
         (_AD, _C, Field("shift", 5, "uint", 0, doc="bits"), _flag("lanes", "1: separate lanes")),
         "ad = floor(acc / 2**shift), saturated to a signed or unsigned lane as A has them; one accumulator fills "
         "lane 0 and clears the others.",
-        "5",
+        str(timing.GET),
     ),
     Instruction(
         "POST",
@@ -321,11 +334,11 @@ TABLE: tuple[Instruction, ...] = (
             Field("channels", 16, "count", doc="elements a pixel"),
             Field("bits", 4, "count", doc="bits an element"),
             Field("lanes", 5, "count", doc="elements a stream word"),
-            _enum("sign", {**_SIGN, "bipolar": 2}, "elements"),
+            _enum("sign", SIGNS, "elements"),
         ),
         "Receive elements and write them, packed in lanes of the current width, along stream O0; a pixel begins "
         "a new word.",
-        "8, one a stream word, one an element, and waits for the stream",
+        f"{timing.IN_START}, one a stream word, one an element, and waits for the stream",
     ),
     Instruction(
         "OUT",
@@ -342,6 +355,7 @@ TABLE: tuple[Instruction, ...] = (
         ),
         "Send elements that lie in lanes of the current width along stream A; a pixel begins a new word. The last "
         "stream word carries tlast. count is that of the elements that are read.",
-        "2, 6 a word, one an element, one a pixel with argmax, one a stream word, and waits for the stream",
+        f"{timing.OUT_START}, {timing.OUT_WORD} a word, one an element, one a pixel with argmax, one a stream word, and "
+        "waits for the stream",
     ),
 )

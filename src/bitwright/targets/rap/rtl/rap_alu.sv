@@ -4,43 +4,40 @@
 // One adder serves all widths: between nibbles stands a guard bit. Inside a lane it is 1 + 0 and passes the carry on;
 // at the end of a lane it is 0 + 0, or 1 + 1 to subtract, which takes the carry out and starts the next lane's.
 module rap_alu (
-    input  logic [ 1:0] width_i,
-    input  logic        sign_i,
-    input  logic [57:0] exec_i,   // exec_t
-    input  logic [15:0] a_i,
-    input  logic [15:0] b_i,
-    output logic [15:0] y_o
+    input  rap_pkg::width_e        width_i,
+    input  logic                   sign_i,
+    input  rap_pkg::alu_t          alu_i,
+    input  logic            [15:0] a_i,
+    input  logic            [15:0] b_i,
+    output logic            [15:0] y_o
 );
-  `include "rap_types.svh"
-  exec_t e;
-  assign e = exec_i;
   logic [3:0] ends;  // whether a lane ends with this nibble
   assign ends = {1'b1, width_i[1], |width_i, width_i[1]};
 
   // Sum, and for every lane whether it leaves the range and whether a < b.
   logic [20:0] left, right, sum;
   assign sum = left + right;
-  assign left[0] = e.subtract;
-  assign right[0] = e.subtract;
+  assign left[0] = alu_i.subtract;
+  assign right[0] = alu_i.subtract;
   logic [3:0] beyond, less, sign_a;
   logic [15:0] added;
   for (genvar n = 0; n < 4; n++) begin : g_nibble
     localparam int End = n == 3 ? 20 : 5 * n + 5;
     logic [1:0] top;  // last nibble of this nibble's lane
-    assign top = width_i == 2'd0 ? 2'd3 : width_i == 2'd1 ? 2'(n | 1) : 2'(n);
+    assign top = width_i == rap_pkg::WidthW16 ? 2'd3 : width_i == rap_pkg::WidthW8 ? 2'(n | 1) : 2'(n);
     assign left[5*n+1+:4] = a_i[4*n+:4];
-    assign right[5*n+1+:4] = b_i[4*n+:4] ^ {4{e.subtract}};
-    assign left[End] = n < 3 && (!ends[n] || e.subtract);
-    assign right[End] = n < 3 && ends[n] && e.subtract;
+    assign right[5*n+1+:4] = b_i[4*n+:4] ^ {4{alu_i.subtract}};
+    assign left[End] = n < 3 && (!ends[n] || alu_i.subtract);
+    assign right[End] = n < 3 && ends[n] && alu_i.subtract;
     logic sign_b, negative;
     assign sign_b = sign_i && b_i[4*n+3];
-    assign negative = (sign_i && a_i[4*n+3]) ^ sign_b ^ e.subtract ^ sum[End];
+    assign negative = (sign_i && a_i[4*n+3]) ^ sign_b ^ alu_i.subtract ^ sum[End];
     assign less[n] = negative;
-    assign beyond[n] = e.saturate && (sign_i ? negative ^ sum[5*n+4] : negative);
+    assign beyond[n] = alu_i.saturate && (sign_i ? negative ^ sum[5*n+4] : negative);
     assign sign_a[n] = sign_i && a_i[{top, 2'd3}];
     // Limits: signed 0111.. or 1000.., unsigned 1111.. of a sum, 0000.. of a difference.
     logic ones;
-    assign ones = sign_i ? !less[top] : !e.subtract;
+    assign ones = sign_i ? !less[top] : !alu_i.subtract;
     assign added[4*n+:3] = beyond[top] ? {3{ones}} : sum[5*n+1+:3];
     assign added[4*n+3] = beyond[top] ? ones ^ (sign_i && ends[n]) : sum[5*n+4];
   end
@@ -48,25 +45,25 @@ module rap_alu (
   // Shifts and SAT.
   logic [15:0] turned, fill, shifted, limited, selected;
   logic [3:0] unequal;
-  assign turned = 16'({a_i, a_i} >> e.rotate);
+  assign turned = 16'({a_i, a_i} >> alu_i.rotate);
   for (genvar n = 0; n < 4; n++) begin : g_fill
     assign fill[4*n+:4] = {4{sign_a[n]}};
-    assign unequal[n] = |((a_i[4*n+:4] ^ fill[4*n+:4]) & e.mask[4*n+:4]);
+    assign unequal[n] = |((a_i[4*n+:4] ^ fill[4*n+:4]) & alu_i.mask[4*n+:4]);
   end
   for (genvar n = 0; n < 4; n++) begin : g_limit
     logic outside, take_b;
     always_comb begin
       case (width_i)
-        2'd0: outside = |unequal;
-        2'd1: outside = |unequal[2*(n/2)+:2];
+        rap_pkg::WidthW16: outside = |unequal;
+        rap_pkg::WidthW8: outside = |unequal[2*(n/2)+:2];
         default: outside = unequal[n];
       endcase
     end
-    assign take_b = less[width_i == 2'd0 ? 3 : width_i == 2'd1 ? n | 1 : n] ^ e.other;
-    assign limited[4*n+:4] = outside ? ~(e.mask[4*n+:4] ^ fill[4*n+:4]) : a_i[4*n+:4];
+    assign take_b = less[width_i == rap_pkg::WidthW16 ? 3 : width_i == rap_pkg::WidthW8 ? n | 1 : n] ^ alu_i.other;
+    assign limited[4*n+:4] = outside ? ~(alu_i.mask[4*n+:4] ^ fill[4*n+:4]) : a_i[4*n+:4];
     assign selected[4*n+:4] = take_b ? b_i[4*n+:4] : a_i[4*n+:4];
   end
-  assign shifted = e.other ? turned & ~e.mask : (turned & ~e.mask) | (fill & e.mask);
+  assign shifted = alu_i.other ? turned & ~alu_i.mask : (turned & ~alu_i.mask) | (fill & alu_i.mask);
 
   // PACK halves the width of the lanes of a and b, UNPL and UNPH double that of half a word.
   logic [15:0] pack8, pack4, unpacked;
@@ -95,21 +92,19 @@ module rap_alu (
     );
   end
   logic [7:0] half;
-  assign half = e.other ? a_i[15:8] : a_i[7:0];
+  assign half = alu_i.other ? a_i[15:8] : a_i[7:0];
   assign unpacked = width_i[1] ? {{4{sign_i & half[7]}}, half[7:4], {4{sign_i & half[3]}}, half[3:0]}
       : {{8{sign_i & half[7]}}, half};
 
   always_comb begin
-    case (e.kind)
-      KindAdd: y_o = added;
-      KindSelect: y_o = selected;
-      KindShift: y_o = shifted;
-      KindLimit: y_o = limited;
-      KindPack: y_o = width_i[1] ? pack4 : pack8;
-      KindUnpack: y_o = unpacked;
+    case (alu_i.kind)
+      rap_pkg::AluAdd: y_o = added;
+      rap_pkg::AluSelect: y_o = selected;
+      rap_pkg::AluShift: y_o = shifted;
+      rap_pkg::AluLimit: y_o = limited;
+      rap_pkg::AluPack: y_o = width_i[1] ? pack4 : pack8;
+      rap_pkg::AluUnpack: y_o = unpacked;
       default: y_o = a_i;
     endcase
   end
-  logic unused;
-  assign unused = ^e.range;
 endmodule

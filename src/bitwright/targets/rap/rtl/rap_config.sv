@@ -3,78 +3,74 @@
 module rap_config #(
     parameter int unsigned Size = 4
 ) (
-    input  logic            clk_i,
-    input  logic            rst_i,
-    input  logic            running_i,
-    input  logic            issue_i,
-    input  logic [    63:0] instr_i,
-    input  logic            is_acc_i,
-    output logic [     1:0] width_o,
-    output logic            asign_o,
-    output logic            bsign_o,
-    output logic [Size-1:0] rows_o,
-    output logic [Size-1:0] cols_o,
-    output logic [    15:0] pad_o,
-    output logic            cut_o,      // links end at the edges of the grid
-    output logic            half_o,
-    output logic [    15:0] fresh_o,    // accumulators whose next operation overwrites
-    output logic [    48:0] shape_a_o,  // span, height, width, strip
-    output logic [    97:0] shape_o_o   // of O0, then O1
+    input  logic                                   clk_i,
+    input  logic                                   rst_i,
+    input  logic                                   running_i,
+    input  logic                                   issue_i,
+    input  rap_pkg::op_e                           op_i,
+    input  logic             [rap_pkg::BitsShape-1:0] operands_i,
+    input  logic                                   update_i,  // an operation on accumulator acc_i is issued
+    input  logic             [                3:0] acc_i,
+    output rap_pkg::width_t                        lanes_o,
+    output logic             [           Size-1:0] rows_o,
+    output logic             [           Size-1:0] cols_o,
+    output rap_pkg::pad_t                          pad_o,     // cut: links end at the edges of the grid
+    output logic                                   half_o,
+    output logic             [rap_pkg::Accumulators-1:0] fresh_o,  // whose next operation overwrites
+    output rap_pkg::image_t                        image_a_o,
+    output rap_pkg::image_t                        image_o0_o,
+    output rap_pkg::image_t                        image_o1_o
 );
-  `include "rap_isa.svh"
-  logic [5:0] op;
-  logic [1:0] shape;
-  assign op = instr_i[5:0];
-  assign shape = instr_i[LsbSHAPE_stream+:2];
+  rap_pkg::shape_t shape;
+  rap_pkg::mask_t mask;
+  rap_pkg::drain_t drain;
+  rap_pkg::image_t image;
+  assign shape = operands_i;
+  assign mask  = operands_i[rap_pkg::BitsMask-1:0];
+  assign drain = operands_i[rap_pkg::BitsDrain-1:0];
+  assign image = {shape.span, shape.height, shape.width, shape.strip};
 
-  logic [1:0] width_q;
-  logic asign_q, bsign_q, half_q, cut_q;
+  rap_pkg::width_t lanes_q;
+  rap_pkg::pad_t pad_q;
+  rap_pkg::image_t image_a_q, image_o0_q, image_o1_q;
+  logic half_q;
   logic [Size-1:0] rows_q, cols_q;
-  logic [15:0] pad_q, fresh_q;
-  logic [48:0] shape_a_q;
-  logic [97:0] shape_o_q;
+  logic [rap_pkg::Accumulators-1:0] fresh_q;
   always_ff @(posedge clk_i) begin
     if (rst_i || !running_i) begin
-      width_q <= '0;
-      asign_q <= 1'b0;
-      bsign_q <= 1'b0;
+      lanes_q <= '0;
       rows_q <= '1;
       cols_q <= '1;
       pad_q <= '0;
-      cut_q <= 1'b0;
       half_q <= 1'b0;
       fresh_q <= '1;
-      shape_a_q <= '0;
-      shape_o_q <= '0;
+      image_a_q <= '0;
+      image_o0_q <= '0;
+      image_o1_q <= '0;
     end else if (issue_i) begin
-      if (op == OpWIDTH) begin
-        width_q <= instr_i[LsbWIDTH_width+:2];
-        asign_q <= instr_i[LsbWIDTH_asign];
-        bsign_q <= instr_i[LsbWIDTH_bsign];
-      end
-      if (op == OpMASK) rows_q <= instr_i[LsbMASK_rows+:Size];
-      if (op == OpMASK) cols_q <= instr_i[LsbMASK_cols+:Size];
-      if (op == OpPAD) pad_q <= instr_i[LsbPAD_word+:16];
-      if (op == OpPAD) cut_q <= instr_i[LsbPAD_cut];
-      if (op == OpSHAPE && shape == 2'd0) shape_a_q <= instr_i[LsbSHAPE_strip+:49];
-      if (op == OpSHAPE && shape == 2'd2) shape_o_q[48:0] <= instr_i[LsbSHAPE_strip+:49];
-      if (op == OpSHAPE && shape == 2'd3) shape_o_q[97:49] <= instr_i[LsbSHAPE_strip+:49];
-      if (is_acc_i) fresh_q[instr_i[LsbMAC_acc+:4]] <= 1'b0;
-      if (op == OpDRAIN && !instr_i[LsbDRAIN_keep]) begin
+      if (op_i == rap_pkg::OpWIDTH) lanes_q <= operands_i[rap_pkg::BitsWidth-1:0];
+      if (op_i == rap_pkg::OpMASK) rows_q <= mask.rows[Size-1:0];
+      if (op_i == rap_pkg::OpMASK) cols_q <= mask.cols[Size-1:0];
+      if (op_i == rap_pkg::OpPAD) pad_q <= operands_i[rap_pkg::BitsPad-1:0];
+      if (op_i == rap_pkg::OpSHAPE && 3'(shape.stream) == rap_pkg::StreamA) image_a_q <= image;
+      if (op_i == rap_pkg::OpSHAPE && 3'(shape.stream) == rap_pkg::StreamO0) image_o0_q <= image;
+      if (op_i == rap_pkg::OpSHAPE && 3'(shape.stream) == rap_pkg::StreamO1) image_o1_q <= image;
+      for (int i = 0; i < rap_pkg::Accumulators; i++) if (update_i && acc_i == 4'(i)) fresh_q[i] <= 1'b0;
+      if (op_i == rap_pkg::OpDRAIN && !drain.keep) begin
         half_q  <= !half_q;
         fresh_q <= '1;
       end
     end
   end
-  assign width_o = width_q;
-  assign asign_o = asign_q;
-  assign bsign_o = bsign_q;
+  assign lanes_o = lanes_q;
   assign rows_o = rows_q;
   assign cols_o = cols_q;
   assign pad_o = pad_q;
-  assign cut_o = cut_q;
   assign half_o = half_q;
   assign fresh_o = fresh_q;
-  assign shape_a_o = shape_a_q;
-  assign shape_o_o = shape_o_q;
+  assign image_a_o = image_a_q;
+  assign image_o0_o = image_o0_q;
+  assign image_o1_o = image_o1_q;
+  logic unused;
+  assign unused = ^{mask, drain};
 endmodule

@@ -1,71 +1,101 @@
 // SPDX-License-Identifier: Apache-2.0
-// An instruction to what the elements do with it (rap_types.svh); combinational.
+// An instruction to what the elements and their buses do with it; combinational.
 module rap_decode (
-    input  logic        issue_i,
-    input  logic [63:0] instr_i,
-    input  logic        half_i,
-    input  logic [15:0] fresh_i,
-    output logic [54:0] op_o,
-    output logic        is_acc_o,   // works on an accumulator
-    output logic        bus_a_o,    // takes a word of stream A
-    output logic        bus_b_o
+    input  logic                              issue_i,
+    input  rap_pkg::op_e                      op_i,
+    input  logic          [rap_pkg::BitsMac-1:0] operands_i,
+    input  logic                              half_i,
+    input  logic          [rap_pkg::Accumulators-1:0] fresh_i,
+    output rap_pkg::control_t                 control_o,
+    output rap_pkg::fetching_t                fetching_o
 );
-  `include "rap_isa.svh"
-  `include "rap_types.svh"
-  logic [5:0] op;
-  logic is_acc, is_load, shifts;
-  assign op = instr_i[5:0];
-  assign is_acc = op == OpMAC || op == OpMACL || op == OpMAXL;
-  assign is_load = is_acc || op == OpFETCH;
-  assign shifts = op == OpSHR || op == OpSHL || op == OpSAT;
-  localparam int Shift = LsbMAC_afrom - LsbFETCH_afrom;  // the load fields of MAC lie that much higher
-  logic [63:0] loads;
-  assign loads = is_acc ? instr_i >> Shift : instr_i;
+  rap_pkg::mac_t mac;
+  rap_pkg::fetch_t fetch, loads;
+  rap_pkg::lda_t lda;
+  rap_pkg::ldb_t ldb;
+  rap_pkg::mov_t mov;
+  rap_pkg::movb_t movb;
+  rap_pkg::add_t add;
+  rap_pkg::shr_t shr;
+  rap_pkg::sat_t sat;
+  rap_pkg::get_t get;
+  rap_pkg::st_t st;
+  assign mac   = operands_i;
+  assign fetch = operands_i[rap_pkg::BitsFetch-1:0];
+  assign lda   = operands_i[rap_pkg::BitsLda-1:0];
+  assign ldb   = operands_i[rap_pkg::BitsLdb-1:0];
+  assign mov   = operands_i[rap_pkg::BitsMov-1:0];
+  assign movb  = operands_i[rap_pkg::BitsMovb-1:0];
+  assign add   = operands_i[rap_pkg::BitsAdd-1:0];
+  assign shr   = operands_i[rap_pkg::BitsShr-1:0];
+  assign sat   = operands_i[rap_pkg::BitsSat-1:0];
+  assign get   = operands_i[rap_pkg::BitsGet-1:0];
+  assign st    = operands_i[rap_pkg::BitsSt-1:0];
 
-  op_t d;
-  logic bus_b;
-  assign bus_b = issue_i && is_load && loads[LsbFETCH_bfrom];
+  logic is_acc, is_load;
+  assign is_acc = op_i == rap_pkg::OpMAC || op_i == rap_pkg::OpMACL || op_i == rap_pkg::OpMAXL;
+  assign is_load = is_acc || op_i == rap_pkg::OpFETCH;
+  assign loads = is_acc ? {mac.bload, mac.bfrom, mac.aread, mac.aload, mac.afrom} : fetch;
+
+  rap_pkg::load_t load;
   always_comb begin
-    d.load_a = issue_i && ((is_load && loads[LsbFETCH_afrom+:3] != '0) || op == OpMOV || op == OpLDA);
-    d.load_a_to = loads[LsbFETCH_aload+:4];
-    d.from = loads[LsbFETCH_afrom+:3];
-    d.pass = loads[LsbFETCH_aread+:4];
-    d.load_b = bus_b || (issue_i && op == OpLDB);
-    d.load_b_to = loads[LsbFETCH_bload+:3];
-    if (op == OpMOV) begin
-      d.load_a_to = instr_i[LsbMOV_ad+:4];
-      d.from = instr_i[LsbMOV_of+:3];
-      d.pass = instr_i[LsbMOV_as+:4];
+    load.a = issue_i && ((is_load && loads.afrom != rap_pkg::SourceNone) || op_i == rap_pkg::OpMOV
+        || op_i == rap_pkg::OpLDA);
+    load.a_to = loads.aload;
+    load.from = loads.afrom;
+    load.pass = loads.aread;
+    load.b = issue_i && ((is_load && loads.bfrom) || op_i == rap_pkg::OpLDB);
+    load.b_to = loads.bload;
+    if (op_i == rap_pkg::OpMOV) begin
+      load.a_to = mov.ad;
+      load.from = rap_pkg::source_e'(mov.of);
+      load.pass = mov.as;
     end
-    if (op == OpLDA) begin
-      d.load_a_to = instr_i[LsbLDA_ad+:4];
-      d.from = 3'd1;
+    if (op_i == rap_pkg::OpLDA) begin
+      load.a_to = lda.ad;
+      load.from = rap_pkg::SourceBus;
     end
-    if (op == OpLDB) d.load_b_to = instr_i[LsbLDB_bd+:3];
-
-    d.read_a = instr_i[LsbADD_as+:4];
-    if (is_acc) d.read_a = instr_i[LsbMAC_as+:4];
-    if (op == OpMOVB) d.read_a = instr_i[LsbMOVB_as+:4];
-    if (op == OpST) d.read_a = instr_i[LsbST_as+:4];
-    d.read_b = is_acc ? instr_i[LsbMAC_bs+:3] : instr_i[LsbADD_bs+:3];
-
-    d.op = op;
-    d.result_a = issue_i && op >= OpADD && op <= OpGET;
-    d.result_b = issue_i && op == OpMOVB;
-    d.result_to = op == OpMOVB ? {1'b0, instr_i[LsbMOVB_bd+:3]} : instr_i[LsbADD_ad+:4];
-    d.imm = shifts ? instr_i[LsbSHR_shift+:4] : {3'd0, instr_i[LsbADD_sat]};
-    d.get = issue_i && op == OpGET;
-    d.get_lanes = instr_i[LsbGET_lanes];
-    d.get_shift = instr_i[LsbGET_shift+:5];
-
-    d.lanes = op == OpMACL || op == OpMAXL;
-    d.update = issue_i && is_acc;
-    d.first = fresh_i[instr_i[LsbMAC_acc+:4]];
-    d.max = op == OpMAXL;
-    d.acc = {half_i, op == OpGET ? instr_i[LsbGET_acc+:4] : instr_i[LsbMAC_acc+:4]};
+    if (op_i == rap_pkg::OpLDB) load.b_to = ldb.bd;
   end
-  assign op_o = d;
-  assign is_acc_o = is_acc;
-  assign bus_a_o = issue_i && is_load && loads[LsbFETCH_afrom+:3] == 3'd1;
-  assign bus_b_o = bus_b;
+
+  rap_pkg::operands_t operands;
+  rap_pkg::masking_t masking;
+  rap_pkg::execute_t execute;
+  rap_pkg::update_t update;
+  always_comb begin
+    operands.a = add.as;
+    if (is_acc) operands.a = mac.as;
+    if (op_i == rap_pkg::OpMOVB) operands.a = movb.as;
+    if (op_i == rap_pkg::OpST) operands.a = st.as;
+    operands.b = is_acc ? mac.bs : add.bs;
+
+    masking.op = op_i;
+    case (op_i)
+      rap_pkg::OpSHR, rap_pkg::OpSHL: masking.imm = shr.shift;
+      rap_pkg::OpSAT: masking.imm = sat.bits;
+      default: masking.imm = {3'd0, add.sat};
+    endcase
+    masking.shift = get.shift;
+
+    execute.a = issue_i && op_i >= rap_pkg::OpADD && op_i <= rap_pkg::OpGET;
+    execute.b = issue_i && op_i == rap_pkg::OpMOVB;
+    execute.to = op_i == rap_pkg::OpMOVB ? {1'b0, movb.bd} : add.ad;
+    execute.get = issue_i && op_i == rap_pkg::OpGET;
+    execute.get_lanes = get.lanes;
+    execute.get_shift = get.shift;
+
+    update.valid = issue_i && is_acc;
+    update.lanes = op_i == rap_pkg::OpMACL || op_i == rap_pkg::OpMAXL;
+    update.first = fresh_i[mac.acc];
+    update.max = op_i == rap_pkg::OpMAXL;
+    update.acc = {half_i, op_i == rap_pkg::OpGET ? get.acc : mac.acc};
+  end
+  assign control_o = {load, operands, masking, execute, update};
+
+  logic unused;
+  assign unused = ^{shr, sat, get, st};
+  assign fetching_o.a = issue_i && is_load && loads.afrom == rap_pkg::SourceBus;
+  assign fetching_o.b = issue_i && is_load && loads.bfrom;
+  assign fetching_o.given = op_i == rap_pkg::OpLDA || op_i == rap_pkg::OpLDB;
+  assign fetching_o.word = op_i == rap_pkg::OpLDA ? lda.word : ldb.word;
 endmodule

@@ -1,44 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // Order of instruction DRAIN: for every pixel, accumulator, column and lane the parameter words of the element.
 //
-// start_i hands over the fields; the first accumulator is read Delay cycles later, then one parameter word a cycle.
-// Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 read_o, acc_o, col_o, lane_o, p_step_o
-// and r_step_o hold; what belongs to that word is repeated at the slot's first stage, one cycle later (m_*_o).
+// start_i hands over the operands; the first accumulator is read CyclesDrainStart cycles later, then one parameter word a
+// cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 read_o, acc_o, col_o, lane_o,
+// p_step_o and r_step_o hold; what belongs to that word is repeated at the slot's first stage, one cycle later (element_o).
 module rap_drain #(
-    parameter int unsigned Size  = 4,
-    parameter int unsigned Delay = 8,
+    parameter  int unsigned Size      = 4,
+    localparam int unsigned ColBits   = $clog2(Size),
     localparam int unsigned SeedWords = (Size + 3) / 4
 ) (
-    input  logic       clk_i,
-    input  logic       rst_i,
-    input  logic       start_i,
-    input  logic       slot_i,
-    input  logic [3:0] pixels_i,      // each less 1
-    input  logic [3:0] accs_i,
-    input  logic [3:0] cols_i,
-    input  logic [1:0] lanes_i,
-    input  logic [9:0] words_i,       // parameter words an element, less 1
-    input  logic       stochastic_i,
-    input  logic       params_i,      // 0: no parameters are read
-    output logic       busy_o,        // until the last read
-    output logic       read_o,        // a parameter word, of slot slot_o
-    output logic       slot_o,
-    output logic [3:0] acc_o,
-    output logic [2:0] col_o,
-    output logic [1:0] lane_o,
-    output logic       p_step_o,
-    output logic       r_step_o,
-    output logic       m_valid_o,     // a word of an element
-    output logic       m_slot_o,
-    output logic       m_first_o,     // its first word
-    output logic       m_last_o,      // its last word
-    output logic       m_end_o,       // its last word, and the last element of the pixel
-    output logic       m_seed_o,      // a word of seeds
-    output logic       m_seed_word_o  // which of them
+    input  logic                           clk_i,
+    input  logic                           rst_i,
+    input  logic                           start_i,
+    input  rap_pkg::drain_t                drain_i,
+    input  rap_pkg::width_e                width_i,
+    input  logic              [       9:0] words_i,       // parameter words an element, less 1
+    input  logic                           stochastic_i,
+    input  logic                           params_i,      // 0: no parameters are read
+    output logic                           busy_o,        // until the last read
+    output logic                           read_o,        // a parameter word, of slot slot_o
+    output logic                           slot_o,
+    output logic              [       3:0] acc_o,
+    output logic              [ColBits-1:0] col_o,
+    output logic              [       1:0] lane_o,
+    output logic                           p_step_o,
+    output logic                           r_step_o,
+    output rap_pkg::element_t              element_o
 );
   logic [3:0] delay_q;
-  logic busy_q, slot_q, stochastic_q, params_q;
-  logic [3:0] pixels_q, accs_q, cols_q;
+  logic busy_q, stochastic_q, params_q;
+  rap_pkg::drain_t drain_q;
   logic [1:0] lanes_q;
   logic [9:0] words_q;
   logic [3:0] pixel_q, acc_q, col_q, index_q;
@@ -52,10 +43,18 @@ module rap_drain #(
   assign seed_last = seed_word_q == 1'(SeedWords - 1);
   assign word_last = word_q == words_q;
   assign lane_last = lane_q == lanes_q;
-  assign col_last = col_q == cols_q;
-  assign acc_last = acc_q == accs_q;
-  assign pixel_last = pixel_q == pixels_q;
+  assign col_last = col_q == drain_q.cols;
+  assign acc_last = acc_q == drain_q.words;
+  assign pixel_last = pixel_q == drain_q.pixels;
 
+  logic [1:0] lanes;  // separate lanes less 1
+  always_comb begin
+    case (width_i)
+      rap_pkg::WidthW16: lanes = 2'd0;
+      rap_pkg::WidthW8: lanes = {1'b0, drain_i.lanes};
+      default: lanes = {2{drain_i.lanes}};
+    endcase
+  end
   logic element_end, pixel_end;
   assign element_end = word_last && lane_last && col_last;
   assign pixel_end = element_end && acc_last;
@@ -72,15 +71,12 @@ module rap_drain #(
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      slot_q <= slot_i;
-      pixels_q <= pixels_i;
-      accs_q <= accs_i;
-      cols_q <= cols_i;
-      lanes_q <= lanes_i;
+      drain_q <= drain_i;
+      lanes_q <= lanes;
       words_q <= words_i;
       stochastic_q <= stochastic_i;
       params_q <= params_i;
-      delay_q <= 4'(Delay - 1);
+      delay_q <= 4'(rap_pkg::CyclesDrainStart - 1);
       pixel_q <= '0;
       acc_q <= '0;
       col_q <= '0;
@@ -109,28 +105,24 @@ module rap_drain #(
 
   assign busy_o = busy_q;
   assign read_o = active;
-  assign slot_o = slot_q;
+  assign slot_o = drain_q.slot;
   assign acc_o = index_q;
-  assign col_o = col_q[2:0];
+  assign col_o = col_q[ColBits-1:0];
   assign lane_o = lane_q;
   assign p_step_o = active && !seed && params_q;
   assign r_step_o = seed;
 
-  logic valid_q, first_q, last_q, end_q, seed_q, which_q, m_slot_q;
+  rap_pkg::element_t element_q;
   always_ff @(posedge clk_i) begin
-    valid_q <= active && !seed && !rst_i;
-    first_q <= word_q == '0;
-    last_q <= word_last;
-    end_q <= pixel_end;
-    seed_q <= seed && !rst_i;
-    which_q <= seed_word_q;
-    m_slot_q <= slot_q;
+    element_q.valid <= active && !seed && !rst_i;
+    element_q.slot <= drain_q.slot;
+    element_q.first <= word_q == '0;
+    element_q.last <= word_last;
+    element_q.pixel_end <= pixel_end;
+    element_q.seed <= seed && !rst_i;
+    element_q.seed_word <= seed_word_q;
   end
-  assign m_valid_o = valid_q;
-  assign m_slot_o = m_slot_q;
-  assign m_first_o = first_q;
-  assign m_last_o = last_q;
-  assign m_end_o = end_q;
-  assign m_seed_o = seed_q;
-  assign m_seed_word_o = which_q;
+  assign element_o = element_q;
+  logic unused;
+  assign unused = drain_q.lanes ^ drain_q.keep;
 endmodule

@@ -4,7 +4,7 @@
 // With lanes_i each lane has its own accumulator at acc_i[32*l+:32]; else lane 0 has one and the others are 0. Lane 0
 // has up to 16 bits, lane 1 up to 8, lanes 2 and 3 have 4. range_i marks the bits that must equal the sign (rap_masks).
 module rap_get (
-    input  logic [  1:0] width_i,
+    input  rap_pkg::width_e width_i,
     input  logic         sign_i,
     input  logic         lanes_i,
     input  logic [  4:0] shift_i,
@@ -16,10 +16,10 @@ module rap_get (
   logic [7:0] y1;
   logic [7:0] y32;
   for (genvar l = 0; l < 4; l++) begin : g_lane
-    localparam int Bits = l == 0 ? 16 : l == 1 ? 8 : 4;
+    localparam int unsigned Bits = l == 0 ? 16 : l == 1 ? 8 : 4;
     logic [31:0] acc;
     logic negative, fits;
-    logic [15:0] ends;  // whether a lane of the current width ends with this bit
+    logic [Bits-1:0] ends;  // whether a lane of the current width ends with this bit
     logic [Bits-1:0] shifted, y;
     assign acc = acc_i[32*l+:32];
     assign negative = acc[31];
@@ -30,19 +30,23 @@ module rap_get (
     assign far = (Bits + 15)'(shift_i[4] ? {{16{negative}}, acc[31:16]} : acc);
     assign near = (Bits + 3)'(far >> {shift_i[3:2], 2'd0});
     assign shifted = Bits'(near >> shift_i[1:0]);
-    assign ends = width_i == 2'd0 ? 16'h8000 : width_i == 2'd1 ? 16'h0080 : 16'h0008;
+    assign ends = Bits'(width_i == rap_pkg::WidthW16 ? 16'h8000 : width_i == rap_pkg::WidthW8 ? 16'h0080 : 16'h0008);
     always_comb begin
-      if (sign_i) y = fits ? shifted : {Bits{!negative}} ^ Bits'(ends);
+      if (sign_i) y = fits ? shifted : {Bits{!negative}} ^ ends;
       else y = negative ? '0 : shifted | {Bits{!fits}};
     end
-    if (l == 0) assign y0 = y;
-    if (l == 1) assign y1 = y;
-    if (l > 1) assign y32[4*(l-2)+:4] = y;
+    if (l == 0) begin : g_first
+      assign y0 = y;
+    end else if (l == 1) begin : g_second
+      assign y1 = y;
+    end else begin : g_rest
+      assign y32[4*(l-2)+:4] = y;
+    end
   end
   always_comb begin
     case (width_i)
-      2'd0: y_o = y0;
-      2'd1: y_o = {lanes_i ? y1 : 8'd0, y0[7:0]};
+      rap_pkg::WidthW16: y_o = y0;
+      rap_pkg::WidthW8: y_o = {lanes_i ? y1 : 8'd0, y0[7:0]};
       default: y_o = {lanes_i ? {y32, y1[3:0]} : 12'd0, y0[3:0]};
     endcase
   end

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction IN: elements of stream words to packed 16-bit words, one element a cycle; a pixel begins a new word.
 //
-// From start_i to done_o: 7 cycles, one for each stream word, one for each element, and the wait for the stream.
+// From start_i to done_o: CyclesInStart cycles less 1, one for each stream word, one for each element, and the wait for the stream.
 module rap_input #(
     parameter int unsigned StreamBits = 32
 ) (
     input  logic                  clk_i,
     input  logic                  rst_i,
     input  logic                  start_i,
-    input  logic [          19:0] count_i,       // each less 1
-    input  logic [          15:0] channels_i,
-    input  logic [           3:0] bits_i,
-    input  logic [           4:0] lanes_i,
-    input  logic [           1:0] sign_i,        // 0 unsigned, 1 signed, 2 bipolar
-    input  logic [           1:0] width_i,
+    input  rap_pkg::in_t          in_i,
+    input  rap_pkg::width_e       width_i,
     output logic                  done_o,
     output logic                  waiting_o,
     input  logic [StreamBits-1:0] s_axis_tdata,
@@ -35,7 +31,7 @@ module rap_input #(
   assign last = left_q == '0;
   assign beat_end = lane_q == '0;
   assign pixel_end = channel_q == '0;
-  assign full = width_i == 2'd0 || (width_i == 2'd1 && place_q[0]) || (&place_q);
+  assign full = width_i == rap_pkg::WidthW16 || (width_i == rap_pkg::WidthW8 && place_q[0]) || (&place_q);
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       state_q <= Idle;
@@ -51,20 +47,20 @@ module rap_input #(
   end
   always_ff @(posedge clk_i) begin
     if (start_i && state_q == Idle) begin
-      left_q <= count_i;
-      channel_q <= channels_i;
+      left_q <= in_i.count;
+      channel_q <= in_i.channels;
       place_q <= '0;
-      finish_q <= 3'd6;
+      finish_q <= 3'(rap_pkg::CyclesInStart - 2);
     end
     if (state_q == Beat && s_axis_tvalid) begin
       beat_q <= s_axis_tdata;
-      lane_q <= lanes_i;
+      lane_q <= in_i.lanes;
     end
     if (state_q == Element) begin
-      beat_q <= beat_q >> (5'(bits_i) + 5'd1);
+      beat_q <= beat_q >> (5'(in_i.bits) + 5'd1);
       left_q <= left_q - 20'd1;
       lane_q <= lane_q - 5'd1;
-      channel_q <= pixel_end ? channels_i : channel_q - 16'd1;
+      channel_q <= pixel_end ? in_i.channels : channel_q - 16'd1;
       place_q <= pixel_end || full ? '0 : place_q + 2'd1;
     end
     if (state_q == Finish) finish_q <= finish_q - 3'd1;
@@ -76,15 +72,15 @@ module rap_input #(
   // The element in a lane of the current width.
   logic [15:0] mask, element, word_d, word_q;
   logic negative, valid_q;
-  assign mask = 16'hFFFF >> (4'd15 - bits_i);
-  assign negative = sign_i == 2'd1 && (16'(beat_q) & (mask ^ (mask >> 1))) != '0;
+  assign mask = 16'hFFFF >> (4'd15 - in_i.bits);
+  assign negative = in_i.sign == rap_pkg::SignSigned && (16'(beat_q) & (mask ^ (mask >> 1))) != '0;
   always_comb begin
     element = (16'(beat_q) & mask) | (negative ? ~mask : '0);
-    if (sign_i == 2'd2) element = beat_q[0] ? 16'd1 : '1;
+    if (in_i.sign == rap_pkg::SignBipolar) element = beat_q[0] ? 16'd1 : '1;
     word_d = place_q == '0 ? '0 : word_q;
     case (width_i)
-      2'd0: word_d = element;
-      2'd1: word_d |= {8'd0, element[7:0]} << {place_q[0], 3'd0};
+      rap_pkg::WidthW16: word_d = element;
+      rap_pkg::WidthW8: word_d |= {8'd0, element[7:0]} << {place_q[0], 3'd0};
       default: word_d |= {12'd0, element[3:0]} << {place_q, 2'd0};
     endcase
   end

@@ -6,53 +6,59 @@
 //   range:  GET: bits of an accumulator that must equal its sign so that it fits behind the shift
 // Latency 1.
 module rap_masks (
-    input  logic        clk_i,
-    input  logic [ 1:0] width_i,  // 0: 16, 1: 8, 2: 4 bits
-    input  logic        sign_i,
-    input  logic [ 5:0] op_i,
-    input  logic [ 3:0] imm_i,    // shift; bits - 1 of SAT; bit 0 is the saturation of ADD and SUB
-    input  logic [ 4:0] shift_i,  // of GET
-    output logic [57:0] exec_o    // exec_t
+    input  logic                     clk_i,
+    input  rap_pkg::width_e          width_i,
+    input  logic                     sign_i,
+    input  rap_pkg::masking_t        masking_i,
+    output rap_pkg::alu_t            alu_o,
+    output logic              [31:0] range_o
 );
-  `include "rap_isa.svh"
-  `include "rap_types.svh"
-  exec_t d, q;
+  rap_pkg::op_e op;
+  logic [3:0] imm;
+  assign op  = masking_i.op;
+  assign imm = masking_i.imm;
+  rap_pkg::alu_t alu_d, alu_q;
+  logic [31:0] range_d, range_q;
   logic repack;
-  assign repack = (op_i == OpPACK || op_i == OpUNPL || op_i == OpUNPH) && width_i != 2'd0;
+  assign repack = (op == rap_pkg::OpPACK || op == rap_pkg::OpUNPL || op == rap_pkg::OpUNPH) && width_i != rap_pkg::WidthW16;
   always_comb begin
-    d.kind = KindMove;
-    if (op_i == OpADD || op_i == OpSUB) d.kind = KindAdd;
-    if (op_i == OpMAX || op_i == OpMIN) d.kind = KindSelect;
-    if (op_i == OpSHR || op_i == OpSHL) d.kind = KindShift;
-    if (op_i == OpSAT) d.kind = KindLimit;
-    if (repack) d.kind = op_i == OpPACK ? KindPack : KindUnpack;
-    d.other = op_i == OpMIN || op_i == OpUNPH || op_i == OpSHL;
-    d.subtract = op_i != OpADD;
-    d.saturate = imm_i[0];
-    d.rotate = op_i == OpSHL ? -imm_i : imm_i;
+    alu_d.kind = rap_pkg::AluMove;
+    if (op == rap_pkg::OpADD || op == rap_pkg::OpSUB) alu_d.kind = rap_pkg::AluAdd;
+    if (op == rap_pkg::OpMAX || op == rap_pkg::OpMIN) alu_d.kind = rap_pkg::AluSelect;
+    if (op == rap_pkg::OpSHR || op == rap_pkg::OpSHL) alu_d.kind = rap_pkg::AluShift;
+    if (op == rap_pkg::OpSAT) alu_d.kind = rap_pkg::AluLimit;
+    if (repack) alu_d.kind = op == rap_pkg::OpPACK ? rap_pkg::AluPack : rap_pkg::AluUnpack;
+    alu_d.other = op == rap_pkg::OpMIN || op == rap_pkg::OpUNPH || op == rap_pkg::OpSHL;
+    alu_d.subtract = op != rap_pkg::OpADD;
+    alu_d.saturate = imm[0];
+    alu_d.rotate = op == rap_pkg::OpSHL ? -imm : imm;
   end
 
   // Position of a bit in its lane, and how many bits lie above it.
   logic [4:0] bits, last;
-  assign bits = width_i == 2'd0 ? 5'd16 : width_i == 2'd1 ? 5'd8 : 5'd4;
+  assign bits = width_i == rap_pkg::WidthW16 ? 5'd16 : width_i == rap_pkg::WidthW8 ? 5'd8 : 5'd4;
   assign last = bits - 5'd1;
   for (genvar i = 0; i < 16; i++) begin : g_mask
     logic [4:0] place;
     assign place = 5'(i) & last;
     always_comb begin
-      case (op_i)
-        OpSHR:   d.mask[i] = place + 5'(imm_i) > last;
-        OpSHL:   d.mask[i] = place < 5'(imm_i);
-        default: d.mask[i] = sign_i ? place >= 5'(imm_i) : place > 5'(imm_i);
+      case (op)
+        rap_pkg::OpSHR: alu_d.mask[i] = place + 5'(imm) > last;
+        rap_pkg::OpSHL: alu_d.mask[i] = place < 5'(imm);
+        default: alu_d.mask[i] = {place, sign_i} > {5'(imm), 1'b0};  // place >= imm, or > imm if unsigned
       endcase
     end
   end
   logic [5:0] reach;
-  assign reach = 6'(shift_i) + 6'(bits) - 6'(sign_i);
+  assign reach = 6'(masking_i.shift) + 6'(bits) - 6'(sign_i);
   for (genvar i = 0; i < 32; i++) begin : g_range
-    assign d.range[i] = 6'(i) >= reach;
+    assign range_d[i] = 6'(i) >= reach;
   end
 
-  always_ff @(posedge clk_i) q <= d;
-  assign exec_o = q;
+  always_ff @(posedge clk_i) begin
+    alu_q   <= alu_d;
+    range_q <= range_d;
+  end
+  assign alu_o   = alu_q;
+  assign range_o = range_q;
 endmodule

@@ -4,12 +4,12 @@
 // Combinational. Product l lies at p_o[32*l+:32], sign-extended (at width 16 its low 32 bits); unused lanes are 0.
 // Lane 0 shares one 17 x 17 multiplier for all widths, lane 1 one of 9 x 9; lanes 2 and 3 have 5 x 5.
 module rap_multiply (
-    input  logic [  1:0] width_i,  // 0: 16, 1: 8, 2: 4 bits
-    input  logic         asign_i,
-    input  logic         bsign_i,
-    input  logic [ 15:0] a_i,
-    input  logic [ 15:0] b_i,
-    output logic [127:0] p_o
+    input  rap_pkg::width_e         width_i,
+    input  logic                    asign_i,
+    input  logic                    bsign_i,
+    input  logic            [ 15:0] a_i,
+    input  logic            [ 15:0] b_i,
+    output logic            [127:0] p_o
 );
   // Lane 0 and 1 of each width, extended to the multiplier's width.
   logic signed [16:0] a0, b0;
@@ -17,13 +17,13 @@ module rap_multiply (
   logic signed [4:0] a2, b2, a3, b3;
   always_comb begin
     case (width_i)
-      2'd0: begin
+      rap_pkg::WidthW16: begin
         a0 = {asign_i & a_i[15], a_i};
         b0 = {bsign_i & b_i[15], b_i};
         a1 = '0;
         b1 = '0;
       end
-      2'd1: begin
+      rap_pkg::WidthW8: begin
         a0 = {{9{asign_i & a_i[7]}}, a_i[7:0]};
         b0 = {{9{bsign_i & b_i[7]}}, b_i[7:0]};
         a1 = {asign_i & a_i[15], a_i[15:8]};

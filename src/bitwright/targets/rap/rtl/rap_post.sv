@@ -33,6 +33,10 @@ module rap_post (
   );
 
   // Stage 1: compare; hold the operands of the multiplication.
+  rap_pkg::requantize_t requantize;
+  rap_pkg::threshold_t threshold;
+  assign requantize = param_i;
+  assign threshold  = param_i;
   logic [2:0] hits_d, hits2_q;
   logic [3:0] hit;
   for (genvar j = 0; j < 4; j++) begin : g_compare
@@ -45,15 +49,17 @@ module rap_post (
   logic [31:0] draw2_q, draw3_q, draw4_q, draw5_q;
   logic [1:0] mode2_q, mode3_q, mode4_q, mode5_q, mode6_q, mode7_q, mode8_q;
   logic [2:0] round2_q, round3_q, round4_q, round5_q;
-  logic first2_q, valid2_q;
-  logic [127:96] head2_q;
+  logic first2_q, valid2_q, twice2_q, minus2_q;
+  logic signed [15:0] base2_q;
   always_ff @(posedge clk_i) begin
     hits2_q <= hits_d;
     acc2_q <= acc_i;
-    if (first_i) mult2_q <= param_i[31:0];
-    if (first_i) bias2_q <= param_i[127:64];
-    if (first_i) shift2_q <= param_i[37:32];
-    head2_q <= param_i[127:96];
+    if (first_i) mult2_q <= requantize.multiplier;
+    if (first_i) bias2_q <= requantize.bias;
+    if (first_i) shift2_q <= requantize.shift;
+    base2_q <= threshold.base;
+    twice2_q <= !threshold.step[0];
+    minus2_q <= threshold.step[15];
     first2_q <= first_i;
     valid2_q <= valid_i;
     mode2_q <= mode_i;
@@ -65,14 +71,13 @@ module rap_post (
   logic signed [63:0] product3_q;
   logic [12:0] count3_q;
   logic signed [15:0] base3_q;
-  logic [2:0] step3_q;
+  logic twice3_q, minus3_q;
   logic [31:0] acc3_q;
   always_ff @(posedge clk_i) begin
     product3_q <= acc2_q * mult2_q;
     acc3_q <= acc2_q;
     if (valid2_q) count3_q <= (first2_q ? '0 : count3_q) + 13'(hits2_q);
-    if (valid2_q && first2_q) base3_q <= head2_q[111:96];
-    if (valid2_q && first2_q) step3_q <= head2_q[114:112];
+    if (valid2_q && first2_q) {base3_q, twice3_q, minus3_q} <= {base2_q, twice2_q, minus2_q};
     bias3_q <= bias2_q;
     shift3_q <= shift2_q;
     mode3_q <= mode2_q;
@@ -85,8 +90,8 @@ module rap_post (
   logic signed [63:0] value4_q;
   always_comb begin
     steps = $signed({4'd0, count3_q});
-    if (step3_q[0] == 1'b0) steps = steps <<< 1;
-    if (step3_q[2]) steps = -steps;
+    if (twice3_q) steps = steps <<< 1;
+    if (minus3_q) steps = -steps;
   end
   always_ff @(posedge clk_i) begin
     case (mode3_q)
@@ -150,4 +155,6 @@ module rap_post (
     else y9_q <= value8_q[31:0];
   end
   assign y_o = y9_q;
+  logic unused_params;
+  assign unused_params = ^{requantize, threshold};
 endmodule

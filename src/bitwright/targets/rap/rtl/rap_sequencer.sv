@@ -12,59 +12,63 @@ module rap_sequencer #(
     input  logic                start_i,
     input  logic                we_i,        // loading
     input  logic [AddrBits-1:0] waddr_i,
-    input  logic [        63:0] wdata_i,
+    input  rap_pkg::instr_t     wdata_i,
     input  logic                idle_i,      // no slot is at work
     input  logic                free_i,      // the last DRAIN has read its accumulators
     input  logic                in_done_i,
     input  logic                out_done_i,
     output logic                running_o,
-    output logic [        63:0] instr_o,
+    output rap_pkg::instr_t     instr_o,
     output logic                issue_o,
     output logic                blocked_o,
     output logic                leave_o,
     output logic                end_o        // OUT or HALT leaves
 );
-  `include "rap_isa.svh"
-  localparam int Depth = 4;
-
   logic running_q, valid_q;
   logic [15:0] pc_q;  // the next to fetch
-  logic [ 5:0] op;
-  assign op = instr_o[5:0];
+  rap_pkg::op_e op;
+  rap_pkg::jump_t jump_to;
+  rap_pkg::loop_t body;
+  rap_pkg::stream_t stream;
+  rap_pkg::shape_t shape;
+  assign op = instr_o.op;
+  assign jump_to = instr_o.operands[rap_pkg::BitsJump-1:0];
+  assign body = instr_o.operands[rap_pkg::BitsLoop-1:0];
+  assign stream = instr_o.operands[rap_pkg::BitsStream-1:0];
+  assign shape = instr_o.operands[rap_pkg::BitsShape-1:0];
 
   // How long the instruction stays, and when it takes effect.
   logic [3:0] count_q, total, effect;
   logic need_idle, need_free, is_frame, is_setup;
   always_comb begin
-    total = 4'd0;
+    total  = 4'd0;
     effect = 4'd0;
     case (op)
-      OpLOOP, OpJUMP: total = 4'd1;
-      OpMOVB, OpADD, OpSUB, OpMAX, OpMIN, OpSHR, OpSHL, OpSAT, OpPACK, OpUNPL, OpUNPH: total = 4'd2;
-      OpGET: begin
-        total  = 4'd4;
-        effect = 4'd2;
+      rap_pkg::OpLOOP, rap_pkg::OpJUMP: total = 4'(rap_pkg::CyclesBranch - 1);
+      rap_pkg::OpGET: begin
+        total  = 4'(rap_pkg::CyclesGet - 1);
+        effect = 4'(rap_pkg::CyclesGetWait);
       end
-      OpHALT, OpWIDTH, OpMASK, OpPAD, OpSHAPE: begin
-        total  = 4'd7;
-        effect = 4'd7;
+      rap_pkg::OpHALT, rap_pkg::OpWIDTH, rap_pkg::OpMASK, rap_pkg::OpPAD, rap_pkg::OpSHAPE: begin
+        total  = 4'(rap_pkg::CyclesConfig - 1);
+        effect = 4'(rap_pkg::CyclesConfig - 1);
       end
-      default: total = 4'd0;
+      default: if (op >= rap_pkg::OpMOVB && op <= rap_pkg::OpUNPH) total = 4'(rap_pkg::CyclesAlu - 1);
     endcase
   end
-  assign is_setup = op == OpSTREAM || op == OpLEVEL;
-  assign is_frame = op == OpIN || op == OpOUT;
-  assign need_idle = op == OpWAIT || op == OpPOST || op == OpLIMIT || op == OpST || op == OpHALT || is_frame
-      || (is_setup && instr_o[LsbSTREAM_stream+:BitsSTREAM_stream] >= 3'd2)
-      || (op == OpSHAPE && instr_o[LsbSHAPE_stream+:BitsSHAPE_stream] >= 2'd2);
-  assign need_free = op == OpDRAIN;
+  assign is_setup = op == rap_pkg::OpSTREAM || op == rap_pkg::OpLEVEL;
+  assign is_frame = op == rap_pkg::OpIN || op == rap_pkg::OpOUT;
+  assign need_idle = op == rap_pkg::OpWAIT || op == rap_pkg::OpPOST || op == rap_pkg::OpLIMIT || op == rap_pkg::OpST
+      || op == rap_pkg::OpHALT || is_frame || (is_setup && stream.stream >= rap_pkg::StreamO0)
+      || (op == rap_pkg::OpSHAPE && 3'(shape.stream) >= rap_pkg::StreamO0);
+  assign need_free = op == rap_pkg::OpDRAIN;
 
   logic blocked, leave, fetch, frame_done;
   assign blocked = valid_q && count_q == '0 && ((need_idle && !idle_i) || (need_free && !free_i));
-  assign frame_done = op == OpIN ? in_done_i : out_done_i;
+  assign frame_done = op == rap_pkg::OpIN ? in_done_i : out_done_i;
   assign leave = valid_q && !blocked && (is_frame ? frame_done : count_q == total);
   assign issue_o = valid_q && !blocked && count_q == effect;
-  assign fetch = running_q && (!valid_q || (leave && op != OpHALT));
+  assign fetch = running_q && (!valid_q || (leave && op != rap_pkg::OpHALT));
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       running_q <= 1'b0;
@@ -72,7 +76,7 @@ module rap_sequencer #(
       count_q   <= '0;
     end else begin
       if (start_i && !running_q) running_q <= 1'b1;
-      else if (leave && op == OpHALT) running_q <= 1'b0;
+      else if (leave && op == rap_pkg::OpHALT) running_q <= 1'b0;
       if (fetch) valid_q <= 1'b1;
       else if (leave) valid_q <= 1'b0;
       if (leave) count_q <= '0;
@@ -81,36 +85,40 @@ module rap_sequencer #(
   end
 
   // Loops: a stack of first and last instruction and passes left.
-  logic [2:0] loops_q;
-  logic [Depth*16-1:0] first_q, last_q, left_q;
-  logic [1:0] top;
-  logic at_end, again;
-  assign top = loops_q[1:0] - 2'd1;
-  assign at_end = loops_q != '0 && last_q[16*top+:16] == pc_q;
-  assign again = at_end && left_q[16*top+:16] != '0;
-  logic push, jump;
-  assign push = issue_o && op == OpLOOP;
-  assign jump = issue_o && op == OpJUMP;
+  localparam int LevelBits = $clog2(rap_pkg::LoopDepth);
+  logic [LevelBits:0] loops_q;
+  logic [rap_pkg::LoopDepth-1:0][15:0] first_q, last_q, left_q;
+  logic [LevelBits-1:0] top;
+  logic at_end, again, push, jump;
+  assign top = loops_q[LevelBits-1:0] - LevelBits'(1);
+  assign at_end = loops_q != '0 && last_q[top] == pc_q;
+  assign again = at_end && left_q[top] != '0;
+  assign push = issue_o && op == rap_pkg::OpLOOP;
+  assign jump = issue_o && op == rap_pkg::OpJUMP;
   always_ff @(posedge clk_i) begin
     if (rst_i || !running_q) begin
       pc_q <= '0;
       loops_q <= '0;
     end else if (push) begin
-      loops_q <= loops_q + 3'd1;
+      loops_q <= loops_q + (LevelBits + 1)'(1);
     end else if (jump) begin
-      pc_q <= instr_o[LsbJUMP_target+:BitsJUMP_target];
+      pc_q <= jump_to.target;
     end else if (fetch) begin
-      pc_q <= again ? first_q[16*top+:16] : pc_q + 16'd1;
-      if (at_end && !again) loops_q <= loops_q - 3'd1;
+      pc_q <= again ? first_q[top] : pc_q + 16'd1;
+      if (at_end && !again) loops_q <= loops_q - (LevelBits + 1)'(1);
     end
   end
-  always_ff @(posedge clk_i) begin
-    if (push) begin
-      first_q[16*loops_q[1:0]+:16] <= pc_q;
-      last_q[16*loops_q[1:0]+:16]  <= instr_o[LsbLOOP_end+:BitsLOOP_end];
-      left_q[16*loops_q[1:0]+:16]  <= instr_o[LsbLOOP_count+:BitsLOOP_count];
-    end else if (fetch && again) begin
-      left_q[16*top+:16] <= left_q[16*top+:16] - 16'd1;
+  logic [15:0] left;
+  assign left = left_q[top] - 16'd1;
+  for (genvar l = 0; l < rap_pkg::LoopDepth; l++) begin : g_loop
+    always_ff @(posedge clk_i) begin
+      if (push && loops_q[LevelBits-1:0] == LevelBits'(l)) begin
+        first_q[l] <= pc_q;
+        last_q[l]  <= body.last;
+        left_q[l]  <= body.count;
+      end else if (!push && fetch && again && top == LevelBits'(l)) begin
+        left_q[l] <= left;
+      end
     end
   end
 
@@ -126,8 +134,10 @@ module rap_sequencer #(
       .raddr_i(pc_q[AddrBits-1:0]),
       .rdata_o(instr_o)
   );
+  logic unused;
+  assign unused = ^{stream, shape};
   assign running_o = running_q;
   assign blocked_o = blocked;
   assign leave_o = leave;
-  assign end_o = leave && (op == OpOUT || op == OpHALT);
+  assign end_o = leave && (op == rap_pkg::OpOUT || op == rap_pkg::OpHALT);
 endmodule

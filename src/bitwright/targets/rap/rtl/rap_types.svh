@@ -1,42 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
-// What accompanies an operation of the elements from the issue to its last stage; 55 bits.
+// Types of package rap_pkg that are written by hand: what goes from unit to unit, and parameter words.
+
+// Where a stream stands, and the image that it runs through (instruction SHAPE).
 typedef struct packed {
-  logic       load_a;        // stage 5
-  logic [3:0] load_a_to;
-  logic [2:0] from;
-  logic [3:0] pass;
-  logic       load_b;
-  logic [2:0] load_b_to;
-  logic [3:0] read_a;        // stage 6
-  logic [2:0] read_b;
-  logic [5:0] op;            // stage 7
-  logic       result_a;
-  logic       result_b;
-  logic [3:0] result_to;
-  logic [3:0] imm;
-  logic       get;
-  logic       get_lanes;
+  logic signed [11:0] y;
+  logic signed [11:0] x;
+  logic [AddressBits:0] addr;
+} position_t;
+typedef struct packed {
+  logic [14:0] span;
+  logic [11:0] height;
+  logic [11:0] width;
+  logic [9:0] strip;
+} image_t;
+
+// What an operation of the elements does in each stage.
+typedef struct packed {
+  logic a;
+  logic [3:0] a_to;
+  source_e from;
+  logic [3:0] pass;  // A register that the neighbors see
+  logic b;
+  logic [2:0] b_to;
+} load_t;
+typedef struct packed {
+  logic [3:0] a;
+  logic [2:0] b;
+} operands_t;
+typedef struct packed {
+  op_e op;
+  logic [3:0] imm;    // shift; bits - 1 of SAT; bit 0 is the saturation of ADD and SUB
+  logic [4:0] shift;  // of GET
+} masking_t;          // stage operands, decoded by rap_masks
+typedef struct packed {
+  logic a;
+  logic b;
+  logic [3:0] to;
+  logic get;
+  logic get_lanes;
   logic [4:0] get_shift;
-  logic       lanes;         // stages 8 and 9
-  logic       update;
-  logic       first;
-  logic       max;
-  logic [4:0] acc;
-} op_t;
-// Operations from register to register, decoded by rap_masks for the execute stage; 58 bits.
+} execute_t;
 typedef struct packed {
-  logic [2:0]  kind;
-  logic        other;     // MIN, SHL, UNPH; 0: MAX, SHR, UNPL
-  logic        subtract;
-  logic        saturate;
-  logic [3:0]  rotate;
+  logic valid;
+  logic lanes;  // separate lanes; in stage sum, too
+  logic first;
+  logic max;
+  logic [4:0] acc;
+} update_t;
+typedef struct packed {
+  load_t load;
+  operands_t operands;
+  masking_t masking;
+  execute_t execute;
+  update_t update;
+} control_t;
+
+// Words for the buses in stage load: of stream A, of stream B, or of LDA and LDB.
+typedef struct packed {
+  logic a;
+  logic b;
+  logic given;
+  logic [15:0] word;
+} fetching_t;
+
+// Operations from register to register in stage execute, decoded by rap_masks.
+typedef enum logic [2:0] {
+  AluAdd,
+  AluSelect,
+  AluShift,
+  AluLimit,
+  AluPack,
+  AluUnpack,
+  AluMove
+} alu_e;
+typedef struct packed {
+  alu_e kind;
+  logic other;  // MIN, SHL, UNPH; 0: MAX, SHR, UNPL
+  logic subtract;
+  logic saturate;
+  logic [3:0] rotate;
   logic [15:0] mask;
-  logic [31:0] range;
-} exec_t;
-localparam logic [2:0] KindAdd = 3'd0;
-localparam logic [2:0] KindSelect = 3'd1;
-localparam logic [2:0] KindShift = 3'd2;
-localparam logic [2:0] KindLimit = 3'd3;
-localparam logic [2:0] KindPack = 3'd4;
-localparam logic [2:0] KindUnpack = 3'd5;
-localparam logic [2:0] KindMove = 3'd6;
+} alu_t;
+
+// Parameter words of an element; a threshold element's further words hold four thresholds.
+typedef struct packed {
+  logic [63:0] bias;
+  logic [25:0] unused;
+  logic [5:0] shift;
+  logic [31:0] multiplier;
+} requantize_t;
+typedef struct packed {
+  logic [15:0] step;  // -2, -1, 1 or 2
+  logic [15:0] base;
+  logic [95:0] thresholds;
+} threshold_t;
+
+// Order of the elements of a DRAIN at the first stage of a slot.
+typedef struct packed {
+  logic valid;      // a word of an element
+  logic slot;
+  logic first;      // its first word
+  logic last;       // its last word
+  logic pixel_end;  // its last word, and the last element of the pixel
+  logic seed;       // a word of seeds
+  logic seed_word;  // which of them
+} element_t;
+
+function automatic logic [3:0] ones(input logic [7:0] bits);
+  ones = '0;
+  for (int i = 0; i < 8; i++) ones += 4'(bits[i]);
+endfunction

@@ -11,8 +11,9 @@ from bitwright.errors import DataError, UserError
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.fields import decode
 from bitwright.targets.rap.isa.machine import Machine, Program
+from bitwright.targets.rap.isa.registers import COUNTERS
 from bitwright.targets.rap.simulator.compiled import run
-from bitwright.targets.rap.simulator.state import COUNTERS, CYCLE, FAULT, FRAMES, PC, State, make_state
+from bitwright.targets.rap.simulator.state import CYCLE, FAULT, FRAMES, PC, State, make_state
 
 MAX_FIELDS = 8
 _FAULTS = {
@@ -33,7 +34,7 @@ class ProgramError(UserError):
 class Execution:
     """What a program did. outputs: int64 [frames, elements], as they stand in the stream, without sign.
 
-    counters as in `state.COUNTERS`.
+    counters as in `isa.registers.COUNTERS`.
 
     profile: int64 [instructions, 2], cycles spent at and passes over each instruction. trace: int64 [n, 2], cycle and
     instruction of the first issues. state: all registers and memories at the end.

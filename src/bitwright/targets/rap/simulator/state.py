@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bitwright.targets.rap.isa.machine import A_REGISTERS, ACCUMULATORS, B_REGISTERS, Machine, Program, banks
+from bitwright.targets.rap.isa.registers import COUNTERS
 from bitwright.targets.rap.isa.table import LOOP_DEPTH, STREAMS
 
 LANES = 4
@@ -15,11 +16,7 @@ LANES = 4
 (
     SIZE, TORUS, PC, CYCLE, BITS, ASIGN, BSIGN, ROWS, COLS, PAD, HALF, LOOPS, DRAIN_FREE, IDLE, FRAMES, FAULT, CUT,
 ) = range(17)  # fmt: skip
-# indices of `State.counters`, by name
-COUNTERS = (
-    "cycles", "stalls", "instructions", "operations", "a_reads", "b_reads", "writes", "param_reads",
-    "input_words", "output_words",
-)  # fmt: skip
+# indices of `State.counters`
 (
     CYCLES, STALLS, INSTRUCTIONS, OPERATIONS, A_READS, B_READS, WRITES, PARAM_READS, INPUT_WORDS, OUTPUT_WORDS,
 ) = range(len(COUNTERS))  # fmt: skip

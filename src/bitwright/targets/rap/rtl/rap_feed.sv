@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Banks A and B and what they bring: a word for the bus of every row and column in stage load.
+//
+// Positions belong to the issue (stage 0), as do fetching_i and out_i: stream A is placed in stages 0 and 1, then the
+// banks are read and their words turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
+// memories while the processor stands still.
+module rap_feed #(
+    parameter  int unsigned Size     = 4,
+    parameter  int unsigned AWords   = 1024,
+    parameter  int unsigned BWords   = 1024,
+    localparam int unsigned AAddr    = $clog2(AWords),
+    localparam int unsigned BAddr    = $clog2(BWords),
+    localparam int unsigned TurnBits = $clog2(Size)
+) (
+    input  logic                                         clk_i,
+    input  logic                                         running_i,
+    input  rap_pkg::fetching_t                           fetching_i,
+    input  logic                                         out_i,        // OUT reads row 0
+    input  rap_pkg::position_t                           a_i,
+    input  rap_pkg::image_t                              image_i,
+    input  logic               [rap_pkg::AddressBits:0]  b_addr_i,
+    input  logic               [                   15:0] pad_i,
+    input  logic               [               Size-1:0] rows_i,
+    output logic               [     Size-1:0][    15:0] bus_a_o,
+    output logic               [     Size-1:0][    15:0] bus_b_o,
+    output logic               [                    3:0] a_reads_o,    // words read, for the counter
+    // results
+    input  logic               [               Size-1:0] we_i,
+    input  logic               [              AAddr-1:0] waddr_i,
+    input  logic               [           TurnBits-1:0] wturn_i,
+    input  logic               [     Size-1:0][    15:0] wdata_i,
+    // loading
+    input  logic               [rap_pkg::AddressBits-1:0] load_addr_i,
+    input  logic               [                   15:0] load_data_i,
+    input  logic               [               Size-1:0] a_we_i,
+    input  logic               [               Size-1:0] b_we_i
+);
+  localparam int unsigned Read = rap_pkg::StageRead;
+  logic [AAddr-1:0] a_addr;
+  logic [BAddr-1:0] b_addr;
+  logic [TurnBits-1:0] turn;
+  logic [Size-1:0] valid;
+  rap_place #(
+      .Size    (Size),
+      .AddrBits(AAddr)
+  ) u_place (
+      .clk_i,
+      .at_i   (a_i),
+      .image_i,
+      .addr_o (a_addr),
+      .turn_o (turn),
+      .valid_o(valid)
+  );
+  logic a_read, b_read, out_read, given;
+  logic [15:0] word;
+  rap_delay #(
+      .Bits  (3 + BAddr),
+      .Cycles(Read)
+  ) u_read (
+      .clk_i,
+      .rst_i(1'b0),
+      .d_i({fetching_i.a || out_i, fetching_i.b, out_i, b_addr_i[BAddr-1:0]}),
+      .q_o({a_read, b_read, out_read, b_addr})
+  );
+  rap_delay #(
+      .Bits  (17),
+      .Cycles(rap_pkg::StageLoad)
+  ) u_given (
+      .clk_i,
+      .rst_i(1'b0),
+      .d_i({fetching_i.given, fetching_i.word}),
+      .q_o({given, word})
+  );
+
+  logic [Size-1:0][15:0] a_word, b_word;
+  rap_banks #(
+      .Size (Size),
+      .Words(AWords)
+  ) u_a (
+      .clk_i,
+      .re_i   (a_read),
+      .raddr_i(a_addr),
+      .rturn_i(turn),
+      .valid_i(valid),
+      .pad_i,
+      .data_o (a_word),
+      .we_i   (running_i ? we_i : a_we_i),
+      .waddr_i(running_i ? waddr_i : load_addr_i[AAddr-1:0]),
+      .wturn_i(running_i ? wturn_i : '0),
+      .wdata_i(running_i ? wdata_i : {Size{load_data_i}})
+  );
+  rap_banks #(
+      .Size (Size),
+      .Words(BWords)
+  ) u_b (
+      .clk_i,
+      .re_i   (b_read),
+      .raddr_i(b_addr),
+      .rturn_i('0),
+      .valid_i('1),
+      .pad_i  (16'd0),
+      .data_o (b_word),
+      .we_i   (b_we_i),
+      .waddr_i(load_addr_i[BAddr-1:0]),
+      .wturn_i('0),
+      .wdata_i({Size{load_data_i}})
+  );
+  assign bus_a_o = given ? {Size{word}} : a_word;
+  assign bus_b_o = given ? {Size{word}} : b_word;
+
+  logic [3:0] a_reads_q;
+  always_ff @(posedge clk_i) begin
+    a_reads_q <= !a_read ? '0 : out_read ? 4'(valid[0]) : rap_pkg::ones(8'(valid & rows_i));
+  end
+  assign a_reads_o = a_reads_q;
+  logic unused;
+  assign unused = ^{b_addr_i, load_addr_i};
+endmodule

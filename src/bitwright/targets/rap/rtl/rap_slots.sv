@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// The slots with their parameters and what they take from the accumulators (instructions POST, LIMIT and DRAIN).
+module rap_slots #(
+    parameter  int unsigned Size       = 4,
+    parameter  int unsigned ParamWords = 256,
+    localparam int unsigned ColBits    = $clog2(Size),
+    localparam int unsigned ParamAddr  = $clog2(ParamWords)
+) (
+    input  logic                                            clk_i,
+    input  logic                                            rst_i,
+    input  logic                                            issue_i,
+    input  rap_pkg::op_e                                    op_i,
+    input  logic            [        rap_pkg::BitsLimit-1:0] operands_i,
+    input  rap_pkg::width_e                                 width_i,
+    output logic                                            draining_o,  // until the last accumulator is read
+    output logic                                            busy_o,      // until the last result is written
+    // accumulators: stage 0, and their contents in stage 1
+    output logic            [                         3:0]  acc_o,
+    output logic            [                 ColBits-1:0]  col_o,
+    output logic            [                         1:0]  lane_o,
+    input  logic            [             Size-1:0][31:0]   acc_i,
+    // streams P and R, by slot
+    input  logic            [1:0][rap_pkg::AddressBits:0]   p_addr_i,
+    input  logic            [1:0][rap_pkg::AddressBits:0]   r_addr_i,
+    output logic            [                         1:0]  p_step_o,
+    output logic            [                         1:0]  r_step_o,
+    // results of all rows
+    output logic                                            valid_o,
+    output logic                                            slot_o,
+    output logic            [             Size-1:0][15:0]   word_o,
+    // loading
+    input  logic                                            we_i,
+    input  logic            [   rap_pkg::AddressBits-1:0]   load_addr_i,
+    input  logic            [     rap_pkg::ParamBits-1:0]   load_data_i
+);
+  rap_pkg::post_t post;
+  rap_pkg::limit_t limit;
+  rap_pkg::drain_t drain;
+  assign post  = operands_i[rap_pkg::BitsPost-1:0];
+  assign limit = operands_i;
+  assign drain = operands_i[rap_pkg::BitsDrain-1:0];
+
+  logic draining, read, slot, p_step, r_step;
+  logic [1:0] stochastic, params;
+  logic [1:0][9:0] words;
+  rap_pkg::element_t element;
+  rap_drain #(
+      .Size(Size)
+  ) u_drain (
+      .clk_i,
+      .rst_i,
+      .start_i     (issue_i && op_i == rap_pkg::OpDRAIN),
+      .drain_i     (drain),
+      .width_i,
+      .words_i     (drain.slot ? words[1] : words[0]),
+      .stochastic_i(stochastic[drain.slot]),
+      .params_i    (params[drain.slot]),
+      .busy_o      (draining),
+      .read_o      (read),
+      .slot_o      (slot),
+      .acc_o,
+      .col_o,
+      .lane_o,
+      .p_step_o    (p_step),
+      .r_step_o    (r_step),
+      .element_o   (element)
+  );
+  assign p_step_o = {p_step && slot, p_step && !slot};
+  assign r_step_o = {r_step && slot, r_step && !slot};
+
+  logic [rap_pkg::AddressBits:0] addr;
+  logic [rap_pkg::ParamBits-1:0] param;
+  assign addr = r_step ? (slot ? r_addr_i[1] : r_addr_i[0]) : slot ? p_addr_i[1] : p_addr_i[0];
+  ram_sdp #(
+      .Width(rap_pkg::ParamBits),
+      .Depth(ParamWords)
+  ) u_params (
+      .clk_i,
+      .we_i,
+      .waddr_i(load_addr_i[ParamAddr-1:0]),
+      .wdata_i(load_data_i),
+      .re_i   (read),
+      .raddr_i(addr[ParamAddr-1:0]),
+      .rdata_o(param)
+  );
+
+  rap_results #(
+      .Size(Size)
+  ) u_results (
+      .clk_i,
+      .rst_i,
+      .post_we_i   (issue_i && op_i == rap_pkg::OpPOST),
+      .limit_we_i  (issue_i && op_i == rap_pkg::OpLIMIT),
+      .post_i      (post),
+      .limit_i     (limit),
+      .stochastic_o(stochastic),
+      .params_o    (params),
+      .words_o     (words),
+      .element_i   (element),
+      .acc_i,
+      .param_i     (param),
+      .valid_o,
+      .slot_o,
+      .word_o
+  );
+
+  logic [rap_pkg::CyclesPostDepth-1:0] tail_q;
+  always_ff @(posedge clk_i) tail_q <= rst_i ? '0 : {tail_q[rap_pkg::CyclesPostDepth-2:0], read};
+  assign draining_o = draining;
+  assign busy_o = draining || tail_q != '0;
+  logic unused;
+  assign unused = ^{addr, load_addr_i};
+endmodule
