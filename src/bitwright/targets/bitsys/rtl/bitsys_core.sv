@@ -66,8 +66,7 @@ module bitsys_core #(
   axil_bus #(
       .AddrBits(AddressBits)
   ) u_bus (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
+      .clk_i, .rst_i,
       .s_axil_awaddr(s_axil_awaddr),
       .s_axil_awvalid(s_axil_awvalid),
       .s_axil_awready(s_axil_awready),
@@ -91,8 +90,7 @@ module bitsys_core #(
       .re_o(bus_re),
       .rdata_i(bus_rdata),
       .rvalid_i(bus_rvalid),
-      .writable_i(writable),
-      .readable_i(readable)
+      .writable_i(writable), .readable_i(readable)
   );
   bitsys_control u_control (
       .clk_i(clk_i),
@@ -103,8 +101,7 @@ module bitsys_core #(
       .re_i(bus_re),
       .rdata_o(bus_rdata),
       .rvalid_o(bus_rvalid),
-      .writable_o(writable),
-      .readable_o(readable),
+      .writable_o(writable), .readable_o(readable),
       .layers_we_o(layers_we),
       .param_we_o(param_we),
       .table_we_o(table_we),

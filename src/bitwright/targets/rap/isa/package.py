@@ -22,8 +22,9 @@ from bitwright.targets.rap.isa.table import (
 )
 
 _STAGES = ("read", "load", "operands", "execute")
-_CYCLES = ("BRANCH", "ALU", "GET_WAIT", "GET", "CONFIG", "DRAIN_START", "WRITE", "POST_DEPTH", "STORE", "IN_START")
-_CYCLES += ("OUT_WORD",)
+_CYCLES = (
+    "BRANCH", "ALU", "GET_WAIT", "GET", "CONFIG", "DRAIN_START", "WRITE", "POST_DEPTH", "STORE", "IN_START", "OUT_WORD",
+)  # fmt: skip
 _SIZES = {
     "AddressBits": ADDRESS_BITS,
     "LoopDepth": LOOP_DEPTH,
@@ -36,12 +37,14 @@ _SIZES = {
     "Counters": len(registers.COUNTERS),
 }
 _KEYWORDS = {"end": "last"}  # fields whose names are words of SystemVerilog
-OPERAND_BITS = WORD_BITS - OPCODE_BITS
 
 
 def package() -> str:
     """The text of rap_pkg.sv. Structs have their first field in the lowest bits, as instructions do."""
-    lines = [SPDX, "// Instructions, stages and registers, generated from their tables; rap_types.svh is written by hand."]
+    lines = [
+        SPDX,
+        "// Instructions, stages and registers, made from their tables; rap_types.svh is written by hand.",
+    ]
     lines += ["package rap_pkg;", *_constants(), *_enums(), *_operands(), *_events()]
     return "\n".join([*lines, '  `include "rap_types.svh"', "endpackage"]) + "\n"
 
@@ -82,7 +85,8 @@ def _operands() -> Iterator[str]:
         longer = (other for other in layouts.values() if len(other) > len(own) and other[: len(own)] == own)
         if own not in list(layouts.values())[:n] and not any(longer):
             yield from _struct(instruction)
-    yield from ("  typedef struct packed {", f"    logic [{OPERAND_BITS - 1}:0] operands;", "    op_e op;", "  } instr_t;")
+    operands = f"    logic [{WORD_BITS - OPCODE_BITS - 1}:0] operands;"
+    yield from ("  typedef struct packed {", operands, "    op_e op;", "  } instr_t;")
 
 
 def _struct(instruction: Instruction) -> Iterator[str]:

@@ -355,7 +355,7 @@ TABLE: tuple[Instruction, ...] = (
         ),
         "Send elements that lie in lanes of the current width along stream A; a pixel begins a new word. The last "
         "stream word carries tlast. count is that of the elements that are read.",
-        f"{timing.OUT_START}, {timing.OUT_WORD} a word, one an element, one a pixel with argmax, one a stream word, and "
-        "waits for the stream",
+        f"{timing.OUT_START}, {timing.OUT_WORD} a word, one an element, one a pixel with argmax, one a stream word, "
+        "and waits for the stream",
     ),
 )

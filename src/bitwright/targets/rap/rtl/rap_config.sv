@@ -3,23 +3,23 @@
 module rap_config #(
     parameter int unsigned Size = 4
 ) (
-    input  logic                                   clk_i,
-    input  logic                                   rst_i,
-    input  logic                                   running_i,
-    input  logic                                   issue_i,
-    input  rap_pkg::op_e                           op_i,
-    input  logic             [rap_pkg::BitsShape-1:0] operands_i,
-    input  logic                                   update_i,  // an operation on accumulator acc_i is issued
-    input  logic             [                3:0] acc_i,
-    output rap_pkg::width_t                        lanes_o,
-    output logic             [           Size-1:0] rows_o,
-    output logic             [           Size-1:0] cols_o,
-    output rap_pkg::pad_t                          pad_o,     // cut: links end at the edges of the grid
-    output logic                                   half_o,
-    output logic             [rap_pkg::Accumulators-1:0] fresh_o,  // whose next operation overwrites
-    output rap_pkg::image_t                        image_a_o,
-    output rap_pkg::image_t                        image_o0_o,
-    output rap_pkg::image_t                        image_o1_o
+    input  logic                                        clk_i,
+    input  logic                                        rst_i,
+    input  logic                                        running_i,
+    input  logic                                        issue_i,
+    input  rap_pkg::op_e                                op_i,
+    input  logic               [rap_pkg::BitsShape-1:0] operands_i,
+    input  logic                                        update_i,    // an operation on accumulator acc_i is issued
+    input  logic                                  [3:0] acc_i,
+    output rap_pkg::width_t                             lanes_o,
+    output logic                             [Size-1:0] rows_o,
+    output logic                             [Size-1:0] cols_o,
+    output rap_pkg::pad_t                               pad_o,       // cut: links end at the edges of the grid
+    output logic                                        half_o,
+    output logic            [rap_pkg::Accumulators-1:0] fresh_o,     // whose next operation overwrites
+    output rap_pkg::image_t                             image_a_o,
+    output rap_pkg::image_t                             image_o0_o,
+    output rap_pkg::image_t                             image_o1_o
 );
   rap_pkg::shape_t shape;
   rap_pkg::mask_t mask;

@@ -14,25 +14,25 @@ module rap_core #(
     parameter int unsigned InBits = 32,
     parameter int unsigned OutBits = 32
 ) (
-    input  logic                                      clk_i,
-    input  logic                                      rst_i,
-    input  logic                                      start_i,
-    output logic                                      running_o,
+    input  logic                                        clk_i,
+    input  logic                                        rst_i,
+    input  logic                                        start_i,
+    output logic                                        running_o,
     input  logic             [rap_pkg::AddressBits-1:0] load_addr_i,
-    input  logic             [  rap_pkg::ParamBits-1:0] load_data_i,
-    input  logic                                      code_we_i,
-    input  logic                                      param_we_i,
-    input  logic             [              Size-1:0] a_we_i,
-    input  logic             [              Size-1:0] b_we_i,
-    input  logic             [            InBits-1:0] s_axis_tdata,
-    input  logic                                      s_axis_tvalid,
-    output logic                                      s_axis_tready,
-    output logic             [           OutBits-1:0] m_axis_tdata,
-    output logic                                      m_axis_tvalid,
-    input  logic                                      m_axis_tready,
-    output logic                                      m_axis_tlast,
-    output rap_pkg::events_t                          events_o,
-    output logic                                      end_o         // OUT or HALT leaves
+    input  logic               [rap_pkg::ParamBits-1:0] load_data_i,
+    input  logic                                        code_we_i,
+    input  logic                                        param_we_i,
+    input  logic                             [Size-1:0] a_we_i,
+    input  logic                             [Size-1:0] b_we_i,
+    input  logic                           [InBits-1:0] s_axis_tdata,
+    input  logic                                        s_axis_tvalid,
+    output logic                                        s_axis_tready,
+    output logic                          [OutBits-1:0] m_axis_tdata,
+    output logic                                        m_axis_tvalid,
+    input  logic                                        m_axis_tready,
+    output logic                                        m_axis_tlast,
+    output rap_pkg::events_t                            events_o,
+    output logic                                        end_o           // OUT or HALT leaves
 );
   localparam int unsigned AAddr = $clog2(AWords);
   localparam int unsigned ColBits = $clog2(Size);

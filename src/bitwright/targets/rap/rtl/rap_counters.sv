@@ -7,7 +7,7 @@ module rap_counters (
     input  logic                    clear_i,
     input  rap_pkg::events_t        events_i,
     input  logic                    end_i,
-    input  logic             [ 3:0] index_i,
+    input  logic              [3:0] index_i,
     output logic             [31:0] value_o
 );
   localparam int unsigned Count = rap_pkg::Counters;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // An instruction to what the elements and their buses do with it; combinational.
 module rap_decode (
-    input  logic                              issue_i,
-    input  rap_pkg::op_e                      op_i,
-    input  logic          [rap_pkg::BitsMac-1:0] operands_i,
-    input  logic                              half_i,
-    input  logic          [rap_pkg::Accumulators-1:0] fresh_i,
-    output rap_pkg::control_t                 control_o,
-    output rap_pkg::fetching_t                fetching_o
+    input  logic                                           issue_i,
+    input  rap_pkg::op_e                                   op_i,
+    input  logic                    [rap_pkg::BitsMac-1:0] operands_i,
+    input  logic                                           half_i,
+    input  logic               [rap_pkg::Accumulators-1:0] fresh_i,
+    output rap_pkg::control_t                              control_o,
+    output rap_pkg::fetching_t                             fetching_o
 );
   rap_pkg::mac_t mac;
   rap_pkg::fetch_t fetch, loads;

@@ -1,31 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // Order of instruction DRAIN: for every pixel, accumulator, column and lane the parameter words of the element.
 //
-// start_i hands over the operands; the first accumulator is read CyclesDrainStart cycles later, then one parameter word a
-// cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 read_o, acc_o, col_o, lane_o,
-// p_step_o and r_step_o hold; what belongs to that word is repeated at the slot's first stage, one cycle later (element_o).
+// start_i hands over the operands; the first accumulator is read CyclesDrainStart cycles later, then one parameter word
+// a cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 read_o, acc_o, col_o,
+// lane_o, p_step_o and r_step_o hold; what belongs to that word is at the slot's first stage one cycle later (element_o).
 module rap_drain #(
     parameter  int unsigned Size      = 4,
     localparam int unsigned ColBits   = $clog2(Size),
     localparam int unsigned SeedWords = (Size + 3) / 4
 ) (
-    input  logic                           clk_i,
-    input  logic                           rst_i,
-    input  logic                           start_i,
-    input  rap_pkg::drain_t                drain_i,
-    input  rap_pkg::width_e                width_i,
-    input  logic              [       9:0] words_i,       // parameter words an element, less 1
-    input  logic                           stochastic_i,
-    input  logic                           params_i,      // 0: no parameters are read
-    output logic                           busy_o,        // until the last read
-    output logic                           read_o,        // a parameter word, of slot slot_o
-    output logic                           slot_o,
-    output logic              [       3:0] acc_o,
+    input  logic                            clk_i,
+    input  logic                            rst_i,
+    input  logic                            start_i,
+    input  rap_pkg::drain_t                 drain_i,
+    input  rap_pkg::width_e                 width_i,
+    input  logic                      [9:0] words_i,       // parameter words an element, less 1
+    input  logic                            stochastic_i,
+    input  logic                            params_i,      // 0: no parameters are read
+    output logic                            busy_o,        // until the last read
+    output logic                            read_o,        // a parameter word, of slot slot_o
+    output logic                            slot_o,
+    output logic                      [3:0] acc_o,
     output logic              [ColBits-1:0] col_o,
-    output logic              [       1:0] lane_o,
-    output logic                           p_step_o,
-    output logic                           r_step_o,
-    output rap_pkg::element_t              element_o
+    output logic                      [1:0] lane_o,
+    output logic                            p_step_o,
+    output logic                            r_step_o,
+    output rap_pkg::element_t               element_o
 );
   logic [3:0] delay_q;
   logic busy_q, stochastic_q, params_q;

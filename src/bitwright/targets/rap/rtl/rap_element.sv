@@ -20,21 +20,21 @@ module rap_element #(
     input  rap_pkg::operands_t               operands_i,
     input  rap_pkg::execute_t                execute_i,
     input  rap_pkg::alu_t                    alu_i,
-    input  logic               [       31:0] range_i,       // see rap_masks
+    input  logic                      [31:0] range_i,      // see rap_masks
     input  logic                             sum_lanes_i,
-    input  rap_pkg::update_t                 update_i,      // acc: of GET in its execute stage
+    input  rap_pkg::update_t                 update_i,     // acc: of GET in its execute stage
     // buses and neighbors
-    input  logic               [       15:0] bus_a_i,
-    input  logic               [       15:0] bus_b_i,
-    input  logic               [       15:0] north_i,
-    input  logic               [       15:0] east_i,
-    input  logic               [       15:0] south_i,
-    input  logic               [       15:0] west_i,
-    output logic               [       15:0] pass_o,
+    input  logic                      [15:0] bus_a_i,
+    input  logic                      [15:0] bus_b_i,
+    input  logic                      [15:0] north_i,
+    input  logic                      [15:0] east_i,
+    input  logic                      [15:0] south_i,
+    input  logic                      [15:0] west_i,
+    output logic                      [15:0] pass_o,
     // second port
     input  logic               [AccBits-1:0] drain_i,
-    output logic               [ 3:0][ 31:0] drain_o,
-    output logic               [       15:0] operand_o      // A operand, for ST
+    output logic                 [3:0][31:0] drain_o,
+    output logic                      [15:0] operand_o     // A operand, for ST
 );
   // Load stage.
   logic [15:0] load_a, operand_a, operand_b, pass, unused_b, result;

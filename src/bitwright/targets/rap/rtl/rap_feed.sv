@@ -12,28 +12,28 @@ module rap_feed #(
     localparam int unsigned BAddr    = $clog2(BWords),
     localparam int unsigned TurnBits = $clog2(Size)
 ) (
-    input  logic                                         clk_i,
-    input  logic                                         running_i,
-    input  rap_pkg::fetching_t                           fetching_i,
-    input  logic                                         out_i,        // OUT reads row 0
-    input  rap_pkg::position_t                           a_i,
-    input  rap_pkg::image_t                              image_i,
-    input  logic               [rap_pkg::AddressBits:0]  b_addr_i,
-    input  logic               [                   15:0] pad_i,
-    input  logic               [               Size-1:0] rows_i,
-    output logic               [     Size-1:0][    15:0] bus_a_o,
-    output logic               [     Size-1:0][    15:0] bus_b_o,
-    output logic               [                    3:0] a_reads_o,    // words read, for the counter
+    input  logic                                          clk_i,
+    input  logic                                          running_i,
+    input  rap_pkg::fetching_t                            fetching_i,
+    input  logic                                          out_i,        // OUT reads row 0
+    input  rap_pkg::position_t                            a_i,
+    input  rap_pkg::image_t                               image_i,
+    input  logic                 [rap_pkg::AddressBits:0] b_addr_i,
+    input  logic                                   [15:0] pad_i,
+    input  logic                               [Size-1:0] rows_i,
+    output logic                         [Size-1:0][15:0] bus_a_o,
+    output logic                         [Size-1:0][15:0] bus_b_o,
+    output logic                                    [3:0] a_reads_o,    // words read, for the counter
     // results
-    input  logic               [               Size-1:0] we_i,
-    input  logic               [              AAddr-1:0] waddr_i,
-    input  logic               [           TurnBits-1:0] wturn_i,
-    input  logic               [     Size-1:0][    15:0] wdata_i,
+    input  logic                               [Size-1:0] we_i,
+    input  logic                              [AAddr-1:0] waddr_i,
+    input  logic                           [TurnBits-1:0] wturn_i,
+    input  logic                         [Size-1:0][15:0] wdata_i,
     // loading
     input  logic               [rap_pkg::AddressBits-1:0] load_addr_i,
-    input  logic               [                   15:0] load_data_i,
-    input  logic               [               Size-1:0] a_we_i,
-    input  logic               [               Size-1:0] b_we_i
+    input  logic                                   [15:0] load_data_i,
+    input  logic                               [Size-1:0] a_we_i,
+    input  logic                               [Size-1:0] b_we_i
 );
   localparam int unsigned Read = rap_pkg::StageRead;
   logic [AAddr-1:0] a_addr;

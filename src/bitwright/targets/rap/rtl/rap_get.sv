@@ -4,13 +4,13 @@
 // With lanes_i each lane has its own accumulator at acc_i[32*l+:32]; else lane 0 has one and the others are 0. Lane 0
 // has up to 16 bits, lane 1 up to 8, lanes 2 and 3 have 4. range_i marks the bits that must equal the sign (rap_masks).
 module rap_get (
-    input  rap_pkg::width_e width_i,
-    input  logic         sign_i,
-    input  logic         lanes_i,
-    input  logic [  4:0] shift_i,
-    input  logic [ 31:0] range_i,
-    input  logic [127:0] acc_i,
-    output logic [ 15:0] y_o
+    input  rap_pkg::width_e         width_i,
+    input  logic                    sign_i,
+    input  logic                    lanes_i,
+    input  logic              [4:0] shift_i,
+    input  logic             [31:0] range_i,
+    input  logic            [127:0] acc_i,
+    output logic             [15:0] y_o
 );
   logic [15:0] y0;
   logic [7:0] y1;

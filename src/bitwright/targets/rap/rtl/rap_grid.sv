@@ -7,26 +7,26 @@ module rap_grid #(
     parameter bit Torus = 1'b0,
     localparam int unsigned ColBits = $clog2(Size)
 ) (
-    input  logic                                    clk_i,
-    input  logic               [    Size-1:0]       rows_i,
-    input  logic               [    Size-1:0]       cols_i,
-    input  rap_pkg::width_t                         lanes_i,
-    input  rap_pkg::pad_t                           pad_i,
-    input  rap_pkg::load_t                          load_i,
-    input  rap_pkg::operands_t                      operands_i,
-    input  rap_pkg::execute_t                       execute_i,
-    input  rap_pkg::alu_t                           alu_i,
-    input  logic               [        31:0]       range_i,
-    input  logic                                    sum_lanes_i,
-    input  rap_pkg::update_t                        update_i,
-    input  logic               [    Size-1:0][15:0] bus_a_i,
-    input  logic               [    Size-1:0][15:0] bus_b_i,
-    input  logic               [         4:0]       drain_i,
-    input  logic               [ ColBits-1:0]       drain_col_i,
-    input  logic               [         1:0]       drain_lane_i,
-    output logic               [    Size-1:0][31:0] drain_o,        // by row
-    input  logic               [ ColBits-1:0]       operand_col_i,
-    output logic               [    Size-1:0][15:0] operand_o       // by row
+    input  logic                                clk_i,
+    input  logic                     [Size-1:0] rows_i,
+    input  logic                     [Size-1:0] cols_i,
+    input  rap_pkg::width_t                     lanes_i,
+    input  rap_pkg::pad_t                       pad_i,
+    input  rap_pkg::load_t                      load_i,
+    input  rap_pkg::operands_t                  operands_i,
+    input  rap_pkg::execute_t                   execute_i,
+    input  rap_pkg::alu_t                       alu_i,
+    input  logic                         [31:0] range_i,
+    input  logic                                sum_lanes_i,
+    input  rap_pkg::update_t                    update_i,
+    input  logic               [Size-1:0][15:0] bus_a_i,
+    input  logic               [Size-1:0][15:0] bus_b_i,
+    input  logic                          [4:0] drain_i,
+    input  logic                  [ColBits-1:0] drain_col_i,
+    input  logic                          [1:0] drain_lane_i,
+    output logic               [Size-1:0][31:0] drain_o,        // by row
+    input  logic                  [ColBits-1:0] operand_col_i,
+    output logic               [Size-1:0][15:0] operand_o       // by row
 );
   logic [Size-1:0][Size-1:0][15:0] pass, operand;  // of row and column
   logic [Size-1:0][Size-1:0][3:0][31:0] drain;

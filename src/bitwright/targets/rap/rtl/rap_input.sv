@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction IN: elements of stream words to packed 16-bit words, one element a cycle; a pixel begins a new word.
 //
-// From start_i to done_o: CyclesInStart cycles less 1, one for each stream word, one for each element, and the wait for the stream.
+// From start_i to done_o: CyclesInStart less 1, one for each stream word, one for each element, and the wait for the
+// stream.
 module rap_input #(
     parameter int unsigned StreamBits = 32
 ) (
-    input  logic                  clk_i,
-    input  logic                  rst_i,
-    input  logic                  start_i,
-    input  rap_pkg::in_t          in_i,
-    input  rap_pkg::width_e       width_i,
-    output logic                  done_o,
-    output logic                  waiting_o,
-    input  logic [StreamBits-1:0] s_axis_tdata,
-    input  logic                  s_axis_tvalid,
-    output logic                  s_axis_tready,
-    output logic                  valid_o,
-    output logic [          15:0] word_o
+    input  logic                             clk_i,
+    input  logic                             rst_i,
+    input  logic                             start_i,
+    input  rap_pkg::in_t                     in_i,
+    input  rap_pkg::width_e                  width_i,
+    output logic                             done_o,
+    output logic                             waiting_o,
+    input  logic            [StreamBits-1:0] s_axis_tdata,
+    input  logic                             s_axis_tvalid,
+    output logic                             s_axis_tready,
+    output logic                             valid_o,
+    output logic                      [15:0] word_o
 );
   typedef enum logic [1:0] {Idle, Beat, Element, Finish} state_e;
   state_e state_q;

@@ -20,7 +20,7 @@ module rap_masks (
   rap_pkg::alu_t alu_d, alu_q;
   logic [31:0] range_d, range_q;
   logic repack;
-  assign repack = (op == rap_pkg::OpPACK || op == rap_pkg::OpUNPL || op == rap_pkg::OpUNPH) && width_i != rap_pkg::WidthW16;
+  assign repack = op >= rap_pkg::OpPACK && op <= rap_pkg::OpUNPH && width_i != rap_pkg::WidthW16;
   always_comb begin
     alu_d.kind = rap_pkg::AluMove;
     if (op == rap_pkg::OpADD || op == rap_pkg::OpSUB) alu_d.kind = rap_pkg::AluAdd;

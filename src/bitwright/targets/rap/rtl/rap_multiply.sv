@@ -7,8 +7,8 @@ module rap_multiply (
     input  rap_pkg::width_e         width_i,
     input  logic                    asign_i,
     input  logic                    bsign_i,
-    input  logic            [ 15:0] a_i,
-    input  logic            [ 15:0] b_i,
+    input  logic             [15:0] a_i,
+    input  logic             [15:0] b_i,
     output logic            [127:0] p_o
 );
   // Lane 0 and 1 of each width, extended to the multiplier's width.

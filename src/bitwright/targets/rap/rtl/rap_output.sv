@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction OUT: packed 16-bit words to elements of stream words, one element a cycle; a pixel begins a new word.
 //
-// From start_i to done_o: 1 cycle, CyclesOutWord for each word read, one for each element, one for each stream word, and the wait for
-// the stream. Wide elements are two words, low first. With argmax a pixel is sent as one element, the place of the first
-// of its largest elements, and takes one cycle more (bitwright ArgMax).
+// From start_i to done_o: 1 cycle, CyclesOutWord for each word read, one for each element, one for each stream word, and
+// the wait for the stream. Wide elements are two words, low first. With argmax a pixel is sent as one element, the place
+// of the first of its largest elements, and takes one cycle more (bitwright ArgMax).
 module rap_output #(
     parameter int unsigned StreamBits = 32
 ) (
-    input  logic                  clk_i,
-    input  logic                  rst_i,
-    input  logic                  start_i,
-    input  rap_pkg::out_t         out_i,
-    input  rap_pkg::width_e       width_i,
-    input  logic                  sign_i,
-    output logic                  done_o,
-    output logic                  waiting_o,
-    output logic                  read_o,       // the next word of stream A, which is taken CyclesOutWord - 1 cycles later
-    input  logic [          15:0] word_i,
-    output logic [StreamBits-1:0] m_axis_tdata,
-    output logic                  m_axis_tvalid,
-    input  logic                  m_axis_tready,
-    output logic                  m_axis_tlast
+    input  logic                             clk_i,
+    input  logic                             rst_i,
+    input  logic                             start_i,
+    input  rap_pkg::out_t                    out_i,
+    input  rap_pkg::width_e                  width_i,
+    input  logic                             sign_i,
+    output logic                             done_o,
+    output logic                             waiting_o,
+    output logic                             read_o,         // the next word of stream A; it is taken when wait_q is 0
+    input  logic                      [15:0] word_i,
+    output logic            [StreamBits-1:0] m_axis_tdata,
+    output logic                             m_axis_tvalid,
+    input  logic                             m_axis_tready,
+    output logic                             m_axis_tlast
 );
   localparam logic [2:0] Wait = 3'(rap_pkg::CyclesOutWord - 1);
   typedef enum logic [2:0] {Idle, Read, Element, Place, Send, Finish} state_e;

@@ -14,7 +14,7 @@ module rap_place #(
     input  rap_pkg::image_t                   image_i,
     output logic               [AddrBits-1:0] addr_o,
     output logic               [TurnBits-1:0] turn_o,   // modulo Size
-    output logic               [    Size-1:0] valid_o
+    output logic                   [Size-1:0] valid_o
 );
   logic signed [31:0] x, strip;
   assign x = 32'($signed(at_i.x));

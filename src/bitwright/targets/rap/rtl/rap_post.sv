@@ -12,15 +12,15 @@ module rap_post (
     input  logic         first_i,
     input  logic         last_i,
     input  logic         seed_we_i,   // this row's seed is seed_i
-    input  logic [ 31:0] seed_i,
-    input  logic [  1:0] mode_i,      // 0 raw, 1 requantize, 2 threshold
-    input  logic [  2:0] rounding_i,  // 0 floor, 1 half_up, 2 half_even, 3 half_away, 4 stochastic
-    input  logic [ 31:0] acc_i,
+    input  logic  [31:0] seed_i,
+    input  logic   [1:0] mode_i,      // 0 raw, 1 requantize, 2 threshold
+    input  logic   [2:0] rounding_i,  // 0 floor, 1 half_up, 2 half_even, 3 half_away, 4 stochastic
+    input  logic  [31:0] acc_i,
     input  logic [127:0] param_i,
-    input  logic [ 32:0] low_i,       // limits at the stage of the clamp
-    input  logic [ 32:0] high_i,
-    input  logic [ 32:0] zero_i,
-    output logic [ 31:0] y_o
+    input  logic  [32:0] low_i,       // limits at the stage of the clamp
+    input  logic  [32:0] high_i,
+    input  logic  [32:0] zero_i,
+    output logic  [31:0] y_o
 );
   // Random draws: element by element from the seed of the pixel.
   logic [31:0] draw_q;

@@ -6,23 +6,23 @@
 module rap_results #(
     parameter int unsigned Size = 4
 ) (
-    input  logic                            clk_i,
-    input  logic                            rst_i,
+    input  logic                               clk_i,
+    input  logic                               rst_i,
     // slot registers
-    input  logic                            post_we_i,
-    input  logic                            limit_we_i,
-    input  rap_pkg::post_t                  post_i,
-    input  rap_pkg::limit_t                 limit_i,
-    output logic              [ 1:0]        stochastic_o,  // by slot
-    output logic              [ 1:0]        params_o,      // by slot: it reads parameters
-    output logic              [ 1:0][  9:0] words_o,
+    input  logic                               post_we_i,
+    input  logic                               limit_we_i,
+    input  rap_pkg::post_t                     post_i,
+    input  rap_pkg::limit_t                    limit_i,
+    output logic                         [1:0] stochastic_o,  // by slot
+    output logic                         [1:0] params_o,      // by slot: it reads parameters
+    output logic                    [1:0][9:0] words_o,
     // stage 1
-    input  rap_pkg::element_t               element_i,
+    input  rap_pkg::element_t                  element_i,
     input  logic              [Size-1:0][31:0] acc_i,
-    input  logic              [127:0]       param_i,
+    input  logic                       [127:0] param_i,
     // packed words
-    output logic                            valid_o,
-    output logic                            slot_o,
+    output logic                               valid_o,
+    output logic                               slot_o,
     output logic              [Size-1:0][15:0] word_o
 );
   logic [1:0][1:0] mode_q, store_q;

@@ -7,22 +7,22 @@ module rap_sequencer #(
     parameter int unsigned Words = 4096,
     localparam int unsigned AddrBits = $clog2(Words)
 ) (
-    input  logic                clk_i,
-    input  logic                rst_i,
-    input  logic                start_i,
-    input  logic                we_i,        // loading
-    input  logic [AddrBits-1:0] waddr_i,
-    input  rap_pkg::instr_t     wdata_i,
-    input  logic                idle_i,      // no slot is at work
-    input  logic                free_i,      // the last DRAIN has read its accumulators
-    input  logic                in_done_i,
-    input  logic                out_done_i,
-    output logic                running_o,
-    output rap_pkg::instr_t     instr_o,
-    output logic                issue_o,
-    output logic                blocked_o,
-    output logic                leave_o,
-    output logic                end_o        // OUT or HALT leaves
+    input  logic                           clk_i,
+    input  logic                           rst_i,
+    input  logic                           start_i,
+    input  logic                           we_i,        // loading
+    input  logic            [AddrBits-1:0] waddr_i,
+    input  rap_pkg::instr_t                wdata_i,
+    input  logic                           idle_i,      // no slot is at work
+    input  logic                           free_i,      // the last DRAIN has read its accumulators
+    input  logic                           in_done_i,
+    input  logic                           out_done_i,
+    output logic                           running_o,
+    output rap_pkg::instr_t                instr_o,
+    output logic                           issue_o,
+    output logic                           blocked_o,
+    output logic                           leave_o,
+    output logic                           end_o        // OUT or HALT leaves
 );
   logic running_q, valid_q;
   logic [15:0] pc_q;  // the next to fetch

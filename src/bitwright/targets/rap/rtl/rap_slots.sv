@@ -6,32 +6,32 @@ module rap_slots #(
     localparam int unsigned ColBits    = $clog2(Size),
     localparam int unsigned ParamAddr  = $clog2(ParamWords)
 ) (
-    input  logic                                            clk_i,
-    input  logic                                            rst_i,
-    input  logic                                            issue_i,
-    input  rap_pkg::op_e                                    op_i,
-    input  logic            [        rap_pkg::BitsLimit-1:0] operands_i,
-    input  rap_pkg::width_e                                 width_i,
-    output logic                                            draining_o,  // until the last accumulator is read
-    output logic                                            busy_o,      // until the last result is written
+    input  logic                                          clk_i,
+    input  logic                                          rst_i,
+    input  logic                                          issue_i,
+    input  rap_pkg::op_e                                  op_i,
+    input  logic                 [rap_pkg::BitsLimit-1:0] operands_i,
+    input  rap_pkg::width_e                               width_i,
+    output logic                                          draining_o,   // until the last accumulator is read
+    output logic                                          busy_o,       // until the last result is written
     // accumulators: stage 0, and their contents in stage 1
-    output logic            [                         3:0]  acc_o,
-    output logic            [                 ColBits-1:0]  col_o,
-    output logic            [                         1:0]  lane_o,
-    input  logic            [             Size-1:0][31:0]   acc_i,
+    output logic                                    [3:0] acc_o,
+    output logic                            [ColBits-1:0] col_o,
+    output logic                                    [1:0] lane_o,
+    input  logic                         [Size-1:0][31:0] acc_i,
     // streams P and R, by slot
-    input  logic            [1:0][rap_pkg::AddressBits:0]   p_addr_i,
-    input  logic            [1:0][rap_pkg::AddressBits:0]   r_addr_i,
-    output logic            [                         1:0]  p_step_o,
-    output logic            [                         1:0]  r_step_o,
+    input  logic            [1:0][rap_pkg::AddressBits:0] p_addr_i,
+    input  logic            [1:0][rap_pkg::AddressBits:0] r_addr_i,
+    output logic                                    [1:0] p_step_o,
+    output logic                                    [1:0] r_step_o,
     // results of all rows
-    output logic                                            valid_o,
-    output logic                                            slot_o,
-    output logic            [             Size-1:0][15:0]   word_o,
+    output logic                                          valid_o,
+    output logic                                          slot_o,
+    output logic                         [Size-1:0][15:0] word_o,
     // loading
-    input  logic                                            we_i,
-    input  logic            [   rap_pkg::AddressBits-1:0]   load_addr_i,
-    input  logic            [     rap_pkg::ParamBits-1:0]   load_data_i
+    input  logic                                          we_i,
+    input  logic               [rap_pkg::AddressBits-1:0] load_addr_i,
+    input  logic                 [rap_pkg::ParamBits-1:0] load_data_i
 );
   rap_pkg::post_t post;
   rap_pkg::limit_t limit;

@@ -10,7 +10,7 @@ module rap_stream #(
     input  logic                      step_i,
     input  logic                      place_i,
     input  logic                      level_we_i,
-    input  logic               [ 2:0] level_i,
+    input  logic                [2:0] level_i,
     input  logic               [13:0] count_i,     // passes - 1
     input  rap_pkg::position_t        given_i,     // position, or step of a level
     output rap_pkg::position_t        at_o

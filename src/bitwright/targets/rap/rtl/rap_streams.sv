@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The eight address streams (instructions STREAM and LEVEL); step_i by number of the stream.
 module rap_streams (
-    input  logic                                  clk_i,
-    input  logic                                  issue_i,
-    input  rap_pkg::instr_t                       instr_i,
-    input  logic               [7:0]              step_i,
-    output rap_pkg::position_t                    a_o,
-    output rap_pkg::position_t                    o0_o,
-    output rap_pkg::position_t                    o1_o,
-    output logic               [rap_pkg::AddressBits:0] b_addr_o,
+    input  logic                                             clk_i,
+    input  logic                                             issue_i,
+    input  rap_pkg::instr_t                                  instr_i,
+    input  logic                                       [7:0] step_i,
+    output rap_pkg::position_t                               a_o,
+    output rap_pkg::position_t                               o0_o,
+    output rap_pkg::position_t                               o1_o,
+    output logic                    [rap_pkg::AddressBits:0] b_addr_o,
     output logic               [1:0][rap_pkg::AddressBits:0] p_addr_o,
     output logic               [1:0][rap_pkg::AddressBits:0] r_addr_o
 );

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The array processor with AXI4-Lite for programs and data and AXI4-Stream for frames.
 //
-// Registers: isa/registers.py. Data words fill memory words from the low end, 2 for an instruction and 4 for parameters,
-// and hold two words of a bank, low first; behind each memory word the address moves on. Memories are written only while
-// the processor stands still.
+// Registers: isa/registers.py. Data words fill memory words from the low end, 2 for an instruction and 4 for
+// parameters, and hold two words of a bank, low first; behind each memory word the address moves on. Memories are
+// written only while the processor stands still.
 module rap_top #(
     parameter int unsigned Size = 4,
     parameter int unsigned AWords = 1024,
@@ -14,32 +14,32 @@ module rap_top #(
     parameter int unsigned InBits = 32,
     parameter int unsigned OutBits = 32
 ) (
-    input  logic               clk_i,
-    input  logic               rst_i,
-    input  logic [ InBits-1:0] s_axis_tdata,
-    input  logic               s_axis_tvalid,
-    output logic               s_axis_tready,
-    output logic [OutBits-1:0] m_axis_tdata,
-    output logic               m_axis_tvalid,
-    input  logic               m_axis_tready,
-    output logic               m_axis_tlast,
+    input  logic                             clk_i,
+    input  logic                             rst_i,
+    input  logic                [InBits-1:0] s_axis_tdata,
+    input  logic                             s_axis_tvalid,
+    output logic                             s_axis_tready,
+    output logic               [OutBits-1:0] m_axis_tdata,
+    output logic                             m_axis_tvalid,
+    input  logic                             m_axis_tready,
+    output logic                             m_axis_tlast,
     input  logic [rap_pkg::RegisterBits-1:0] s_axil_awaddr,
-    input  logic               s_axil_awvalid,
-    output logic               s_axil_awready,
-    input  logic [       31:0] s_axil_wdata,
-    input  logic [        3:0] s_axil_wstrb,
-    input  logic               s_axil_wvalid,
-    output logic               s_axil_wready,
-    output logic [        1:0] s_axil_bresp,
-    output logic               s_axil_bvalid,
-    input  logic               s_axil_bready,
+    input  logic                             s_axil_awvalid,
+    output logic                             s_axil_awready,
+    input  logic                      [31:0] s_axil_wdata,
+    input  logic                       [3:0] s_axil_wstrb,
+    input  logic                             s_axil_wvalid,
+    output logic                             s_axil_wready,
+    output logic                       [1:0] s_axil_bresp,
+    output logic                             s_axil_bvalid,
+    input  logic                             s_axil_bready,
     input  logic [rap_pkg::RegisterBits-1:0] s_axil_araddr,
-    input  logic               s_axil_arvalid,
-    output logic               s_axil_arready,
-    output logic [       31:0] s_axil_rdata,
-    output logic [        1:0] s_axil_rresp,
-    output logic               s_axil_rvalid,
-    input  logic               s_axil_rready
+    input  logic                             s_axil_arvalid,
+    output logic                             s_axil_arready,
+    output logic                      [31:0] s_axil_rdata,
+    output logic                       [1:0] s_axil_rresp,
+    output logic                             s_axil_rvalid,
+    input  logic                             s_axil_rready
 );
   logic [rap_pkg::RegisterBits-1:0] address;
   logic [31:0] wdata, rdata, counter;
@@ -76,7 +76,7 @@ module rap_top #(
       .readable_i(readable)
   );
   logic [rap_pkg::RegisterBits-1:0] offset;  // from the first counter on
-  logic counting, ignored_q;
+  logic counting, ignored, ignored_q;
   assign offset = address - rap_pkg::RegisterBits'(rap_pkg::CounterBase);
   assign counting = offset < rap_pkg::RegisterBits'(4 * rap_pkg::Counters) && offset[1:0] == 2'd0;
   assign start = we && address == rap_pkg::RegControl && wdata[0] && !running;
@@ -84,6 +84,8 @@ module rap_top #(
       || address == rap_pkg::RegData;
   assign readable = address == rap_pkg::RegControl || address == rap_pkg::RegErrors || counting;
   assign rdata = counting ? counter : {31'd0, address == rap_pkg::RegErrors ? ignored_q : running};
+
+  assign ignored = we && running && (address == rap_pkg::RegData || (address == rap_pkg::RegControl && wdata[0]));
 
   // Loading: parts gather in data_q, the last one of a memory word writes it; words of banks follow in two cycles.
   rap_pkg::memory_e memory_q;
@@ -113,7 +115,7 @@ module rap_top #(
       if (we && address == rap_pkg::RegSelect) part_q <= '0;
       else if (data_we) part_q <= part_q == last_part ? '0 : part_q + 2'd1;
       if (start) ignored_q <= 1'b0;
-      else if (we && running && (address == rap_pkg::RegData || (address == rap_pkg::RegControl && wdata[0]))) ignored_q <= 1'b1;
+      else if (ignored) ignored_q <= 1'b1;
     end
   end
   always_ff @(posedge clk_i) begin

@@ -1,41 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes along the O streams: packed words of the slots, operands of ST, words of IN; at most one of them at a time.
 //
-// A word taken in cycle 0 steps its stream in cycle 1 and is written in cycle CyclesWrite. ST hands over an A register of column
-// operand_col_o in its execute stage.
+// A word taken in cycle 0 steps its stream in cycle 1 and is written in cycle CyclesWrite. ST hands over an A register
+// of column operand_col_o in its execute stage.
 module rap_write #(
     parameter  int unsigned Size     = 4,
     parameter  int unsigned AddrBits = 10,
     localparam int unsigned ColBits  = $clog2(Size)
 ) (
-    input  logic                               clk_i,
-    input  logic                               rst_i,
-    input  logic               [     Size-1:0] rows_i,          // rows that are enabled now
+    input  logic                                clk_i,
+    input  logic                                rst_i,
+    input  logic                     [Size-1:0] rows_i,          // rows that are enabled now
     // results
-    input  logic                               start_drain_i,   // whose rows write
-    input  logic                               result_valid_i,
-    input  logic                               result_slot_i,
-    input  logic            [Size-1:0][15:0]   result_i,
+    input  logic                                start_drain_i,   // whose rows write
+    input  logic                                result_valid_i,
+    input  logic                                result_slot_i,
+    input  logic               [Size-1:0][15:0] result_i,
     // ST
-    input  logic                               st_valid_i,      // at the issue
-    input  rap_pkg::st_t                       st_i,
-    output logic               [  ColBits-1:0] operand_col_o,
-    input  logic            [Size-1:0][15:0]   operand_i,
-    output logic                               storing_o,       // until it is written
+    input  logic                                st_valid_i,      // at the issue
+    input  rap_pkg::st_t                        st_i,
+    output logic                  [ColBits-1:0] operand_col_o,
+    input  logic               [Size-1:0][15:0] operand_i,
+    output logic                                storing_o,       // until it is written
     // IN
-    input  logic                               in_valid_i,
-    input  logic               [         15:0] in_i,
+    input  logic                                in_valid_i,
+    input  logic                         [15:0] in_i,
     // streams O0, O1
-    output logic               [          1:0] step_o,
-    input  rap_pkg::position_t                 o0_i,
-    input  rap_pkg::position_t                 o1_i,
-    input  rap_pkg::image_t                    image_o0_i,
-    input  rap_pkg::image_t                    image_o1_i,
+    output logic                          [1:0] step_o,
+    input  rap_pkg::position_t                  o0_i,
+    input  rap_pkg::position_t                  o1_i,
+    input  rap_pkg::image_t                     image_o0_i,
+    input  rap_pkg::image_t                     image_o1_i,
     // banks
-    output logic               [     Size-1:0] we_o,
-    output logic               [ AddrBits-1:0] addr_o,
-    output logic               [  ColBits-1:0] turn_o,
-    output logic            [Size-1:0][15:0]   data_o
+    output logic                     [Size-1:0] we_o,
+    output logic                 [AddrBits-1:0] addr_o,
+    output logic                  [ColBits-1:0] turn_o,
+    output logic               [Size-1:0][15:0] data_o
 );
   logic st_valid;
   logic [3:0] store_q;

@@ -16,11 +16,11 @@ import numpy as np
 
 from bitwright.jit import njit
 from bitwright.network import lfsr
-from bitwright.targets.rap.isa import lanes, machine, table, timing
+from bitwright.targets.rap.isa import lanes, machine, registers, table, timing
 from bitwright.targets.rap.simulator import core, datapath, post, results, state
 from bitwright.targets.rap.simulator.state import State
 
-MODULES = (core, datapath, lanes, machine, post, results, state, table, timing, lfsr)
+MODULES = (core, datapath, lanes, machine, post, registers, results, state, table, timing, lfsr)
 
 
 def checksum(modules: tuple[ModuleType, ...] = MODULES) -> int:
