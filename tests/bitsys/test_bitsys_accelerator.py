@@ -1,5 +1,6 @@
 """The whole accelerator against the networks' own evaluation: operations, widths, stalls, cycles."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, evaluate, ops
 from bitwright.simulation import SimulationResult, compile_model, simulate, stream_words
 from bitwright.targets import contract, get
-from bitwright.targets.bitsys.registers import address, control_registers
-from bitwright.tools.model import Stalls
+from bitwright.targets.bitsys.registers import REGION_SHIFT, address, control_registers
+from bitwright.tools.model import ProtocolError, Stalls
 
 TARGET = get("bitsys")
 HARDWARE = Path(__file__).parent / "hardware"
@@ -134,6 +135,26 @@ def test_bit_exact_and_cycle_exact(make, unit, bitsys_cache):
     assert result.counters["cycles_busy"] == batches * sum(layer.details["cycles_batch"] for layer in layers)
     assert result.counters["cycles_array"] == batches * sum(layer.details["array_cycles"] for layer in layers)
     assert result.counters["errors"] == 0
+
+
+WITHOUT_REGISTER = (address("control", 18), address("control", 64), 5 << REGION_SHIFT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"program": np.array([(at, 0)], np.uint32)} for at in WITHOUT_REGISTER),
+        *({"counters": {"x": at}} for at in (*WITHOUT_REGISTER, address("layers", 0))),
+    ],
+)
+def test_addresses_without_a_register_answer_an_error(change, bitsys_cache):
+    net = dense(np.random.default_rng(21))
+    _, design = compile_for(net, "container", 0)
+    x = values(np.random.default_rng(11), net.input.type.dtype, (1, *net.input.type.shape))
+    if "program" in change:
+        change = {"program": np.concatenate([design.program, change["program"]])}
+    with pytest.raises(ProtocolError, match="s_axil answers 3 at address"):
+        simulate(dataclasses.replace(design, **change), x, jobs=1, cache_dir=bitsys_cache)
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -21,11 +21,14 @@ def rap_model():
 
 @pytest.fixture(scope="session")
 def run_rtl(rap_model):
-    """run(machine, program, stream words, expected output words, stalls) -> (output words, counters) of the RTL."""
+    """run(machine, program, stream words, expected output words, stalls) -> (output words, counters) of the RTL.
 
-    def run(machine, program, words=(), expect=0, stalls=None):
+    model: in place of the machine's.
+    """
+
+    def run(machine, program, words=(), expect=0, stalls=None, model=None):
         addresses = hardware.counter_addresses()
-        result = rap_model(machine).run(
+        result = (model or rap_model(machine)).run(
             {"s_axis": np.asarray(words, np.uint32).reshape(-1, 1)},
             {"m_axis": expect},
             program=hardware.loading(machine, program),

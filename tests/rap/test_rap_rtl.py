@@ -1,14 +1,19 @@
 """The RTL does what the simulator does, cycle by cycle, on random programs with every instruction."""
 
+import re
+
 import numpy as np
 import pytest
 from rap_programs import random_program
 
+from bitwright.hardware.closure import flatten, write
 from bitwright.targets.rap import hardware
 from bitwright.targets.rap.isa.assembler import assemble
 from bitwright.targets.rap.isa.machine import Machine
 from bitwright.targets.rap.isa.registers import ADDRESS, CONTROL, DATA, ERRORS
 from bitwright.targets.rap.simulator.run import execute
+from bitwright.tools import verilator, yosys
+from bitwright.tools.bench import axis_input, axis_output
 from bitwright.tools.model import ProtocolError
 
 MACHINES = {
@@ -17,17 +22,37 @@ MACHINES = {
 }
 
 
-@pytest.mark.parametrize("name", MACHINES)
-@pytest.mark.parametrize("seed", range(8))
-def test_random_programs(run_rtl, name, seed):
-    machine = MACHINES[name]
+def check(run_rtl, machine, seed, model=None):
     text, words = random_program(seed, machine)
     program = assemble(text, machine)
     expected = execute(machine, program, np.zeros((1, 1)), 2 * words)
-    sent, counters = run_rtl(machine, program, expect=words)
+    sent, counters = run_rtl(machine, program, expect=words, model=model)
     values = expected.outputs[0] & 0xFFFF
     assert np.array_equal(sent, values[0::2] | values[1::2] << 16)
     assert counters == expected.counters
+
+
+@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("seed", range(8))
+def test_random_programs(run_rtl, name, seed):
+    check(run_rtl, MACHINES[name], seed)
+
+
+@pytest.mark.slow
+def test_yosys_reads_what_verilator_reads(run_rtl, tmp_path):
+    """Types of a package are where front ends differ: the netlist that Yosys makes runs the programs, too."""
+    machine = MACHINES["2x2"]
+    names = write(flatten(hardware.sources(machine)), tmp_path)
+    steps = (f"read_verilog -sv -defer {' '.join(names)}", "hierarchy -check -top rap", "proc; flatten; opt")
+    yosys.execute(yosys.find(), ["-q", "-p", "; ".join((*steps, "write_verilog -noattr rap.v"))], tmp_path)
+    plain: dict[str, str] = {}  # names in place of escaped ones
+    text = re.sub(r"/\*.*?\*/", "", (tmp_path / "rap.v").read_text(), flags=re.DOTALL)
+    text = re.sub(r"\\\S+", lambda name: plain.setdefault(name[0], f"escaped_{len(plain)}"), text)
+    waivers = '`verilator_config\nlint_off\nlint_off -rule UNOPTFLAT -file "*"\n'
+    files = {"rap.v": text, "waivers.vlt": waivers}
+    model = verilator.build(files, hardware.TOP, [axis_input(32)], [axis_output(32)], axil=True)
+    for seed in range(4):
+        check(run_rtl, machine, seed, model)
 
 
 def test_zeros_are_loaded_too(run_rtl):

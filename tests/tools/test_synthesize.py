@@ -13,7 +13,7 @@ from bitwright.devices import BOARDS, DEVICES, find_device
 from bitwright.errors import DeviceError, ToolError
 from bitwright.hardware import library as rtl
 from bitwright.hardware.clock import Clock
-from bitwright.hardware.closure import closure, flatten, source_order
+from bitwright.hardware.closure import closure, flatten, source_order, write
 from bitwright.hardware.families import families
 from bitwright.hardware.library import with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
@@ -199,6 +199,17 @@ def test_devices_are_found_by_part_and_board():
     assert not set(DEVICES) & set(BOARDS)
     with pytest.raises(DeviceError, match=r"'xc9'; legal are parts xczu3eg, .*ecp5-85k-8; boards ultra96"):
         find_device("xc9")
+
+
+def test_what_yosys_misreads_is_an_error(tmp_path):
+    """An array of structs: it takes an element as a bit, says so in a warning, and would go on."""
+    texts = {
+        "p.sv": "package p;\n  typedef struct packed {logic [3:0] a; logic [3:0] b;} t;\nendpackage\n",
+        "m.sv": "module m (input p::t [1:0] x_i, output logic [3:0] y_o);\n  assign y_o = x_i[1].a;\nendmodule\n",
+    }
+    names = write(texts, tmp_path)
+    with pytest.raises(ToolError, match="is implicitly declared"):
+        yosys.run(yosys.find(), yosys.Synthesis("xcup", "m"), names, tmp_path, tmp_path / "log")
 
 
 def test_only_needed_files_enter_a_module():

