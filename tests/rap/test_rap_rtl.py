@@ -13,7 +13,7 @@ from bitwright.targets.rap.isa.machine import Machine
 from bitwright.targets.rap.isa.registers import ADDRESS, CONTROL, DATA, ERRORS
 from bitwright.targets.rap.simulator.run import execute
 from bitwright.tools import verilator, yosys
-from bitwright.tools.bench import axis_input, axis_output
+from bitwright.tools.bench import Bench, axis_input, axis_output
 from bitwright.tools.model import ProtocolError
 
 MACHINES = {
@@ -50,7 +50,7 @@ def test_yosys_reads_what_verilator_reads(run_rtl, tmp_path):
     text = re.sub(r"\\\S+", lambda name: plain.setdefault(name[0], f"escaped_{len(plain)}"), text)
     waivers = '`verilator_config\nlint_off\nlint_off -rule UNOPTFLAT -file "*"\n'
     files = {"rap.v": text, "waivers.vlt": waivers}
-    model = verilator.build(files, hardware.TOP, [axis_input(32)], [axis_output(32)], axil=True)
+    model = verilator.build(files, Bench(hardware.TOP, [axis_input(32)], [axis_output(32)], axil=True))
     for seed in range(4):
         check(run_rtl, machine, seed, model)
 

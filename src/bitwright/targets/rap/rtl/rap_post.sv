@@ -13,8 +13,8 @@ module rap_post (
     input  logic         last_i,
     input  logic         seed_we_i,   // this row's seed is seed_i
     input  logic  [31:0] seed_i,
-    input  logic   [1:0] mode_i,      // 0 raw, 1 requantize, 2 threshold
-    input  logic   [2:0] rounding_i,  // 0 floor, 1 half_up, 2 half_even, 3 half_away, 4 stochastic
+    input  logic   [1:0] mode_i,      // mode_e
+    input  logic   [2:0] rounding_i,  // rounding_e
     input  logic  [31:0] acc_i,
     input  logic [127:0] param_i,
     input  logic  [32:0] low_i,       // limits at the stage of the clamp
@@ -28,7 +28,7 @@ module rap_post (
       .clk_i,
       .load_i(seed_we_i),
       .seed_i,
-      .step_i(valid_i && last_i && rounding_i == 3'd4),
+      .step_i(valid_i && last_i && rounding_i == rap_pkg::RoundingStochastic),
       .draw_o(draw_q)
   );
 
@@ -95,12 +95,12 @@ module rap_post (
   end
   always_ff @(posedge clk_i) begin
     case (mode3_q)
-      2'd0: value4_q <= 64'($signed(acc3_q));
-      2'd1: value4_q <= product3_q;
+      rap_pkg::ModeRaw: value4_q <= 64'($signed(acc3_q));
+      rap_pkg::ModeRequantize: value4_q <= product3_q;
       default: value4_q <= 64'(steps) + 64'(base3_q);
     endcase
-    bias4_q <= mode3_q == 2'd1 ? bias3_q : '0;
-    shift4_q <= mode3_q == 2'd1 ? shift3_q : '0;
+    bias4_q <= mode3_q == rap_pkg::ModeRequantize ? bias3_q : '0;
+    shift4_q <= mode3_q == rap_pkg::ModeRequantize ? shift3_q : '0;
     mode4_q <= mode3_q;
     round4_q <= round3_q;
     draw4_q <= draw3_q;
@@ -139,19 +139,20 @@ module rap_post (
   end
 
   // Stages 6 to 8: shift, zero point, clamp.
-  logic signed [63:0] whole, whole7_q, value8_d, value8_q;
+  logic signed [63:0] whole, whole7_q, zero, value8_d, value8_q;
   logic carry7_q, unused;
   logic [31:0] y9_q;
   assign whole = value6_q >>> shift6_q;
-  assign {value8_d, unused} = {whole7_q, 1'b1} + {mode7_q == 2'd1 ? 64'($signed(zero_i)) : 64'd0, carry7_q};
+  assign zero = mode7_q == rap_pkg::ModeRequantize ? 64'($signed(zero_i)) : '0;
+  assign {value8_d, unused} = {whole7_q, 1'b1} + {zero, carry7_q};
   always_ff @(posedge clk_i) begin
     whole7_q <= whole;
     carry7_q <= up6_q || (tie6_q && whole[0]);
     mode7_q <= mode6_q;
     value8_q <= value8_d;
     mode8_q <= mode7_q;
-    if (mode8_q == 2'd1 && value8_q > 64'($signed(high_i))) y9_q <= high_i[31:0];
-    else if (mode8_q == 2'd1 && value8_q < 64'($signed(low_i))) y9_q <= low_i[31:0];
+    if (mode8_q == rap_pkg::ModeRequantize && value8_q > 64'($signed(high_i))) y9_q <= high_i[31:0];
+    else if (mode8_q == rap_pkg::ModeRequantize && value8_q < 64'($signed(low_i))) y9_q <= low_i[31:0];
     else y9_q <= value8_q[31:0];
   end
   assign y_o = y9_q;
