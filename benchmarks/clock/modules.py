@@ -6,16 +6,21 @@ import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+import bitwright as bw
 from bitwright.devices import Device
+from bitwright.hardware.closure import flatten as flat_files
 from bitwright.hardware.library import needed, with_vendor
 from bitwright.hardware.text import Port
 from bitwright.hardware.timing import Timing, analyze, flatten, read_modules
+from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.placement import harness_of
 from bitwright.synthesis import synthesize_module
 from bitwright.targets import names
-from bitwright.tools import cache, yosys
+from bitwright.tools import yosys
+from bitwright.tools.cache import folder as cache_folder
 
 HERE = Path(__file__).parent
 MODULES = HERE / "modules.json"
@@ -37,12 +42,17 @@ class Block:
 
     def files(self, vendor: str) -> dict[str, str]:
         """Its sources by bare name, with a memory file of zeros where it reads one of a default name."""
-        own = {}
-        if self.target:
-            folder = Path(importlib.import_module(f"bitwright.targets.{self.target}").__file__).parent / "rtl"
-            own = {path.name: path.read_text() for path in sorted(folder.rglob("*.sv*"))}
-        found = needed([self.module], own)
+        found = needed([self.module], _own(self.target) if self.target else {})
         return with_vendor({Path(name).name: text for name, text in found.items()}, vendor)
+
+
+@cache
+def _own(target: str) -> dict[str, str]:
+    """The files of a target by bare name; those that it generates are a small design's."""
+    folder = Path(importlib.import_module(f"bitwright.targets.{target}").__file__).parent / "rtl"
+    copy = Node("copy", ops.Requantize(IntType(8)), (INPUT,))
+    design = bw.compile(Network(InputSpec(TensorType((4, 4, 4), IntType(8))), (copy,)), target=target)
+    return {path.name: path.read_text() for path in sorted(folder.rglob("*.sv*"))} | flat_files(design.files)
 
 
 def blocks() -> list[Block]:
@@ -56,7 +66,7 @@ def blocks() -> list[Block]:
 def synthesized(block: Block, device: Device) -> tuple[Timing, tuple[Port, ...], int]:
     """Its timing out of context, its ports and how many cells it has."""
     options = yosys.Synthesis(device.family, block.module, wiring=True, parameters=tuple(block.parameters.items()))
-    _, folder, _ = synthesize_module(block.files(device.primitives), options, yosys.find(), cache.folder(None))
+    _, folder, _ = synthesize_module(block.files(device.primitives), options, yosys.find(), cache_folder(None))
     netlist = flatten(read_modules(folder / yosys.WIRING), block.module)
     ports = tuple(Port(name, way == "output", len(nets)) for name, (way, nets) in netlist.ports.items())
     return analyze(netlist, device.traits, device.grade), ports, len(netlist.cells)
