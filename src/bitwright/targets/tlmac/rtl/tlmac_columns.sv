@@ -35,50 +35,24 @@ module tlmac_columns #(
     $error("tlmac_columns: the window must fit the padded row");
   end
 
-  // ---- where the next word stands in the padded row
-  logic last_chunk, last_x, move, hit, pad, first_chunk, first_x;
+  logic move, hit, pad, trailing;
   logic [(Chunks > 1 ? $clog2(Chunks) : 1)-1:0] unused_chunk;
-  logic [(Padded > 1 ? $clog2(Padded) : 1)-1:0] x;
-  loop_counter #(
-      .Count(Chunks)
-  ) u_chunk (
-      .clk_i,
-      .rst_i,
-      .step_i (move),
-      .count_o(unused_chunk),
-      .first_o(first_chunk),
-      .last_o (last_chunk)
-  );
-  loop_counter #(
-      .Count(Padded)
-  ) u_x (
-      .clk_i,
-      .rst_i,
-      .step_i (move && last_chunk),
-      .count_o(x),
-      .first_o(first_x),
-      .last_o (last_x)
-  );
-  tlmac_hits #(
-      .Size  (Padded),
-      .Span  (Span),
+  tlmac_axis #(
+      .Words(Chunks),
+      .Size(Size),
+      .PadBefore(PadBefore),
+      .PadAfter(PadAfter),
+      .Span(Span),
       .Stride(Stride)
-  ) u_hits (
+  ) u_axis (
       .clk_i,
       .rst_i,
-      .step_i (move && last_chunk),
-      .index_i(x),
-      .last_i (last_x),
-      .hit_o  (hit)
+      .step_i(move),
+      .word_o(unused_chunk),
+      .pad_o(pad),
+      .trailing_o(trailing),
+      .hit_o(hit)
   );
-  logic leading, trailing;  // leading padding waits for its row, so that nothing leaves before the frame begins
-  if (PadBefore > 0) begin : g_leading
-    assign leading = 32'(x) < PadBefore;
-  end else begin : g_no_leading
-    assign leading = 1'b0;
-  end
-  assign trailing = 32'(x) >= PadBefore + Size;
-  assign pad = leading || trailing;
 
   // ---- shift register; its newest word is the last tap
   logic [Depth-1:0][Lanes*Bits-1:0] shift_q;
@@ -104,5 +78,5 @@ module tlmac_columns #(
   assign m_valid_o = valid_q;
 
   logic unused;
-  assign unused = &{1'b0, first_chunk, first_x, unused_chunk, shift_q};
+  assign unused = &{1'b0, shift_q};
 endmodule

@@ -34,50 +34,24 @@ module tlmac_rows #(
     $error("tlmac_rows: legal are RowWords >= 2, Kernel >= 2 and a window that fits the padded image");
   end
 
-  // ---- where the next word stands in the padded image
-  logic take, last_word, last_row, first_word, first_row, hit, pad;
+  logic take, hit, pad, trailing;
   logic [$clog2(RowWords)-1:0] word;
-  logic [$clog2(Padded)-1:0] row;
-  loop_counter #(
-      .Count(RowWords)
-  ) u_word (
-      .clk_i,
-      .rst_i,
-      .step_i (take),
-      .count_o(word),
-      .first_o(first_word),
-      .last_o (last_word)
-  );
-  loop_counter #(
-      .Count(Padded)
-  ) u_row (
-      .clk_i,
-      .rst_i,
-      .step_i (take && last_word),
-      .count_o(row),
-      .first_o(first_row),
-      .last_o (last_row)
-  );
-  tlmac_hits #(
-      .Size  (Padded),
-      .Span  (Kernel - 1),
+  tlmac_axis #(
+      .Words(RowWords),
+      .Size(Size),
+      .PadBefore(PadBefore),
+      .PadAfter(PadAfter),
+      .Span(Kernel - 1),
       .Stride(Stride)
-  ) u_hits (
+  ) u_axis (
       .clk_i,
       .rst_i,
-      .step_i (take && last_word),
-      .index_i(row),
-      .last_i (last_row),
-      .hit_o  (hit)
+      .step_i(take),
+      .word_o(word),
+      .pad_o(pad),
+      .trailing_o(trailing),
+      .hit_o(hit)
   );
-  logic leading, trailing;  // leading padding waits for its frame, so that nothing leaves before it begins
-  if (PadBefore > 0) begin : g_leading
-    assign leading = 32'(row) < PadBefore;
-  end else begin : g_no_leading
-    assign leading = 1'b0;
-  end
-  assign trailing = 32'(row) >= PadBefore + Size;
-  assign pad = leading || trailing;
 
   // ---- the newest word meets those above it, and takes their place
   logic full_q, hit_q, advance;
@@ -119,7 +93,4 @@ module tlmac_rows #(
       assign m_data_o[(l*Kernel+k)*Bits+:Bits] = column[k*Width+l*Bits+:Bits];
     end
   end
-
-  logic unused;
-  assign unused = &{1'b0, first_word, first_row};
 endmodule
