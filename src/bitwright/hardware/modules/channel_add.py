@@ -11,7 +11,7 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.hardware.module import Module, by_lane, tiles_of
-from bitwright.hardware.modules.control import counter, pipe
+from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
 from bitwright.network.types import IntType, TensorType
 
@@ -44,4 +44,4 @@ class ChannelAdd(Module):
     @property
     def cost(self) -> Resources:
         lane = Resources(lut=self.out_bits, ff=self.in_bits + self.out_bits, carry=math.ceil(self.out_bits / 4))
-        return pipe(2) + counter(self.tiles) + lane * self.lanes + self.roms()
+        return pipe(2, self.tiles) + lane * self.lanes + self.roms()

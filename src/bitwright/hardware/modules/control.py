@@ -30,6 +30,7 @@ def counter(count: int) -> Resources:
     return Resources(lut=bits + 3, ff=bits + 1, carry=math.ceil(bits / 4))
 
 
-def pipe(stages: int) -> Resources:
-    """Module pipe_control."""
-    return Resources(lut=2 * stages, ff=stages)
+def pipe(stages: int, tiles: int = 1, follows: int = 0) -> Resources:
+    """Module pipe_control; the index of one of `tiles` words of a pixel is read, and after `follows` stages again."""
+    tile = counter(tiles) + Resources(ff=follows * index_bits(tiles)) if tiles > 1 else Resources()
+    return tile + Resources(lut=2 * stages, ff=stages)

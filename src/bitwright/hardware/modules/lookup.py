@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from bitwright.hardware.module import Memory, Module, all_alike, tiles_of
-from bitwright.hardware.modules.control import counter, pipe
+from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Lookup
 from bitwright.network.types import TensorType
@@ -44,4 +44,4 @@ class LookupModule(Module):
 
     @property
     def cost(self) -> Resources:
-        return pipe(1) + counter(1 if self.shared else self.tiles) + self.roms() * (self.lanes if self.shared else 1)
+        return pipe(1, 1 if self.shared else self.tiles) + self.roms() * (self.lanes if self.shared else 1)

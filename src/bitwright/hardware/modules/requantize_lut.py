@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from bitwright.hardware.module import Memory, Module, by_lane, signed_bits
-from bitwright.hardware.modules.control import counter, pipe
+from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.modules.requantize import RequantizeModule, Scaling
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Requantize
@@ -63,12 +63,12 @@ class RequantizeLut(Module):
         """Module channel_multiply."""
         rows, bits = self.rows, self.in_bits + (not self.in_signed)
         stages = [k for k in range(rows) if k % 2 or k == rows - 1]  # the rows with registers behind them
-        found = pipe(1 + len(stages))
         words = _digit_words(self.memories)
+        found = pipe(1 + len(stages), self.rest.tiles if len(words) > 1 else 1)
         if len(words) > 1:
             ff = sum(bits + 2 * (k + 1) + (bits + 3 * (rows - k - 1)) * (k + 1 < rows) for k in stages)
             lane = Resources(lut=rows * (bits + 2), ff=self.in_bits + ff, carry=rows * math.ceil((bits + 2) / 8))
-            return found + counter(self.rest.tiles) + self.roms("_m") + lane * self.rest.lanes
+            return found + self.roms("_m") + lane * self.rest.lanes
         # one constant: rows of digit 0 vanish, and the first of the others has nothing to add to
         (word,) = words
         used = [k for k in range(rows) if word >> 3 * k & 7] or [0]

@@ -10,9 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.hardware.memory import index_bits
 from bitwright.hardware.module import Memory, Module, all_alike, by_lane, tiles_of
-from bitwright.hardware.modules.control import counter, pipe
+from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import Sized
 from bitwright.network.ops import Threshold
@@ -91,9 +90,8 @@ class ThresholdModule(Module):
     def cost(self) -> Resources:
         lanes, stages, bits = self.lanes, self.count_bits, self.in_bits
         level = bits + self.wide
-        found = pipe(self.latency)
-        if self.tiles > 1 and not (self.shared and self.uniform):  # else nothing reads the tile
-            found += counter(self.tiles) + Resources(ff=stages * index_bits(self.tiles))
+        # nothing reads the tile where all channels are alike
+        found = pipe(self.latency, 1 if self.shared and self.uniform else self.tiles, stages)
         found += self.roms("_s") * (lanes if self.shared else 1)
         for s in range(stages):
             # bits of a level that are no constants
