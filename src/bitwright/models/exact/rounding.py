@@ -76,6 +76,8 @@ def round_array(x: Array, rounding: Rounding | ExtraRounding, seed: int = 1) -> 
     """
     if rounding is Rounding.STOCHASTIC:
         return np.floor(x + np.random.default_rng(seed).random(x.shape))
+    if rounding is Rounding.HALF_EVEN:
+        return np.rint(x)  # the same, many times as fast
     low = np.floor(x)
     part = x - low
     if rounding in WHOLES:
