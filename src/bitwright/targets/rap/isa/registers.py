@@ -29,7 +29,7 @@ ERRORS = Register(
     "errors",
     0x10,
     "r",
-    "bit 0: data or a start came while the processor ran, and was ignored; a start that is taken clears it",
+    "bit 0: data or a start was written while the processor ran, and was ignored; an accepted start clears it",
 )
 REGISTERS = (CONTROL, SELECT, ADDRESS, DATA, ERRORS)
 COUNTER_BASE = 0x40

@@ -157,7 +157,7 @@ module rap_core #(
   rap_pkg::operands_t operands;
   rap_pkg::masking_t masking;
   rap_pkg::execute_t execute;
-  rap_pkg::update_t in_execute, in_sum, in_update, update;
+  rap_pkg::update_t in_execute, sum_q, update_q, update;
   rap_delay #(
       .Bits  ($bits(load)),
       .Cycles(rap_pkg::StageLoad)
@@ -186,11 +186,11 @@ module rap_core #(
       .q_o({execute, in_execute})
   );
   always_ff @(posedge clk_i) begin
-    in_sum <= rst_i ? '0 : in_execute;
-    in_update <= rst_i ? '0 : in_sum;
+    sum_q <= rst_i ? '0 : in_execute;
+    update_q <= rst_i ? '0 : sum_q;
   end
   always_comb begin
-    update = in_update;
+    update = update_q;
     if (execute.get) update.acc = in_execute.acc;  // no sum is under way when GET executes
   end
 
@@ -224,7 +224,7 @@ module rap_core #(
       .execute_i    (execute),
       .alu_i        (alu),
       .range_i      (range),
-      .sum_lanes_i  (in_sum.lanes),
+      .sum_lanes_i  (sum_q.lanes),
       .update_i     (update),
       .bus_a_i      (bus_a),
       .bus_b_i      (bus_b),

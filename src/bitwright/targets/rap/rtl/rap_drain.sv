@@ -3,7 +3,7 @@
 //
 // start_i hands over the operands; the first accumulator is read CyclesDrainStart cycles later, then one parameter word
 // a cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 read_o, acc_o, col_o,
-// lane_o, p_step_o and r_step_o hold; what belongs to that word is at the slot's first stage one cycle later (element_o).
+// lane_o, p_step_o and r_step_o hold; element_o, one cycle later, belongs to the slot's first stage.
 module rap_drain #(
     parameter  int unsigned Size      = 4,
     localparam int unsigned ColBits   = $clog2(Size),

@@ -2,10 +2,11 @@
 // Slot datapath of one row: an accumulator and its parameters to a result (bitwright Requantize and Threshold).
 //
 //   raw:         y = acc
-//   requantize:  y = clamp(round((acc * multiplier + bias) / 2**shift) + zero); parameter word {bias, shift, multiplier}
-//   threshold:   y = base + step * (number of thresholds not above acc); first word {step, base, three thresholds},
-//                further words four thresholds each
-// The result of an element leaves 8 cycles behind its last parameter word (valid_i and last_i at stage 1); one word a cycle.
+//   requantize:  y = clamp(round((acc * multiplier + bias) / 2**shift) + zero); parameter word requantize_t
+//   threshold:   y = base + step * (number of thresholds not above acc); first word threshold_t, then four thresholds
+//                a word
+// The result leaves 8 cycles after the last parameter word of its element (valid_i and last_i at stage 1); one word a
+// cycle.
 module rap_post (
     input  logic         clk_i,
     input  logic         valid_i,

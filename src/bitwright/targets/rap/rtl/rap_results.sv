@@ -2,7 +2,7 @@
 // Slots of all rows: accumulators to packed words for the banks (instructions POST, LIMIT and DRAIN).
 //
 // Stage 1 takes what rap_drain announces, with the rows' accumulators and the parameter word. A word leaves when it is
-// full or the pixel ends, nine cycles behind its last parameter word; elements of 32 bits leave as two words, low first.
+// full or the pixel ends, nine cycles after its last parameter word; elements of 32 bits leave as two words, low first.
 module rap_results #(
     parameter int unsigned Size = 4
 ) (
