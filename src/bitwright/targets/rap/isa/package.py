@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from bitwright.hardware.text import SPDX
 from bitwright.targets.rap.isa import registers, timing
+from bitwright.targets.rap.isa.fields import BY_NAME
 from bitwright.targets.rap.isa.machine import A_REGISTERS, ACCUMULATORS, B_REGISTERS, PARAM_BITS
 from bitwright.targets.rap.isa.table import (
     ADDRESS_BITS,
@@ -18,7 +19,6 @@ from bitwright.targets.rap.isa.table import (
     TABLE,
     WORD_BITS,
     Field,
-    Instruction,
 )
 
 _STAGES = ("read", "load", "operands", "execute")
@@ -45,7 +45,7 @@ def package() -> str:
         SPDX,
         "// Instructions, stages and registers, made from their tables; rap_types.svh is written by hand.",
     ]
-    lines += ["package rap_pkg;", *_constants(), *_enums(), *_operands(), *_events()]
+    lines += ["package rap_pkg;", *_constants(), *_enums(), *_operands(), *_streams(), *_events()]
     return "\n".join([*lines, '  `include "rap_types.svh"', "endpackage"]) + "\n"
 
 
@@ -84,18 +84,24 @@ def _operands() -> Iterator[str]:
     for n, (instruction, own) in enumerate(layouts.items()):
         longer = (other for other in layouts.values() if len(other) > len(own) and other[: len(own)] == own)
         if own not in list(layouts.values())[:n] and not any(longer):
-            yield from _struct(instruction)
+            yield from _struct(instruction.name, instruction.fields)
+            bits = sum(f.bits for f in instruction.fields)
+            yield f"  localparam int unsigned Bits{_camel(instruction.name)} = {bits};"
     operands = f"    logic [{WORD_BITS - OPCODE_BITS - 1}:0] operands;"
     yield from ("  typedef struct packed {", operands, "    op_e op;", "  } instr_t;")
 
 
-def _struct(instruction: Instruction) -> Iterator[str]:
+def _streams() -> Iterator[str]:
+    """Where a stream stands, and the image that it runs through: operands of STREAM and SHAPE without the stream."""
+    addr = Field("addr", ADDRESS_BITS + 1)  # as the step of LEVEL
+    yield from _struct("position", (addr, *BY_NAME["STREAM"].fields[2:]))
+    yield from _struct("image", BY_NAME["SHAPE"].fields[1:])
+
+
+def _struct(name: str, fields: Sequence[Field]) -> Iterator[str]:
     yield "  typedef struct packed {"
-    for f in reversed(instruction.fields):
-        yield f"    {_type(f)} {_KEYWORDS.get(f.name, f.name)};"
-    yield f"  }} {instruction.name.lower()}_t;"
-    bits = sum(f.bits for f in instruction.fields)
-    yield f"  localparam int unsigned Bits{_camel(instruction.name)} = {bits};"
+    yield from (f"    {_type(f)} {_KEYWORDS.get(f.name, f.name)};" for f in reversed(fields))
+    yield f"  }} {name.lower()}_t;"
 
 
 def _events() -> Iterator[str]:

@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types of package rap_pkg that are written by hand: what goes from unit to unit, and parameter words.
 
-// Where a stream stands, and the image that it runs through (instruction SHAPE).
-typedef struct packed {
-  logic signed [11:0] y;
-  logic signed [11:0] x;
-  logic [AddressBits:0] addr;
-} position_t;
-typedef struct packed {
-  logic [14:0] span;
-  logic [11:0] height;
-  logic [11:0] width;
-  logic [9:0] strip;
-} image_t;
-
 // What an operation of the elements does in each stage.
 typedef struct packed {
   logic a;
