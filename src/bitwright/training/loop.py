@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bitwright.network import Network
 from bitwright.quantization.ranges.calibrate import Progress
 from bitwright.training.batches import Batches
 from bitwright.training.checkpoint import CurvePoint, State, save_state
@@ -70,7 +69,7 @@ def distance(outputs: Tensor, wanted: Tensor, loss: str) -> Tensor:
 
 @dataclass(eq=False)
 class Trainer:
-    """Trains a module towards a teacher; `measure` makes its integer network and scores it.
+    """Trains a module towards a teacher; `measure` scores what it is now.
 
     checkpoint: (path, digest of the run, seconds between two) or None; notes: what went wrong, one line each.
     """
@@ -79,7 +78,7 @@ class Trainer:
     teacher: GraphModule
     batches: Batches
     plan: Plan
-    measure: Callable[[], tuple[Network, Score]]
+    measure: Callable[[], Score]
     progress: Progress
     checkpoint: tuple[Path, str, float] | None = None
     notes: list[str] = field(default_factory=list)
@@ -156,7 +155,7 @@ class Trainer:
 
     def _evaluate(self, state: State) -> None:
         """Measure the integer network; keep the parameters of the best one."""
-        _, score = self.measure()
+        score = self.measure()
         mean = state.total / state.count if state.count else math.inf
         state.total, state.count = 0.0, 0
         if math.isfinite(mean) and math.isfinite(score.loss):

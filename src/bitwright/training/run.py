@@ -160,9 +160,8 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
     batches = Batches(job.data, train, start.graph, options.batch, options.seed, options.pixels)
     plan = _plan(options, batches, narrowest(start.graph), examiner.loss)
 
-    def measure() -> tuple[Network, Score]:
-        network = start.lowered(trained_graph(module))
-        return network, examiner.score(network)
+    def measure() -> Score:
+        return examiner.score(start.lowered(trained_graph(module)))
 
     first = examiner.score(start.network)
     key = _key(job, start, half)
