@@ -24,6 +24,7 @@ from bitwright.training.measure import Score
 from bitwright.training.module import GraphModule
 
 FLOAT_EPOCHS = 60
+DIGITS_EPOCHS = 150
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,17 +78,14 @@ def digits(data: Path) -> Case:
     known = {image.tobytes() for image in test["images"].astype(np.uint8).reshape(-1, 8, 8)}
     kept = np.array([image.tobytes() not in known for image in images])
     x, y = (images[kept][:, None] / 16).astype(np.float32), labels[kept]
-    layers = [_conv("a", "input", 16, 1), _relu("a"), _conv("b", "a/relu", 16, 16), _relu("b")]
-    layers += [
-        FloatNode("pool", ops.MaxPool((2, 2), stride=(2, 2)), ("b/relu",)),
-        _conv("c", "pool", 32, 16),
-        _relu("c"),
-    ]
-    layers += [FloatNode("mean", ops.AveragePool((4, 4)), ("c/relu",)), FloatNode("flat", ops.Flatten(), ("mean",))]
-    layers += [FloatNode("d", _dense(10, 32), ("flat",))]
+    layers = [_conv("a", "input", 16, 1), _relu("a"), _conv("b", "a/relu", 16, 16), _relu("b"), _halved("b")]
+    layers += [_conv("c", "b/half", 32, 16), _relu("c"), _halved("c"), FloatNode("flat", ops.Flatten(), ("c/half",))]
+    layers += [FloatNode("d", _dense(10, 128), ("flat",))]
     graph = FloatGraph.build(layers, input_shape=(1, 8, 8), input_layout="CHW", name="digits")
     test_x = (test["images"].reshape(-1, 1, 8, 8) / 16).astype(np.float32)
-    return Case(trained_in_floats(graph, x, y), x, y, test_x, test["labels"])
+    batches = Batches(samples_of(x, y, float_input(graph)), np.arange(len(x)), graph, 64, 1, {"shift": 1})
+    plan = Plan(DIGITS_EPOCHS * batches.per_epoch, None, 5e-3, 1.0, "kl", 1)
+    return Case(trained_in_floats(graph, x, y, plan, batches), x, y, test_x, test["labels"])
 
 
 def tfc(data: Path) -> Case:
@@ -119,6 +117,10 @@ def _dense(outputs: int, inputs: int) -> ops.Dense:
 
 def _relu(name: str) -> FloatNode:
     return FloatNode(f"{name}/relu", ops.Relu(), (name,))
+
+
+def _halved(name: str) -> FloatNode:
+    return FloatNode(f"{name}/half", ops.MaxPool((2, 2), stride=(2, 2)), (f"{name}/relu",))
 
 
 def trained_in_floats(

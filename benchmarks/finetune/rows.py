@@ -46,9 +46,9 @@ ROWS = (
     resnet8("W2A2, edges 8, labels", 2, True, 40, None, 0.5),  # against the float network fine-tuned alike
     Row("kws W3A3, edges 8", "train", "kws", {**widths(3, True), "steps": 1500}, folds=5),
     Row("kws W2A2, edges 8", "train", "kws", {**widths(2, True), "steps": 1500}, folds=5),
-    Row("digits CNN W2A2", "train", "digits", {**widths(2), "augment": ("shift=1",), "epochs": 100}, 0.5),
+    Row("digits CNN W2A2", "train", "digits", {**widths(2), "augment": ("shift=1",), "epochs": 300}, 0.5),
     Row("TFC W2A2", "train", "tfc", {**widths(2), "epochs": 100}, 0.5),
-    Row("ten epochs of 25,000 images", "time", "resnet8", {**widths(3, True), **IMAGES, "epochs": 10}),
+    Row("ten epochs of 25,000 images", "time", "resnet8", {**widths(3, True), **IMAGES, "steps": 3906}),
     Row("killed and resumed", "resume", "resnet8", {**widths(3, True), **IMAGES, "steps": 400}),
     Row("hardware", "hardware", "resnet8", {"images": 100}),
 )

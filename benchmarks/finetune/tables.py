@@ -1,0 +1,77 @@
+"""The results as Markdown tables, as docs/quantization.md has them: means over seeds, the spread, the bounds.
+
+python benchmarks/finetune/tables.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from rows import MAX_LABELED_LOSS, MAX_MINUTES, ROWS, Row
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def markdown(columns: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "".join(f"| {' | '.join(line)} |\n" for line in [columns, ["---"] * len(columns), *rows])
+
+
+def spread(values: list[float]) -> str:
+    """The mean, and least and largest value where there are several."""
+    span = f" ({min(values):.2f} to {max(values):.2f})" if len(values) > 1 else ""
+    return f"{np.mean(values):.2f}{span}"
+
+
+def bound_of(row: Row, results: dict) -> float | None:
+    """The largest loss allowed; of W2A2 with labels against the float network that saw the same labels."""
+    alike = results.get("resnet8 float, labels", {})
+    if row.name == "resnet8 W2A2, edges 8, labels" and alike:
+        return MAX_LABELED_LOSS + float(np.mean([run["loss"] for run in alike.values()]))
+    return row.max_loss
+
+
+def accuracies(results: dict) -> str:
+    """Points lost against the float network, before and after fine-tuning."""
+    rows = []
+    for row in ROWS:
+        runs = list(results.get(row.name, {}).values())
+        if row.kind not in ("train", "float") or not runs:
+            continue
+        losses, bound = [run["loss"] for run in runs], bound_of(row, results)
+        before = [run["post_training_loss"] for run in runs if "post_training_loss" in run]
+        better = [f"{run['folds_better']} of {len(run['folds'])}" for run in runs if "folds_better" in run]
+        agree = [run["torch_agreement"] for run in runs if "torch_agreement" in run]
+        holds = "" if bound is None else "yes" if np.mean(losses) <= bound + 1e-9 else "**no**"
+        figures = [spread(before) if before else "", spread(losses), "" if bound is None else f"{bound:.2f}", holds]
+        rows.append([row.name, str(len(runs)), *figures, ", ".join(better), f"{min(agree):.1f}" if agree else ""])
+    heads = ["network", "seeds", "points lost, post-training", "fine-tuned", "bound", "holds", "folds better"]
+    return markdown([*heads, "torch agrees, %"], rows)
+
+
+def others(results: dict) -> str:
+    """Time, resuming, hardware."""
+    lines = []
+    for row in ROWS:
+        for run in results.get(row.name, {}).values():
+            if row.kind == "time":
+                ok = "yes" if run["processor_minutes"] <= MAX_MINUTES else "**no**"
+                lines.append([row.name, f"{run['processor_minutes']:.1f} processor minutes", f"{MAX_MINUTES:g}", ok])
+            if row.kind == "resume":
+                lines.append(
+                    [f"{row.name} {run['kills']} times", "the same bytes", "", "yes" if run["same_bytes"] else "**no**"]
+                )
+            if row.kind == "hardware":
+                for name, d in run["designs"].items():
+                    text = f"{d['lut_estimated']:,.0f} LUT (estimated), {d['interval_cycles']:,.0f} cycles a frame"
+                    speed = f"{d['frames_per_second_at_200_mhz']:,.0f} frames a second at an assumed 200 MHz"
+                    lines.append([name, f"{text}, {speed}", "bit-exact", "yes" if d["bit_exact"] else "**no**"])
+    return markdown(["what", "measured", "bound", "holds"], lines)
+
+
+if __name__ == "__main__":
+    found = json.loads(RESULTS.read_text())
+    print(accuracies(found))
+    print(others(found))
