@@ -104,7 +104,39 @@ def depthwise(rng):
     )
 
 
-NETWORKS = (residual, dense, depthwise)
+def copies(rng):
+    """A Concat into its place, pads that are no zeros, and an enlarged image, in 16 bits."""
+    return network(
+        TensorType((2, 3, 64), U4),
+        ("c", convolution(rng, 64, 8, (1, 1), IntType(3, True)), ("input",)),
+        ("r", requantize(rng, 8, IntType(12, True), 6), ("c",)),
+        ("a", ops.Concat(), ("input", "r")),
+        ("p", ops.Pad((1, 0, 0, 1), -700), ("a",)),
+        ("l", ops.Resize((2, 3)), ("p",)),
+        ("s", ops.SumPool((3, 2), (2, 3)), ("l",)),
+        ("rs", requantize(rng, 72, U8, 12), ("s",)),
+        name="copies",
+    )
+
+
+def joins(rng):
+    """Concats of few channels, which are products; bipolar values that are padded, enlarged and joined."""
+    return network(
+        TensorType((3, 4, 5), U4),
+        ("c", convolution(rng, 5, 3, (1, 1), IntType(3, True), bias=False), ("input",)),
+        ("t", threshold(rng, 3, 1, BIPOLAR, -1, 2, 20), ("c",)),
+        ("u", threshold(rng, 3, 5, IntType(3), spread=40), ("c",)),
+        ("b", ops.Concat(), ("t", "u")),
+        ("p", ops.Pad((0, 1, 1, 0), 1), ("t",)),
+        ("l", ops.Resize((1, 2)), ("p",)),
+        ("m", ops.MaxPool((2, 4), (1, 2)), ("l",)),
+        ("d", ops.Concat(), ("b", "m")),
+        ("y", ops.Resize((2, 1)), ("d",)),
+        name="joins",
+    )
+
+
+NETWORKS = (residual, dense, depthwise, copies, joins)
 
 
 def compile_for(net: Network, unit: str, batch: int = 0):
@@ -249,7 +281,6 @@ def test_rounding_modes(bitsys_cache):
     [
         (lambda rng: convolution(rng, 8, 8, (3, 3), IntType(9, True)), "weights have 9 bits"),
         (lambda rng: ops.Requantize(S8, rounding="stochastic"), "tiles are not computed in the order"),
-        (lambda rng: ops.Resize((2, 2)), "Resize is not supported"),
         (lambda rng: convolution(rng, 8, 4000, (1, 1)), "parameters need 500 channel groups"),
         (lambda rng: convolution(rng, 8, 512, (4, 4)), "weights need 8192 lines"),
         (lambda rng: convolution(rng, 8, 512, (4, 4)), "hardware container, which has no weight_stream"),

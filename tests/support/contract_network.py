@@ -1,8 +1,8 @@
-"""The network that every target must compute."""
+"""The networks that every target must compute."""
 
 import numpy as np
 
-from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
 
 
 def image_network() -> Network:
@@ -12,10 +12,45 @@ def image_network() -> Network:
     nodes = [
         Node("conv", ops.Conv2d(rng.integers(-8, 8, (5, 3, 3, 3)), int4, pads=(1, 1, 1, 1)), ("input",)),
         Node("step", ops.Threshold(np.sort(rng.integers(-90, 90, (5, 15)), axis=1), IntType(4)), ("conv",)),
-        Node("pool", ops.MaxPool((2, 2), (2, 2)), ("step",)),
+        Node("pool", ops.MaxPool((1, 2), (2, 2), (0, 1, 0, 0)), ("step",)),
         Node("mix", ops.Conv2d(rng.integers(-2, 2, (6, 1, 1, 5)), IntType(2, True)), ("pool",)),
         Node("scale", ops.Requantize(IntType(4), multiplier=[3], shift=[4], bias=[5]), ("mix",)),
         Node("flat", ops.Flatten(), ("scale",)),
         Node("fc", ops.Dense(rng.integers(-8, 8, (4, 54)), int4, bias=[3, 0, -3, 1]), ("flat",)),
     ]
     return Network(InputSpec(TensorType((6, 6, 3), IntType(4))), nodes, name="contract")
+
+
+def every_operation() -> Network:
+    """All operations of the integer network, each where it is awkward: pads, joins and copies of a few channels, tables
+    over sums, thresholds of any step and in great number, a Flatten that is read by a sum.
+    """
+    rng = np.random.default_rng(11)
+    int2, int4, uint4 = IntType(2, True), IntType(4, True), IntType(4)
+    sums = IntType(9, True)
+    rising = np.clip(np.arange(-256, 256) // 40, -6, 6)
+    nodes = [
+        Node("conv", ops.Conv2d(rng.integers(-4, 4, (3, 2, 2, 2)), IntType(3, True), pads=(1, 0, 1, 2)), ("input",)),
+        Node("narrow", ops.Requantize(sums), ("conv",)),
+        Node("table", ops.Lookup(sums, rising[None], int4), ("narrow",)),
+        Node("any_table", ops.Lookup(sums, rng.integers(-2, 2, (1, 512)) * (np.arange(512) < 500), int2), ("narrow",)),
+        Node("both", ops.Concat(), ("table", "any_table")),
+        Node("large", ops.Resize((2, 2)), ("both",)),
+        Node("steps", ops.Threshold([[-3, 0, 2]], int4, [-1], [2]), ("large",)),
+        Node("pad", ops.Pad((1, 0, 1, 2), -2), ("steps",)),
+        Node("shrunk", ops.SumPool((2, 3), (2, 2)), ("pad",)),
+        Node("many", ops.Threshold([np.arange(-150, 150) // 8], IntType(9), [7]), ("shrunk",)),
+        Node("less", ops.Requantize(uint4, shift=[2], bias=[-138]), ("many",)),
+        Node("most", ops.MaxPool((1, 2), (2, 2), (0, 1, 0, 0)), ("less",)),
+        Node("flat", ops.Flatten(), ("most",)),
+        Node("twice", ops.Add(), ("flat", "flat")),
+        Node("again", ops.Concat(), ("twice", "flat")),
+    ]
+    source = TensorType((3, 3, 2), uint4)
+    before = Network(InputSpec(source), nodes)
+    size = before.output_type.size
+    weight = rng.permuted(np.tile(np.arange(size) % 2 * 2 - 1, (5, 1)), axis=1)
+    usual = evaluate(before, rng.integers(0, 16, (50, *source.shape)))["again"].mean(axis=0)
+    bias = -(weight @ usual).astype(np.int64)  # no class wins by itself
+    nodes += [Node("fc", ops.Dense(weight, int2, bias), ("again",)), Node("y", ops.ArgMax(), ("fc",))]
+    return Network(InputSpec(source), nodes, name="every")

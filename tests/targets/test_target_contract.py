@@ -5,7 +5,8 @@ import re
 
 import numpy as np
 import pytest
-from contract_network import image_network
+from contract_network import every_operation, image_network
+from random_networks import random_input
 
 import bitwright as bw
 from bitwright import targets
@@ -13,7 +14,7 @@ from bitwright.deployment.driver import driver_text
 from bitwright.design.io import plain
 from bitwright.errors import OptionError
 from bitwright.hardware.closure import flatten
-from bitwright.network import evaluate
+from bitwright.network import evaluate, ops
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import make_options
 from bitwright.tools.model import Stalls
@@ -101,3 +102,17 @@ def test_hardware_equals_the_network(name, compiled):
     assert result.first_mismatch() is None
     assert np.array_equal(result.outputs, evaluate(image_network(), x)["fc"])
     assert len(np.unique(result.outputs)) > 10
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_operation_is_computed(name):
+    """What one target can lower, all can."""
+    network = every_operation()
+    assert {type(node.op) for node in network.nodes} == set(ops.OPS.values())
+    design = bw.compile(network, target=name, **CHEAP.get(name, {}))
+    x = random_input(network, 12)
+    result = bw.simulate(design, x, stalls=Stalls(seed=3, input=0.2, output=0.3))
+    assert result.first_mismatch() is None
+    assert len(np.unique(result.outputs)) > 2
+    computed = {node for layer in design.estimate.layers for node in layer.nodes}
+    assert computed <= set(design.network.types)
