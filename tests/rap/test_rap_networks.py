@@ -219,6 +219,29 @@ def test_channels_side_by_side_that_begin_within_a_word_are_products(channels, l
     assert len(plan.layers) == layers
 
 
+LOWERED = {
+    "bipolar table": [ops.Lookup(IntType(4), np.where(np.arange(16) % 5 < [[2], [3]], 1, -1), BIPOLAR)],
+    "bipolar step": [ops.Lookup(IntType(4), np.where(np.arange(16) < [[5], [16]], 1, -1), BIPOLAR)],
+    "rises and falls": [ops.Lookup(IntType(4), np.stack([np.arange(16), 15 - np.arange(16)]), IntType(4))],
+    "no step": [ops.Threshold([[3, 9], [4, 5]], IntType(3), [2, 1], [0, 1])],
+    "many thresholds": [ops.Threshold([np.sort(np.arange(5000) % 16)], IntType(13))],
+    "flatten": [ops.Flatten(), ops.Threshold(np.arange(24)[:, None] % 16, IntType(1))],
+}
+
+
+@pytest.mark.parametrize("name", LOWERED)
+def test_what_no_slot_computes_is_lowered(name):
+    rng = np.random.default_rng(6)
+    names = [INPUT, "first", *(f"n{k}" for k in range(len(LOWERED[name])))]
+    steps = [ops.MaxPool((2, 1), (1, 1)), *LOWERED[name]]
+    nodes = [Node(after, op, (before,)) for before, after, op in zip(names, names[1:], steps, strict=False)]
+    network = Network(InputSpec(TensorType((5, 3, 2), IntType(4))), nodes)
+    x = rng.integers(0, 16, (8, 5, 3, 2))
+    outputs, _, _ = run(network, TARGET.options(param_words=1 << 16), x)
+    assert np.array_equal(outputs, evaluate(network, x)[network.output_name])
+    assert len(np.unique(outputs)) > 1
+
+
 def test_outputs_may_be_wider_than_the_operands():
     """8-bit operands are multiplied in 8-bit lanes and their result is stored with 16 bits."""
     rng = np.random.default_rng(8)
