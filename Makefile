@@ -3,17 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEVELOP := $(VENV)/.developed
 
 .PHONY: venv demo test test-all golden fuzz lint format clean
 
-venv: $(STAMP)
+venv: $(DEVELOP)
 
+# All that users need; the demo waits for no more.
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+# And what the tests and the checks of the code need.
+$(DEVELOP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,lint]"
 	touch $@
 
-demo: venv
+demo: $(STAMP)
 	$(BIN)/bitwright demo
 
 test: venv
