@@ -15,7 +15,7 @@ import joblib
 
 from bitwright.devices import Device, find_device
 from bitwright.errors import DeviceError, OptionError, ToolError
-from bitwright.hardware.clock import DEFAULT_MHZ, ESTIMATED, ROUTED, Clock, assumed
+from bitwright.hardware.clock import DEFAULT_MHZ, Clock, assumed, reached
 from bitwright.hardware.closure import closure, flatten, write
 from bitwright.hardware.library import ROM_COLUMN, with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
@@ -88,9 +88,7 @@ class SynthesisResult:
     @property
     def clock(self) -> Clock | None:
         """What it reaches: routed where it is placed, else the middle estimate."""
-        if self.fmax_mhz is not None:
-            return Clock(self.fmax_mhz, ROUTED)
-        return None if self.fmax_estimated_mhz is None else Clock(self.fmax_estimated_mhz.mid, ESTIMATED)
+        return reached(self.as_dict())
 
     @property
     def lut(self) -> float:

@@ -108,6 +108,15 @@ def test_compile_writes_a_folder_that_reads_back(build, network):
         assert (again / file.relative_to(build)).read_bytes() == file.read_bytes()
 
 
+def test_compile_says_frames_a_second_and_their_clock(run, result, model, tmp_path):
+    found = result("compile", model, "-o", tmp_path / "a", "--clock-mhz", 125)
+    assert found["clock"] == {"mhz": 125, "basis": "assumed"}
+    assert found["frames_per_second"] == 125e6 / found["estimate"]["interval_cycles"]
+    assert "frames/s at 200 MHz (assumed)" in run("compile", model, "-o", tmp_path / "b")[1]
+    code, _, err = run("compile", model, "-o", tmp_path / "c", "--clock-mhz", 2000)
+    assert (code, "clock_mhz is 2000; legal are 1 to 1000" in err) == (2, True)
+
+
 def test_an_earlier_build_is_replaced(run, build, model):
     for name in ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html"):
         (build / name).write_text("{}")

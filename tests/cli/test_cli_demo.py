@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bitwright.commands import demo
+from bitwright.hardware.clock import Clock
 
 
 @pytest.fixture
@@ -40,14 +41,17 @@ def test_nothing_is_activated_twice(environment, monkeypatch):
 
 
 def test_the_demo_ends_with_the_next_command(environment, tmp_path, monkeypatch, capsys):
-    synthesis = types.SimpleNamespace(lut=1, ff=2, bram36=3, dsp=4)
+    synthesis = types.SimpleNamespace(lut=1, ff=2, bram36=3, dsp=4, clock=Clock(150.0, "estimated"))
     simulation = types.SimpleNamespace(bit_exact=True, latency_cycles=5, interval_cycles=6)
     module = importlib.import_module("bitwright.demo.run")
     result = module.DemoResult(360, 0.98, 0.98, simulation, synthesis, None)
     monkeypatch.setattr(module, "run", lambda *given: result)
     monkeypatch.chdir(environment.parents[1])
     demo.run(Path("build"))
-    last = capsys.readouterr().out.splitlines()[-1]
+    out = capsys.readouterr().out
+    assert "150 MHz (estimated)" in out
+    assert "25,000,000" in out
+    last = out.splitlines()[-1]
     assert last == "next:   . .venv/bin/activate && bitwright check model.onnx"
 
 

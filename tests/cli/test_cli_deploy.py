@@ -43,6 +43,20 @@ def test_a_board_gets_overlay_and_driver(result, compiled, tmp_path):
     ast.parse((out / "driver.py").read_text())
 
 
+def test_a_clock_that_the_design_does_not_reach_is_told(run, compiled, tmp_path):
+    build = compiled()
+    known = {"design": bw.load_design(build).digest, "device": {"name": "xczu3eg"}, "fmax_mhz": None}
+    (build / "synthesis.json").write_text(json.dumps(known | {"fmax_estimated_mhz": {"mid": 180.0}}))
+    for number, (mhz, told) in enumerate(((200, True), (150, False))):
+        _, said, _ = run("deploy", build, "-o", tmp_path / f"{number}", "--device", "ultra96", "--clock-mhz", mhz)
+        assert ("the design reaches 180 MHz (estimated) there" in said) is told
+    _, said, _ = run("deploy", build, "-o", tmp_path / "other", "--device", "pynq-z2")
+    assert "reaches" not in said
+    (build / "synthesis.json").write_text(json.dumps(known | {"fmax_estimated_mhz": {"mid": "x"}}))
+    code, _, err = run("deploy", build, "-o", tmp_path / "last", "--device", "ultra96")
+    assert (code, "synthesis.json is damaged" in err) == (2, True)
+
+
 def test_a_program_comes_along(result, compiled, tmp_path):
     out = tmp_path / "board"
     result("deploy", compiled("-O", "program=true"), "-o", out, "--device", "pynq-z2")

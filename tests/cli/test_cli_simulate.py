@@ -67,6 +67,17 @@ def test_damaged_earlier_runs_are_refused(build, fails, earlier):
     assert "simulation.json is damaged" in fails("report", build)
 
 
+def test_frames_a_second_of_the_hardware_name_their_clock(run, build):
+    """Assumed without a synthesis, else what it found for its device; the fake simulation says 5 cycles a frame."""
+    assert "40,000,000 frames/s of the hardware at 200 MHz (assumed)" in run("simulate", build)[1]
+    found = {"design": bw.load_design(build).digest, "device": {"name": "ecp5-85k"}, "fmax_mhz": 112.5}
+    (build / "synthesis.json").write_text(json.dumps(found))
+    assert "22,500,000 frames/s of the hardware at 112.5 MHz (routed) on ecp5-85k" in run("simulate", build)[1]
+    (build / "synthesis.json").write_text(json.dumps(found | {"fmax_mhz": -3.0}))
+    code, _, err = run("simulate", build)
+    assert (code, "synthesis.json is damaged" in err) == (2, True)
+
+
 def test_a_trace_is_said_to_hold_what_it_holds(run, build, simulated, tmp_path):
     wave = tmp_path / "my wave.vcd"
     code, out, _ = run("simulate", build, "--trace", wave)

@@ -34,6 +34,8 @@ def run(
         "bit_exact": simulation.bit_exact,
         "latency_cycles": simulation.latency_cycles,
         "interval_cycles": simulation.interval_cycles,
+        "clock": str(synthesis.clock),
+        "frames_per_second": round(synthesis.clock.frames_per_second(simulation.interval_cycles)),
         **{name: getattr(synthesis, name) for name in ("lut", "ff", "bram36", "dsp")},
     }
     console.table(f"digits on {DEVICE}", ["figure", "value"], [[k, v] for k, v in found.items()])

@@ -23,14 +23,19 @@ def run(
     """Write Vivado scripts and sources of a design, and a driver, into a folder."""
     import bitwright as bw
     from bitwright.commands.console import Console
+    from bitwright.design.results import synthesized_clock
     from bitwright.devices import BOARDS
 
     console = Console(json, verbose)
-    found = bw.deploy(bw.load_design(build), output, device, clock_mhz=clock_mhz, jobs=jobs)
+    design = bw.load_design(build)
+    known = synthesized_clock(build, design.digest)
+    found = bw.deploy(design, output, device, clock_mhz=clock_mhz, jobs=jobs)
     files = found["files"]
     for path in files:
         console.detail(f"{output / path}")
     console.say(f"{output}: {len(files)} files for {found['part']} at {clock_mhz:g} MHz")
+    if known and known[0] == found["device"] and known[1].mhz < clock_mhz:
+        console.say(f"the design reaches {known[1]} there: --clock-mhz must be lower")
     console.say("resources and timing:  vivado -mode batch -source reports.tcl")
     if "overlay.tcl" in files:
         console.say("bitstream:             vivado -mode batch -source overlay.tcl")

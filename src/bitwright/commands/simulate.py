@@ -40,12 +40,15 @@ def run(
     import bitwright as bw
     from bitwright.commands.console import Console
     from bitwright.design.io import as_json
-    from bitwright.design.results import with_earlier
+    from bitwright.design.results import synthesized_clock, with_earlier
     from bitwright.files import write_file
+    from bitwright.hardware.clock import DEFAULT_MHZ, Clock
+    from bitwright.text import figure
     from bitwright.tools.model import Stalls
 
     console = Console(json, verbose)
     design = bw.load_design(build)
+    known = synthesized_clock(build, design.digest)
     x, labels = _frames(design, data, frames, seed)
     pauses = Stalls(seed, stalls, stalls) if stalls else None
     with console.busy(f"simulating {len(x):,} frames"):
@@ -62,6 +65,10 @@ def run(
     if trace is not None:
         length = f"first {trace_cycles:,} cycles" if trace_cycles else "cycles up to the first result"
         console.say(f"{trace}: the {length}; open it with `gtkwave {shlex.quote(str(trace))}`")
+    if result.interval_cycles:
+        where, clock = known or ("", Clock(DEFAULT_MHZ))
+        speed = figure(clock.frames_per_second(result.interval_cycles))
+        console.say(f"{speed} frames/s of the hardware at {clock}{where and f' on {where}'}")
     if not result.bit_exact:
         console.say(f"the hardware differs from its network: {result.first_mismatch()}")
     console.result(found)

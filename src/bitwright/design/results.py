@@ -10,9 +10,10 @@ from typing import Any
 
 from bitwright.errors import ModelError
 from bitwright.files import read_text
+from bitwright.hardware.clock import Clock, reached
 from bitwright.parsing import parse_json
 
-EARLIER = "earlier"
+EARLIER, SYNTHESIS = "earlier", "synthesis.json"
 
 
 def read_result(path: Path, digest: str) -> dict[str, Any] | None:
@@ -27,6 +28,24 @@ def read_result(path: Path, digest: str) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ModelError(f"{path} is damaged; run the command that writes it again") from None
     return found
+
+
+def synthesized_clock(build: Path, digest: str) -> tuple[str, Clock] | None:
+    """The device for which the design of this digest was synthesized last, and the clock that it reaches there.
+
+    None where it was not; `ModelError` where the file is damaged.
+    """
+    path = build / SYNTHESIS
+    found = read_result(path, digest)
+    try:
+        clock = reached(found)
+        if found is None or clock is None:
+            return None
+        if clock.mhz > 0 and isinstance(found["device"]["name"], str):
+            return found["device"]["name"], clock
+    except (KeyError, TypeError, AttributeError):
+        pass
+    raise ModelError(f"{path} is damaged; run the command that writes it again")
 
 
 def with_earlier(found: Mapping[str, Any], path: Path) -> dict[str, Any]:

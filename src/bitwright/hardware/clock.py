@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from bitwright.errors import OptionError
 
@@ -29,6 +31,15 @@ class Clock:
 
     def __str__(self) -> str:
         return f"{self.mhz:.4g} MHz ({self.basis})"
+
+
+def reached(synthesis: Mapping[str, Any] | None) -> Clock | None:
+    """What a design reaches by its synthesis, as a dictionary: routed, else the middle estimate; None without."""
+    found = synthesis or {}
+    if routed := found.get("fmax_mhz"):
+        return Clock(routed, ROUTED)
+    estimated = found.get("fmax_estimated_mhz")
+    return Clock(estimated["mid"], ESTIMATED) if estimated else None
 
 
 def assumed(mhz: float) -> Clock:

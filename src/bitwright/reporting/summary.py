@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from bitwright.design.io import estimate_dict, plain
-from bitwright.hardware.clock import DEFAULT_MHZ, ESTIMATED, ROUTED, Clock
+from bitwright.hardware.clock import DEFAULT_MHZ, Clock, reached
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Conv2d, Dense
 from bitwright.targets.contract import Design
@@ -113,7 +113,7 @@ def _performance(
     if simulated:
         source = "simulated"
         latency, interval = simulated["latency_cycles"], simulated["interval_cycles"] or interval
-    clock = _clock(synthesized or {})
+    clock = reached(synthesized) or Clock(DEFAULT_MHZ)
     return {
         "source": source,
         "latency_cycles": latency,
@@ -123,10 +123,3 @@ def _performance(
         "frames_per_second": clock.frames_per_second(interval),
         "latency_us": clock.microseconds(latency),
     }
-
-
-def _clock(synthesized: Mapping[str, Any]) -> Clock:
-    if routed := synthesized.get("fmax_mhz"):
-        return Clock(routed, ROUTED)
-    estimated = synthesized.get("fmax_estimated_mhz")
-    return Clock(estimated["mid"], ESTIMATED) if estimated else Clock(DEFAULT_MHZ)
