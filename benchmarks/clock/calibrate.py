@@ -108,7 +108,9 @@ def main() -> None:
         if args.only and not any(name.startswith(start) for start in args.only):
             continue
         sources = make()
-        digest = cache.digest(text for item in sorted(sources.items()) for text in item)
+        delays = PART.traits.delays
+        model = [delays.cells, delays.direct, repr(delays.nets), repr(args.seeds)]
+        digest = cache.digest([*(text for item in sorted(sources.items()) for text in item), *model])
         if done.get(name, {}).get("sources") != digest:
             row = measure(sources, args.seeds) | {"sources": digest}
             keep(args.output, name, row)

@@ -42,7 +42,7 @@ def harness_files(design: Design) -> dict[str, str]:
 
 
 def harness_of(top: str, ports: Sequence[Port], parameters: Mapping[str, object]) -> dict[str, str]:
-    """As `harness_files`, for any module with clk_i, rst_i and these ports."""
+    """As `harness_files`, for any module with these ports, its clock and reset among them where it has them."""
     harness = (resources.files("bitwright") / "hardware" / "modules" / f"{HARNESS}.sv").read_text()
     return {f"{HARNESS}.sv": harness, f"{TOP}.sv": _top(top, ports, parameters)}
 
@@ -52,11 +52,12 @@ def _top(top: str, own: Sequence[Port], parameters: Mapping[str, object]) -> str
     inputs, outputs = ([port for port in inner if port.output == way] for way in (False, True))
     to_design, from_design = list(_slices("to_design", inputs)), list(_slices("from_design", outputs))
     bits = {"InBits": sum(port.bits for port in inputs), "OutBits": sum(port.bits for port in outputs)}
+    clocks = {p.name: net for p, net in zip(CLOCK_PORTS, ("clk_i", "reset"), strict=True) if p in own}
     ports = [*CLOCK_PORTS, Port("d_i"), Port("load_i"), Port("q_o", True)]
     body = "  logic reset;\n" + wire("to_design", bits["InBits"]) + wire("from_design", bits["OutBits"])
     pins = wired(ports) | {"rst_o": "reset", "in_o": "to_design", "out_i": "from_design"}
     body += instance(HARNESS, "u_pins", bits, pins)
-    body += instance(top, "u_design", parameters, {"clk_i": "clk_i", "rst_i": "reset", **dict(to_design + from_design)})
+    body += instance(top, "u_design", parameters, clocks | dict(to_design + from_design))
     return module(TOP, ports, body, [f"{top} between shift registers, for place and route."])
 
 

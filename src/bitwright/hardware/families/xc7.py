@@ -72,7 +72,7 @@ alone (LUT\d|MUXF\d).O>FD[RSCP]E.D=0
 alone LUT6_2.O[56]>FD[RSCP]E.D=0
 alone CARRY4.O>FD[RSCP]E.D=0
 """,
-    nets=(NetDelay(0.6, 0.24, 0.4), NetDelay(0.45, 0.18, 0.3), NetDelay(0.3, 0.12, 0.2)),
+    nets=(NetDelay(0.78, 0.08, 0.4), NetDelay(0.58, 0.06, 0.3), NetDelay(0.42, 0.04, 0.2)),
 )
 FAMILY = Family(
     name="xc7",

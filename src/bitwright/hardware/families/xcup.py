@@ -85,7 +85,7 @@ alone (LUT\d|MUXF\d).O>FD[RSCP]E.D=.05
 alone LUT6_2.O[56]>FD[RSCP]E.D=.05
 alone CARRY[48].O>FD[RSCP]E.D=.025
 """,
-    nets=(NetDelay(0.30, 0.08, 0.10), NetDelay(0.22, 0.06, 0.05), NetDelay(0.15, 0.04, 0.0)),
+    nets=(NetDelay(0.36, 0.04, 0.10), NetDelay(0.27, 0.03, 0.05), NetDelay(0.19, 0.02, 0.0)),
 )
 FAMILY = Family(
     name="xcup",
