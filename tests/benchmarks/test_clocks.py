@@ -1,6 +1,7 @@
 """No module of the library or of a target becomes more than 10 % slower than the committed table says."""
 
 import json
+import statistics
 import sys
 from pathlib import Path
 
@@ -51,3 +52,28 @@ def test_a_slower_block_is_told(guard, table, monkeypatch):
     assert guard.too_slow(block, table).startswith(f"{block.name} reaches")
     monkeypatch.setattr(guard, "measure", lambda _: {**row, "mhz": 0.91 * row["mhz"]})
     assert guard.too_slow(block, table) == ""
+
+
+@pytest.fixture(scope="module")
+def calibration(guard):
+    return json.loads((FOLDER / "calibration.json").read_text())
+
+
+def test_the_estimate_keeps_its_published_error(calibration):
+    """Median and worst of all cases, as docs/timing.md says them."""
+    errors = sorted(abs(case["error"]) for case in calibration["cases"].values())
+    assert (calibration["median_error"], calibration["worst_error"]) == (statistics.median(errors), errors[-1])
+    page = (FOLDER.parents[1] / "docs" / "timing.md").read_text()
+    median, worst = (f"{100 * calibration[name]:.1f} %" for name in ("median_error", "worst_error"))
+    assert f"{len(errors)} cases: median error {median}, worst {worst}" in page
+    assert calibration["median_error"] <= 0.08
+    assert calibration["worst_error"] <= 0.20
+
+
+@pytest.mark.slow
+def test_an_estimate_meets_the_router_within_the_published_error(guard, calibration):
+    import calibrate
+
+    block = next(block for block in guard.blocks() if block.module == "stream_fifo")
+    row = calibrate.measure(calibrate.module_files(block), seeds=1)
+    assert abs(row["error"]) <= calibration["worst_error"]
