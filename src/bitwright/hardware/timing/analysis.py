@@ -15,6 +15,8 @@ from bitwright.hardware.timing.netlist import Cell, Netlist
 from bitwright.hardware.timing.paths import INPUT, OUTPUT, Point, Step, TimingPath, make_path, point
 
 WORST = 10
+STARTS = ("register", INPUT)
+MIDDLE = 1  # among the low, middle and high model of wires
 Arrivals = Mapping[tuple[str, str], float]  # ns by cell and pin
 _INDEX = re.compile(r"\d+")
 
@@ -61,21 +63,16 @@ def analyze(
     """
     graph = build(netlist, family)
     factor = family.delays.grades[grade]
-    periods, inside = [], []
-    sweeps = {}
-    for model in family.delays.nets:
-        wires = graph.wires(model)
-        sweeps = {name: _Sweep(graph, wires, name) for name in ("register", INPUT)}
-        slowest = {f"{n} to {to}": ns * factor for n, s in sweeps.items() for to, ns in s.slowest.items()}
-        periods.append(max(slowest.values(), default=0.0))
-        inside.append(slowest.get("register to register", 0.0))
-        if len(periods) == 2:
-            middle = slowest, _worst(list(sweeps.values()), _Setting(family, factor, layers or {}), worst, routed)
+    sweeps = [[_Sweep(graph, graph.wires(nets), start) for start in STARTS] for nets in family.delays.nets]
+    slowest = [
+        {f"{sweep.source} to {end}": ns * factor for sweep in pair for end, ns in sweep.slowest.items()}
+        for pair in sweeps
+    ]
     return Timing(
-        fmax_mhz=_mhz(periods),
-        inside_mhz=_mhz(inside),
-        slowest=middle[0],
-        paths=middle[1],
+        fmax_mhz=_mhz([max(found.values(), default=0.0) for found in slowest]),
+        inside_mhz=_mhz([found.get("register to register", 0.0) for found in slowest]),
+        slowest=slowest[MIDDLE],
+        paths=_worst(sweeps[MIDDLE], _Setting(family, factor, layers or {}), worst, routed),
         loops=tuple(sorted({netlist.name(net) for net in graph.cut})),
         unknown=graph.unknown,
     )
