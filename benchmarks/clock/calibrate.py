@@ -70,7 +70,7 @@ def measure(sources: dict[str, str], seeds: int) -> dict[str, object]:
     estimate = timing.fmax_mhz
     return {
         "cells": len(netlist.cells),
-        "estimated_mhz": asdict(estimate),
+        "estimated_mhz": {name: round(mhz, 1) for name, mhz in asdict(estimate).items()},
         "routed_mhz": {str(seed): round(mhz, 1) for seed, mhz in routed.items()},
         "median_mhz": round(median, 1),
         "error": round(estimate.mid / median - 1, 3),
