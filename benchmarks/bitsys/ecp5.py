@@ -11,7 +11,6 @@ import logic
 from bitwright.devices import find_device
 from bitwright.hardware.closure import closure
 from bitwright.placement import HARNESS, TOP, place_and_route
-from bitwright.synthesis import synthesize_module
 from bitwright.targets.bitsys import emit
 from bitwright.tools import cache, nextpnr, yosys
 
@@ -33,7 +32,7 @@ def measure() -> Iterator[dict]:
         module, _, unit = name.partition("/")
         files = closure(logic.sources(part.vendor) | _harness(module, logic.GRIDS.get(unit, {})), TOP)
         synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True)
-        _, folder, _ = synthesize_module(files, synthesis, tool, root)
+        _, folder, _ = yosys.synthesize_module(files, synthesis, tool, root)
         stat = (folder / yosys.STAT).read_text()
         runs = (nextpnr.PlaceRoute(part.size, part.package, clock_mhz=TARGET_MHZ, seed=seed) for seed in SEEDS[kind])
         placed = [place_and_route(folder / yosys.NETLIST, stat, part.traits.placing, options, root) for options in runs]

@@ -11,7 +11,7 @@ from bitwright.hardware.closure import closure, flatten
 from bitwright.hardware.library import with_vendor
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Dense
-from bitwright.synthesis import synthesize, synthesize_module
+from bitwright.synthesis import synthesize
 from bitwright.targets import get
 from bitwright.targets.bitsys import emit
 from bitwright.targets.contract import Design
@@ -61,7 +61,9 @@ def cells(top: str, vendor: str, wrapper: str = "") -> yosys.Cells:
     """Cells of one module for UltraScale+, without DSP blocks."""
     name = "wrapped" if wrapper else top
     files = closure(sources(vendor) | ({"wrapped.sv": wrapper} if wrapper else {}), name)
-    _, folder, _ = synthesize_module(files, yosys.Synthesis("xcup", name, dsp=False), yosys.find(), cache.folder(None))
+    _, folder, _ = yosys.synthesize_module(
+        files, yosys.Synthesis("xcup", name, dsp=False), yosys.find(), cache.folder(None)
+    )
     return yosys.count((folder / yosys.STAT).read_text())
 
 
@@ -133,7 +135,7 @@ def _synthesized(preset: str, device: str) -> dict:
     """Cells by Yosys; for Xilinx parts, whose cells the cost model counts, the model's figures over them."""
     part, design, tool = find_device(device), _design(preset), yosys.find()
     files = closure(with_vendor(flatten(design.files), part.primitives), design.top)
-    _, folder, _ = synthesize_module(files, yosys.Synthesis(part.family, design.top), tool, cache.folder(None))
+    _, folder, _ = yosys.synthesize_module(files, yosys.Synthesis(part.family, design.top), tool, cache.folder(None))
     made, estimate = yosys.count((folder / yosys.STAT).read_text()), design.estimate.total
     figures = {name: getattr(made, name) for name in RESOURCES}
     row = {"device": device, "tools": [f"Yosys {tool.version}"], **figures}

@@ -27,7 +27,6 @@ from bitwright.hardware.library import with_vendor
 from bitwright.hardware.timing import analyze, read_modules
 from bitwright.hardware.timing import flatten as joined
 from bitwright.placement import TOP, harness_files, place_and_route
-from bitwright.synthesis import synthesize_module
 from bitwright.tools import cache, nextpnr, yosys
 
 OUTPUT = Path(__file__).with_name("calibration.json")
@@ -58,7 +57,7 @@ def module_files(block: Block) -> dict[str, str]:
 def measure(sources: dict[str, str], seeds: int) -> dict[str, object]:
     """Estimate and truth of one case."""
     options = yosys.Synthesis(PART.family, TOP, netlist=True)
-    _, folder, _ = synthesize_module(sources, options, yosys.find(), cache.folder(None))
+    _, folder, _ = yosys.synthesize_module(sources, options, yosys.find(), cache.folder(None))
     netlist = joined(read_modules(folder / yosys.NETLIST), TOP)
     timing = analyze(netlist, PART.traits, PART.grade, worst=1)
     stat, routed = (folder / yosys.STAT).read_text(), {}

@@ -17,7 +17,6 @@ from bitwright.hardware.text import Port
 from bitwright.hardware.timing import Timing, analyze, flatten, read_modules
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.placement import harness_of
-from bitwright.synthesis import synthesize_module
 from bitwright.targets import names
 from bitwright.tools import yosys
 from bitwright.tools.cache import folder as cache_folder
@@ -66,7 +65,7 @@ def blocks() -> list[Block]:
 def synthesized(block: Block, device: Device) -> tuple[Timing, tuple[Port, ...], int]:
     """Its timing out of context, its ports and how many cells it has."""
     options = yosys.Synthesis(device.family, block.module, wiring=True, parameters=tuple(block.parameters.items()))
-    _, folder, _ = synthesize_module(block.files(device.primitives), options, yosys.find(), cache_folder(None))
+    _, folder, _ = yosys.synthesize_module(block.files(device.primitives), options, yosys.find(), cache_folder(None))
     netlist = flatten(read_modules(folder / yosys.WIRING), block.module)
     ports = tuple(Port(name, way == "output", len(nets)) for name, (way, nets) in netlist.ports.items())
     return analyze(netlist, device.traits, device.grade), ports, len(netlist.cells)

@@ -34,7 +34,6 @@ import bitwright as bw
 from bitwright.hardware.closure import flatten
 from bitwright.hardware.library import with_vendor
 from bitwright.network.ops import Dense, Threshold
-from bitwright.synthesis import synthesize_module
 from bitwright.targets.tlmac.elements.unrolled.emit import emit_graph, output_word
 from bitwright.targets.tlmac.elements.unrolled.graph import Adder
 from bitwright.targets.tlmac.elements.unrolled.sums import Graph, evaluate, unroll
@@ -193,7 +192,7 @@ def own_sites(graph: Graph) -> int:
 def synthesized(files: dict[str, str], root: Path) -> dict[str, object]:
     """Cells of module `layer`."""
     options = yosys.Synthesis("xcup", "layer", dsp=False, netlist=True)
-    _, folder, _ = synthesize_module(files, options, yosys.find(), root)
+    _, folder, _ = yosys.synthesize_module(files, options, yosys.find(), root)
     cells = yosys.count((folder / yosys.STAT).read_text())
     through = route_throughs(json.loads((folder / yosys.NETLIST).read_text())["modules"]["layer"]["cells"])
     return {"lut": cells.lut + through, "route_throughs": through, "carry": cells.carry, "cells": cells.cells}

@@ -16,7 +16,7 @@ import joblib
 from bitwright.devices import Device, find_device
 from bitwright.errors import DeviceError, OptionError, ToolError
 from bitwright.hardware.clock import DEFAULT_MHZ, Clock, assumed, reached
-from bitwright.hardware.closure import closure, flatten, write
+from bitwright.hardware.closure import closure, flatten
 from bitwright.hardware.library import ROM_COLUMN, with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.timing import Range, Timing, TimingPath
@@ -209,7 +209,7 @@ def _placed(
     assert placing is not None
     wrapped = closure(flat | harness_files(design), TOP)
     synthesis = yosys.Synthesis(run.part.family, TOP, run.dsp, netlist=True)
-    _, folder, _ = synthesize_module(wrapped, synthesis, run.tool, run.root)
+    _, folder, _ = yosys.synthesize_module(wrapped, synthesis, run.tool, run.root)
     stat, steps = (folder / yosys.STAT).read_text(), len({unit.top for unit in design.units}) + 1
     task = joblib.delayed(place_and_route)
     tasks = [task(folder / yosys.NETLIST, stat, placing, own, run.root) for own in options]
@@ -247,7 +247,7 @@ def _estimated(design: Design, flat: Mapping[str, str], counted: Mapping[str, Co
     boxes = tuple(sorted(counted))
     inner = {f"{box}.sv": flat[f"{box}.sv"] for box in boxes}
     rest = closure({name: text for name, text in flat.items() if name not in inner}, design.top)
-    _, folder, _ = synthesize_module(rest | inner, run.options(design.top, boxes=boxes), run.tool, run.root)
+    _, folder, _ = yosys.synthesize_module(rest | inner, run.options(design.top, boxes=boxes), run.tool, run.root)
     return linked_timing(design, {design.top: folder} | {top: own.folder for top, own in counted.items()}, run.part)
 
 
@@ -300,38 +300,14 @@ def count_module(
     synthesized in runs of their own; they share no logic with the rest.
     """
     rest, boxes = without_wide_roms(files) if large else (files, [])
-    runs = [synthesize_module(rest, options, tool, root)]
+    runs = [yosys.synthesize_module(rest, options, tool, root)]
     used = yosys.instances((runs[0][1] / yosys.STAT).read_text(), ROM_COLUMN)
     if used not in (0, len(boxes)):
         raise ToolError(f"{options.top} has {used} columns of wide memories in LUTs, its memory files {len(boxes)}")
     column = dataclasses.replace(options, top=ROM_COLUMN)
-    runs += [synthesize_module(box, column, tool, root) for box in boxes[:used]]
+    runs += [yosys.synthesize_module(box, column, tool, root) for box in boxes[:used]]
     cells = yosys.summed([yosys.count((folder / yosys.STAT).read_text()) for _, folder, _ in runs])
     return Counted(options.top, cells, all(hit for _, _, hit in runs), runs[0][1])
-
-
-def synthesize_module(
-    files: Mapping[str, str], options: yosys.Synthesis, tool: yosys.Yosys, root: Path
-) -> tuple[str, Path, bool]:
-    """Synthesize one module from its files: its name, the folder of the results, and whether it was cached."""
-    identity = [tool.version, options.script(sorted(files))]
-    for name in sorted(files):
-        identity += [name, files[name]]
-    key = cache.digest(identity)
-    logs = root / "logs"
-
-    def make(folder: Path) -> list[Path]:
-        logs.mkdir(parents=True, exist_ok=True)
-        yosys.run(tool, options, write(files, folder), folder, logs / f"{options.top}-{key[:12]}.log")
-        return [folder / name for name in kept]
-
-    kept = (
-        yosys.STAT,
-        *([yosys.NETLIST] if options.netlist else []),
-        *([yosys.WIRING] if options.wiring else []),
-    )
-    folder, hit = cache.entry(root / "yosys", key, make, kept)
-    return options.top, folder, hit
 
 
 def _check_fit(result: SynthesisResult) -> None:

@@ -10,15 +10,16 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bitwright.errors import ToolError
 from bitwright.files import user_folder
+from bitwright.hardware.closure import write
 from bitwright.hardware.families import families
 from bitwright.text import is_identifier, is_source_path
-from bitwright.tools import process
+from bitwright.tools import cache, process
 
 MINIMUM = (0, 70)  # cell counts move by up to a fifth between versions, so no older one is taken
 MISREAD = "is implicitly declared"  # a warning that is an error
@@ -65,7 +66,7 @@ class Synthesis:
         family = families().get(self.family)
         if family is None:
             raise ToolError(f"no synthesis for family {self.family!r}; legal are {', '.join(families())}")
-        if not all(map(is_source_path, sources)) or not is_identifier(self.top):
+        if not all(map(is_source_path, sources)) or not all(map(is_identifier, (self.top, *dict(self.parameters)))):
             raise ToolError(f"sources of module {self.top!r} cannot be named in a script of Yosys")
         step = family.memory_step
         if not self.contents and (self.netlist or not step):
@@ -74,7 +75,7 @@ class Synthesis:
         synth = f"{family.synthesis} -top {self.top}{'' if self.dsp else ' -nodsp'}"
         counted = [f"{synth} -run :{step}", FORGET_CONTENTS, f"{synth} -run {step}:"]
         boxes = {f"{box}.sv" for box in self.boxes}
-        chosen = [f" -chparam {name} {int(value)}" for name, value in self.parameters if is_identifier(name)]
+        chosen = [f" -chparam {name} {int(value)}" for name, value in self.parameters]
         commands = [
             f"read_verilog -sv -defer {' '.join(name for name in sources if name not in boxes)}",
             *(f"read_verilog -sv -lib {name}" for name in sources if name in boxes),
@@ -138,6 +139,24 @@ def run(tool: Yosys, options: Synthesis, sources: Sequence[str], folder: Path, l
     `ToolError`, too, where Yosys warns that it does not know a name and would go on with a wire of one bit.
     """
     execute(tool, ["-e", MISREAD, "-p", options.script(sources)], folder, log)
+
+
+def synthesize_module(files: Mapping[str, str], options: Synthesis, tool: Yosys, root: Path) -> tuple[str, Path, bool]:
+    """Synthesize one module from its files: its name, the folder of the results, and whether it was cached."""
+    identity = [tool.version, options.script(sorted(files))]
+    for name in sorted(files):
+        identity += [name, files[name]]
+    key = cache.digest(identity)
+    logs = root / "logs"
+
+    def make(folder: Path) -> list[Path]:
+        logs.mkdir(parents=True, exist_ok=True)
+        run(tool, options, write(files, folder), folder, logs / f"{options.top}-{key[:12]}.log")
+        return [folder / name for name in kept]
+
+    kept = (STAT, *([NETLIST] if options.netlist else []), *([WIRING] if options.wiring else []))
+    folder, hit = cache.entry(root / "yosys", key, make, kept)
+    return options.top, folder, hit
 
 
 def execute(tool: Yosys, arguments: Sequence[str], folder: Path, log: Path | None = None) -> None:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cost model: cycles of a program, exactly, and resources of a grid, from what its parts took when synthesized."""
+"""Cost model: cycles of a program, exactly, and resources of a grid, from its memories and fitted constants."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from bitwright.hardware import calibration
+from bitwright.hardware.memory import is_block, ram
 from bitwright.hardware.resources import Resources
 from bitwright.targets.contract import Estimate, LayerEstimate, StreamSpec
 from bitwright.targets.rap.compiler.codegen import Code
@@ -20,12 +22,7 @@ from bitwright.text import unique
 
 _CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")
 _FIRST_OUTPUT = STREAMS.index("O0")
-# Synthesized by Yosys 0.70 for UltraScale+: an element alone, and at sizes 2 and 4 what is left without the elements;
-# what grows with the rows is a row's. By whether multipliers are DSP blocks.
-_ELEMENT = {True: Resources(lut=1373, ff=172, carry=58, dsp=4), False: Resources(lut=2314, ff=172, carry=77)}
-_ROW = {True: Resources(lut=1675, ff=636, carry=131, dsp=5), False: Resources(lut=4061, ff=636, carry=120)}
-_CORE = Resources(lut=5309, ff=4997, carry=403)
-_SHAPES = {1: 32768, 2: 16384, 4: 8192, 9: 4096, 18: 2048, 36: 1024, 72: 512}  # words of a BRAM36 by width
+CONSTANTS = Path(__file__).with_name("cost.toml")
 
 
 def estimate(
@@ -102,20 +99,25 @@ def _instruction(
     return 1
 
 
-def resources(machine: Machine, *, dsp: bool = True) -> Resources:
-    """Logic and memory of a grid on LUT6 devices: elements, rows and the rest, as they were synthesized.
+def counts(machine: Machine, *, dsp: bool = True) -> dict[str, float]:
+    """How often each constant counts: elements, rows with their slots and banks, and the rest.
 
     dsp: whether the multipliers are DSP blocks.
     """
-    n = machine.size
-    logic = _ELEMENT[dsp] * (n * n) + _ROW[dsp] * n + _CORE
-    memories = [(16, machine.a_words)] * n + [(16, machine.b_words)] * n
-    memories += [(64, machine.program_words), (PARAM_BITS, machine.param_words)]
-    return logic + Resources(bram36=sum(_block_rams(width, depth) for width, depth in memories))
+    kind = "DSP" if dsp else "LUT"
+    return {f"element, {kind}": machine.size**2, f"row, {kind}": machine.size, "core": 1}
 
 
-def _block_rams(width: int, depth: int) -> float:
-    """BRAM36 of a memory, in the shape that takes the fewest; small memories are LUT RAM."""
-    if depth <= 64 or width * depth <= 4096:
-        return 0.0
-    return min(math.ceil(width / w) * math.ceil(depth / words) for w, words in _SHAPES.items())
+def memories(machine: Machine) -> Resources:
+    """Banks, program and parameters."""
+    shapes = [(16, machine.a_words)] * machine.size + [(16, machine.b_words)] * machine.size
+    shapes += [(64, machine.program_words), (PARAM_BITS, machine.param_words)]
+    return sum((ram(*shape, is_block(*shape)) for shape in shapes), Resources())
+
+
+def resources(machine: Machine, *, dsp: bool = True) -> Resources:
+    """Logic and memory of a grid on a part with LUT6, with the constants of cost.toml.
+
+    `python -m bitwright.targets.rap.calibrate` writes them. dsp: whether the multipliers are DSP blocks.
+    """
+    return calibration.load(CONSTANTS).cost(counts(machine, dsp=dsp)) + memories(machine)
