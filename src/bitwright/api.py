@@ -98,7 +98,8 @@ def _design_key(network: Network, target: str, options: Mapping[str, object]) ->
 def _sources(target: str) -> str:
     """Digest of the texts of the package and of the folder that the target's file lies in, and of Python's version."""
     folders = (Path(__file__).parent, Path(target).parent)
-    paths = sorted({path for folder in folders for pattern in ("*.py", "*.sv") for path in folder.rglob(pattern)})
+    patterns = ("*.py", "*.sv", "*.svh", "*.toml")
+    paths = sorted({path for folder in folders for pattern in patterns for path in folder.rglob(pattern)})
     return cache.digest([sys.version, *(part for path in paths for part in (str(path), path.read_text()))])
 
 

@@ -76,3 +76,14 @@ def test_quick_designs_and_refusals_leave_nothing(target, tmp_path, monkeypatch)
     monkeypatch.setattr(api, "WORTH_KEEPING", 60.0)
     bw.compile(dense(0), "fake", cache_dir=tmp_path)
     assert not any(tmp_path.rglob("*"))
+
+
+def test_constants_of_a_cost_model_are_among_the_sources(tmp_path):
+    """A design holds estimates: it is made anew where the file of constants changes."""
+    (tmp_path / "target.py").write_text("")
+    file, found = tmp_path / "cost.toml", []
+    for text in ("lut = 1", "lut = 2"):
+        file.write_text(text)
+        api._sources.cache_clear()
+        found.append(api._sources(str(tmp_path / "target.py")))
+    assert found[0] != found[1]

@@ -16,6 +16,7 @@ from bitwright.tools.calibration import Point, main
 PRESET = "ultra96"
 WEIGHT_LINES = 4096  # few enough for 64-bit lines of 16 columns
 SIZES = ((2, 8), (4, 8), (2, 16), (4, 16))  # rows, columns
+SIZES_OF = {"container": SIZES, "bitplane": SIZES, "fixed": SIZES[:2]}  # plain elements read bytes, as containers do
 ARRAY = "bitsys_array"
 OF_ARRAY = ("Unit", "Rows", "Columns", "Slots", "RowWords", "WeightLines", "WeightStream")
 
@@ -29,7 +30,7 @@ def machine(unit: str, rows: int, columns: int, stream: bool = True) -> Hardware
 
 def points() -> list[Point]:
     """The modules that are synthesized."""
-    arrays = [machine(unit, *size) for unit in UNITS for size in SIZES]
+    arrays = [machine(unit, *size) for unit in UNITS for size in SIZES_OF[unit]]
     arrays.append(machine("container", 2, 8, stream=False))
     return [*map(array, arrays), accelerator(machine("container", 2, 8)), accelerator(machine("bitplane", 2, 8))]
 

@@ -18,12 +18,12 @@ CONSTANTS = Path(__file__).parents[1] / "cost.toml"
 
 
 def array_counts(hardware: Hardware) -> dict[str, float]:
-    """How often each constant of the array counts: the unit's elements, rows, columns, and its weight stream."""
-    unit = hardware.unit
+    """How often each constant of the array counts: elements of each unit, rows and columns by their words, and more."""
+    words = "planes" if hardware.planes else "bytes"
     return {
-        f"{unit} element": hardware.rows * hardware.columns,
-        f"{unit} row": hardware.rows,
-        f"{unit} column": hardware.columns,
+        f"{hardware.unit} element": hardware.rows * hardware.columns,
+        f"row of {words}": hardware.rows,
+        f"column of {words}": hardware.columns,
         "array": 1,
         "weight stream": int(hardware.weight_stream),
     }
