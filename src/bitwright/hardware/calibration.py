@@ -91,7 +91,7 @@ def _cells(resources: Resources) -> dict[str, float]:
 
 
 def _table(values: Mapping[str, float]) -> str:
-    return "{ " + ", ".join(f'"{name}" = {value:g}' for name, value in values.items()) + " }" if values else "{}"
+    return "{ " + ", ".join(f'"{name}" = {value:.10g}' for name, value in values.items()) + " }" if values else "{}"
 
 
 @cache

@@ -16,7 +16,8 @@ from bitwright.tools.calibration import Point, main
 PRESET = "ultra96"
 WEIGHT_LINES = 4096  # few enough for 64-bit lines of 16 columns
 SIZES = ((2, 8), (4, 8), (2, 16), (4, 16))  # rows, columns
-SIZES_OF = {"container": SIZES, "bitplane": SIZES[:3], "fixed": SIZES[:2]}  # plain elements read bytes, as containers do
+# Plain elements read bytes, as containers do.
+SIZES_OF = {"container": SIZES, "bitplane": SIZES, "fixed": SIZES[:2]}
 ARRAY = "bitsys_array"
 OF_ARRAY = ("Unit", "Rows", "Columns", "Slots", "RowWords", "WeightLines", "WeightStream")
 

@@ -24,7 +24,7 @@ def array_counts(hardware: Hardware) -> dict[str, float]:
         f"{hardware.unit} element": hardware.rows * hardware.columns,
         f"row of {words}": hardware.rows,
         f"column of {words}": hardware.columns,
-        "array": 1,
+        f"array of {words}": 1,
         "weight stream": int(hardware.weight_stream),
     }
 
