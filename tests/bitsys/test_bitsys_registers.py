@@ -54,11 +54,11 @@ def test_illegal_hardware(tmp_path):
 
 
 def test_presets_and_their_cost():
-    """Every preset is legal; figures that Yosys measured hold within a tenth."""
+    """Every preset is legal; figures that Yosys measured hold within a twentieth."""
     for path in (FOLDER / "presets").glob("*.toml"):
         hardware.load(path.stem)
-    measured = {"ultra96": (21108, 19536, 154, 34), "ultra96_planes": (22463, 25886, 162, 37)}
+    measured = {"ultra96": (19048, 19452, 154, 34), "ultra96_planes": (20400, 25802, 162, 37)}
     for preset, values in measured.items():
         found = cost.resources(hardware.load(preset))
         for estimate, value in zip((found.lut, found.ff, found.bram36, found.dsp), values, strict=True):
-            assert abs(estimate / value - 1) < 0.1
+            assert abs(estimate / value - 1) < 0.05
