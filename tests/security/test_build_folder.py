@@ -17,7 +17,7 @@ from bitwright.tools.yosys import Synthesis
 
 X = np.zeros((1, 2, 2, 2), np.int64)
 HOSTILE = {
-    "layer_0.sv": 'module layer_0; initial $system("touch injected"); endmodule\n',
+    "layer_0_conv2d.sv": 'module layer_0_conv2d; initial $system("touch injected"); endmodule\n',
     "extra.sv": '`include "/etc/passwd"\n',
     "extra.svh": "/* verilator public */\n",
     "extra.vlt": '`verilator_config\npublic -module "x"\n',
@@ -76,7 +76,7 @@ def test_paths_stay_in_the_folder(path, build):
         bw.load_design(build)
 
 
-@pytest.mark.parametrize("name", ["rtl", "rtl/layer_0.sv", "network.bw", "design.json", "estimate.json"])
+@pytest.mark.parametrize("name", ["rtl", "rtl/layer_0_conv2d.sv", "network.bw", "design.json", "estimate.json"])
 def test_links_are_refused(name, build, tmp_path):
     os.replace(build / name, tmp_path / "elsewhere")
     (build / name).symlink_to(tmp_path / "elsewhere")
@@ -84,7 +84,7 @@ def test_links_are_refused(name, build, tmp_path):
         bw.load_design(build)
 
 
-@pytest.mark.parametrize("name", ["rtl/layer_0.sv", "network.bw", "estimate.json"])
+@pytest.mark.parametrize("name", ["rtl/layer_0_conv2d.sv", "network.bw", "estimate.json"])
 def test_pipes_are_refused(name, build):
     (build / name).unlink()
     os.mkfifo(build / name)
@@ -176,7 +176,7 @@ def test_results_of_the_wrong_kind(name, found, build, capsys):
 
 
 RESOURCES = {"lut": 1.0, "ff": 1.0, "carry": 0, "bram36": 0, "dsp": 0}
-UNIT = {"name": "n0", "top": "layer_0", "copies": 1, "row": 0, "resources": RESOURCES, "estimate": RESOURCES}
+UNIT = {"name": "n0", "top": "layer_0_conv2d", "copies": 1, "row": 0, "resources": RESOURCES, "estimate": RESOURCES}
 END = {"name": "a_q", "cell": "FF", "pin": "D", "instance": "u_a", "module": "adder", "layer": "conv"}
 PATH = {"ns": 5.0, "logic_ns": 2.0, "net_ns": 3.0, "levels": 4, "fanout": 9, "start": END, "end": END, "cells": {}}
 PATH |= {"hint": "add a register stage", "routed_ns": None, "exact": False}
@@ -245,7 +245,7 @@ def test_random_changes(seed, build, capsys):
 
 
 def test_a_changed_source_is_noticed(build):
-    path = build / "rtl" / "layer_0.sv"
+    path = build / "rtl" / "layer_0_conv2d.sv"
     path.write_text(path.read_text() + "\n")
     with pytest.raises(ModelError, match="its files have changed"):
         bw.load_design(build)

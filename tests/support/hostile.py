@@ -42,7 +42,7 @@ NAMES = (
     "endmodule",
     "Layer",
     "layer",
-    "layer_0",
+    "layer_0_conv2d",
     "tlmac_top",
     "value_0",
     "fork_value_0",
