@@ -92,7 +92,7 @@ def trained(bench: Bench, row: Row, seed: int, fold: int = 0) -> tuple[Case, Fin
 
     def progress(what: str, done: int, total: int) -> None:
         nonlocal shown
-        if what.startswith("fine-tune") and time.perf_counter() - shown > 1:
+        if what.startswith("fine-tune") and time.perf_counter() - shown > 60:
             shown = time.perf_counter()
             print(f"  {row.name}, seed {seed}: {done} of {total}, {what}", flush=True)
 

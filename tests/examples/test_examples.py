@@ -35,6 +35,14 @@ def test_own_network(capsys):
     assert "####" in said
 
 
+def test_finetune_torch(capsys, tmp_path):
+    pytest.importorskip("torch", reason="fine-tuning needs torch")
+    accuracy = run_example("finetune_torch.py", folder=tmp_path, epochs=5, jobs=1)
+    assert accuracy["float"] > 90
+    assert accuracy["fine-tuned"] > max(accuracy["post-training"], 85)
+    assert bw.load(tmp_path / "digits_2bit.bw").input.type.dtype.bits == 5
+
+
 def test_quantize_float(capsys):
     accuracy = run_example("quantize_float.py", bits=(8, 4))
     assert accuracy["float"] > 0.95

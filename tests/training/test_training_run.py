@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -351,10 +350,17 @@ def test_outputs_for_every_pixel(model_kit, x):
         finetune_model(m.graph(), x, np.zeros(len(x), int), label_share=0.5, steps=1, jobs=1)
 
 
+def test_progress_tells_loss_score_and_steps(small, x):
+    seen = []
+    tuned(small, x, steps=20, progress=lambda *told: seen.append(told))
+    told = [t for t in seen if t[0].startswith("fine-tune: loss ")]
+    assert [done for _, done, _ in told] == list(range(1, 21))
+    assert all(total == 20 and "best agreement" in text for text, _, total in told)
+
+
 def test_scores_are_ordered():
     assert Score(60.0, 50.0, 9.0).better(Score(59.0, 80.0, 1.0))
     assert Score(60.0, 50.0, 1.0).better(Score(60.0, 80.0, 2.0))
     assert Score(None, 61.0, 9.0).better(Score(None, 60.0, 1.0))
     assert Score(None, None, 0.5).better(Score(None, None, 0.6))
     assert not Score(60.0, 50.0, 1.0).better(Score(60.0, 50.0, 1.0))
-    assert replace(Score(1.0, 1.0, 1.0), loss=float("nan")).better(Score(0.5, 1.0, 1.0))

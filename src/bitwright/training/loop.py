@@ -96,6 +96,7 @@ class Trainer:
             after = self.plan.done(state)
             if math.floor(after * self.plan.evaluations) > math.floor(done * self.plan.evaluations):
                 self._evaluate(state)
+            self._tell(state)
             if self.checkpoint is not None and (after == 1 or time.perf_counter() - saved > self.checkpoint[2]):
                 self._save(state)
                 saved = time.perf_counter()
@@ -117,11 +118,12 @@ class Trainer:
         x, labels = self.batches[state.step]
         inputs = torch.from_numpy(x).to(device)
         inputs = inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else inputs
-        with torch.no_grad():
-            wanted = self.teacher(inputs)
-        outputs = self.module(inputs)
-        share = self.plan.labels
-        loss = distance(outputs, wanted, self.plan.loss) * (1 - share) if share < 1 else outputs.new_zeros(())
+        outputs, share = self.module(inputs), self.plan.labels
+        loss = outputs.new_zeros(())
+        if share < 1:
+            with torch.no_grad():
+                wanted = self.teacher(inputs)
+            loss = (1 - share) * distance(outputs, wanted, self.plan.loss)
         if share > 0 and labels is not None:
             loss = loss + share * self._against(outputs, torch.from_numpy(labels.astype(np.int64)).to(device))
         self.module.gradient.zero_()
@@ -156,15 +158,21 @@ class Trainer:
     def _evaluate(self, state: State) -> None:
         """Measure the integer network; keep the parameters of the best one."""
         score = self.measure()
-        mean = state.total / state.count if state.count else math.inf
+        if state.count:
+            mean = state.total / state.count
+            state.curve.append(CurvePoint(state.step, mean, score.accuracy, score.agreement, score.loss))
         state.total, state.count = 0.0, 0
-        if math.isfinite(mean) and math.isfinite(score.loss):
-            point = CurvePoint(state.step, mean, score.accuracy, score.agreement, score.loss)
-            state.curve.append(point)
         if score.better(state.score):
             state.score, state.best_step = score, state.step
             state.best = self.module.flat.cpu().numpy().copy()
-        self.progress(f"fine-tune: loss {mean:.4g}, {score.text}", state.step, self.plan.expected_steps(state))
+
+    def _tell(self, state: State) -> None:
+        """Progress: the mean loss since the last measurement, and what the best network is worth."""
+        last = state.curve[-1].training_loss if state.curve else math.nan
+        mean = state.total / state.count if state.count else last
+        self.progress(
+            f"fine-tune: loss {mean:.4g}, best {state.score.text}", state.step, self.plan.expected_steps(state)
+        )
 
     def _save(self, state: State, required: bool = False) -> None:
         """Write a checkpoint; a disk that fills on the way is noted once, and training goes on."""

@@ -17,6 +17,7 @@ from bitwright.quantization.floatrun import FloatRunner
 from bitwright.training.data import Samples
 
 LEAST = 1e-7  # probability
+MOST = 1e30  # loss, of outputs that overflow
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class Score:
 
     def _rank(self) -> tuple[float, float]:
         first = self.accuracy if self.accuracy is not None else self.agreement
-        loss = self.loss if np.isfinite(self.loss) else np.inf
-        return (0.0 if first is None else first, -loss)
+        return (0.0 if first is None else first, -self.loss)
 
     @property
     def text(self) -> str:
@@ -90,7 +90,8 @@ class Examiner:
         agreement = None
         if self.loss != "error":
             agreement = self._correct(outputs, self._answers(self.reference))
-        return Score(accuracy, agreement, self._loss(outputs))
+        loss = self._loss(outputs)
+        return Score(accuracy, agreement, loss if np.isfinite(loss) else MOST)
 
     def _loss(self, outputs: Array) -> float:
         """Of outputs [N, ...] against the float model's."""
