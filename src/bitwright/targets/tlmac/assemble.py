@@ -45,7 +45,7 @@ def assemble(
         elif unit.kind == "argmax":
             out = 1
         dsp = unit.name not in in_luts
-        after = posts(circuit.network, unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
+        after = posts(unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
         inputs = tuple(produced[value] for value in unit.inputs)
         late = max(delay[value] for value in unit.inputs)
         words = tuple(

@@ -41,10 +41,11 @@ class Post:
 @dataclass(frozen=True, eq=False)
 class Unit(Stage):
     """One module. Its elementwise operations, where it multiplies, start at the affine result
-    scale * acc + constant  that `emit` folds in.
+    scale * acc + constant  that `emit` folds in. channels: of the values that these operations read.
     """
 
     mac: MacLayer | None = None
+    channels: tuple[int, ...] = ()
 
     @property
     def layer(self) -> MacLayer:
@@ -66,15 +67,14 @@ def build_circuit(network: Network) -> Circuit:
 
     def unit(stage: Stage) -> Unit:
         mac = mac_layer(stage, reach[stage.inputs[0]]) if stage.window.multiplies else None
-        return Unit(**vars(stage), mac=mac)
+        channels = tuple(network.types[node.inputs[0]].channels for node in stage.chain)
+        return Unit(**vars(stage), mac=mac, channels=channels)
 
     found = staged(network, RULES)
     return Circuit(network, tuple(map(unit, found.stages)), found.stored, found.types, found.argmax)
 
 
-def posts(
-    network: Network, unit: Unit, acc: IntType | None = None, constant: np.ndarray | None = None, dsp: bool = True
-) -> list[Post]:
+def posts(unit: Unit, acc: IntType | None = None, constant: np.ndarray | None = None, dsp: bool = True) -> list[Post]:
     """The unit's elementwise operations, on the words that really enter them; `dsp`: whether in DSP blocks.
 
     For a multiply-accumulate unit, `acc` is the type of its accumulators and the result is
@@ -82,13 +82,12 @@ def posts(
     """
     found: list[Post] = []
     current = unit.main.dtype
-    rest = list(unit.chain)
+    rest = list(zip(unit.chain, unit.channels, strict=True))
     if unit.mac is not None:
         assert acc is not None
         assert constant is not None
         found, current = _absorb(unit, rest, acc, constant, current)
-    for node in rest:
-        channels = network.types[node.inputs[0]].channels
+    for node, channels in rest:
         op = node.op
         assert isinstance(op, Elementwise)
         if current.bipolar and not isinstance(op, Lookup):
@@ -99,12 +98,12 @@ def posts(
 
 
 def _absorb(
-    unit: Unit, rest: list[Node], acc: IntType, constant: np.ndarray, result: IntType
+    unit: Unit, rest: list[tuple[Node, int]], acc: IntType, constant: np.ndarray, result: IntType
 ) -> tuple[list[Post], IntType]:
     """The first post of a multiply-accumulate unit, with scale and constant folded in."""
     scale, channels = unit.layer.code_scale, unit.layer.outputs
-    if rest and (op := _folded(rest[0].op, acc, scale, constant)) is not None:
-        return [Post(rest.pop(0).name, op, channels, acc, op.dtype)], op.dtype
+    if rest and (op := _folded(rest[0][0].op, acc, scale, constant)) is not None:
+        return [Post(rest.pop(0)[0].name, op, channels, acc, op.dtype)], op.dtype
     if scale == 1 and not constant.any() and not result.signed:
         return [], acc
     # Sums modulo 2**result.bits are right, so no more bits of the accumulator need to enter.

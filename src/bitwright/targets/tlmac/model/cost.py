@@ -9,7 +9,6 @@ from bitwright.hardware import memory as memory_cost
 from bitwright.hardware.modules.converters import StreamRegroup, converter
 from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.hardware.resources import Resources
-from bitwright.network import Network
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.stages import main_module, post_module, readers
@@ -109,9 +108,9 @@ def tree(lanes: int, bits: int, levels: int, out_bits: int) -> Resources:
     return refine.tree((bits,) * lanes, levels, out_bits, shifts=False)
 
 
-def behind_cost(network: Network, unit: Unit, mac: MacPlan | None, lanes: int, dsp: bool = True) -> Resources:
+def behind_cost(unit: Unit, mac: MacPlan | None, lanes: int, dsp: bool = True) -> Resources:
     """All elementwise stages of a unit, on words of `lanes` channels from `mac` or its other operation."""
-    stages = posts(network, unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
+    stages = posts(unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
     return total(posts_cost(stages, unit, lanes))
 
 

@@ -15,7 +15,6 @@ from dataclasses import replace
 import numpy as np
 
 from bitwright.hardware.resources import Resources
-from bitwright.network import Network
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.fold import Candidate
 from bitwright.targets.tlmac.circuit.mac import MacPlan
@@ -31,9 +30,7 @@ BRAM_PRICES = (1, fold.LUTS_PER_BRAM36, 10_000)  # LUTs: as good as free, the us
 FLOOR_LUTS = 0.2  # of a signed digit, for every bit of its input; matrices without structure take 0.35 to 0.75
 
 
-def choose(
-    network: Network, unit: Unit, goal: int, elements: tuple[str, ...] | None, bram_price: float
-) -> Candidate | None:
+def choose(unit: Unit, goal: int, elements: tuple[str, ...] | None, bram_price: float) -> Candidate | None:
     """The cheapest candidate of at most `goal` cycles a frame; None where no element is fast enough.
 
     elements: None for the planner's choice. The price of an unrolled layer includes what the stages after
@@ -46,19 +43,17 @@ def choose(
     if not _free(unit.layer, elements):
         remark = f"{unit.layer.weight.size:,} weights; beyond {FREE_WEIGHTS:,} only where the option elements names it"
         return _remarked(best, f"unrolled: not considered, {remark}")
-    return _with_unrolled(network, unit, goal, bram_price, best)
+    return _with_unrolled(unit, goal, bram_price, best)
 
 
-def pool(
-    network: Network, unit: Unit, goal: int, elements: tuple[str, ...] | None, scarce: bool
-) -> Iterator[Candidate]:
+def pool(unit: Unit, goal: int, elements: tuple[str, ...] | None, scarce: bool) -> Iterator[Candidate]:
     """Candidates of at most `goal` cycles a frame among which a choice under limits is made.
 
     All foldings, with their ROMs in LUTs or block RAM as prices between free and unaffordable have it; and where block
     RAM is `scarce`, what is best then: it may be unrolled.
     """
     yield from fold.options(unit.layer, goal, _folded(elements), BRAM_PRICES)
-    found = choose(network, unit, goal, elements, BRAM_PRICES[-1]) if scarce else None
+    found = choose(unit, goal, elements, BRAM_PRICES[-1]) if scarce else None
     if found is not None:
         yield found
 
@@ -76,15 +71,13 @@ def _remarked(found: Candidate | None, remark: str) -> Candidate | None:
     return found and replace(found, plan=replace(found.plan, remark=remark))
 
 
-def _with_unrolled(
-    network: Network, unit: Unit, goal: int, bram_price: float, best: Candidate | None
-) -> Candidate | None:
+def _with_unrolled(unit: Unit, goal: int, bram_price: float, best: Candidate | None) -> Candidate | None:
     """The best folded candidate or a cheaper unrolled one; its plan tells of all."""
     wholes = sorted(_wholes(unit.layer, goal, bram_price), key=lambda entry: entry[0])
     if not wholes:
         return _remarked(best, "unrolled: not considered, no word within the goal holds all inputs of a position")
     rows = list(best.plan.candidates) if best else []
-    behind = _behind(network, unit, best.plan, bram_price) if best else 0
+    behind = _behind(unit, best.plan, bram_price) if best else 0
     found, remark = best, ""
     for floor, variant, whole in wholes:
         if found is not None and floor >= found.price:
@@ -94,7 +87,7 @@ def _with_unrolled(
         if option is None:
             remark = f"unrolled: {variant.name} not considered, its sums are too wide"
             continue
-        option = replace(option, price=option.price + _behind(network, unit, option.plan, bram_price) - behind)
+        option = replace(option, price=option.price + _behind(unit, option.plan, bram_price) - behind)
         rows.append(option.row)
         if found is None or option.price < found.price:
             found = option
@@ -121,9 +114,9 @@ def floor_price(plan: MacPlan, bram_price: float) -> float:
     return fold.price(window_cost(plan) + Resources(lut=FLOOR_LUTS * digits * plan.layer.in_bits), bram_price)
 
 
-def _behind(network: Network, unit: Unit, plan: MacPlan, bram_price: float) -> float:
+def _behind(unit: Unit, plan: MacPlan, bram_price: float) -> float:
     """Price of the elementwise stages behind a layer."""
-    return fold.price(behind_cost(network, unit, plan, plan.out_lanes), bram_price)
+    return fold.price(behind_cost(unit, plan, plan.out_lanes), bram_price)
 
 
 def _folded(elements: tuple[str, ...] | None) -> tuple[str, ...]:

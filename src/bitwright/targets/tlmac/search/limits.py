@@ -12,7 +12,6 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bitwright.devices import find_device
 from bitwright.hardware.resources import Resources
-from bitwright.network import Network
 from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.fold import Candidate
@@ -92,29 +91,29 @@ class Alternative:
     cost: Resources
 
 
-def alternatives(network: Network, plan: UnitPlan, pool: Iterable[Candidate], bram_price: float) -> list[Alternative]:
+def alternatives(plan: UnitPlan, pool: Iterable[Candidate], bram_price: float) -> list[Alternative]:
     """The alternatives of a planned unit that are Pareto-optimal in price, block RAM and DSP blocks.
 
     pool: candidates for its multiply-accumulate layer; of other units only the rescaling differs.
     """
     if plan.mac is None:
-        return _undominated(_both(network, plan, None), bram_price)
+        return _undominated(_both(plan, None), bram_price)
     kept = _undominated((Alternative(c, True, c.cost) for c in pool), bram_price)
-    return _undominated((a for found in kept for a in _both(network, plan, found.candidate)), bram_price)
+    return _undominated((a for found in kept for a in _both(plan, found.candidate)), bram_price)
 
 
-def alternative(network: Network, plan: UnitPlan, candidate: Candidate | None, dsp: bool = True) -> Alternative:
+def alternative(plan: UnitPlan, candidate: Candidate | None, dsp: bool = True) -> Alternative:
     """A planned unit with another candidate in the place of its own, and rescaling with DSP blocks or without."""
     mac = candidate.plan if candidate else None
-    cost = behind_cost(network, plan.unit, mac, mac.out_lanes if mac else plan.out_lanes, dsp)
+    cost = behind_cost(plan.unit, mac, mac.out_lanes if mac else plan.out_lanes, dsp)
     return Alternative(candidate, dsp, cost + candidate.cost if candidate else cost)
 
 
-def _both(network: Network, plan: UnitPlan, candidate: Candidate | None) -> Iterator[Alternative]:
-    with_dsp = alternative(network, plan, candidate)
+def _both(plan: UnitPlan, candidate: Candidate | None) -> Iterator[Alternative]:
+    with_dsp = alternative(plan, candidate)
     yield with_dsp
     if with_dsp.cost.dsp:
-        yield alternative(network, plan, candidate, dsp=False)
+        yield alternative(plan, candidate, dsp=False)
 
 
 def _undominated(found: Iterable[Alternative], bram_price: float) -> list[Alternative]:

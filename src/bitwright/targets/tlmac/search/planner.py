@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bitwright.hardware.resources import Resources
-from bitwright.network import Network
 from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.assemble import assemble
 from bitwright.targets.tlmac.circuit import fold
@@ -33,7 +32,7 @@ def plan_interval(
     """
     goals, limits = (goal, max(goal, limit)), Limits.of(options)
     layers = [unit for unit in circuit.stages if unit.mac]
-    found = each(lambda u: _chosen(circuit.network, u, options, goals), layers, options.threads)
+    found = each(lambda u: _chosen(u, options, goals), layers, options.threads)
     refused = [choice for choice in found if isinstance(choice, OutOfReach)]
     if refused:
         raise OutOfReach([p for choice in refused for p in choice.problems], max(c.interval for c in refused))
@@ -57,17 +56,17 @@ def _within_limits(
     What an alternative changes in other places (widths of streams, FIFOs) is known only of a whole plan, so the choice
     is repeated until the whole keeps the limits.
     """
-    (plan, chosen), network = start, circuit.network
+    plan, chosen = start
     scarce = plan.estimate.total.bram36 + reserve.bram36 > limits.bram36
     if plan.estimate.total.lut > limits.lut:
         limits = replace(limits, bram_price=FREE_BRAM36)
 
     def considered(unit: UnitPlan) -> list[Alternative]:
-        pool = _pool(network, unit.unit, options, goals, chosen[unit.unit.name], scarce) if unit.mac else ()
-        return alternatives(network, unit, pool, limits.bram_price)
+        pool = _pool(unit.unit, options, goals, chosen[unit.unit.name], scarce) if unit.mac else ()
+        return alternatives(unit, pool, limits.bram_price)
 
     units = each(considered, plan.units, options.threads)
-    picks = [alternative(network, unit, chosen.get(unit.unit.name)) for unit in plan.units]
+    picks = [alternative(unit, chosen.get(unit.unit.name)) for unit in plan.units]
     for _ in range(ROUNDS):
         rest, before = plan.estimate.total + reserve - sum((pick.cost for pick in picks), NOTHING), picks
         picks = select(units, rest, limits)
@@ -82,7 +81,6 @@ def _within_limits(
 
 
 def _pool(
-    network: Network,
     unit: Unit,
     options: TlmacOptions,
     goals: tuple[int, ...],
@@ -92,11 +90,11 @@ def _pool(
     """What may take the place of a layer's candidate: the user's folding with other ROMs, or any."""
     yield chosen
     if unit.name in options.layers:
-        yield from (_choose(network, unit, options, goals, price) for price in choice.BRAM_PRICES)
+        yield from (_choose(unit, options, goals, price) for price in choice.BRAM_PRICES)
     else:
         reached = max(chosen.plan.cycles, chosen.plan.patch_cycles)
         goal = next(goal for goal in goals if reached <= goal)
-        yield from choice.pool(network, unit, goal, options.elements, scarce)
+        yield from choice.pool(unit, goal, options.elements, scarce)
 
 
 def _told(found: fold.Candidate, first: fold.Candidate) -> fold.Candidate:
@@ -107,15 +105,14 @@ def _told(found: fold.Candidate, first: fold.Candidate) -> fold.Candidate:
     return replace(found, plan=replace(found.plan, candidates=rows, remark=first.plan.remark))
 
 
-def _chosen(network: Network, unit: Unit, options: TlmacOptions, goals: tuple[int, ...]) -> fold.Candidate | OutOfReach:
+def _chosen(unit: Unit, options: TlmacOptions, goals: tuple[int, ...]) -> fold.Candidate | OutOfReach:
     try:
-        return _choose(network, unit, options, goals)
+        return _choose(unit, options, goals)
     except OutOfReach as found:
         return found
 
 
 def _choose(
-    network: Network,
     unit: Unit,
     options: TlmacOptions,
     goals: tuple[int, ...],
@@ -125,7 +122,7 @@ def _choose(
     if unit.name in options.layers:
         return wished(unit.layer, options.layers[unit.name], bram_price)
     for goal in dict.fromkeys(goals):
-        found = choice.choose(network, unit, goal, options.elements, bram_price)
+        found = choice.choose(unit, goal, options.elements, bram_price)
         if found is not None:
             return found
     least = choice.fastest(unit.layer, options.elements)
