@@ -109,6 +109,20 @@ def test_a_carry_chain_behind_a_lut(family, lut, chain):
     direct = {"xc7": 0.0, "xcup": 0.015 + 0.025}[family]  # LUT to carry, carry to register
     assert path.ns == pytest.approx(q + wire(family) + lut + chain + last + direct + setup)
     assert path.cells == {"LUT6": 1, "CARRY4": 3}
+    assert "carry chain" not in path.hint
+
+
+def test_a_long_carry_chain_is_told():
+    """Five cells, as Yosys maps a sum of 20 bits for UltraScale+, too."""
+    cells = {"a": register("xcup", 90, 3), "b": register("xcup", 60, 61)}
+    zeros = {"S": ["0"] * 4, "DI": ["0"] * 4}
+    for i in range(5):
+        first = {**zeros, "S": [3, "0", "0", "0"]} if i == 0 else zeros
+        carry = [100 + i, 110 + i, 120 + i, 50 + i]
+        sums = [60 if i == 4 else 70 + i, 130 + i, 140 + i, 150 + i]
+        cells[f"c{i}"] = cell("CARRY4", CI=49 + i if i else "0", CO=carry, O=sums, **first)
+    path = worst(cells, {3: "a_q", 61: "b_q"}, "xcup", "2")
+    assert (path.levels, path.hint) == (5, "a carry chain of 5 cells: split the sum or the compare")
 
 
 @pytest.mark.parametrize(

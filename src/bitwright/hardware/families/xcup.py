@@ -96,6 +96,6 @@ FAMILY = Family(
     primitives="xilinx",
     folders=("xilinx",),
     delays=DELAYS,
-    cells=Cells(xc7.LUT, xc7.FF, "CARRY8", "RAMB18E2", "DSP48E2", "RAMB36E2", xc7.SHIFT, MEMORIES),
+    cells=Cells(xc7.LUT, xc7.FF, "CARRY4|CARRY8", "RAMB18E2", "DSP48E2", "RAMB36E2", xc7.SHIFT, MEMORIES),
     vivado=True,
 )
