@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from bitwright.errors import DataError, OptionError
+from bitwright.limits import limit
 from bitwright.quantization.floatrun import float_input, to_value
 from bitwright.training.batches import Batches, augmented, generator
 from bitwright.training.data import open_samples, samples_of
@@ -25,6 +26,22 @@ def test_npz(spec, x, tmp_path):
     found = open_samples(tmp_path / "a.npz", spec)
     assert np.array_equal(all_of(found), x)
     assert found.labels.tolist() == [i % 4 for i in range(len(x))]
+
+
+def test_a_large_npz_is_mapped(spec, x, tmp_path):
+    np.savez(tmp_path / "a.npz", x=x, labels=np.arange(len(x)) % 4)
+    np.savez_compressed(tmp_path / "b.npz", x=x)
+    np.savez(tmp_path / "c.npz", y=x)
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "d.npz").write_bytes(whole.replace(b"'shape': (400, 3", b"'shape': (401, 3"))
+    with limit(bytes=10_000):
+        found = open_samples(tmp_path / "a.npz", spec)
+        assert isinstance(found.raw, np.memmap)
+        assert np.array_equal(all_of(found), x)
+        assert found.labels.tolist() == [i % 4 for i in range(len(x))]
+        for name, message in (("b", "is compressed"), ("c", "no array x"), ("d", "x.npy is no plain array")):
+            with pytest.raises(DataError, match=message):
+                open_samples(tmp_path / f"{name}.npz", spec)
 
 
 def test_npy_is_mapped_with_the_labels_beside_it(spec, x, tmp_path):

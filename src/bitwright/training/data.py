@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import math
+import struct
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bitwright import limits
 from bitwright.data import load_data
 from bitwright.errors import DataError, ToolError
 from bitwright.files import read_head
@@ -82,6 +86,8 @@ def open_samples(path: Path, spec: InputSpec) -> Samples:
     elif path.suffix == ".npy":
         labels = path.with_suffix(".labels.npy")
         found = Samples(_mapped(path), np.asarray(_mapped(labels)) if labels.exists() else None, spec, str(path))
+    elif path.is_file() and path.stat().st_size > limits.current().bytes:
+        found = _mapped_archive(path, spec)
     else:
         data = load_data(path)
         found = Samples(data.x, data.labels, spec, str(path))
@@ -103,6 +109,39 @@ def _mapped(path: Path) -> Array:
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError):
         raise DataError(f"{path} is no .npy file of a plain array, or it is damaged") from None
+
+
+def _mapped_archive(path: Path, spec: InputSpec) -> Samples:
+    """The arrays of an `.npz` file that is too large to be read, mapped: `np.savez` stores them as they are."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+    except (zipfile.BadZipFile, OSError):
+        raise DataError(f"{path} is no .npz file of plain arrays, or it is damaged") from None
+    name = next((n for n in ("x", "images") if n in entries), None)
+    if name is None:
+        raise DataError(f"{path} holds no array x or images")
+    labels = _mapped_entry(path, entries["labels"]) if "labels" in entries else None
+    return Samples(_mapped_entry(path, entries[name]), None if labels is None else np.asarray(labels), spec, str(path))
+
+
+def _mapped_entry(path: Path, info: zipfile.ZipInfo) -> Array:
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise DataError(f"{path} is compressed and too large to be unpacked; legal are np.savez and .npy files")
+    try:
+        with path.open("rb") as file:
+            file.seek(info.header_offset + 26)
+            name, extra = struct.unpack("<HH", file.read(4))
+            file.seek(info.header_offset + 30 + name + extra)
+            start, version = file.tell(), np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = read(file)
+            size = math.prod(shape) * dtype.itemsize
+            if dtype.hasobject or file.tell() - start + size != info.file_size:
+                raise ValueError
+            return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
+    except (ValueError, TypeError, struct.error, OSError):
+        raise DataError(f"{path}: {info.filename} is no plain array, or it is damaged") from None
 
 
 @dataclass(frozen=True, eq=False)
