@@ -33,7 +33,8 @@ def made(small, x):
 
 def test_it_is_better_than_post_training_quantization(made):
     report = made.report
-    assert report.fine_tuned.agreement > report.post_training.agreement + 5
+    assert report.fine_tuned.agreement > report.post_training.agreement
+    assert report.fine_tuned.loss < 0.7 * report.post_training.loss
     assert report.best_step > 0
     assert made.network.types
     assert [point.step for point in report.curve] == [15 * i for i in range(1, 11)]
@@ -185,6 +186,13 @@ def test_a_rate_that_explodes_keeps_the_start(small, x):
     assert found.report.best_step == 0
     assert found.report.fine_tuned == found.report.post_training
     assert "which is kept" in found.report.summary()
+
+
+def test_no_kept_network_agrees_less_than_the_start(small, x, monkeypatch):
+    scores = iter([Score(None, 50.0, 9.0), *(Score(None, a, 1 / i) for i, a in enumerate([49, 50, 48, 60, 20], 1))])
+    monkeypatch.setattr("bitwright.training.run.Examiner.score", lambda self, network: next(scores))
+    report = tuned(small, x, steps=5, evaluations=5).report
+    assert (report.best_step, report.fine_tuned.agreement) == (4, 60)
 
 
 def test_evaluation_data_choose_the_network(small, x, labels):
@@ -361,6 +369,8 @@ def test_progress_tells_loss_score_and_steps(small, x):
 def test_scores_are_ordered():
     assert Score(60.0, 50.0, 9.0).better(Score(59.0, 80.0, 1.0))
     assert Score(60.0, 50.0, 1.0).better(Score(60.0, 80.0, 2.0))
-    assert Score(None, 61.0, 9.0).better(Score(None, 60.0, 1.0))
+    assert Score(None, 59.0, 0.5).better(Score(None, 60.0, 1.0))
+    assert Score(None, 59.0, 0.5).agrees_less(Score(None, 60.0, 1.0))
+    assert not Score(50.0, 59.0, 0.5).agrees_less(Score(50.0, 60.0, 1.0))
     assert Score(None, None, 0.5).better(Score(None, None, 0.6))
     assert not Score(60.0, 50.0, 1.0).better(Score(60.0, 50.0, 1.0))

@@ -71,7 +71,8 @@ def distance(outputs: Tensor, wanted: Tensor, loss: str) -> Tensor:
 class Trainer:
     """Trains a module towards a teacher; `measure` scores what it is now.
 
-    checkpoint: (path, digest of the run, seconds between two) or None; notes: what went wrong, one line each.
+    checkpoint: (path, digest of the run, seconds between two) or None; start: the score that no kept network
+    falls behind; notes: what went wrong, one line each.
     """
 
     module: GraphModule
@@ -81,6 +82,7 @@ class Trainer:
     measure: Callable[[], Score]
     progress: Progress
     checkpoint: tuple[Path, str, float] | None = None
+    start: Score | None = None
     notes: list[str] = field(default_factory=list)
 
     def run(self, state: State) -> None:
@@ -162,7 +164,7 @@ class Trainer:
             mean = state.total / state.count
             state.curve.append(CurvePoint(state.step, mean, score.accuracy, score.agreement, score.loss))
         state.total, state.count = 0.0, 0
-        if score.better(state.score):
+        if score.better(state.score) and not (self.start and score.agrees_less(self.start)):
             state.score, state.best_step = score, state.step
             state.best = self.module.flat.cpu().numpy().copy()
 

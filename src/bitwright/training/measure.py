@@ -32,12 +32,15 @@ class Score:
     loss: float
 
     def better(self, other: Score) -> bool:
-        """Whether this is the better network: by accuracy, else agreement, else loss."""
+        """Whether this is the better network: by accuracy where there are labels, then by loss, the finer measure."""
         return self._rank() > other._rank()
 
     def _rank(self) -> tuple[float, float]:
-        first = self.accuracy if self.accuracy is not None else self.agreement
-        return (0.0 if first is None else first, -self.loss)
+        return (self.accuracy or 0.0, -self.loss)
+
+    def agrees_less(self, other: Score) -> bool:
+        """Whether, without labels, fewer answers are the float model's."""
+        return self.accuracy is None and (self.agreement or 0.0) < (other.agreement or 0.0)
 
     @property
     def text(self) -> str:

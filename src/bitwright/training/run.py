@@ -169,7 +169,7 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
     found = None if job.checkpoint is None else load_state(job.checkpoint, key, count)
     state = found or _fresh(module, first)
     saved = None if job.checkpoint is None else (job.checkpoint, key, options.checkpoint_seconds)
-    trainer = Trainer(module, teacher, batches, plan, measure, progress, saved)
+    trainer = Trainer(module, teacher, batches, plan, measure, progress, saved, first)
     trainer.run(state)
     graph, network = start.graph, start.network
     if state.best_step:
