@@ -15,7 +15,7 @@ from bitwright.targets.contract import Estimate, Refusal
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Answer:
     """A target's estimate of the network, or the reason of its refusal. All figures are estimated."""
 
     target: str
@@ -31,7 +31,7 @@ class Candidate:
         return {} if self.estimate is None else device.estimated_utilization(self.estimate.total)
 
 
-def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None = None) -> tuple[Candidate, ...]:
+def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None = None) -> tuple[Answer, ...]:
     """Every target's plan of the network, without writing hardware.
 
     options: for each target by name, its options. Raises `OptionError` for an unknown target or a bad option;
@@ -44,8 +44,8 @@ def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None
     return tuple(_ask(network, name, options.get(name, {})) for name in targets.names())
 
 
-def _ask(network: Network, target: str, options: Mapping[str, object]) -> Candidate:
+def _ask(network: Network, target: str, options: Mapping[str, object]) -> Answer:
     plan = api.plan(network, target, options)
     if isinstance(plan, Refusal):
-        return Candidate(target, None, f"target {target} refuses the network: {plan}")
-    return Candidate(target, plan.estimate)
+        return Answer(target, None, f"target {target} refuses the network: {plan}")
+    return Answer(target, plan.estimate)

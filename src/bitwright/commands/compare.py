@@ -21,7 +21,7 @@ from bitwright.commands.common import (
 from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 
 if TYPE_CHECKING:
-    from bitwright.comparison import Candidate
+    from bitwright.comparison import Answer
     from bitwright.devices import Device
     from bitwright.hardware.clock import Clock
 
@@ -62,7 +62,7 @@ def run(
     )
 
 
-def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, clock: Clock) -> None:
+def _show(console: Any, candidates: Sequence[Answer], device: Device | None, clock: Clock) -> None:
     from bitwright.devices import ESTIMATED_LUT
 
     columns = [
@@ -96,7 +96,7 @@ def _show(console: Any, candidates: Sequence[Candidate], device: Device | None, 
             console.say(candidate.refusal)
 
 
-def _fullest(candidate: Candidate, device: Device) -> str | None:
+def _fullest(candidate: Answer, device: Device) -> str | None:
     """The resource of which the design takes the largest share."""
     shares = candidate.utilization(device)
     if not shares:
@@ -105,7 +105,7 @@ def _fullest(candidate: Candidate, device: Device) -> str | None:
     return f"{100 * shares[kind]:.0f} % {kind}" + (", does not fit" if shares[kind] > 1 else "")
 
 
-def _tree(candidate: Candidate, device: Device | None, clock: Clock) -> dict[str, Any]:
+def _tree(candidate: Answer, device: Device | None, clock: Clock) -> dict[str, Any]:
     from dataclasses import asdict
 
     if candidate.estimate is None:

@@ -14,7 +14,7 @@ SHOWN_ALIKE = 3
 
 
 @dataclass(frozen=True)
-class Problem:
+class Breach:
     """A node that is not supported and the rule that it breaks; without an operator, a line about the model."""
 
     op: str
@@ -26,14 +26,14 @@ class OrderError(ModelError):
     """A rule about the order of a tensor's elements. Behind a node that is not supported no order is known."""
 
 
-def refusal(source: str, problems: Sequence[Problem]) -> ModelError:
+def refusal(source: str, problems: Sequence[Breach]) -> ModelError:
     """One line for every rule that is broken: the nodes that break it, counted, with the first names."""
     problems = list(dict.fromkeys(problems))
     return ModelError.of(source, _lines(problems), len(problems))
 
 
-def _lines(problems: Sequence[Problem]) -> list[str]:
-    groups: dict[tuple[str, str], list[Problem]] = {}
+def _lines(problems: Sequence[Breach]) -> list[str]:
+    groups: dict[tuple[str, str], list[Breach]] = {}
     for problem in problems:
         groups.setdefault((problem.op, _rule(problem.text)), []).append(problem)
     by_text: dict[str, list[str]] = {}
@@ -56,7 +56,7 @@ def _rule(text: str) -> str:
     return re.sub(r"\[[^\]]*\]|\([^)]*\)|'[^']*'|-?\d+(\.\d+)?", "#", text)
 
 
-def _nodes(group: Sequence[Problem]) -> str:
+def _nodes(group: Sequence[Breach]) -> str:
     op, count = group[0].op, len(group)
     if count == 1:
         return f"{op} {group[0].name!r}" if op else ""

@@ -24,7 +24,7 @@ from bitwright.models.lowering import quant as lower_quant
 from bitwright.models.lowering import sums as lower_sums
 from bitwright.models.lowering.reorder import quantizers_first
 from bitwright.models.lowering.values import Builder, Value, realize
-from bitwright.models.problems import Problem, refusal
+from bitwright.models.problems import Breach, refusal
 from bitwright.network.graph import Network
 from bitwright.network.inputs import InputSpec, OutputSpec
 from bitwright.network.nodes import INPUT, needed
@@ -71,7 +71,7 @@ def lower(
     b = Builder(graph, multiplier_bits, [] if notes is None else notes, align_bits)
     start = _input(b, input_type, input_scale)
     values: dict[str, Value | None] = {INPUT: start}
-    problems: list[Problem] = []
+    problems: list[Breach] = []
     deadline = limits.Deadline()
     for node in graph.nodes:
         deadline.check("making integers of the model")
@@ -82,7 +82,7 @@ def lower(
         try:
             values[node.name] = _lower_node(b, node, [v for v in inputs if v is not None])
         except ModelError as error:
-            problems.append(Problem(node.kind, node.name, str(error)))
+            problems.append(Breach(node.kind, node.name, str(error)))
     if problems:
         raise refusal(graph.source or graph.name, problems)
     last = values[graph.output_name]

@@ -52,7 +52,7 @@ class Tabulated:
 
 
 @dataclass(frozen=True, eq=False)
-class Problem:
+class Tabulation:
     """Tabulate quantize(chain(q)) for q of an input type, over C channels."""
 
     chain: Chain
@@ -81,38 +81,38 @@ def tabulate(
     `fixed_point`), which rounds the multiplier; stochastic rounding always does. Raises `ModelError` where f has
     several valleys or peaks and q has many bits.
     """
-    problem = Problem(chain, quantizer, dtype, channels)
+    wanted = Tabulation(chain, quantizer, dtype, channels)
     stochastic = quantizer.rounding == Rounding.STOCHASTIC
     if multiplier_bits is not None or stochastic:
         ops = fixed_point(chain, quantizer, dtype, channels, multiplier_bits or CLOSEST_MULTIPLIER_BITS)
-        if ops is not None and (len(ops) == 1 or stochastic or len(_reached(problem)) > FEW_STEPS):
+        if ops is not None and (len(ops) == 1 or stochastic or len(_reached(wanted)) > FEW_STEPS):
             return Tabulated.of(ops)
         if stochastic:
             raise ModelError("rounds stochastically after a function that is not affine; legal are affine and clip")
     if np.any(chain.directions() == 0):
-        return _not_monotone(problem)
-    levels = _reached(problem)
+        return _not_monotone(wanted)
+    levels = _reached(wanted)
     if len(levels) > FEW_STEPS:
         ops = exact_requantize(chain, quantizer, dtype, channels)
         if ops is not None:
             return Tabulated.of(ops)
         if len(levels) > MAX_THRESHOLD_COUNT:
-            return _closest(problem)
-    falling = problem.column(chain.directions() < 0)
-    first = crossings(problem, levels, falling, problem.column(dtype.min), problem.column(dtype.max))
+            return _closest(wanted)
+    falling = wanted.column(chain.directions() < 0)
+    first = crossings(wanted, levels, falling, wanted.column(dtype.min), wanted.column(dtype.max))
     if len(levels) > FEW_STEPS:
         ops = searched_requantize(chain, quantizer, dtype, levels, first, falling)
         if ops is not None:
             return Tabulated.of(ops)
-    op = _threshold(problem, levels, first, falling)
+    op = _threshold(wanted, levels, first, falling)
     if 2 * dtype.levels <= op.thresholds.shape[1]:
-        return Tabulated((_lookup(problem),))
+        return Tabulated((_lookup(wanted),))
     return Tabulated((op,))
 
 
-def _closest(problem: Problem) -> Tabulated:
+def _closest(wanted: Tabulation) -> Tabulated:
     bits = CLOSEST_MULTIPLIER_BITS
-    ops = fixed_point(problem.chain, problem.quantizer, problem.dtype, problem.channels, bits)
+    ops = fixed_point(wanted.chain, wanted.quantizer, wanted.dtype, wanted.channels, bits)
     if ops is None:
         raise ModelError(
             f"takes more than {MAX_THRESHOLD_COUNT} steps and is not affine; legal are quantizers of at most 12 bits"
@@ -120,37 +120,37 @@ def _closest(problem: Problem) -> Tabulated:
     return Tabulated.of(ops, f"rounded to a {bits}-bit multiplier: no exact one exists and the steps are too many")
 
 
-def _reached(problem: Problem) -> Array:
+def _reached(wanted: Tabulation) -> Array:
     """The codes k whose boundary may lie inside the range: a superset, ascending."""
-    q = problem.quantizer
-    ends = np.broadcast_to(np.array([problem.dtype.min, problem.dtype.max], np.float64), (problem.channels, 2))
+    q = wanted.quantizer
+    ends = np.broadcast_to(np.array([wanted.dtype.min, wanted.dtype.max], np.float64), (wanted.channels, 2))
     with np.errstate(all="ignore"):
-        codes = problem.steps.estimate(problem.chain.evaluate(ends.copy()))
+        codes = wanted.steps.estimate(wanted.chain.evaluate(ends.copy()))
     if q.dtype.bipolar:
         return np.array([1])
     low, high = max(q.low, int(codes.min()) - 1), min(q.high, int(codes.max()) + 1)
     return np.arange(low + 1, min(high, low + 1 + MAX_THRESHOLD_COUNT) + 1)  # more need not be told
 
 
-def crossings(problem: Problem, levels: Array, falling: Array, low: Array, high: Array) -> Array:
+def crossings(wanted: Tabulation, levels: Array, falling: Array, low: Array, high: Array) -> Array:
     """The first integer of [low, high] from which on code >= k (rising) or code < k (falling); high + 1 for none.
 
     falling, low, high [C, 1]; the result is int64 [C, K]. f must be monotone on [low, high] in each channel.
     """
-    limits.check_shape((problem.channels, len(levels)), "its table of steps has")
-    (limit, limit_error), inclusive = problem.steps.limits(levels)
+    limits.check_shape((wanted.channels, len(levels)), "its table of steps has")
+    (limit, limit_error), inclusive = wanted.steps.limits(levels)
 
     def passed(q: Array) -> tuple[Array, Array]:
-        value, error = problem.chain.bounded(q.astype(np.float64))
+        value, error = wanted.chain.bounded(q.astype(np.float64))
         above = np.where(inclusive, value >= limit, value > limit)
         slack = error + limit_error
         return above != falling, (slack > 0) & ~(np.abs(value - limit) > slack)
 
     def reached(q: Array) -> Array:
-        value = problem.chain.evaluate(q.astype(np.float64))
+        value = wanted.chain.evaluate(q.astype(np.float64))
         return np.asarray(np.where(inclusive, value >= limit, value > limit) != falling)
 
-    shape = (problem.channels, len(levels))
+    shape = (wanted.channels, len(levels))
     least = np.broadcast_to(low, shape).astype(np.int64)
     most = np.broadcast_to(high, shape).astype(np.int64) + 1
     start, stop = least, most
@@ -164,28 +164,28 @@ def crossings(problem: Problem, levels: Array, falling: Array, low: Array, high:
     wrong = (least < stop) & (open_at | ~at) | (least > start) & (open_before | before)
     result = least.copy()
     for c, k in np.argwhere(wrong):
-        result[c, k] = _settle(problem, int(c), int(levels[k]), bool(falling[c, 0]), int(start[c, k]), int(stop[c, k]))
+        result[c, k] = _settle(wanted, int(c), int(levels[k]), bool(falling[c, 0]), int(start[c, k]), int(stop[c, k]))
     return result
 
 
-def _settle(problem: Problem, c: int, level: int, falling: bool, low: int, high: int) -> int:
+def _settle(wanted: Tabulation, c: int, level: int, falling: bool, low: int, high: int) -> int:
     """One threshold in rational arithmetic: bisection over [low, high)."""
-    steps = problem.steps
+    steps = wanted.steps
     while low < high:
         middle = (low + high) >> 1
-        if (steps.code(problem.chain.exact(middle, c), c) >= level) != falling:
+        if (steps.code(wanted.chain.exact(middle, c), c) >= level) != falling:
             high = middle
         else:
             low = middle + 1
     return low
 
 
-def _threshold(problem: Problem, levels: Array, first: Array, falling: Array) -> Threshold:
+def _threshold(wanted: Tabulation, levels: Array, first: Array, falling: Array) -> Threshold:
     """Thresholds that always count move into the base; channels that are alike are given once."""
-    dtype = narrowest(problem.quantizer)
+    dtype = narrowest(wanted.quantizer)
     size = 2 if dtype.bipolar else 1
     rows = np.where(falling, first[:, ::-1], first)  # ascending in each channel
-    lowest, never = problem.dtype.min, problem.dtype.max + 1
+    lowest, never = wanted.dtype.min, wanted.dtype.max + 1
     inside = ((rows > lowest) & (rows < never)).sum(1)
     count = max(1, int(inside.max()))
     skipped = np.minimum((rows <= lowest).sum(1), rows.shape[1] - count)
@@ -200,75 +200,75 @@ def _single(a: Array) -> Array:
     return a[:1] if np.all(a == a[:1]) else a
 
 
-def _lookup(problem: Problem) -> Lookup:
+def _lookup(wanted: Tabulation) -> Lookup:
     """The table of all values, decided in rationals where float64 leaves a code open."""
-    values = problem.dtype.values()
-    x = np.broadcast_to(values.astype(np.float64), (problem.channels, len(values)))
+    values = wanted.dtype.values()
+    x = np.broadcast_to(values.astype(np.float64), (wanted.channels, len(values)))
     with np.errstate(all="ignore"):
-        real, error = problem.chain.bounded(x.copy())
-    codes = problem.steps.estimate(real)
-    wrong = ~problem.steps.confirmed(codes, real, error)
+        real, error = wanted.chain.bounded(x.copy())
+    codes = wanted.steps.estimate(real)
+    wrong = ~wanted.steps.confirmed(codes, real, error)
     for c, i in np.argwhere(wrong):
-        codes[c, i] = problem.steps.code(problem.chain.exact(int(values[i]), int(c)), int(c))
+        codes[c, i] = wanted.steps.code(wanted.chain.exact(int(values[i]), int(c)), int(c))
     table = codes[:1] if np.all(codes == codes[:1]) else codes
-    return Lookup(problem.dtype, table, narrowest(problem.quantizer))
+    return Lookup(wanted.dtype, table, narrowest(wanted.quantizer))
 
 
-def _not_monotone(problem: Problem) -> Tabulated:
-    if problem.dtype.bits <= LOOKUP_BITS:
-        return Tabulated((_lookup(problem),))
-    if any(isinstance(step, Product) for step in problem.chain.steps):
+def _not_monotone(wanted: Tabulation) -> Tabulated:
+    if wanted.dtype.bits <= LOOKUP_BITS:
+        return Tabulated((_lookup(wanted),))
+    if any(isinstance(step, Product) for step in wanted.chain.steps):
         raise ModelError(
-            f"multiplies two functions of a value of {problem.dtype.bits} bits; legal are at most {LOOKUP_BITS} bits: "
+            f"multiplies two functions of a value of {wanted.dtype.bits} bits; legal are at most {LOOKUP_BITS} bits: "
             "quantize the value before the functions"
         )
-    at = [i for i, step in enumerate(problem.chain.steps) if np.any(step.direction() == 0)]
+    at = [i for i, step in enumerate(wanted.chain.steps) if np.any(step.direction() == 0)]
     if len(at) > 1:
         raise ModelError("has several functions that are not monotone before its quantizer; legal is one")
-    turn = _turn(problem, at[0])
-    before = Chain(problem.chain.steps[: at[0]]).directions()
-    after = Chain(problem.chain.steps[at[0] + 1 :]).directions()
-    valley = problem.chain.steps[at[0]].direction() == 0
+    turn = _turn(wanted, at[0])
+    before = Chain(wanted.chain.steps[: at[0]]).directions()
+    after = Chain(wanted.chain.steps[at[0] + 1 :]).directions()
+    valley = wanted.chain.steps[at[0]].direction() == 0
     # A channel without a valley is monotone: its first half is empty, or else its second is.
-    direction = np.where(np.broadcast_to(valley, (problem.channels,)), 1, before) * after
-    return _two_halves(problem, turn, problem.column(direction < 0))
+    direction = np.where(np.broadcast_to(valley, (wanted.channels,)), 1, before) * after
+    return _two_halves(wanted, turn, wanted.column(direction < 0))
 
 
-def _turn(problem: Problem, at: int) -> Array:
+def _turn(wanted: Tabulation, at: int) -> Array:
     """The first integer [C, 1] of the second half; the lowest where a channel has no valley."""
-    inner = Chain(problem.chain.steps[:at])
-    step = problem.chain.steps[at]
+    inner = Chain(wanted.chain.steps[:at])
+    step = wanted.chain.steps[at]
     assert step.valley is not None
-    falling = problem.column(inner.directions() < 0)
-    low = np.full((problem.channels, 1), problem.dtype.min, np.int64)
-    high = np.full((problem.channels, 1), problem.dtype.max + 1, np.int64)
+    falling = wanted.column(inner.directions() < 0)
+    low = np.full((wanted.channels, 1), wanted.dtype.min, np.int64)
+    high = np.full((wanted.channels, 1), wanted.dtype.max + 1, np.int64)
     while np.any(low < high):
         middle = (low + high) >> 1
         passed = (inner.evaluate(middle.astype(np.float64)) >= step.valley) != falling
         low, high = np.where(passed | (low >= high), low, middle + 1), np.where(passed, middle, high)
-    return np.where(problem.column(step.direction() == 0), low, problem.dtype.min)
+    return np.where(wanted.column(step.direction() == 0), low, wanted.dtype.min)
 
 
-def _two_halves(problem: Problem, turn: Array, peak: Array) -> Tabulated:
+def _two_halves(wanted: Tabulation, turn: Array, peak: Array) -> Tabulated:
     """base + first(q) + second(q): the first half runs to the turn, the second from there on.
 
     With a valley the first half counts down to the code at the turn and the second counts up from there;
     with a peak the other way round.
     """
-    q = problem.quantizer
+    q = wanted.quantizer
     size = 2 if q.dtype.bipolar else 1
     levels = np.array([1]) if q.dtype.bipolar else range(q.low + 1, q.high + 1)
     if len(levels) > MAX_THRESHOLD_COUNT:
         raise ModelError("quantizes a function that is not monotone to more than 12 bits; legal are at most 12")
     levels = np.asarray(levels)
-    never = problem.dtype.max + 1
-    first = crossings(problem, levels, ~peak, problem.column(problem.dtype.min), turn - 1)
-    second = crossings(problem, levels, peak, turn, problem.column(problem.dtype.max))
+    never = wanted.dtype.max + 1
+    first = crossings(wanted, levels, ~peak, wanted.column(wanted.dtype.min), turn - 1)
+    second = crossings(wanted, levels, peak, turn, wanted.column(wanted.dtype.max))
     kept = (first != turn) | (second != turn)  # a level that is not left before the turn is not entered after it
     ops: list[Op] = []
     for crossing, away, base in (
         (first, ~peak[:, 0], np.where(peak[:, 0], levels[0] - size, levels[-1])),
-        (second, peak[:, 0], np.zeros(problem.channels, np.int64)),
+        (second, peak[:, 0], np.zeros(wanted.channels, np.int64)),
     ):
         rows = np.sort(np.where(kept, crossing, never), axis=1)
         rows = rows[:, : max(1, int((rows < never).sum(1).max()))]

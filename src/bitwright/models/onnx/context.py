@@ -17,7 +17,7 @@ from bitwright.errors import ModelError
 from bitwright.models.graph import INPUT, FloatNode, Quantizer, ops
 from bitwright.models.onnx.budget import array, result_shapes
 from bitwright.models.onnx.tensors import Codes, Constant, Tensor, fresh, view
-from bitwright.models.problems import OrderError, Problem
+from bitwright.models.problems import Breach, OrderError
 from bitwright.text import unique
 
 InputView = tuple[str, tuple[int, ...]]
@@ -39,7 +39,7 @@ class Context:
         self.by_name: dict[str, FloatNode] = {}
         self.readers: dict[str, list[FloatNode]] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self.problems: list[Problem] = []
+        self.problems: list[Breach] = []
         self.read_before_problem = 0  # nodes
         self.guessed: set[str] = set()
         self.views: list[InputView] = []

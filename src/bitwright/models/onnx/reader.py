@@ -39,7 +39,7 @@ from bitwright.models.onnx.file import (
     prepared,
 )
 from bitwright.models.onnx.tensors import Constant, Tensor, fresh
-from bitwright.models.problems import OrderError, Problem, refusal
+from bitwright.models.problems import Breach, OrderError, refusal
 from bitwright.models.simplify import simplify
 from bitwright.network.nodes import needed
 from bitwright.network.types import IntType
@@ -121,7 +121,7 @@ def _read_as(
     read_nodes(context, needed_nodes(model, wanted))
     last = context.env.get(wanted)
     if not context.problems and not isinstance(last, Tensor):
-        context.problems.append(Problem("", "", f"output {wanted!r} does not depend on the input"))
+        context.problems.append(Breach("", "", f"output {wanted!r} does not depend on the input"))
     if context.problems:
         error = refusal(source or name, context.problems)
         raise Refused(error, context.views, context.read_before_problem, len(context.problems))
@@ -156,13 +156,13 @@ def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
         except OrderError as error:
             results = ()
             if not context.is_guessed(node):
-                context.problems.append(Problem(node.op, node.name, str(error)))
+                context.problems.append(Breach(node.op, node.name, str(error)))
         except ModelError as error:
-            context.problems.append(Problem(node.op, node.name, str(error)))
+            context.problems.append(Breach(node.op, node.name, str(error)))
             results = ()
         except MALFORMED as error:
             text = f"its attributes and constants do not fit: {str(error).strip().partition(chr(10))[0]}"
-            context.problems.append(Problem(node.op, node.name, text))
+            context.problems.append(Breach(node.op, node.name, text))
             results = ()
         context.hold(results)
         context.read_before_problem += not context.problems

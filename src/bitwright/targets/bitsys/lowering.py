@@ -13,7 +13,7 @@ from bitwright.network.graph import INPUT
 from bitwright.network.ops import Add, Concat, SumPool
 from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.bitsys.post import Post, Sums, post
+from bitwright.targets.bitsys.post import PostStage, Sums, post
 from bitwright.targets.bitsys.storage import Layout, Stored
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_words, plane_words
 
@@ -29,7 +29,7 @@ class Layer:
 
     stage: Stage
     fields: dict[str, int]
-    post: Post
+    post: PostStage
     sums: Sums
     weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint64))
     tiles: tuple[int, int] | None = None
@@ -162,7 +162,7 @@ def pad_word(source: Stored, value: int) -> int:
     return sum(code << shift for shift in range(0, 64, source.bits))
 
 
-def _post_fields(made: Post) -> dict[str, int]:
+def _post_fields(made: PostStage) -> dict[str, int]:
     return {
         "table_bits": made.table_bits,
         "lookup": int(made.lookup),
@@ -173,7 +173,7 @@ def _post_fields(made: Post) -> dict[str, int]:
     }
 
 
-def _interval(fields: dict[str, int], made: Post) -> int:
+def _interval(fields: dict[str, int], made: PostStage) -> int:
     """Cycles between groups that the search and the two writes of a 16-bit group need."""
     search = 0 if made.table is None else 2 if made.lookup else made.table_bits + 1
     return max(1, search, 1 + fields["wide_out"])

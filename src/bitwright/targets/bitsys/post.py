@@ -22,7 +22,7 @@ LOW, HIGH = -(1 << 31), (1 << 31) - 1
 
 
 @dataclass(frozen=True, eq=False)
-class Post:
+class PostStage:
     """Per-channel parameters [C] of the post stage. table: [C, 2**table_bits] or None; lookup: it holds results."""
 
     multiplier: np.ndarray
@@ -51,7 +51,7 @@ class Sums:
     high: int
 
 
-def post(op: Elementwise | None, sums: Sums, result: IntType, coded: bool) -> Post:
+def post(op: Elementwise | None, sums: Sums, result: IntType, coded: bool) -> PostStage:
     """Parameters for `op` on the sums; coded: a bipolar result leaves as 0 and 1.
 
     result: type of the value.
@@ -70,7 +70,7 @@ def post(op: Elementwise | None, sums: Sums, result: IntType, coded: bool) -> Po
     return replace(made, most=_most(made, sums))
 
 
-def _most(made: Post, sums: Sums) -> int:
+def _most(made: PostStage, sums: Sums) -> int:
     """The largest |x * multiplier + bias| of what enters the multiplier: a sum, or what a table makes of it."""
     x = max(-sums.low, sums.high)
     if made.table is not None:
@@ -80,20 +80,20 @@ def _most(made: Post, sums: Sums) -> int:
     )
 
 
-def _affine(channels: int, multiplier: ArrayLike, bias: ArrayLike, shift: int, low: int, high: int) -> Post:
+def _affine(channels: int, multiplier: ArrayLike, bias: ArrayLike, shift: int, low: int, high: int) -> PostStage:
     def spread(values: ArrayLike) -> np.ndarray:
         return np.broadcast_to(np.asarray(values, np.int64), (channels,))
 
-    return Post(spread(multiplier), spread(bias), spread(shift), 0, 0, low, high)
+    return PostStage(spread(multiplier), spread(bias), spread(shift), 0, 0, low, high)
 
 
-def _requantize(op: Requantize, channels: int) -> Post:
+def _requantize(op: Requantize, channels: int) -> PostStage:
     made = _affine(channels, op.multiplier, op.bias, 0, op.dtype.min, op.dtype.max)
     shift = np.broadcast_to(op.shift, (channels,))
     return replace(made, shift=shift, rounding=ROUNDINGS[op.rounding], zero_point=op.zero_point)
 
 
-def _threshold(op: Threshold, channels: int, coded: bool) -> Post:
+def _threshold(op: Threshold, channels: int, coded: bool) -> PostStage:
     count = op.thresholds.shape[1]
     thresholds = np.clip(op.thresholds, LOW, HIGH)
     base, step = (np.broadcast_to(v, (channels,)) for v in (op.base, op.step))
@@ -112,7 +112,7 @@ def _threshold(op: Threshold, channels: int, coded: bool) -> Post:
     return replace(_affine(channels, step, base, shift, low, high), table=entries)
 
 
-def _lookup(op: Lookup, sums: Sums, channels: int, coded: bool) -> Post:
+def _lookup(op: Lookup, sums: Sums, channels: int, coded: bool) -> PostStage:
     """Entries in the order of the low bits of the hardware's sum: each stands for the least sum in the domain."""
     source = op.domain
     levels = source.levels << int(source.bipolar and sums.k == 1)

@@ -12,7 +12,7 @@ from bitwright.hardware.memory import is_block, ram
 from bitwright.hardware.resources import Resources
 from bitwright.targets.contract import Estimate, LayerEstimate, StreamSpec
 from bitwright.targets.rap.compiler.codegen import Code
-from bitwright.targets.rap.compiler.mapping import Plan, memory_words, schedule
+from bitwright.targets.rap.compiler.mapping import LayerPlan, memory_words, schedule
 from bitwright.targets.rap.compiler.storage import Storage
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.fields import decode
@@ -26,7 +26,7 @@ CONSTANTS = Path(__file__).with_name("cost.toml")
 
 
 def estimate(
-    plans: Sequence[Plan], code: Code, machine: Machine, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
+    plans: Sequence[LayerPlan], code: Code, machine: Machine, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
 ) -> Estimate:
     """Busy cycles of every section of the program and the grid's resources, which no single layer owns."""
     sections = section_cycles(plans, code, spec_in, spec_out, output)
@@ -44,7 +44,7 @@ def estimate(
     return Estimate(tuple(layers), interval, interval - timing.BRANCH, overlap=False, shared=shared)
 
 
-def _details(plan: Plan) -> dict[str, object]:
+def _details(plan: LayerPlan) -> dict[str, object]:
     a, b, written = memory_words(plan)
     slots = plan.machine.size**2 * schedule(plan)[0]
     used = plan.rows * plan.cols * plan.inner * len(plan.body.steps) * plan.tiles
@@ -62,7 +62,7 @@ def _details(plan: Plan) -> dict[str, object]:
 
 
 def section_cycles(
-    plans: Sequence[Plan], code: Code, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
+    plans: Sequence[LayerPlan], code: Code, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
 ) -> list[int]:
     """Cycles of the sections of a program from one frame to the next, as `Code.marks` names them."""
     starts = [index for index, _ in code.marks] + [len(code.program.code)]

@@ -25,7 +25,7 @@ from bitwright.targets.rap import cost
 from bitwright.targets.rap.check import MAX_STEPS, extent_problems, operation_problems, table_problems, value_problems
 from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
 from bitwright.targets.rap.compiler.layers import Layer, make_layers
-from bitwright.targets.rap.compiler.mapping import Plan, param_words, ranked, seed_words, weight_words
+from bitwright.targets.rap.compiler.mapping import LayerPlan, param_words, ranked, seed_words, weight_words
 from bitwright.targets.rap.compiler.storage import Storage, lane_bits, padded_channels, place, strips
 from bitwright.targets.rap.compiler.writer import Writer
 from bitwright.targets.rap.isa.fields import EncodingError
@@ -42,7 +42,7 @@ class RapPlan:
 
     network: Network
     options: RapOptions
-    layers: tuple[Plan, ...]
+    layers: tuple[LayerPlan, ...]
     code: Code
     input: StreamSpec
     output: StreamSpec
@@ -121,7 +121,9 @@ def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options:
     return RapPlan(network, options, tuple(plans), code, spec_in, spec_out, stored[INPUT], output, estimate)
 
 
-def _map_layer(layer: Layer, stored: Mapping[str, Storage], options: RapOptions) -> tuple[Plan, int, list[Problem]]:
+def _map_layer(
+    layer: Layer, stored: Mapping[str, Storage], options: RapOptions
+) -> tuple[LayerPlan, int, list[Problem]]:
     """The best mapping that instructions can say, how many they are, and why the best of all has none otherwise."""
     best, *others = ranked(layer, stored, options.machine, options.reuse)
     count, found = _instructions(layer.name, partial(write_layer, plan=best))

@@ -15,7 +15,7 @@ from bitwright.targets.contract import StreamSpec
 from bitwright.targets.rap.compiler import images
 from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.compiler.mapping import (
-    Plan,
+    LayerPlan,
     element_words,
     is_stochastic,
     param_words,
@@ -43,7 +43,7 @@ class Code:
 
 def generate(
     layered: Staged[Layer],
-    plans: Sequence[Plan],
+    plans: Sequence[LayerPlan],
     stored: Mapping[str, Storage],
     machine: Machine,
     spec_in: StreamSpec,
@@ -73,7 +73,7 @@ def generate(
     return Code(Program(writer.code(), {}, banks, table), tuple(writer.marks), image.shape[1], len(table))
 
 
-def _parameters(plan: Plan) -> list[np.ndarray]:
+def _parameters(plan: LayerPlan) -> list[np.ndarray]:
     """Parameters, then seeds, of every slot of a layer."""
     parts = []
     for slot, result in enumerate(plan.layer.results):
@@ -118,7 +118,7 @@ def send(writer: Writer, layered: Staged[Layer], stored: Mapping[str, Storage], 
     writer.add("JUMP", target=0)
 
 
-def write_layer(writer: Writer, plan: Plan, weights_at: int = 0, params_at: int = 0) -> None:
+def write_layer(writer: Writer, plan: LayerPlan, weights_at: int = 0, params_at: int = 0) -> None:
     """Set-up and loops of one layer, whose weights and parameters begin at the given words."""
     source, window = plan.source[0], plan.layer.window
     signed = any(s.dtype.signed for s in plan.source)
@@ -146,7 +146,7 @@ def write_layer(writer: Writer, plan: Plan, weights_at: int = 0, params_at: int 
             )  # fmt: skip
 
 
-def _body(writer: Writer, plan: Plan) -> None:
+def _body(writer: Writer, plan: LayerPlan) -> None:
     name = ("MAXL" if plan.layer.window.maximum else "MACL") if plan.lanes else "MAC"
     for step in plan.body.steps:
         values: dict[str, int | str] = {"acc": step.acc, "as": step.a, "bs": 0}
@@ -157,7 +157,7 @@ def _body(writer: Writer, plan: Plan) -> None:
         writer.add(name, **values)
 
 
-def _stream_a(writer: Writer, plan: Plan) -> None:
+def _stream_a(writer: Writer, plan: LayerPlan) -> None:
     source, window, body = plan.source[0], plan.layer.window, plan.body
     (sy, sx), (dy, dx), (top, left, _, _) = window.stride, window.dilation, window.pads
     pitch, span = source.pitch, source.span
@@ -181,13 +181,13 @@ def _wrapped(source: Storage, x: int, y: int) -> int:
     return (source.address + y * source.span + x * source.pitch) % (1 << ADDRESS_BITS)
 
 
-def _stream_b(writer: Writer, plan: Plan, address: int) -> None:
+def _stream_b(writer: Writer, plan: LayerPlan, address: int) -> None:
     """The weights in their order, anew for every place of the image."""
     per_tile, tiles = plan.loads_b, plan.channel_tiles * plan.groups
     writer.stream("B", address, [Level(per_tile, 1), Level(tiles, per_tile), Level(plan.tiles // tiles, 0)])
 
 
-def _slot(writer: Writer, plan: Plan, slot: int, params_at: int) -> int:
+def _slot(writer: Writer, plan: LayerPlan, slot: int, params_at: int) -> int:
     """Set up a slot and its streams; the address behind its parameters."""
     result, target = plan.layer.results[slot], plan.target[slot]
     words = element_words(result, target.bits)

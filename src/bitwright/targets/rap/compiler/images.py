@@ -8,7 +8,7 @@ import numpy as np
 from bitwright.network.affine import folded
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Lookup, Requantize, Threshold
-from bitwright.targets.rap.compiler.mapping import Plan, element_words
+from bitwright.targets.rap.compiler.mapping import LayerPlan, element_words
 from bitwright.targets.rap.compiler.storage import WORD
 from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
 
@@ -25,7 +25,7 @@ def pack_lanes(values: np.ndarray, bits: int) -> np.ndarray:
     return words.astype(np.uint16)
 
 
-def weights(plan: Plan) -> np.ndarray:
+def weights(plan: LayerPlan) -> np.ndarray:
     """Words of the weight banks in the order of use, uint16 [column, words]; no words where nothing is multiplied."""
     w = plan.layer.window.weight
     if w is None:
@@ -60,7 +60,7 @@ def _dense(w: np.ndarray, groups: int) -> np.ndarray:
     return full
 
 
-def parameters(plan: Plan, slot: int) -> np.ndarray:
+def parameters(plan: LayerPlan, slot: int) -> np.ndarray:
     """Parameter words of a slot in the order of use, uint32 [words, 4]; none for raw results."""
     op = plan.layer.results[slot].op
     if op is None:
@@ -94,7 +94,7 @@ def _threshold(op: Threshold, channels: int, words: int) -> np.ndarray:
     return np.insert(flat, HEADER_STEPS, head, axis=1).reshape(channels, words, PARAM_LANES)
 
 
-def seeds(plan: Plan, slot: int) -> np.ndarray:
+def seeds(plan: LayerPlan, slot: int) -> np.ndarray:
     """Random state of every row at the first channel of every pixel of every tile, in the order of use, uint32 [n, 4].
 
     Rows and pixels outside the image have the state of its last element: it draws nothing that is stored.

@@ -25,7 +25,7 @@ from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class LayerPlan:
     """A layer on the grid.
 
     pixels x words accumulators an element; cols columns of the grid hold channels; channel_tiles a group, groups,
@@ -84,7 +84,7 @@ def is_stochastic(result: Result) -> bool:
     return isinstance(result.op, Requantize) and result.op.rounding is Rounding.STOCHASTIC
 
 
-def schedule(plan: Plan) -> tuple[int, int]:
+def schedule(plan: LayerPlan) -> tuple[int, int]:
     """(cycles of all tiles up to the issue behind the last DRAIN, further cycles until its last read), exactly."""
     compute = _body_cycles(plan)
     drains = [
@@ -106,7 +106,7 @@ def schedule(plan: Plan) -> tuple[int, int]:
     return now, free - now
 
 
-def _body_cycles(plan: Plan) -> int:
+def _body_cycles(plan: LayerPlan) -> int:
     """Cycles of all passes of the body for a tile, in the loops that `Writer.loop` makes of them."""
     outer, inner = timing.nested_passes(plan.inner)
     once = (timing.BRANCH if inner > 1 else 0) + inner * len(plan.body.steps)
@@ -140,12 +140,12 @@ def _repeat(now: int, free: int, count: int, step: _Step) -> tuple[int, int]:
     return now, free
 
 
-def cycles(plan: Plan) -> int:
+def cycles(plan: LayerPlan) -> int:
     """Cycles of all tiles."""
     return schedule(plan)[0]
 
 
-def memory_words(plan: Plan) -> tuple[int, int, int]:
+def memory_words(plan: LayerPlan) -> tuple[int, int, int]:
     """(words read of A, words read of B, words written) of a layer, exactly; words outside the image are not read."""
     window, source, target = plan.layer.window, plan.source[0], plan.target
     h, w, _ = source.shape
@@ -163,7 +163,7 @@ def memory_words(plan: Plan) -> tuple[int, int, int]:
     return a, b, sum(_written(plan, t) for t in target)
 
 
-def _written(plan: Plan, target: Storage) -> int:
+def _written(plan: LayerPlan, target: Storage) -> int:
     """Words that a slot writes."""
     h, w, _ = plan.layer.shape
     strip = target.strip // plan.layer.scale[1]
@@ -172,25 +172,25 @@ def _written(plan: Plan, target: Storage) -> int:
     return pixels * words_of(plan.elements, target.bits) * plan.channel_tiles * plan.groups
 
 
-def weight_words(plan: Plan) -> int:
+def weight_words(plan: LayerPlan) -> int:
     """Words of a layer in each bank of weights."""
     return plan.loads_b * plan.channel_tiles * plan.groups
 
 
-def param_words(plan: Plan, slot: int) -> int:
+def param_words(plan: LayerPlan, slot: int) -> int:
     """Words of a slot's parameters."""
     result = plan.layer.results[slot]
     words = element_words(result, plan.target[slot].bits)
     return 0 if result.op is None else plan.elements * words * plan.channel_tiles * plan.groups
 
 
-def seed_words(plan: Plan, slot: int) -> int:
+def seed_words(plan: LayerPlan, slot: int) -> int:
     """Words of a slot's random seeds, which lie behind its parameters."""
     pixels = plan.tiles * plan.pixels
     return pixels * timing.seed_words(plan.machine.size) if is_stochastic(plan.layer.results[slot]) else 0
 
 
-def ranked(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> list[Plan]:
+def ranked(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> list[LayerPlan]:
     """All mappings, that with the fewest cycles first, among equals that with the fewest memory words.
 
     Without `reuse` each operation loads both its words and an element has one accumulator.
@@ -199,7 +199,7 @@ def ranked(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse:
     return sorted(plans, key=lambda p: (cycles(p), sum(memory_words(p)), p.pixels))
 
 
-def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> Iterator[Plan]:
+def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, reuse: bool) -> Iterator[LayerPlan]:
     window = layer.window
     source = tuple(stored[name] for name in layer.inputs)
     target = tuple(stored[result.name] for result in layer.results)
@@ -218,7 +218,7 @@ def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, r
         for words in legal if reuse else legal[:1]:
             for rowwise, body in _bodies(layer, pixels, words, strip, lanes, reuse):
                 inner = k_words * (window.kernel[0] if rowwise else taps) * len(source)
-                yield Plan(
+                yield LayerPlan(
                     layer, source, target, machine, lanes, rowwise, body, pixels, words, cols,
                     total // words, groups, -(-strip // pixels), k_words, inner,
                 )  # fmt: skip
