@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bitwright.hardware.resources import Resources
+from bitwright.design.io import load_design
 
 COMMANDS = ("check", "compile", "evaluate", "quantize")
 
@@ -236,11 +236,14 @@ def test_no_build_folder(fails, tmp_path, command):
 def test_device_too_small(run, fails, model, tmp_path, monkeypatch):
     """What synthesis measures is given; the rest is as it is."""
     synthesis = import_module("bitwright.synthesis")
-    unit = synthesis.UnitResult("conv", "top", 1, Resources(lut=99_000), 0, 0, {}, None, None, True)
-    monkeypatch.setattr(synthesis.yosys, "find", lambda: SimpleNamespace(version="0"))
-    monkeypatch.setattr(synthesis, "_units", lambda *_arguments: (unit,))
     folder = tmp_path / "design"
     assert run("compile", model, "-o", folder)[0] == 0
+    tops = [unit.top for unit in load_design(folder).units]
+    cells = synthesis.yosys.Cells(99_000 // len(tops), 0, 0, 0, 0, 0, 0, {})
+    counted = {top: synthesis.Counted(top, cells, True, folder) for top in tops}
+    monkeypatch.setattr(synthesis.yosys, "find", lambda: SimpleNamespace(version="0"))
+    monkeypatch.setattr(synthesis, "_count", lambda *_arguments: counted)
+    monkeypatch.setattr(synthesis, "_estimated", lambda *_arguments: synthesis.NOTHING_TIMED)
     line = fails("synthesize", folder, "--device", "xczu3eg")
     assert "xczu3eg" in line
     assert "lut" in line.lower()
