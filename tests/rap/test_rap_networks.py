@@ -225,6 +225,7 @@ LOWERED = {
     "rises and falls": [ops.Lookup(IntType(4), np.stack([np.arange(16), 15 - np.arange(16)]), IntType(4))],
     "no step": [ops.Threshold([[3, 9], [4, 5]], IntType(3), [2, 1], [0, 1])],
     "many thresholds": [ops.Threshold([np.sort(np.arange(5000) % 16)], IntType(13))],
+    "flatten for the largest": [ops.Flatten(), ops.ArgMax()],
     "flatten": [ops.Flatten(), ops.Threshold(np.arange(24)[:, None] % 16, IntType(1))],
 }
 
@@ -290,10 +291,9 @@ def test_one_build_serves_networks_of_all_widths():
     [
         ([ops.ArgMax(), ops.MaxPool((1, 1))], "n0: ArgMax stands before the output; legal: ArgMax as the last node"),
         (
-            [ops.MaxPool((2, 2)), ops.Flatten(), ops.ArgMax()],
-            "n1: it rearranges .* legal: Flatten of the input, of a single pixel",
+            [ops.Pad((0, 0, 11, 11)), ops.Flatten(), ops.ArgMax()],
+            "n1: it puts 2888 elements in another order; legal: at most 1024, or Flatten before Dense or at the end",
         ),
-        ([ops.Lookup(IntType(4), [[-1, 1] * 8], BIPOLAR)], "n0: its table yields bipolar values; legal: tables of int"),
         ([ops.Flatten(), ops.MaxPool((1, 1))], "takes a value of shape"),
         ([ops.SumPool((8, 8)), ops.Add()], "takes 2 inputs"),
     ],

@@ -225,7 +225,7 @@ def odd_memories():
 def test_odd_numbers_of_words_are_loaded():
     network, options = odd_memories()
     plan = run(network, options)
-    data = [value for address, value in TARGET.emit(plan).program.tolist() if address == hardware.DATA]
+    data = [value for address, value in TARGET.emit(plan).program.tolist() if address == hardware.DATA.address]
     code, params = len(plan.code.program.code), len(plan.code.program.params)
     assert plan.code.weight_words % 2 == 1
     assert len(data) == 2 * code + 4 * params + options.size * ((plan.code.weight_words + 1) // 2)
