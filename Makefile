@@ -9,15 +9,15 @@ DEVELOP := $(VENV)/.developed
 
 venv: $(DEVELOP)
 
-# All that users need; the demo waits for no more.
+# All that users need; the demo waits for no more. Modules are compiled when they are first imported.
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable .
 	touch $@
 
 # And what the tests and the checks of the code need.
 $(DEVELOP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,lint]"
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --editable ".[test,lint]"
 	touch $@
 
 demo: $(STAMP)
