@@ -13,7 +13,6 @@ import numpy as np
 from bitwright.design.packing import pack, unpack
 from bitwright.hardware.closure import closure, flatten
 from bitwright.hardware.library import with_vendor
-from bitwright.hardware.resources import Resources
 from bitwright.synthesis import count_module
 from bitwright.targets.contract import Design, StreamSpec
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
@@ -103,7 +102,7 @@ def synthesize_unit(design: Design, module: str, family: str, large: bool = Fals
     counted = count_module(files, options, tool, cache.folder(None), large)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     cells = counted.cells
-    measured = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
+    measured = cells.resources
     return {
         "measured": asdict(measured),
         "roms_apart": large,

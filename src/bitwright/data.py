@@ -13,7 +13,7 @@ import numpy as np
 
 from bitwright.errors import DataError, ModelError, OptionError
 from bitwright.files import read_file
-from bitwright.network import InputSpec
+from bitwright.network import InputSpec, Network
 from bitwright.parsing import parse_npy, unzip
 
 LAYOUTS = ("HWC", "CHW", "C")
@@ -101,6 +101,16 @@ def with_data_options(
     if 0 in changes.get("data_std", (1.0,)):
         raise OptionError("--input-std holds 0; legal are numbers other than 0")
     return dataclasses.replace(spec, **changes) if changes else spec
+
+
+def raw_options(spec: InputSpec) -> dict[str, Any]:
+    """How raw data become the model's input, as fields of the specification."""
+    return {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
+
+
+def remembering(network: Network, spec: InputSpec) -> Network:
+    """The network with what `spec` says of raw data."""
+    return dataclasses.replace(network, input=dataclasses.replace(network.input, **raw_options(spec)))
 
 
 def _number(text: str, option: str) -> float:

@@ -273,11 +273,10 @@ def _count(design: Design, flat: Mapping[str, str], run: _Run) -> dict[str, Coun
 
 def _result(unit: SynthesisUnit, counted: Counted, rows: Sequence[LayerEstimate]) -> UnitResult:
     cells = counted.cells
-    resources = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
     estimate = rows[unit.row].resources if rows and unit.row is not None else None
-    counts = cells.lutram, cells.srl, cells.cells
+    counts = cells.resources, cells.lutram, cells.srl, cells.cells
     fmax = counted.timing.inside_mhz
-    return UnitResult(unit.name, unit.top, unit.copies, resources, *counts, unit.row, estimate, counted.cached, fmax)
+    return UnitResult(unit.name, unit.top, unit.copies, *counts, unit.row, estimate, counted.cached, fmax)
 
 
 @dataclass(frozen=True)

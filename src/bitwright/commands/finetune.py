@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,6 +81,7 @@ def run(
     """
     import bitwright as bw
     from bitwright.commands.console import Console
+    from bitwright.data import remembering
     from bitwright.errors import OptionError
     from bitwright.files import write_file
     from bitwright.training import need_torch
@@ -97,8 +97,7 @@ def run(
     asked = {"weight_bits": weight_bits, "activation_bits": activation_bits, "widths": widths}
     saved = checkpoint or output.with_name(f"{output.name}.ckpt")
     made, spec = _finetuned(console, (model, output_name), (data, evaluate), raw, (options, asked, quantize), saved)
-    kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
-    network = replace(made.network, input=replace(made.network.input, **kept))
+    network = remembering(made.network, spec)
     bw.save(network, output)
     saved.unlink(missing_ok=True)
     if plot is not None:

@@ -81,7 +81,7 @@ def _network(
 ) -> tuple[Network, dict[str, Any] | None]:
     """The network and, of a float model, the report of its quantization; source: the file and its output."""
     from bitwright import models
-    from bitwright.data import load_data, with_data_options
+    from bitwright.data import load_data, remembering, with_data_options
     from bitwright.errors import OptionError
     from bitwright.network import storage
     from bitwright.options import parse_options
@@ -106,6 +106,4 @@ def _network(
     with console.progress() as progress:
         made = quantize_model(graph, x, options, progress, evaluation)
     console.lines(made.report.table() if console.verbose else made.report.summary())
-    kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
-    network = replace(made.network, input=replace(made.network.input, **kept))
-    return network, made.report.as_dict()
+    return remembering(made.network, spec), made.report.as_dict()

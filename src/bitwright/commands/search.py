@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -164,10 +163,10 @@ def _search(
 
     def save(result: SearchResult, spec: InputSpec, path: Path) -> None:
         import bitwright as bw
+        from bitwright.data import remembering
         from bitwright.explore.search import network_of
 
         network = network_of(graph, x, result, made)
-        kept = {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
-        bw.save(replace(network, input=replace(network.input, **kept)), path)
+        bw.save(remembering(network, spec), path)
 
     return graph, spec, result, save

@@ -43,8 +43,7 @@ def measure(point: Point) -> Sample:
     options = yosys.Synthesis(device.family, point.top, point.dsp, contents=False, parameters=parameters)
     _, folder, _ = yosys.synthesize_module(files, options, tool, cache.folder(None))
     cells = yosys.count((folder / yosys.STAT).read_text())
-    took = Resources(cells.lut, cells.ff, cells.carry, cells.bram36, cells.dsp)
-    return Sample(point.name, point.counts, point.known, took)
+    return Sample(point.name, point.counts, point.known, cells.resources)
 
 
 def main(points: Callable[[], Sequence[Point]], path: Path, command: str) -> None:

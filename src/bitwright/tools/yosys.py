@@ -18,6 +18,7 @@ from bitwright.errors import ToolError
 from bitwright.files import user_folder
 from bitwright.hardware.closure import write
 from bitwright.hardware.families import families
+from bitwright.hardware.resources import Resources
 from bitwright.text import is_identifier, is_source_path
 from bitwright.tools import cache, process
 
@@ -105,6 +106,11 @@ class Cells:
     bram36: float
     dsp: int
     cells: dict[str, int]
+
+    @property
+    def resources(self) -> Resources:
+        """What a part counts."""
+        return Resources(self.lut, self.ff, self.carry, self.bram36, self.dsp)
 
 
 def instances(stat: str, module: str) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bitwright import limits
-from bitwright.data import load_data
+from bitwright.data import load_data, raw_options
 from bitwright.errors import DataError, ToolError
 from bitwright.files import read_head
 from bitwright.network import InputSpec
@@ -62,8 +62,7 @@ class Samples:
     def identity(self) -> tuple[object, ...]:
         """What tells these data from others: their count, some of their samples, and all labels."""
         some = np.unique(np.linspace(0, len(self) - 1, min(DIGESTED, len(self))).astype(np.int64))
-        kept = {name: getattr(self.spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
-        return len(self), np.asarray(self.raw[some]), self.labels, kept
+        return len(self), np.asarray(self.raw[some]), self.labels, raw_options(self.spec)
 
 
 def samples_of(x: Array, labels: Array | None, spec: InputSpec, what: str = "data") -> Samples:
