@@ -94,14 +94,20 @@ def absorbs(width: int, depth: int, style: int, pins: int) -> bool:
     return stacked > 1 and select(stacked)[1] >= pins
 
 
-def rom(width: int, depth: int, style: int = 0) -> Resources:
+def rom(width: int, depth: int, style: int = 0, latency: int = 1) -> Resources:
     """Module rom with contents of no regularity."""
     if is_block(width, depth, style):
-        return block_ram(width, depth)
+        return block_ram(width, depth) + output_register(width, depth, False, latency)
     if depth == 1:
         return Resources()
     columns = distinct_columns(width, depth)
-    return Resources(lut=rom_luts(depth) * columns, ff=columns)
+    return Resources(lut=rom_luts(depth) * columns, ff=columns * latency)
+
+
+def output_register(width: int, depth: int, written: bool, latency: int) -> Resources:
+    """Flip-flops of a block RAM of this latency: its own output registers cost nothing, but behind a multiplexer."""
+    stacked = block_geometry(width, depth, written).stacked > 1
+    return Resources(ff=width * stacked * (latency - 1))
 
 
 def distinct_columns(width: int, depth: int) -> int:
@@ -118,14 +124,15 @@ def rom_luts(depth: int) -> int:
     return 4 if blocks == 3 else blocks + mux(math.ceil(blocks / 4))
 
 
-def rom_contents(words: np.ndarray, width: int, style: int = 0) -> Resources:
+def rom_contents(words: np.ndarray, width: int, style: int = 0, latency: int = 1) -> Resources:
     """Module rom with these words: constant columns vanish, equal ones are one, simple ones take fewer LUTs."""
     depth = len(words)
     if is_block(width, depth, style):
-        return rom(width, depth, style)
+        return rom(width, depth, style, latency)
     columns = {((words >> bit) & 1).astype(np.uint8).tobytes() for bit in range(width)}
     luts = [column_luts(np.frombuffer(column, np.uint8)) for column in columns]
-    return Resources(lut=sum(luts), ff=sum(bool(np.ptp(np.frombuffer(c, np.uint8))) for c in columns))
+    varying = sum(bool(np.ptp(np.frombuffer(column, np.uint8))) for column in columns)
+    return Resources(lut=sum(luts), ff=varying * latency)
 
 
 def column_luts(column: np.ndarray) -> int:
@@ -154,8 +161,8 @@ def lut_ram(width: int, depth: int) -> int:
     return blocks * cells + mux(blocks) * width + (blocks > 1) * blocks
 
 
-def ram(width: int, depth: int, block: bool) -> Resources:
-    """Module ram_sdp, in block RAM or in LUTs, with its output register."""
+def ram(width: int, depth: int, block: bool, latency: int = 1) -> Resources:
+    """Module ram_sdp, in block RAM or in LUTs, with its registers."""
     if block:
-        return block_ram(width, depth, written=True)
-    return Resources(lut=lut_ram(width, depth), ff=width)
+        return block_ram(width, depth, written=True) + output_register(width, depth, True, latency)
+    return Resources(lut=lut_ram(width, depth), ff=width * latency)

@@ -6,15 +6,29 @@ module rom #(
     parameter int unsigned Depth = 32,
     parameter File = "",
     parameter int unsigned Style = 0,
+    parameter int unsigned Latency = 1,
     localparam int unsigned AddrBits = Depth > 1 ? $clog2(Depth) : 1
 ) (
     input  logic                clk_i,
     input  logic                re_i,
     input  logic [AddrBits-1:0] addr_i,
+    // verilator lint_off UNUSEDSIGNAL
+    input  logic                oe_i = 1'b1,  // of Latency 2
+    // verilator lint_on UNUSEDSIGNAL
     output logic [   Width-1:0] data_o
 );
   localparam int unsigned Columns = 1024;
   localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Depth > 4096 / Width);
+
+  logic [Width-1:0] data_q;
+
+  if (Latency == 2) begin : g_output
+    logic [Width-1:0] output_q;
+    always_ff @(posedge clk_i) if (oe_i) output_q <= data_q;
+    assign data_o = output_q;
+  end else begin : g_direct
+    assign data_o = data_q;
+  end
 
   if (!Block && Width > Columns) begin : g_columns
     for (genvar k = 0; k < (Width + Columns - 1) / Columns; k++) begin : g_column
@@ -26,12 +40,10 @@ module rom #(
           .clk_i,
           .re_i,
           .addr_i,
-          .data_o(data_o[k*Columns+:Bits])
+          .data_o(data_q[k*Columns+:Bits])
       );
     end
   end else begin : g_memory
-    logic [Width-1:0] data_q;
-    assign data_o = data_q;
     if (Block) begin : g_block
       (* rom_style = "block" *)
       logic [Width-1:0] mem[Depth];
