@@ -21,10 +21,6 @@ PYTHON = [path for path in SOURCES if path.suffix == ".py"]
 FOLDERS = sorted({path.parent for path in PYTHON})
 
 MOST_FILES, MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 16, 400, 60, 8
-WIDE_FUNCTIONS = {
-    "simulation.py:simulate": "public, with named options",
-    "synthesis.py:synthesize": "public, with named options",
-}
 VENDOR_LINES = ("xilinx.com:bd_rule", "Xilinx")  # Vivado's own names; what comments say of measurements
 
 
@@ -80,7 +76,7 @@ def test_functions_have_few_parameters():
         for f in functions(path)
         if parameters(f) > MOST_PARAMETERS and not is_command(path, f)
     }
-    assert wide == set(WIDE_FUNCTIONS), "too many, or no exception any more"
+    assert wide == set()
 
 
 def module(path: Path) -> str:

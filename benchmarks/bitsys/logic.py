@@ -11,7 +11,7 @@ from bitwright.hardware.closure import closure, flatten
 from bitwright.hardware.library import with_vendor
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType
 from bitwright.network.ops import Dense
-from bitwright.synthesis import synthesize
+from bitwright.synthesis import SynthesisOptions, synthesize
 from bitwright.targets import get
 from bitwright.targets.bitsys import emit
 from bitwright.targets.contract import Design
@@ -46,6 +46,7 @@ endmodule
 PRESETS = {"small": "ecp5-85k", "ultra96": "xczu3eg", "ultra96_planes": "xczu3eg"}
 RESOURCES = ("lut", "ff", "bram36", "dsp")
 TARGET_MHZ = 120  # of place and route
+PLACING = SynthesisOptions(placer="static", router="router2")
 SIZES = {"container": (4, 8), "fixed": (4, 8), "planes": (2, 8), "fixed_small": (2, 8)}
 
 
@@ -116,7 +117,7 @@ def presets() -> Iterator[dict]:
         yield found
     for preset, device in PRESETS.items():
         if find_device(device).family == "ecp5":
-            made = synthesize(_design(preset), device, clock_mhz=TARGET_MHZ, placer="static", router="router2", jobs=1)
+            made = synthesize(_design(preset), device, options=PLACING, clock_mhz=TARGET_MHZ, jobs=1)
             found[preset] |= {"placed": True, "tools": made.tools, "fmax_mhz": made.fmax_mhz}
             found[preset]["share_of_device"] = made.utilization
             found[preset] |= {name: getattr(made.total, name) for name in RESOURCES}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bitwright.errors import DeviceError, ToolError
 from bitwright.hardware.resources import Resources
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.synthesis import synthesize
+from bitwright.synthesis import SynthesisOptions, synthesize
 from bitwright.targets import get
 from bitwright.targets.contract import Design
 from bitwright.targets.rap.cost import resources
@@ -43,7 +43,7 @@ def measure_synthesis(grids: list[str]) -> dict:
         made = design(GRIDS[name])
         machine = TARGET.options(**GRIDS[name]).machine
         for dsp in (True, False) if name in BOTH_WAYS else (True,):
-            result = synthesize(made, PART, dsp=dsp, check_fit=False)
+            result = synthesize(made, PART, options=SynthesisOptions(dsp=dsp), check_fit=False)
             estimate = resources(machine, dsp=dsp)
             errors = relative_errors(estimate, result.total)
             found[f"{name}, {'with' if dsp else 'without'} DSP"] = {

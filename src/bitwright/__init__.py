@@ -33,14 +33,16 @@ if TYPE_CHECKING:
     from bitwright.quantization.ptq import quantize
     from bitwright.reporting import report
     from bitwright.simulation import simulate
-    from bitwright.synthesis import synthesize
-    from bitwright.tools.model import Stalls
+    from bitwright.synthesis import SynthesisOptions, synthesize
+    from bitwright.tools.model import Stalls, Waveform
     from bitwright.training import finetune
 
 __version__ = version("bitwright")
 __all__ = [
     "Stalls",
+    "SynthesisOptions",
     "UserError",
+    "Waveform",
     "compare",
     "compile",
     "deploy",
@@ -58,7 +60,9 @@ __all__ = [
 
 _HOMES = {
     "Stalls": "tools.model",
+    "SynthesisOptions": "synthesis",
     "UserError": "errors",
+    "Waveform": "tools.model",
     "compare": "comparison",
     "compile": "api",
     "deploy": "deployment",

@@ -7,7 +7,6 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -91,30 +90,26 @@ def simulate(
     design: Design,
     x: np.ndarray,
     *,
-    frames: int | None = None,
     stalls: Stalls | None = None,
     seed: int = 0,
     check: bool = True,
-    trace: str | os.PathLike[str] | None = None,
-    trace_cycles: int | None = None,
+    trace: str | os.PathLike[str] | Waveform | None = None,
     jobs: int = 2,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> SimulationResult:
-    """Stream the first `frames` of `x` through the compiled design.
+    """Stream the frames `x` through the compiled design.
 
     x: integers [N, *input shape], or floats in the model's own layout and units, which the network's
     InputSpec quantizes. stalls: random pauses on all streams. seed: of the initial state of registers.
-    trace: file for a waveform, VCD or FST by its name, of the first `trace_cycles`, else up to the end of the first
-    result. Many frames are split over `jobs` models.
+    trace: file for a waveform up to the end of the first result, VCD or FST by its name, or a `Waveform` that says how
+    long it is. Many frames are split over `jobs` models.
     Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream
     rules or stops.
     """
-    x = _inputs(design, x, frames)
-    model = compile_model(design, trace=trace_format(trace) if trace else None, cache_dir=cache_dir, jobs=jobs)
+    x = _inputs(design, x)
+    wave = trace if trace is None or isinstance(trace, Waveform) else Waveform(trace, 0, design.output.words)
+    model = compile_model(design, trace=trace_format(wave.path) if wave else None, cache_dir=cache_dir, jobs=jobs)
     parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
-    wave = (
-        None if trace is None else Waveform(Path(trace), trace_cycles or 0, 0 if trace_cycles else design.output.words)
-    )
     traces = [wave, *[None] * (len(parts) - 1)]
     start = time.perf_counter()
     runs = joblib.Parallel(n_jobs=jobs, backend="threading")(
@@ -156,13 +151,9 @@ def stream_words(design: Design, x: np.ndarray) -> dict[str, np.ndarray]:
     return words
 
 
-def _inputs(design: Design, x: np.ndarray, frames: int | None) -> np.ndarray:
+def _inputs(design: Design, x: np.ndarray) -> np.ndarray:
     """The integers of the frames to simulate."""
     x = np.asarray(x)
-    if frames is not None:
-        if not 1 <= frames <= len(x):
-            raise DataError(f"{frames} frames asked for; legal are 1 to {len(x)}, as many as the data have")
-        x = x[:frames]
     if len(x) == 0:
         raise DataError("no frames to simulate")
     return check_integers(design.network, design.network.input.quantize(x) if x.dtype.kind == "f" else x)

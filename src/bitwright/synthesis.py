@@ -43,6 +43,36 @@ Progress = Callable[[str, int, int], None]  # what is done, how many are, of how
 
 
 @dataclass(frozen=True)
+class SynthesisOptions:
+    """How the tools are run. dsp: whether multipliers may become DSP blocks.
+
+    Of nextpnr, for parts that it places: so many `seeds` from `seed` on, of which the median clock counts; `placer`
+    ("heap", or "static", with the shorter wires where a large design fills the part) and `router` ("router1", or
+    "router2", the faster one there). Raises `OptionError` for what is not legal.
+    """
+
+    dsp: bool = True
+    seed: int = 1
+    seeds: int = 1
+    placer: str = "heap"
+    router: str = "router1"
+
+    def __post_init__(self) -> None:
+        for name, legal in (("placer", nextpnr.PLACERS), ("router", nextpnr.ROUTERS)):
+            if getattr(self, name) not in legal:
+                raise OptionError(f"{name} is {getattr(self, name)!r}; legal are {', '.join(legal)}")
+        if not 1 <= self.seeds <= MOST_SEEDS:
+            raise OptionError(f"seeds is {self.seeds}; legal are 1 to {MOST_SEEDS}")
+
+    def placements(self, part: Device, goal: Clock) -> list[nextpnr.PlaceRoute]:
+        """One for each seed."""
+        first = nextpnr.PlaceRoute(
+            part.size, part.package, int(part.grade), goal.mhz, self.seed, placer=self.placer, router=self.router
+        )
+        return [dataclasses.replace(first, seed=self.seed + i) for i in range(self.seeds)]
+
+
+@dataclass(frozen=True)
 class UnitResult:
     """One unit as synthesized, once; the design holds `copies` of it. lutram and srl are parts of resources.lut.
 
@@ -148,13 +178,9 @@ def synthesize(
     design: Design,
     device: str,
     *,
-    dsp: bool = True,
-    check_fit: bool = True,
+    options: SynthesisOptions | None = None,
     clock_mhz: float = DEFAULT_MHZ,
-    seed: int = 1,
-    seeds: int = 1,
-    placer: str = "heap",
-    router: str = "router1",
+    check_fit: bool = True,
     jobs: int = 2,
     cache_dir: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -162,23 +188,14 @@ def synthesize(
     """Synthesize the design for a device of `devices.py`, and say what clock it reaches.
 
     Each unit is synthesized on its own, several in parallel; the clock is estimated by static timing of the netlist.
-    Where the family allows, the whole design is then placed and routed, with the target clock `clock_mhz`, so many
-    `seeds` from `seed` on, of which the median counts, and nextpnr's `placer` ("heap",
-    or "static", with the shorter wires where a large design fills the part) and `router` ("router1", or "router2", the
-    faster one there). dsp: whether multipliers may become DSP blocks. Results are cached under the digest of the files
-    that they need, options and tool versions. Raises `OptionError` for an unknown placer or router or an illegal clock
-    or number of seeds, `DeviceError` for an unknown device and, with `check_fit`, for a design that is larger than it.
+    Where the family allows, the whole design is then placed and routed, with the target clock `clock_mhz`. Results are
+    cached under the digest of the files that they need, options and tool versions. Raises `OptionError` for an illegal
+    clock, `DeviceError` for an unknown device and, with `check_fit`, for a design that is larger than it.
     """
-    part = find_device(device)
-    for name, value, legal in (("placer", placer, nextpnr.PLACERS), ("router", router, nextpnr.ROUTERS)):
-        if value not in legal:
-            raise OptionError(f"{name} is {value!r}; legal are {', '.join(legal)}")
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise OptionError(f"seeds is {seeds}; legal are 1 to {MOST_SEEDS}")
-    goal = assumed(clock_mhz)
+    part, goal, options = find_device(device), assumed(clock_mhz), options or SynthesisOptions()
     start = time.perf_counter()
     flat = with_vendor(flatten(design.files), part.primitives)
-    run = _Run(part, dsp, yosys.find(), cache.folder(cache_dir), jobs, progress or (lambda *_: None))
+    run = _Run(part, options.dsp, yosys.find(), cache.folder(cache_dir), jobs, progress or (lambda *_: None))
     counted = _count(design, flat, run)
     known = design.estimate.rows if part.counts_estimated_luts else ()
     units = tuple(_result(unit, counted[unit.top], known) for unit in design.units)
@@ -194,10 +211,7 @@ def synthesize(
     if part.traits.placing is None:
         result = _with_timing(result, _estimated(design, flat, counted, run))
     else:
-        options = nextpnr.PlaceRoute(
-            part.size, part.package, int(part.grade), clock_mhz=goal.mhz, placer=placer, router=router
-        )
-        result = _placed(design, flat, run, [dataclasses.replace(options, seed=seed + i) for i in range(seeds)], result)
+        result = _placed(design, flat, run, options.placements(part, goal), result)
     return dataclasses.replace(result, seconds=time.perf_counter() - start)
 
 

@@ -19,7 +19,7 @@ from bitwright.hardware.library import with_vendor, without_wide_roms
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import memory_file
 from bitwright.placement import harness_files
-from bitwright.synthesis import count_module, synthesize
+from bitwright.synthesis import SynthesisOptions, count_module, synthesize
 from bitwright.targets.contract import SynthesisUnit
 from bitwright.tools import nextpnr, yosys
 
@@ -282,7 +282,7 @@ def test_a_design_that_is_too_large_names_the_resource(doubler, synthesis_cache)
 
 @pytest.mark.slow
 def test_place_and_route_for_the_ecp5(doubler, synthesis_cache):
-    result = synthesize(doubler, "ecp5-25k", seeds=3, cache_dir=synthesis_cache)
+    result = synthesize(doubler, "ecp5-25k", options=SynthesisOptions(seeds=3), cache_dir=synthesis_cache)
     assert 100 < result.fmax_mhz < 500
     assert sorted(result.fmax_by_seed.values())[1] == result.fmax_mhz == result.clock.mhz
     assert (list(result.fmax_by_seed), result.clock.basis) == ([1, 2, 3], "routed")
@@ -297,7 +297,7 @@ def test_place_and_route_for_the_ecp5(doubler, synthesis_cache):
     assert result.units[0].estimate is None
     assert result.bitstream[:200].find(b"LFE5U-25F") > 0
     assert result.tools[1].startswith("nextpnr-ecp5 0.1")
-    again = synthesize(doubler, "ecp5-25k", seeds=3, cache_dir=synthesis_cache)
+    again = synthesize(doubler, "ecp5-25k", options=SynthesisOptions(seeds=3), cache_dir=synthesis_cache)
     assert again.bitstream == result.bitstream
     faster = synthesize(doubler, "ecp5-25k-8", cache_dir=synthesis_cache)
     assert faster.fmax_estimated_mhz.mid > 1.2 * result.fmax_estimated_mhz.mid

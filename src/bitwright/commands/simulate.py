@@ -50,11 +50,10 @@ def run(
     design = bw.load_design(build)
     known = synthesized_clock(build, design.digest)
     x, labels = _frames(design, data, frames, seed)
+    wave = bw.Waveform(trace, trace_cycles) if trace and trace_cycles else trace
     pauses = Stalls(seed, stalls, stalls) if stalls else None
     with console.busy(f"simulating {len(x):,} frames"):
-        result = bw.simulate(
-            design, x, stalls=pauses, seed=seed, trace=trace, trace_cycles=trace_cycles, jobs=job_count(jobs)
-        )
+        result = bw.simulate(design, x, stalls=pauses, seed=seed, trace=wave, jobs=job_count(jobs))
     found: dict[str, Any] = {"design": design.digest, "data": data and str(data), **result.as_dict()}
     if labels is not None:
         found["accuracy"] = float((result.predictions == labels).mean())

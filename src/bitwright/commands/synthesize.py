@@ -42,17 +42,14 @@ def run(
 
     console = Console(json, verbose)
     design = bw.load_design(build)
+    options = bw.SynthesisOptions(dsp, seed, seeds, placer, router)
     with console.progress() as progress:
         result = bw.synthesize(
             design,
             device,
-            dsp=dsp,
-            check_fit=fit,
+            options=options,
             clock_mhz=clock_mhz,
-            seed=seed,
-            seeds=seeds,
-            placer=placer,
-            router=router,
+            check_fit=fit,
             jobs=job_count(jobs),
             progress=progress,
         )

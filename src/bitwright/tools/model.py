@@ -103,7 +103,7 @@ def trace_format(path: str | os.PathLike[str]) -> str:
 class Waveform:
     """A file for a waveform: of the first `cycles`, and on until `words` output words came out."""
 
-    path: Path
+    path: str | os.PathLike[str]
     cycles: int = 10_000
     words: int = 0
 
@@ -154,7 +154,7 @@ class Model:
                 lines.append(f"trace {trace.cycles} {trace.words} wave.{self.traced}")
             cycles, values = self._execute(folder, lines)
             if trace is not None:
-                write_file(trace.path, (folder / f"wave.{self.traced}").read_bytes())
+                write_file(Path(trace.path), (folder / f"wave.{self.traced}").read_bytes())
             return self._collect(folder, cycles, values)
 
     def _streams(self, folder: Path, words: Mapping[str, np.ndarray], expect: Mapping[str, int]) -> list[str]:
