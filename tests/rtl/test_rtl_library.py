@@ -201,6 +201,7 @@ ILLEGAL = [
     ("stream_join", {"OutBits": 4}, "OutBits must be at least"),
     ("argmax", {"Channels": 17}, "OutBits must hold"),
     ("pool_reduce", {"Op": 2}, "Op 0 or 1"),
+    ("multiply_pipe", {"ABits": 36}, "ABits and BBits of 1 to 35"),
 ]
 
 
