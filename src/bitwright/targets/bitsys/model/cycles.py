@@ -18,7 +18,8 @@ from bitwright.targets.bitsys.registers import LAYER_WORDS
 
 FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, one more for the memory's latency, the start
 POST = 7  # registers of the post stage without a table
-READ = 2  # of the activation memory, of the result buffer
+READ = 4  # cycles of the activation memory
+RESULT = 2  # of the result buffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,6 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
             first = max(end + settle + 1, issued + interval)
             issued = first + (count - 1) * interval
             drained.append(issued)
-            runs.append((first + READ, count, interval))
+            runs.append((first + RESULT, count, interval))
         released.append(end)
     return runs

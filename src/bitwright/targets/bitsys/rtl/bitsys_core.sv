@@ -93,8 +93,7 @@ module bitsys_core #(
       .writable_i(writable), .readable_i(readable)
   );
   bitsys_control u_control (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
+      .clk_i, .rst_i,
       .addr_i(bus_addr),
       .wdata_i(bus_wdata),
       .we_i(bus_we),
@@ -135,8 +134,7 @@ module bitsys_core #(
   bitsys_sequencer #(
       .Layers(Layers)
   ) u_sequencer (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
+      .clk_i, .rst_i,
       .run_i(run),
       .we_i(layers_we),
       .windex_i(windex),
@@ -172,8 +170,7 @@ module bitsys_core #(
       .Planes  (Planes),
       .ActWords(ActWords)
   ) u_input (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
+      .clk_i, .rst_i,
       .run_i(run),
       .batch_i(batch),
       .type_i(input_type),
@@ -197,11 +194,12 @@ module bitsys_core #(
   );
 
   // Source
-  logic [15:0] input_start, base_a, base_b, read_addr, write_addr;
-  logic [2:0] read_byte, write_byte;
-  logic [3:0] write_count;
-  logic [63:0] read_data, write_data, row_data;
-  logic read, read_group, write, fetch_busy;
+  logic [15:0] input_start, base_a, base_b, read_addr, write_pixel;
+  logic [11:0] write_group;
+  logic [3:0] write_stored;
+  logic [2:0] read_byte;
+  logic [63:0] read_data, write_elements, row_data;
+  logic read_group, write, write_wide, write_half, fetch_busy;
   logic [1:0] half_free;
   logic row_we, row_half, row_inside, row_last, claim, loaded;
   logic [7:0] row;
@@ -216,14 +214,12 @@ module bitsys_core #(
       .Rows  (Rows),
       .Planes(Planes)
   ) u_fetch (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
+      .clk_i, .rst_i,
       .start_i(start),
       .layer_i(layer),
       .base_a_i(base_a),
       .base_b_i(base_b),
       .busy_o(fetch_busy),
-      .read_o(read),
       .read_group_o(read_group),
       .read_addr_o(read_addr),
       .read_byte_o(read_byte),
@@ -250,17 +246,17 @@ module bitsys_core #(
       .Depth (ActWords),
       .Planes(Planes)
   ) u_memory (
-      .clk_i(clk_i),
-      .re_i(read),
+      .clk_i,
       .rgroup_i(read_group),
       .raddr_i(read_addr),
       .rbyte_i(read_byte),
       .rdata_o(read_data),
       .we_i(write),
-      .waddr_i(write_addr),
-      .wbyte_i(write_byte),
-      .wcount_i(write_count),
-      .wdata_i(write_data)
+      .wpixel_i(write_pixel),
+      .wgroup_i(write_group),
+      .wstored_i(write_stored),
+      .wwide_i(write_wide), .whalf_i(write_half),
+      .welements_i(write_elements)
   );
   assign row_data = row_inside ? read_data : {layer[FPadHigh+:WPadHigh], layer[FPadLow+:WPadLow]};
 
@@ -371,10 +367,11 @@ module bitsys_core #(
       .s_group_i(in_group),
       .s_stored_i(in_stored),
       .we_o(write),
-      .waddr_o(write_addr),
-      .wbyte_o(write_byte),
-      .wcount_o(write_count),
-      .wdata_o(write_data),
+      .wpixel_o(write_pixel),
+      .wgroup_o(write_group),
+      .wstored_o(write_stored),
+      .wwide_o(write_wide), .whalf_o(write_half),
+      .welements_o(write_elements),
       .out_we_o(out_we),
       .out_addr_o(out_addr),
       .out_data_o(out_data)

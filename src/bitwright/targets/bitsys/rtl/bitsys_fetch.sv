@@ -5,7 +5,7 @@
 // half of the row buffers is free while half_free_i;
 // claim_o takes it with the last word's read, loaded_o comes with its last write. Vector layer: for each pixel, group and tap, one 8-bit half of an
 // operand a cycle; groups start at least `interval` cycles apart. Words outside the image are marked.
-// The memory answers two cycles after read_o; the tags at the outputs are delayed as much.
+// The memory answers Read cycles after the address; the tags at the outputs are delayed as much.
 module bitsys_fetch #(
     parameter int unsigned Rows   = 8,
     parameter bit          Planes = 1'b0
@@ -17,7 +17,6 @@ module bitsys_fetch #(
     input  logic [     15:0] base_a_i,
     input  logic [     15:0] base_b_i,
     output logic             busy_o,
-    output logic             read_o,
     output logic             read_group_o,
     output logic [     15:0] read_addr_o,
     output logic [      2:0] read_byte_o,
@@ -129,36 +128,36 @@ module bitsys_fetch #(
       .word_o(offset),
       .byte_o(offset_byte)
   );
-  assign read_o = next;
   assign read_group_o = vector;
   assign read_addr_o = vector ? (is_b ? pixel_b_q : addr) + offset : addr + 16'(inner);
   assign read_byte_o = vector ? offset_byte : 3'd0;
 
   // Tags travel with the read.
   localparam int unsigned TagBits = 44;
-  logic [TagBits-1:0] tag, tag_q, tag_qq;
-  logic [1:0] valid_q;
+  localparam int unsigned Read = 4;
+  logic [TagBits-1:0] tag, tag_q[Read];
+  logic [Read-1:0] valid_q;
   assign tag = {
     half_q, row_q, pos_q, plane_q, in_image, pixel_end, tile_end, group_first, last_tap && last_inner, is_b, half, outer,
     last_outer, vector
   };
   always_ff @(posedge clk_i) begin
-    if (rst_i) valid_q <= 2'd0;
-    else valid_q <= {valid_q[0], next};
+    if (rst_i) valid_q <= '0;
+    else valid_q <= {valid_q[Read-2:0], next};
   end
   always_ff @(posedge clk_i) begin
-    tag_q <= tag;
-    tag_qq <= tag_q;
+    tag_q[0] <= tag;
+    for (int k = 1; k < Read; k++) tag_q[k] <= tag_q[k-1];
   end
-  logic vector_qq, last_outer_qq, tile_end_qq, pixel_end_qq;
-  assign {row_half_o, row_o, row_pos_o, row_plane_o, row_inside_o, pixel_end_qq, tile_end_qq, item_first_o, item_last_o,
-          item_b_o, item_half_o, item_group_o, last_outer_qq, vector_qq} = tag_qq;
+  logic vector_r, last_outer_r, tile_end_r, pixel_end_r;
+  assign {row_half_o, row_o, row_pos_o, row_plane_o, row_inside_o, pixel_end_r, tile_end_r, item_first_o, item_last_o,
+          item_b_o, item_half_o, item_group_o, last_outer_r, vector_r} = tag_q[Read-1];
   assign item_inside_o = row_inside_o;
-  assign item_pixel_last_o = last_outer_qq;
-  assign row_last_o = pixel_end_qq;
-  assign row_we_o = valid_q[1] && !vector_qq;
-  assign loaded_o = row_we_o && tile_end_qq;
-  assign item_valid_o = valid_q[1] && vector_qq;
+  assign item_pixel_last_o = last_outer_r;
+  assign row_last_o = pixel_end_r;
+  assign row_we_o = valid_q[Read-1] && !vector_r;
+  assign loaded_o = row_we_o && tile_end_r;
+  assign item_valid_o = valid_q[Read-1] && vector_r;
   assign claim_o = next && tile_end && !vector;
-  assign busy_o = active || valid_q != 2'd0;
+  assign busy_o = active || valid_q != '0;
 endmodule

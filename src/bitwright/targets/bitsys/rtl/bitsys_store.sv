@@ -20,23 +20,25 @@ module bitsys_store #(
     input  logic [     15:0] s_pixel_i,
     input  logic [     11:0] s_group_i,
     input  logic [      3:0] s_stored_i,
-    // Activation memory
+    // Activation memory: a group of a pixel, one half of 8 bits
     output logic             we_o,
-    output logic [     15:0] waddr_o,
-    output logic [      2:0] wbyte_o,
-    output logic [      3:0] wcount_o,
-    output logic [     63:0] wdata_o,
+    output logic [     15:0] wpixel_o,
+    output logic [     11:0] wgroup_o,
+    output logic [      3:0] wstored_o,
+    output logic             wwide_o,
+    output logic             whalf_o,
+    output logic [     63:0] welements_o,
     // Output buffer
     output logic             out_we_o,
     output logic [     15:0] out_addr_o,
     output logic [    255:0] out_data_o
 );
   `include "bitsys_registers.svh"
-  logic valid_q, high_q, result, wide;
+  logic valid_q, high_q, wide;
   logic [255:0] code_q;
   logic [15:0] pixel_q;
   logic [11:0] group_q;
-  logic [63:0] low, high, elements;
+  logic [63:0] low, high;
   assign wide = layer_i[FWideOut];
   always_ff @(posedge clk_i) begin
     valid_q <= valid_i && !rst_i;
@@ -53,34 +55,16 @@ module bitsys_store #(
   end
 
   // One write port: results first.
-  logic [3:0] stored;
-  logic [15:0] pixel, offset;
+  logic result;
   assign result = (valid_q && !layer_i[FToOutput]) || high_q;
   assign s_ready_o = !result;
   assign we_o = result || s_valid_i;
-  assign elements = high_q ? high : result ? low : s_elements_i;
-  assign stored = result ? layer_i[FStoredOut+:WStoredOut] : s_stored_i;
-  assign pixel = result ? pixel_q : s_pixel_i;
-  bitsys_group_offset #(
-      .Planes(Planes)
-  ) u_offset (
-      .group_i(result ? group_q : s_group_i),
-      .stored_i(stored),
-      .wide_i(result && wide),
-      .half_i(high_q),
-      .word_o(offset),
-      .byte_o(wbyte_o)
-  );
-  bitsys_pack #(
-      .Planes(Planes)
-  ) u_pack (
-      .elements_i(elements),
-      .stored_i(stored),
-      .wide_i(result && wide),
-      .bytes_o(wdata_o),
-      .count_o(wcount_o)
-  );
-  assign waddr_o = pixel + offset;
+  assign welements_o = high_q ? high : result ? low : s_elements_i;
+  assign wstored_o = result ? layer_i[FStoredOut+:WStoredOut] : s_stored_i;
+  assign wpixel_o = result ? pixel_q : s_pixel_i;
+  assign wgroup_o = result ? group_q : s_group_i;
+  assign wwide_o = result && wide;
+  assign whalf_o = high_q;
 
   assign out_we_o = valid_q && layer_i[FToOutput];
   assign out_addr_o = pixel_q + {4'd0, group_q};
