@@ -5,7 +5,9 @@ import pytest
 from rtl_bank import HEAVY, LIGHT, STARVED, Case
 
 from bitwright.hardware import library as rtl
+from bitwright.hardware.closure import flatten
 from bitwright.hardware.modules.multiply_pipe import latency
+from bitwright.tools import yosys
 
 SIZES = [(18, 18), (1, 18), (4, 7), (19, 18), (17, 25), (32, 9), (19, 19), (32, 25), (32, 32), (25, 35), (35, 35)]
 PRODUCT = """module product #(parameter int unsigned ABits = 1, parameter int unsigned BBits = 1,
@@ -56,3 +58,17 @@ def test_latency_and_throughput(bank):
         taken, given = run.accepted[f"c{i}_s"], run.produced[f"c{i}_m"]
         assert np.all(np.diff(taken) == 1), (a, b)
         assert np.all(given - taken == latency(a, b)), (a, b)
+
+
+OPEN = """module top (input logic clk_i, input logic signed [31:0] a_i, b_i, output logic signed [63:0] p_o);
+  multiply_pipe #(.ABits(32), .BBits(32)) u_product (.clk_i, .a_i, .b_i, .p_o);
+endmodule
+"""
+
+
+def test_open_enables_are_on_in_synthesis(tmp_path):
+    """Yosys, too, takes all bits of the default: no register stays as it was."""
+    for name, text in flatten(rtl.sources(["multiply_pipe"]) | {"top.sv": OPEN}).items():
+        (tmp_path / name).write_text(text)
+    lines = "read_verilog -sv -defer multiply_pipe.sv top.sv; hierarchy -top top; proc; flatten; opt"
+    yosys.execute(yosys.find(), ["-q", "-p", f"{lines}; select -assert-count 4 t:$mul"], tmp_path)

@@ -12,7 +12,7 @@ module multiply_pipe #(
     localparam int unsigned Latency = 2 + (ASplit ? 1 : 0) + (BSplit ? 1 : 0)
 ) (
     input  logic                          clk_i,
-    input  logic        [    Latency-1:0] en_i = '1,
+    input  logic        [    Latency-1:0] en_i = {Latency{1'b1}},
     input  logic signed [      ABits-1:0] a_i,
     input  logic signed [      BBits-1:0] b_i,
     output logic signed [ABits+BBits-1:0] p_o
