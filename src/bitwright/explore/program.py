@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bitwright.errors import OptionError
 
@@ -23,6 +22,8 @@ def choose(
     or, with `bottleneck`, max(costs[l][o_l]) <= budget, as for the cycles of a pipeline.
     Solved exactly by HiGHS. `OptionError` where even the cheapest options pass the budget.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     loss, cost = np.concatenate(losses), np.concatenate(costs)
     sizes = [len(options) for options in losses]
     cheapest = [float(np.min(c)) for c in costs]

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import log_softmax
 
 METRICS = ("kl", "error")
 
@@ -15,6 +14,8 @@ def output_loss(reference: np.ndarray, outputs: np.ndarray, metric: str, *, prob
     "kl": KL(softmax(reference) || softmax(outputs)) over the last axis, in nats (`probabilities`: the
     outputs are probabilities already); "error": sum of squared differences over the reference's power.
     """
+    from scipy.special import log_softmax
+
     reference, outputs = np.asarray(reference, np.float64), np.asarray(outputs, np.float64)
     if metric == "error":
         return float(((outputs - reference) ** 2).sum() / max(float((reference**2).sum()), 1e-300))

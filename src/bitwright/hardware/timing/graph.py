@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from bitwright.hardware.family import Family, NetDelay
 from bitwright.hardware.timing.delays import table
@@ -157,6 +155,9 @@ def build(netlist: Netlist, family: Family) -> Graph:
 
 def _without_loops(source: np.ndarray, target: np.ndarray, nets: int) -> tuple[np.ndarray, tuple[int, ...]]:
     """Which arcs lie on no loop, and the nets of those that do."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(len(source)), (source, target)), shape=(nets, nets))
     _, group = connected_components(links, directed=True, connection="strong")
     looped = group[source] == group[target]

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from bitwright.jit import njit
 
@@ -212,6 +211,8 @@ class _Parts:
 
 def _assign(users: list[np.ndarray], arrays: int, seed: int, rounds: int) -> tuple[list[_Parts], list[np.ndarray]]:
     """For every cluster the parts of its groups, and the array of each part."""
+    from scipy.optimize import linear_sum_assignment
+
     rng, clusters = np.random.default_rng(seed), len(users)
     wires = np.zeros((arrays, users[0].shape[1]), np.float32)  # clusters that use each wire
     parts, where = [_Parts(outputs, np.arange(len(outputs))) for outputs in users], [np.zeros(0, np.int64)] * clusters

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bitwright.devices import find_device
 from bitwright.hardware.resources import Resources
@@ -129,6 +128,8 @@ def select(units: Sequence[Sequence[Alternative]], rest: Resources, limits: Limi
 
     Multiple-choice knapsack: minimize  sum of price[i] * x[i],  x binary, one a unit; solved by HiGHS.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     options = [option for unit in units for option in unit]
     owner = np.repeat(np.arange(len(units)), [len(unit) for unit in units])
     one = LinearConstraint((owner == np.arange(len(units))[:, None]).astype(float), 1, 1)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from bitwright.jit import njit
@@ -154,7 +153,8 @@ def _count(p: _Patterns, key: int, change: int) -> None:
 def _all_patterns(terms: Terms, widths: np.ndarray, eagerness: float) -> _Patterns:
     """All patterns of the sums; those that save something are on the heap."""
     room = len(widths)
-    counts = numba.typed.Dict.empty(numba.int64, numba.int64)
+    counts = {0: 0}
+    counts.clear()
     heap = [(0.0, -1)]
     for o in range(len(terms.length)):
         for t in range(terms.length[o]):
