@@ -10,10 +10,11 @@ from bitwright.hardware.library import ROOT, VENDORS
 from bitwright.tools import yosys
 
 READ = "read_verilog -sv -defer a.sv; scratchpad -copy abc9.script.default.fast abc9.script"
+LEFT = "; json -o wiring.json"
 SCRIPTS = {  # results are cached under them
-    "xcup": f"{READ}; synth_xilinx -family xcup -noiopad -flatten -top a; tee -q -o stat.json stat -json",
-    "xc7": f"{READ}; synth_xilinx -family xc7 -noiopad -flatten -top a; tee -q -o stat.json stat -json",
-    "ecp5": f"{READ}; synth_ecp5 -top a; tee -q -o stat.json stat -json",
+    "xcup": f"{READ}; synth_xilinx -family xcup -noiopad -flatten -top a; tee -q -o stat.json stat -json{LEFT}",
+    "xc7": f"{READ}; synth_xilinx -family xc7 -noiopad -flatten -top a; tee -q -o stat.json stat -json{LEFT}",
+    "ecp5": f"{READ}; synth_ecp5 -top a; tee -q -o stat.json stat -json{LEFT}",
 }
 
 

@@ -82,7 +82,8 @@ def test_modules_that_were_kept_apart_are_counted_alone():
 
 
 def test_yosys_is_called_as_recorded(tmp_path, monkeypatch):
-    fake(tmp_path / "bin", "yosys", "Yosys 0.71+3 (git sha1 0)")
+    nothing = json.dumps({"design": {"num_cells_by_type": {}}})
+    fake(tmp_path / "bin", "yosys", "Yosys 0.71+3 (git sha1 0)", f"echo '{nothing}' > {yosys.STAT}")
     on_path(monkeypatch, tmp_path / "bin")
     tool = yosys.find()
     assert tool == yosys.Yosys(tmp_path / "bin" / "yosys", "0.71")
@@ -93,10 +94,11 @@ def test_yosys_is_called_as_recorded(tmp_path, monkeypatch):
     assert (tmp_path / "bin" / "argv").read_text().splitlines() == [
         "--version",
         f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
-        "synth_xilinx -family xcup -noiopad -flatten -top top; tee -q -o stat.json stat -json",
+        "synth_xilinx -family xcup -noiopad -flatten -top top; tee -q -o stat.json stat -json; json -o wiring.json",
         f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
         f"synth_xilinx -family xc7 -noiopad -flatten -top top -run :map_memory; {yosys.FORGET_CONTENTS}; "
-        "synth_xilinx -family xc7 -noiopad -flatten -top top -run map_memory:; tee -q -o stat.json stat -json",
+        "synth_xilinx -family xc7 -noiopad -flatten -top top -run map_memory:; tee -q -o stat.json stat -json; "
+        "json -o wiring.json",
         f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
         "synth_ecp5 -top top -nodsp; tee -q -o stat.json stat -json; write_json netlist.json",
     ]

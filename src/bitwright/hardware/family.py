@@ -71,12 +71,86 @@ class Delays:
 
 
 @dataclass(frozen=True)
+class Flop:
+    """The flip-flops that a block can take in: rising edge, value 0 by reset and after configuration.
+
+    cells: their types. fits: values of parameters that they must have. sense: the parameter that says "1" where the
+    enable is not connected and "INV" where it is inverted, "" for families that tie it to 1 and never invert it.
+    """
+
+    cells: str
+    clock: str
+    data: str
+    output: str
+    enable: str
+    reset: str
+    fits: Mapping[str, str] = field(default_factory=dict)
+    sense: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A register of a hard block. settings: parameters that switch it on. ties: inputs that must be these constants.
+
+    enable: the ports that can hold its enable; choice: the parameter that names one of them, where there are several.
+    reset: the port of a reset to 0 that acts whether it is enabled or not; "" where it has none.
+    """
+
+    settings: Mapping[str, str]
+    enable: tuple[str, ...]
+    choice: str = ""
+    reset: str = ""
+    ties: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Registers of a hard block for the bits of one word.
+
+    cells: its types; fits: values of parameters that they must have. data: the ports, inputs where the register stands
+    before the block. clock: the port that the flip-flops' clock must be at, or is put at. idle: ports that must be 0 or
+    free. stages[n - 1]: for n flip-flops in a row, the first one first. group: only with all others of the group.
+    shared: neighbouring blocks have their enables in common, so that a port means the same throughout a design.
+    """
+
+    cells: str
+    data: str
+    clock: str
+    stages: tuple[tuple[Stage, ...], ...]
+    fits: Mapping[str, str] = field(default_factory=dict)
+    idle: tuple[str, ...] = ()
+    group: str = ""
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Inverter:
+    """A cell that inverts: its type, parameters, ports, and inputs that are tied to constants."""
+
+    cell: str
+    parameters: Mapping[str, str]
+    input: str
+    output: str
+    ties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Registers:
+    """Which flip-flops of a netlist belong into hard blocks; inverter: for families whose enables may be inverted."""
+
+    flop: Flop
+    embedded: tuple[Embedded, ...]
+    inverter: Inverter | None = None
+
+
+@dataclass(frozen=True)
 class Family:
     """One family. lut_cell: what its LUTs are, for people.
 
     synthesis: Yosys's command. memory_step: its label from which on contents of block memories may be forgotten where
     cells are only counted; empty where they are needed. primitives: the name of its versions of the primitive wrappers;
-    folders: where they lie, the first one first. delays: of its cells and wires. vivado: whether Vivado builds for it.
+    folders: where they lie, the first one first. delays: of its cells and wires. registers: those that Yosys leaves
+    beside block RAM and DSP blocks though they hold them. vivado: whether Vivado builds for it.
     placing: None where nothing that is known here places and routes it.
     """
 
@@ -88,6 +162,7 @@ class Family:
     folders: tuple[str, ...]
     cells: Cells
     delays: Delays
+    registers: Registers
     memory_step: str = ""
     vivado: bool = False
     placing: Placing | None = None

@@ -12,12 +12,15 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from bitwright.errors import ToolError
 from bitwright.files import user_folder
 from bitwright.hardware.closure import write
 from bitwright.hardware.families import families
+from bitwright.hardware.packing import pack
 from bitwright.hardware.resources import Resources
 from bitwright.text import is_identifier, is_source_path
 from bitwright.tools import cache, process
@@ -31,6 +34,7 @@ STAT, LOG, NETLIST, WIRING = "stat.json", "yosys.log", "netlist.json", "wiring.j
 FORGET_CONTENTS = "setparam -set INIT 1'1 t:$mem_v2 a:rom_style=block a:ram_style=block %u %i"
 # A black box for ABC, but not for what it writes: as a box of the library it would crash some runs.
 KEEP_APART = "setattr -mod -unset blackbox -set keep_hierarchy 1"
+PACKING = resources.files("bitwright.hardware").joinpath("packing.py").read_text()  # what cached netlists rest on
 _STARTING = threading.Lock()
 
 
@@ -46,7 +50,7 @@ class Yosys:
 class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
-    netlist: also write the netlist for place and route. wiring: also write cells and wires alone, for timing. boxes:
+    netlist: also leave the netlist for place and route. wiring: also leave cells and wires alone, for timing. boxes:
     modules, each the only one of the file of its name, that stay black boxes. parameters: of the top, by name.
     contents: False, without a netlist and where the family has a `memory_step`, if cells are only counted: block
     memories forget theirs just before they are mapped. `abc9` runs its fast script: on adder-rich designs it needs a
@@ -86,9 +90,20 @@ class Synthesis:
             *([synth] if self.contents else counted),
             f"tee -q -o {STAT} stat -json",
             *([f"write_json {NETLIST}"] if self.netlist else []),
-            *(["autoname", "setattr -unset src", f"json -o {WIRING}"] if self.wiring else []),
+            *(["autoname", "setattr -unset src"] if self.wiring else []),
+            *([f"json -o {WIRING}"] if WIRING in self.written else []),
         ]
         return "; ".join(commands)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The netlists that the commands leave: at least one, from which flip-flops are packed into blocks."""
+        return (*([NETLIST] if self.netlist else []), *([WIRING] if self.wiring or not self.netlist else []))
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The files that are asked for."""
+        return (STAT, *([NETLIST] if self.netlist else []), *([WIRING] if self.wiring else []))
 
 
 @dataclass(frozen=True)
@@ -142,14 +157,46 @@ def find() -> Yosys:
 def run(tool: Yosys, options: Synthesis, sources: Sequence[str], folder: Path, log: Path) -> None:
     """Synthesize `sources` of `folder`; it leaves stat.json there, and the netlists where asked for.
 
-    `ToolError`, too, where Yosys warns that it does not know a name and would go on with a wire of one bit.
+    Flip-flops that belong into block RAM and multipliers are packed into them, see `hardware.packing`. `ToolError`,
+    too, where Yosys warns that it does not know a name and would go on with a wire of one bit.
     """
     execute(tool, ["-e", MISREAD, "-p", options.script(sources)], folder, log)
+    _pack(folder, options)
+
+
+def _pack(folder: Path, options: Synthesis) -> None:
+    """Pack the netlists, and count the cells anew."""
+    registers, stat = families()[options.family].registers, json.loads((folder / STAT).read_text())
+    found = stat["design"]["num_cells_by_type"]
+    if not any(re.fullmatch(kind.cells, name) for kind in registers.embedded for name in found):
+        return
+    for netlist in options.written:
+        data = json.loads((folder / netlist).read_text())
+        changed = pack(data["modules"], registers)
+        if changed:
+            (folder / netlist).write_text(json.dumps(data))
+    copies = _copies(data["modules"], options.top)
+    tables = {name.removeprefix("\\"): table["num_cells_by_type"] for name, table in stat["modules"].items()}
+    for module, cells in changed.items():
+        for table, times in ((tables[module], 1), (found, copies[module])):
+            table.update({name: table.get(name, 0) + n * times for name, n in cells.items()})
+            for name in [name for name in cells if not table[name]]:
+                del table[name]
+    (folder / STAT).write_text(json.dumps(stat))
+
+
+def _copies(modules: Mapping[str, Any], top: str) -> Counter[str]:
+    """How often the design holds each module."""
+    copies = Counter({top: 1})
+    for cell in modules[top]["cells"].values():
+        if cell["type"] in modules:
+            copies += _copies(modules, cell["type"])
+    return copies
 
 
 def synthesize_module(files: Mapping[str, str], options: Synthesis, tool: Yosys, root: Path) -> tuple[str, Path, bool]:
     """Synthesize one module from its files: its name, the folder of the results, and whether it was cached."""
-    identity = [tool.version, options.script(sorted(files))]
+    identity = [tool.version, options.script(sorted(files)), repr(families()[options.family].registers), PACKING]
     for name in sorted(files):
         identity += [name, files[name]]
     key = cache.digest(identity)
@@ -158,10 +205,9 @@ def synthesize_module(files: Mapping[str, str], options: Synthesis, tool: Yosys,
     def make(folder: Path) -> list[Path]:
         logs.mkdir(parents=True, exist_ok=True)
         run(tool, options, write(files, folder), folder, logs / f"{options.top}-{key[:12]}.log")
-        return [folder / name for name in kept]
+        return [folder / name for name in options.kept]
 
-    kept = (STAT, *([NETLIST] if options.netlist else []), *([WIRING] if options.wiring else []))
-    folder, hit = cache.entry(root / "yosys", key, make, kept)
+    folder, hit = cache.entry(root / "yosys", key, make, options.kept)
     return options.top, folder, hit
 
 

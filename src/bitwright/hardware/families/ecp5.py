@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lattice ECP5."""
 
-from bitwright.hardware.family import Cells, Delays, Family, NetDelay, Placing
+from bitwright.hardware.family import (
+    Cells,
+    Delays,
+    Embedded,
+    Family,
+    Flop,
+    Inverter,
+    NetDelay,
+    Placing,
+    Registers,
+    Stage,
+)
 
 DELAYS = Delays(
     source="nextpnr-ecp5's delays of speed grade 6 (Project Trellis)",
@@ -42,6 +53,35 @@ alone TRELLIS_DPR16X4.DO>TRELLIS_FF.DI=0.1
 """,
     nets=(NetDelay(0.9, 0.07, 1.2), NetDelay(0.75, 0.06, 0.9), NetDelay(0.62, 0.05, 0.6)),
 )
+
+
+def _block(port: str, words: str, **sides: str) -> Embedded:
+    """The output register of all that a port of block RAM reads; its reset would clear more than it."""
+    on = Stage({f"REGMODE_{side}": "OUTREG" for side in sides.values()}, (f"OCE{port}",))
+    data = rf"DO[{''.join(sides.values())}]\d+"
+    fits = {"DATA_WIDTH_A": words, f"CLK{port}MUX": f"(CLK{port})?"}
+    return Embedded("DP16KD", data, f"CLK{port}", ((on,),), fits, (f"RST{port}",))
+
+
+def _multiplier(register: str, enables: str = "0123") -> Stage:
+    """A register of a multiplier. nextpnr times one clock, CLK0, and writes no choice of the output's enable."""
+    choice = f"REG_{register}_CE" if len(enables) > 1 else ""
+    return Stage({f"REG_{register}_CLK": "CLK0"}, tuple(f"CE{i}" for i in enables), choice, ties={"RST0": "0"})
+
+
+OUTPUT = _multiplier("OUTPUT", "0")
+REGISTERS = Registers(
+    Flop("TRELLIS_FF", "CLK", "DI", "Q", "CE", "LSR", {"CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}, "CEMUX"),
+    (
+        _block("A", "1|2|4|9|18", own="A"),
+        _block("B", "1|2|4|9|18", own="B"),
+        _block("B", "36", low="A", high="B"),  # both halves of a word of 36 bits are read by port B
+        Embedded("MULT18X18D", r"P\d+", "CLK0", ((OUTPUT,), (_multiplier("PIPELINE"), OUTPUT)), shared=True),
+        Embedded("MULT18X18D", r"A\d+", "CLK0", ((_multiplier("INPUTA"),),), group="inputs", shared=True),
+        Embedded("MULT18X18D", r"B\d+", "CLK0", ((_multiplier("INPUTB"),),), group="inputs", shared=True),
+    ),
+    Inverter("LUT4", {"INIT": "0101010101010101"}, "A", "Z", {"B": "0", "C": "0", "D": "0"}),
+)
 FAMILY = Family(
     name="ecp5",
     vendor="lattice",
@@ -59,6 +99,7 @@ FAMILY = Family(
         carry_luts=2,
     ),
     delays=DELAYS,
+    registers=REGISTERS,
     placing=Placing(
         program="nextpnr-ecp5",
         packer="ecppack",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Xilinx 7 series."""
 
-from bitwright.hardware.family import Cells, Delays, Family, NetDelay
+from bitwright.hardware.family import Cells, Delays, Embedded, Family, Flop, NetDelay, Registers, Stage
 
 LUT, FF, SHIFT = r"LUT[1-6]|LUT6_2|INV", r"FD[RSCP]E(_1)?|LD[CP]E", r"SRL16E|SRLC32E"
 MEMORIES = {
@@ -74,6 +74,31 @@ alone CARRY4.O>FD[RSCP]E.D=0
 """,
     nets=(NetDelay(0.78, 0.08, 0.4), NetDelay(0.58, 0.06, 0.3), NetDelay(0.42, 0.04, 0.2)),
 )
+ON = f"{1:032b}"
+FLOP = Flop("FDRE", "C", "D", "Q", "CE", "R", {"INIT": "[0x]?", "IS_[CDR]_INVERTED": "0?"})
+
+
+def _block(cells: str, port: str, words: str, sides: str = "") -> Embedded:
+    """The output register of what a port of block RAM reads; sides: of which ports the outputs are, `port` alone or AB.
+
+    The block's reset of the register goes before its enable, as a flip-flop's does.
+    """
+    outputs = sides or port
+    clock, enable, reset, other = {
+        "A": ("CLKARDCLK", "REGCEAREGCE", "RSTREGARSTREG", "RSTRAMARSTRAM"),
+        "B": ("CLKBWRCLK", "REGCEB", "RSTREGB", "RSTRAMB"),
+    }[port]
+    on = Stage({f"DO{side}_REG": ON for side in outputs}, (enable,), reset=reset)
+    fits = {f"READ_WIDTH_{port}": words, f"SRVAL_[{outputs}]": "[0x]*", "IS_CLK.*": "0?"}
+    return Embedded(cells, rf"DO(UT)?P?[{outputs}]DO(UT)?P?", clock, ((on,),), fits, (other,))
+
+
+BLOCKS = (
+    *(_block("RAMB18E[12]", port, "1|2|4|9|18") for port in "AB"),
+    *(_block("RAMB36E[12]", port, "1|2|4|9|18|36") for port in "AB"),
+    _block("RAMB18E[12]", "A", "36", "AB"),
+    _block("RAMB36E[12]", "A", "72", "AB"),
+)
 FAMILY = Family(
     name="xc7",
     vendor="xilinx",
@@ -83,6 +108,7 @@ FAMILY = Family(
     primitives="xilinx7",
     folders=("xilinx7", "xilinx"),
     delays=DELAYS,
+    registers=Registers(FLOP, BLOCKS),  # Yosys fills those of DSP48E1
     cells=Cells(LUT, FF, "CARRY4", "RAMB18E1", "DSP48E1", "RAMB36E1", SHIFT, MEMORIES),
     vivado=True,
 )

@@ -2,7 +2,7 @@
 """Xilinx UltraScale+."""
 
 from bitwright.hardware.families import xc7
-from bitwright.hardware.family import Cells, Delays, Family, NetDelay
+from bitwright.hardware.family import Cells, Delays, Embedded, Family, NetDelay, Registers, Stage
 
 MEMORIES = xc7.MEMORIES | {8: ("RAM512X1S", "RAM256X1D", "RAM32M16", "RAM64M8", "RAM32X16DR8", "RAM64X8SW")}
 DELAYS = Delays(
@@ -87,6 +87,18 @@ alone CARRY[48].O>FD[RSCP]E.D=.025
 """,
     nets=(NetDelay(0.36, 0.04, 0.10), NetDelay(0.27, 0.03, 0.05), NetDelay(0.19, 0.02, 0.0)),
 )
+
+
+def _dsp(*names: str, enable: str, reset: str) -> Stage:
+    return Stage(dict.fromkeys(names, xc7.ON), (enable,), reset=reset)
+
+
+PRODUCT = _dsp("PREG", enable="CEP", reset="RSTP")
+MULTIPLIERS = (
+    Embedded("DSP48E2", "P", "CLK", ((PRODUCT,), (_dsp("MREG", enable="CEM", reset="RSTM"), PRODUCT)), idle=("C",)),
+    Embedded("DSP48E2", "A", "CLK", ((_dsp("AREG", "ACASCREG", enable="CEA2", reset="RSTA"),),)),
+    Embedded("DSP48E2", "B", "CLK", ((_dsp("BREG", "BCASCREG", enable="CEB2", reset="RSTB"),),)),
+)
 FAMILY = Family(
     name="xcup",
     vendor="xilinx",
@@ -96,6 +108,7 @@ FAMILY = Family(
     primitives="xilinx",
     folders=("xilinx",),
     delays=DELAYS,
+    registers=Registers(xc7.FLOP, (*xc7.BLOCKS, *MULTIPLIERS)),
     cells=Cells(xc7.LUT, xc7.FF, "CARRY4|CARRY8", "RAMB18E2", "DSP48E2", "RAMB36E2", xc7.SHIFT, MEMORIES),
     vivado=True,
 )

@@ -184,10 +184,11 @@ def _flag(module: Any, name: str) -> bool:
 
 def _parameters(found: Mapping[str, object]) -> dict[str, str]:
     """Numbers as decimals, short texts as they are; contents of memories left out."""
-    return {name: _value(str(value)) for name, value in found.items() if len(str(value)) <= 40}
+    return {name: value(str(text)) for name, text in found.items() if len(str(text)) <= 40}
 
 
-def _value(text: str) -> str:
+def value(text: str) -> str:
+    """A parameter as people write it: bits as a decimal number, other texts as they are."""
     return str(int(text, 2)) if _BITS.fullmatch(text) else text.strip()
 
 
