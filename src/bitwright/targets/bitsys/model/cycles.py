@@ -16,9 +16,11 @@ import numpy as np
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.registers import LAYER_WORDS
 
-FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, one more for the memory's latency, the start
+FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, the decision to start, the start
+END = 1  # busy_i of the sequencer is a register
 POST = 7  # registers of the post stage without a table
 READ = 4  # cycles of the activation memory
+OPERANDS = 3  # of row buffers and weights
 RESULT = 2  # of the result buffer
 
 
@@ -41,7 +43,7 @@ def layer_timing(fields: Mapping[str, int], hardware: Hardware) -> LayerTiming:
     first, count, step = runs[-1]
     stored = first + (count - 1) * step + POST + table + 1  # the cycle of the last write
     writes = np.array([(at + POST + table + 1, n, step, 1 + high) for at, n, step in runs], np.int64)
-    return LayerTiming(FETCH + stored + 1 + high, writes[:0] if fields["to_output"] else writes)
+    return LayerTiming(FETCH + stored + 1 + high + END, writes[:0] if fields["to_output"] else writes)
 
 
 def array_cycles(fields: Mapping[str, int], hardware: Hardware) -> int:
@@ -70,7 +72,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group.
     """
     steps, interval = _steps(fields, hardware), fields["interval"]
-    settle = 2 + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
+    settle = OPERANDS + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
     row_reads = fields["taps"] * fields["inner"]
     groups = hardware.columns // 8
     read_end, released = 0, deque([0, 0], maxlen=2)
@@ -84,7 +86,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
         loaded = read_end + READ + 1
         for n in range(fields["tiles_n"]):
             count = rows * (fields["groups_last"] if n == fields["tiles_n"] - 1 else groups)
-            go = max(loaded, end, go + hardware.rows, drained[0] + 1)
+            go = max(loaded + 1, end, go + hardware.rows, drained[0] + 2)
             end = go + steps
             first = max(end + settle + 1, issued + interval)
             issued = first + (count - 1) * interval

@@ -19,6 +19,8 @@ from bitwright.targets.bitsys.model.cycles import FETCH, LayerTiming
 
 PERIODS = 4  # batches over which the interval is averaged: the two input buffers may take turns
 WARM_UP = 6  # batches before them
+RING_FULL = 112  # elements that have been accepted when no more are
+_RESET = [0, 1, 0, 0, 0, 0, 0, 0]  # cycle, ready, ahead, word, elements, count, lanes, group as bitsys_input names them
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,12 @@ class _State:
 
     def __init__(self, machine: Accelerator) -> None:
         self.machine = machine
-        self.closed: list[int] = []  # last write of a batch into its input buffer
+        self.input = np.array(_RESET, np.int64)
+        self.closed: list[int] = []  # a batch's last group on its way into its input buffer
         self.released: list[int] = []  # the buffer's release
         self.done = -1  # end of the last layer
         self.output_free = 0
-        self.head = 0  # of the next packet of weights
+        self.head = -1  # of the next packet of weights; the input waits a cycle longer
         self.freed: list[int] = []  # packets whose layers have ended
         self.writes = [np.zeros((0, 4), np.int64)] * 2  # of the last two batches
 
@@ -82,14 +85,15 @@ class _State:
         """Run a batch; the cycles in which its frames have left."""
         machine = self.machine
         before = np.concatenate(self.writes)
-        closed = _closed(self._opened(), machine.frames, machine.source.pixels, *_channels(machine), before)
+        shape = machine.source.pixels, *_channels(machine)
+        closed = _closed(self.input, self._opened(), machine.frames, *shape, before)
         self.closed.append(closed)
-        fetch = max(closed, self.done) + 2
+        fetch = max(closed + 1, self.done) + 2
         writes = []
         for step in machine.steps:
-            start = max(fetch + FETCH - 1, self._arrived(step))
+            start = max(fetch + FETCH - 1, self._arrived(step) + 1)
             if step.to_output:
-                start = max(start, self.output_free)
+                start = max(start, self.output_free + 1)
             writes.append(step.timing.writes + np.array([start, 0, 0, 0]))
             self.done = start + step.timing.cycles - FETCH
             if step.release_input:
@@ -103,11 +107,11 @@ class _State:
         return ends
 
     def _opened(self) -> int:
-        """The cycle in which a buffer takes its first word: after the last batch, and after its own release."""
+        """The cycle from which on a buffer takes groups: after the last batch, and after its own release."""
         index = len(self.closed)
         if not index:
             return 0
-        return max(self.closed[-1], self.released[index - 2] if index > 1 else 0) + 2
+        return max(self.closed[-1] + 1, self.released[index - 2] if index > 1 else 0) + 2
 
     def _arrived(self, step: Step) -> int:
         """The cycle from which on the weights of a layer are there."""
@@ -139,35 +143,43 @@ def _sent(machine: Accelerator) -> np.ndarray:
 
 
 @njit
-def _closed(opened: int, frames: int, pixels: int, channels: int, padded: int, writes: np.ndarray) -> int:
-    """The cycle in which a batch's last group enters its buffer, whose first word is taken in cycle `opened`.
+def _closed(
+    state: np.ndarray, opened: int, frames: int, pixels: int, channels: int, padded: int, writes: np.ndarray
+) -> int:
+    """The cycle in which a batch's last group leaves the ring of bitsys_input, whose buffer opens in cycle `opened`.
 
-    writes [runs, 4]: cycles that belong to results. As bitsys_input: 16 elements wait at most, a group takes those of
-    its pixel, and a word comes in where what is left and the word fit.
+    writes [runs, 4]: cycles that belong to results. state: the cycle that is next and what its registers hold, of
+    `_RESET`'s order; it goes on with the next batch.
     """
     after = writes[:, 0] + (writes[:, 1] - 1) * writes[:, 2] + writes[:, 3]
-    cycle, run = opened, 0
-    words = (channels * pixels + 7) // 8
-    for _ in range(frames):
-        count = taken = pixel = channel = 0
-        while pixel < pixels:
-            needed = min(8, max(0, channels - channel))
-            kept = count
-            if needed <= count:
-                while run < len(writes) and cycle >= after[run]:
-                    run += 1
-                free = True
-                if run < len(writes) and cycle >= writes[run, 0]:
-                    free = (cycle - writes[run, 0]) % writes[run, 2] >= writes[run, 3]
-                if free:
-                    kept -= needed
-                    channel += 8
-                    if channel >= padded:
-                        channel = 0
-                        pixel += 1
-            count = kept
-            if taken < words and kept <= 8:
-                count += 8
-                taken += 1
-            cycle += 1
+    cycle, ready, ahead, word, elements, count, lanes, group = state
+    run = frame = pixel = channel = 0
+    pad = -channels * pixels % 8
+    while frame < frames:
+        if cycle < opened and ready + word + elements + lanes + group == 0 and ahead >= RING_FULL:
+            cycle = opened  # nothing moves before
+        while run < len(writes) and cycle >= after[run]:
+            run += 1
+        hold = group == 1 and run < len(writes) and cycle >= writes[run, 0]
+        hold = hold and (cycle - writes[run, 0]) % writes[run, 2] < writes[run, 3]
+        needed = min(8, max(0, channels - channel))
+        emit = cycle >= opened and needed <= count and not hold
+        taken = 0
+        if emit:
+            taken = needed
+            channel += 8
+            if channel >= padded:
+                channel = 0
+                pixel += 1
+                if pixel == pixels:
+                    pixel = 0
+                    frame += 1
+                    taken += pad
+        if not hold:
+            group, lanes = lanes, int(emit)
+        count += 8 * elements - taken
+        word, elements = ready, word
+        ready, ahead = int(ahead < RING_FULL), ahead + 8 * ready - taken
+        cycle += 1
+    state[:] = np.array([cycle, ready, ahead, word, elements, count, lanes, group])
     return cycle - 1

@@ -157,11 +157,12 @@ module bitsys_array #(
       .operand_o(b)
   );
 
-  // Control beside the two cycles that the operands take.
-  logic [4:0] control_q, control_qq;
+  // Control beside the three cycles that the operands take.
+  logic [4:0] control_q, control_qq, control_qqq;
   always_ff @(posedge clk_i) begin
     control_q  <= rst_i ? 5'd0 : {valid, first, last, shift, negate};
     control_qq <= rst_i ? 5'd0 : control_q;
+    control_qqq <= rst_i ? 5'd0 : control_qq;
   end
   logic [32*Rows*Columns-1:0] acc;
   bitsys_grid #(
@@ -176,10 +177,10 @@ module bitsys_array #(
       .mode_i(layer_i[FMode+:WMode]),
       .signed_a_i(layer_i[FSignedA]),
       .signed_b_i(layer_i[FSignedB]),
-      .valid_i(control_qq[4]),
-      .first_i(control_qq[3]),
-      .shift_i(control_qq[1]),
-      .negate_i(control_qq[0]),
+      .valid_i(control_qqq[4]),
+      .first_i(control_qqq[3]),
+      .shift_i(control_qqq[1]),
+      .negate_i(control_qqq[0]),
       .acc_o(acc)
   );
 
@@ -195,7 +196,7 @@ module bitsys_array #(
   ) u_results (
       .clk_i(clk_i),
       .rst_i(rst_i),
-      .done_i(control_qq[2]),
+      .done_i(control_qqq[2]),
       .acc_i(acc),
       .written_o(written),
       .rslot_i(rslot),

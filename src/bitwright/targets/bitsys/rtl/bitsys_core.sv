@@ -167,8 +167,7 @@ module bitsys_core #(
   logic [11:0] in_group;
   logic [3:0] in_stored;
   bitsys_input #(
-      .Planes  (Planes),
-      .ActWords(ActWords)
+      .Planes(Planes)
   ) u_input (
       .clk_i, .rst_i,
       .run_i(run),

@@ -3,11 +3,11 @@
 //
 // A word holds eight elements of `bits` bits; elements are channel by channel, pixel by pixel; frames begin with a word.
 // Groups begin with a pixel, so a pixel of 3 channels takes one group; bit planes fill up a pixel to 64 channels with
-// zeros. A frame has less than 64 * ActWords elements. A batch is complete with `batch` frames, or after `idle` cycles without input between frames.
+// zeros. A batch is complete with `batch` frames, or after `idle` cycles without input between frames.
+// Words wait in a ring of 16, those of the next batch too. The settings are those of some cycles ago.
+// Latency 5 cycles from a word to its group, a group a cycle.
 module bitsys_input #(
-    parameter bit          Planes   = 1'b0,
-    parameter int unsigned ActWords = 1024,
-    localparam int unsigned CountBits = $clog2(64 * ActWords) + 1
+    parameter bit Planes = 1'b0
 ) (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -33,109 +33,213 @@ module bitsys_input #(
     input  logic        batch_take_i,
     input  logic        release_i
 );
-  logic [3:0] bits;
-  logic [15:0] channels, pixels;
-  assign bits = type_i[3:0];
-  assign channels = type_i[31:16];
-  assign pixels = shape_i[15:0];
+  logic rst_q;
+  always_ff @(posedge clk_i) rst_q <= rst_i || !run_i;
   assign m_stored_o = type_i[8:5];
 
-  // Elements of a word, extended to 8 bits; -1 and +1 come in as 0 and 1.
-  logic [63:0] elements;
-  for (genvar k = 0; k < 8; k++) begin : g_element
-    logic [7:0] raw, mask;
-    assign raw  = s_axis_tdata[6'(k*32'(bits))+:8];
-    assign mask = 8'hFF << bits;
-    assign elements[8*k+:8] = type_i[9] ? {{7{!raw[0]}}, 1'b1}
-      : (raw & ~mask) | (type_i[4] && raw[3'(bits-4'd1)] ? mask : 8'd0);
+  // What follows from the settings: of counters, what they are two steps before their last, and whether that is 0 or 1.
+  logic [15:0] channels, pixels_end_q;
+  logic [11:0] groups_q, groups_end_q, filled_q, filled_end_q;
+  logic [3:0] rest_q, first_need;  // elements of a pixel's last group, of its first
+  logic [2:0] pad_q;  // elements of a frame's last word that it does not have
+  logic [4:0] last_take_q, next_take_q;  // of a frame's last group and them; of the next frame's first and them
+  logic [7:0] batch_end_q;
+  logic one_group_q, two_groups_q, one_filled_q, two_filled_q, one_pixel_q, two_pixels_q, one_frame_q, bipolar_q;
+  logic [2:0] bits_q;  // 0 for 8
+  logic [7:0] extend_q;
+  logic [15:0] second_q;
+  assign channels = type_i[31:16];
+  assign first_need = one_group_q ? rest_q : 4'd8;
+  always_ff @(posedge clk_i) begin
+    groups_q <= channels[14:3] + 12'(channels[2:0] != 3'd0);
+    groups_end_q <= groups_q - 12'd3;
+    one_group_q <= groups_q == 12'd1;
+    two_groups_q <= groups_q == 12'd2;
+    filled_q <= Planes ? {channels[14:6] + 9'(channels[5:0] != 6'd0), 3'd0}
+      : channels[14:3] + 12'(channels[2:0] != 3'd0);
+    filled_end_q <= filled_q - 12'd3;
+    one_filled_q <= filled_q == 12'd1;
+    two_filled_q <= filled_q == 12'd2;
+    rest_q <= channels[2:0] == 3'd0 ? 4'd8 : {1'b0, channels[2:0]};
+    pad_q <= 3'd0 - ((shape_i[0] ? channels[2:0] : 3'd0) + (shape_i[1] ? {channels[1:0], 1'd0} : 3'd0)
+      + (shape_i[2] ? {channels[0], 2'd0} : 3'd0));
+    pixels_end_q <= shape_i[15:0] - 16'd3;
+    one_pixel_q <= shape_i[15:0] == 16'd1;
+    two_pixels_q <= shape_i[15:0] == 16'd2;
+    bits_q <= type_i[2:0];
+    bipolar_q <= type_i[9];
+    extend_q <= type_i[4] || type_i[9] ? 8'hFF << type_i[3:0] : 8'd0;
+    last_take_q <= {1'b0, Planes && filled_q != groups_q ? 4'd0 : rest_q} + {2'd0, pad_q};
+    next_take_q <= {1'b0, first_need} + {2'd0, pad_q};
+    batch_end_q <= batch_i - 8'd2;
+    one_frame_q <= batch_i == 8'd1;
+    second_q <= base_i[15:0] + base_i[31:16];
   end
 
-  // Elements wait in a buffer of 16; a group takes those of its pixel.
-  logic [127:0] buffer_q, kept;
-  logic [4:0] count_q, count_kept;
-  logic [15:0] channel_q, pixel_index_q, left, padded, address_q;
-  logic [11:0] group_q;
-  logic [3:0] needed;
-  logic emit, last_group, last_pixel, accept, open_q, frame_taken_q;
-  assign left = channel_q >= channels ? 16'd0 : channels - channel_q;
-  assign needed = left > 16'd8 ? 4'd8 : left[3:0];
-  assign padded = Planes ? {channels[15:6] + 10'(channels[5:0] != 6'd0), 6'd0} : channels;
-  assign last_group = channel_q + 16'd8 >= padded;
-  assign last_pixel = pixel_index_q + 16'd1 == pixels;
-  assign m_valid_o = open_q && {1'b0, needed} <= count_q;
-  assign emit = m_valid_o && m_ready_i;
-  for (genvar k = 0; k < 8; k++) assign m_elements_o[8*k+:8] = 4'(k) < needed ? buffer_q[8*k+:8] : 8'd0;
-  assign m_pixel_o = address_q;
-  assign m_group_o = group_q;
-
-  // A new word fits behind what is left; the frame's last word closes the frame until its last group has left.
-  logic word_last;
-  logic [CountBits-1:0] taken_q, frame_elements;
-  assign frame_elements = CountBits'(channels) * CountBits'(pixels);
-  assign count_kept = emit ? count_q - {1'b0, needed} : count_q;
-  assign kept = emit ? buffer_q >> {needed, 3'd0} : buffer_q;
-  assign s_axis_tready = open_q && !frame_taken_q && count_kept <= 5'd8;
-  assign accept = s_axis_tready && s_axis_tvalid;
-  assign word_last = taken_q + CountBits'(8) >= frame_elements;
-
-  logic frame_end;
-  assign frame_end = emit && last_group && last_pixel;
+  // A word and its elements, extended to 8 bits; -1 and +1 come in as 0 and 1.
+  logic [63:0] word_q, elements_q;
+  logic word_valid_q, elements_valid_q, ready_q, accept;
+  assign accept = ready_q && s_axis_tvalid;
+  assign s_axis_tready = ready_q;
   always_ff @(posedge clk_i) begin
-    if (rst_i || !run_i) begin
-      count_q <= 5'd0;
-      frame_taken_q <= 1'b0;
-      taken_q <= '0;
+    word_q <= s_axis_tdata;
+    word_valid_q <= accept && !rst_q;
+    elements_valid_q <= word_valid_q && !rst_q;
+  end
+  for (genvar k = 0; k < 8; k++) begin : g_element
+    logic [7:0] raw;
+    logic sign;
+    always_comb begin
+      case (bits_q)
+        3'd1: {sign, raw} = {word_q[k], 7'd0, word_q[k]};
+        3'd2: {sign, raw} = {word_q[2*k+1], 6'd0, word_q[2*k+:2]};
+        3'd3: {sign, raw} = {word_q[3*k+2], 5'd0, word_q[3*k+:3]};
+        3'd4: {sign, raw} = {word_q[4*k+3], 4'd0, word_q[4*k+:4]};
+        3'd5: {sign, raw} = {word_q[5*k+4], 3'd0, word_q[5*k+:5]};
+        3'd6: {sign, raw} = {word_q[6*k+5], 2'd0, word_q[6*k+:6]};
+        3'd7: {sign, raw} = {word_q[7*k+6], 1'd0, word_q[7*k+:7]};
+        default: {sign, raw} = {1'b0, word_q[8*k+:8]};
+      endcase
+    end
+    always_ff @(posedge clk_i)
+      elements_q[8*k+:8] <= raw | (extend_q & {8{sign ^ bipolar_q}}) | {7'd0, bipolar_q};
+  end
+
+  // The ring: element e lies in lane e mod 8. ahead_q counts what has been accepted, more_q
+  // what can be read beyond the next group.
+  logic [3:0] write_q, need_q, need_1_q, next_need;
+  logic [8:0] more_q;
+  logic [6:0] read_q;
+  logic [7:0] ahead_q;
+  logic [4:0] take_q;
+  logic [2:0] turn_q;
+  logic open_q, buffer_select_q, frame_last_q, hold, emit;
+  assign hold = m_valid_o && !m_ready_i;
+  assign emit = open_q && !more_q[8] && !hold;
+  always_ff @(posedge clk_i) begin
+    if (rst_q) begin
+      ready_q <= 1'b0;
+      ahead_q <= 8'd0;
+      write_q <= 4'd0;
+      read_q <= 7'd0;
     end else begin
-      if (frame_end) begin
-        count_q <= 5'd0;
-        frame_taken_q <= 1'b0;
-        taken_q <= '0;
-      end else begin
-        count_q <= count_kept + (accept ? 5'd8 : 5'd0);
-        if (accept) begin
-          taken_q <= taken_q + CountBits'(8);
-          frame_taken_q <= word_last;
-        end
+      ready_q <= !ahead_q[7] && ahead_q[6:4] != 3'd7;  // room for two more words
+      if (emit) ahead_q <= ahead_q + {4'd0, accept, 3'd0} - 8'(take_q);
+      else if (accept) ahead_q <= ahead_q + 8'd8;
+      if (emit) read_q <= read_q + 7'(take_q);
+      write_q <= write_q + 4'(elements_valid_q);
+    end
+  end
+  always_ff @(posedge clk_i) begin
+    if (rst_q) more_q <= 9'd0 - 9'(first_need);
+    else if (emit) more_q <= more_q + {5'd0, elements_valid_q, 3'd0} - 9'(frame_last_q ? next_take_q : 5'(next_need));
+    else if (elements_valid_q) more_q <= more_q + 9'd8;
+  end
+  logic [63:0] lanes;
+  logic [7:0] next_word;  // lanes whose element lies in the word behind
+  assign next_word = ~(8'hFF << read_q[2:0]);
+  for (genvar l = 0; l < 8; l++) begin : g_lane
+    ram_sdp #(
+        .Width(8),
+        .Depth(16),
+        .Style(2)
+    ) u_ram (
+        .clk_i,
+        .we_i(elements_valid_q),
+        .waddr_i(write_q),
+        .wdata_i(elements_q[8*l+:8]),
+        .re_i(!hold),
+        .raddr_i(read_q[6:3] + 4'(next_word[l])),
+        .rdata_o(lanes[8*l+:8])
+    );
+  end
+
+  // Position of the group in its frame: last_* and need_q are known one step ahead, before_* tell two.
+  logic [11:0] group_q, group_1_q;
+  logic [15:0] pixel_index_q, address_q, address_1_q;
+  logic last_group_q, last_filled_q, filling_q, last_pixel_q, start_q, next_last, next_filled, next_filling, next_pixel;
+  logic before_group_q, before_filled_q, before_pixel_q, frame_end, close_q, valid_1_q;
+  assign frame_end = emit && frame_last_q;
+  assign next_last = last_filled_q ? one_group_q : before_group_q;
+  assign next_filled = last_filled_q ? one_filled_q : before_filled_q;
+  assign next_filling = Planes && !last_filled_q && (filling_q || last_group_q);
+  assign next_pixel = !last_filled_q ? last_pixel_q : last_pixel_q ? one_pixel_q : before_pixel_q;
+  assign next_need = next_filling ? 4'd0 : next_last ? rest_q : 4'd8;
+  always_ff @(posedge clk_i) begin
+    if (!open_q) begin
+      group_q <= 12'd0;
+      last_group_q <= one_group_q;
+      last_filled_q <= one_filled_q;
+      filling_q <= 1'b0;
+      before_group_q <= two_groups_q;
+      before_filled_q <= two_filled_q;
+      before_pixel_q <= two_pixels_q;
+      need_q <= first_need;
+      take_q <= one_filled_q && one_pixel_q ? last_take_q : {1'b0, first_need};
+      pixel_index_q <= 16'd0;
+      last_pixel_q <= one_pixel_q;
+      frame_last_q <= one_filled_q && one_pixel_q;
+      address_q <= buffer_select_q ? second_q : base_i[15:0];
+    end else if (emit) begin
+      group_q <= last_filled_q ? 12'd0 : group_q + 12'd1;
+      last_group_q <= next_last;
+      before_group_q <= last_filled_q ? two_groups_q : group_q == groups_end_q;
+      before_filled_q <= last_filled_q ? two_filled_q : group_q == filled_end_q;
+      last_filled_q <= next_filled;
+      filling_q <= next_filling;
+      need_q <= next_need;
+      take_q <= next_filled && next_pixel ? last_take_q : {1'b0, next_need};
+      last_pixel_q <= next_pixel;
+      frame_last_q <= next_filled && next_pixel;
+      if (last_filled_q) begin
+        before_pixel_q <= last_pixel_q ? two_pixels_q : pixel_index_q == pixels_end_q;
+        pixel_index_q <= last_pixel_q ? 16'd0 : pixel_index_q + 16'd1;
+        address_q <= address_q + shape_i[31:16];
       end
     end
-    for (int k = 0; k < 16; k++) begin
-      if (5'(k) < count_kept || !accept) buffer_q[8*k+:8] <= kept[8*k+:8];
-      else if (5'(k) - count_kept < 5'd8) buffer_q[8*k+:8] <= elements[8*3'(5'(k)-count_kept)+:8];
-    end
+    start_q <= !open_q || frame_end || (start_q && !emit);
   end
 
-  // Position of the group in its frame, and of the frame in its buffer.
-  logic buffer_select_q;
-  logic [15:0] buffer_base;
-  assign buffer_base = base_i[15:0] + (buffer_select_q ? base_i[31:16] : 16'd0);
-  logic [7:0] frames_q;
-  logic [1:0] full_q;
-  logic [15:0] count_full_q;
-  logic [31:0] idle_q;
-  logic flush, close, head_q, computing_q;
-  assign flush = frames_q != 8'd0 && taken_q == '0 && !s_axis_tvalid && idle_q >= idle_i;
-  assign close = (frame_end && frames_q + 8'd1 == batch_i) || (flush && !frame_end);
+  // The group: its lanes, then its elements.
   always_ff @(posedge clk_i) begin
-    if (rst_i || !run_i) begin
+    if (rst_q) begin
+      valid_1_q <= 1'b0;
+      m_valid_o <= 1'b0;
+    end else if (!hold) begin
+      valid_1_q <= emit;
+      m_valid_o <= valid_1_q;
+    end
+    if (!hold) begin
+      {turn_q, need_1_q, address_1_q, group_1_q} <= {read_q[2:0], need_q, address_q, group_q};
+      {m_pixel_o, m_group_o} <= {address_1_q, group_1_q};
+    end
+  end
+  for (genvar k = 0; k < 8; k++) begin : g_group
+    logic [2:0] lane;
+    assign lane = 3'(k) + turn_q;
+    always_ff @(posedge clk_i) if (!hold) m_elements_o[8*k+:8] <= 4'(k) < need_1_q ? lanes[8*lane+:8] : 8'd0;
+  end
+
+  // Frames of the buffer that is filled, and the two buffers: a cycle behind the groups.
+  logic last_frame_q, flush_q, idle_end_q, close, head_q, computing_q;
+  logic [7:0] frames_q, frames_0_q, frames_1_q;
+  logic [1:0] full_q;
+  logic [31:0] idle_q;
+  assign close = open_q && ((frame_end && last_frame_q) || flush_q);
+  always_ff @(posedge clk_i) begin
+    if (rst_q) begin
       open_q <= 1'b0;
+      close_q <= 1'b0;
       buffer_select_q <= 1'b0;
-      frames_q <= 8'd0;
       full_q <= 2'd0;
       head_q <= 1'b0;
       computing_q <= 1'b0;
-      idle_q <= 32'd0;
     end else begin
-      idle_q <= accept || close ? 32'd0 : idle_q + 32'd1;
-      if (!open_q) begin
-        open_q <= !full_q[buffer_select_q];
-        frames_q <= 8'd0;
-      end else if (close) begin
-        open_q <= 1'b0;
+      open_q <= open_q ? !close : !close_q && !full_q[buffer_select_q];
+      close_q <= close;
+      if (close_q) begin
         buffer_select_q <= !buffer_select_q;
         full_q[buffer_select_q] <= 1'b1;
-        count_full_q[8*buffer_select_q+:8] <= frames_q + 8'(frame_end);
-      end else if (frame_end) begin
-        frames_q <= frames_q + 8'd1;
       end
       if (batch_take_i) computing_q <= 1'b1;
       if (release_i && computing_q) begin
@@ -144,24 +248,20 @@ module bitsys_input #(
         computing_q <= 1'b0;
       end
     end
+    if (!open_q) begin
+      frames_q <= 8'd0;
+      last_frame_q <= one_frame_q;
+    end else if (frame_end) begin
+      frames_q <= frames_q + 8'd1;
+      last_frame_q <= frames_q == batch_end_q;
+    end
+    if (close_q && !buffer_select_q) frames_0_q <= frames_q;
+    if (close_q && buffer_select_q) frames_1_q <= frames_q;
+    idle_q <= accept || rst_q ? 32'd0 : idle_q + 32'd1;
+    idle_end_q <= idle_q >= idle_i;
+    flush_q <= open_q && idle_end_q && start_q && ahead_q == 8'd0 && frames_q != 8'd0 && !flush_q && !rst_q;
   end
   assign batch_valid_o = full_q[head_q] && !computing_q;
   assign batch_buffer_o = head_q;
-  assign batch_frames_o = count_full_q[8*head_q+:8];
-
-  always_ff @(posedge clk_i) begin
-    if (!open_q) begin
-      address_q <= buffer_base;
-      channel_q <= 16'd0;
-      group_q <= 12'd0;
-      pixel_index_q <= 16'd0;
-    end else if (emit) begin
-      channel_q <= last_group ? 16'd0 : channel_q + 16'd8;
-      group_q <= last_group ? 12'd0 : group_q + 12'd1;
-      if (last_group) begin
-        address_q <= address_q + shape_i[31:16];
-        pixel_index_q <= last_pixel ? 16'd0 : pixel_index_q + 16'd1;
-      end
-    end
-  end
+  assign batch_frames_o = head_q ? frames_1_q : frames_0_q;
 endmodule

@@ -2,7 +2,7 @@
 // Row buffers: the windows of a tile's pixels, two halves, read by all rows of the array with systolic delay.
 //
 // Writes: word pos_i of row row_i. Reads: raddr_i counts operand words (bytes, or 64-bit planes where Planes) in half
-// rhalf_i; row r is read r cycles after row 0, which is the operands' skew without any waste. Latency 2 + r cycles.
+// rhalf_i; row r is read r cycles after row 0, which is the operands' skew without any waste. Latency 3 + r cycles.
 module bitsys_rows #(
     parameter int unsigned Rows   = 8,
     parameter int unsigned Words  = 256,
@@ -33,7 +33,8 @@ module bitsys_rows #(
     assign pos = Planes ? address[r][PosBits-1:0] : address[r][PosBits+2:3];
     ram_sdp #(
         .Width(64),
-        .Depth(2 * Words)
+        .Depth(2 * Words),
+        .Latency(2)
     ) u_ram (
         .clk_i  (clk_i),
         .we_i   (we_i && row_i == 8'(r)),
@@ -47,10 +48,11 @@ module bitsys_rows #(
     if (Planes) begin : g_plane
       always_ff @(posedge clk_i) operand_q <= word;
     end else begin : g_byte
-      logic [2:0] byte_q;
+      logic [2:0] byte_q, byte_qq;
       always_ff @(posedge clk_i) begin
         byte_q <= address[r][2:0];
-        operand_q <= word[8*byte_q+:8];
+        byte_qq <= byte_q;
+        operand_q <= word[8*byte_qq+:8];
       end
     end
     assign operand_o[WordBits*r+:WordBits] = operand_q;

@@ -3,7 +3,7 @@
 //
 // Order: pixel tiles, channel tiles, pairs of planes by falling weight (one pair in the container array), taps, words.
 // A tile starts when its pixels are loaded and a result slot is free, at best right after the one before, and takes at
-// least Rows cycles, in which its sums leave. start_o marks the first word (of a layer's tile), which the cycle counter of the array uses.
+// least Rows cycles, in which its sums leave. layer_i must be there a cycle before start_i. start_o marks the first word (of a layer's tile), which the cycle counter of the array uses.
 module bitsys_steps #(
     parameter int unsigned Rows   = 4,
     parameter bit          Planes = 1'b0
@@ -28,35 +28,34 @@ module bitsys_steps #(
     output logic [     19:0] w_addr_o
 );
   `include "bitsys_registers.svh"
-  logic [3:0] bits_a, bits_b;
-  assign bits_a = Planes ? layer_i[FStoredA+:WStoredA] : 4'd1;
-  assign bits_b = Planes ? layer_i[FStoredB+:WStoredB] : 4'd1;
+  // Of counters, what they are one step before their last, and whether one step is all.
+  logic [15:0] words_end_q, taps_end_q, tiles_n_end_q;
+  logic [19:0] tiles_m_end_q, w_base_q, w_ahead;
+  logic one_word_q, one_tap_q, one_n_q, one_m_q;
+  always_ff @(posedge clk_i) begin
+    words_end_q <= layer_i[FTapWords+:WTapWords] - 16'd2;
+    taps_end_q <= layer_i[FTaps+:WTaps] - 16'd2;
+    tiles_n_end_q <= layer_i[FTilesN+:WTilesN] - 16'd2;
+    tiles_m_end_q <= layer_i[FTilesM+:WTilesM] - 20'd2;
+    one_word_q <= layer_i[FTapWords+:WTapWords] == 16'd1;
+    one_tap_q <= layer_i[FTaps+:WTaps] == 16'd1;
+    one_n_q <= layer_i[FTilesN+:WTilesN] == 16'd1;
+    one_m_q <= layer_i[FTilesM+:WTilesM] == 20'd1;
+    w_base_q <= layer_i[FWeightBase+:WWeightBase] + w_ahead;
+  end
 
-  // The next tile to start; `tile` is the one at work, pending_q that there is a next one.
-  logic pending_q, half_q;
+  // The next tile to start: pending_q that there is one, ready_q that it may start.
+  logic pending_q, ready_q, half_q, last_n_q, last_m_q;
   logic [19:0] m_q, w_start_q;
-  logic [15:0] n_q, a_start_q;
-  logic active_q, fresh_q, shift_q, tile_half_q, tile_last_n_q;
-  logic [15:0] tap_q, word_q, a_q, tile_a_q;
-  logic [19:0] w_q, tile_w_q;
-  logic [3:0] i_q, j_q, i0_q, j0_q;
+  logic [15:0] n_q, a_start_q, a_ahead;
   logic [7:0] gap_q;
-  logic last_word, last_tap, last_pair, last_diagonal, last_n, last_m, tile_end, go;
-  assign last_word = word_q + 16'd1 == layer_i[FTapWords+:WTapWords];
-  assign last_tap = tap_q + 16'd1 == layer_i[FTaps+:WTaps];
-  assign last_pair = i_q == 4'd0 || j_q + 4'd1 == bits_b;
-  assign last_diagonal = i0_q == 4'd0 && j0_q == 4'd0;
-  assign last_n = n_q + 16'd1 == layer_i[FTilesN+:WTilesN];
-  assign last_m = m_q + 20'd1 == layer_i[FTilesM+:WTilesM];
-  assign tile_end = active_q && last_word && last_tap && last_pair && last_diagonal;
-  assign go = pending_q && (!active_q || tile_end) && gap_q == 8'd0 && loaded_i && slot_free_i;
-
-  // The next pair of planes: along the diagonal of a weight, then to the start of the next lower weight.
-  logic [3:0] next_i, next_j, next_i0, next_j0;
-  assign next_i0 = j0_q != 4'd0 ? i0_q : i0_q - 4'd1;
-  assign next_j0 = j0_q != 4'd0 ? j0_q - 4'd1 : 4'd0;
-  assign next_i = last_pair ? next_i0 : i_q - 4'd1;
-  assign next_j = last_pair ? next_j0 : j_q + 4'd1;
+  // The tile at work
+  logic active_q, fresh_q, shift, last_word_q, last_tap_q, last_pair, tile_half_q, tile_last_n_q, pair_end, tile_end, go;
+  logic [15:0] tap_q, word_q, a_q, a_pair;
+  logic [19:0] w_q, w_pair;
+  assign pair_end = last_word_q && last_tap_q;
+  assign tile_end = active_q && pair_end && last_pair;
+  assign go = ready_q && (!active_q || tile_end);
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -66,69 +65,113 @@ module bitsys_steps #(
       pending_q <= !layer_i[FVector];
       active_q  <= 1'b0;
     end else if (go) begin
-      pending_q <= !(last_n && last_m);
+      pending_q <= !(last_n_q && last_m_q);
       active_q  <= 1'b1;
     end else if (tile_end) begin
       active_q <= 1'b0;
     end
+    ready_q <= pending_q && gap_q <= 8'd1 && loaded_i && slot_free_i && !go && !start_i && !rst_i;
   end
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       m_q <= 20'd0;
       n_q <= 16'd0;
+      last_m_q <= one_m_q;
+      last_n_q <= one_n_q;
       half_q <= 1'b0;
       a_start_q <= layer_i[FTileStart+:WTileStart];
-      w_start_q <= layer_i[FWeightBase+:WWeightBase];
+      w_start_q <= w_base_q;
     end else if (go) begin
-      n_q <= last_n ? 16'd0 : n_q + 16'd1;
-      a_start_q <= last_n ? layer_i[FTileStart+:WTileStart] : a_start_q + layer_i[FTileStep+:WTileStep];
-      w_start_q <= last_n ? layer_i[FWeightBase+:WWeightBase] : w_start_q + 20'(layer_i[FTileWords+:WTileWords]);
-      if (last_n) begin
+      n_q <= last_n_q ? 16'd0 : n_q + 16'd1;
+      last_n_q <= last_n_q ? one_n_q : n_q == tiles_n_end_q;
+      a_start_q <= last_n_q ? layer_i[FTileStart+:WTileStart] : a_start_q + layer_i[FTileStep+:WTileStep];
+      w_start_q <= last_n_q ? w_base_q : w_start_q + 20'(layer_i[FTileWords+:WTileWords]);
+      if (last_n_q) begin
         m_q <= m_q + 20'd1;
+        last_m_q <= m_q == tiles_m_end_q;
         half_q <= !half_q;
       end
     end
     if (go) begin
-      tile_a_q <= a_start_q;
-      tile_w_q <= w_start_q;
       tile_half_q <= half_q;
-      tile_last_n_q <= last_n;
+      tile_last_n_q <= last_n_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (go) begin
       fresh_q <= 1'b1;
-      shift_q <= 1'b0;
       tap_q <= 16'd0;
       word_q <= 16'd0;
-      {i_q, i0_q} <= {2{bits_a - 4'd1}};
-      {j_q, j0_q} <= {2{bits_b - 4'd1}};
-      a_q <= a_start_q + 16'(bits_a - 4'd1);
-      w_q <= w_start_q + 20'(bits_b - 4'd1) * 20'(layer_i[FPlaneWords+:WPlaneWords]);
+      last_tap_q <= one_tap_q;
+      last_word_q <= one_word_q;
+      a_q <= a_start_q + a_ahead;
+      w_q <= w_start_q;
     end else if (active_q) begin
       fresh_q <= 1'b0;
-      shift_q <= 1'b0;
-      word_q <= last_word ? 16'd0 : word_q + 16'd1;
-      w_q <= w_q + 20'd1;
-      a_q <= a_q + layer_i[FWordStep+:WWordStep];
-      if (last_word) begin
-        tap_q <= last_tap ? 16'd0 : tap_q + 16'd1;
-        a_q <= a_q + layer_i[FTapStep+:WTapStep];
+      word_q <= last_word_q ? 16'd0 : word_q + 16'd1;
+      last_word_q <= last_word_q ? one_word_q : word_q == words_end_q;
+      if (last_word_q) begin
+        tap_q <= last_tap_q ? 16'd0 : tap_q + 16'd1;
+        last_tap_q <= last_tap_q ? one_tap_q : tap_q == taps_end_q;
       end
-      if (last_word && last_tap) begin
+      a_q <= pair_end ? a_pair : a_q + (last_word_q ? layer_i[FTapStep+:WTapStep] : layer_i[FWordStep+:WWordStep]);
+      w_q <= pair_end ? w_pair : w_q + 20'd1;
+    end
+  end
+
+  if (Planes) begin : g_pairs
+    // Pairs of planes (i, j): along the diagonal of a weight, where words follow each other, from (i0, j0) on; then
+    // from the start of the next lower weight. A tile begins with the highest planes.
+    logic [3:0] top_a_q, top_b_q, i_q, j_q, i0_q, j0_q, next_i, next_j, next_i0, next_j0;
+    logic [15:0] tile_a_q;
+    logic [19:0] plane_q, w0_q, next_w0;
+    logic shift_q, last_pair_q, last_diagonal_q, negate_q;
+    assign w_ahead = 20'(layer_i[FTileWords+:WTileWords]) - 20'(layer_i[FPlaneWords+:WPlaneWords]);
+    assign a_ahead = 16'(top_a_q);
+    assign next_i0 = j0_q != 4'd0 ? i0_q : i0_q - 4'd1;
+    assign next_j0 = j0_q != 4'd0 ? j0_q - 4'd1 : 4'd0;
+    assign next_w0 = j0_q != 4'd0 ? w0_q - plane_q : w0_q;
+    assign next_i = last_pair_q ? next_i0 : i_q - 4'd1;
+    assign next_j = last_pair_q ? next_j0 : j_q + 4'd1;
+    assign a_pair = tile_a_q + 16'(next_i);
+    assign w_pair = last_pair_q ? next_w0 : w_q + 20'd1;
+    always_ff @(posedge clk_i) begin
+      top_a_q <= layer_i[FStoredA+:WStoredA] - 4'd1;
+      top_b_q <= layer_i[FStoredB+:WStoredB] - 4'd1;
+      plane_q <= 20'(layer_i[FPlaneWords+:WPlaneWords]);
+      if (go) begin
+        tile_a_q <= a_start_q;
+        {i_q, i0_q} <= {2{top_a_q}};
+        {j_q, j0_q} <= {2{top_b_q}};
+        w0_q <= w_start_q;
+        shift_q <= 1'b0;
+        last_pair_q <= 1'b1;
+        last_diagonal_q <= top_a_q == 4'd0 && top_b_q == 4'd0;
+        negate_q <= layer_i[FSignedA] != layer_i[FSignedB];
+      end else if (active_q && pair_end) begin
         i_q <= next_i;
         j_q <= next_j;
-        if (last_pair) begin
+        last_pair_q <= next_i == 4'd0 || next_j == top_b_q;
+        negate_q <= (layer_i[FSignedA] && next_i == top_a_q) != (layer_i[FSignedB] && next_j == top_b_q);
+        if (last_pair_q) begin
           i0_q <= next_i0;
           j0_q <= next_j0;
+          w0_q <= next_w0;
           shift_q <= 1'b1;
+          last_diagonal_q <= next_i0 == 4'd0 && next_j0 == 4'd0;
         end
-        a_q <= tile_a_q + 16'(next_i);
-        w_q <= tile_w_q + 20'(next_j) * 20'(layer_i[FPlaneWords+:WPlaneWords]);
       end
     end
+    assign last_pair = last_pair_q && last_diagonal_q;
+    assign shift = shift_q;
+    assign negate_o = negate_q;
+  end else begin : g_one_pair
+    assign {w_ahead, a_ahead, a_pair, w_pair} = '0;
+    assign last_pair = 1'b1;
+    assign shift = 1'b0;
+    assign negate_o = 1'b0;
   end
 
   // Distance between the ends of two tiles: the rows' sums leave one a cycle.
@@ -146,8 +189,7 @@ module bitsys_steps #(
   assign valid_o = active_q;
   assign first_o = fresh_q;
   assign last_o = tile_end;
-  assign shift_o = shift_q;
-  assign negate_o = Planes && (layer_i[FSignedA] && i_q + 4'd1 == bits_a) != (layer_i[FSignedB] && j_q + 4'd1 == bits_b);
+  assign shift_o = shift;
   assign a_addr_o = a_q;
   assign w_addr_o = w_q;
 endmodule

@@ -34,7 +34,7 @@ module bitsys_store #(
     output logic [    255:0] out_data_o
 );
   `include "bitsys_registers.svh"
-  logic valid_q, high_q, wide;
+  logic valid_q, high_q, result_q, wide;
   logic [255:0] code_q;
   logic [15:0] pixel_q;
   logic [11:0] group_q;
@@ -43,6 +43,7 @@ module bitsys_store #(
   always_ff @(posedge clk_i) begin
     valid_q <= valid_i && !rst_i;
     high_q <= valid_q && wide && !layer_i[FToOutput] && !rst_i;
+    result_q <= (valid_i || (valid_q && wide)) && !layer_i[FToOutput] && !rst_i;
     if (valid_i) begin
       code_q <= code_i;
       pixel_q <= pixel_i;
@@ -55,15 +56,13 @@ module bitsys_store #(
   end
 
   // One write port: results first.
-  logic result;
-  assign result = (valid_q && !layer_i[FToOutput]) || high_q;
-  assign s_ready_o = !result;
-  assign we_o = result || s_valid_i;
-  assign welements_o = high_q ? high : result ? low : s_elements_i;
-  assign wstored_o = result ? layer_i[FStoredOut+:WStoredOut] : s_stored_i;
-  assign wpixel_o = result ? pixel_q : s_pixel_i;
-  assign wgroup_o = result ? group_q : s_group_i;
-  assign wwide_o = result && wide;
+  assign s_ready_o = !result_q;
+  assign we_o = result_q || s_valid_i;
+  assign welements_o = high_q ? high : result_q ? low : s_elements_i;
+  assign wstored_o = result_q ? layer_i[FStoredOut+:WStoredOut] : s_stored_i;
+  assign wpixel_o = result_q ? pixel_q : s_pixel_i;
+  assign wgroup_o = result_q ? group_q : s_group_i;
+  assign wwide_o = result_q && wide;
   assign whalf_o = high_q;
 
   assign out_we_o = valid_q && layer_i[FToOutput];

@@ -3,7 +3,7 @@
 //
 // Writes: 64-bit word windex_i = LineWords * line + word, its halves by we_i; a half holds four columns' containers or
 // half a column's plane.
-// Column c is read c cycles after column 0. Latency 2 + c cycles.
+// Column c is read c cycles after column 0. Latency 3 + c cycles.
 module bitsys_weights #(
     parameter int unsigned Columns = 8,
     parameter int unsigned Lines   = 1024,
@@ -43,7 +43,8 @@ module bitsys_weights #(
       localparam int unsigned Low = 32 * (Slice % 2) + (Planes ? 0 : 8 * (c % 4));
       ram_sdp #(
           .Width(Part),
-          .Depth(Lines)
+          .Depth(Lines),
+          .Latency(2)
       ) u_ram (
           .clk_i  (clk_i),
           .we_i   (we_i[Slice%2] && index == IndexBits'(Slice / 2)),
