@@ -19,7 +19,6 @@ from bitwright.targets.bitsys.registers import LAYER_WORDS
 FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, the decision to start, the start
 END = 1  # busy_i of the sequencer is a register
 POST = 7  # registers of the post stage without a table
-READ = 4  # cycles of the activation memory
 OPERANDS = 3  # of row buffers and weights
 RESULT = 2  # of the result buffer
 
@@ -37,13 +36,18 @@ class LayerTiming:
 
 def layer_timing(fields: Mapping[str, int], hardware: Hardware) -> LayerTiming:
     """The times of a layer that waits for nothing."""
-    runs = _vector(fields) if fields.get("vector") else _array(fields, hardware)
+    runs = _vector(fields, hardware) if fields.get("vector") else _array(fields, hardware)
     table = fields["table_bits"] and (2 if fields["lookup"] else fields["table_bits"] + 1)
     high = int(fields["wide_out"] and not fields["to_output"])
     first, count, step = runs[-1]
     stored = first + (count - 1) * step + POST + table + 1  # the cycle of the last write
     writes = np.array([(at + POST + table + 1, n, step, 1 + high) for at, n, step in runs], np.int64)
     return LayerTiming(FETCH + stored + 1 + high + END, writes[:0] if fields["to_output"] else writes)
+
+
+def read_latency(hardware: Hardware) -> int:
+    """Cycles from the walk over a source to what the activation memory answers."""
+    return 6 if hardware.planes else 5
 
 
 def array_cycles(fields: Mapping[str, int], hardware: Hardware) -> int:
@@ -57,12 +61,12 @@ def _steps(fields: Mapping[str, int], hardware: Hardware) -> int:
     return pairs * fields["taps"] * fields["tap_words"]
 
 
-def _vector(fields: Mapping[str, int]) -> list[tuple[int, int, int]]:
+def _vector(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
     """(first cycle, number, distance) of groups that enter the post stage."""
     items = 1 + fields["wide_a"] + (1 + fields["wide_b"] if fields.get("add") else 0)
     reads = items * fields["kernel_h"] * fields["kernel_w"]
     groups = fields["frames"] * fields["out_h"] * fields["out_w"] * fields["groups"]
-    return [(1 + reads - 1 + READ + 1, groups, max(reads, fields["interval"]))]
+    return [(1 + reads - 1 + read_latency(hardware) + 1, groups, max(reads, fields["interval"]))]
 
 
 def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
@@ -75,15 +79,15 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     settle = OPERANDS + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
     row_reads = fields["taps"] * fields["inner"]
     groups = hardware.columns // 8
-    read_end, released = 0, deque([0, 0], maxlen=2)
+    read_end, released = 0, deque([-1, -1], maxlen=2)
     go = end = -(1 << 60)
     drained = deque([-(1 << 60)] * hardware.slots, maxlen=hardware.slots)
     issued = -(1 << 60)
     runs = []
     for m in range(fields["tiles_m"]):
         rows = fields["rows_last"] if m == fields["tiles_m"] - 1 else hardware.rows
-        read_end = max(read_end + 1, released[0] + 1) + rows * row_reads - 1
-        loaded = read_end + READ + 1
+        read_end = max(read_end + 1, released[0] + 2) + rows * row_reads - 1
+        loaded = read_end + read_latency(hardware) + 1
         for n in range(fields["tiles_n"]):
             count = rows * (fields["groups_last"] if n == fields["tiles_n"] - 1 else groups)
             go = max(loaded + 1, end, go + hardware.rows, drained[0] + 2)

@@ -182,4 +182,4 @@ def _closed(
         ready, ahead = int(ahead < RING_FULL), ahead + 8 * ready - taken
         cycle += 1
     state[:] = np.array([cycle, ready, ahead, word, elements, count, lanes, group])
-    return cycle - 1
+    return int(cycle) - 1

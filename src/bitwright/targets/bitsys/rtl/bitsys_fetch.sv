@@ -5,7 +5,8 @@
 // half of the row buffers is free while half_free_i;
 // claim_o takes it with the last word's read, loaded_o comes with its last write. Vector layer: for each pixel, group and tap, one 8-bit half of an
 // operand a cycle; groups start at least `interval` cycles apart. Words outside the image are marked.
-// The memory answers Read cycles after the address; the tags at the outputs are delayed as much.
+// An address takes two cycles, the memory Read more (three, or four where Planes): what stands at the outputs comes
+// with its answer. Of the fields of layer_i and the bases, all must be there a cycle before start_i.
 module bitsys_fetch #(
     parameter int unsigned Rows   = 8,
     parameter bit          Planes = 1'b0
@@ -42,11 +43,13 @@ module bitsys_fetch #(
     output logic             item_pixel_last_o
 );
   `include "bitsys_registers.svh"
-  logic vector, active, next, in_image, first_tap, last_tap, last_inner, last_outer, last_pixel;
+  localparam int unsigned Read = Planes ? 4 : 3;
+  localparam int unsigned Stages = 2 + Read;
+  logic vector, active, next, in_image, first, last, last_inner, last_outer, pixel_end, last_pixel;
   logic [15:0] addr;
   logic [11:0] outer, outer_count;
   logic [9:0] inner, inner_count, vector_items;
-  logic add, wide_a, wide_b, is_b, half;
+  logic add, wide_a, wide_b;
   assign vector = layer_i[FVector];
   assign add = layer_i[FAdd];
   assign wide_a = layer_i[FWideA];
@@ -69,95 +72,142 @@ module bitsys_fetch #(
       .inside_o(in_image),
       .outer_o(outer),
       .inner_o(inner),
-      .first_tap_o(first_tap),
-      .last_tap_o(last_tap),
+      .first_o(first),
       .last_inner_o(last_inner),
+      .last_o(last),
+      .pixel_end_o(pixel_end),
       .last_outer_o(last_outer),
       .last_pixel_o(last_pixel)
   );
 
-  // Issue: a free half of the row buffers, or the time of the next group.
-  logic group_first, pixel_end;
-  logic [9:0] wait_q;
-  logic half_q;
-  assign group_first = first_tap && inner == 10'd0;
-  assign pixel_end = last_tap && last_inner && last_outer;
-  assign next = active && (vector ? !group_first || wait_q == 10'd0 : half_free_i[half_q]);
+  // Issue: a free half of the row buffers, as it was a cycle before, or the time of the next group.
+  logic [9:0] wait_q, wait_start_q;
+  logic half_q, free_q, wait_end_q, one_wait_q, tile_end;
+  assign next = active && free_q && (!first || wait_end_q);
   always_ff @(posedge clk_i) begin
-    if (start_i) wait_q <= 10'd0;
-    else if (next && vector && group_first) wait_q <= layer_i[FInterval+:WInterval] - 10'd1;
-    else if (wait_q != 10'd0) wait_q <= wait_q - 10'd1;
+    wait_start_q <= layer_i[FInterval+:WInterval] - 10'd1;
+    one_wait_q <= layer_i[FInterval+:WInterval] == 10'd1;
+    if (start_i) begin
+      wait_q <= 10'd0;
+      wait_end_q <= 1'b1;
+    end else if (next && first && vector) begin
+      wait_q <= wait_start_q;
+      wait_end_q <= one_wait_q;
+    end else if (!wait_end_q) begin
+      wait_q <= wait_q - 10'd1;
+      wait_end_q <= wait_q == 10'd1;
+    end
+    free_q <= start_i || vector || half_free_i[half_q ^ (next && tile_end)];
   end
 
-  // Position in the row buffers.
+  // Tiles of Rows pixels.
+  localparam int unsigned RowBits = $clog2(Rows);
+  logic [RowBits-1:0] count_q;
+  logic last_row_q;
+  assign tile_end = pixel_end && (last_row_q || last_pixel);
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      count_q <= '0;
+      last_row_q <= 1'b0;
+      half_q <= 1'b0;
+    end else if (next && pixel_end) begin
+      count_q <= count_q + 1'b1;
+      last_row_q <= count_q == RowBits'(Rows - 2);
+      half_q <= half_q ^ tile_end;
+    end
+  end
+
+  // Second operand of an addition: its pixels follow each other. Vector items: a, its high half, b, its high half.
+  logic [15:0] base_b_q, pixel_b_q, offset;
+  logic [2:0] offset_byte;
+  logic [1:0] item, after_a;
+  logic next_b, is_b_q, half_item_q, wide_q;
+  logic [3:0] stored_q;
+  assign after_a = 2'd1 + 2'(wide_a);
+  assign item = start_i || last_inner ? 2'd0 : inner[1:0] + 2'd1;
+  assign next_b = vector && item >= after_a;
+  always_ff @(posedge clk_i) begin
+    base_b_q <= base_b_i;
+    if (start_i || next) begin
+      is_b_q <= next_b;
+      half_item_q <= next_b ? item != after_a : item[0];
+      stored_q <= next_b ? layer_i[FStoredB+:WStoredB] : layer_i[FStoredA+:WStoredA];
+      wide_q <= next_b ? wide_b : wide_a;
+    end
+    if (start_i) pixel_b_q <= base_b_q;
+    else if (next && pixel_end) pixel_b_q <= pixel_b_q + layer_i[FSrcbPitch+:WSrcbPitch];
+  end
+  bitsys_group_offset #(
+      .Planes(Planes)
+  ) u_offset (
+      .group_i(outer),
+      .stored_i(stored_q),
+      .wide_i(wide_q),
+      .half_i(half_item_q),
+      .word_o(offset),
+      .byte_o(offset_byte)
+  );
+
+  // Address: first word of the pixel and the offset in it, then their sum.
+  logic [15:0] pixel_1_q, offset_1_q;
+  logic [2:0] byte_1_q;
+  always_ff @(posedge clk_i) begin
+    pixel_1_q <= is_b_q ? pixel_b_q : addr;
+    offset_1_q <= vector ? offset : 16'(inner);
+    byte_1_q <= vector ? offset_byte : 3'd0;
+    read_addr_o <= pixel_1_q + offset_1_q;
+    read_byte_o <= byte_1_q;
+  end
+  assign read_group_o = vector;
+
+  // Tags travel with the read; inside joins them behind two stages.
+  localparam int unsigned TagBits = 7;
+  logic [TagBits-1:0] tag_q[Stages];
+  logic [Stages-1:0] valid_q;
+  logic [Read-1:0] inside_q;
+  always_ff @(posedge clk_i) begin
+    if (rst_i) valid_q <= '0;
+    else valid_q <= {valid_q[Stages-2:0], next};
+    tag_q[0] <= {pixel_end, tile_end, first, last, is_b_q, half_item_q, last_outer};
+    for (int k = 1; k < Stages; k++) tag_q[k] <= tag_q[k-1];
+    inside_q <= {inside_q[Read-2:0], in_image};
+  end
+  logic pixel_end_r, tile_end_r, valid;
+  assign valid = valid_q[Stages-1];
+  assign {pixel_end_r, tile_end_r, item_first_o, item_last_o, item_b_o, item_half_o, item_pixel_last_o} = tag_q[Stages-1];
+  assign row_inside_o = inside_q[Read-1];
+  assign item_inside_o = inside_q[Read-1];
+
+  // What comes: its position in the row buffers, or its group.
   logic [7:0] row_q;
   logic [9:0] pos_q;
   logic [3:0] plane_q;
-  logic tile_end;
-  assign tile_end = pixel_end && (row_q == 8'(Rows - 1) || last_pixel);
+  logic row_half_q;
+  logic [11:0] group_q;
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       row_q <= 8'd0;
       pos_q <= 10'd0;
       plane_q <= 4'd0;
-      half_q <= 1'b0;
-    end else if (next) begin
-      pos_q <= pixel_end ? 10'd0 : pos_q + 10'd1;
+      row_half_q <= 1'b0;
+      group_q <= 12'd0;
+    end else if (valid) begin
+      pos_q <= pixel_end_r ? 10'd0 : pos_q + 10'd1;
       plane_q <= plane_q + 4'd1 == layer_i[FStoredA+:WStoredA] ? 4'd0 : plane_q + 4'd1;
-      if (pixel_end) row_q <= tile_end ? 8'd0 : row_q + 8'd1;
-      if (tile_end) half_q <= !half_q;
+      if (pixel_end_r) row_q <= tile_end_r ? 8'd0 : row_q + 8'd1;
+      row_half_q <= row_half_q ^ tile_end_r;
+      if (item_last_o) group_q <= item_pixel_last_o ? 12'd0 : group_q + 12'd1;
     end
   end
-
-  // Second operand of an addition: its pixels follow each other.
-  logic [15:0] pixel_b_q, offset;
-  assign is_b = inner > 10'(wide_a);
-  assign half = is_b ? inner == 10'd2 + 10'(wide_a) : inner == 10'd1;
-  always_ff @(posedge clk_i) begin
-    if (start_i) pixel_b_q <= base_b_i;
-    else if (next && pixel_end) pixel_b_q <= pixel_b_q + layer_i[FSrcbPitch+:WSrcbPitch];
-  end
-  logic [2:0] offset_byte;
-  bitsys_group_offset #(
-      .Planes(Planes)
-  ) u_offset (
-      .group_i(outer),
-      .stored_i(is_b ? layer_i[FStoredB+:WStoredB] : layer_i[FStoredA+:WStoredA]),
-      .wide_i(is_b ? wide_b : wide_a),
-      .half_i(half),
-      .word_o(offset),
-      .byte_o(offset_byte)
-  );
-  assign read_group_o = vector;
-  assign read_addr_o = vector ? (is_b ? pixel_b_q : addr) + offset : addr + 16'(inner);
-  assign read_byte_o = vector ? offset_byte : 3'd0;
-
-  // Tags travel with the read.
-  localparam int unsigned TagBits = 44;
-  localparam int unsigned Read = 4;
-  logic [TagBits-1:0] tag, tag_q[Read];
-  logic [Read-1:0] valid_q;
-  assign tag = {
-    half_q, row_q, pos_q, plane_q, in_image, pixel_end, tile_end, group_first, last_tap && last_inner, is_b, half, outer,
-    last_outer, vector
-  };
-  always_ff @(posedge clk_i) begin
-    if (rst_i) valid_q <= '0;
-    else valid_q <= {valid_q[Read-2:0], next};
-  end
-  always_ff @(posedge clk_i) begin
-    tag_q[0] <= tag;
-    for (int k = 1; k < Read; k++) tag_q[k] <= tag_q[k-1];
-  end
-  logic vector_r, last_outer_r, tile_end_r, pixel_end_r;
-  assign {row_half_o, row_o, row_pos_o, row_plane_o, row_inside_o, pixel_end_r, tile_end_r, item_first_o, item_last_o,
-          item_b_o, item_half_o, item_group_o, last_outer_r, vector_r} = tag_q[Read-1];
-  assign item_inside_o = row_inside_o;
-  assign item_pixel_last_o = last_outer_r;
+  assign row_o = row_q;
+  assign row_pos_o = pos_q;
+  assign row_plane_o = plane_q;
+  assign row_half_o = row_half_q;
   assign row_last_o = pixel_end_r;
-  assign row_we_o = valid_q[Read-1] && !vector_r;
+  assign item_group_o = group_q;
+  assign row_we_o = valid && !vector;
   assign loaded_o = row_we_o && tile_end_r;
-  assign item_valid_o = valid_q[Read-1] && vector_r;
+  assign item_valid_o = valid && vector;
   assign claim_o = next && tile_end && !vector;
   assign busy_o = active || valid_q != '0;
 endmodule

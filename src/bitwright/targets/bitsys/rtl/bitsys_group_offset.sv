@@ -14,9 +14,12 @@ module bitsys_group_offset #(
     output logic [ 2:0] byte_o
 );
   if (Planes) begin : g_planes
-    logic [4:0] planes;
-    assign planes = wide_i ? 5'd16 : {1'b0, stored_i};
-    assign word_o = {7'd0, group_i[11:3]} * {11'd0, planes} + {12'd0, wide_i && half_i, 3'd0};
+    // 16, or 0 to 8 times the number of the word: sums of two powers each, no multiplier.
+    logic [15:0] word, low, high;
+    assign word = {7'd0, group_i[11:3]};
+    assign low = (stored_i[0] ? word : 16'd0) + (stored_i[1] ? word << 1 : 16'd0);
+    assign high = (stored_i[2] ? word << 2 : 16'd0) + (stored_i[3] ? word << 3 : 16'd0);
+    assign word_o = wide_i ? {word[11:0], half_i, 3'd0} : low + high;
     assign byte_o = group_i[2:0];
   end else begin : g_containers
     logic [14:0] bytes;

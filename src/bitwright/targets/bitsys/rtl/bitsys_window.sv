@@ -2,7 +2,9 @@
 // Walks over the windows of a layer: frames, rows, columns of the result, `outer` rounds, taps, `inner` items.
 //
 // The current item stands at the outputs while active_o; next_i goes to the next one. addr_o is the first word of the
-// tap's pixel, inside_o tells that the tap lies in the image. All strides come ready from the descriptor: no products.
+// tap's pixel; inside_o tells two cycles later that the tap lies in the image. All strides come ready from the
+// descriptor: no products. What a loop ends with is known one step ahead. layer_i, base_i, outer_i and inner_i must be
+// there a cycle before start_i.
 module bitsys_window (
     input  logic           clk_i,
     input  logic           rst_i,
@@ -17,96 +19,151 @@ module bitsys_window (
     output logic           inside_o,
     output logic [   11:0] outer_o,
     output logic [    9:0] inner_o,
-    output logic           first_tap_o,
-    output logic           last_tap_o,
+    output logic           first_o,       // of a round
     output logic           last_inner_o,
+    output logic           last_o,        // of a round
+    output logic           pixel_end_o,   // the last of a window
     output logic           last_outer_o,
     output logic           last_pixel_o
 );
   `include "bitsys_registers.svh"
-  logic active_q;
-  logic [19:0] pixel_q, tap_q;
-  logic [12:0] y_q, x_q, ky_off_q, kx_off_q, y, x;
+  // Of counters, what they are one step before their last, and whether one step is all.
+  logic [11:0] outer_end_q, ox_end_q, oy_end_q;
+  logic [9:0] inner_end_q;
+  logic [7:0] kx_end_q, ky_end_q, frame_end_q;
+  logic one_inner_q, one_kx_q, one_ky_q, one_outer_q, one_ox_q, one_oy_q, one_frame_q;
+  logic [12:0] left_q, top_q;
+  logic [15:0] base_q;
+  always_ff @(posedge clk_i) begin
+    inner_end_q <= inner_i - 10'd2;
+    kx_end_q <= layer_i[FKernelW+:WKernelW] - 8'd2;
+    ky_end_q <= layer_i[FKernelH+:WKernelH] - 8'd2;
+    outer_end_q <= outer_i - 12'd2;
+    ox_end_q <= layer_i[FOutW+:WOutW] - 12'd2;
+    oy_end_q <= layer_i[FOutH+:WOutH] - 12'd2;
+    frame_end_q <= layer_i[FFrames+:WFrames] - 8'd2;
+    one_inner_q <= inner_i == 10'd1;
+    one_kx_q <= layer_i[FKernelW+:WKernelW] == 8'd1;
+    one_ky_q <= layer_i[FKernelH+:WKernelH] == 8'd1;
+    one_outer_q <= outer_i == 12'd1;
+    one_ox_q <= layer_i[FOutW+:WOutW] == 12'd1;
+    one_oy_q <= layer_i[FOutH+:WOutH] == 12'd1;
+    one_frame_q <= layer_i[FFrames+:WFrames] == 8'd1;
+    left_q <= 13'd0 - 13'(layer_i[FPadLeft+:WPadLeft]);
+    top_q <= 13'd0 - 13'(layer_i[FPadTop+:WPadTop]);
+    base_q <= base_i;
+  end
+
+  logic active_q, first_q;
+  logic [15:0] pixel_q, tap_q;
+  logic [12:0] y_q, x_q, ky_off_q, kx_off_q, tap_y_q, tap_x_q;
   logic [11:0] ox_q, oy_q, outer_q;
   logic [7:0] frame_q, kx_q, ky_q;
   logic [9:0] inner_q;
-  logic last_kx, last_ky, last_ox, last_oy, last_frame, tap_done, outer_done, pixel_done;
-
-  assign last_inner_o = inner_q + 10'd1 == inner_i;
-  assign last_kx = kx_q + 8'd1 == layer_i[FKernelW+:WKernelW];
-  assign last_ky = ky_q + 8'd1 == layer_i[FKernelH+:WKernelH];
-  assign last_tap_o = last_kx && last_ky;
-  assign first_tap_o = kx_q == 8'd0 && ky_q == 8'd0;
-  assign last_outer_o = outer_q + 12'd1 == outer_i;
-  assign last_ox = ox_q + 12'd1 == layer_i[FOutW+:WOutW];
-  assign last_oy = oy_q + 12'd1 == layer_i[FOutH+:WOutH];
-  assign last_frame = frame_q + 8'd1 == layer_i[FFrames+:WFrames];
-  assign last_pixel_o = last_ox && last_oy && last_frame;
-  assign tap_done = next_i && last_inner_o;
-  assign outer_done = tap_done && last_tap_o;
-  assign pixel_done = outer_done && last_outer_o;
+  logic last_inner_q, last_kx_q, last_ky_q, last_tap_q, last_outer_q, last_ox_q, last_oy_q, last_of_frame_q, last_frame_q;
+  logic next_kx, next_ky, next_ox, next_oy, tap_done, row_done, outer_done, pixel_done;
+  assign next_kx = last_kx_q ? one_kx_q : kx_q == kx_end_q;
+  assign next_ky = !last_kx_q ? last_ky_q : last_ky_q ? one_ky_q : ky_q == ky_end_q;
+  assign next_ox = last_ox_q ? one_ox_q : ox_q == ox_end_q;
+  assign next_oy = !last_ox_q ? last_oy_q : last_oy_q ? one_oy_q : oy_q == oy_end_q;
+  assign tap_done = next_i && last_inner_q;
+  assign row_done = next_i && last_inner_q && last_kx_q;
+  assign outer_done = next_i && last_o;
+  assign pixel_done = next_i && pixel_end_o;
 
   always_ff @(posedge clk_i) begin
-    if (rst_i) begin
-      active_q <= 1'b0;
-    end else if (start_i) begin
-      active_q <= 1'b1;
-    end else if (pixel_done && last_pixel_o) begin
-      active_q <= 1'b0;
-    end
+    if (rst_i) active_q <= 1'b0;
+    else if (start_i) active_q <= 1'b1;
+    else if (pixel_done && last_pixel_o) active_q <= 1'b0;
   end
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       inner_q <= 10'd0;
-      kx_q <= 8'd0;
-      ky_q <= 8'd0;
-      outer_q <= 12'd0;
-      tap_q <= 20'd0;
-      kx_off_q <= 13'd0;
-      ky_off_q <= 13'd0;
+      last_inner_q <= one_inner_q;
+      first_q <= 1'b1;
     end else if (next_i) begin
-      inner_q <= last_inner_o ? 10'd0 : inner_q + 10'd1;
-      if (last_inner_o) begin
-        kx_q <= last_kx ? 8'd0 : kx_q + 8'd1;
-        kx_off_q <= last_kx ? 13'd0 : kx_off_q + 13'(layer_i[FDilationX+:WDilationX]);
-        tap_q <= last_tap_o ? 20'd0 : tap_q + (last_kx ? layer_i[FTapY+:WTapY] : layer_i[FTapX+:WTapX]);
-        if (last_kx) begin
-          ky_q <= last_ky ? 8'd0 : ky_q + 8'd1;
-          ky_off_q <= last_ky ? 13'd0 : ky_off_q + 13'(layer_i[FDilationY+:WDilationY]);
-        end
-        if (last_tap_o) outer_q <= last_outer_o ? 12'd0 : outer_q + 12'd1;
-      end
+      inner_q <= last_inner_q ? 10'd0 : inner_q + 10'd1;
+      last_inner_q <= last_inner_q ? one_inner_q : inner_q == inner_end_q;
+      first_q <= last_o;
+    end
+    if (start_i) begin
+      kx_q <= 8'd0;
+      last_kx_q <= one_kx_q;
+      last_tap_q <= one_kx_q && one_ky_q;
+      tap_q <= 16'd0;
+      kx_off_q <= 13'd0;
+    end else if (tap_done) begin
+      kx_q <= last_kx_q ? 8'd0 : kx_q + 8'd1;
+      last_kx_q <= next_kx;
+      last_tap_q <= next_kx && next_ky;
+      kx_off_q <= last_kx_q ? 13'd0 : kx_off_q + 13'(layer_i[FDilationX+:WDilationX]);
+      tap_q <= last_tap_q ? 16'd0 : tap_q + 16'(last_kx_q ? layer_i[FTapY+:WTapY] : layer_i[FTapX+:WTapX]);
+    end
+    if (start_i) begin
+      ky_q <= 8'd0;
+      last_ky_q <= one_ky_q;
+      ky_off_q <= 13'd0;
+    end else if (row_done) begin
+      ky_q <= last_ky_q ? 8'd0 : ky_q + 8'd1;
+      last_ky_q <= next_ky;
+      ky_off_q <= last_ky_q ? 13'd0 : ky_off_q + 13'(layer_i[FDilationY+:WDilationY]);
+    end
+    if (start_i) begin
+      outer_q <= 12'd0;
+      last_outer_q <= one_outer_q;
+    end else if (outer_done) begin
+      outer_q <= last_outer_q ? 12'd0 : outer_q + 12'd1;
+      last_outer_q <= last_outer_q ? one_outer_q : outer_q == outer_end_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      pixel_q <= {4'd0, base_i};
+      pixel_q <= base_q;
       ox_q <= 12'd0;
-      oy_q <= 12'd0;
-      frame_q <= 8'd0;
-      x_q <= 13'd0 - 13'(layer_i[FPadLeft+:WPadLeft]);
-      y_q <= 13'd0 - 13'(layer_i[FPadTop+:WPadTop]);
+      last_ox_q <= one_ox_q;
+      last_of_frame_q <= one_ox_q && one_oy_q;
+      x_q <= left_q;
     end else if (pixel_done) begin
-      ox_q <= last_ox ? 12'd0 : ox_q + 12'd1;
-      x_q <= last_ox ? 13'd0 - 13'(layer_i[FPadLeft+:WPadLeft]) : x_q + 13'(layer_i[FStrideX+:WStrideX]);
-      if (!last_ox) begin
-        pixel_q <= pixel_q + layer_i[FStepX+:WStepX];
-      end else begin
-        oy_q <= last_oy ? 12'd0 : oy_q + 12'd1;
-        y_q <= last_oy ? 13'd0 - 13'(layer_i[FPadTop+:WPadTop]) : y_q + 13'(layer_i[FStrideY+:WStrideY]);
-        pixel_q <= pixel_q + (last_oy ? layer_i[FStepF+:WStepF] : layer_i[FStepY+:WStepY]);
-        if (last_oy) frame_q <= frame_q + 8'd1;
-      end
+      ox_q <= last_ox_q ? 12'd0 : ox_q + 12'd1;
+      last_ox_q <= next_ox;
+      last_of_frame_q <= next_ox && next_oy;
+      x_q <= last_ox_q ? left_q : x_q + 13'(layer_i[FStrideX+:WStrideX]);
+      pixel_q <= pixel_q + 16'(!last_ox_q ? layer_i[FStepX+:WStepX] : last_oy_q ? layer_i[FStepF+:WStepF]
+        : layer_i[FStepY+:WStepY]);
+    end
+    if (start_i) begin
+      oy_q <= 12'd0;
+      last_oy_q <= one_oy_q;
+      y_q <= top_q;
+    end else if (pixel_done && last_ox_q) begin
+      oy_q <= last_oy_q ? 12'd0 : oy_q + 12'd1;
+      last_oy_q <= next_oy;
+      y_q <= last_oy_q ? top_q : y_q + 13'(layer_i[FStrideY+:WStrideY]);
+    end
+    if (start_i) begin
+      frame_q <= 8'd0;
+      last_frame_q <= one_frame_q;
+    end else if (pixel_done && last_of_frame_q) begin
+      frame_q <= frame_q + 8'd1;
+      last_frame_q <= frame_q == frame_end_q;
     end
   end
 
-  assign y = y_q + ky_off_q;
-  assign x = x_q + kx_off_q;
-  assign inside_o = y < {1'b0, layer_i[FInH+:WInH]} && x < {1'b0, layer_i[FInW+:WInW]};
-  assign addr_o = pixel_q[15:0] + tap_q[15:0];
+  always_ff @(posedge clk_i) begin
+    tap_y_q <= y_q + ky_off_q;
+    tap_x_q <= x_q + kx_off_q;
+    inside_o <= tap_y_q < {1'b0, layer_i[FInH+:WInH]} && tap_x_q < {1'b0, layer_i[FInW+:WInW]};
+  end
+  assign addr_o = pixel_q + tap_q;
   assign active_o = active_q;
   assign outer_o = outer_q;
   assign inner_o = inner_q;
+  assign first_o = first_q;
+  assign last_inner_o = last_inner_q;
+  assign last_o = last_inner_q && last_tap_q;
+  assign pixel_end_o = last_o && last_outer_q;
+  assign last_outer_o = last_outer_q;
+  assign last_pixel_o = last_of_frame_q && last_frame_q;
 endmodule
