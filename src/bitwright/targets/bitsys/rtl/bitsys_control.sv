@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control registers and the write bus of the memories, behind AXI4-Lite; see registers.toml.
+// Control registers and the write bus of the memories, behind AXI4-Lite; see registers.toml. Memories are written, and
+// registers answer, a cycle later.
 module bitsys_control (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -48,12 +49,14 @@ module bitsys_control (
   assign register = addr_i[7:0];
   assign control_we = we_i && region == RegionControl;
   assign memory_we = we_i && region != RegionControl;
-  assign layers_we_o = we_i && region == RegionLayers;
-  assign param_we_o = we_i && region == RegionParameters;
-  assign table_we_o = we_i && region == RegionTables;
-  assign weight_we_o = we_i && region == RegionWeights;
-  assign windex_o = addr_i[20:2];
-  assign wdata_o = wdata_i;
+  always_ff @(posedge clk_i) begin
+    layers_we_o <= we_i && region == RegionLayers;
+    param_we_o <= we_i && region == RegionParameters;
+    table_we_o <= we_i && region == RegionTables;
+    weight_we_o <= we_i && region == RegionWeights;
+    windex_o <= addr_i[20:2];
+    wdata_o <= wdata_i;
+  end
   assign writable_o = known;
   assign readable_o = known && region == RegionControl;
   assign known = region == RegionControl ? addr_i[20:8] == 13'd0 && register <= RegHighest : region <= RegionWeights;
@@ -115,30 +118,30 @@ module bitsys_control (
     if (rst_i || !run_q) timed_q <= 8'hFF;
   end
 
-  always_comb begin
+  always_ff @(posedge clk_i) begin
     case (register)
-      RegRun: rdata_o = {31'd0, run_q};
-      RegStatus: rdata_o = {29'd0, output_busy_i, waiting_i, running_i};
-      RegErrors: rdata_o = {30'd0, errors_q};
-      RegBatch: rdata_o = {24'd0, batch_q};
-      RegInputType: rdata_o = type_q;
-      RegInputBase: rdata_o = base_q;
-      RegInputShape: rdata_o = in_shape_q;
-      RegOutputShape: rdata_o = out_shape_q;
-      RegIdle: rdata_o = idle_q;
-      RegOutputBits: rdata_o = {26'd0, output_bits_q};
-      RegCyclesTotal: rdata_o = total_q;
-      RegCyclesBusy: rdata_o = busy_q;
-      RegCyclesArray: rdata_o = array_q;
-      RegCyclesWeights: rdata_o = weights_q;
-      RegCyclesOutput: rdata_o = output_q;
-      RegBatches: rdata_o = batches_q;
-      RegLayerSelect: rdata_o = {24'd0, select_q};
-      RegLayerCycles: rdata_o = layer_q;
-      default: rdata_o = 32'd0;
+      RegRun: rdata_o <= {31'd0, run_q};
+      RegStatus: rdata_o <= {29'd0, output_busy_i, waiting_i, running_i};
+      RegErrors: rdata_o <= {30'd0, errors_q};
+      RegBatch: rdata_o <= {24'd0, batch_q};
+      RegInputType: rdata_o <= type_q;
+      RegInputBase: rdata_o <= base_q;
+      RegInputShape: rdata_o <= in_shape_q;
+      RegOutputShape: rdata_o <= out_shape_q;
+      RegIdle: rdata_o <= idle_q;
+      RegOutputBits: rdata_o <= {26'd0, output_bits_q};
+      RegCyclesTotal: rdata_o <= total_q;
+      RegCyclesBusy: rdata_o <= busy_q;
+      RegCyclesArray: rdata_o <= array_q;
+      RegCyclesWeights: rdata_o <= weights_q;
+      RegCyclesOutput: rdata_o <= output_q;
+      RegBatches: rdata_o <= batches_q;
+      RegLayerSelect: rdata_o <= {24'd0, select_q};
+      RegLayerCycles: rdata_o <= layer_q;
+      default: rdata_o <= 32'd0;
     endcase
   end
-  assign rvalid_o = re_i;
+  always_ff @(posedge clk_i) rvalid_o <= re_i && !rst_i;
   assign run_o = run_q;
   assign batch_o = batch_q;
   assign input_type_o = type_q;

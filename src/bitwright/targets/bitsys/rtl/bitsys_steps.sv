@@ -141,12 +141,12 @@ module bitsys_steps #(
       top_a_q <= layer_i[FStoredA+:WStoredA] - 4'd1;
       top_b_q <= layer_i[FStoredB+:WStoredB] - 4'd1;
       plane_q <= 20'(layer_i[FPlaneWords+:WPlaneWords]);
+      shift_q <= active_q && pair_end && last_pair_q && !go;  // the first word of a weight
       if (go) begin
         tile_a_q <= a_start_q;
         {i_q, i0_q} <= {2{top_a_q}};
         {j_q, j0_q} <= {2{top_b_q}};
         w0_q <= w_start_q;
-        shift_q <= 1'b0;
         last_pair_q <= 1'b1;
         last_diagonal_q <= top_a_q == 4'd0 && top_b_q == 4'd0;
         negate_q <= layer_i[FSignedA] != layer_i[FSignedB];
@@ -159,7 +159,6 @@ module bitsys_steps #(
           i0_q <= next_i0;
           j0_q <= next_j0;
           w0_q <= next_w0;
-          shift_q <= 1'b1;
           last_diagonal_q <= next_i0 == 4'd0 && next_j0 == 4'd0;
         end
       end

@@ -2,7 +2,7 @@
 // Weight memory: a line of one operand word for each column, read by all columns with systolic delay.
 //
 // Writes: 64-bit word windex_i = LineWords * line + word, its halves by we_i; a half holds four columns' containers or
-// half a column's plane.
+// half a column's plane. They are written a cycle later.
 // Column c is read c cycles after column 0. Latency 3 + c cycles.
 module bitsys_weights #(
     parameter int unsigned Columns = 8,
@@ -21,8 +21,11 @@ module bitsys_weights #(
   localparam int unsigned IndexBits = LineWords > 1 ? $clog2(LineWords) : 1;
   localparam int unsigned LineBits = $clog2(Lines);
   localparam int unsigned Part = Planes ? 32 : 8;
-  logic [LineBits-1:0] address[Columns], line;
-  logic [IndexBits-1:0] index;
+  logic [LineBits-1:0] address[Columns], line, line_q;
+  logic [IndexBits-1:0] index, index_q;
+  logic [1:0] we_q;
+  logic [63:0] wdata_q;
+  always_ff @(posedge clk_i) {we_q, line_q, index_q, wdata_q} <= {we_i, line, index, wdata_i};
   assign address[0] = raddr_i[LineBits-1:0];
   if (LineWords > 1) begin : g_words
     assign index = windex_i[IndexBits-1:0];
@@ -47,9 +50,9 @@ module bitsys_weights #(
           .Latency(2)
       ) u_ram (
           .clk_i  (clk_i),
-          .we_i   (we_i[Slice%2] && index == IndexBits'(Slice / 2)),
-          .waddr_i(line),
-          .wdata_i(wdata_i[Low+:Part]),
+          .we_i   (we_q[Slice%2] && index_q == IndexBits'(Slice / 2)),
+          .waddr_i(line_q),
+          .wdata_i(wdata_q[Low+:Part]),
           .re_i   (1'b1),
           .raddr_i(address[c]),
           .rdata_o(word[Part*k+:Part])
