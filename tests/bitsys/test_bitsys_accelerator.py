@@ -276,6 +276,27 @@ def test_rounding_modes(bitsys_cache):
         assert result.bit_exact, f"{rounding}: {result.first_mismatch()}"
 
 
+@pytest.mark.parametrize("count", [1, 2, 5, 9, 20, 40, 100, 200])
+def test_searches_take_turns(count, bitsys_cache):
+    """Thresholds of every number of comparisons, behind reads of 1 to 4 items a group and behind tiles of few rows."""
+    rng = np.random.default_rng(count)
+    step = 2 if count == 1 else 1  # with a step of 1, one threshold is a bias
+    for reads in (1, 2, 3, 4):
+        steps = np.sort(rng.integers(0, 15 * reads + 1, (9, count)), axis=1)
+        net = network(
+            TensorType((3, 3 + reads, 9), U4),
+            ("p", ops.SumPool((1, reads)), ("input",)),
+            ("tp", ops.Threshold(steps, U8, 0, step), ("p",)),
+            ("c", convolution(rng, 9, 16, (3, 1), S2), ("tp",)),
+            ("tc", threshold(rng, 16, count, U8, 0, step, 2000), ("c",)),
+        )
+        plan, result = run(net, "container", bitsys_cache, frames=3)
+        assert all(layer.fields["table_bits"] == count.bit_length() for layer in plan.program.layers)
+        assert result.bit_exact, f"{reads} reads: {result.first_mismatch()}"
+        cycles = sum(layer.details["cycles_batch"] for layer in plan.estimate.layers)
+        assert result.counters["cycles_busy"] == result.counters["batches"] * cycles
+
+
 @pytest.mark.parametrize(
     ("make", "rule"),
     [

@@ -13,6 +13,7 @@ from bitwright.network.graph import INPUT
 from bitwright.network.ops import Add, Concat, SumPool
 from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.bitsys.model.cycles import comparisons, group_items, legal_interval
 from bitwright.targets.bitsys.post import PostStage, Sums, post
 from bitwright.targets.bitsys.storage import Layout, Stored
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_words, plane_words
@@ -74,7 +75,7 @@ def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[La
             coded = stage.type.dtype.bipolar if target is None else target.coded
             made = post(stage.results[0].op, sums, stage.type.dtype, coded)
             fields |= _source(stage, part, places) | _target(stage, part, target) | _post_fields(made)
-            fields["interval"] = _interval(fields, made)
+            fields["interval"] = _interval(fields)
             found.append(Layer(stage, fields, made, sums, weights))
     reading = [k for k, layer in enumerate(found) if layer.fields["src_input"] or layer.fields.get("srcb_input")]
     for k, layer in enumerate(found):
@@ -173,10 +174,12 @@ def _post_fields(made: PostStage) -> dict[str, int]:
     }
 
 
-def _interval(fields: dict[str, int], made: PostStage) -> int:
-    """Cycles between groups that the search and the two writes of a 16-bit group need."""
-    search = 0 if made.table is None else 2 if made.lookup else made.table_bits + 1
-    return max(1, search, 1 + fields["wide_out"])
+def _interval(fields: dict[str, int]) -> int:
+    """Cycles between groups that the search and the two writes of a 16-bit group need; reading may take longer."""
+    least = 1 + fields["wide_out"]
+    if fields.get("vector"):
+        least = max(least, min(group_items(fields), 2 * comparisons(fields)))
+    return legal_interval(fields, least)
 
 
 def _vector(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Lowered:

@@ -42,15 +42,21 @@ class Program:
 
 
 def place(layers: list[Layer], hardware: Hardware) -> Program:
-    """The program of a network's layers; parameters and tables lie one after the other."""
+    """The program of a network's layers; parameters lie one after the other, tables those with most entries first.
+
+    So each table begins at a multiple of a channel's entries.
+    """
     lines = sum(len(layer.weights) for layer in layers)
-    groups = entries = 0
+    counts = [-(-len(layer.post.bias) // 8) for layer in layers]
+    bases, entries = [0] * len(layers), 0
+    for k in sorted(range(len(layers)), key=lambda k: -layers[k].post.table_bits):
+        bases[k] = entries
+        entries += counts[k] << layers[k].post.table_bits if layers[k].post.table is not None else 0
+    groups = 0
     placed = []
-    for layer in layers:
-        count = -(-len(layer.post.bias) // 8)
-        placed.append(replace(layer, fields=layer.fields | {"param_base": groups, "table_base": entries}))
+    for layer, base, count in zip(layers, bases, counts, strict=True):
+        placed.append(replace(layer, fields=layer.fields | {"param_base": groups, "table_base": base}))
         groups += count
-        entries += count << layer.post.table_bits if layer.post.table is not None else 0
     found, packets = weights.place(placed, hardware)
     streamed = sum(1 + packet.lines * hardware.line_words for packet in packets)
     return Program(tuple(found), packets, Usage(lines, groups, entries, len(found), streamed))

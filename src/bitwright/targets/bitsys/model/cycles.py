@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitwright.hardware.modules import multiply_pipe
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.registers import LAYER_WORDS
 
 FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, the decision to start, the start
 END = 1  # busy_i of the sequencer is a register
-POST = 7  # registers of the post stage without a table
+POST = 7  # registers of the post stage without a table, apart from the multiplier's
+VECTOR = 3  # of the vector stage
 OPERANDS = 3  # of row buffers and weights
 RESULT = 2  # of the result buffer
 
@@ -37,11 +39,11 @@ class LayerTiming:
 def layer_timing(fields: Mapping[str, int], hardware: Hardware) -> LayerTiming:
     """The times of a layer that waits for nothing."""
     runs = _vector(fields, hardware) if fields.get("vector") else _array(fields, hardware)
-    table = fields["table_bits"] and (2 if fields["lookup"] else fields["table_bits"] + 1)
+    post = POST + multiply_pipe.latency(32, hardware.multiplier_bits) + 2 * comparisons(fields)
     high = int(fields["wide_out"] and not fields["to_output"])
     first, count, step = runs[-1]
-    stored = first + (count - 1) * step + POST + table + 1  # the cycle of the last write
-    writes = np.array([(at + POST + table + 1, n, step, 1 + high) for at, n, step in runs], np.int64)
+    stored = first + (count - 1) * step + post + 1  # the cycle of the last write
+    writes = np.array([(at + post + 1, n, step, 1 + high) for at, n, step in runs], np.int64)
     return LayerTiming(FETCH + stored + 1 + high + END, writes[:0] if fields["to_output"] else writes)
 
 
@@ -55,6 +57,24 @@ def array_cycles(fields: Mapping[str, int], hardware: Hardware) -> int:
     return 0 if fields.get("vector") else fields["tiles_m"] * fields["tiles_n"] * _steps(fields, hardware)
 
 
+def comparisons(fields: Mapping[str, int]) -> int:
+    """Reads of the table that follow each other for a group."""
+    return min(1, fields["table_bits"]) if fields["lookup"] else fields["table_bits"]
+
+
+def legal_interval(fields: Mapping[str, int], least: int) -> int:
+    """The least distance of groups that the post stage takes, `least` or more: two searches take turns."""
+    reads = comparisons(fields)
+    apart = max(least, reads)
+    return apart + int(reads > 1 and apart < 2 * reads and apart % 2 == 0)
+
+
+def group_items(fields: Mapping[str, int]) -> int:
+    """Words that a vector layer reads for a group."""
+    items = 1 + fields["wide_a"] + (1 + fields["wide_b"] if fields.get("add") else 0)
+    return items * fields["kernel_h"] * fields["kernel_w"]
+
+
 def _steps(fields: Mapping[str, int], hardware: Hardware) -> int:
     """Operand words of a tile: all pairs of planes, or one container pair a word."""
     pairs = fields["stored_a"] * fields["stored_b"] if hardware.planes else 1
@@ -63,17 +83,17 @@ def _steps(fields: Mapping[str, int], hardware: Hardware) -> int:
 
 def _vector(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
     """(first cycle, number, distance) of groups that enter the post stage."""
-    items = 1 + fields["wide_a"] + (1 + fields["wide_b"] if fields.get("add") else 0)
-    reads = items * fields["kernel_h"] * fields["kernel_w"]
+    reads = group_items(fields)
     groups = fields["frames"] * fields["out_h"] * fields["out_w"] * fields["groups"]
-    return [(1 + reads - 1 + read_latency(hardware) + 1, groups, max(reads, fields["interval"]))]
+    return [(1 + reads - 1 + read_latency(hardware) + VECTOR, groups, max(reads, fields["interval"]))]
 
 
 def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
     """(first cycle, number, distance) of each tile's groups that enter the post stage.
 
     Loading: two halves of the row buffers. Array: tiles follow each other at once, at least `rows` cycles apart, into
-    a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group.
+    a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group, an odd number between groups that
+    search.
     """
     steps, interval = _steps(fields, hardware), fields["interval"]
     settle = OPERANDS + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
@@ -82,7 +102,8 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     read_end, released = 0, deque([-1, -1], maxlen=2)
     go = end = -(1 << 60)
     drained = deque([-(1 << 60)] * hardware.slots, maxlen=hardware.slots)
-    issued = -(1 << 60)
+    odd = comparisons(fields) > 1
+    issued = 1 - interval  # the first group may leave right after the start
     runs = []
     for m in range(fields["tiles_m"]):
         rows = fields["rows_last"] if m == fields["tiles_m"] - 1 else hardware.rows
@@ -93,6 +114,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
             go = max(loaded + 1, end, go + hardware.rows, drained[0] + 2)
             end = go + steps
             first = max(end + settle + 1, issued + interval)
+            first += (first - issued - interval) % 2 if odd else 0
             issued = first + (count - 1) * interval
             drained.append(issued)
             runs.append((first + RESULT, count, interval))

@@ -260,7 +260,7 @@ module bitsys_core #(
   assign row_data = row_inside ? read_data : {layer[FPadHigh+:WPadHigh], layer[FPadLow+:WPadLow]};
 
   // Computation
-  logic array_busy, array_valid, vector_valid, post_busy, post_valid, store_busy, out_we;
+  logic array_busy, array_valid, vector_busy, vector_valid, post_busy, post_valid, store_busy, out_we;
   logic [255:0] array_value, vector_value, code, out_data;
   logic [15:0] array_group, array_pixel, vector_group, vector_pixel, code_group, code_pixel, out_addr;
   bitsys_array #(
@@ -305,8 +305,7 @@ module bitsys_core #(
   bitsys_vector #(
       .Planes(Planes)
   ) u_vector (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
+      .clk_i, .rst_i,
       .start_i(start),
       .layer_i(layer),
       .valid_i(item_valid),
@@ -318,6 +317,7 @@ module bitsys_core #(
       .group_i(item_group),
       .pixel_last_i(item_pixel_last),
       .bytes_i(read_data),
+      .busy_o(vector_busy),
       .valid_o(vector_valid),
       .value_o(vector_value),
       .group_o(vector_group),
@@ -328,24 +328,23 @@ module bitsys_core #(
       .TableEntries(TableEntries),
       .MultiplierBits(MultiplierBits)
   ) u_post (
-      .clk_i(clk_i),
-      .rst_i(rst_i),
+      .clk_i, .rst_i,
       .layer_i(layer),
       .param_we_i(param_we),
       .table_we_i(table_we),
       .windex_i(windex),
       .wdata_i(wdata),
       .valid_i(array_valid || vector_valid),
-      .value_i(array_valid ? array_value : vector_value),
-      .group_i(array_valid ? array_group : vector_group),
-      .pixel_i(array_valid ? array_pixel : vector_pixel),
+      .value_i(layer[FVector] ? vector_value : array_value),
+      .group_i(layer[FVector] ? vector_group : array_group),
+      .pixel_i(layer[FVector] ? vector_pixel : array_pixel),
       .busy_o(post_busy),
       .valid_o(post_valid),
       .code_o(code),
       .group_o(code_group),
       .pixel_o(code_pixel)
   );
-  assign busy = fetch_busy || array_busy || vector_valid || post_busy || store_busy;
+  assign busy = fetch_busy || array_busy || vector_busy || post_busy || store_busy;
 
   // Results
   bitsys_store #(

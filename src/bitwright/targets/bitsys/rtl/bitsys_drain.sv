@@ -3,7 +3,7 @@
 //
 // Slots are claimed when a tile starts, become ready when its last sum is written, and are free again when the tile has
 // left. A group leaves as its number in the parameters (channel group of the layer) and the first word of its pixel's
-// result. Latency from the read of the result buffer to valid_o 2 cycles; value_o is the sum, unscaled:
+// result. Latency from the read of the result buffer to valid_o 2 cycles, to group_o 1; value_o is the sum, unscaled:
 //   containers: acc >> 6, 6, 4, 0 in modes 0 to 3;  planes: acc, or 2 * acc - sum of the activations (correct), doubled
 module bitsys_drain #(
     parameter int unsigned Rows    = 4,
@@ -29,26 +29,28 @@ module bitsys_drain #(
     input  logic [          31:0] sum_i,
     output logic                  valid_o,
     output logic [         255:0] value_o,
-    output logic [          15:0] group_o,
+    output logic [          15:0] group_o,  // a cycle before the rest
     output logic [          15:0] pixel_o
 );
   `include "bitsys_registers.svh"
-  logic busy_q;
-  logic [SlotBits:0] used_q, ready_q;
+  logic busy_q, wait_over_q, odd;
+  logic [SlotBits:0] used_q, ready_q, tile_q;
   logic [SlotBits-1:0] slot_q;
-  logic [19:0] m_q;
-  logic [15:0] n_q, group_base_q, tile_pixel_q, pixel_q;
-  logic [7:0] row_q, column_q, row_count, group_count;
+  logic [19:0] m_left_q;
+  logic [15:0] n_left_q, group_base_q, tile_pixel_q, pixel_q, next_pixel;
+  logic [7:0] row_q, row_left_q, column_q, groups_q;
   logic [9:0] wait_q;
-  logic last_n, last_m, last_row, last_group, issue, tile_end;
-  assign last_n = n_q + 16'd1 == layer_i[FTilesN+:WTilesN];
-  assign last_m = m_q + 20'd1 == layer_i[FTilesM+:WTilesM];
-  assign row_count = last_m ? layer_i[FRowsLast+:WRowsLast] : 8'(Rows);
-  assign group_count = last_n ? layer_i[FGroupsLast+:WGroupsLast] : 8'(Groups);
-  assign last_row = row_q + 8'd1 == row_count;
-  assign last_group = column_q + 8'd1 == group_count;
-  assign issue = ready_q != '0 && wait_q == 10'd0;
-  assign tile_end = issue && last_row && last_group;
+  logic last_n_q, last_m_q, next_last_m_q, last_row_q, next_last_n, next_in_last_m, last_group, issue, row_end, tile_end;
+  // Groups that search among thresholds enter the post stage an odd number of cycles apart.
+  assign odd = layer_i[FTableBits+:WTableBits] > 4'd1 && !layer_i[FLookup];
+  assign last_group = Groups == 1 || column_q == groups_q;
+  assign issue = ready_q != '0 && wait_over_q;
+  assign row_end = issue && last_group;
+  assign tile_end = row_end && last_row_q;
+  // Of the tile behind this one; it is never asked for behind the last one.
+  assign next_last_n = last_n_q ? layer_i[FTilesN+:WTilesN] == 16'd1 : n_left_q == 16'd1;
+  assign next_in_last_m = last_n_q ? next_last_m_q : last_m_q;
+  assign next_pixel = pixel_q + layer_i[FOutPitch+:WOutPitch];
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -56,41 +58,68 @@ module bitsys_drain #(
       used_q <= '0;
       ready_q <= '0;
       slot_q <= '0;
-      wait_q <= 10'd0;
     end else begin
       if (start_i) busy_q <= !layer_i[FVector];
-      else if (tile_end && last_n && last_m) busy_q <= 1'b0;
+      else if (tile_end && last_n_q && last_m_q) busy_q <= 1'b0;
       used_q <= used_q + (SlotBits + 1)'(claim_i) - (SlotBits + 1)'(tile_end);
       ready_q <= ready_q + (SlotBits + 1)'(written_i) - (SlotBits + 1)'(tile_end);
       if (tile_end) slot_q <= slot_q + 1'b1;
-      if (issue) wait_q <= layer_i[FInterval+:WInterval] - 10'd1;
-      else if (wait_q != 10'd0) wait_q <= wait_q - 10'd1;
     end
   end
   assign slot_free_o = used_q < (SlotBits + 1)'(Slots);
 
   always_ff @(posedge clk_i) begin
     if (start_i) begin
-      m_q <= 20'd0;
-      n_q <= 16'd0;
+      wait_over_q <= 1'b1;
+    end else if (issue) begin
+      wait_q <= layer_i[FInterval+:WInterval] - 10'd2;
+      wait_over_q <= layer_i[FInterval+:WInterval] == 10'd1;
+    end else if (!wait_over_q) begin
+      wait_q <= wait_q - 10'd1;
+      wait_over_q <= wait_q == 10'd0;
+    end else if (odd) begin
+      wait_q <= 10'd0;
+      wait_over_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    next_last_m_q <= m_left_q == 20'd1;
+    if (start_i) begin
+      m_left_q <= layer_i[FTilesM+:WTilesM] - 20'd1;
+      last_m_q <= layer_i[FTilesM+:WTilesM] == 20'd1;
+      n_left_q <= layer_i[FTilesN+:WTilesN] - 16'd1;
+      last_n_q <= layer_i[FTilesN+:WTilesN] == 16'd1;
       row_q <= 8'd0;
+      row_left_q <= layer_i[FTilesM+:WTilesM] == 20'd1 ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : 8'(Rows - 1);
+      last_row_q <= layer_i[FTilesM+:WTilesM] == 20'd1 && layer_i[FRowsLast+:WRowsLast] == 8'd1;
       column_q <= 8'd0;
+      groups_q <= layer_i[FTilesN+:WTilesN] == 16'd1 ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : 8'(Groups - 1);
       group_base_q <= 16'(layer_i[FFirstGroup+:WFirstGroup]);
+      tile_q <= '0;
       tile_pixel_q <= layer_i[FOutBase+:WOutBase];
       pixel_q <= layer_i[FOutBase+:WOutBase];
     end else if (issue) begin
       column_q <= last_group ? 8'd0 : column_q + 8'd1;
-      if (last_group) begin
-        row_q <= last_row ? 8'd0 : row_q + 8'd1;
-        pixel_q <= pixel_q + layer_i[FOutPitch+:WOutPitch];
+      if (row_end) begin
+        row_q <= last_row_q ? 8'd0 : row_q + 8'd1;
+        row_left_q <= !last_row_q ? row_left_q - 8'd1 : next_in_last_m ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : 8'(Rows - 1);
+        last_row_q <= !last_row_q ? row_left_q == 8'd1 : next_in_last_m && layer_i[FRowsLast+:WRowsLast] == 8'd1;
+        pixel_q <= last_row_q && !last_n_q ? tile_pixel_q : next_pixel;
       end
       if (tile_end) begin
-        n_q <= last_n ? 16'd0 : n_q + 16'd1;
-        group_base_q <= last_n ? 16'(layer_i[FFirstGroup+:WFirstGroup]) : group_base_q + 16'(Groups);
-        if (!last_n) pixel_q <= tile_pixel_q;
-        if (last_n) begin
-          m_q <= m_q + 20'd1;
-          tile_pixel_q <= pixel_q + layer_i[FOutPitch+:WOutPitch];
+        groups_q <= next_last_n ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : 8'(Groups - 1);
+        last_n_q <= next_last_n;
+        if (last_n_q) begin
+          n_left_q <= layer_i[FTilesN+:WTilesN] - 16'd1;
+          group_base_q <= 16'(layer_i[FFirstGroup+:WFirstGroup]);
+          m_left_q <= m_left_q - 20'd1;
+          last_m_q <= next_last_m_q;
+          tile_q <= tile_q + 1'b1;
+          tile_pixel_q <= next_pixel;
+        end else begin
+          n_left_q <= n_left_q - 16'd1;
+          group_base_q <= group_base_q + 16'(Groups);
         end
       end
     end
@@ -99,11 +128,11 @@ module bitsys_drain #(
   // Read, then choose the eight columns and scale.
   logic [1:0] valid_q;
   logic [7:0] column_qq;
-  logic [15:0] group_qq, group_qqq, pixel_qq, pixel_qqq;
+  logic [15:0] group_qq, pixel_qq, pixel_qqq;
   logic [255:0] chosen, value_q;
   assign rslot_o = slot_q;
   assign rrow_o = row_q[RowBits-1:0];
-  assign sum_tile_o = m_q[SlotBits:0];
+  assign sum_tile_o = tile_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) valid_q <= 2'd0;
     else valid_q <= {valid_q[0], issue};
@@ -117,7 +146,6 @@ module bitsys_drain #(
     column_qq <= column_q;
     group_qq <= group_base_q + 16'(column_q);
     pixel_qq <= pixel_q;
-    group_qqq <= group_qq;
     pixel_qqq <= pixel_qq;
   end
   for (genvar k = 0; k < 8; k++) begin : g_lane
@@ -140,6 +168,6 @@ module bitsys_drain #(
   assign busy_o = busy_q || valid_q != 2'd0;
   assign valid_o = valid_q[1];
   assign value_o = value_q;
-  assign group_o = group_qqq;
+  assign group_o = group_qq;
   assign pixel_o = pixel_qqq;
 endmodule

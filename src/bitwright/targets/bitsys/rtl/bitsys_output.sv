@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Output buffer to the AXI4-Stream output: one 32-bit element a word, channel by channel, pixel by pixel.
 //
-// start_i begins a batch of frames_i frames. With argmax (shape_i[31]) a pixel yields one word, the index of the first
-// of its greatest channels. The next group of eight channels is read while one is sent. Only the low bits_i bits of an element are sent. m_axis_tlast marks the last word of a frame. Python: ArgMax.
+// start_i begins a batch of frames_i frames, whose first word leaves four cycles later. With argmax (shape_i[31]) a pixel
+// yields one word, the index of the first of its greatest channels, in a cycle of its own. Groups of eight channels come
+// through the memory's two registers; there is a pause behind a group of one channel. Only the low bits_i bits of an element are sent.
+// m_axis_tlast marks the last word of a frame. Python: ArgMax.
 module bitsys_output #(
     parameter int unsigned Groups = 64
 ) (
@@ -22,85 +24,104 @@ module bitsys_output #(
     output logic         m_axis_tlast
 );
   localparam int unsigned AddrBits = $clog2(Groups);
-  typedef enum logic [1:0] {Idle, Load, Send, Index} state_e;
-  state_e state_q;
-  logic [15:0] addr_q, channel_q, pixel_q, channels;
-  logic [7:0] frame_q, frames_q;
-  logic [255:0] word, group_q;
-  logic [31:0] best_q;
-  logic [15:0] best_index_q;
-  logic argmax, last_channel, last_pixel, last_frame, advance, better, pixel_end, group_end, load, read_q;
+  logic argmax;
+  logic [15:0] channels;
   assign channels = {1'b0, shape_i[30:16]};
   assign argmax = shape_i[31];
-  assign last_channel = channel_q + 16'd1 == channels;
-  assign last_pixel = pixel_q + 16'd1 == shape_i[15:0];
-  assign last_frame = frame_q + 8'd1 == frames_q;
-  assign better = channel_q == 16'd0 || $signed(group_q[31:0]) > $signed(best_q);
-  assign advance = state_q == Send && (argmax || m_axis_tready);
-  // The memory has answered in the second cycle after a load.
-  assign group_end = last_channel || channel_q[2:0] == 3'd7;
-  assign load = state_q == Load || (advance && group_end && !(argmax && last_channel) && read_q)
-    || (state_q == Index && m_axis_tready);
-  assign pixel_end = argmax ? state_q == Index && m_axis_tready : advance && last_channel;
 
+  // Groups: in the memory's registers, one every second cycle, then in group_q, from which channels are shifted out.
+  logic active_q, read_valid_q, word_valid_q, group_valid_q, read, take, load, advance, group_end, pixel_end, index_q;
+  logic [AddrBits-1:0] addr_q;
+  logic [255:0] word, group_q;
+  assign load = word_valid_q && (!group_valid_q || (advance && group_end));
+  assign take = !word_valid_q;
+  assign read = !read_valid_q || take;
   ram_sdp #(
       .Width(256),
-      .Depth(Groups)
+      .Depth(Groups),
+      .Latency(2)
   ) u_ram (
       .clk_i  (clk_i),
       .we_i   (we_i),
       .waddr_i(waddr_i[AddrBits-1:0]),
       .wdata_i(wdata_i),
-      .re_i   (1'b1),
-      .raddr_i(addr_q[AddrBits-1:0]),
+      .re_i   (read),
+      .raddr_i(addr_q),
+      .oe_i   (take),
       .rdata_o(word)
   );
 
+  // Counters of what is left, this one included, with registered ends.
+  logic [15:0] channel_q, channels_left_q, pixels_left_q;
+  logic [7:0] frames_left_q;
+  logic last_channel_q, last_pixel_q, last_frame_q, done;
+  assign advance = group_valid_q && !index_q && (argmax || m_axis_tready);
+  assign group_end = last_channel_q || channel_q[2:0] == 3'd7;
+  assign pixel_end = argmax ? index_q && m_axis_tready : advance && last_channel_q;
+  assign done = pixel_end && last_pixel_q && last_frame_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
-      state_q <= Idle;
+      active_q <= 1'b0;
+      index_q <= 1'b0;
+      {read_valid_q, word_valid_q, group_valid_q} <= 3'd0;
     end else begin
-      case (state_q)
-        Idle: if (start_i) state_q <= Load;
-        Load: state_q <= Send;
-        Send: if (advance) begin
-          if (last_channel && argmax) state_q <= Index;
-          else if (last_channel && last_pixel && last_frame) state_q <= Idle;
-          else if (group_end && !read_q) state_q <= Load;
-        end
-        default: if (m_axis_tready) state_q <= last_pixel && last_frame ? Idle : Send;
-      endcase
+      if (!active_q) active_q <= start_i;
+      else if (done) active_q <= 1'b0;
+      if (advance && last_channel_q && argmax) index_q <= 1'b1;
+      else if (m_axis_tready) index_q <= 1'b0;
+      if (!active_q || done) begin
+        {read_valid_q, word_valid_q, group_valid_q} <= 3'd0;
+      end else begin
+        read_valid_q <= 1'b1;
+        word_valid_q <= take ? read_valid_q : !load;
+        if (load || (advance && group_end)) group_valid_q <= load;
+      end
     end
   end
   always_ff @(posedge clk_i) begin
-    if (state_q == Idle) begin
-      addr_q <= 16'd0;
+    if (!active_q) begin
+      addr_q <= '0;
       channel_q <= 16'd0;
-      pixel_q <= 16'd0;
-      frame_q <= 8'd0;
-      frames_q <= frames_i;
-    end
-    if (load) begin
-      group_q <= word;
-      addr_q  <= addr_q + 16'd1;
-    end else if (advance) begin
-      group_q <= group_q >> 32;
-    end
-    read_q <= !load;
-    if (advance) begin
-      channel_q <= last_channel ? 16'd0 : channel_q + 16'd1;
-      if (better) begin
-        best_q <= group_q[31:0];
-        best_index_q <= channel_q;
+      channels_left_q <= channels;
+      last_channel_q <= channels == 16'd1;
+      pixels_left_q <= shape_i[15:0];
+      last_pixel_q <= shape_i[15:0] == 16'd1;
+      frames_left_q <= frames_i;
+      last_frame_q <= frames_i == 8'd1;
+    end else begin
+      if (read) addr_q <= addr_q + 1'b1;
+      if (advance) begin
+        channel_q <= last_channel_q ? 16'd0 : channel_q + 16'd1;
+        channels_left_q <= last_channel_q ? channels : channels_left_q - 16'd1;
+        last_channel_q <= last_channel_q ? channels == 16'd1 : channels_left_q == 16'd2;
+      end
+      if (pixel_end) begin
+        pixels_left_q <= last_pixel_q ? shape_i[15:0] : pixels_left_q - 16'd1;
+        last_pixel_q <= last_pixel_q ? shape_i[15:0] == 16'd1 : pixels_left_q == 16'd2;
+        if (last_pixel_q) begin
+          frames_left_q <= frames_left_q - 8'd1;
+          last_frame_q <= frames_left_q == 8'd2;
+        end
       end
     end
-    if (pixel_end) begin
-      pixel_q <= last_pixel ? 16'd0 : pixel_q + 16'd1;
-      if (last_pixel) frame_q <= frame_q + 8'd1;
+  end
+
+  logic [31:0] best_q, mask_q;
+  logic [15:0] best_index_q;
+  logic first_q;
+  always_ff @(posedge clk_i) begin
+    mask_q <= ~(32'hFFFF_FFFF << bits_i);
+    if (load) group_q <= word;
+    else if (advance) group_q <= group_q >> 32;
+    if (!active_q) first_q <= 1'b1;
+    else if (advance) first_q <= last_channel_q;
+    if (advance && (first_q || $signed(group_q[31:0]) > $signed(best_q))) begin
+      best_q <= group_q[31:0];
+      best_index_q <= channel_q;
     end
   end
-  assign busy_o = state_q != Idle;
-  assign m_axis_tvalid = argmax ? state_q == Index : state_q == Send;
-  assign m_axis_tdata = argmax ? {16'd0, best_index_q} : group_q[31:0] & ~(32'hFFFF_FFFF << bits_i);
-  assign m_axis_tlast = last_pixel && (argmax || last_channel);
+  assign busy_o = active_q;
+  assign m_axis_tvalid = argmax ? index_q : group_valid_q;
+  assign m_axis_tdata = argmax ? {16'd0, best_index_q} : group_q[31:0] & mask_q;
+  assign m_axis_tlast = last_pixel_q && (argmax || last_channel_q);
 endmodule

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Post stage: eight channels at a time through thresholds or a table, then multiplier, bias, rounding and clamp.
 //
-// Without a table a group may enter every cycle; with one of 2^B entries a channel every B + 2 cycles: the number of
-// thresholds that are not greater than the value is found by binary search, one comparison a cycle. A channel's 2^B - 1
-// thresholds ascend from entry 0 on. Latency 7 cycles, and B + 1 more with thresholds, 2 more with a table of results.
+// group_i comes a cycle before the values. A group may enter every cycle without a table, with a table of results and with
+// a single threshold. The number of 2^B - 1 thresholds that are not greater than the value is found by binary search, a
+// comparison every second cycle: two groups take turns. Groups enter B or more cycles apart, an odd number or at least 2B.
+// A channel's thresholds ascend from entry 0 on; table_base is a multiple of a channel's entries.
+// Latency 7 cycles and the multiplier's, and 2B more with thresholds, 2 more with a table of results.
 // Memories are written through the control bus. Python: Threshold, Lookup, Requantize.
 module bitsys_post #(
     parameter int unsigned ParamGroups    = 256,
@@ -30,122 +32,152 @@ module bitsys_post #(
   `include "bitsys_registers.svh"
   localparam int unsigned ParamBits = $clog2(ParamGroups);
   localparam int unsigned TableBits = $clog2(TableEntries);
-  localparam int unsigned Depth = 6;  // of a lane
+  localparam int unsigned Multiply = 2 + 1 + (MultiplierBits > 18 ? 1 : 0);  // latency of multiply_pipe
+  localparam int unsigned Depth = Multiply + 5;  // of a lane
+  // Of the layer, whose first group comes long after its start.
   logic [3:0] table_bits;
-  logic has_table, lookup;
+  logic has_table_q, lookup_q, single_q;
+  logic [7:0] mask_q, first_bit_q;  // of a channel's entries; the bit that the first comparison decides
   assign table_bits = layer_i[FTableBits+:WTableBits];
-  assign has_table = table_bits != 4'd0;
-  assign lookup = layer_i[FLookup];
+  always_ff @(posedge clk_i) begin
+    has_table_q <= table_bits != 4'd0;
+    lookup_q <= layer_i[FLookup];
+    single_q <= layer_i[FLookup] || table_bits == 4'd1;
+    mask_q <= ~(8'hFF << table_bits);
+    first_bit_q <= layer_i[FLookup] ? 8'd0 : 8'd1 << 3'(table_bits - 4'd1);
+  end
 
-  // Search: step_q counts the comparisons that are left; the table's answer to the first read comes a cycle after it.
-  logic searching_q, answer_q;
-  logic [3:0] step_q;
-  logic [255:0] held_q, x_q;
-  logic [15:0] held_group_q, held_pixel_q;
-  logic x_valid_q, last_step;
-  assign last_step = answer_q && (lookup || step_q == 4'd0);
+  // A group is in enter, which reads its first entry, then in turn in wait and in turn, where the entry has come, and which
+  // reads the next one. bit_q: what the comparison decides; last_q: there is no further one.
+  logic enter_valid_q, wait_valid_q, wait_last_q, turn_valid_q, turn_last_q, wait_goes_on, turn_goes_on;
+  logic [7:0] wait_bit_q, turn_bit_q, read_bit_q;
+  logic [255:0] enter_q, wait_q, turn_q, x_q;
+  logic [31:0] enter_place_q, wait_place_q, turn_place_q, x_place_q;
+  logic [15:0] group_q;
+  logic [TableBits-1:0] shifted_q, first_entry;
+  logic x_valid_q;
+  assign wait_goes_on = wait_valid_q && !wait_last_q;
+  assign turn_goes_on = turn_valid_q && !turn_last_q;
+  assign first_entry = layer_i[FTableBase+:TableBits] + shifted_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
-      searching_q <= 1'b0;
-      answer_q <= 1'b0;
+      enter_valid_q <= 1'b0;
+      wait_valid_q <= 1'b0;
+      turn_valid_q <= 1'b0;
       x_valid_q <= 1'b0;
     end else begin
-      if (valid_i && has_table) searching_q <= 1'b1;
-      else if (last_step) searching_q <= 1'b0;
-      answer_q <= searching_q && !last_step;
-      x_valid_q <= has_table ? last_step : valid_i;
+      enter_valid_q <= valid_i;
+      wait_valid_q <= turn_goes_on || (enter_valid_q && has_table_q);
+      turn_valid_q <= wait_valid_q;
+      x_valid_q <= has_table_q ? turn_valid_q && turn_last_q : enter_valid_q;
     end
   end
   always_ff @(posedge clk_i) begin
-    if (valid_i) begin
-      held_q <= value_i;
-      held_group_q <= group_i;
-      held_pixel_q <= pixel_i;
-      step_q <= table_bits - 4'd1;
-    end else if (answer_q) begin
-      step_q <= step_q - 4'd1;
-    end
+    group_q <= group_i;
+    shifted_q <= TableBits'(group_i) << table_bits;
+    enter_q <= value_i;
+    enter_place_q <= {group_q, pixel_i};
+    wait_q <= turn_goes_on ? turn_q : enter_q;
+    wait_place_q <= turn_goes_on ? turn_place_q : enter_place_q;
+    wait_bit_q <= turn_goes_on ? turn_bit_q >> 1 : first_bit_q;
+    wait_last_q <= turn_goes_on ? turn_bit_q[1] : single_q;
+    turn_q <= wait_q;
+    turn_place_q <= wait_place_q;
+    turn_bit_q <= wait_bit_q;
+    turn_last_q <= wait_last_q;
+    read_bit_q <= wait_goes_on ? wait_bit_q : 8'd0;
+    x_place_q <= has_table_q ? turn_place_q : enter_place_q;
   end
 
-  // Metadata beside the lanes.
+  // Beside the lanes.
   logic [Depth:0] valid_q;
-  logic [(Depth+1)*32-1:0] meta_q;
+  logic [(Depth+1)*32-1:0] place_q;
   assign valid_q[0] = x_valid_q;
-  logic [31:0] meta_x_q;
-  assign meta_q[31:0] = meta_x_q;
+  assign place_q[31:0] = x_place_q;
   for (genvar d = 0; d < Depth; d++) begin : g_delay
     logic v_q;
-    logic [31:0] m_q;
+    logic [31:0] p_q;
     always_ff @(posedge clk_i) begin
       v_q <= valid_q[d] && !rst_i;
-      m_q <= meta_q[32*d+:32];
+      p_q <= place_q[32*d+:32];
     end
     assign valid_q[d+1] = v_q;
-    assign meta_q[32*(d+1)+:32] = m_q;
+    assign place_q[32*(d+1)+:32] = p_q;
   end
-  always_ff @(posedge clk_i) meta_x_q <= has_table ? {held_group_q, held_pixel_q} : {group_i, pixel_i};
 
-  logic [15:0] param_addr;
-  logic [19:0] table_group;
-  assign param_addr = layer_i[FParamBase+:WParamBase] + (has_table ? held_group_q : group_i);
-  assign table_group = layer_i[FTableBase+:WTableBase] + (20'(held_group_q) << table_bits);
+  // Parameters: the multiplier comes with x, bias and shift with the product.
+  logic [ParamBits-1:0] param_addr;
+  logic [(Multiply+1)*ParamBits-1:0] param_addr_q;
+  assign param_addr = layer_i[FParamBase+:ParamBits] + (has_table_q ? wait_place_q[16+:ParamBits] : group_q[ParamBits-1:0]);
+  assign param_addr_q[ParamBits-1:0] = param_addr;
+  always_ff @(posedge clk_i) param_addr_q[ParamBits+:Multiply*ParamBits] <= param_addr_q[0+:Multiply*ParamBits];
   for (genvar k = 0; k < 8; k++) begin : g_lane
     logic [95:0] param;
     for (genvar w = 0; w < 3; w++) begin : g_word
       ram_sdp #(
           .Width(32),
-          .Depth(ParamGroups)
+          .Depth(ParamGroups),
+          .Latency(2)
       ) u_param (
           .clk_i  (clk_i),
           .we_i   (param_we_i && windex_i[4:0] == 5'(4 * k + w)),
           .waddr_i(windex_i[5+:ParamBits]),
           .wdata_i(wdata_i),
           .re_i   (1'b1),
-          .raddr_i(param_addr[ParamBits-1:0]),
+          .raddr_i(param_addr_q[(w == 0 ? 0 : Multiply)*ParamBits+:ParamBits]),
           .rdata_o(param[32*w+:32])
       );
     end
-    logic signed [31:0] entry, value;
-    logic [7:0] index_q, index, probe, entry_index;
-    logic [19:0] address;
-    assign value = held_q[32*k+:32];
-    // The comparison decides bit step_q of the index; the probe of the next step is read in the same cycle.
-    always_comb begin
-      index = index_q;
-      if (answer_q && value >= entry) index[step_q[2:0]] = 1'b1;
-      probe = index | (8'd1 << (answer_q ? step_q - 4'd1 : step_q));
+    // An entry that is read has zero in the bit that it decides, and ones below.
+    logic [31:0] entry, value;
+    logic [32:0] difference;
+    logic reached;
+    logic [7:0] index_q, index, first;  // first: entry of a search, or of a table of results
+    logic [TableBits-1:0] read_q, address, wait_address_q;
+    assign value = turn_q[32*k+:32];
+    assign difference = {1'b0, !value[31], value[30:0]} - {1'b0, !entry[31], entry[30:0]};
+    assign reached = !difference[32];
+    assign index = index_q | (turn_bit_q & {8{reached}});
+    assign first = lookup_q ? value_i[32*k+:8] & mask_q : mask_q >> 1;
+    assign address = read_q | (TableBits'(read_bit_q) & {TableBits{reached}});
+    always_ff @(posedge clk_i) begin
+      wait_address_q <= address;
+      index_q <= 8'(wait_address_q) & mask_q;
+      read_q <= wait_goes_on ? wait_address_q & ~(TableBits'(wait_bit_q >> 1)) : first_entry | TableBits'(first);
     end
-    always_ff @(posedge clk_i) index_q <= valid_i ? 8'd0 : index;
-    assign entry_index = lookup ? value[7:0] & ~(8'hFF << table_bits) : probe - 8'd1;
-    assign address = table_group + 20'(entry_index);
     ram_sdp #(
         .Width(32),
-        .Depth(TableEntries)
+        .Depth(TableEntries),
+        .Latency(2)
     ) u_table (
         .clk_i  (clk_i),
         .we_i   (table_we_i && windex_i[2:0] == 3'(k)),
         .waddr_i(windex_i[3+:TableBits]),
         .wdata_i(wdata_i),
         .re_i   (1'b1),
-        .raddr_i(address[TableBits-1:0]),
+        .raddr_i(address),
         .rdata_o(entry)
     );
     always_ff @(posedge clk_i)
-      x_q[32*k+:32] <= has_table ? (lookup ? entry : 32'(index)) : value_i[32*k+:32];
+      x_q[32*k+:32] <= !has_table_q ? enter_q[32*k+:32] : lookup_q ? entry : 32'(index);
     bitsys_post_lane #(
         .MultiplierBits(MultiplierBits)
     ) u_lane (
         .clk_i(clk_i),
         .x_i(x_q[32*k+:32]),
-        .param_i(param),
+        .multiplier_i(param[MultiplierBits-1:0]),
+        .bias_i(param[32+:58]),
+        .shift_i(param[90+:6]),
         .rounding_i(layer_i[FRounding+:WRounding]),
         .zero_point_i(layer_i[FZeroPoint+:WZeroPoint]),
         .low_i(layer_i[FClampLow+:WClampLow]),
         .high_i(layer_i[FClampHigh+:WClampHigh]),
         .code_o(code_o[32*k+:32])
     );
+    logic unused;
+    assign unused = ^{difference[31:0], param[31:0]};
   end
-  assign busy_o = searching_q || valid_q != '0;
+  assign busy_o = enter_valid_q || wait_valid_q || turn_valid_q || valid_q != '0;
   assign valid_o = valid_q[Depth];
-  assign {group_o, pixel_o} = meta_q[32*Depth+:32];
+  assign {group_o, pixel_o} = place_q[32*Depth+:32];
 endmodule

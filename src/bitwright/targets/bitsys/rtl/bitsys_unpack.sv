@@ -11,21 +11,21 @@ module bitsys_unpack #(
     output logic [63:0] elements_o
 );
   for (genvar k = 0; k < 8; k++) begin : g_element
-    logic [7:0] raw;
-    logic sign;
+    logic [7:0] element;
     if (Planes) begin : g_planes
-      for (genvar i = 0; i < 8; i++) assign raw[i] = bytes_i[8*i+k];
+      logic sign;
+      assign sign = signed_i && bytes_i[8*3'(stored_i-4'd1)+k];
+      for (genvar i = 0; i < 8; i++) assign element[i] = 4'(i) < stored_i ? bytes_i[8*i+k] : sign;
     end else begin : g_containers
       always_comb begin
         case (stored_i)
-          4'd1: raw = {7'd0, bytes_i[k]};
-          4'd2: raw = {6'd0, bytes_i[2*k+:2]};
-          4'd4: raw = {4'd0, bytes_i[4*k+:4]};
-          default: raw = bytes_i[8*k+:8];
+          4'd1: element = {{7{signed_i && bytes_i[k]}}, bytes_i[k]};
+          4'd2: element = {{6{signed_i && bytes_i[2*k+1]}}, bytes_i[2*k+:2]};
+          4'd4: element = {{4{signed_i && bytes_i[4*k+3]}}, bytes_i[4*k+:4]};
+          default: element = bytes_i[8*k+:8];
         endcase
       end
     end
-    assign sign = signed_i && raw[3'(stored_i-4'd1)];
-    for (genvar i = 0; i < 8; i++) assign elements_o[8*k+i] = 4'(i) < stored_i ? raw[i] : sign;
+    assign elements_o[8*k+:8] = element;
   end
 endmodule

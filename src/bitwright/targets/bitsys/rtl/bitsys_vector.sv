@@ -2,7 +2,7 @@
 // Vector layers: maximum or sum over a window's groups, and the addition of two operands; eight channels wide.
 //
 // Halves of 8 bits come from the activation memory, low half first; items outside the image do not count. The group's
-// result leaves one cycle after its last item. Python: MaxPool, SumPool, Add, and single operands as they are.
+// result leaves three cycles after its last item, group_o a cycle before. Python: MaxPool, SumPool, Add, and single operands as they are.
 module bitsys_vector #(
     parameter bit Planes = 1'b0
 ) (
@@ -19,19 +19,18 @@ module bitsys_vector #(
     input  logic [     11:0] group_i,
     input  logic             pixel_last_i,
     input  logic [     63:0] bytes_i,
+    output logic             busy_o,
     output logic             valid_o,
     output logic [    255:0] value_o,
     output logic [     15:0] group_o,
     output logic [     15:0] pixel_o
 );
   `include "bitsys_registers.svh"
-  // fresh_q: the first item was only a low half, and the group is still fresh with its second.
-  logic wide, is_signed, complete, fresh_q, valid_q;
-  logic [63:0] elements, low_q;
-  logic [255:0] total_q;
+  // Unpack, then the value of an item or what stands for none, then the group's total.
+  logic wide, is_signed;
+  logic [63:0] elements;
   assign wide = is_b_i ? layer_i[FWideB] : layer_i[FWideA];
   assign is_signed = is_b_i ? layer_i[FSignedB] : layer_i[FSignedA];
-  assign complete = !wide || half_i;
   bitsys_unpack #(
       .Planes(Planes)
   ) u_unpack (
@@ -41,33 +40,68 @@ module bitsys_vector #(
       .elements_o(elements)
   );
 
-  for (genvar k = 0; k < 8; k++) begin : g_lane
-    logic signed [31:0] value, base, total;
-    logic sign;
-    assign sign = is_signed && elements[8*k+7];
-    assign value = wide ? {{16{sign}}, elements[8*k+:8], low_q[8*k+:8]} : {{24{sign}}, elements[8*k+:8]};
-    // A group starts from 0, or from the least number for a maximum, with its first item, in or outside the image.
-    assign base = first_i || fresh_q ? (layer_i[FMaximum] ? 32'sh8000_0000 : 32'sd0) : total_q[32*k+:32];
-    assign total = !inside_i ? base : layer_i[FMaximum] ? (value > base ? value : base) : base + value;
-    always_ff @(posedge clk_i) begin
-      if (valid_i) low_q[8*k+:8] <= elements[8*k+:8];
-      if (valid_i && complete) total_q[32*k+:32] <= total;
+  // fresh_q: the first item was only a low half, and the group is still fresh with its second.
+  logic item_q, complete_q, wide_q, signed_q, inside_q, first_q, last_q, end_q, fresh_q;
+  logic value_valid_q, value_fresh_q, value_last_q, value_end_q, valid_q;
+  logic [11:0] item_group_q, group_q;
+  logic [63:0] elements_q, low_q;
+  logic [15:0] pixel_q, pixel_qq;
+  always_ff @(posedge clk_i) begin
+    if (rst_i) begin
+      item_q <= 1'b0;
+      value_valid_q <= 1'b0;
+      valid_q <= 1'b0;
+    end else begin
+      item_q <= valid_i;
+      value_valid_q <= item_q && complete_q;
+      valid_q <= value_valid_q && value_last_q;
     end
   end
-
-  logic [15:0] pixel_q, pixel_qq, group_q;
   always_ff @(posedge clk_i) begin
-    if (rst_i) valid_q <= 1'b0;
-    else valid_q <= valid_i && last_i;
+    elements_q <= elements;
+    complete_q <= !wide || half_i;
+    wide_q <= wide;
+    signed_q <= is_signed;
+    inside_q <= inside_i;
+    first_q <= first_i;
+    last_q <= last_i;
+    end_q <= pixel_last_i;
+    item_group_q <= group_i;
+    if (item_q) low_q <= elements_q;
     if (start_i) fresh_q <= 1'b0;
-    else if (valid_i) fresh_q <= first_i && !complete;
+    else if (item_q) fresh_q <= first_q && !complete_q;
+    value_fresh_q <= first_q || fresh_q;
+    value_last_q <= last_q;
+    value_end_q <= end_q;
+    group_q <= item_group_q;
     if (start_i) pixel_q <= layer_i[FOutBase+:WOutBase];
-    else if (valid_i && last_i && pixel_last_i) pixel_q <= pixel_q + layer_i[FOutPitch+:WOutPitch];
+    else if (value_valid_q && value_last_q && value_end_q) pixel_q <= pixel_q + layer_i[FOutPitch+:WOutPitch];
     pixel_qq <= pixel_q;
-    group_q <= 16'(group_i);
   end
+
+  // An item outside the image is 0, or for a maximum the least number, which lies below all others in bits 31, 30, 15..0.
+  logic [255:0] total_q;
+  for (genvar k = 0; k < 8; k++) begin : g_lane
+    logic [16:0] code;
+    logic [17:0] code_q;
+    logic [31:0] value, total;
+    logic sign;
+    assign sign = signed_q && elements_q[8*k+7];
+    assign code = wide_q ? {sign, elements_q[8*k+:8], low_q[8*k+:8]} : {{9{sign}}, elements_q[8*k+:8]};
+    assign value = {code_q[17], {15{code_q[16]}}, code_q[15:0]};
+    assign total = total_q[32*k+:32];
+    always_ff @(posedge clk_i) begin
+      code_q <= inside_q ? {code[16], code} : {layer_i[FMaximum], 17'd0};
+      if (value_valid_q) begin
+        if (value_fresh_q) total_q[32*k+:32] <= value;
+        else if (!layer_i[FMaximum]) total_q[32*k+:32] <= total + value;
+        else if ($signed(code_q) > $signed({total[31:30], total[15:0]})) total_q[32*k+:32] <= value;
+      end
+    end
+  end
+  assign busy_o = item_q || value_valid_q || valid_q;
   assign valid_o = valid_q;
   assign value_o = total_q;
-  assign group_o = group_q;
+  assign group_o = 16'(group_q);
   assign pixel_o = pixel_qq;
 endmodule
