@@ -228,10 +228,12 @@ AXIL = """module registers (
     input logic clk_i, input logic rst_i,
     input logic [7:0] s_data_i, input logic s_valid_i, output logic s_ready_o,
     output logic [7:0] m_data_o, output logic m_valid_o, input logic m_ready_i,
-    input logic [7:0] s_axil_awaddr, input logic s_axil_awvalid, output logic s_axil_awready,
+    input logic [7:0] s_axil_awaddr, input logic [2:0] s_axil_awprot, input logic s_axil_awvalid,
+    output logic s_axil_awready,
     input logic [31:0] s_axil_wdata, input logic [3:0] s_axil_wstrb, input logic s_axil_wvalid,
     output logic s_axil_wready, output logic [1:0] s_axil_bresp, output logic s_axil_bvalid,
-    input logic s_axil_bready, input logic [7:0] s_axil_araddr, input logic s_axil_arvalid,
+    input logic s_axil_bready, input logic [7:0] s_axil_araddr, input logic [2:0] s_axil_arprot,
+    input logic s_axil_arvalid,
     output logic s_axil_arready, output logic [31:0] s_axil_rdata, output logic [1:0] s_axil_rresp,
     output logic s_axil_rvalid, input logic s_axil_rready);
   logic [7:0] addr;

@@ -21,9 +21,10 @@ def stream_master(name: str, bits: int) -> tuple[Port, ...]:
 
 
 def control(address_bits: int = ADDRESS_BITS, prefix: str = "s_axil_") -> tuple[Port, ...]:
-    """An AXI4-Lite slave with 32-bit data."""
+    """An AXI4-Lite slave with 32-bit data; it takes every access, whatever its protection."""
     ports = (
         Port("awaddr", bits=address_bits),
+        Port("awprot", bits=3),
         Port("awvalid"),
         Port("awready", True),
         Port("wdata", bits=32),
@@ -34,6 +35,7 @@ def control(address_bits: int = ADDRESS_BITS, prefix: str = "s_axil_") -> tuple[
         Port("bvalid", True),
         Port("bready"),
         Port("araddr", bits=address_bits),
+        Port("arprot", bits=3),
         Port("arvalid"),
         Port("arready", True),
         Port("rdata", True, 32),

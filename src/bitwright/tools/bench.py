@@ -15,7 +15,8 @@ from bitwright.hardware.text import CLOCK, CLOCK_PORTS, Port, instance, module, 
 TOP = "bench"
 MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port
 _SIGNAL = re.compile(r"(\w+)(?:\[(\d+)(?::(\d+))?\])?")
-AXIL = control(prefix="")
+PROTECTION = {"awprot": "'0", "arprot": "'0"}  # which no slave looks at
+AXIL = tuple(port for port in control(prefix="") if port.name not in PROTECTION)
 
 
 def _axil(port: Port) -> str:
@@ -23,7 +24,7 @@ def _axil(port: Port) -> str:
     return f"axil_{port.name}_{'o' if port.output else 'i'}"
 
 
-AXIL_PINS = {f"s_axil_{port.name}": _axil(port) for port in AXIL}
+AXIL_PINS = {f"s_axil_{name}": net for name, net in ({port.name: _axil(port) for port in AXIL} | PROTECTION).items()}
 
 
 @dataclass(frozen=True)

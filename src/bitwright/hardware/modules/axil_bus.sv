@@ -4,7 +4,7 @@
 //   Write: we_o for one cycle with addr_o and wdata_o.
 //   Read:  re_o for one cycle with addr_o; the device answers rdata_i with rvalid_i in the same cycle or any later one.
 //
-// One transaction at a time, writes first. Addresses count bytes. A write that does not enable all four bytes changes
+// One transaction at a time, writes first, whatever its protection. Addresses count bytes. A write that does not enable all four bytes changes
 // nothing and is answered by SLVERR. The answer is DECERR where nothing can be written to or read from addr_o (writable_i,
 // readable_i).
 module axil_bus #(
@@ -13,6 +13,7 @@ module axil_bus #(
     input  logic                clk_i,
     input  logic                rst_i,
     input  logic [AddrBits-1:0] s_axil_awaddr,
+    input  logic [         2:0] s_axil_awprot,
     input  logic                s_axil_awvalid,
     output logic                s_axil_awready,
     input  logic [        31:0] s_axil_wdata,
@@ -23,6 +24,7 @@ module axil_bus #(
     output logic                s_axil_bvalid,
     input  logic                s_axil_bready,
     input  logic [AddrBits-1:0] s_axil_araddr,
+    input  logic [         2:0] s_axil_arprot,
     input  logic                s_axil_arvalid,
     output logic                s_axil_arready,
     output logic [        31:0] s_axil_rdata,
@@ -44,6 +46,7 @@ module axil_bus #(
   logic [AddrBits-1:0] addr_q;
   logic [31:0] data_q;  // to write, then read
   logic legal_q;
+  logic unused;
   logic take_write, take_read;
   assign take_write = state_q == Idle && s_axil_awvalid && s_axil_wvalid;
   assign take_read  = state_q == Idle && s_axil_arvalid && !(s_axil_awvalid && s_axil_wvalid);
@@ -72,6 +75,8 @@ module axil_bus #(
       data_q <= rdata_i;
     end
   end
+
+  assign unused = ^{s_axil_awprot, s_axil_arprot};
 
   assign s_axil_awready = take_write;
   assign s_axil_wready  = take_write;
