@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 
 import bitwright as bw
+from bitwright.data.samples import samples_of
 from bitwright.models import read
 from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization.floatrun import FloatRunner, float_input
 from bitwright.training.batches import Batches
 from bitwright.training.checkpoint import State
-from bitwright.training.data import samples_of
 from bitwright.training.export import trained_graph
 from bitwright.training.loop import Plan, Trainer
 from bitwright.training.measure import Score

@@ -28,10 +28,10 @@ from networks import Case, accuracy, case, float_accuracy, trained_in_floats
 from rows import ROWS, Row, widths
 
 import bitwright as bw
+from bitwright.data.samples import samples_of
 from bitwright.quantization.floatrun import float_input, to_value
 from bitwright.training import finetune_model
 from bitwright.training.batches import Batches
-from bitwright.training.data import samples_of
 from bitwright.training.loop import Plan
 from bitwright.training.module import GraphModule
 from bitwright.training.run import Finetuned

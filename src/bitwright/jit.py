@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
@@ -76,11 +77,21 @@ def _dispatcher(function: FunctionType, options: dict[str, bool]) -> Any:
     import numba
 
     try:
-        return numba.njit(**options)(function)
+        made = numba.njit(**options)(function)
     except RuntimeError:
         before = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = str(user_folder() / "numba")
         try:
-            return numba.njit(**options)(function)
+            made = numba.njit(**options)(function)
         finally:
             numba.config.CACHE_DIR = before
+    if options["cache"]:
+        save = made._cache.save_overload
+        made._cache.save_overload = lambda *what: _saved(save, what)
+    return made
+
+
+def _saved(save: Callable[..., None], what: tuple[Any, ...]) -> None:
+    """Write to the cache; on a full disk a function is compiled again next time."""
+    with contextlib.suppress(OSError):
+        save(*what)

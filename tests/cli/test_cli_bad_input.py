@@ -109,10 +109,20 @@ BAD_DATA = {
     "text": (b"hello", "{path} is no .npz file of plain arrays, or it is damaged"),
     "cut": (b"PK\x03\x04 and no more", "{path} is no .npz file of plain arrays, or it is damaged"),
     "array": (np.zeros(3), "{path} is no .npz file of plain arrays, or it is damaged"),
-    "names": ({"a": np.zeros(2), "b": np.zeros(2)}, "{path} holds a, b; legal is an array x or images"),
+    "names": (
+        {"a": np.zeros(2), "b": np.zeros(2)},
+        "{path} holds a (2,), b (2,); legal is an array x or images, or a name: FILE:SAMPLES,LABELS",
+    ),
     "objects": ({"x": np.array([{}], object)}, "{path} is no .npz file of plain arrays, or it is damaged"),
-    "empty": ({"x": np.zeros((0, 2, 4, 4))}, "{path}: x has shape (0, 2, 4, 4); legal is at least one sample (N, ...)"),
-    "shape": ({"x": np.zeros((5, 4, 4, 2))}, "{path}: data have shape (5, 4, 4, 2); legal is (N, 2, 4, 4) in CHW"),
+    "empty": (
+        {"x": np.zeros((0, 2, 4, 4))},
+        "{path} has no samples: its array has shape (0, 2, 4, 4); legal is at least one, (N, ...)",
+    ),
+    "shape": (
+        {"x": np.zeros((5, 4, 4, 3))},
+        "{path}: data have shape (5, 4, 4, 3); legal is (N, 2, 4, 4) in CHW; "
+        "--input-layout names another order of images",
+    ),
     "dtype": ({"x": np.zeros((5, 2, 4, 4), complex)}, "{path}: data are complex128; legal are integers and floats"),
     "words": ({"x": np.array(["a", "b"])}, "{path}: data are <U1; legal are integers and floats"),
     "nan": (
@@ -121,7 +131,7 @@ BAD_DATA = {
     ),
     "labels": (
         {"x": np.zeros((5, 2, 4, 4)), "labels": np.zeros(4, int)},
-        "{path}: labels are int64 of shape (4,); legal are integers of shape (5,)",
+        "{path}: labels of shape (4,) for 5 samples; legal is (5,)",
     ),
 }
 

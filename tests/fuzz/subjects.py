@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import bitwright as bw
 from bitwright import api, models, targets
-from bitwright.data import load_data
+from bitwright.data.samples import open_samples
 from bitwright.explore.cache import ResultCache
 from bitwright.fast.evaluator import Evaluator
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
@@ -163,7 +163,7 @@ def _data(folder: Path) -> None:
 
 
 def _use_data(folder: Path) -> None:
-    load_data(folder / "data.npz").prepared(SPEC)
+    open_samples(folder / "data.npz", SPEC).prepared()
 
 
 def _hardware(folder: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import bitwright as bw
-from bitwright.data import classes
+from bitwright.data.raw import classes
 from bitwright.deployment import write_driver, write_overlay, write_vivado
 from bitwright.deployment.driver import declares_raw_data
 from bitwright.deployment.rendering import render

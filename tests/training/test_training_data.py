@@ -1,126 +1,18 @@
-"""Data of training: files, batches, augmentation; what does not fit is told in one line."""
+"""Data of training: batches, augmentation; what does not fit is told in one line."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from bitwright.data.samples import samples_of
 from bitwright.errors import DataError, OptionError
-from bitwright.limits import limit
 from bitwright.quantization.floatrun import float_input, to_value
 from bitwright.training.batches import Batches, augmented, generator
-from bitwright.training.data import open_samples, samples_of
 from bitwright.training.options import FinetuneOptions, split_options
 
 
 @pytest.fixture(scope="module")
 def spec(small):
     return float_input(small.graph())
-
-
-def all_of(samples):
-    return samples.take(np.arange(len(samples)))
-
-
-def test_npz(spec, x, tmp_path):
-    np.savez(tmp_path / "a.npz", x=x, labels=np.arange(len(x)) % 4)
-    found = open_samples(tmp_path / "a.npz", spec)
-    assert np.array_equal(all_of(found), x)
-    assert found.labels.tolist() == [i % 4 for i in range(len(x))]
-
-
-def test_a_large_npz_is_mapped(spec, x, tmp_path):
-    np.savez(tmp_path / "a.npz", x=x, labels=np.arange(len(x)) % 4)
-    np.savez_compressed(tmp_path / "b.npz", x=x)
-    np.savez(tmp_path / "c.npz", y=x)
-    whole = (tmp_path / "a.npz").read_bytes()
-    (tmp_path / "d.npz").write_bytes(whole.replace(b"'shape': (400, 3", b"'shape': (401, 3"))
-    with limit(bytes=10_000):
-        found = open_samples(tmp_path / "a.npz", spec)
-        assert isinstance(found.raw, np.memmap)
-        assert np.array_equal(all_of(found), x)
-        assert found.labels.tolist() == [i % 4 for i in range(len(x))]
-        for name, message in (("b", "is compressed"), ("c", "no array x"), ("d", "x.npy is no plain array")):
-            with pytest.raises(DataError, match=message):
-                open_samples(tmp_path / f"{name}.npz", spec)
-
-
-def test_npy_is_mapped_with_the_labels_beside_it(spec, x, tmp_path):
-    np.save(tmp_path / "a.npy", x)
-    assert open_samples(tmp_path / "a.npy", spec).labels is None
-    np.save(tmp_path / "a.labels.npy", np.arange(len(x)) % 4)
-    found = open_samples(tmp_path / "a.npy", spec)
-    assert isinstance(found.raw, np.memmap)
-    assert np.array_equal(all_of(found), x)
-    assert len(found.labels) == len(x)
-
-
-def write_images(folder, count=3, size=(8, 8)):
-    rng = np.random.default_rng(0)
-    pixels = {}
-    for kind in ("cat", "dog"):
-        (folder / kind).mkdir(parents=True)
-        for i in range(count):
-            pixels[kind, i] = rng.integers(0, 256, (*size, 3), np.uint8)
-            Image.fromarray(pixels[kind, i]).save(folder / kind / f"{i}.png")
-    return pixels
-
-
-def test_a_folder_of_images(spec, tmp_path):
-    pixels = write_images(tmp_path)
-    found = open_samples(tmp_path, spec)
-    assert found.labels.tolist() == [0, 0, 0, 1, 1, 1]
-    assert np.array_equal(all_of(found)[4], pixels["dog", 1].transpose(2, 0, 1))
-
-
-def damaged_npy(folder):
-    (folder / "a.npy").write_bytes(b"\x93NUMPY\x01\x00v\x00")
-    return folder / "a.npy"
-
-
-def pickled_npy(folder):
-    np.save(folder / "p.npy", np.array([{}], object), allow_pickle=True)
-    return folder / "p.npy"
-
-
-def wrong_size(folder):
-    write_images(folder / "i", size=(8, 9))
-    return folder / "i"
-
-
-def no_image(folder):
-    (folder / "j").mkdir()
-    (folder / "j" / "a.png").write_bytes(b"\x89PNG and no more")
-    return folder / "j"
-
-
-def empty(folder):
-    (folder / "k").mkdir()
-    return folder / "k"
-
-
-def wrong_labels(folder):
-    np.save(folder / "n.npy", np.zeros((5, 3, 8, 8), np.uint8))
-    np.save(folder / "n.labels.npy", np.zeros(4, int))
-    return folder / "n.npy"
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda folder: folder / "none.npy", "cannot read"),
-        (damaged_npy, "no .npy file of a plain array"),
-        (pickled_npy, "no .npy file of a plain array"),
-        (wrong_size, "has 8 by 9 pixels; legal are 8 by 8"),
-        (no_image, "is no image, or it is damaged"),
-        (empty, "holds no images"),
-        (wrong_labels, "labels of shape (4,) for 5"),
-    ],
-)
-def test_bad_files(spec, tmp_path, make, message):
-    with pytest.raises(DataError) as error:
-        open_samples(make(tmp_path), spec)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
 
 
 def test_wrong_shapes(spec, x):

@@ -19,7 +19,8 @@ OutputName = Annotated[
     str | None, typer.Option("--output-name", help="which output of an ONNX model that has several", show_default=False)
 ]
 Build = Annotated[Path, typer.Argument(help="build folder, as `compile` writes it", show_default=False)]
-DataFile = Annotated[Path | None, typer.Option("--data", help=".npz with x (or images) and, where known, labels")]
+DATA = "samples: .npz, .npy, .csv or a folder of images; FILE:NAME,LABELS names arrays"
+DataFile = Annotated[Path | None, typer.Option("--data", help=DATA)]
 Output = Annotated[Path, typer.Option("--output", "-o", help="output path", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, all else on standard error")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="verbose")]
@@ -68,7 +69,7 @@ def load_network(
     from dataclasses import replace
 
     from bitwright import models
-    from bitwright.data import with_data_options
+    from bitwright.data.raw import with_data_options
     from bitwright.network import storage
 
     graph = read_graph(model, output_name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import Json, Layout, Mean, Model, OutputName, Scale, Std, Verbose, load_network
+from bitwright.commands.common import DATA, Json, Layout, Mean, Model, OutputName, Scale, Std, Verbose, load_network
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +24,7 @@ CHUNK = 256
 
 def run(
     model: Model,
-    data: Annotated[Path, typer.Option("--data", help=".npz with x (or images) and labels", show_default=False)],
+    data: Annotated[Path, typer.Option("--data", help=DATA, show_default=False)],
     float_model: FloatModel = None,
     samples: Samples = None,
     output_name: OutputName = None,
@@ -38,14 +38,15 @@ def run(
     """Accuracy of an integer network on data, and its agreement with the float model."""
     from bitwright.api import is_network_file
     from bitwright.commands.console import Console
-    from bitwright.data import classes, load_data
+    from bitwright.data.raw import classes
+    from bitwright.data.samples import open_samples
 
     console = Console(json, verbose)
     own_name = None if is_network_file(model) and float_model is not None else output_name
     network = load_network(model, input_layout, input_scale, input_mean, input_std, own_name)
-    read = load_data(data)
+    read = open_samples(data, network.input, layout_given=input_layout is not None)
     read = read.first(samples) if samples is not None else read
-    x = read.prepared(network.input)
+    x = read.prepared()
     start = time.perf_counter()
     y = _predict(console, network, x)
     found: dict[str, Any] = {"model": str(model), "samples": len(x), "seconds": time.perf_counter() - start}

@@ -81,7 +81,7 @@ def run(
     """
     import bitwright as bw
     from bitwright.commands.console import Console
-    from bitwright.data import remembering
+    from bitwright.data.raw import remembering
     from bitwright.errors import OptionError
     from bitwright.files import write_file
     from bitwright.training import need_torch
@@ -122,10 +122,10 @@ def _finetuned(
     checkpoint: Path,
 ) -> tuple[Finetuned, InputSpec]:
     """The result, and how raw data become the model's input; source: the file and its output."""
-    from bitwright.data import with_data_options
+    from bitwright.data.raw import with_data_options
+    from bitwright.data.samples import open_samples
     from bitwright.errors import OptionError
     from bitwright.quantization.floatrun import float_input
-    from bitwright.training.data import open_samples
     from bitwright.training.run import Job, finetune_job
 
     graph = read_graph(*source)
@@ -134,8 +134,8 @@ def _finetuned(
     spec = with_data_options(float_input(graph), *raw)
     options, asked, texts = how
     quantize, narrower = _start(graph, options, asked, texts)
-    samples = open_samples(data[0], spec)
-    measured = None if data[1] is None else open_samples(data[1], spec)
+    samples = open_samples(data[0], spec, layout_given=raw[0] is not None)
+    measured = None if data[1] is None else open_samples(data[1], spec, layout_given=raw[0] is not None)
     job = Job(graph, samples, measured, options, quantize, narrower, checkpoint)
     with console.progress() as progress:
         made = finetune_job(job, progress)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Bits = Annotated[int, typer.Option(help="bits of all weights, 1 to 16", show_default=True)]
 ActivationBits = Annotated[int, typer.Option(help="bits of all activations, 1 to 16", show_default=True)]
-Evaluation = Annotated[Path | None, typer.Option("--evaluate", help=".npz to measure on; default labelled --data")]
+Evaluation = Annotated[Path | None, typer.Option("--evaluate", help="samples to measure on; default labelled --data")]
 Options = Annotated[list[str], typer.Option("--option", "-O", help="key=value, a further option of the quantizer")]
 
 
@@ -81,7 +81,8 @@ def _network(
 ) -> tuple[Network, dict[str, Any] | None]:
     """The network and, of a float model, the report of its quantization; source: the file and its output."""
     from bitwright import models
-    from bitwright.data import load_data, remembering, with_data_options
+    from bitwright.data.raw import remembering, with_data_options
+    from bitwright.data.samples import open_samples
     from bitwright.errors import OptionError
     from bitwright.network import storage
     from bitwright.options import parse_options
@@ -98,12 +99,12 @@ def _network(
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
     options = QuantizeOptions(**{**given, **parse_options(QuantizeOptions, option, "the quantizer")})
     spec = with_data_options(float_input(graph), *raw)
-    calibration = load_data(data[0])
-    x = calibration.prepared(spec)
-    test = load_data(data[1]) if data[1] is not None else calibration
+    calibration = open_samples(data[0], spec, layout_given=raw[0] is not None)
+    x = calibration.prepared()
+    test = calibration if data[1] is None else open_samples(data[1], spec, layout_given=raw[0] is not None)
     wanted = data[1] is not None or test.labels is not None
-    evaluation = ((x if test is calibration else test.prepared(spec)), test.labels) if wanted else None
+    evaluation = ((x if test is calibration else test.prepared()), test.labels) if wanted else None
     with console.progress() as progress:
         made = quantize_model(graph, x, options, progress, evaluation)
     console.lines(made.report.table() if console.verbose else made.report.summary())
-    return remembering(made.network, spec), made.report.as_dict()
+    return remembering(made.network, calibration.spec), made.report.as_dict()

@@ -137,7 +137,8 @@ def _search(
 ) -> tuple[FloatGraph, InputSpec, SearchResult, Callable[[SearchResult, InputSpec, Path], None]]:
     """The float graph, its input, the result, and the function that saves the chosen network."""
     from bitwright import models
-    from bitwright.data import load_data, with_data_options
+    from bitwright.data.raw import with_data_options
+    from bitwright.data.samples import open_samples
     from bitwright.explore.search import SearchOptions, search
     from bitwright.options import parse_options
     from bitwright.quantization.floatrun import float_input
@@ -145,16 +146,16 @@ def _search(
 
     graph = models.read(*source)
     spec = with_data_options(float_input(graph), *raw)
-    calibration = load_data(data[0])
-    evaluation = load_data(data[1]) if data[1] is not None else calibration
+    calibration = open_samples(data[0], spec, layout_given=raw[0] is not None)
+    evaluation = calibration if data[1] is None else open_samples(data[1], spec, layout_given=raw[0] is not None)
     settings = parse_options(SearchOptions, option, "the search")
     made = QuantizeOptions(**{"seed": seed, **parse_options(QuantizeOptions, quantize, "the quantizer")})
-    x = calibration.prepared(spec)
+    x = calibration.prepared()
     with console.progress() as progress:
         result = search(
             graph,
             x,
-            evaluation.prepared(spec),
+            evaluation.prepared(),
             evaluation.labels,
             quantize=made,
             progress=progress,
@@ -163,10 +164,10 @@ def _search(
 
     def save(result: SearchResult, spec: InputSpec, path: Path) -> None:
         import bitwright as bw
-        from bitwright.data import remembering
+        from bitwright.data.raw import remembering
         from bitwright.explore.search import network_of
 
         network = network_of(graph, x, result, made)
         bw.save(remembering(network, spec), path)
 
-    return graph, spec, result, save
+    return graph, calibration.spec, result, save

@@ -79,7 +79,7 @@ def _frames(design: Design, data: Path | None, frames: int | None, seed: int) ->
     """Inputs and labels: of the data file, or random integers of the input type."""
     import numpy as np
 
-    from bitwright.data import load_data
+    from bitwright.data.samples import open_samples
 
     spec = design.network.input
     if data is None:
@@ -87,6 +87,6 @@ def _frames(design: Design, data: Path | None, frames: int | None, seed: int) ->
         shape = (frames or RANDOM_FRAMES, *t.shape)
         words = np.random.default_rng(seed).integers(0, 1 << t.dtype.bits, shape)
         return t.dtype.decode(words), None
-    read = load_data(data)
+    read = open_samples(data, spec)
     read = read.first(frames) if frames else read
-    return read.prepared(spec), read.labels
+    return read.prepared(), read.labels

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from bitwright.data import classes
+from bitwright.data.raw import classes
 from bitwright.deployment.rendering import Code, render
 from bitwright.design import packing
 from bitwright.hardware.clock import DEFAULT_MHZ

@@ -59,7 +59,7 @@ class Lesson:
 
 def fine_tuned_point(lesson: Lesson, judge: Judge, widths: Mapping[str, Pair]) -> dict[str, Any]:
     """The figures of the fine-tuned network and the network itself, as text; one task of the search."""
-    from bitwright.training.data import samples_of
+    from bitwright.data.samples import samples_of
     from bitwright.training.options import FinetuneOptions
     from bitwright.training.run import Job, finetune_job
 

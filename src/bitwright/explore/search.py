@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bitwright.data.samples import check_labels
 from bitwright.errors import OptionError
 from bitwright.explore import sensitivity
 from bitwright.explore.cache import ResultCache
@@ -30,7 +31,7 @@ from bitwright.network import Network
 from bitwright.options import check_types
 from bitwright.quantization import measures
 from bitwright.quantization.digests import digest
-from bitwright.quantization.floatrun import FloatRunner, check_data, check_labels
+from bitwright.quantization.floatrun import FloatRunner, check_data
 from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantization.placement import Widths
 from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -133,15 +134,8 @@ def prepare(spec: InputSpec, raw: Array) -> Array:
     does not fit.
     """
     raw = np.asarray(raw)
-    if raw.dtype.kind not in "iufb":
-        raise DataError(f"data are {raw.dtype}; legal are integers and floats")
-    layout = "CHW" if spec.layout == "C" and spec.data_layout != "C" else spec.layout
-    shape = _data_shape(spec, layout)
-    given = spec.shape if spec.data_layout == layout else shape
-    if raw.ndim < 1 or _squeezed(raw.shape[1:]) not in (_squeezed(given), _squeezed(shape)):
-        raise DataError(
-            f"data have shape {raw.shape}; legal is (N, {', '.join(map(str, given))}) in {spec.data_layout}"
-        )
+    check_raw(spec, raw.dtype, raw.shape)
+    layout, shape = _model_layout(spec), data_shape(spec)
     check_finite(raw)
     x: Array = raw.astype(np.float32).reshape(len(raw), *shape)
     mean, std = (_along_channels(v, spec.data_layout, len(shape)) for v in (spec.data_mean, spec.data_std))
@@ -151,9 +145,31 @@ def prepare(spec: InputSpec, raw: Array) -> Array:
     return np.ascontiguousarray(x.reshape(len(x), *spec.shape))
 
 
-def _data_shape(spec: InputSpec, layout: str) -> tuple[int, ...]:
+def check_raw(spec: InputSpec, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Raise `DataError` unless raw data [N, ...] of this type and shape are what `prepare` takes."""
+    if dtype.kind not in "iufb":
+        raise DataError(f"data are {dtype}; legal are integers and floats")
+    if not shape or not accepts(spec, shape[1:]):
+        given = spec.shape if spec.data_layout == _model_layout(spec) else data_shape(spec)
+        option = "; --input-layout names another order of images" if len(spec.type.shape) == 3 else ""
+        legal = ", ".join(map(str, given))
+        raise DataError(f"data have shape {shape}; legal is (N, {legal}) in {spec.data_layout}{option}")
+
+
+def accepts(spec: InputSpec, shape: tuple[int, ...]) -> bool:
+    """Whether raw samples of this shape are what `prepare` takes; an axis of size 1 may be missing."""
+    own = spec.shape if spec.data_layout == _model_layout(spec) else data_shape(spec)
+    return _squeezed(shape) in (_squeezed(own), _squeezed(data_shape(spec)))
+
+
+def _model_layout(spec: InputSpec) -> str:
+    """The order of the model's input; of one without axes of an image, what raw images are brought to."""
+    return "CHW" if spec.layout == "C" and spec.data_layout != "C" else spec.layout
+
+
+def data_shape(spec: InputSpec) -> tuple[int, ...]:
     """Shape of one item of raw data, in the order of `data_layout`; with all three axes where the input is an image."""
-    shape = spec.shape
+    shape, layout = spec.shape, _model_layout(spec)
     if len(spec.type.shape) == 3:
         height, width, channels = spec.type.shape
         shape = (channels, height, width) if layout == "CHW" else (height, width, channels)

@@ -91,13 +91,3 @@ def check_data(graph: FloatGraph, x: np.ndarray, what: str) -> np.ndarray:
             where = f"in sample {int(np.argmax(bad))}"
             raise DataError(f"{what} holds NaN or infinity {where}; legal are finite values of float32")
     return x
-
-
-def check_labels(labels: np.ndarray, count: int) -> np.ndarray:
-    """labels as an array of `count` integers; `DataError` where they are none."""
-    labels = np.asarray(labels)
-    if labels.shape != (count,):
-        raise DataError(f"labels of shape {labels.shape} for {count} evaluation samples; legal is ({count},)")
-    if labels.dtype.kind not in "iu":
-        raise DataError(f"labels have type {labels.dtype}; legal are integers")
-    return labels

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.data import classes
+from bitwright.data.raw import classes
+from bitwright.data.samples import check_labels
 from bitwright.models.graph import FloatGraph, LayerNode, Quantizer
 from bitwright.models.graph.ops import Quant
 from bitwright.network import Network
-from bitwright.quantization.floatrun import FloatRunner, check_data, check_labels
+from bitwright.quantization.floatrun import FloatRunner, check_data
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.placement import grids
 from bitwright.quantization.ranges.criteria import clipped_fraction, signal_power, squared_error

@@ -60,11 +60,11 @@ def finetune_model(
     others. Raises a `UserError` of one line for whatever does not fit.
     """
     need_torch()
+    from bitwright.data.samples import open_samples, samples_of
     from bitwright.models import read
     from bitwright.models.graph import FloatGraph
     from bitwright.quantization.floatrun import float_input
     from bitwright.quantization.ranges.calibrate import quiet
-    from bitwright.training.data import open_samples, samples_of
     from bitwright.training.options import split_options
     from bitwright.training.run import Job, finetune_job
 

@@ -9,11 +9,11 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
+from bitwright.data.samples import Samples
 from bitwright.errors import OptionError
 from bitwright.models.graph import INPUT, FloatGraph
 from bitwright.network.types import Array, Ints
 from bitwright.quantization.floatrun import to_value
-from bitwright.training.data import Samples
 
 ORDER, AUGMENT = 0, 1  # streams of random numbers
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitwright.data.samples import Samples
 from bitwright.fast.evaluator import Evaluator
 from bitwright.models.graph import FloatGraph
 from bitwright.models.graph.ops import Add, ArgMax, AveragePool, Layer, Op, Quant, Sigmoid, Softmax
@@ -14,7 +15,6 @@ from bitwright.network import Network
 from bitwright.network.types import Array, Ints
 from bitwright.quantization import measures
 from bitwright.quantization.floatrun import FloatRunner
-from bitwright.training.data import Samples
 
 LEAST = 1e-7  # probability
 MOST = 1e30  # loss, of outputs that overflow

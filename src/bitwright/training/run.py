@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bitwright.data.samples import Samples
 from bitwright.errors import DataError, OptionError
 from bitwright.models.graph import FloatGraph
 from bitwright.models.graph.ops import ArgMax
@@ -22,7 +23,6 @@ from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.training.batches import Batches, generator
 from bitwright.training.checkpoint import State, load_state
-from bitwright.training.data import Samples
 from bitwright.training.export import trained_graph
 from bitwright.training.loop import Plan, Trainer
 from bitwright.training.measure import Examiner, Score, loss_of
