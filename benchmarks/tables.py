@@ -9,16 +9,20 @@ and fails where a page shows another table than its results give.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import re
+import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 IDLE_LOAD = 1.5  # load average; quantization just before counts for some of it
-PAGES = ("README.md", "docs/targets/tlmac.md")
+PAGES = ("README.md", "docs/targets/tlmac.md", "docs/timing.md")
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -93,7 +97,106 @@ def unrolled_layers() -> str:
     return _unrolled(rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in (predict, unrolled, unrolled_layers)}
+def _clock() -> tuple[ModuleType, dict]:
+    """The script that measures the clock of whole designs, and its results, with the columns before and after."""
+    folder = ROOT / "benchmarks" / "clock"
+    spec = importlib.util.spec_from_file_location("clock_run", folder / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    sys.modules["clock_run"] = script
+    spec.loader.exec_module(script)
+    return script, results("clock/results.json")
+
+
+def _designs(found: tuple[ModuleType, dict], device: str) -> Iterator[tuple[Any, dict, dict]]:
+    """Cases of a device with their rows before and after, those that both hold."""
+    script, columns = found
+    for case in script.CASES:
+        rows = [columns[column]["designs"].get(script.key(case), {}) for column in ("before", "after")]
+        if case.device == device and rows[1]:
+            yield case, *rows
+
+
+def _estimate(row: dict, grade: str) -> str:
+    """The middle estimate, or all three."""
+    found = row.get("estimated_mhz", {}).get(grade)
+    return " / ".join(f"{found[k]:.0f}" for k in ("low", "mid", "high")) if found else "-"
+
+
+def _frames(found: tuple[ModuleType, dict], case: Any, mhz: float | None) -> str:
+    """Frames a second of a streaming design or, on resnet8, of an array."""
+    script, columns = found
+    network = case.network or "resnet8"
+    labels = [script.speed_key(t, n, o) for t, n, o, _ in script.SPEEDS if (t, n) == (case.target, network)]
+    label = next(
+        (k for k in labels if k.endswith(f"interval={case.options.get('interval')}") or not case.network), None
+    )
+    cycles = columns["after"]["cycles"].get(label)
+    return f"{1e6 * mhz / cycles:,.0f}" if mhz and cycles and (case.network or case.device != script.ROUTED) else "-"
+
+
+def _verdict(value: float | None, bound: float) -> str:
+    return "-" if value is None else "yes" if value >= bound else "no"
+
+
+def clock_routed() -> str:
+    """Clock on the ECP5 by nextpnr: median of the seeds, bound, whether it is met; frames a second at grade 6."""
+    found, rows = _clock(), []
+    for case, before, after in _designs(found, found[0].ROUTED):
+        cells = [case.name, _estimate(before, "6"), _estimate(after, "6")]
+        reached = {}
+        for grade in ("6", "8"):
+            seeds = after["routed_mhz"].get(grade, {})
+            reached[grade] = statistics.median(seeds.values()) if seeds else None
+            shown = f"{reached[grade]:.1f} ({len(seeds)})" if seeds else "not routed"
+            cells += [shown, f"{case.goals[grade]:g}", _verdict(reached[grade], case.goals[grade])]
+        rows.append([*cells, _frames(found, case, reached["6"])])
+    grades = [
+        f"{title}{grade}" for grade in (6, 8) for title in ("MHz (seeds), grade ", "bound, grade ", "met, grade ")
+    ]
+    return markdown(["design", "estimated before", "estimated", *grades, "frames a second, grade 6"], rows)
+
+
+def clock_estimated() -> str:
+    """Estimated clock of the XCZU3EG, before and after; frames a second at the middle estimate."""
+    found, rows = _clock(), []
+    for case, before, after in _designs(found, found[0].ESTIMATED):
+        (grade,) = after["estimated_mhz"]
+        mid = after["estimated_mhz"][grade]["mid"]
+        verdict = [f"{case.goals['mid']:g}", _verdict(mid, case.goals["mid"])]
+        rows.append([case.name, _estimate(before, grade), _estimate(after, grade), *verdict, _frames(found, case, mid)])
+    return markdown(["design", "before, MHz", "now, MHz", "bound (middle)", "met", "frames a second"], rows)
+
+
+def clock_cells() -> str:
+    """What the clock costs: LUTs and flip-flops before and after."""
+    script, columns = _clock()
+    rows = []
+    for device in (script.ROUTED, script.ESTIMATED):
+        for case, before, after in _designs((script, columns), device):
+            if before:
+                pairs = [(before["cells"][kind], after["cells"][kind]) for kind in ("lut", "ff")]
+                shown = [cell for a, b in pairs for cell in (f"{a:,}", f"{b:,}", f"{100 * (b / a - 1):+.0f} %")]
+                rows.append([case.name, device, *shown])
+    return markdown(["design", "part", "LUT before", "LUT", "change", "FF before", "FF", "change"], rows)
+
+
+def clock_cycles() -> str:
+    """Cycles a frame before and after, and the bound."""
+    script, columns = _clock()
+    rows = []
+    for target, name, options, most in script.SPEEDS:
+        label = script.speed_key(target, name, options)
+        before, after = (columns[column]["cycles"][label] for column in ("before", "after"))
+        change = after / before - 1
+        met = "yes" if change <= most else "no"
+        rows.append([label, f"{before:,}", f"{after:,}", f"{100 * change:+.2f} %", f"+{100 * most:.0f} %", met])
+    return markdown(["frames of", "before", "now", "change", "bound", "met"], rows)
+
+
+WRITERS = (predict, unrolled, unrolled_layers, clock_routed, clock_estimated, clock_cells, clock_cycles)
+TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 
 
 def rewritten(text: str) -> str:

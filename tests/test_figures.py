@@ -272,6 +272,32 @@ def test_a_table_changes_with_its_results(monkeypatch):
     assert "busy machine, at a load average of up to 7." in tables.predict()
 
 
+def test_clocks_are_medians_with_their_bounds(monkeypatch):
+    tables = module("tables.py")
+    cells = {"lut": 1000, "ff": 500}
+    row = {"cells": cells, "estimated_mhz": {"6": {"low": 90.0, "mid": 100.0, "high": 110.0}}, "routed_mhz": {}}
+    routed = row | {"routed_mhz": {"6": {"1": 190.0, "2": 170.0, "3": 181.0}, "8": {"1": 200.0}}}
+    columns = {
+        "before": {
+            "designs": {"tlmac digits at 4608, ecp5-85k": row | {"cells": {"lut": 800, "ff": 400}}},
+            "cycles": {},
+        },
+        "after": {
+            "designs": {"tlmac digits at 4608, ecp5-85k": routed, "rap 2 x 2, ecp5-85k": row},
+            "cycles": {"tlmac digits, interval=4608": 4608},
+        },
+    }
+    monkeypatch.setattr(tables, "results", lambda path: columns)
+    lines = tables.clock_routed().splitlines()
+    assert lines[2] == (
+        "| tlmac digits at 4608 | 90 / 100 / 110 | 90 / 100 / 110 "
+        "| 181.0 (3) | 180 | yes | 200.0 (1) | 225 | no | 39,280 |"
+    )
+    assert lines[3] == "| rap 2 x 2 | - | 90 / 100 / 110 | not routed | 120 | - | not routed | 150 | - | - |"
+    cost = "| tlmac digits at 4608 | ecp5-85k | 800 | 1,000 | +25 % | 400 | 500 | +25 % |"
+    assert tables.clock_cells().splitlines()[2:] == [cost]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_commands_beside_figures_exist(page):
     text = page.read_text()

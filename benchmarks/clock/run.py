@@ -33,7 +33,7 @@ from bitwright.hardware.library import with_vendor
 from bitwright.hardware.timing import analyze, read_modules
 from bitwright.hardware.timing import flatten as joined
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.placement import HARNESS, TOP, harness_files, place_and_route
+from bitwright.placement import HARNESS, TOP, Placement, harness_files, place_and_route
 from bitwright.targets import get
 from bitwright.targets.contract import Design
 from bitwright.tools import cache as store
@@ -157,13 +157,12 @@ def measure(folder: Path, part: Device, grades: Iterable[str]) -> dict[str, Any]
     }
 
 
-def routed(folder: Path, case: Case, part: Device, grade: int, seed: int) -> float:
-    """MHz after place and route."""
+def routed(folder: Path, case: Case, part: Device, grade: int, seed: int) -> Placement:
+    """The design after place and route."""
     goal = max(case.goals.values())
     run = nextpnr.PlaceRoute(part.size, part.package, grade, clock_mhz=goal, seed=seed, **case.placing)
     stat = (folder / yosys.STAT).read_text()
-    placed = place_and_route(folder / yosys.NETLIST, stat, part.traits.placing, run, store.folder(None))
-    return round(placed.fmax_mhz, 1)
+    return place_and_route(folder / yosys.NETLIST, stat, part.traits.placing, run, store.folder(None))
 
 
 class Results:
@@ -210,11 +209,14 @@ def route(case: Case, data: Path, grade: int, seed: int, results: Results) -> No
     if str(seed) in row["routed_mhz"].get(str(grade), {}):
         return
     part = find_device(case.device)
-    mhz = routed(synthesized(sources(case, data), part), case, part, grade, seed)
+    placed = routed(synthesized(sources(case, data), part), case, part, grade, seed)
+    mhz = round(placed.fmax_mhz, 1)
 
     def keep(column: dict[str, Any]) -> None:
         own = column["designs"][key(case)]
         own["routed_mhz"].setdefault(str(grade), {})[str(seed)] = mhz
+        own["placed"] = {kind: getattr(placed.total, kind) for kind in CELLS}
+        own["tools"] = [*own["tools"][:1], placed.tool]
 
     results.update(keep)
     print(key(case), f"grade {grade}, seed {seed}: {mhz} MHz", flush=True)
