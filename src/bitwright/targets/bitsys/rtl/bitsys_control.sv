@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Control registers and the write bus of the memories, behind AXI4-Lite; see registers.toml. Memories are written, and
-// registers answer, a cycle later.
+// Control registers and the write bus of the memories, behind AXI4-Lite; see registers.toml. Memories are written a
+// cycle later, registers answer two; addr_i must stay until then.
 module bitsys_control (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -44,12 +44,15 @@ module bitsys_control (
   `include "bitsys_registers.svh"
   logic [2:0] region;
   logic [7:0] register;
-  logic memory_we, control_we, known;
+  logic memory_we_q, control_we, known, known_q, readable_q, unknown_q;
   assign region = addr_i[RegionShift+:3];
   assign register = addr_i[7:0];
   assign control_we = we_i && region == RegionControl;
-  assign memory_we = we_i && region != RegionControl;
   always_ff @(posedge clk_i) begin
+    known_q <= known;
+    readable_q <= known && region == RegionControl;
+    unknown_q <= we_i && !known;
+    memory_we_q <= we_i && region != RegionControl;
     layers_we_o <= we_i && region == RegionLayers;
     param_we_o <= we_i && region == RegionParameters;
     table_we_o <= we_i && region == RegionTables;
@@ -57,8 +60,8 @@ module bitsys_control (
     windex_o <= addr_i[20:2];
     wdata_o <= wdata_i;
   end
-  assign writable_o = known;
-  assign readable_o = known && region == RegionControl;
+  assign writable_o = known_q;
+  assign readable_o = readable_q;
   assign known = region == RegionControl ? addr_i[20:8] == 13'd0 && register <= RegHighest : region <= RegionWeights;
 
   logic run_q, seen_q;
@@ -108,8 +111,8 @@ module bitsys_control (
       output_q <= output_q + 32'(output_wait_i);
       batches_q <= batches_q + 32'(batch_done_i);
     end
-    if (we_i && !known) errors_q[0] <= 1'b1;
-    if (memory_we && running_i) errors_q[1] <= 1'b1;
+    if (unknown_q) errors_q[0] <= 1'b1;
+    if (memory_we_q && running_i) errors_q[1] <= 1'b1;
     if (rst_i) errors_q <= 2'd0;
     timer_q <= fetching_i ? 32'd1 : timer_q + 32'd1;
     if (fetching_i) timed_q <= layer_index_i;
@@ -118,30 +121,55 @@ module bitsys_control (
     if (rst_i || !run_q) timed_q <= 8'hFF;
   end
 
-  always_ff @(posedge clk_i) begin
-    case (register)
-      RegRun: rdata_o <= {31'd0, run_q};
-      RegStatus: rdata_o <= {29'd0, output_busy_i, waiting_i, running_i};
-      RegErrors: rdata_o <= {30'd0, errors_q};
-      RegBatch: rdata_o <= {24'd0, batch_q};
-      RegInputType: rdata_o <= type_q;
-      RegInputBase: rdata_o <= base_q;
-      RegInputShape: rdata_o <= in_shape_q;
-      RegOutputShape: rdata_o <= out_shape_q;
-      RegIdle: rdata_o <= idle_q;
-      RegOutputBits: rdata_o <= {26'd0, output_bits_q};
-      RegCyclesTotal: rdata_o <= total_q;
-      RegCyclesBusy: rdata_o <= busy_q;
-      RegCyclesArray: rdata_o <= array_q;
-      RegCyclesWeights: rdata_o <= weights_q;
-      RegCyclesOutput: rdata_o <= output_q;
-      RegBatches: rdata_o <= batches_q;
-      RegLayerSelect: rdata_o <= {24'd0, select_q};
-      RegLayerCycles: rdata_o <= layer_q;
-      default: rdata_o <= 32'd0;
-    endcase
+  // Which register, then its value.
+  logic [17:0] hit_q;
+  logic [31:0] values[18], value;
+  logic re_q;
+  assign values[0] = {31'd0, run_q};
+  assign values[1] = {29'd0, output_busy_i, waiting_i, running_i};
+  assign values[2] = {30'd0, errors_q};
+  assign values[3] = {24'd0, batch_q};
+  assign values[4] = type_q;
+  assign values[5] = base_q;
+  assign values[6] = in_shape_q;
+  assign values[7] = out_shape_q;
+  assign values[8] = idle_q;
+  assign values[9] = {26'd0, output_bits_q};
+  assign values[10] = total_q;
+  assign values[11] = busy_q;
+  assign values[12] = array_q;
+  assign values[13] = weights_q;
+  assign values[14] = output_q;
+  assign values[15] = batches_q;
+  assign values[16] = {24'd0, select_q};
+  assign values[17] = layer_q;
+  always_comb begin
+    value = 32'd0;
+    for (int k = 0; k < 18; k++) value = value | (hit_q[k] ? values[k] : 32'd0);
   end
-  always_ff @(posedge clk_i) rvalid_o <= re_i && !rst_i;
+  always_ff @(posedge clk_i) begin
+    hit_q[0] <= register == RegRun;
+    hit_q[1] <= register == RegStatus;
+    hit_q[2] <= register == RegErrors;
+    hit_q[3] <= register == RegBatch;
+    hit_q[4] <= register == RegInputType;
+    hit_q[5] <= register == RegInputBase;
+    hit_q[6] <= register == RegInputShape;
+    hit_q[7] <= register == RegOutputShape;
+    hit_q[8] <= register == RegIdle;
+    hit_q[9] <= register == RegOutputBits;
+    hit_q[10] <= register == RegCyclesTotal;
+    hit_q[11] <= register == RegCyclesBusy;
+    hit_q[12] <= register == RegCyclesArray;
+    hit_q[13] <= register == RegCyclesWeights;
+    hit_q[14] <= register == RegCyclesOutput;
+    hit_q[15] <= register == RegBatches;
+    hit_q[16] <= register == RegLayerSelect;
+    hit_q[17] <= register == RegLayerCycles;
+    rdata_o <= value;
+    re_q <= re_i && !rst_i;
+    rvalid_o <= re_q && !rst_i;
+  end
   assign run_o = run_q;
   assign batch_o = batch_q;
   assign input_type_o = type_q;

@@ -5,7 +5,7 @@
 // a group is n bytes of one word (containers), or byte b of n consecutive words (Planes, one word a bit plane), and
 // either takes one cycle. Words are read as a whole with rgroup_i = 0 and rbyte_i = 0; what is read begins at byte
 // rbyte_i of word raddr_i. What is written is a half of 8 bits of group wgroup_i of the pixel at wpixel_i.
-// Latency of a read 3 cycles, 4 where Planes; what is written can be read 4 cycles later. One read and one write a cycle.
+// Latency of a read 3 cycles, 4 where Planes; what is written can be read 5 cycles later. One read and one write a cycle.
 module bitsys_memory #(
     parameter int unsigned Depth  = 1024,
     parameter bit          Planes = 1'b0

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A group of eight elements to the byte lanes of the activation memory: bytes, address and enable of every lane.
 //
-// Latency 3 cycles, one group a cycle: offset and packing, address and turn, rotation. pixel_i: first word of the pixel.
+// Latency 4 cycles, one group a cycle: the group, offset and packing, address and turn, rotation. pixel_i: first word of the pixel.
 module bitsys_write #(
     parameter bit Planes = 1'b0
 ) (
@@ -18,6 +18,18 @@ module bitsys_write #(
     output logic [127:0] addr_o,
     output logic [ 63:0] data_o
 );
+  // The group
+  logic in_we_q, wide_q, half_q;
+  logic [15:0] in_pixel_q;
+  logic [11:0] group_q;
+  logic [3:0] stored_q;
+  logic [63:0] elements_q;
+  always_ff @(posedge clk_i) begin
+    in_we_q <= we_i;
+    {in_pixel_q, group_q, stored_q, wide_q, half_q} <= {pixel_i, group_i, stored_i, wide_i, half_i};
+    elements_q <= elements_i;
+  end
+
   logic [15:0] word, word_q, pixel_q, addr, addr_q;
   logic [2:0] first, first_q, turn_q;
   logic [63:0] packed_bytes, bytes_q, bytes_qq;
@@ -26,26 +38,26 @@ module bitsys_write #(
   bitsys_group_offset #(
       .Planes(Planes)
   ) u_offset (
-      .group_i,
-      .stored_i,
-      .wide_i,
-      .half_i,
+      .group_i(group_q),
+      .stored_i(stored_q),
+      .wide_i(wide_q),
+      .half_i(half_q),
       .word_o(word),
       .byte_o(first)
   );
   bitsys_pack #(
       .Planes(Planes)
   ) u_pack (
-      .elements_i,
-      .stored_i,
-      .wide_i,
+      .elements_i(elements_q),
+      .stored_i(stored_q),
+      .wide_i(wide_q),
       .bytes_o(packed_bytes),
       .count_o(count)
   );
   assign addr = pixel_q + word_q;
   always_ff @(posedge clk_i) begin
-    we_q <= we_i;
-    pixel_q <= pixel_i;
+    we_q <= in_we_q;
+    pixel_q <= in_pixel_q;
     word_q <= word;
     first_q <= first;
     bytes_q <= packed_bytes;
