@@ -3,23 +3,22 @@
 //
 //   rotate: the word turned right by so many bits brings every bit of SHR or SHL to its place
 //   mask:   SHR, SHL: bits that come from outside the lane; SAT: bits that must equal the sign to fit (0 if unsigned)
-//   range:  GET: bits of an accumulator that must equal its sign so that it fits behind the shift
-// Latency 1.
+//   get_range: GET: bits of an accumulator that must equal its sign so that it fits behind the shift
+// Latency 1. What it says of an operation stays as long as masking_i.
 module rap_masks (
     input  logic                     clk_i,
     input  rap_pkg::width_e          width_i,
     input  logic                     sign_i,
     input  rap_pkg::masking_t        masking_i,
-    output rap_pkg::alu_t            alu_o,
-    output logic              [31:0] range_o
+    output rap_pkg::alu_t            alu_o
 );
   rap_pkg::op_e op;
   logic [3:0] imm;
   assign op  = masking_i.op;
   assign imm = masking_i.imm;
   rap_pkg::alu_t alu_d, alu_q;
-  logic [31:0] range_d, range_q;
   logic repack;
+  logic [31:0] range;
   assign repack = op >= rap_pkg::OpPACK && op <= rap_pkg::OpUNPH && width_i != rap_pkg::WidthW16;
   always_comb begin
     alu_d.kind = rap_pkg::AluMove;
@@ -32,6 +31,10 @@ module rap_masks (
     alu_d.subtract = op != rap_pkg::OpADD;
     alu_d.saturate = imm[0];
     alu_d.rotate = op == rap_pkg::OpSHL ? -imm : imm;
+    alu_d.get = op == rap_pkg::OpGET;
+    alu_d.get_lanes = masking_i.lanes;
+    alu_d.get_shift = masking_i.shift;
+    alu_d.get_range = range;
   end
 
   // Position of a bit in its lane, and how many bits lie above it.
@@ -52,13 +55,9 @@ module rap_masks (
   logic [5:0] reach;
   assign reach = 6'(masking_i.shift) + 6'(bits) - 6'(sign_i);
   for (genvar i = 0; i < 32; i++) begin : g_range
-    assign range_d[i] = 6'(i) >= reach;
+    assign range[i] = 6'(i) >= reach;
   end
 
-  always_ff @(posedge clk_i) begin
-    alu_q   <= alu_d;
-    range_q <= range_d;
-  end
-  assign alu_o   = alu_q;
-  assign range_o = range_q;
+  always_ff @(posedge clk_i) alu_q <= alu_d;
+  assign alu_o = alu_q;
 endmodule
