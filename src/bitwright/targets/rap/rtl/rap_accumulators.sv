@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accumulators of one lane of an element: both halves, updated in place in two stages, with a second read for the slots.
+// Accumulators of one lane of an element: both halves, updated in place in two stages, with a second read for the
+// slots.
 //
 //   sum:     old <= first_i ? what any value replaces : bypass_i ? new : mem[addr_i]
 //   update:  mem[waddr_i] <= new where we_i;   new = max_now_i ? max(old, value_i) : old + value_i

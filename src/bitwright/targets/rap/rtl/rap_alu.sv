@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations from register to register (instructions MOVB, ADD to UNPH); y_o holds in the cycle behind the first of the
-// operands, which stay: the sum is a register.
+// operands, which stay: the sum and the signs of the lanes are registers.
 //
 // One adder serves all widths: between nibbles stands a guard bit. Inside a lane it is 1 + 0 and passes the carry on;
 // at the end of a lane it is 0 + 0, or 1 + 1 to subtract, which takes the carry out and starts the next lane's.
@@ -21,7 +21,7 @@ module rap_alu (
   always_ff @(posedge clk_i) sum_q <= left + right;
   assign left[0] = alu_i.subtract;
   assign right[0] = alu_i.subtract;
-  logic [3:0] beyond, less, sign_a;
+  logic [3:0] beyond, less, sign_q;
   logic [15:0] added;
   for (genvar n = 0; n < 4; n++) begin : g_nibble
     localparam int End = n == 3 ? 20 : 5 * n + 5;
@@ -36,7 +36,7 @@ module rap_alu (
     assign negative = (sign_i && a_i[4*n+3]) ^ sign_b ^ alu_i.subtract ^ sum_q[End];
     assign less[n] = negative;
     assign beyond[n] = alu_i.saturate && (sign_i ? negative ^ sum_q[5*n+4] : negative);
-    assign sign_a[n] = sign_i && a_i[{top, 2'd3}];
+    always_ff @(posedge clk_i) sign_q[n] <= sign_i && a_i[{top, 2'd3}];
     // Limits: signed 0111.. or 1000.., unsigned 1111.. of a sum, 0000.. of a difference.
     logic ones;
     assign ones = sign_i ? !less[top] : !alu_i.subtract;
@@ -49,7 +49,7 @@ module rap_alu (
   logic [3:0] unequal;
   assign turned = 16'({a_i, a_i} >> alu_i.rotate);
   for (genvar n = 0; n < 4; n++) begin : g_fill
-    assign fill[4*n+:4] = {4{sign_a[n]}};
+    assign fill[4*n+:4] = {4{sign_q[n]}};
     assign unequal[n] = |((a_i[4*n+:4] ^ fill[4*n+:4]) & alu_i.mask[4*n+:4]);
   end
   for (genvar n = 0; n < 4; n++) begin : g_limit

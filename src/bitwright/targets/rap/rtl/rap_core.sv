@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The array processor: sequencer, streams, banks, grid, slots and frame ports; one instruction a cycle.
 //
-// An operation of the elements that is issued in cycle 0 is in stage s of isa/timing.py in cycle s; the number of a stage
-// that units must know is a constant of rap_pkg.
-// load_* and *_we_i write the memories while the processor stands still.
+// An operation of the elements that is issued in cycle 0 is in stage s of isa/timing.py in cycle s; the number of a
+// stage that units must know is a constant of rap_pkg. load_* and *_we_i write the memories while the processor stands
+// still.
 module rap_core #(
     parameter int unsigned Size = 4,
     parameter int unsigned AWords = 1024,
@@ -203,13 +203,11 @@ module rap_core #(
       .q_o(got)
   );
   rap_pkg::sum_t sum, sum_q;
-  logic follows;  // the operation before works on the same accumulator
-  assign follows = sum_q.acc == adding.acc;
   always_comb begin
     sum.we = {4{adding.valid}} & {
       {2{adding.lanes && lanes.width == rap_pkg::WidthW4}}, adding.lanes && lanes.width != rap_pkg::WidthW16, 1'b1
     };
-    sum.bypass = sum_q.we & {4{follows}};
+    sum.bypass = sum_q.we & {4{sum_q.acc == adding.acc}};
     sum.lanes = adding.lanes;
     sum.first = adding.first;
     sum.max = adding.max;
@@ -229,9 +227,9 @@ module rap_core #(
   logic [Size-1:0][31:0] drained, drained_q;
   logic [Size-1:0][15:0] operand;
   logic [3:0] step_acc;
-  logic [4:0] drain_acc;
   logic [ColBits-1:0] step_col, drain_col, operand_col;
   logic [1:0] step_lane, drain_lane;
+  logic [4:0] drain_acc;
   rap_delay #(
       .Bits  (7 + ColBits),
       .Cycles(rap_pkg::CyclesDrainRead - 1)

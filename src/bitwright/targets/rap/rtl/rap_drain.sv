@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Order of instruction DRAIN: for every pixel, accumulator, column and lane the parameter words of the element.
 //
-// start_i, at the dispatch, hands over the operands; the first step comes CyclesDrainFirst cycles behind the issue, then
-// one parameter word a cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 step_o,
-// acc_o, col_o, lane_o, p_step_o and r_step_o hold; element_o is one cycle later.
+// start_i, at the dispatch, hands over the operands; the first step comes CyclesDrainFirst cycles behind the issue,
+// then one parameter word a cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0
+// step_o, acc_o, col_o, lane_o, p_step_o and r_step_o hold; element_o is one cycle later.
 module rap_drain #(
     parameter  int unsigned Size      = 4,
     localparam int unsigned ColBits   = $clog2(Size),

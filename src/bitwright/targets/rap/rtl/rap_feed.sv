@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Banks A and B and what they bring: a word for the bus of every row and column in stage load.
 //
-// fetching_i and out_i belong to the dispatch, positions to stage position: stream A is placed until stage read, then the
-// banks are read and their words turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
+// fetching_i and out_i belong to the dispatch, positions to stage position: stream A is placed until stage read, then
+// the banks are read and their words turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
 // memories while the processor stands still.
 module rap_feed #(
     parameter  int unsigned Size     = 4,

@@ -2,8 +2,8 @@
 // Instruction GET: floor(acc / 2**shift), saturated to lanes of the current width.
 //
 // With get_lanes each lane has its own accumulator at acc_i[32*l+:32]; else lane 0 has one and the others are 0. Lane 0
-// has up to 16 bits, lane 1 up to 8, lanes 2 and 3 have 4. get_range marks the bits that must equal the sign (rap_masks).
-// y_o holds in the cycle behind the first of acc_i, which stays.
+// has up to 16 bits, lane 1 up to 8, lanes 2 and 3 have 4. get_range marks the bits that must equal the sign
+// (rap_masks). y_o holds in the cycle behind the first of acc_i, which stays.
 module rap_get (
     input  logic                    clk_i,
     input  rap_pkg::width_e         width_i,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The elements and their links: rows share the A bus, columns the B bus; neighbors see each other's A register.
 //
-// sum_i and drain_i come a stage early: every row has registers of its own. Beyond an edge stands the pad word, or, on a torus while pad_i.cut is 0, the element of the opposite edge.
+// sum_i and drain_i come a stage early: every row has registers of its own. Beyond an edge stands the pad word, or, on
+// a torus while pad_i.cut is 0, the element of the opposite edge.
 module rap_grid #(
     parameter int unsigned Size = 4,
     parameter bit Torus = 1'b0,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction IN: elements of stream words to packed 16-bit words, one element a cycle; a pixel begins a new word.
 //
-// From start_i to done_o: CyclesInTail, one for each stream word, one for each element, and the wait for the stream. The
-// operands stay meanwhile. An element leaves in a packed word two cycles later: cut out and extended, then packed.
+// From start_i to done_o: CyclesInTail, one for each stream word, one for each element, and the wait for the stream.
+// The operands stay meanwhile. An element leaves in a packed word two cycles later: cut out and extended, then packed.
 module rap_input #(
     parameter int unsigned StreamBits = 32
 ) (

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of the lanes of two 16-bit words: one of 16, two of 8 or four of 4 bits, each side signed or not.
 //
-// Latency 2 (operands, products), one a cycle. Product l lies at p_o[32*l+:32], sign-extended (at width 16 its low 32 bits); unused lanes are 0.
-// Lane 0 shares one 17 x 17 multiplier for all widths, lane 1 one of 9 x 9; lanes 2 and 3 have 5 x 5.
+// Latency 2 (operands, products), one a cycle. Product l lies at p_o[32*l+:32], sign-extended (at width 16 its low 32
+// bits); unused lanes are 0. Lane 0 shares one 17 x 17 multiplier for all widths, lane 1 one of 9 x 9; lanes 2 and 3
+// have 5 x 5.
 module rap_multiply (
     input  logic                    clk_i,
     input  rap_pkg::width_e         width_i,

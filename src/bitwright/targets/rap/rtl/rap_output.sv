@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction OUT: packed 16-bit words to elements of stream words, one element a cycle; a pixel begins a new word.
 //
-// From start_i to done_o: 1 cycle, CyclesOutWord for each word read, one for each element, CyclesOutBeat for each stream
-// word, and the wait for the stream; out_i stays meanwhile. An element is extended, cut, and put into its stream word in
-// three stages, which the last one of a word passes before it is sent. Wide elements are two words, low first. With argmax a pixel is sent as one element, the
-// index of the first of its largest elements, and takes one cycle more (bitwright ArgMax).
+// From start_i to done_o: 1 cycle, CyclesOutWord for each word read, one for each element, CyclesOutBeat for each
+// stream word, and the wait for the stream; out_i stays meanwhile. An element is extended, cut, and put into its stream
+// word in three stages, which the last one of a word passes before it is sent. Wide elements are two words, low first.
+// With argmax a pixel is sent as one element, the index of the first of its largest elements, and takes one cycle more
+// (bitwright ArgMax).
 module rap_output #(
     parameter int unsigned StreamBits = 32
 ) (

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Issues instructions, one a cycle, and waits where an instruction has to wait.
 //
-// instr_o is the instruction at hand; issue_o marks the one cycle in which it takes effect. The cycles of each instruction
-// are those of the table of instructions. busy_i and taken_i may come as late as two cycles behind the issue of what
-// raises them.
+// instr_o is the instruction at hand; issue_o marks the one cycle in which it takes effect. The cycles of each
+// instruction are those of the table of instructions. busy_i and taken_i may come as late as two cycles behind the
+// issue of what raises them.
 module rap_sequencer #(
     parameter int unsigned Words = 4096,
     localparam int unsigned AddrBits = $clog2(Words)

@@ -3,8 +3,8 @@
 //
 //   step_i: the innermost loop that has not finished adds its steps to address, x and y; the loops below it begin
 //   anew. place_i gives all loops one pass; level_we_i sets one loop, which begins anew. One of them a cycle.
-// A step in cycle 0 passes two stages (which loop, its steps): at_o is the position that it uses in cycle 2 and moves on
-// behind it. So does place_i: position_i belongs to the place_i of two cycles ago.
+// A step in cycle 0 passes two stages (which loop, its steps): at_o is the position that it uses in cycle 2 and moves
+// on behind it. So does place_i: position_i belongs to the place_i of two cycles ago.
 module rap_stream #(
     parameter int unsigned Levels = 4
 ) (
