@@ -193,15 +193,8 @@ module rap_core #(
       .d_i(control.write),
       .q_o(write)
   );
-  logic got;
-  rap_delay #(
-      .Cycles(rap_pkg::CyclesGetWrite - rap_pkg::StageUpdate)
-  ) u_got (
-      .clk_i,
-      .rst_i,
-      .d_i(write.get),
-      .q_o(got)
-  );
+  logic [rap_pkg::CyclesGetWrite-rap_pkg::StageUpdate-1:0] got_q;  // GET is done, as many cycles behind its update
+  always_ff @(posedge clk_i) got_q <= rst_i ? '0 : {got_q[0], write.get};
   rap_pkg::sum_t sum, sum_q;
   always_comb begin
     sum.we = {4{adding.valid}} & {
@@ -252,7 +245,8 @@ module rap_core #(
       .operands_i   (operands),
       .alu_i        (alu),
       .sum_i        (sum),
-      .write_a_i    (write.a || got),
+      .saturate_i   (got_q[0]),
+      .write_a_i    (write.a || got_q[1]),
       .write_b_i    (write.b),
       .write_to_i   (write.to),
       .bus_a_i      (bus_a),

@@ -22,6 +22,7 @@ module rap_element #(
     input  rap_pkg::alu_t                    alu_i,        // from stage execute on
     input  rap_pkg::sum_t                    sum_i,
     input  rap_pkg::sum_t                    update_i,
+    input  logic                             saturate_i,   // the second step of GET
     input  logic                             write_a_i,
     input  logic                             write_b_i,
     input  logic                       [3:0] write_to_i,
@@ -112,6 +113,8 @@ module rap_element #(
       .sign_i (lanes_i.asign),
       .alu_i,
       .acc_i  (old),
+      .saturate_i,
+      .word_i (result_q),
       .y_o    (get)
   );
   always_ff @(posedge clk_i) result_q <= alu_i.get ? get : alu;

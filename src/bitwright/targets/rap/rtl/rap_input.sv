@@ -26,12 +26,13 @@ module rap_input #(
   logic [15:0] channel_q;
   logic [4:0] lane_q, bits_q;
   logic [3:0] finish_q;
-  logic [1:0] place_q;
+  logic [1:0] place_q, room_q, room;  // lane of the element, lanes behind it
   logic last_q, pixel_end_q;  // left_q or channel_q is 0
 
   logic beat_end, full;
   assign beat_end = lane_q == '0;
-  assign full = width_i == rap_pkg::WidthW16 || (width_i == rap_pkg::WidthW8 && place_q[0]) || (&place_q);
+  assign full = room_q == '0;
+  assign room = width_i == rap_pkg::WidthW16 ? 2'd0 : width_i == rap_pkg::WidthW8 ? 2'd1 : 2'd3;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       state_q <= Idle;
@@ -53,6 +54,7 @@ module rap_input #(
         channel_q <= in_i.channels;
         pixel_end_q <= in_i.channels == '0;
         place_q <= '0;
+        room_q <= room;
         finish_q <= 4'(rap_pkg::CyclesInTail - 1);
         bits_q <= 5'(in_i.bits) + 5'd1;
       end
@@ -68,6 +70,7 @@ module rap_input #(
         channel_q <= pixel_end_q ? in_i.channels : channel_q - 16'd1;
         pixel_end_q <= pixel_end_q ? in_i.channels == '0 : channel_q == 16'd1;
         place_q <= pixel_end_q || full ? '0 : place_q + 2'd1;
+        room_q <= pixel_end_q || full ? room : room_q - 2'd1;
       end
       default: finish_q <= finish_q - 4'd1;
     endcase

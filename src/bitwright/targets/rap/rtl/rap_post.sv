@@ -46,7 +46,8 @@ module rap_post (
   end
   logic [31:0] acc2_q, acc3_q;
   logic [63:0] bias2_q, bias3_q;
-  logic [5:0] shift2_q, shift3_q, shift4_q, shift5_q, shift6_q;
+  logic [5:0] shift2_q, shift3_q, shift4_q, shift5_q;
+  logic [3:0] shift6_q;
   logic [31:0] draw2_q, draw3_q, draw4_q, draw5_q;
   logic [1:0] mode2_q, mode3_q, mode4_q, mode5_q, mode6_q, mode7_q, mode8_q, mode9_q;
   logic [2:0] round2_q, round3_q, round4_q, round5_q;
@@ -135,7 +136,7 @@ module rap_post (
     draw5_q <= draw4_q;
   end
 
-  // Stage 5: decide on the rounding.
+  // Stage 5: decide on the rounding; shift by whole 16 bits.
   logic signed [63:0] value6_q;
   logic up, tie, up6_q, tie6_q;
   round_up #(
@@ -150,14 +151,14 @@ module rap_post (
       .tie_o(tie)
   );
   always_ff @(posedge clk_i) begin
-    value6_q <= value5_q;
+    value6_q <= value5_q >>> {shift5_q[5:4], 4'd0};
     up6_q <= up;
     tie6_q <= tie;
-    shift6_q <= shift5_q;
+    shift6_q <= shift5_q[3:0];
     mode6_q <= mode5_q;
   end
 
-  // Stages 6 to 9: shift, zero point, compare with the limits, clamp.
+  // Stages 6 to 9: shift by the rest, zero point, compare with the limits, clamp.
   logic signed [63:0] whole, whole7_q, value8_d, value8_q;
   logic carry7_q, above9_q, below9_q, unused;
   logic [31:0] y9_q, y10_q;
