@@ -2,9 +2,9 @@
 // Accumulators of one lane of an element: both halves, updated in place in two stages, with a second read for the
 // slots.
 //
-//   sum:     old <= first_i ? what any value replaces : bypass_i ? new : mem[addr_i]
+//   sum:     old <= first_i ? what any value replaces : add_i || keep_i ? new : mem[addr_i]
 //   update:  mem[waddr_i] <= new where we_i;   new = max_now_i ? max(old, value_i) : old + value_i
-// One a cycle; bypass_i: the operation before writes the same accumulator.
+// One a cycle; add_i, keep_i: the operation before, which adds or keeps the larger, writes the same accumulator.
 module rap_accumulators #(
     parameter int unsigned Count = 32,
     localparam int unsigned AddrBits = $clog2(Count)
@@ -13,7 +13,8 @@ module rap_accumulators #(
     // stage sum
     input  logic                       first_i,
     input  logic                       max_i,
-    input  logic                       bypass_i,
+    input  logic                       add_i,
+    input  logic                       keep_i,
     input  logic        [AddrBits-1:0] addr_i,
     // stage update
     input  logic                       we_i,
@@ -27,19 +28,18 @@ module rap_accumulators #(
 );
   (* ram_style = "distributed" *)
   logic [31:0] mem[Count];
-  logic signed [31:0] old_q, sum, next;
+  logic signed [31:0] old_q;
+  logic [31:0] sum, larger, early;
   logic stays;
   assign sum = old_q + value_i;
   assign stays = old_q > value_i;
-  always_comb begin
-    next = sum;
-    if (max_now_i) next = stays ? old_q : value_i;
-  end
+  assign larger = stays ? old_q : value_i;
+  assign early = ({32{add_i}} & sum) | ({32{!add_i && !keep_i}} & mem[addr_i]);
   always_ff @(posedge clk_i) begin
     if (first_i) old_q <= {max_i, 31'd0};
-    else old_q <= bypass_i ? next : mem[addr_i];
+    else old_q <= early | ({32{keep_i}} & larger);
   end
-  always_ff @(posedge clk_i) if (we_i) mem[waddr_i] <= next;
+  always_ff @(posedge clk_i) if (we_i) mem[waddr_i] <= max_now_i ? larger : sum;
   assign old_o   = old_q;
   assign drain_o = mem[drain_addr_i];
 endmodule

@@ -158,22 +158,22 @@ module rap_core #(
   rap_pkg::write_t write;
   rap_pkg::update_t adding;
   rap_delay #(
-      .Bits  ($bits(load)),
+      .Bits  ($bits(load) + $bits(masking)),
       .Cycles(rap_pkg::StageLoad - rap_pkg::StageDispatch)
   ) u_load (
       .clk_i,
       .rst_i,
-      .d_i(control.load),
-      .q_o(load)
+      .d_i({control.load, control.masking}),
+      .q_o({load, masking})
   );
   rap_delay #(
-      .Bits  ($bits(operands) + $bits(masking)),
+      .Bits  ($bits(operands)),
       .Cycles(rap_pkg::StageOperands - rap_pkg::StageDispatch)
   ) u_operands (
       .clk_i,
       .rst_i(1'b0),
-      .d_i({control.operands, control.masking}),
-      .q_o({operands, masking})
+      .d_i(control.operands),
+      .q_o(operands)
   );
   rap_delay #(
       .Bits  ($bits(adding)),
@@ -196,11 +196,14 @@ module rap_core #(
   logic [rap_pkg::CyclesGetWrite-rap_pkg::StageUpdate-1:0] got_q;  // GET is done, as many cycles behind its update
   always_ff @(posedge clk_i) got_q <= rst_i ? '0 : {got_q[0], write.get};
   rap_pkg::sum_t sum, sum_q;
+  logic follows;  // the operation before works on the same accumulator
   always_comb begin
     sum.we = {4{adding.valid}} & {
       {2{adding.lanes && lanes.width == rap_pkg::WidthW4}}, adding.lanes && lanes.width != rap_pkg::WidthW16, 1'b1
     };
-    sum.bypass = sum_q.we & {4{sum_q.acc == adding.acc}};
+    follows = sum_q.acc == adding.acc;
+    sum.add = sum_q.we & {4{follows && !sum_q.max}};
+    sum.keep = sum_q.we & {4{follows && sum_q.max}};
     sum.lanes = adding.lanes;
     sum.first = adding.first;
     sum.max = adding.max;
@@ -245,7 +248,6 @@ module rap_core #(
       .operands_i   (operands),
       .alu_i        (alu),
       .sum_i        (sum),
-      .saturate_i   (got_q[0]),
       .write_a_i    (write.a || got_q[1]),
       .write_b_i    (write.b),
       .write_to_i   (write.to),

@@ -31,20 +31,21 @@ module rap_drain #(
   logic busy_q, active_q, stochastic_q, params_q;
   rap_pkg::drain_t drain_q;
   logic [1:0] lanes_q;
-  logic [9:0] words_q;
+  logic [9:0] words_q, words_left_q;
   logic [3:0] pixel_q, acc_q, col_q, index_q;
   logic [1:0] lane_q;
-  logic [9:0] word_q;
   logic seeding_q, seed_word_q;
 
-  logic seed, word_last, lane_last, col_last, acc_last, pixel_last, seed_last;
+  // Whether each counter is at its last value, known with the counter.
+  logic first_q, word_last_q, lane_last_q, col_last_q, acc_last_q, pixel_last_q, one_word_q, seed, seed_last;
+  logic [1:0] lane_next;
+  logic [3:0] col_next, acc_next, pixel_next;
   assign seed = active_q && seeding_q;
   assign seed_last = seed_word_q == 1'(SeedWords - 1);
-  assign word_last = word_q == words_q;
-  assign lane_last = lane_q == lanes_q;
-  assign col_last = col_q == drain_q.cols;
-  assign acc_last = acc_q == drain_q.words;
-  assign pixel_last = pixel_q == drain_q.pixels;
+  assign lane_next = lane_last_q ? '0 : lane_q + 2'd1;
+  assign col_next = col_last_q ? '0 : col_q + 4'd1;
+  assign acc_next = acc_last_q ? '0 : acc_q + 4'd1;
+  assign pixel_next = pixel_q + 4'd1;
 
   logic [1:0] lanes;  // separate lanes less 1
   always_comb begin
@@ -55,8 +56,8 @@ module rap_drain #(
     endcase
   end
   logic element_end, pixel_end;
-  assign element_end = word_last && lane_last && col_last;
-  assign pixel_end = element_end && acc_last;
+  assign element_end = word_last_q && lane_last_q && col_last_q;
+  assign pixel_end = element_end && acc_last_q;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -64,7 +65,7 @@ module rap_drain #(
       active_q <= 1'b0;
     end else if (start_i) begin
       busy_q <= 1'b1;
-    end else if (active_q && !seeding_q && pixel_end && pixel_last) begin
+    end else if (active_q && !seeding_q && pixel_end && pixel_last_q) begin
       busy_q   <= 1'b0;
       active_q <= 1'b0;
     end else if (busy_q && delay_q == 4'd1) begin
@@ -84,7 +85,14 @@ module rap_drain #(
       acc_q <= '0;
       col_q <= '0;
       lane_q <= '0;
-      word_q <= '0;
+      first_q <= 1'b1;
+      words_left_q <= words_i;
+      one_word_q <= words_i == '0;
+      word_last_q <= words_i == '0;
+      lane_last_q <= lanes == '0;
+      col_last_q <= drain_i.cols == '0;
+      acc_last_q <= drain_i.words == '0;
+      pixel_last_q <= drain_i.pixels == '0;
       index_q <= '0;
       seeding_q <= stochastic_i;
       seed_word_q <= '0;
@@ -92,13 +100,16 @@ module rap_drain #(
       seed_word_q <= !seed_last;
       seeding_q   <= !seed_last;
     end else if (active_q) begin
-      word_q <= word_last ? '0 : word_q + 10'd1;
-      if (word_last) lane_q <= lane_last ? '0 : lane_q + 2'd1;
-      if (word_last && lane_last) col_q <= col_last ? '0 : col_q + 4'd1;
-      if (element_end) acc_q <= acc_last ? '0 : acc_q + 4'd1;
+      first_q <= word_last_q;
+      words_left_q <= word_last_q ? words_q : words_left_q - 10'd1;
+      word_last_q <= word_last_q ? one_word_q : words_left_q == 10'd1;
+      if (word_last_q) {lane_last_q, lane_q} <= {lane_next == lanes_q, lane_next};
+      if (word_last_q && lane_last_q) {col_last_q, col_q} <= {col_next == drain_q.cols, col_next};
+      if (element_end) {acc_last_q, acc_q} <= {acc_next == drain_q.words, acc_next};
       if (element_end) index_q <= index_q + 4'd1;
       if (pixel_end) begin
-        pixel_q <= pixel_q + 4'd1;
+        pixel_q <= pixel_next;
+        pixel_last_q <= pixel_next == drain_q.pixels;
         seeding_q <= stochastic_q;
       end
     end else begin
@@ -119,8 +130,8 @@ module rap_drain #(
   always_ff @(posedge clk_i) begin
     element_q.valid <= active_q && !seeding_q && !rst_i;
     element_q.slot <= drain_q.slot;
-    element_q.first <= word_q == '0;
-    element_q.last <= word_last;
+    element_q.first <= first_q;
+    element_q.last <= word_last_q;
     element_q.pixel_end <= pixel_end;
     element_q.seed <= seed && !rst_i;
     element_q.seed_word <= seed_word_q;

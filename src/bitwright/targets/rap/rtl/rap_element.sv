@@ -22,7 +22,6 @@ module rap_element #(
     input  rap_pkg::alu_t                    alu_i,        // from stage execute on
     input  rap_pkg::sum_t                    sum_i,
     input  rap_pkg::sum_t                    update_i,
-    input  logic                             saturate_i,   // the second step of GET
     input  logic                             write_a_i,
     input  logic                             write_b_i,
     input  logic                       [3:0] write_to_i,
@@ -113,25 +112,30 @@ module rap_element #(
       .sign_i (lanes_i.asign),
       .alu_i,
       .acc_i  (old),
-      .saturate_i,
-      .word_i (result_q),
       .y_o    (get)
   );
   always_ff @(posedge clk_i) result_q <= alu_i.get ? get : alu;
 
   // Stages sum and update.
-  logic [31:0] total;
-  assign total = (product[0] + product[1]) + (product[2] + product[3]);
+  // The sum of the products, or that of lane 0 alone, by two rows of adders without carries and one with.
+  logic [31:0] few, kept, all, carried, total;
+  assign few = (product[1] ^ product[2] ^ product[3]) & {32{!sum_i.lanes}};
+  assign kept = {(product[1][30:0] & product[2][30:0]) | (product[1][30:0] & product[3][30:0])
+      | (product[2][30:0] & product[3][30:0]), 1'b0} & {32{!sum_i.lanes}};
+  assign all = product[0] ^ few ^ kept;
+  assign carried = {(product[0][30:0] & few[30:0]) | (product[0][30:0] & kept[30:0]) | (few[30:0] & kept[30:0]), 1'b0};
+  assign total = all + carried;
   for (genvar l = 0; l < 4; l++) begin : g_lane
     logic [31:0] value_q;
-    always_ff @(posedge clk_i) value_q <= l == 0 && !sum_i.lanes ? total : product[l];
+    always_ff @(posedge clk_i) value_q <= l == 0 ? total : product[l];
     rap_accumulators #(
         .Count(2 * rap_pkg::Accumulators)
     ) u_acc (
         .clk_i,
         .first_i     (sum_i.first),
         .max_i       (sum_i.max),
-        .bypass_i    (sum_i.bypass[l]),
+        .add_i       (sum_i.add[l]),
+        .keep_i      (sum_i.keep[l]),
         .addr_i      (sum_i.acc),
         .we_i        (update_i.we[l] && enable_i),
         .max_now_i   (update_i.max),

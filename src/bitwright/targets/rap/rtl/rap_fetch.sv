@@ -12,7 +12,7 @@ module rap_fetch #(
     input  logic                           clk_i,
     input  logic                           rst_i,
     input  logic                           running_i,
-    input  logic                           we_i,        // loading
+    input  logic                           we_i,        // loading; the data stay one cycle longer
     input  logic            [AddrBits-1:0] waddr_i,
     input  rap_pkg::instr_t                wdata_i,
     input  logic                           take_i,
@@ -93,7 +93,9 @@ module rap_fetch #(
   rap_pkg::op_e op;
   rap_pkg::stream_t stream;
   rap_pkg::shape_t shape;
-  rap_pkg::needs_t needs;
+  rap_pkg::needs_t needs, needs_q;
+  logic we_q;
+  logic [AddrBits-1:0] waddr_q;
   assign op = wdata_i.op;
   assign stream = wdata_i.operands[rap_pkg::BitsStream-1:0];
   assign shape = wdata_i.operands[rap_pkg::BitsShape-1:0];
@@ -113,15 +115,20 @@ module rap_fetch #(
     if (needs.halt || op == rap_pkg::OpWIDTH || op == rap_pkg::OpMASK || op == rap_pkg::OpPAD || op == rap_pkg::OpSHAPE)
       needs.stay = rap_pkg::StayConfig;
   end
+  always_ff @(posedge clk_i) begin
+    we_q <= we_i && !rst_i;
+    if (we_i) waddr_q <= waddr_i;
+    needs_q <= needs;
+  end
   ram_sdp #(
       .Width  (rap_pkg::CodeBits),
       .Depth  (Words),
       .Latency(2)
   ) u_code (
       .clk_i,
-      .we_i,
-      .waddr_i,
-      .wdata_i({needs, wdata_i}),
+      .we_i   (we_q),
+      .waddr_i(waddr_q),
+      .wdata_i({needs_q, wdata_i}),
       .re_i   (take_i),
       .raddr_i(pc_q),
       .oe_i   (take_i),

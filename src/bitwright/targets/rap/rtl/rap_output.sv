@@ -36,14 +36,14 @@ module rap_output #(
   logic [15:0] channel_q;
   logic [4:0] lane_q;
   logic [5:0] shift_q;
-  logic last_q, final_q, pixel_end_q;  // the last element is out; count_q, channel_q are 0
+  logic last_q, final_q, pixel_end_q, full_q;  // the last element is out; count_q, channel_q, lane_q are 0
   logic fresh_q;  // the next element needs a new word
 
   logic arrived_q, pixel_end, word_end, beat_end, emit;
   assign pixel_end = pixel_end_q || (out_i.argmax && final_q);
   assign word_end = out_i.wide || left_q == '0 || pixel_end;
   assign emit = state_q == Place || (state_q == Element && !out_i.argmax);
-  assign beat_end = lane_q == '0 || (state_q == Place ? last_q : final_q);
+  assign beat_end = full_q || (state_q == Place ? last_q : final_q);
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       state_q <= Idle;
@@ -96,9 +96,11 @@ module rap_output #(
     flush_q <= state_q == Flush ? flush_q - 2'd1 : 2'(rap_pkg::CyclesOutBeat - 2);
     if (state_q == Idle || state_q == Send) begin
       lane_q  <= out_i.lanes;
+      full_q  <= out_i.lanes == '0;
       shift_q <= '0;
     end else if (emit) begin
       lane_q  <= lane_q - 5'd1;
+      full_q  <= lane_q == 5'd1;
       shift_q <= shift_q + 6'(out_i.bits) + 6'd1;
     end
   end

@@ -94,9 +94,9 @@ module rap_results #(
   end
 
   // Packing.
-  logic [1:0] store, place_q;
+  logic [1:0] store, place_q;  // store: of stage 10
   logic full, high_q1, valid11_q, slot11_q;
-  assign store = slot_q[8] ? store_q[1] : store_q[0];
+  always_ff @(posedge clk_i) store <= slot_q[7] ? store_q[1] : store_q[0];
   always_comb begin
     case (store)
       rap_pkg::StoreS8: full = place_q[0];

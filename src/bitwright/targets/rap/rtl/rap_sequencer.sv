@@ -11,7 +11,7 @@ module rap_sequencer #(
     input  logic                           clk_i,
     input  logic                           rst_i,
     input  logic                           start_i,
-    input  logic                           we_i,        // loading
+    input  logic                           we_i,        // loading; the data stay one cycle longer
     input  logic            [AddrBits-1:0] waddr_i,
     input  rap_pkg::instr_t                wdata_i,
     input  logic                           busy_i,      // a slot or ST is at work
@@ -44,7 +44,7 @@ module rap_sequencer #(
 
   // How long the instruction stays, whether this is its last cycle, and the one in which it takes effect.
   logic [3:0] left_q, stay;
-  logic last_q, fire_q, go, leave, issue, claims, claimed_q, busy_q, taken_q;
+  logic last_q, fire_q, go, leave, issue, claims_q, sends_q, claimed_q, busy_q, taken_q;
   always_comb begin
     case (needs.stay)
       rap_pkg::StayAlu: stay = 4'(rap_pkg::CyclesAlu - 1);
@@ -57,21 +57,22 @@ module rap_sequencer #(
   assign leave = valid_q && go && last_q;
   assign issue = valid_q && go && fire_q;
   assign take = !valid_q || leave;
-  assign claims = issue && (instr_q.op == rap_pkg::OpDRAIN || instr_q.op == rap_pkg::OpST);
   always_ff @(posedge clk_i) begin
     if (rst_i) running_q <= 1'b0;
     else if (start_i) running_q <= 1'b1;
     else if (leave && needs_q.halt) running_q <= 1'b0;
     if (rst_i || !running_q || (leave && needs_q.halt)) valid_q <= 1'b0;
     else if (take) valid_q <= fetched;
-    claimed_q <= claims && !rst_i;
-    busy_q <= (claims || claimed_q || busy_i) && !rst_i;
-    taken_q <= (claims || claimed_q || taken_i) && !rst_i;
+    claimed_q <= issue && claims_q && !rst_i;
+    busy_q <= ((issue && claims_q) || claimed_q || busy_i) && !rst_i;
+    taken_q <= ((issue && claims_q) || claimed_q || taken_i) && !rst_i;
   end
   always_ff @(posedge clk_i) begin
     if (take) begin
       instr_q <= instr;
       needs_q <= needs;
+      claims_q <= needs.free || instr.op == rap_pkg::OpST;
+      sends_q <= instr.op == rap_pkg::OpOUT;
       left_q  <= stay;
       last_q  <= needs.stay == rap_pkg::StayOne && !needs.frame;
       fire_q  <= needs.stay != rap_pkg::StayConfig;
@@ -86,7 +87,7 @@ module rap_sequencer #(
   assign issue_o = issue;
   assign blocked_o = valid_q && !go;
   assign leave_o = leave;
-  assign end_o = leave && (needs_q.halt || instr_q.op == rap_pkg::OpOUT);
+  assign end_o = leave && (needs_q.halt || sends_q);
   logic unused;
   assign unused = needs_q.jump ^ needs_q.loop;
 endmodule

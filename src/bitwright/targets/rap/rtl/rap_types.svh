@@ -61,7 +61,7 @@ typedef struct packed {
   logic [3:0] imm;    // shift; bits - 1 of SAT; bit 0 is the saturation of ADD and SUB
   logic lanes;        // of GET
   logic [4:0] shift;
-} masking_t;          // stage operands, decoded by rap_masks
+} masking_t;          // stage load, decoded by rap_masks
 typedef struct packed {
   logic a;
   logic b;
@@ -83,9 +83,11 @@ typedef struct packed {
   update_t update;
 } control_t;
 
-// The accumulators in stage sum; by lane: the value comes from the operation before, which is in stage update; writes.
+// The accumulators in stage sum. By lane: the value comes from the operation before, which is in stage update and adds or
+// keeps the larger; and writes.
 typedef struct packed {
-  logic [3:0] bypass;
+  logic [3:0] add;
+  logic [3:0] keep;
   logic [3:0] we;
   logic lanes;
   logic first;
