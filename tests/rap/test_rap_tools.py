@@ -17,6 +17,7 @@ from bitwright.targets.rap.isa.fields import encode
 from bitwright.targets.rap.isa.machine import Machine, Program
 from bitwright.targets.rap.isa.manual import manual
 from bitwright.targets.rap.isa.package import package
+from bitwright.targets.rap.isa.timing import STAGES
 from bitwright.targets.rap.simulator.run import ProgramError, execute
 from bitwright.targets.rap.simulator.trace import trace
 from bitwright.tools import verilator
@@ -45,8 +46,8 @@ def test_package_of_the_hardware():
     text = package()
     assert "    OpMAC = 6'd16,\n" in text
     assert "    logic [15:0] last;\n    logic [15:0] count;\n  } loop_t;\n" in text
-    assert "  localparam int unsigned StageExecute = 6;\n" in text
-    assert "  localparam int unsigned CyclesPostDepth = 14;\n" in text
+    assert "  localparam int unsigned StageExecute = 11;\n" in text
+    assert "  localparam int unsigned CyclesPostDepth = 23;\n" in text
 
 
 @pytest.mark.parametrize("machine", [Machine(), Machine(size=8, a_words=131072, b_words=1000), Machine(size=2)])
@@ -69,15 +70,12 @@ def test_example_kernel(example, run_rtl):
 
 def test_trace():
     program = assemble("LOOP 2\nMAC c3, a0, b0, afrom=bus\nENDL\nHALT\n")
-    lines = trace(Machine(), program, 13).splitlines()
-    assert lines[0].split() == [
-        "cycle", "issue", "place", "read", "turn", "load", "operands", "execute", "sum", "update", "array",
-        "instruction",
-    ]  # fmt: skip
-    assert lines[2].split() == ["1", "0", *"........", "-", "LOOP", "2"]
-    assert lines[4].split()[:3] == ["3", "1", "."]
-    assert lines[5].split()[:4] == ["4", "1", "1", "."]
-    assert lines[12].split()[9:11] == ["1", "c3"]
+    lines = trace(Machine(), program, 21).splitlines()
+    assert lines[0].split() == ["cycle", *STAGES, "array", "instruction"]
+    assert lines[4].split() == ["3", "0", *"." * (len(STAGES) - 1), "-", "LOOP", "2"]
+    assert lines[7].split()[:3] == ["6", "1", "."]
+    assert lines[8].split()[:4] == ["7", "1", "1", "."]
+    assert lines[20].split()[14:16] == ["1", "c3"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bitwright.targets.rap.compiler.storage import Storage
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.fields import decode
 from bitwright.targets.rap.isa.machine import PARAM_BITS, Machine
-from bitwright.targets.rap.isa.table import STREAMS
+from bitwright.targets.rap.isa.table import NEED_BITS, STREAMS, WORD_BITS
 from bitwright.text import unique
 
 _CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")
@@ -41,7 +41,7 @@ def estimate(
     for name, kind, busy, computed, facts in zip(names, kinds, sections, nodes, details, strict=True):
         layers.append(LayerEstimate(name, kind, Resources(), busy, computed, facts))
     interval = sum(sections)
-    return Estimate(tuple(layers), interval, interval - timing.BRANCH, overlap=False, shared=shared)
+    return Estimate(tuple(layers), interval, interval - timing.JUMP, overlap=False, shared=shared)
 
 
 def _details(plan: LayerPlan) -> dict[str, object]:
@@ -88,7 +88,7 @@ def _instruction(
     if name in _CONFIG:
         return timing.CONFIG
     if name == "JUMP":
-        return timing.BRANCH
+        return timing.JUMP
     if name == "IN":
         return timing.IN_START + spec_in.type.size + timing.IN_BEAT * spec_in.words
     if name == "OUT":
@@ -111,7 +111,7 @@ def counts(machine: Machine, *, dsp: bool = True) -> dict[str, float]:
 def memories(machine: Machine) -> Resources:
     """Banks, program and parameters."""
     shapes = [(16, machine.a_words)] * machine.size + [(16, machine.b_words)] * machine.size
-    shapes += [(64, machine.program_words), (PARAM_BITS, machine.param_words)]
+    shapes += [(WORD_BITS + NEED_BITS, machine.program_words), (PARAM_BITS, machine.param_words)]
     return sum((ram(*shape, is_block(*shape)) for shape in shapes), Resources())
 
 

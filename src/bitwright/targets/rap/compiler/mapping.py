@@ -109,8 +109,8 @@ def schedule(plan: LayerPlan) -> tuple[int, int]:
 def _body_cycles(plan: LayerPlan) -> int:
     """Cycles of all passes of the body for a tile, in the loops that `Writer.loop` makes of them."""
     outer, inner = timing.nested_passes(plan.inner)
-    once = (timing.BRANCH if inner > 1 else 0) + inner * len(plan.body.steps)
-    return once if outer == 1 else timing.BRANCH + outer * (once + 1)
+    once = (timing.LOOP if inner > 1 else 0) + inner * len(plan.body.steps)
+    return once if outer == 1 else timing.LOOP + outer * (once + 1)
 
 
 _Step = Callable[[int, int], tuple[int, int]]  # from (now, when the slots are free) to the same behind it
@@ -121,13 +121,13 @@ def _loops(now: int, free: int, count: int, step: _Step) -> tuple[int, int]:
     outer, inner = timing.nested_passes(count)
 
     def passes(now: int, free: int) -> tuple[int, int]:
-        return _repeat(now + (timing.BRANCH if inner > 1 else 0), free, inner, step)
+        return _repeat(now + (timing.LOOP if inner > 1 else 0), free, inner, step)
 
     def around(now: int, free: int) -> tuple[int, int]:
         now, free = passes(now, free)
         return now + 1, free  # NOP
 
-    return passes(now, free) if outer == 1 else _repeat(now + timing.BRANCH, free, outer, around)
+    return passes(now, free) if outer == 1 else _repeat(now + timing.LOOP, free, outer, around)
 
 
 def _repeat(now: int, free: int, count: int, step: _Step) -> tuple[int, int]:

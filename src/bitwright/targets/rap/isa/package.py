@@ -14,6 +14,7 @@ from bitwright.targets.rap.isa.table import (
     ENUMS,
     LEVELS,
     LOOP_DEPTH,
+    NEED_BITS,
     OPCODE_BITS,
     STREAMS,
     TABLE,
@@ -21,14 +22,16 @@ from bitwright.targets.rap.isa.table import (
     Field,
 )
 
-_STAGES = ("read", "load", "operands", "execute")
+_STAGES = ("dispatch", "position", "read", "turn", "load", "operands", "execute", "update")
 _CYCLES = (
-    "BRANCH", "ALU", "GET_WAIT", "GET", "CONFIG", "DRAIN_START", "WRITE", "POST_DEPTH", "STORE", "IN_START", "OUT_WORD",
+    "ALU", "GET", "GET_WRITE", "CONFIG", "DRAIN_READ", "DRAIN_FIRST", "WRITE", "POST_DEPTH", "STORE", "IN_TAIL",
+    "OUT_WORD", "OUT_BEAT",
 )  # fmt: skip
 _SIZES = {
     "AddressBits": ADDRESS_BITS,
     "LoopDepth": LOOP_DEPTH,
     "ParamBits": PARAM_BITS,
+    "CodeBits": WORD_BITS + NEED_BITS,
     "ARegisters": A_REGISTERS,
     "BRegisters": B_REGISTERS,
     "Accumulators": ACCUMULATORS,

@@ -9,6 +9,7 @@ from bitwright.targets.rap.isa import timing
 
 OPCODE_BITS = 6
 WORD_BITS = 64
+NEED_BITS = 8  # beside each word in the program memory: what the issue must know of it
 LOOP_DEPTH = 4
 ADDRESS_BITS = 17  # of a word in a memory bank
 STREAMS = ("A", "B", "O0", "O1", "P0", "P1", "R0", "R1")
@@ -107,7 +108,7 @@ _MAC = (_C, _AS, _BS, *_LOADS)
 _SIGN = {name: SIGNS[name] for name in ("unsigned", "signed")}
 _STALL = "1, and waits until no slot is at work"
 _STREAM_CYCLES = "1; O, P and R wait until no slot is at work"
-_BRANCH, _CONFIG, _ALU = str(timing.BRANCH), str(timing.CONFIG), str(timing.ALU)
+_CONFIG, _ALU = str(timing.CONFIG), str(timing.ALU)
 
 
 def _alu(name: str, opcode: int, fields: tuple[Field, ...], doc: str) -> Instruction:
@@ -124,7 +125,14 @@ TABLE: tuple[Instruction, ...] = (
         "Halt. Write 1 to the control register to restart.",
         f"{_CONFIG}, and waits until no slot is at work",
     ),
-    Instruction("JUMP", 2, "control", (Field("target", 16, "target", doc="instruction"),), "Go on at target.", _BRANCH),
+    Instruction(
+        "JUMP",
+        2,
+        "control",
+        (Field("target", 16, "target", doc="instruction"),),
+        "Go on at target. All loops that are open end.",
+        str(timing.JUMP),
+    ),
     Instruction(
         "LOOP",
         3,
@@ -132,7 +140,7 @@ TABLE: tuple[Instruction, ...] = (
         (Field("count", 16, "count", doc="passes"), Field("end", 16, "target", doc="last instruction of the body")),
         f"Run the instructions behind it up to and including `end` count times, without overhead. At most {LOOP_DEPTH} "
         "loops nest; each ends on an instruction of its own. In assembly ENDL stands behind the last instruction.",
-        _BRANCH,
+        str(timing.LOOP),
     ),
     Instruction("WAIT", 4, "control", (), "Wait until both slots have written all results.", _STALL),
     Instruction(
@@ -182,7 +190,7 @@ TABLE: tuple[Instruction, ...] = (
             Field("dy", 10, "int", 0, doc="added to y"),
         ),
         "Set one of the nested loops of a stream: when the loops below it have finished, its steps are added once, "
-        "count - 1 times. The steps therefore contain the way back of the loops below.",
+        "count - 1 times. The steps therefore contain the way back of the loops below. The loop begins anew.",
         _STREAM_CYCLES,
     ),
     Instruction(

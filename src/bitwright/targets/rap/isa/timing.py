@@ -6,27 +6,36 @@ An instruction that is issued in cycle 0 is in stage s of STAGES in cycle s. Wha
 
 from __future__ import annotations
 
-STAGES = ("issue", "place", "read", "turn", "load", "operands", "execute", "sum", "update")
-READ, LOAD, OPERANDS, EXECUTE, SUM, UPDATE = map(STAGES.index, ("read", "load", "operands", "execute", "sum", "update"))
+STAGES = (
+    "issue", "dispatch", "level", "position", "strip", "span", "read", "output", "turn", "load", "operands", "execute",
+    "sum", "update",
+)  # fmt: skip
+DISPATCH, POSITION, READ, TURN, LOAD, OPERANDS, EXECUTE, UPDATE = map(
+    STAGES.index, ("dispatch", "position", "read", "turn", "load", "operands", "execute", "update")
+)
 
-START = 1  # from the start to the issue of the first instruction
-BRANCH = 2  # LOOP and JUMP: the next instruction is fetched anew
-ALU = EXECUTE - LOAD + 1  # operations that write an A or B register: no load of a later one comes at the same time
-GET_WAIT = UPDATE - EXECUTE  # until GET is issued: sums under way are updated before it executes
-GET = GET_WAIT + ALU
-CONFIG = UPDATE  # HALT, WIDTH, MASK, PAD and SHAPE take effect behind the operations under way
-DRAIN_START = UPDATE  # from the issue of DRAIN to the read of its first accumulator
-SLOT = 10  # stages of a slot, from the read of an accumulator to the packed word
-WRITE = 3  # from a word to its write into a bank
-POST_DEPTH = SLOT + WRITE + 1  # from the last read of an accumulator to the end of the last write, of a second word
-STORE = 12  # from the issue of ST to the end of its write into a bank, which lies in cycle EXECUTE + WRITE
+START = 3  # from the start to the issue of the first instruction
+LOOP = 3  # the next instruction is fetched anew
+JUMP = 4
+ALU = UPDATE - LOAD + 1  # operations that write an A or B register: no load of a later one comes at the same time
+GET_WRITE = UPDATE + 2  # GET reads in stage sum, saturates in two steps, and writes in this cycle
+GET = GET_WRITE - LOAD + 1
+CONFIG = UPDATE - 1  # HALT, WIDTH, MASK, PAD and SHAPE take effect behind the operations under way
+DRAIN_READ = 4  # from a step of a slot's parameters to the read of the accumulator
+DRAIN_FIRST = UPDATE - DRAIN_READ  # from the issue of DRAIN to its first step
+DRAIN_START = DRAIN_FIRST + 1  # what DRAIN takes beside its steps until the next one is issued
+SLOT = 15  # from a step to the packed word
+WRITE = 7  # from a word to its write into a bank
+POST_DEPTH = SLOT + WRITE + 1  # from the last step to the end of the last write, of a second word
+STORE = EXECUTE + WRITE + 3  # from the issue of ST, whose word leaves in stage execute, to the end of its write
 PARAM_LANES = 4  # 32-bit numbers in a parameter word
 HEADER_STEPS = 3  # thresholds in the first parameter word, which holds base and step too
-IN_START = 8  # of them 7 behind the last element, until it is written
+IN_TAIL = WRITE + 1  # from the last element to its write
+IN_START = IN_TAIL + 3  # beside stream words and elements
 IN_BEAT = 1
-OUT_START = 2
-OUT_WORD = LOAD + 2  # a word is on the bus in stage LOAD, and taken behind it
-OUT_BEAT = 1
+OUT_START = 4
+OUT_WORD = LOAD  # a word is on the bus in stage load, counted from the dispatch of its read
+OUT_BEAT = 3  # the last element passes two registers before the word is sent
 OUT_PLACE = 1  # a pixel of which only the place of the largest element is sent
 LOOP_PASSES = 1 << 16  # of one LOOP
 

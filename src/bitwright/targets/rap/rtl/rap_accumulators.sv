@@ -1,31 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accumulators of one lane of an element: both halves, updated in place in one cycle, with a second read for the slots.
+// Accumulators of one lane of an element: both halves, updated in place in two stages, with a second read for the
+// slots.
 //
-//   mem[addr_i] <= first_i ? value_i : max_i ? max(mem[addr_i], value_i) : mem[addr_i] + value_i   where we_i
+//   sum:     old <= first_i ? what any value replaces : add_i || keep_i ? new : mem[addr_i]
+//   update:  mem[waddr_i] <= new where we_i;   new = max_now_i ? max(old, value_i) : old + value_i
+// One a cycle; add_i, keep_i: the operation before, which adds or keeps the larger, writes the same accumulator.
 module rap_accumulators #(
     parameter int unsigned Count = 32,
     localparam int unsigned AddrBits = $clog2(Count)
 ) (
     input  logic                       clk_i,
-    input  logic                       we_i,
+    // stage sum
     input  logic                       first_i,
     input  logic                       max_i,
+    input  logic                       add_i,
+    input  logic                       keep_i,
     input  logic        [AddrBits-1:0] addr_i,
+    // stage update
+    input  logic                       we_i,
+    input  logic                       max_now_i,
+    input  logic        [AddrBits-1:0] waddr_i,
     input  logic signed [        31:0] value_i,
-    output logic        [        31:0] old_o,         // mem[addr_i]
+    output logic        [        31:0] old_o,
+    // second read
     input  logic        [AddrBits-1:0] drain_addr_i,
     output logic        [        31:0] drain_o
 );
   (* ram_style = "distributed" *)
   logic [31:0] mem[Count];
-  logic signed [31:0] old, sum;
-  assign old = mem[addr_i];
-  always_comb begin
-    sum = old + value_i;
-    if (first_i || (max_i && value_i > old)) sum = value_i;
-    else if (max_i) sum = old;
+  logic signed [31:0] old_q;
+  logic [31:0] sum, larger, early;
+  logic stays;
+  assign sum = old_q + value_i;
+  assign stays = old_q > value_i;
+  assign larger = stays ? old_q : value_i;
+  assign early = ({32{add_i}} & sum) | ({32{!add_i && !keep_i}} & mem[addr_i]);
+  always_ff @(posedge clk_i) begin
+    if (first_i) old_q <= {max_i, 31'd0};
+    else old_q <= early | ({32{keep_i}} & larger);
   end
-  always_ff @(posedge clk_i) if (we_i) mem[addr_i] <= sum;
-  assign old_o   = old;
+  always_ff @(posedge clk_i) if (we_i) mem[waddr_i] <= max_now_i ? larger : sum;
+  assign old_o   = old_q;
   assign drain_o = mem[drain_addr_i];
 endmodule

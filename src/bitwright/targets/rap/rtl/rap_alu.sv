@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operations from register to register (instructions MOVB, ADD to UNPH); combinational.
+// Operations from register to register (instructions MOVB, ADD to UNPH); y_o holds in the cycle behind the first of the
+// operands, which stay: the sum and the signs of the lanes are registers.
 //
 // One adder serves all widths: between nibbles stands a guard bit. Inside a lane it is 1 + 0 and passes the carry on;
 // at the end of a lane it is 0 + 0, or 1 + 1 to subtract, which takes the carry out and starts the next lane's.
 module rap_alu (
+    input  logic                   clk_i,
     input  rap_pkg::width_e        width_i,
     input  logic                   sign_i,
     input  rap_pkg::alu_t          alu_i,
@@ -15,11 +17,11 @@ module rap_alu (
   assign ends = {1'b1, width_i[1], |width_i, width_i[1]};
 
   // Sum, and for every lane whether it leaves the range and whether a < b.
-  logic [20:0] left, right, sum;
-  assign sum = left + right;
+  logic [20:0] left, right, sum_q;
+  always_ff @(posedge clk_i) sum_q <= left + right;
   assign left[0] = alu_i.subtract;
   assign right[0] = alu_i.subtract;
-  logic [3:0] beyond, less, sign_a;
+  logic [3:0] beyond, less, sign_q;
   logic [15:0] added;
   for (genvar n = 0; n < 4; n++) begin : g_nibble
     localparam int End = n == 3 ? 20 : 5 * n + 5;
@@ -31,15 +33,15 @@ module rap_alu (
     assign right[End] = n < 3 && ends[n] && alu_i.subtract;
     logic sign_b, negative;
     assign sign_b = sign_i && b_i[4*n+3];
-    assign negative = (sign_i && a_i[4*n+3]) ^ sign_b ^ alu_i.subtract ^ sum[End];
+    assign negative = (sign_i && a_i[4*n+3]) ^ sign_b ^ alu_i.subtract ^ sum_q[End];
     assign less[n] = negative;
-    assign beyond[n] = alu_i.saturate && (sign_i ? negative ^ sum[5*n+4] : negative);
-    assign sign_a[n] = sign_i && a_i[{top, 2'd3}];
+    assign beyond[n] = alu_i.saturate && (sign_i ? negative ^ sum_q[5*n+4] : negative);
+    always_ff @(posedge clk_i) sign_q[n] <= sign_i && a_i[{top, 2'd3}];
     // Limits: signed 0111.. or 1000.., unsigned 1111.. of a sum, 0000.. of a difference.
     logic ones;
     assign ones = sign_i ? !less[top] : !alu_i.subtract;
-    assign added[4*n+:3] = beyond[top] ? {3{ones}} : sum[5*n+1+:3];
-    assign added[4*n+3] = beyond[top] ? ones ^ (sign_i && ends[n]) : sum[5*n+4];
+    assign added[4*n+:3] = beyond[top] ? {3{ones}} : sum_q[5*n+1+:3];
+    assign added[4*n+3] = beyond[top] ? ones ^ (sign_i && ends[n]) : sum_q[5*n+4];
   end
 
   // Shifts and SAT.
@@ -47,7 +49,7 @@ module rap_alu (
   logic [3:0] unequal;
   assign turned = 16'({a_i, a_i} >> alu_i.rotate);
   for (genvar n = 0; n < 4; n++) begin : g_fill
-    assign fill[4*n+:4] = {4{sign_a[n]}};
+    assign fill[4*n+:4] = {4{sign_q[n]}};
     assign unequal[n] = |((a_i[4*n+:4] ^ fill[4*n+:4]) & alu_i.mask[4*n+:4]);
   end
   for (genvar n = 0; n < 4; n++) begin : g_limit
@@ -107,4 +109,6 @@ module rap_alu (
       default: y_o = a_i;
     endcase
   end
+  logic unused;
+  assign unused = ^{alu_i, sum_q};
 endmodule

@@ -6,11 +6,9 @@ module rap_config #(
     input  logic                                        clk_i,
     input  logic                                        rst_i,
     input  logic                                        running_i,
-    input  logic                                        issue_i,
-    input  rap_pkg::op_e                                op_i,
+    input  rap_pkg::strobes_t                           strobes_i,
     input  logic               [rap_pkg::BitsShape-1:0] operands_i,
-    input  logic                                        update_i,    // an operation on accumulator acc_i is issued
-    input  logic                                  [3:0] acc_i,
+    input  logic                                  [3:0] acc_i,       // of an operation on accumulators
     output rap_pkg::width_t                             lanes_o,
     output logic                             [Size-1:0] rows_o,
     output logic                             [Size-1:0] cols_o,
@@ -47,16 +45,16 @@ module rap_config #(
       image_a_q <= '0;
       image_o0_q <= '0;
       image_o1_q <= '0;
-    end else if (issue_i) begin
-      if (op_i == rap_pkg::OpWIDTH) lanes_q <= operands_i[rap_pkg::BitsWidth-1:0];
-      if (op_i == rap_pkg::OpMASK) rows_q <= mask.rows[Size-1:0];
-      if (op_i == rap_pkg::OpMASK) cols_q <= mask.cols[Size-1:0];
-      if (op_i == rap_pkg::OpPAD) pad_q <= operands_i[rap_pkg::BitsPad-1:0];
-      if (op_i == rap_pkg::OpSHAPE && 3'(shape.stream) == rap_pkg::StreamA) image_a_q <= image;
-      if (op_i == rap_pkg::OpSHAPE && 3'(shape.stream) == rap_pkg::StreamO0) image_o0_q <= image;
-      if (op_i == rap_pkg::OpSHAPE && 3'(shape.stream) == rap_pkg::StreamO1) image_o1_q <= image;
-      for (int i = 0; i < rap_pkg::Accumulators; i++) if (update_i && acc_i == 4'(i)) fresh_q[i] <= 1'b0;
-      if (op_i == rap_pkg::OpDRAIN && !drain.keep) begin
+    end else begin
+      if (strobes_i.width) lanes_q <= operands_i[rap_pkg::BitsWidth-1:0];
+      if (strobes_i.mask) rows_q <= mask.rows[Size-1:0];
+      if (strobes_i.mask) cols_q <= mask.cols[Size-1:0];
+      if (strobes_i.pad) pad_q <= operands_i[rap_pkg::BitsPad-1:0];
+      if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamA) image_a_q <= image;
+      if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamO0) image_o0_q <= image;
+      if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamO1) image_o1_q <= image;
+      for (int i = 0; i < rap_pkg::Accumulators; i++) if (strobes_i.accumulate && acc_i == 4'(i)) fresh_q[i] <= 1'b0;
+      if (strobes_i.drain && !drain.keep) begin
         half_q  <= !half_q;
         fresh_q <= '1;
       end
@@ -72,5 +70,5 @@ module rap_config #(
   assign image_o0_o = image_o0_q;
   assign image_o1_o = image_o1_q;
   logic unused;
-  assign unused = ^{mask, drain};
+  assign unused = ^{mask, drain, strobes_i};
 endmodule

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The array processor: sequencer, streams, banks, grid, slots and frame ports; one instruction a cycle.
 //
-// An operation of the elements that is issued in cycle 0 is in stage s of rap_pkg in cycle s: 0 issue, 1 place, 2 read,
-// 3 turn, 4 load, 5 operands, 6 execute, 7 sum, 8 update.
-// load_* and *_we_i write the memories while the processor stands still.
+// An operation of the elements that is issued in cycle 0 is in stage s of isa/timing.py in cycle s; the number of a
+// stage that units must know is a constant of rap_pkg. load_* and *_we_i write the memories while the processor stands
+// still.
 module rap_core #(
     parameter int unsigned Size = 4,
     parameter int unsigned AWords = 1024,
@@ -38,10 +38,8 @@ module rap_core #(
   localparam int unsigned ColBits = $clog2(Size);
 
   // Issue and configuration.
-  rap_pkg::instr_t instr;
-  rap_pkg::op_e op;
+  rap_pkg::instr_t issued, instr;
   logic issue, running, blocked, leave, draining, slots_busy, storing, in_done, out_done;
-  assign op = instr.op;
   assign running_o = running;
   rap_sequencer #(
       .Words(ProgramWords)
@@ -49,20 +47,20 @@ module rap_core #(
       .clk_i,
       .rst_i,
       .start_i,
-      .we_i      (code_we_i),
-      .waddr_i   (load_addr_i[$clog2(ProgramWords)-1:0]),
-      .wdata_i   (load_data_i[63:0]),
-      .idle_i    (!slots_busy && !storing),
-      .free_i    (!draining && !storing),
-      .in_done_i (in_done),
-      .out_done_i(out_done),
-      .running_o (running),
-      .instr_o   (instr),
-      .issue_o   (issue),
-      .blocked_o (blocked),
-      .leave_o   (leave),
+      .we_i     (code_we_i),
+      .waddr_i  (load_addr_i[$clog2(ProgramWords)-1:0]),
+      .wdata_i  (load_data_i[63:0]),
+      .busy_i   (slots_busy || storing),
+      .taken_i  (draining || storing),
+      .done_i   (in_done || out_done),
+      .running_o(running),
+      .instr_o  (issued),
+      .issue_o  (issue),
+      .blocked_o(blocked),
+      .leave_o  (leave),
       .end_o
   );
+  rap_pkg::strobes_t strobes;
   rap_pkg::control_t control;
   rap_pkg::fetching_t fetching;
   rap_pkg::width_t lanes;
@@ -72,11 +70,14 @@ module rap_core #(
   logic [Size-1:0] rows, cols;
   logic [rap_pkg::Accumulators-1:0] fresh;
   rap_decode u_decode (
+      .clk_i,
+      .rst_i,
       .issue_i   (issue),
-      .op_i      (op),
-      .operands_i(instr.operands[rap_pkg::BitsMac-1:0]),
+      .instr_i   (issued),
       .half_i    (half),
       .fresh_i   (fresh),
+      .strobes_o (strobes),
+      .instr_o   (instr),
       .control_o (control),
       .fetching_o(fetching)
   );
@@ -86,10 +87,8 @@ module rap_core #(
       .clk_i,
       .rst_i,
       .running_i (running),
-      .issue_i   (issue),
-      .op_i      (op),
+      .strobes_i (strobes),
       .operands_i(instr.operands[rap_pkg::BitsShape-1:0]),
-      .update_i  (control.update.valid),
       .acc_i     (control.update.acc[3:0]),
       .lanes_o   (lanes),
       .rows_o    (rows),
@@ -110,8 +109,8 @@ module rap_core #(
   rap_pkg::position_t a_at, o0_at, o1_at;
   rap_streams u_streams (
       .clk_i,
-      .issue_i (issue),
-      .instr_i (instr),
+      .strobes_i (strobes),
+      .operands_i(instr.operands),
       .step_i  ({r_step, p_step, o_step, fetching.b, fetching.a || out_read}),
       .a_o     (a_at),
       .o0_o    (o0_at),
@@ -156,60 +155,86 @@ module rap_core #(
   rap_pkg::load_t load;
   rap_pkg::operands_t operands;
   rap_pkg::masking_t masking;
-  rap_pkg::execute_t execute;
-  rap_pkg::update_t in_execute, sum_q, update_q, update;
+  rap_pkg::write_t write;
+  rap_pkg::update_t adding;
   rap_delay #(
-      .Bits  ($bits(load)),
-      .Cycles(rap_pkg::StageLoad)
+      .Bits  ($bits(load) + $bits(masking)),
+      .Cycles(rap_pkg::StageLoad - rap_pkg::StageDispatch)
   ) u_load (
       .clk_i,
       .rst_i,
-      .d_i(control.load),
-      .q_o(load)
+      .d_i({control.load, control.masking}),
+      .q_o({load, masking})
   );
   rap_delay #(
-      .Bits  ($bits(operands) + $bits(masking)),
-      .Cycles(rap_pkg::StageOperands)
+      .Bits  ($bits(operands)),
+      .Cycles(rap_pkg::StageOperands - rap_pkg::StageDispatch)
   ) u_operands (
       .clk_i,
-      .rst_i,
-      .d_i({control.operands, control.masking}),
-      .q_o({operands, masking})
+      .rst_i(1'b0),
+      .d_i(control.operands),
+      .q_o(operands)
   );
   rap_delay #(
-      .Bits  ($bits(execute) + $bits(in_execute)),
-      .Cycles(rap_pkg::StageExecute)
-  ) u_execute (
+      .Bits  ($bits(adding)),
+      .Cycles(rap_pkg::StageExecute - rap_pkg::StageDispatch)
+  ) u_adding (
       .clk_i,
       .rst_i,
-      .d_i({control.execute, control.update}),
-      .q_o({execute, in_execute})
+      .d_i(control.update),
+      .q_o(adding)
   );
-  always_ff @(posedge clk_i) begin
-    sum_q <= rst_i ? '0 : in_execute;
-    update_q <= rst_i ? '0 : sum_q;
-  end
+  rap_delay #(
+      .Bits  ($bits(write)),
+      .Cycles(rap_pkg::StageUpdate - rap_pkg::StageDispatch)
+  ) u_write_back (
+      .clk_i,
+      .rst_i,
+      .d_i(control.write),
+      .q_o(write)
+  );
+  logic [rap_pkg::CyclesGetWrite-rap_pkg::StageUpdate-1:0] got_q;  // GET is done, as many cycles behind its update
+  always_ff @(posedge clk_i) got_q <= rst_i ? '0 : {got_q[0], write.get};
+  rap_pkg::sum_t sum, sum_q;
+  logic follows;  // the operation before works on the same accumulator
   always_comb begin
-    update = update_q;
-    if (execute.get) update.acc = in_execute.acc;  // no sum is under way when GET executes
+    sum.we = {4{adding.valid}} & {
+      {2{adding.lanes && lanes.width == rap_pkg::WidthW4}}, adding.lanes && lanes.width != rap_pkg::WidthW16, 1'b1
+    };
+    follows = sum_q.acc == adding.acc;
+    sum.add = sum_q.we & {4{follows && !sum_q.max}};
+    sum.keep = sum_q.we & {4{follows && sum_q.max}};
+    sum.lanes = adding.lanes;
+    sum.first = adding.first;
+    sum.max = adding.max;
+    sum.acc = adding.acc;
   end
+  always_ff @(posedge clk_i) sum_q <= sum;
 
   // Elements.
   rap_pkg::alu_t alu;
-  logic [31:0] range;
   rap_masks u_masks (
       .clk_i,
       .width_i  (lanes.width),
       .sign_i   (lanes.asign),
       .masking_i(masking),
-      .alu_o    (alu),
-      .range_o  (range)
+      .alu_o    (alu)
   );
   logic [Size-1:0][31:0] drained, drained_q;
   logic [Size-1:0][15:0] operand;
-  logic [3:0] drain_acc;
-  logic [ColBits-1:0] drain_col, operand_col;
-  logic [1:0] drain_lane;
+  logic [3:0] step_acc;
+  logic [ColBits-1:0] step_col, drain_col, operand_col;
+  logic [1:0] step_lane, drain_lane;
+  logic [4:0] drain_acc;
+  rap_delay #(
+      .Bits  (7 + ColBits),
+      .Cycles(rap_pkg::CyclesDrainRead - 1)
+  ) u_drain (
+      .clk_i,
+      .rst_i(1'b0),
+      .d_i({!half, step_acc, step_col, step_lane}),
+      .q_o({drain_acc, drain_col, drain_lane})
+  );
   rap_grid #(
       .Size (Size),
       .Torus(Torus)
@@ -221,14 +246,14 @@ module rap_core #(
       .pad_i        (pad),
       .load_i       (load),
       .operands_i   (operands),
-      .execute_i    (execute),
       .alu_i        (alu),
-      .range_i      (range),
-      .sum_lanes_i  (sum_q.lanes),
-      .update_i     (update),
+      .sum_i        (sum),
+      .write_a_i    (write.a || got_q[1]),
+      .write_b_i    (write.b),
+      .write_to_i   (write.to),
       .bus_a_i      (bus_a),
       .bus_b_i      (bus_b),
-      .drain_i      ({!half, drain_acc}),
+      .drain_i      (drain_acc),
       .drain_col_i  (drain_col),
       .drain_lane_i (drain_lane),
       .drain_o      (drained),
@@ -246,15 +271,14 @@ module rap_core #(
   ) u_slots (
       .clk_i,
       .rst_i,
-      .issue_i   (issue),
-      .op_i      (op),
+      .strobes_i (strobes),
       .operands_i(instr.operands[rap_pkg::BitsLimit-1:0]),
       .width_i   (lanes.width),
       .draining_o(draining),
       .busy_o    (slots_busy),
-      .acc_o     (drain_acc),
-      .col_o     (drain_col),
-      .lane_o    (drain_lane),
+      .acc_o     (step_acc),
+      .col_o     (step_col),
+      .lane_o    (step_lane),
       .acc_i     (drained_q),
       .p_addr_i  (p_addr),
       .r_addr_i  (r_addr),
@@ -276,7 +300,7 @@ module rap_core #(
   ) u_input (
       .clk_i,
       .rst_i,
-      .start_i  (issue && op == rap_pkg::OpIN),
+      .start_i  (strobes.receive),
       .in_i     (instr.operands[rap_pkg::BitsIn-1:0]),
       .width_i  (lanes.width),
       .done_o   (in_done),
@@ -292,7 +316,7 @@ module rap_core #(
   ) u_output (
       .clk_i,
       .rst_i,
-      .start_i  (issue && op == rap_pkg::OpOUT),
+      .start_i  (strobes.send),
       .out_i    (instr.operands[rap_pkg::BitsOut-1:0]),
       .width_i  (lanes.width),
       .sign_i   (lanes.asign),
@@ -314,11 +338,11 @@ module rap_core #(
       .clk_i,
       .rst_i,
       .rows_i        (rows),
-      .start_drain_i (issue && op == rap_pkg::OpDRAIN),
+      .start_drain_i (strobes.drain),
       .result_valid_i(r_valid),
       .result_slot_i (r_slot),
       .result_i      (r_word),
-      .st_valid_i    (issue && op == rap_pkg::OpST),
+      .st_valid_i    (strobes.st),
       .st_i          (instr.operands[rap_pkg::BitsSt-1:0]),
       .operand_col_o (operand_col),
       .operand_i     (operand),
@@ -336,23 +360,37 @@ module rap_core #(
       .data_o        (w_data)
   );
 
-  // Events.
-  logic [3:0] writes_q, rows_on, cols_on;
-  assign rows_on = rap_pkg::ones(8'(rows));
-  assign cols_on = rap_pkg::ones(8'(cols));
-  always_ff @(posedge clk_i) writes_q <= rap_pkg::ones(8'(w_we));
+  // Events; those of operations wait for how many elements, rows and columns are at work.
+  logic [3:0] writes_q, rows_on_q, cols_on_q;
+  logic [7:0] elements_q;
+  logic worked, b_read;
+  rap_delay #(
+      .Bits  (2),
+      .Cycles(2)
+  ) u_worked (
+      .clk_i,
+      .rst_i,
+      .d_i({strobes.accumulate, strobes.b_bus}),
+      .q_o({worked, b_read})
+  );
+  always_ff @(posedge clk_i) begin
+    writes_q   <= rap_pkg::ones(8'(w_we));
+    rows_on_q  <= rap_pkg::ones(8'(rows));
+    cols_on_q  <= rap_pkg::ones(8'(cols));
+    elements_q <= 8'(rows_on_q) * 8'(cols_on_q);
+  end
   always_comb begin
     events_o.cycles = 8'(running && !in_waiting && !out_waiting);
     events_o.stalls = 8'(blocked);
     events_o.instructions = 8'(leave);
-    events_o.operations = control.update.valid ? 8'(rows_on) * 8'(cols_on) : '0;
+    events_o.operations = worked ? elements_q : '0;
     events_o.a_reads = 8'(a_reads);
-    events_o.b_reads = fetching.b ? 8'(cols_on) : '0;
+    events_o.b_reads = b_read ? 8'(cols_on_q) : '0;
     events_o.writes = 8'(writes_q);
     events_o.param_reads = 8'(|{p_step, r_step});
     events_o.input_words = 8'(s_axis_tvalid && s_axis_tready);
     events_o.output_words = 8'(m_axis_tvalid && m_axis_tready);
   end
   logic unused;
-  assign unused = ^load_addr_i;
+  assign unused = ^{load_addr_i, instr.op, strobes, sum_q};
 endmodule

@@ -11,16 +11,16 @@ module rap_counters (
     output logic             [31:0] value_o
 );
   localparam int unsigned Count = rap_pkg::Counters;
-  logic [Count-1:0][7:0] add;
+  logic [Count-1:0][7:0] add_q;
   logic [Count-1:0][31:0] live_q, held_q;
-  logic end_q;
-  assign add = events_i;
+  logic [1:0] end_q;
+  always_ff @(posedge clk_i) add_q <= clear_i ? '0 : events_i;
   for (genvar i = 0; i < Count; i++) begin : g_counter
     always_ff @(posedge clk_i) begin
-      live_q[i] <= clear_i ? '0 : live_q[i] + 32'(add[i]);
-      if (end_q) held_q[i] <= live_q[i];
+      live_q[i] <= clear_i ? '0 : live_q[i] + 32'(add_q[i]);
+      if (end_q[1]) held_q[i] <= live_q[i];
     end
   end
-  always_ff @(posedge clk_i) end_q <= end_i && !clear_i;
+  always_ff @(posedge clk_i) end_q <= clear_i ? '0 : {end_q[0], end_i};
   assign value_o = index_i < 4'(Count) ? held_q[index_i] : '0;
 endmodule

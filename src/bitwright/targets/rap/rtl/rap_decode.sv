@@ -1,16 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-// An instruction to what the elements and their buses do with it; combinational.
+// An instruction at its issue to what the units do with it at its dispatch, one cycle later.
+//
+// strobes_o are 1 for the cycle of the dispatch alone. instr_o, and what else stands in control_o and fetching_o, stay
+// until the next dispatch: operations of several cycles find their operands held.
 module rap_decode (
+    input  logic                                           clk_i,
+    input  logic                                           rst_i,
     input  logic                                           issue_i,
-    input  rap_pkg::op_e                                   op_i,
-    input  logic                    [rap_pkg::BitsMac-1:0] operands_i,
+    input  rap_pkg::instr_t                                instr_i,
     input  logic                                           half_i,
     input  logic               [rap_pkg::Accumulators-1:0] fresh_i,
+    output rap_pkg::strobes_t                              strobes_o,
+    output rap_pkg::instr_t                                instr_o,
     output rap_pkg::control_t                              control_o,
     output rap_pkg::fetching_t                             fetching_o
 );
+  // Issue.
+  rap_pkg::op_e next;
+  rap_pkg::mac_t next_mac;
+  rap_pkg::fetch_t next_fetch;
+  rap_pkg::source_e from;
+  rap_pkg::strobes_t strobes, strobes_q;
+  rap_pkg::instr_t instr_q;
+  logic loads;
+  assign next = instr_i.op;
+  assign next_mac = instr_i.operands[rap_pkg::BitsMac-1:0];
+  assign next_fetch = instr_i.operands[rap_pkg::BitsFetch-1:0];
+  assign loads = strobes.accumulate || next == rap_pkg::OpFETCH;
+  assign from = strobes.accumulate ? next_mac.afrom : next_fetch.afrom;
+  always_comb begin
+    strobes.width = next == rap_pkg::OpWIDTH;
+    strobes.mask = next == rap_pkg::OpMASK;
+    strobes.pad = next == rap_pkg::OpPAD;
+    strobes.shape = next == rap_pkg::OpSHAPE;
+    strobes.stream = next == rap_pkg::OpSTREAM;
+    strobes.level = next == rap_pkg::OpLEVEL;
+    strobes.accumulate = next == rap_pkg::OpMAC || next == rap_pkg::OpMACL || next == rap_pkg::OpMAXL;
+    strobes.a_bus = loads && from == rap_pkg::SourceBus;
+    strobes.b_bus = loads && (strobes.accumulate ? next_mac.bfrom : next_fetch.bfrom);
+    strobes.given = next == rap_pkg::OpLDA || next == rap_pkg::OpLDB;
+    strobes.a_load = (loads && from != rap_pkg::SourceNone) || next == rap_pkg::OpMOV || next == rap_pkg::OpLDA;
+    strobes.b_load = strobes.b_bus || next == rap_pkg::OpLDB;
+    strobes.a_write = next >= rap_pkg::OpADD && next <= rap_pkg::OpUNPH;
+    strobes.b_write = next == rap_pkg::OpMOVB;
+    strobes.get = next == rap_pkg::OpGET;
+    strobes.post = next == rap_pkg::OpPOST;
+    strobes.limit = next == rap_pkg::OpLIMIT;
+    strobes.drain = next == rap_pkg::OpDRAIN;
+    strobes.st = next == rap_pkg::OpST;
+    strobes.receive = next == rap_pkg::OpIN;
+    strobes.send = next == rap_pkg::OpOUT;
+  end
+  always_ff @(posedge clk_i) begin
+    strobes_q <= issue_i && !rst_i ? strobes : '0;
+    if (issue_i) instr_q <= instr_i;
+  end
+
+  // Dispatch.
+  rap_pkg::op_e op;
   rap_pkg::mac_t mac;
-  rap_pkg::fetch_t fetch, loads;
+  rap_pkg::fetch_t fetch;
   rap_pkg::lda_t lda;
   rap_pkg::ldb_t ldb;
   rap_pkg::mov_t mov;
@@ -20,82 +69,80 @@ module rap_decode (
   rap_pkg::sat_t sat;
   rap_pkg::get_t get;
   rap_pkg::st_t st;
-  assign mac   = operands_i;
-  assign fetch = operands_i[rap_pkg::BitsFetch-1:0];
-  assign lda   = operands_i[rap_pkg::BitsLda-1:0];
-  assign ldb   = operands_i[rap_pkg::BitsLdb-1:0];
-  assign mov   = operands_i[rap_pkg::BitsMov-1:0];
-  assign movb  = operands_i[rap_pkg::BitsMovb-1:0];
-  assign add   = operands_i[rap_pkg::BitsAdd-1:0];
-  assign shr   = operands_i[rap_pkg::BitsShr-1:0];
-  assign sat   = operands_i[rap_pkg::BitsSat-1:0];
-  assign get   = operands_i[rap_pkg::BitsGet-1:0];
-  assign st    = operands_i[rap_pkg::BitsSt-1:0];
-
-  logic is_acc, is_load;
-  assign is_acc = op_i == rap_pkg::OpMAC || op_i == rap_pkg::OpMACL || op_i == rap_pkg::OpMAXL;
-  assign is_load = is_acc || op_i == rap_pkg::OpFETCH;
-  assign loads = is_acc ? {mac.bload, mac.bfrom, mac.aread, mac.aload, mac.afrom} : fetch;
+  assign op = instr_q.op;
+  assign mac = instr_q.operands[rap_pkg::BitsMac-1:0];
+  assign lda = instr_q.operands[rap_pkg::BitsLda-1:0];
+  assign ldb = instr_q.operands[rap_pkg::BitsLdb-1:0];
+  assign mov = instr_q.operands[rap_pkg::BitsMov-1:0];
+  assign movb = instr_q.operands[rap_pkg::BitsMovb-1:0];
+  assign add = instr_q.operands[rap_pkg::BitsAdd-1:0];
+  assign shr = instr_q.operands[rap_pkg::BitsShr-1:0];
+  assign sat = instr_q.operands[rap_pkg::BitsSat-1:0];
+  assign get = instr_q.operands[rap_pkg::BitsGet-1:0];
+  assign st = instr_q.operands[rap_pkg::BitsSt-1:0];
+  logic is_acc;
+  assign is_acc = op == rap_pkg::OpMAC || op == rap_pkg::OpMACL || op == rap_pkg::OpMAXL;
+  always_comb begin
+    fetch = instr_q.operands[rap_pkg::BitsFetch-1:0];
+    if (is_acc) fetch = {mac.bload, mac.bfrom, mac.aread, mac.aload, mac.afrom};
+  end
 
   rap_pkg::load_t load;
   always_comb begin
-    load.a = issue_i && ((is_load && loads.afrom != rap_pkg::SourceNone) || op_i == rap_pkg::OpMOV
-        || op_i == rap_pkg::OpLDA);
-    load.a_to = loads.aload;
-    load.from = loads.afrom;
-    load.pass = loads.aread;
-    load.b = issue_i && ((is_load && loads.bfrom) || op_i == rap_pkg::OpLDB);
-    load.b_to = loads.bload;
-    if (op_i == rap_pkg::OpMOV) begin
+    load.a = strobes_q.a_load;
+    load.a_to = fetch.aload;
+    load.from = fetch.afrom;
+    load.pass = fetch.aread;
+    load.b = strobes_q.b_load;
+    load.b_to = fetch.bload;
+    if (op == rap_pkg::OpMOV) begin
       load.a_to = mov.ad;
       load.from = rap_pkg::source_e'(mov.of);
       load.pass = mov.as;
     end
-    if (op_i == rap_pkg::OpLDA) begin
+    if (op == rap_pkg::OpLDA) begin
       load.a_to = lda.ad;
       load.from = rap_pkg::SourceBus;
     end
-    if (op_i == rap_pkg::OpLDB) load.b_to = ldb.bd;
+    if (op == rap_pkg::OpLDB) load.b_to = ldb.bd;
   end
 
   rap_pkg::operands_t operands;
   rap_pkg::masking_t masking;
-  rap_pkg::execute_t execute;
+  rap_pkg::write_t write;
   rap_pkg::update_t update;
   always_comb begin
     operands.a = add.as;
     if (is_acc) operands.a = mac.as;
-    if (op_i == rap_pkg::OpMOVB) operands.a = movb.as;
-    if (op_i == rap_pkg::OpST) operands.a = st.as;
+    if (op == rap_pkg::OpMOVB) operands.a = movb.as;
+    if (op == rap_pkg::OpST) operands.a = st.as;
     operands.b = is_acc ? mac.bs : add.bs;
 
-    masking.op = op_i;
-    case (op_i)
+    masking.op = op;
+    case (op)
       rap_pkg::OpSHR, rap_pkg::OpSHL: masking.imm = shr.shift;
       rap_pkg::OpSAT: masking.imm = sat.bits;
       default: masking.imm = {3'd0, add.sat};
     endcase
+    masking.lanes = get.lanes;
     masking.shift = get.shift;
 
-    execute.a = issue_i && op_i >= rap_pkg::OpADD && op_i <= rap_pkg::OpGET;
-    execute.b = issue_i && op_i == rap_pkg::OpMOVB;
-    execute.to = op_i == rap_pkg::OpMOVB ? {1'b0, movb.bd} : add.ad;
-    execute.get = issue_i && op_i == rap_pkg::OpGET;
-    execute.get_lanes = get.lanes;
-    execute.get_shift = get.shift;
+    write.a = strobes_q.a_write;
+    write.b = strobes_q.b_write;
+    write.get = strobes_q.get;
+    write.to = op == rap_pkg::OpMOVB ? {1'b0, movb.bd} : add.ad;
 
-    update.valid = issue_i && is_acc;
-    update.lanes = op_i == rap_pkg::OpMACL || op_i == rap_pkg::OpMAXL;
-    update.first = fresh_i[mac.acc];
-    update.max = op_i == rap_pkg::OpMAXL;
-    update.acc = {half_i, op_i == rap_pkg::OpGET ? get.acc : mac.acc};
+    update.valid = strobes_q.accumulate;
+    update.lanes = op == rap_pkg::OpMACL || op == rap_pkg::OpMAXL;
+    update.first = strobes_q.accumulate && fresh_i[mac.acc];
+    update.max = op == rap_pkg::OpMAXL;
+    update.acc = {half_i, op == rap_pkg::OpGET ? get.acc : mac.acc};
   end
-  assign control_o = {load, operands, masking, execute, update};
+  assign strobes_o = strobes_q;
+  assign instr_o = instr_q;
+  assign control_o = {load, operands, masking, write, update};
+  assign fetching_o = {strobes_q.a_bus, strobes_q.b_bus, strobes_q.given, op == rap_pkg::OpLDA ? lda.word : ldb.word};
 
   logic unused;
-  assign unused = ^{shr, sat, get, st};
-  assign fetching_o.a = issue_i && is_load && loads.afrom == rap_pkg::SourceBus;
-  assign fetching_o.b = issue_i && is_load && loads.bfrom;
-  assign fetching_o.given = op_i == rap_pkg::OpLDA || op_i == rap_pkg::OpLDB;
-  assign fetching_o.word = op_i == rap_pkg::OpLDA ? lda.word : ldb.word;
+  assign unused = ^{next_mac, next_fetch, fetch, shr, sat, get, st};
 endmodule

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Order of instruction DRAIN: for every pixel, accumulator, column and lane the parameter words of the element.
 //
-// start_i hands over the operands; the first accumulator is read CyclesDrainStart cycles later, then one parameter word
-// a cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0 read_o, acc_o, col_o,
-// lane_o, p_step_o and r_step_o hold; element_o, one cycle later, belongs to the slot's first stage.
+// start_i, at the dispatch, hands over the operands; the first step comes CyclesDrainFirst cycles behind the issue,
+// then one parameter word a cycle. Before each pixel of stochastic rounding stand SeedWords random seeds. In cycle 0
+// step_o, acc_o, col_o, lane_o, p_step_o and r_step_o hold; element_o is one cycle later.
 module rap_drain #(
     parameter  int unsigned Size      = 4,
     localparam int unsigned ColBits   = $clog2(Size),
@@ -17,8 +17,8 @@ module rap_drain #(
     input  logic                      [9:0] words_i,       // parameter words an element, less 1
     input  logic                            stochastic_i,
     input  logic                            params_i,      // 0: no parameters are read
-    output logic                            busy_o,        // until the last read
-    output logic                            read_o,        // a parameter word, of slot slot_o
+    output logic                            busy_o,        // until the last step
+    output logic                            step_o,        // of slot slot_o
     output logic                            slot_o,
     output logic                      [3:0] acc_o,
     output logic              [ColBits-1:0] col_o,
@@ -28,24 +28,24 @@ module rap_drain #(
     output rap_pkg::element_t               element_o
 );
   logic [3:0] delay_q;
-  logic busy_q, stochastic_q, params_q;
+  logic busy_q, active_q, stochastic_q, params_q;
   rap_pkg::drain_t drain_q;
   logic [1:0] lanes_q;
-  logic [9:0] words_q;
+  logic [9:0] words_q, words_left_q;
   logic [3:0] pixel_q, acc_q, col_q, index_q;
   logic [1:0] lane_q;
-  logic [9:0] word_q;
   logic seeding_q, seed_word_q;
 
-  logic active, seed, word_last, lane_last, col_last, acc_last, pixel_last, seed_last;
-  assign active = busy_q && delay_q == '0;
-  assign seed = active && seeding_q;
+  // Whether each counter is at its last value, known with the counter.
+  logic first_q, word_last_q, lane_last_q, col_last_q, acc_last_q, pixel_last_q, one_word_q, seed, seed_last;
+  logic [1:0] lane_next;
+  logic [3:0] col_next, acc_next, pixel_next;
+  assign seed = active_q && seeding_q;
   assign seed_last = seed_word_q == 1'(SeedWords - 1);
-  assign word_last = word_q == words_q;
-  assign lane_last = lane_q == lanes_q;
-  assign col_last = col_q == drain_q.cols;
-  assign acc_last = acc_q == drain_q.words;
-  assign pixel_last = pixel_q == drain_q.pixels;
+  assign lane_next = lane_last_q ? '0 : lane_q + 2'd1;
+  assign col_next = col_last_q ? '0 : col_q + 4'd1;
+  assign acc_next = acc_last_q ? '0 : acc_q + 4'd1;
+  assign pixel_next = pixel_q + 4'd1;
 
   logic [1:0] lanes;  // separate lanes less 1
   always_comb begin
@@ -56,16 +56,20 @@ module rap_drain #(
     endcase
   end
   logic element_end, pixel_end;
-  assign element_end = word_last && lane_last && col_last;
-  assign pixel_end = element_end && acc_last;
+  assign element_end = word_last_q && lane_last_q && col_last_q;
+  assign pixel_end = element_end && acc_last_q;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
-      busy_q <= 1'b0;
+      busy_q   <= 1'b0;
+      active_q <= 1'b0;
     end else if (start_i) begin
       busy_q <= 1'b1;
-    end else if (active && !seed && pixel_end && pixel_last) begin
-      busy_q <= 1'b0;
+    end else if (active_q && !seeding_q && pixel_end && pixel_last_q) begin
+      busy_q   <= 1'b0;
+      active_q <= 1'b0;
+    end else if (busy_q && delay_q == 4'd1) begin
+      active_q <= 1'b1;
     end
   end
 
@@ -76,48 +80,58 @@ module rap_drain #(
       words_q <= words_i;
       stochastic_q <= stochastic_i;
       params_q <= params_i;
-      delay_q <= 4'(rap_pkg::CyclesDrainStart - 1);
+      delay_q <= 4'(rap_pkg::CyclesDrainFirst - 2);
       pixel_q <= '0;
       acc_q <= '0;
       col_q <= '0;
       lane_q <= '0;
-      word_q <= '0;
+      first_q <= 1'b1;
+      words_left_q <= words_i;
+      one_word_q <= words_i == '0;
+      word_last_q <= words_i == '0;
+      lane_last_q <= lanes == '0;
+      col_last_q <= drain_i.cols == '0;
+      acc_last_q <= drain_i.words == '0;
+      pixel_last_q <= drain_i.pixels == '0;
       index_q <= '0;
       seeding_q <= stochastic_i;
       seed_word_q <= '0;
-    end else if (busy_q && delay_q != '0) begin
-      delay_q <= delay_q - 4'd1;
     end else if (seed) begin
       seed_word_q <= !seed_last;
       seeding_q   <= !seed_last;
-    end else if (active) begin
-      word_q <= word_last ? '0 : word_q + 10'd1;
-      if (word_last) lane_q <= lane_last ? '0 : lane_q + 2'd1;
-      if (word_last && lane_last) col_q <= col_last ? '0 : col_q + 4'd1;
-      if (element_end) acc_q <= acc_last ? '0 : acc_q + 4'd1;
+    end else if (active_q) begin
+      first_q <= word_last_q;
+      words_left_q <= word_last_q ? words_q : words_left_q - 10'd1;
+      word_last_q <= word_last_q ? one_word_q : words_left_q == 10'd1;
+      if (word_last_q) {lane_last_q, lane_q} <= {lane_next == lanes_q, lane_next};
+      if (word_last_q && lane_last_q) {col_last_q, col_q} <= {col_next == drain_q.cols, col_next};
+      if (element_end) {acc_last_q, acc_q} <= {acc_next == drain_q.words, acc_next};
       if (element_end) index_q <= index_q + 4'd1;
       if (pixel_end) begin
-        pixel_q <= pixel_q + 4'd1;
+        pixel_q <= pixel_next;
+        pixel_last_q <= pixel_next == drain_q.pixels;
         seeding_q <= stochastic_q;
       end
+    end else begin
+      delay_q <= delay_q - 4'd1;
     end
   end
 
   assign busy_o = busy_q;
-  assign read_o = active;
+  assign step_o = active_q;
   assign slot_o = drain_q.slot;
   assign acc_o = index_q;
   assign col_o = col_q[ColBits-1:0];
   assign lane_o = lane_q;
-  assign p_step_o = active && !seed && params_q;
+  assign p_step_o = active_q && !seeding_q && params_q;
   assign r_step_o = seed;
 
   rap_pkg::element_t element_q;
   always_ff @(posedge clk_i) begin
-    element_q.valid <= active && !seed && !rst_i;
+    element_q.valid <= active_q && !seeding_q && !rst_i;
     element_q.slot <= drain_q.slot;
-    element_q.first <= word_q == '0;
-    element_q.last <= word_last;
+    element_q.first <= first_q;
+    element_q.last <= word_last_q;
     element_q.pixel_end <= pixel_end;
     element_q.seed <= seed && !rst_i;
     element_q.seed_word <= seed_word_q;

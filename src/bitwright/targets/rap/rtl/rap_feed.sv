@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Banks A and B and what they bring: a word for the bus of every row and column in stage load.
 //
-// Positions belong to the issue (stage 0), as do fetching_i and out_i: stream A is placed in stages 0 and 1, then the
-// banks are read and their words turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
+// fetching_i and out_i belong to the dispatch, positions to stage position: stream A is placed until stage read, then
+// the banks are read and their words turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
 // memories while the processor stands still.
 module rap_feed #(
     parameter  int unsigned Size     = 4,
@@ -35,7 +35,6 @@ module rap_feed #(
     input  logic                               [Size-1:0] a_we_i,
     input  logic                               [Size-1:0] b_we_i
 );
-  localparam int unsigned Read = rap_pkg::StageRead;
   logic [AAddr-1:0] a_addr;
   logic [BAddr-1:0] b_addr;
   logic [TurnBits-1:0] turn;
@@ -54,17 +53,26 @@ module rap_feed #(
   logic a_read, b_read, out_read, given;
   logic [15:0] word;
   rap_delay #(
-      .Bits  (3 + BAddr),
-      .Cycles(Read)
+      .Bits  (3),
+      .Cycles(rap_pkg::StageRead - rap_pkg::StageDispatch)
   ) u_read (
       .clk_i,
       .rst_i(1'b0),
-      .d_i({fetching_i.a || out_i, fetching_i.b, out_i, b_addr_i[BAddr-1:0]}),
-      .q_o({a_read, b_read, out_read, b_addr})
+      .d_i({fetching_i.a || out_i, fetching_i.b, out_i}),
+      .q_o({a_read, b_read, out_read})
+  );
+  rap_delay #(
+      .Bits  (BAddr),
+      .Cycles(rap_pkg::StageRead - rap_pkg::StagePosition)
+  ) u_b_addr (
+      .clk_i,
+      .rst_i(1'b0),
+      .d_i(b_addr_i[BAddr-1:0]),
+      .q_o(b_addr)
   );
   rap_delay #(
       .Bits  (17),
-      .Cycles(rap_pkg::StageLoad)
+      .Cycles(rap_pkg::StageTurn - rap_pkg::StageDispatch)
   ) u_given (
       .clk_i,
       .rst_i(1'b0),
@@ -72,7 +80,6 @@ module rap_feed #(
       .q_o({given, word})
   );
 
-  logic [Size-1:0][15:0] a_word, b_word;
   rap_banks #(
       .Size (Size),
       .Words(AWords)
@@ -83,7 +90,9 @@ module rap_feed #(
       .rturn_i(turn),
       .valid_i(valid),
       .pad_i,
-      .data_o (a_word),
+      .given_i(given),
+      .word_i (word),
+      .data_o (bus_a_o),
       .we_i   (running_i ? we_i : a_we_i),
       .waddr_i(running_i ? waddr_i : load_addr_i[AAddr-1:0]),
       .wturn_i(running_i ? wturn_i : '0),
@@ -99,14 +108,14 @@ module rap_feed #(
       .rturn_i('0),
       .valid_i('1),
       .pad_i  (16'd0),
-      .data_o (b_word),
+      .given_i(given),
+      .word_i (word),
+      .data_o (bus_b_o),
       .we_i   (b_we_i),
       .waddr_i(load_addr_i[BAddr-1:0]),
       .wturn_i('0),
       .wdata_i({Size{load_data_i}})
   );
-  assign bus_a_o = given ? {Size{word}} : a_word;
-  assign bus_b_o = given ? {Size{word}} : b_word;
 
   logic [3:0] a_reads_q;
   always_ff @(posedge clk_i) begin

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction IN: elements of stream words to packed 16-bit words, one element a cycle; a pixel begins a new word.
 //
-// From start_i to done_o: CyclesInStart less 1, one for each stream word, one for each element, and the wait for the
-// stream.
+// From start_i to done_o: CyclesInTail, one for each stream word, one for each element, and the wait for the stream.
+// The operands stay meanwhile. An element leaves in a packed word two cycles later: cut out and extended, then packed.
 module rap_input #(
     parameter int unsigned StreamBits = 32
 ) (
@@ -24,15 +24,15 @@ module rap_input #(
   logic [StreamBits-1:0] beat_q;
   logic [19:0] left_q;
   logic [15:0] channel_q;
-  logic [4:0] lane_q;
-  logic [1:0] place_q;
-  logic [2:0] finish_q;
+  logic [4:0] lane_q, bits_q;
+  logic [3:0] finish_q;
+  logic [1:0] place_q, room_q, room;  // lane of the element, lanes behind it
+  logic last_q, pixel_end_q;  // left_q or channel_q is 0
 
-  logic last, beat_end, pixel_end, full;
-  assign last = left_q == '0;
+  logic beat_end, full;
   assign beat_end = lane_q == '0;
-  assign pixel_end = channel_q == '0;
-  assign full = width_i == rap_pkg::WidthW16 || (width_i == rap_pkg::WidthW8 && place_q[0]) || (&place_q);
+  assign full = room_q == '0;
+  assign room = width_i == rap_pkg::WidthW16 ? 2'd0 : width_i == rap_pkg::WidthW8 ? 2'd1 : 2'd3;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       state_q <= Idle;
@@ -40,54 +40,76 @@ module rap_input #(
       case (state_q)
         Idle: if (start_i) state_q <= Beat;
         Beat: if (s_axis_tvalid) state_q <= Element;
-        Element: if (last) state_q <= Finish;
+        Element: if (last_q) state_q <= Finish;
           else if (beat_end) state_q <= Beat;
         default: if (finish_q == '0) state_q <= Idle;
       endcase
     end
   end
   always_ff @(posedge clk_i) begin
-    if (start_i && state_q == Idle) begin
-      left_q <= in_i.count;
-      channel_q <= in_i.channels;
-      place_q <= '0;
-      finish_q <= 3'(rap_pkg::CyclesInStart - 2);
-    end
-    if (state_q == Beat && s_axis_tvalid) begin
-      beat_q <= s_axis_tdata;
-      lane_q <= in_i.lanes;
-    end
-    if (state_q == Element) begin
-      beat_q <= beat_q >> (5'(in_i.bits) + 5'd1);
-      left_q <= left_q - 20'd1;
-      lane_q <= lane_q - 5'd1;
-      channel_q <= pixel_end ? in_i.channels : channel_q - 16'd1;
-      place_q <= pixel_end || full ? '0 : place_q + 2'd1;
-    end
-    if (state_q == Finish) finish_q <= finish_q - 3'd1;
+    case (state_q)
+      Idle: begin
+        left_q <= in_i.count;
+        last_q <= in_i.count == '0;
+        channel_q <= in_i.channels;
+        pixel_end_q <= in_i.channels == '0;
+        place_q <= '0;
+        room_q <= room;
+        finish_q <= 4'(rap_pkg::CyclesInTail - 1);
+        bits_q <= 5'(in_i.bits) + 5'd1;
+      end
+      Beat: begin
+        beat_q <= s_axis_tdata;
+        lane_q <= in_i.lanes;
+      end
+      Element: begin
+        beat_q <= beat_q >> bits_q;
+        left_q <= left_q - 20'd1;
+        last_q <= left_q == 20'd1;
+        lane_q <= lane_q - 5'd1;
+        channel_q <= pixel_end_q ? in_i.channels : channel_q - 16'd1;
+        pixel_end_q <= pixel_end_q ? in_i.channels == '0 : channel_q == 16'd1;
+        place_q <= pixel_end_q || full ? '0 : place_q + 2'd1;
+        room_q <= pixel_end_q || full ? room : room_q - 2'd1;
+      end
+      default: finish_q <= finish_q - 4'd1;
+    endcase
   end
   assign s_axis_tready = state_q == Beat;
   assign waiting_o = state_q == Beat && !s_axis_tvalid;
   assign done_o = state_q == Finish && finish_q == '0;
 
-  // The element in a lane of the current width.
-  logic [15:0] mask, element, word_d, word_q;
-  logic negative, valid_q;
+  // The element, extended to 16 bits.
+  logic [15:0] mask, element, element_q;
+  logic negative;
   assign mask = 16'hFFFF >> (4'd15 - in_i.bits);
   assign negative = in_i.sign == rap_pkg::SignSigned && (16'(beat_q) & (mask ^ (mask >> 1))) != '0;
   always_comb begin
     element = (16'(beat_q) & mask) | (negative ? ~mask : '0);
     if (in_i.sign == rap_pkg::SignBipolar) element = beat_q[0] ? 16'd1 : '1;
-    word_d = place_q == '0 ? '0 : word_q;
+  end
+
+  // Its lane of the current width.
+  logic taken_q, ends_q, valid_q;
+  logic [1:0] lane1_q;
+  logic [15:0] word_d, word_q;
+  always_ff @(posedge clk_i) begin
+    taken_q <= state_q == Element && !rst_i;
+    ends_q <= full || pixel_end_q;
+    lane1_q <= place_q;
+    element_q <= element;
+  end
+  always_comb begin
+    word_d = lane1_q == '0 ? '0 : word_q;
     case (width_i)
-      rap_pkg::WidthW16: word_d = element;
-      rap_pkg::WidthW8: word_d |= {8'd0, element[7:0]} << {place_q[0], 3'd0};
-      default: word_d |= {12'd0, element[3:0]} << {place_q, 2'd0};
+      rap_pkg::WidthW16: word_d = element_q;
+      rap_pkg::WidthW8: word_d |= {8'd0, element_q[7:0]} << {lane1_q[0], 3'd0};
+      default: word_d |= {12'd0, element_q[3:0]} << {lane1_q, 2'd0};
     endcase
   end
   always_ff @(posedge clk_i) begin
-    if (state_q == Element) word_q <= word_d;
-    valid_q <= state_q == Element && (full || pixel_end) && !rst_i;
+    if (taken_q) word_q <= word_d;
+    valid_q <= taken_q && ends_q && !rst_i;
   end
   assign valid_o = valid_q;
   assign word_o  = word_q;

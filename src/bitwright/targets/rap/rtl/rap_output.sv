@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction OUT: packed 16-bit words to elements of stream words, one element a cycle; a pixel begins a new word.
 //
-// From start_i to done_o: 1 cycle, CyclesOutWord for each word read, one for each element, one for each stream word,
-// and the wait for the stream. Wide elements are two words, low first. With argmax a pixel is sent as one element, the
-// index of the first of its largest elements, and takes one cycle more (bitwright ArgMax).
+// From start_i to done_o: 1 cycle, CyclesOutWord for each word read, one for each element, CyclesOutBeat for each
+// stream word, and the wait for the stream; out_i stays meanwhile. An element is extended, cut, and put into its stream
+// word in three stages, which the last one of a word passes before it is sent. Wide elements are two words, low first.
+// With argmax a pixel is sent as one element, the index of the first of its largest elements, and takes one cycle more
+// (bitwright ArgMax).
 module rap_output #(
     parameter int unsigned StreamBits = 32
 ) (
@@ -22,43 +24,38 @@ module rap_output #(
     input  logic                             m_axis_tready,
     output logic                             m_axis_tlast
 );
-  localparam logic [2:0] Wait = 3'(rap_pkg::CyclesOutWord - 1);
-  typedef enum logic [2:0] {Idle, Read, Element, Place, Send, Finish} state_e;
+  localparam logic [3:0] Wait = 4'(rap_pkg::CyclesOutWord - 1);
+  typedef enum logic [2:0] {Idle, Read, Element, Place, Flush, Send, Finish} state_e;
   state_e state_q;
-  logic [2:0] wait_q;
+  logic [3:0] wait_q;
+  logic [1:0] flush_q;
   logic upper_q;  // the high word of a wide element is being read
   logic [31:0] word_q;
   logic [2:0] left_q;  // lanes left in the word
   logic [19:0] count_q;
   logic [15:0] channel_q;
   logic [4:0] lane_q;
-  logic [31:0] beat_q;
   logic [5:0] shift_q;
-  logic last_q;
+  logic last_q, final_q, pixel_end_q, full_q;  // the last element is out; count_q, channel_q, lane_q are 0
   logic fresh_q;  // the next element needs a new word
-  logic [31:0] best_q;  // the largest element of the pixel so far, and its place from the end
-  logic [15:0] place_q;
-  logic [31:0] value, element, mask;  // of an element, and what is sent of it
 
-  logic pixel_end, word_end, beat_end, arrived, last, emit, better;
-  assign pixel_end = channel_q == '0 || (out_i.argmax && count_q == '0);
+  logic arrived_q, pixel_end, word_end, beat_end, emit;
+  assign pixel_end = pixel_end_q || (out_i.argmax && final_q);
   assign word_end = out_i.wide || left_q == '0 || pixel_end;
   assign emit = state_q == Place || (state_q == Element && !out_i.argmax);
-  assign last = state_q == Place ? last_q : count_q == '0;
-  assign beat_end = lane_q == '0 || last;
-  assign better = channel_q == out_i.channels || $signed(value) > $signed(best_q);
-  assign arrived = state_q == Read && wait_q == '0;
+  assign beat_end = full_q || (state_q == Place ? last_q : final_q);
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       state_q <= Idle;
     end else begin
       case (state_q)
         Idle: if (start_i) state_q <= Read;
-        Read: if (arrived && (!out_i.wide || upper_q)) state_q <= Element;
+        Read: if (arrived_q && (!out_i.wide || upper_q)) state_q <= Element;
         Element: if (out_i.argmax && pixel_end) state_q <= Place;
-          else if (emit && beat_end) state_q <= Send;
+          else if (emit && beat_end) state_q <= Flush;
           else if (word_end) state_q <= Read;
-        Place: state_q <= beat_end ? Send : Read;
+        Place: state_q <= beat_end ? Flush : Read;
+        Flush: if (flush_q == '0) state_q <= Send;
         Send: if (m_axis_tready) begin
           if (last_q) state_q <= Finish;
           else state_q <= fresh_q ? Read : Element;
@@ -68,18 +65,19 @@ module rap_output #(
     end
   end
   always_ff @(posedge clk_i) begin
-    if (start_i && state_q == Idle) begin
+    if (state_q == Idle) begin
       count_q <= out_i.count;
+      final_q <= out_i.count == '0;
       channel_q <= out_i.channels;
-      lane_q <= out_i.lanes;
-      beat_q <= '0;
-      shift_q <= '0;
+      pixel_end_q <= out_i.channels == '0;
       upper_q <= 1'b0;
       wait_q <= Wait;
+      arrived_q <= 1'b0;
     end
     if (state_q == Read) begin
-      wait_q <= arrived ? Wait : wait_q - 3'd1;
-      if (arrived) begin
+      wait_q <= arrived_q ? Wait : wait_q - 4'd1;
+      arrived_q <= wait_q == 4'd1;
+      if (arrived_q) begin
         word_q  <= out_i.wide && upper_q ? {word_i, word_q[15:0]} : {16'd0, word_i};
         upper_q <= out_i.wide && !upper_q;
         left_q  <= width_i == rap_pkg::WidthW16 ? 3'd0 : width_i == rap_pkg::WidthW8 ? 3'd1 : 3'd3;
@@ -89,26 +87,29 @@ module rap_output #(
       word_q <= word_q >> (width_i == rap_pkg::WidthW16 ? 5'd16 : width_i == rap_pkg::WidthW8 ? 5'd8 : 5'd4);
       left_q <= left_q - 3'd1;
       count_q <= count_q - 20'd1;
-      last_q <= count_q == '0;
+      final_q <= count_q == 20'd1;
+      last_q <= final_q;
       channel_q <= pixel_end ? out_i.channels : channel_q - 16'd1;
+      pixel_end_q <= pixel_end ? out_i.channels == '0 : channel_q == 16'd1;
       fresh_q <= word_end;
-      if (better) best_q <= value;
-      if (better) place_q <= channel_q;
     end
-    if (emit) begin
-      lane_q  <= lane_q - 5'd1;
-      beat_q  <= beat_q | (element << shift_q);
-      shift_q <= shift_q + 6'(out_i.bits) + 6'd1;
-    end
-    if (state_q == Send && m_axis_tready) begin
+    flush_q <= state_q == Flush ? flush_q - 2'd1 : 2'(rap_pkg::CyclesOutBeat - 2);
+    if (state_q == Idle || state_q == Send) begin
       lane_q  <= out_i.lanes;
-      beat_q  <= '0;
+      full_q  <= out_i.lanes == '0;
       shift_q <= '0;
+    end else if (emit) begin
+      lane_q  <= lane_q - 5'd1;
+      full_q  <= lane_q == 5'd1;
+      shift_q <= shift_q + 6'(out_i.bits) + 6'd1;
     end
   end
 
-  // The value of an element, and what is sent of it or of its pixel, cut to the bits it has in the stream.
-  assign mask = 32'hFFFFFFFF >> (5'd31 - out_i.bits);
+  // Stage 1: the value of an element.
+  logic [31:0] value, value1_q;
+  logic taken1_q, first1_q, emit1_q, emit2_q;
+  logic [15:0] channel1_q;
+  logic [5:0] shift1_q, shift2_q;
   always_comb begin
     case (width_i)
       rap_pkg::WidthW16: value = {{16{sign_i & word_q[15]}}, word_q[15:0]};
@@ -116,9 +117,40 @@ module rap_output #(
       default: value = {{28{sign_i & word_q[3]}}, word_q[3:0]};
     endcase
     if (out_i.wide) value = word_q;
-    element = out_i.bipolar ? {31'd0, !value[31]} : value;
+  end
+  always_ff @(posedge clk_i) begin
+    value1_q <= value;
+    taken1_q <= state_q == Element;
+    first1_q <= channel_q == out_i.channels;
+    channel1_q <= channel_q;
+    emit1_q <= emit && !rst_i;
+    shift1_q <= shift_q;
+  end
+
+  // Stage 2: the largest element of the pixel so far, and its place from the end; what is sent of an element or of its
+  // pixel, cut to the bits it has in the stream.
+  logic [31:0] best_q, element, element2_q, mask;
+  logic [15:0] place_q;
+  assign mask = 32'hFFFFFFFF >> (5'd31 - out_i.bits);
+  always_comb begin
+    element = out_i.bipolar ? {31'd0, !value1_q[31]} : value1_q;
     if (out_i.argmax) element = {16'd0, out_i.channels - place_q};
-    element &= mask;
+  end
+  always_ff @(posedge clk_i) begin
+    if (taken1_q && (first1_q || $signed(value1_q) > $signed(best_q))) begin
+      best_q  <= value1_q;
+      place_q <= channel1_q;
+    end
+    element2_q <= element & mask;
+    emit2_q <= emit1_q && !rst_i;
+    shift2_q <= shift1_q;
+  end
+
+  // Stage 3: the stream word.
+  logic [31:0] beat_q;
+  always_ff @(posedge clk_i) begin
+    if (state_q == Idle || state_q == Send) beat_q <= m_axis_tready || state_q == Idle ? '0 : beat_q;
+    else if (emit2_q) beat_q <= beat_q | (element2_q << shift2_q);
   end
 
   assign read_o = state_q == Read && wait_q == Wait;

@@ -2,7 +2,7 @@
 // Slots of all rows: accumulators to packed words for the banks (instructions POST, LIMIT and DRAIN).
 //
 // Stage 1 takes what rap_drain announces, with the rows' accumulators and the parameter word. A word leaves when it is
-// full or the pixel ends, nine cycles after its last parameter word; elements of 32 bits leave as two words, low first.
+// full or the pixel ends, ten cycles after its last parameter word; elements of 32 bits leave as two words, low first.
 module rap_results #(
     parameter int unsigned Size = 4
 ) (
@@ -53,13 +53,22 @@ module rap_results #(
   assign rounding = element_i.slot ? rounding_q[1] : rounding_q[0];
   assign words_o = words_q;
 
-  // What accompanies an element from stage 1 to the packing at stage 9.
-  logic [7:0] valid_q, end_q, slot_q;
+  // What accompanies an element from stage 1 to the packing at stage 10: bit i is that of stage i + 2.
+  logic [8:0] valid_q, end_q, slot_q;
+  logic [4:0] requantize_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) valid_q <= '0;
-    else valid_q <= {valid_q[6:0], element_i.valid && element_i.last};
-    end_q  <= {end_q[6:0], element_i.pixel_end};
-    slot_q <= {slot_q[6:0], element_i.slot};
+    else valid_q <= {valid_q[7:0], element_i.valid && element_i.last};
+    end_q  <= {end_q[7:0], element_i.pixel_end};
+    slot_q <= {slot_q[7:0], element_i.slot};
+    requantize_q <= {requantize_q[3:0], mode == rap_pkg::ModeRequantize};
+  end
+  // Zero point and limits at the stages that take them.
+  logic [32:0] zero7_q, low8_q, high8_q;
+  always_ff @(posedge clk_i) begin
+    zero7_q <= !requantize_q[4] ? '0 : slot_q[4] ? zero_q[1] : zero_q[0];
+    low8_q  <= slot_q[5] ? low_q[1] : low_q[0];
+    high8_q <= slot_q[5] ? high_q[1] : high_q[0];
   end
 
   logic [Size-1:0][31:0] y;
@@ -75,17 +84,19 @@ module rap_results #(
         .rounding_i(mode == rap_pkg::ModeRequantize ? rounding : rap_pkg::RoundingFloor),
         .acc_i     (acc_i[r]),
         .param_i,
-        .low_i     (slot_q[6] ? low_q[1] : low_q[0]),
-        .high_i    (slot_q[6] ? high_q[1] : high_q[0]),
-        .zero_i    (slot_q[5] ? zero_q[1] : zero_q[0]),
+        .zero_i    (zero7_q),
+        .low_i     (low8_q),
+        .high_i    (high8_q),
+        .least_i   (slot_q[7] ? low_q[1][31:0] : low_q[0][31:0]),
+        .most_i    (slot_q[7] ? high_q[1][31:0] : high_q[0][31:0]),
         .y_o       (y[r])
     );
   end
 
   // Packing.
-  logic [1:0] store, place_q;
-  logic full, high_q1, valid10_q, slot10_q;
-  assign store = slot_q[7] ? store_q[1] : store_q[0];
+  logic [1:0] store, place_q;  // store: of stage 10
+  logic full, high_q1, valid11_q, slot11_q;
+  always_ff @(posedge clk_i) store <= slot_q[7] ? store_q[1] : store_q[0];
   always_comb begin
     case (store)
       rap_pkg::StoreS8: full = place_q[0];
@@ -97,13 +108,13 @@ module rap_results #(
     if (rst_i) begin
       place_q <= '0;
       high_q1 <= 1'b0;
-      valid10_q <= 1'b0;
+      valid11_q <= 1'b0;
     end else begin
-      if (valid_q[7]) place_q <= full || end_q[7] ? '0 : place_q + 2'd1;
-      high_q1   <= valid_q[7] && store == rap_pkg::StoreS32;
-      valid10_q <= (valid_q[7] && (full || end_q[7])) || high_q1;
+      if (valid_q[8]) place_q <= full || end_q[8] ? '0 : place_q + 2'd1;
+      high_q1   <= valid_q[8] && store == rap_pkg::StoreS32;
+      valid11_q <= (valid_q[8] && (full || end_q[8])) || high_q1;
     end
-    if (valid_q[7]) slot10_q <= slot_q[7];
+    if (valid_q[8]) slot11_q <= slot_q[8];
   end
   for (genvar r = 0; r < Size; r++) begin : g_pack
     logic [15:0] word_q, upper_q, word_d, kept;
@@ -117,11 +128,11 @@ module rap_results #(
       if (high_q1) word_d = upper_q;
     end
     always_ff @(posedge clk_i) begin
-      word_q <= valid_q[7] || high_q1 ? word_d : word_q;
-      if (valid_q[7]) upper_q <= y[r][31:16];
+      word_q <= valid_q[8] || high_q1 ? word_d : word_q;
+      if (valid_q[8]) upper_q <= y[r][31:16];
     end
     assign word_o[r] = word_q;
   end
-  assign valid_o = valid10_q;
-  assign slot_o  = slot10_q;
+  assign valid_o = valid11_q;
+  assign slot_o  = slot11_q;
 endmodule

@@ -8,13 +8,12 @@ module rap_slots #(
 ) (
     input  logic                                          clk_i,
     input  logic                                          rst_i,
-    input  logic                                          issue_i,
-    input  rap_pkg::op_e                                  op_i,
+    input  rap_pkg::strobes_t                             strobes_i,
     input  logic                 [rap_pkg::BitsLimit-1:0] operands_i,
     input  rap_pkg::width_e                               width_i,
-    output logic                                          draining_o,   // until the last accumulator is read
+    output logic                                          draining_o,   // until the last step
     output logic                                          busy_o,       // until the last result is written
-    // accumulators: stage 0, and their contents in stage 1
+    // accumulators of a step, and their contents CyclesDrainRead + 1 cycles later
     output logic                                    [3:0] acc_o,
     output logic                            [ColBits-1:0] col_o,
     output logic                                    [1:0] lane_o,
@@ -40,23 +39,23 @@ module rap_slots #(
   assign limit = operands_i;
   assign drain = operands_i[rap_pkg::BitsDrain-1:0];
 
-  logic draining, read, slot, p_step, r_step;
+  logic draining, step, slot, p_step, r_step;
   logic [1:0] stochastic, params;
   logic [1:0][9:0] words;
-  rap_pkg::element_t element;
+  rap_pkg::element_t element, placed, taken;
   rap_drain #(
       .Size(Size)
   ) u_drain (
       .clk_i,
       .rst_i,
-      .start_i     (issue_i && op_i == rap_pkg::OpDRAIN),
+      .start_i     (strobes_i.drain),
       .drain_i     (drain),
       .width_i,
       .words_i     (drain.slot ? words[1] : words[0]),
       .stochastic_i(stochastic[drain.slot]),
       .params_i    (params[drain.slot]),
       .busy_o      (draining),
-      .read_o      (read),
+      .step_o      (step),
       .slot_o      (slot),
       .acc_o,
       .col_o,
@@ -68,19 +67,42 @@ module rap_slots #(
   assign p_step_o = {p_step && slot, p_step && !slot};
   assign r_step_o = {r_step && slot, r_step && !slot};
 
+  // Positions come two cycles behind the step; then the memory is read in two, and the slots begin.
+  rap_delay #(
+      .Bits  ($bits(element)),
+      .Cycles(1)
+  ) u_placed (
+      .clk_i,
+      .rst_i,
+      .d_i(element),
+      .q_o(placed)
+  );
+  rap_delay #(
+      .Bits  ($bits(element)),
+      .Cycles(rap_pkg::CyclesDrainRead - 1)
+  ) u_taken (
+      .clk_i,
+      .rst_i,
+      .d_i(placed),
+      .q_o(taken)
+  );
   logic [rap_pkg::AddressBits:0] addr;
+  logic [ParamAddr-1:0] addr_q;
   logic [rap_pkg::ParamBits-1:0] param;
-  assign addr = r_step ? (slot ? r_addr_i[1] : r_addr_i[0]) : slot ? p_addr_i[1] : p_addr_i[0];
+  assign addr = placed.seed ? (placed.slot ? r_addr_i[1] : r_addr_i[0]) : placed.slot ? p_addr_i[1] : p_addr_i[0];
+  always_ff @(posedge clk_i) addr_q <= addr[ParamAddr-1:0];
   ram_sdp #(
-      .Width(rap_pkg::ParamBits),
-      .Depth(ParamWords)
+      .Width  (rap_pkg::ParamBits),
+      .Depth  (ParamWords),
+      .Latency(2)
   ) u_params (
       .clk_i,
       .we_i,
       .waddr_i(load_addr_i[ParamAddr-1:0]),
       .wdata_i(load_data_i),
-      .re_i   (read),
-      .raddr_i(addr[ParamAddr-1:0]),
+      .re_i   (1'b1),
+      .raddr_i(addr_q),
+      .oe_i   (1'b1),
       .rdata_o(param)
   );
 
@@ -89,14 +111,14 @@ module rap_slots #(
   ) u_results (
       .clk_i,
       .rst_i,
-      .post_we_i   (issue_i && op_i == rap_pkg::OpPOST),
-      .limit_we_i  (issue_i && op_i == rap_pkg::OpLIMIT),
+      .post_we_i   (strobes_i.post),
+      .limit_we_i  (strobes_i.limit),
       .post_i      (post),
       .limit_i     (limit),
       .stochastic_o(stochastic),
       .params_o    (params),
       .words_o     (words),
-      .element_i   (element),
+      .element_i   (taken),
       .acc_i,
       .param_i     (param),
       .valid_o,
@@ -104,10 +126,14 @@ module rap_slots #(
       .word_o
   );
 
-  logic [rap_pkg::CyclesPostDepth-1:0] tail_q;
-  always_ff @(posedge clk_i) tail_q <= rst_i ? '0 : {tail_q[rap_pkg::CyclesPostDepth-2:0], read};
+  logic [4:0] tail_q;  // cycles until the last result is written
+  always_ff @(posedge clk_i) begin
+    if (rst_i) tail_q <= '0;
+    else if (step) tail_q <= 5'(rap_pkg::CyclesPostDepth);
+    else if (tail_q != '0) tail_q <= tail_q - 5'd1;
+  end
   assign draining_o = draining;
   assign busy_o = draining || tail_q != '0;
   logic unused;
-  assign unused = ^{addr, load_addr_i};
+  assign unused = ^{addr, load_addr_i, strobes_i};
 endmodule

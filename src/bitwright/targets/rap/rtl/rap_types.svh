@@ -1,6 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 // Types of package rap_pkg that are written by hand: what goes from unit to unit, and parameter words.
 
+// What an instruction asks of the issue, decoded as it is loaded.
+typedef enum logic [1:0] {
+  StayOne,
+  StayAlu,
+  StayGet,
+  StayConfig
+} stay_e;
+typedef struct packed {
+  logic jump;
+  logic loop;
+  logic halt;
+  logic idle;   // waits until no slot is at work
+  logic free;   // waits until the last DRAIN has read its accumulators
+  logic frame;  // stays until IN or OUT ends
+  stay_e stay;
+} needs_t;
+
+// What an instruction does, for the cycle of its dispatch.
+typedef struct packed {
+  logic width;
+  logic mask;
+  logic pad;
+  logic shape;
+  logic stream;
+  logic level;
+  logic accumulate;  // MAC, MACL, MAXL
+  logic a_bus;       // stream A brings words
+  logic b_bus;
+  logic given;       // LDA, LDB
+  logic a_load;      // an A register is loaded
+  logic b_load;
+  logic a_write;     // an A register is written by the ALU
+  logic b_write;
+  logic get;
+  logic post;
+  logic limit;
+  logic drain;
+  logic st;
+  logic receive;     // IN
+  logic send;        // OUT
+} strobes_t;
+
 // What an operation of the elements does in each stage.
 typedef struct packed {
   logic a;
@@ -17,19 +59,18 @@ typedef struct packed {
 typedef struct packed {
   op_e op;
   logic [3:0] imm;    // shift; bits - 1 of SAT; bit 0 is the saturation of ADD and SUB
-  logic [4:0] shift;  // of GET
-} masking_t;          // stage operands, decoded by rap_masks
+  logic lanes;        // of GET
+  logic [4:0] shift;
+} masking_t;          // stage load, decoded by rap_masks
 typedef struct packed {
   logic a;
   logic b;
-  logic [3:0] to;
   logic get;
-  logic get_lanes;
-  logic [4:0] get_shift;
-} execute_t;
+  logic [3:0] to;
+} write_t;  // result of the ALU or GET; get: at the dispatch
 typedef struct packed {
   logic valid;
-  logic lanes;  // separate lanes; in stage sum, too
+  logic lanes;  // separate lanes
   logic first;
   logic max;
   logic [4:0] acc;
@@ -38,11 +79,23 @@ typedef struct packed {
   load_t load;
   operands_t operands;
   masking_t masking;
-  execute_t execute;
+  write_t write;
   update_t update;
 } control_t;
 
-// Words for the buses in stage load: of stream A, of stream B, or of LDA and LDB.
+// The accumulators in stage sum. By lane: the value comes from the operation before, which is in stage update and adds or
+// keeps the larger; and writes.
+typedef struct packed {
+  logic [3:0] add;
+  logic [3:0] keep;
+  logic [3:0] we;
+  logic lanes;
+  logic first;
+  logic max;
+  logic [4:0] acc;
+} sum_t;
+
+// Words for the buses: of stream A, of stream B, or of LDA and LDB.
 typedef struct packed {
   logic a;
   logic b;
@@ -50,7 +103,7 @@ typedef struct packed {
   logic [15:0] word;
 } fetching_t;
 
-// Operations from register to register in stage execute, decoded by rap_masks.
+// Operations from register to register, decoded by rap_masks for stage execute and held.
 typedef enum logic [2:0] {
   AluAdd,
   AluSelect,
@@ -67,6 +120,10 @@ typedef struct packed {
   logic saturate;
   logic [3:0] rotate;
   logic [15:0] mask;
+  logic get;
+  logic get_lanes;
+  logic [4:0] get_shift;
+  logic [31:0] get_range;  // bits of an accumulator that must equal its sign so that it fits behind the shift
 } alu_t;
 
 // Parameter words of an element; a threshold element's further words hold four thresholds.

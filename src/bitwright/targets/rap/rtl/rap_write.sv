@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes along the O streams: packed words of the slots, operands of ST, words of IN; at most one of them at a time.
 //
-// A word taken in cycle 0 steps its stream in cycle 1 and is written in cycle CyclesWrite. ST hands over an A register
-// of column operand_col_o in its execute stage.
+// A word taken in cycle 0 steps its stream in cycle 1, which gives its position in cycle 3, and is written in cycle
+// CyclesWrite. ST hands over an A register of column operand_col_o in its execute stage.
 module rap_write #(
     parameter  int unsigned Size     = 4,
     parameter  int unsigned AddrBits = 10,
@@ -17,7 +17,7 @@ module rap_write #(
     input  logic                                result_slot_i,
     input  logic               [Size-1:0][15:0] result_i,
     // ST
-    input  logic                                st_valid_i,      // at the issue
+    input  logic                                st_valid_i,      // at the dispatch
     input  rap_pkg::st_t                        st_i,
     output logic                  [ColBits-1:0] operand_col_o,
     input  logic               [Size-1:0][15:0] operand_i,
@@ -38,11 +38,11 @@ module rap_write #(
     output logic               [Size-1:0][15:0] data_o
 );
   logic st_valid;
-  logic [3:0] store_q;
+  logic [4:0] store_q;
   logic [Size-1:0] drain_rows_q;
   rap_pkg::st_t st_q;
   rap_delay #(
-      .Cycles(rap_pkg::StageExecute)
+      .Cycles(rap_pkg::StageExecute - rap_pkg::StageDispatch)
   ) u_st (
       .clk_i,
       .rst_i,
@@ -53,33 +53,39 @@ module rap_write #(
     if (st_valid_i) st_q <= st_i;
     if (start_drain_i) drain_rows_q <= rows_i;
     if (rst_i) store_q <= '0;
-    else if (st_valid_i) store_q <= 4'(rap_pkg::CyclesStore - 1);
-    else if (store_q != '0) store_q <= store_q - 4'd1;
+    else if (st_valid_i) store_q <= 5'(rap_pkg::CyclesStore - 3);
+    else if (store_q != '0) store_q <= store_q - 5'd1;
   end
   assign operand_col_o = st_q.col[ColBits-1:0];
   assign storing_o = store_q != '0;
 
   localparam int unsigned Last = rap_pkg::CyclesWrite - 1;
-  logic slot_q;
+  logic [2:0] slot_q;
   logic [Last:0] valid_q;
   logic [Last:0][Size-1:0] rows_q;
   logic [Last:0][Size-1:0][15:0] data_q;
   always_ff @(posedge clk_i) begin
     valid_q <= rst_i ? '0 : {valid_q[Last-1:0], result_valid_i || st_valid || in_valid_i};
-    slot_q  <= st_valid ? st_q.slot : result_valid_i && result_slot_i;
+    slot_q  <= {slot_q[1:0], st_valid ? st_q.slot : result_valid_i && result_slot_i};
     rows_q  <= {rows_q[Last-1:0], in_valid_i ? Size'(1) : st_valid ? rows_i : drain_rows_q};
     data_q  <= {data_q[Last-1:0], in_valid_i ? {Size{in_i}} : st_valid ? operand_i : result_i};
   end
-  assign step_o = {valid_q[0] && slot_q, valid_q[0] && !slot_q};
+  assign step_o = {valid_q[0] && slot_q[0], valid_q[0] && !slot_q[0]};
 
+  rap_pkg::position_t at_q;
+  rap_pkg::image_t image_q;
+  always_ff @(posedge clk_i) begin
+    at_q <= slot_q[2] ? o1_i : o0_i;
+    image_q <= slot_q[2] ? image_o1_i : image_o0_i;
+  end
   logic [Size-1:0] inside_image;
   rap_place #(
       .Size    (Size),
       .AddrBits(AddrBits)
   ) u_place (
       .clk_i,
-      .at_i   (slot_q ? o1_i : o0_i),
-      .image_i(slot_q ? image_o1_i : image_o0_i),
+      .at_i   (at_q),
+      .image_i(image_q),
       .addr_o,
       .turn_o,
       .valid_o(inside_image)

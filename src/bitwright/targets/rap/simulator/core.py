@@ -43,7 +43,7 @@ from bitwright.targets.rap.simulator.state import (
 _OPCODES = [instruction.opcode for instruction in TABLE]
 (NOP, HALT, JUMP, LOOP, WAIT, WIDTH, MASK, STREAM, LEVEL, SHAPE, PADW, MAC, MACL, MAXL, FETCH, LDA, LDB) = _OPCODES[:17]
 (MOV, MOVB, ADD, SUB, MAX, MIN, SHR, SHL, SAT, PACK, UNPL, UNPH, GET, POST, LIMIT, DRAIN, ST, IN, OUT) = _OPCODES[17:]
-BRANCH, ALU, GETTING, CONFIG = timing.BRANCH, timing.ALU, timing.GET, timing.CONFIG
+ALU, GETTING, CONFIG = timing.ALU, timing.GET, timing.CONFIG
 A, B, O0 = STREAMS.index("A"), STREAMS.index("B"), STREAMS.index("O0")
 
 
@@ -84,8 +84,9 @@ def _set_up(op: int, f: np.ndarray, streams: np.ndarray, slots: np.ndarray) -> N
         streams[f[0], LEVEL_BASE::LEVEL_SIZE] = 0
         streams[f[0], LEVEL_BASE + 1 :: LEVEL_SIZE] = 1
     elif op == LEVEL:
-        at = LEVEL_BASE + LEVEL_SIZE * f[1] + 1
-        streams[f[0], at : at + 4] = f[2:6]
+        at = LEVEL_BASE + LEVEL_SIZE * f[1]
+        streams[f[0], at] = 0
+        streams[f[0], at + 1 : at + 5] = f[2:6]
     elif op == POST:
         slots[f[0], 0], slots[f[0], 1] = f[1], f[2]
         slots[f[0], 2] = 32 if f[3] == 3 else 16 >> f[3]
@@ -211,7 +212,7 @@ def _issue(m: State, op: int, f: np.ndarray, pc: int, inputs: np.ndarray, output
     s, n = m.scalars, m.counters
     if op == LOOP:
         _enter_loop(m, pc, f)
-        return BRANCH
+        return int(timing.LOOP)
     if op in (WIDTH, MASK, PADW, SHAPE):
         if op == SHAPE and f[0]:
             _wait(s[IDLE], s, n)
@@ -270,7 +271,8 @@ def issue_all(m: State, inputs: np.ndarray, outputs: np.ndarray, limit: int) -> 
             _halt(s, n)
             return True
         elif op == JUMP:
-            following, cycles = f[0], BRANCH
+            following, cycles = f[0], timing.JUMP
+            s[LOOPS] = 0
         else:
             cycles = _issue(m, op, f, pc, inputs, outputs)
         if s[FAULT]:
