@@ -38,9 +38,9 @@ class Process:
     """One row of the graph. Parameters by kind:
 
     PIPE, SLICE, FIFO: size. CONCAT: size and second, words a pixel of either input. MOVES: latency, table of flags.
-    WINDOW: latency from the choice of a tile's last word, size (cycles a tile), depth (words of the buffer), frame (input
-    words), table of base positions of the windows, and, by tile of a frame, `first` [tiles + 1], `position` and `lag`:
-    constraint i of tile t (first[t] <= i < first[t+1]) says that the tile ends at least `lag` cycles after word
+    WINDOW: latency from the choice of a tile's last word, size (cycles a tile), depth (words of the buffer), frame
+    (input words), table of base positions of the windows, and, by tile of a frame, `first` [tiles + 1], `position` and
+    `lag`: constraint i of tile t (first[t] <= i < first[t+1]) says that the tile ends at least `lag` cycles after word
     `position` can be read, which is one cycle after it is handed over.
     """
 

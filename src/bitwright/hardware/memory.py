@@ -160,12 +160,12 @@ def lut_ram(width: int, depth: int) -> int:
     return blocks * cells + mux(blocks) * width + (blocks > 1) * blocks
 
 
-def ram(width: int, depth: int, block: bool, latency: int = 1) -> Resources:
+def ram(width: int, depth: int, block: bool, latency: int = 1, late: bool = False) -> Resources:
     """Module ram_sdp, in block RAM or in LUTs, with its registers."""
     if block:
         return block_ram(width, depth, written=True) + output_register(width, depth, True, latency)
     found = Resources(lut=lut_ram(width, depth), ff=width * latency)
     banks = math.ceil(depth / 64)
-    if latency == 1 or banks == 1:
+    if (latency == 1 and not late) or banks == 1:
         return found
     return found + Resources(ff=width * (banks - 1) + index_bits(banks))

@@ -52,12 +52,13 @@ module pipe_control #(
     if (s == Stages - 1) begin : g_last
       assign full[s] = valid_q[s];
     end else begin : g_before
-      logic full_q, moved;  // what full becomes where all stages move
-      assign moved   = previous && (&valid_q[Stages-2:s]);
+      logic full_q;
+      logic [Stages-1:s] behind;  // the stage before each one holds a word
+      assign behind  = {valid_q[Stages-2:s], previous};
       assign full[s] = full_q;
       always_ff @(posedge clk_i) begin
         if (rst_i) full_q <= 1'b0;
-        else full_q <= m_ready_i ? moved : full_q || (full[s+1] && previous);
+        else full_q <= m_ready_i ? &behind : &(full[Stages-1:s] | behind);
       end
     end
     always_ff @(posedge clk_i) begin

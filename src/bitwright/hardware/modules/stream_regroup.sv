@@ -55,6 +55,7 @@ module stream_regroup #(
     always_ff @(posedge clk_i) begin
       if (rst_i) valid_q <= 1'b0;
       else if (ready) valid_q <= s_valid_i && (Split || last);
+      else if (m_ready_i) valid_q <= 1'b0;
     end
     if (Split) begin : g_split
       always_ff @(posedge clk_i) if (ready) data_q <= s_data_i[part*Width+:Width];

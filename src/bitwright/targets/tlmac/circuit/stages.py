@@ -90,12 +90,14 @@ def main_module(plan: UnitPlan) -> Module | None:
     return None
 
 
-def pool_slice(plan: UnitPlan) -> StreamSkid | None:
-    """The register slice behind a pool of several words, which yields at most every second cycle."""
+def main_slice(plan: UnitPlan) -> StreamSkid | None:
+    """The register slice behind a pool of several words, which yields at most every second cycle, or behind a sum."""
     main = main_module(plan)
-    if not isinstance(main, PoolReduce) or main.taps == 1:
-        return None
-    return StreamSkid(main.lanes * main.out_bits, words=1)
+    if isinstance(main, PoolReduce) and main.taps > 1:
+        return StreamSkid(main.lanes * main.out_bits, words=1)
+    if isinstance(main, StreamJoin) and not main.a_words:
+        return StreamSkid(main.lanes * main.out_bits)
+    return None
 
 
 def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
@@ -118,12 +120,12 @@ def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
     if main is None:
         return text
     sinks = inputs[0].sink() if len(inputs) == 1 else inputs[0].sink("a") | inputs[1].sink("b")
-    held = pool_slice(plan)
+    held = main_slice(plan)
     if held is None:
         return text + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | target.source())
-    pooled = Stream.named("pooled", held.width)
-    text += pooled.declare() + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | pooled.source())
-    return text + instance(held.rtl, "i_slice", held.parameters(), CLOCK | pooled.sink() | target.source())
+    result = Stream.named("result", held.width)
+    text += result.declare() + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | result.source())
+    return text + instance(held.rtl, "i_slice", held.parameters(), CLOCK | result.sink() | target.source())
 
 
 def _pad_lane(plan: UnitPlan) -> int:

@@ -11,7 +11,7 @@ from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.hardware.resources import Resources
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import main_module, pool_slice, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Post, Unit, posts
 from bitwright.targets.tlmac.model import refine
 
@@ -39,7 +39,7 @@ def unit_cost(plan: UnitPlan) -> Components:
         found["window"] = sum((window.cost for window in readers(plan)), Resources())
         main = main_module(plan)
         if main is not None:
-            held = pool_slice(plan)
+            held = main_slice(plan)
             found["operation"] = main.cost + (held.cost if held else Resources())
     found |= posts_cost(plan.posts, plan.unit, plan.out_lanes)
     return {name: cost for name, cost in found.items() if cost != Resources()}

@@ -15,7 +15,7 @@ from bitwright.network import INPUT
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.patch import COLUMNS, Patch
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import main_module, pool_slice, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Circuit
 
 FRAMES = 6  # to begin with; twice as many until the interval is steady
@@ -68,7 +68,7 @@ def fixed_latency(plan: UnitPlan) -> int:
     elif plan.unit.kind == "argmax":
         found += (plan.lanes - 1).bit_length() + 2
     elif plan.unit.node is not None:
-        found += 1 + (pool_slice(plan) is not None)
+        found += 1 + (main_slice(plan) is not None)
     return found + _post_stages(plan)
 
 
@@ -137,7 +137,7 @@ class _Graph:
         """The channel of every reader of a value."""
         found = circuit.readers(value)
         if len(found) > 1:
-            stream = self.add(events.FORK, stream, outputs=len(found))
+            stream = self.add(events.FORK, self.add(events.SLICE, stream, size=2), outputs=len(found))
         return {reader: stream + i for i, reader in enumerate(found)}
 
     def _enter(self, plan: UnitPlan, k: int, stream: int) -> int:
@@ -159,7 +159,7 @@ class _Graph:
         if plan.mac is not None:
             return self._mac(plan.mac, inputs[0])
         if unit.kind == "add":
-            return self._moves([WORD | YIELDS], *inputs)
+            return self._slice(plan, self._moves([WORD | YIELDS], *inputs))
         if unit.kind == "concat":
             words = [t.channels // plan.lanes for t in unit.input_types]
             return self.add(events.CONCAT, *inputs, size=words[0], second=words[1])
@@ -171,7 +171,10 @@ class _Graph:
         for window in readers(plan):
             taps = window.kernel[0] * window.kernel[1]
             stream = self._window(window, stream, taps, 1) if reduced else self._bare(window, stream)
-        held = pool_slice(plan)
+        return self._slice(plan, stream)
+
+    def _slice(self, plan: UnitPlan, stream: int) -> int:
+        held = main_slice(plan)
         return self.add(events.SLICE, stream, size=held.words) if held else stream
 
     def _mac(self, mac: MacPlan, stream: int) -> int:

@@ -3,7 +3,7 @@
 //
 // next_i: what the accumulators take now, if anything, makes a finished word; it stands in s_data_i after the next move.
 // en_o, a register, is low where a finished word stands there and no place is free: everything up to s_data_i then waits.
-// fetch_o is the same but for the cycle after reset, when it is low: a register of its own for what gives the words.
+// fetch_o is the same but for the cycle after reset, when en_o is low: a register of its own for what gives the words.
 // Words 1: a word every two cycles. Words 2: a word a cycle; the second place catches what follows while the first waits.
 // Latency 1 from s_data_i. Part of Conv2d and Dense.
 module tlmac_hold #(
@@ -28,8 +28,8 @@ module tlmac_hold #(
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       done_q  <= 1'b0;
-      en_o    <= 1'b1;
-      fetch_o <= 1'b0;
+      en_o    <= 1'b0;
+      fetch_o <= 1'b1;
     end else begin
       done_q  <= done_d;
       en_o    <= !(done_d && full_d);

@@ -7,13 +7,14 @@
 // own output register, at a fifth of the delay. One write and one read a cycle. Reading the address that is written in
 // the same cycle yields either word; users never do. Inferred: the attributes select block RAM or LUT RAM in Vivado and
 // Yosys; Vivado packs the register into the block, and bitwright.synthesis does so behind Yosys. LUT RAM of Latency 2 has
-// a register behind every 64 words, and chooses among those.
+// a register behind every 64 words, and chooses among those; of Latency 1 it does so with Late, and has no other.
 // Style: 0 by size (block RAM where Depth > 64 and Width * Depth > 4096 bits), 1 block RAM, 2 LUT RAM.
 module ram_sdp #(
     parameter int unsigned Width = 8,
     parameter int unsigned Depth = 32,
     parameter int unsigned Style = 0,
     parameter int unsigned Latency = 1,
+    parameter bit Late = 1'b0,
     localparam int unsigned AddrBits = Depth > 1 ? $clog2(Depth) : 1
 ) (
     input  logic                clk_i,
@@ -33,7 +34,7 @@ module ram_sdp #(
 
   localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Depth > 4096 / Width);
 
-  localparam int unsigned Banks = Latency == 2 && !Block ? (Depth + 63) / 64 : 1;
+  localparam int unsigned Banks = (Latency == 2 || Late) && !Block ? (Depth + 63) / 64 : 1;
 
   logic [Banks-1:0][Width-1:0] rdata_q;
   logic [Width-1:0] choice;
