@@ -262,7 +262,9 @@ def stages(case: Case) -> int:
     p = case.parameters
     if case.module == "threshold":
         plain = p["Uniform"] and (p["OutBits"] == 1 or (p["Base"].value == 0 and not p["Falling"]))
-        return p["CountBits"] + 1 + (not plain)
+        depths = [(1 if p["Shared"] else p["Tiles"]) << bit for bit in range(p["CountBits"])]
+        blocks = sum(depth > 64 and depth * (p["InBits"] + p["Wide"]) > 4096 for depth in depths)
+        return 2 * p["CountBits"] + blocks + (not plain)
     if case.module == "requantize_lut":
         return 4 + (p["Rows"] + 1) // 2 + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     if case.module == "requantize":

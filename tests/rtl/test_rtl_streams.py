@@ -25,13 +25,13 @@ def same(module: str, bits: int, **parameters) -> Case:
     return Case(module, {"Width": bits, **parameters}, {"s": data}, {"m": data}, {"s": bits, "m": bits})
 
 
-def regrouped(bits: int, in_lanes: int, out_lanes: int) -> Case:
+def regrouped(bits: int, in_lanes: int, out_lanes: int, **parameters) -> Case:
     """stream_regroup: the same lanes in another grouping."""
     size = np.lcm(in_lanes, out_lanes) * 40
     elements = np.random.default_rng(in_lanes).integers(0, 1 << bits, size)
     return Case(
         "stream_regroup",
-        {"LaneBits": bits, "InLanes": in_lanes, "OutLanes": out_lanes},
+        {"LaneBits": bits, "InLanes": in_lanes, "OutLanes": out_lanes, **parameters},
         {"s": pack(elements.reshape(-1, in_lanes), bits)},
         {"m": pack(elements.reshape(-1, out_lanes), bits)},
         {"s": bits * in_lanes, "m": bits * out_lanes},
@@ -87,6 +87,10 @@ CASES = [
 ]
 
 
+# A word every two cycles at most: their ready is a register, of one word.
+SPACED = [same("stream_skid", 10, Words=1), regrouped(5, 6, 2, Sparse=True), regrouped(8, 8, 1, Sparse=True)]
+
+
 def fork_case() -> Case:
     data = words(2, 11)
     return Case("fork_check", {}, {"s": data}, {"m": data, "n": data}, {"s": 11, "m": 11, "n": 11})
@@ -126,6 +130,15 @@ def test_throughput_and_latency(bank):
         latency = {"stream_skid": 1, "stream_fifo": 1 if case.parameters.get("Depth") == 1 else 2}.get(case.module)
         if latency is not None:
             assert np.all(given - taken == latency), case
+
+
+def test_words_that_leave_every_second_cycle(build_bank):
+    bank = build_bank(SPACED)
+    for stalls in (HEAVY, LIGHT, STARVED):
+        bank.run(stalls)
+    run = bank.run()
+    for i, case in enumerate(SPACED):
+        assert np.all(np.diff(run.produced[f"c{i}_m"]) == 2), case
 
 
 def test_fifo_holds_its_depth(build_bank):

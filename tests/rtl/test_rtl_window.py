@@ -122,7 +122,7 @@ def test_interval_and_latency(named):
     for i, w in enumerate(NAMED):
         if not any(w.pads):
             latency = run.produced[f"c{i}_m"][0] - run.accepted[f"c{i}_s"][0]
-            assert latency == (0 if w.is_wire else 2), w
+            assert latency == w.latency, w
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 6))])

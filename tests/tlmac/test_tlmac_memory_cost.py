@@ -6,7 +6,7 @@ import pytest
 from bitwright.hardware import library as rtl
 from bitwright.hardware.closure import closure, flatten, write
 from bitwright.hardware.library import with_vendor
-from bitwright.hardware.memory import absorbs, block_ram, index_bits, select
+from bitwright.hardware.memory import block_ram, index_bits, select
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import memory_file
 from bitwright.tools import yosys
@@ -43,9 +43,6 @@ def test_multiplexers_are_counted_exactly():
 def test_a_multiplexer_with_free_pins_takes_the_gates_behind_it():
     """LUTs of the last stage: of two inputs, then three and four; a small ROM has none."""
     assert [select(n)[1] for n in (2, 5, 6, 3, 4, 16)] == [3, 3, 1, 1, 0, 0]
-    assert absorbs(576, 20000, 1, 2)
-    assert not any(absorbs(576, depth, 1, 2) for depth in (432, 12_000, 16_000))
-    assert not absorbs(32, 20000, 2, 2)
 
 
 def synthesized(top: str, files: dict[str, str], folder) -> yosys.Cells:

@@ -76,7 +76,7 @@ def test_a_window_takes_its_own_cycles_and_waits_for_its_last_word():
     window = Window(8, 6, 5, 1, kernel=(3, 3), pads=(1, 1, 1, 1))
     first, position, lag = window.waits(9)
     reader = Process(
-        events.WINDOW, (0,), (1,), 9, 0, 4, 2, window.depth, window.in_words, window.oldest, first, position, lag
+        events.WINDOW, (0,), (1,), 9, 0, 5, window.depth, window.in_words, window.oldest, first, position, lag
     )
     interval, latency = frames(reader, words=30)
     assert interval == window.interval_cycles == 270

@@ -12,6 +12,7 @@ from bitwright.hardware.events import (
     MOVES,
     NEEDS,
     PIPE,
+    SLICE,
     SOURCE,
     SPARE,
     TAKES,
@@ -71,7 +72,7 @@ def _rows(processes: list[Process]) -> tuple[Array, tuple[int, int]]:
     rows = []
     for i, p in enumerate(processes):
         ins, outs = (*p.inputs, -1, -1)[:2], (p.outputs or (-1,))[0]
-        row = [p.kind, *ins, outs, len(p.outputs), p.size, p.second, p.latency, p.delay, p.depth, p.frame]
+        row = [p.kind, *ins, outs, len(p.outputs), p.size, p.second, p.latency, p.depth, p.frame]
         row += [tables[i], len(p.table), tiles[i], len(p.first) - 1, needs[i]]
         per_window = (len(p.first) - 1) // len(p.table) if p.kind == WINDOW else 0
         rows.append([*row, results[i], p.results - 1, freed[i], p.freed - 1, per_window])
@@ -80,8 +81,8 @@ def _rows(processes: list[Process]) -> tuple[Array, tuple[int, int]]:
 
 
 # Columns of a process's row and a channel's row.
-KIND, IN, IN2, OUT, OUTS, SIZE, SECOND, LATENCY, DELAY, DEPTH, FRAME = range(11)
-TABLE, PERIOD, FIRST, TILES, NEED, RESULT, RESULT_MASK, FREED, FREED_MASK, PER_WINDOW = range(11, 21)
+KIND, IN, IN2, OUT, OUTS, SIZE, SECOND, LATENCY, DEPTH, FRAME = range(10)
+TABLE, PERIOD, FIRST, TILES, NEED, RESULT, RESULT_MASK, FREED, FREED_MASK, PER_WINDOW = range(10, 20)
 WRITER, READER, RING, MASK = range(4)
 # A process's state: move or tile of the period, words before this frame, tile of the window; place of the last move,
 # results made, results gone, time stood still, last place gone; windows read; windows whose room is taken, the same
@@ -187,19 +188,15 @@ def _window(p: Array, s: Array, channels: Array, tables: Tables, rings: Array, c
     while True:
         _take(p, s, c, table, rings, counts)
         _offer(p, s, out, rings, counts)
-        place, ready, tile = s[PLACE] + p[SIZE], 0, p[FIRST] + s[PHASE]
+        place, tile = s[PLACE] + p[SIZE], p[FIRST] + s[PHASE]
         for i in range(first[tile], first[tile + 1]):
             n = s[BASE] + position[p[NEED] + i]
             if counts[DONE, p[IN]] <= n:
                 return
-            ready = rings[TIMES, c[RING] + (n & c[MASK])] + p[DELAY]
+            ready = rings[TIMES, c[RING] + (n & c[MASK])] + 1
             if not _gone(p, s, out, rings, counts, ready, 1):
                 return
             place = max(place, max(ready - s[STILL], s[LAST]) + lag[p[NEED] + i])
-        read = place - (p[DELAY] - 1)
-        if not _gone(p, s, out, rings, counts, read, 0):
-            return
-        time = max(read + s[STILL], ready - 1) if s[LAST] <= read else ready
         if not _gone(p, s, out, rings, counts, place, 0):
             return
         s[PLACE] = place
@@ -207,7 +204,7 @@ def _window(p: Array, s: Array, channels: Array, tables: Tables, rings: Array, c
         s[TILE] += 1
         if s[TILE] == p[PER_WINDOW]:
             s[TILE] = 0
-            rings[FREED_AT, p[FREED] + (s[READ] & p[FREED_MASK])] = time + 1
+            rings[FREED_AT, p[FREED] + (s[READ] & p[FREED_MASK])] = place + s[STILL] + 1
             s[READ] += 1
         s[PHASE] += 1
         if s[PHASE] == p[TILES]:
@@ -217,9 +214,9 @@ def _window(p: Array, s: Array, channels: Array, tables: Tables, rings: Array, c
 
 @njit
 def _buffered(p: Array, channels: Array, rings: Array, counts: Array) -> None:
-    """PIPE and FIFO."""
+    """PIPE, SLICE and FIFO."""
     c, out, size = channels[p[IN]], channels[p[OUT]], p[SIZE]
-    fifo = p[KIND] == FIFO
+    fifo, piece = p[KIND] == FIFO, p[KIND] == SLICE
     while counts[OFFERED, p[IN]] > counts[DONE, p[IN]]:
         n = counts[DONE, p[IN]]
         if counts[DONE, p[OUT]] < n - size + (0 if fifo else 1):
@@ -228,14 +225,14 @@ def _buffered(p: Array, channels: Array, rings: Array, counts: Array) -> None:
         if n > 0:
             time = max(time, rings[TIMES, c[RING] + ((n - 1) & c[MASK])] + 1)
         if not fifo and n >= size:
-            time = max(time, rings[TIMES, out[RING] + ((n - size) & out[MASK])])
+            time = max(time, rings[TIMES, out[RING] + ((n - size) & out[MASK])] + piece)
         if fifo and n >= size:
             time = max(time, rings[TIMES, c[RING] + ((n - size) & c[MASK])] + 2)
         if fifo and n > size:
             time = max(time, rings[TIMES, out[RING] + ((n - size - 1) & out[MASK])] + 1)
         rings[TIMES, c[RING] + (n & c[MASK])] = time
         counts[DONE, p[IN]] = n + 1
-        rings[OFFERS, out[RING] + (n & out[MASK])] = time + (2 if fifo else size)
+        rings[OFFERS, out[RING] + (n & out[MASK])] = time + (2 if fifo else 1 if piece else size)
         counts[OFFERED, p[OUT]] = n + 1
 
 
@@ -322,7 +319,7 @@ def _step(
         _moves(p, s, channels, tables[0], rings, counts)
     elif kind == WINDOW:
         _window(p, s, channels, tables, rings, counts)
-    elif kind in (PIPE, FIFO):
+    elif kind in (PIPE, SLICE, FIFO):
         _buffered(p, channels, rings, counts)
     elif kind == FORK:
         _fork(p, channels, rings, counts)

@@ -5,6 +5,7 @@ A channel is one valid/ready stream between two processes. Its word n is offered
 in cycle T[n] >= max(V[n], T[n-1] + 1). Processes say when they offer and when they take:
 
 PIPE    (stages S)  elastic registers:  V_out[n] = T_in[n] + S,  T_in[n] >= T_out[n-S]
+SLICE   (words D)   register whose ready is a register, too: V_out[n] = T_in[n] + 1,  T_in[n] >= T_out[n-D] + 1
 FIFO    (words D)   module stream_fifo: V_out[n] = T_in[n] + 2,  T_in[n] >= max(T_in[n-D] + 1, T_out[n-D-1]) + 1
 FORK                V_branch[n] = V_in[n],  T_in[n] = max over branches of T_branch[n]
 CONCAT  (words A, B a pixel)  passes the words of two inputs on in turns
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-SOURCE, SINK, PIPE, FIFO, FORK, CONCAT, MOVES, WINDOW = range(8)
+SOURCE, SINK, PIPE, SLICE, FIFO, FORK, CONCAT, MOVES, WINDOW = range(9)
 NEEDS, TAKES, YIELDS = 1, 2, 4  # what a move does
 WORD = NEEDS | TAKES
 SPARE = 4  # words a ring has more than anything looks back
@@ -36,11 +37,11 @@ SPARE = 4  # words a ring has more than anything looks back
 class Process:
     """One row of the graph. Parameters by kind:
 
-    PIPE, FIFO: size. CONCAT: size and second, words a pixel of either input. MOVES: latency, table of flags.
-    WINDOW: latency, size (cycles a tile), delay from a word to its tile (1, or 2 with a register behind the buffer),
-    depth (words of the buffer), frame (input words), table of base positions of the windows, and, by tile of a frame,
-    `first` [tiles + 1], `position` and `lag`: constraint i of tile t (first[t] <= i < first[t+1]) says that the tile
-    ends at least `lag` cycles after word `position` can be read.
+    PIPE, SLICE, FIFO: size. CONCAT: size and second, words a pixel of either input. MOVES: latency, table of flags.
+    WINDOW: latency from the choice of a tile's last word, size (cycles a tile), depth (words of the buffer), frame
+    (input words), table of base positions of the windows, and, by tile of a frame, `first` [tiles + 1], `position` and
+    `lag`: constraint i of tile t (first[t] <= i < first[t+1]) says that the tile ends at least `lag` cycles after word
+    `position` can be read, which is one cycle after it is handed over.
     """
 
     kind: int
@@ -49,7 +50,6 @@ class Process:
     size: int = 0
     second: int = 0
     latency: int = 0
-    delay: int = 0
     depth: int = 0
     frame: int = 0
     table: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -61,7 +61,7 @@ class Process:
     def looks_back(self) -> int:
         """Words by which it looks back on any of its channels."""
         behind = int(max(0, -self.table.min(initial=0))) if self.kind == WINDOW else 0
-        return self.size * (self.kind in (PIPE, FIFO)) + self.latency + self.depth + behind
+        return self.size * (self.kind in (PIPE, SLICE, FIFO)) + self.latency + self.depth + behind
 
     @property
     def results(self) -> int:

@@ -88,10 +88,9 @@ def is_block(width: int, depth: int, style: int = 0) -> bool:
     return style == 1 or (style == 0 and depth > 64 and width * depth > BLOCK_BITS)
 
 
-def absorbs(width: int, depth: int, style: int, pins: int) -> bool:
-    """Whether the multiplexer behind a ROM's blocks does at once what a LUT makes of its bit and `pins` other ones."""
-    stacked = block_geometry(width, depth, False).stacked if is_block(width, depth, style) else 1
-    return stacked > 1 and select(stacked)[1] >= pins
+def rom_latency(width: int, depth: int, style: int = 0) -> int:
+    """Cycles of a ROM that has an output register where it is block RAM."""
+    return 1 + is_block(width, depth, style)
 
 
 def rom(width: int, depth: int, style: int = 0, latency: int = 1) -> Resources:
@@ -161,8 +160,12 @@ def lut_ram(width: int, depth: int) -> int:
     return blocks * cells + mux(blocks) * width + (blocks > 1) * blocks
 
 
-def ram(width: int, depth: int, block: bool, latency: int = 1) -> Resources:
+def ram(width: int, depth: int, block: bool, latency: int = 1, late: bool = False) -> Resources:
     """Module ram_sdp, in block RAM or in LUTs, with its registers."""
     if block:
         return block_ram(width, depth, written=True) + output_register(width, depth, True, latency)
-    return Resources(lut=lut_ram(width, depth), ff=width * latency)
+    found = Resources(lut=lut_ram(width, depth), ff=width * latency)
+    banks = math.ceil(depth / 64)
+    if (latency == 1 and not late) or banks == 1:
+        return found
+    return found + Resources(ff=width * (banks - 1) + index_bits(banks))

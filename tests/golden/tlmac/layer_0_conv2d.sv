@@ -6,7 +6,7 @@
 // m: steps, uint2[6, 6, 4], 1 elements a word
 // Folding: 2 lanes x 4 outputs a step, 9 steps a tile, 1 tiles a pixel, 2 digits of 1 bits
 // Element private: 2 activations an address; taps plain
-// Estimated: 648 cycles a frame; 210 LUT, 206 FF, 0 BRAM36, 0 DSP
+// Estimated: 648 cycles a frame; 213 LUT, 220 FF, 0 BRAM36, 0 DSP
 module layer_0_conv2d (
     input  logic clk_i,
     input  logic rst_i,
@@ -20,8 +20,7 @@ module layer_0_conv2d (
   logic [6:0] main_data;
   logic main_valid, main_ready;
   logic [3:0] window_data;
-  logic window_valid, window_ready;
-  logic window_last;
+  logic window_valid, window_last, en, fetch;
   window_reader #(
       .Width(4),
       .Height(6),
@@ -48,16 +47,14 @@ module layer_0_conv2d (
       .s_ready_o(s0_ready_o),
       .m_data_o(window_data),
       .m_valid_o(window_valid),
-      .m_ready_i(window_ready),
+      .m_ready_i(fetch),
       .m_first_o(),
       .m_last_o(window_last)
   );
   logic [27:0] acc;
-  logic done, acc_ready;
-  logic en, valid, clear, shift, take;
-  logic [3:0] addr, step;
+  logic valid, clear, shift, last, take;
+  logic [3:0] addr, early, step;
   logic [1:0] digits;
-  assign en = !done || acc_ready;
   assign take = en && valid;
   tlmac_front #(
       .Lanes(2),
@@ -67,22 +64,23 @@ module layer_0_conv2d (
       .Flip(0),
       .Steps(9),
       .Tiles(1),
-      .Delay(1)
+      .Delay(1),
+      .Wait(0)
   ) i_front (
       .clk_i(clk_i),
       .rst_i(rst_i),
       .en_i(en),
       .s_data_i(window_data),
       .s_valid_i(window_valid),
-      .s_ready_o(window_ready),
       .s_last_i(window_last),
       .addr_o(addr),
+      .early_o(early),
       .step_o(step),
       .digits_o(digits),
       .valid_o(valid),
       .clear_o(clear),
       .shift_o(shift),
-      .done_o(done)
+      .last_o(last)
   );
   logic [11:0] leaf_0;
   tlmac_tables #(
@@ -211,13 +209,15 @@ module layer_0_conv2d (
   logic [27:0] held_data;
   logic held_valid, held_ready;
   tlmac_hold #(
-      .Width(28)
+      .Width(28),
+      .Words(1)
   ) i_hold (
       .clk_i(clk_i),
       .rst_i(rst_i),
+      .next_i(last),
       .s_data_i(acc),
-      .s_valid_i(done),
-      .s_ready_o(acc_ready),
+      .en_o(en),
+      .fetch_o(fetch),
       .m_data_o(held_data),
       .m_valid_o(held_valid),
       .m_ready_i(held_ready)
@@ -225,7 +225,8 @@ module layer_0_conv2d (
   stream_regroup #(
       .LaneBits(7),
       .InLanes(4),
-      .OutLanes(1)
+      .OutLanes(1),
+      .Sparse(1)
   ) i_out (
       .clk_i(clk_i),
       .rst_i(rst_i),

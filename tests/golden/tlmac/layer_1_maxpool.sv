@@ -3,7 +3,7 @@
 //   MaxPool pool: uint2[6, 6, 4] to uint2[3, 3, 4]
 // s0: steps, uint2[6, 6, 4], 1 elements a word
 // m: pool, uint2[3, 3, 4], 1 elements a word
-// Estimated: 144 cycles a frame; 84 LUT, 61 FF, 0 BRAM36, 0 DSP
+// Estimated: 144 cycles a frame; 86 LUT, 64 FF, 0 BRAM36, 0 DSP
 module layer_1_maxpool (
     input  logic clk_i,
     input  logic rst_i,
@@ -46,6 +46,8 @@ module layer_1_maxpool (
       .m_first_o(),
       .m_last_o()
   );
+  logic [1:0] result_data;
+  logic result_valid, result_ready;
   pool_reduce #(
       .Lanes(1),
       .InBits(2),
@@ -59,6 +61,19 @@ module layer_1_maxpool (
       .s_data_i(window_0_data),
       .s_valid_i(window_0_valid),
       .s_ready_o(window_0_ready),
+      .m_data_o(result_data),
+      .m_valid_o(result_valid),
+      .m_ready_i(result_ready)
+  );
+  stream_skid #(
+      .Width(2),
+      .Words(1)
+  ) i_slice (
+      .clk_i(clk_i),
+      .rst_i(rst_i),
+      .s_data_i(result_data),
+      .s_valid_i(result_valid),
+      .s_ready_o(result_ready),
       .m_data_o(m_data_o),
       .m_valid_o(m_valid_o),
       .m_ready_i(m_ready_i)

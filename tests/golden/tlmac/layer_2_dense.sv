@@ -5,7 +5,7 @@
 // m: dense, int8[3], 1 elements a word
 // Folding: 1 lanes x 3 outputs a step, 36 steps a tile, 1 tiles a pixel, 1 digits of 2 bits
 // Element products: 1 activations an address; taps plain
-// Estimated: 36 cycles a frame; 102 LUT, 128 FF, 0 BRAM36, 0 DSP
+// Estimated: 36 cycles a frame; 103 LUT, 131 FF, 0 BRAM36, 0 DSP
 module layer_2_dense (
     input  logic clk_i,
     input  logic rst_i,
@@ -19,8 +19,7 @@ module layer_2_dense (
   logic [7:0] main_data;
   logic main_valid, main_ready;
   logic [1:0] window_data;
-  logic window_valid, window_ready;
-  logic window_last;
+  logic window_valid, window_last, en, fetch;
   window_reader #(
       .Width(2),
       .Height(1),
@@ -47,16 +46,14 @@ module layer_2_dense (
       .s_ready_o(s0_ready_o),
       .m_data_o(window_data),
       .m_valid_o(window_valid),
-      .m_ready_i(window_ready),
+      .m_ready_i(en),
       .m_first_o(),
       .m_last_o(window_last)
   );
   logic [23:0] acc;
-  logic done, acc_ready;
-  logic en, valid, clear, shift, take;
-  logic [5:0] addr, step;
+  logic valid, clear, shift, last, take;
+  logic [5:0] addr, early, step;
   logic [1:0] digits;
-  assign en = !done || acc_ready;
   assign take = en && valid;
   tlmac_front #(
       .Lanes(1),
@@ -66,33 +63,36 @@ module layer_2_dense (
       .Flip(0),
       .Steps(36),
       .Tiles(1),
-      .Delay(1)
+      .Delay(1),
+      .Wait(0)
   ) i_front (
       .clk_i(clk_i),
       .rst_i(rst_i),
       .en_i(en),
       .s_data_i(window_data),
       .s_valid_i(window_valid),
-      .s_ready_o(window_ready),
       .s_last_i(window_last),
       .addr_o(addr),
+      .early_o(early),
       .step_o(step),
       .digits_o(digits),
       .valid_o(valid),
       .clear_o(clear),
       .shift_o(shift),
-      .done_o(done)
+      .last_o(last)
   );
   logic [8:0] code;
   rom #(
       .Width(9),
       .Depth(36),
       .File("layer_2_dense_weights.mem"),
-      .Style(2)
+      .Style(2),
+      .Latency(1)
   ) i_weights (
       .clk_i(clk_i),
       .re_i(en),
       .addr_i(addr),
+      .oe_i(en),
       .data_o(code)
   );
   logic [11:0] leaf_0;
@@ -195,13 +195,15 @@ module layer_2_dense (
   logic [23:0] held_data;
   logic held_valid, held_ready;
   tlmac_hold #(
-      .Width(24)
+      .Width(24),
+      .Words(1)
   ) i_hold (
       .clk_i(clk_i),
       .rst_i(rst_i),
+      .next_i(last),
       .s_data_i(acc),
-      .s_valid_i(done),
-      .s_ready_o(acc_ready),
+      .en_o(en),
+      .fetch_o(fetch),
       .m_data_o(held_data),
       .m_valid_o(held_valid),
       .m_ready_i(held_ready)
@@ -209,7 +211,8 @@ module layer_2_dense (
   stream_regroup #(
       .LaneBits(8),
       .InLanes(3),
-      .OutLanes(1)
+      .OutLanes(1),
+      .Sparse(1)
   ) i_out (
       .clk_i(clk_i),
       .rst_i(rst_i),

@@ -35,9 +35,10 @@ class Converter(Module):
 
 @dataclass(frozen=True, eq=False)
 class StreamRegroup(Converter):
-    """Several words of every word, or a word of several."""
+    """Several words of every word, or a word of several; `sparse` ones leave at most every second cycle."""
 
     rtl: ClassVar[str] = "stream_regroup"
+    sparse: bool = False
 
     @property
     def parts(self) -> int:
@@ -52,7 +53,8 @@ class StreamRegroup(Converter):
     @property
     def moves(self) -> list[int]:
         part = NEEDS | YIELDS if self.splits else WORD
-        return [part] * (self.parts - 1) + [WORD | YIELDS]
+        found = [part] * (self.parts - 1) + [WORD | YIELDS]
+        return [flags for part in found for flags in ((part, 0) if self.sparse and part & YIELDS else (part,))]
 
     @property
     def cost(self) -> Resources:

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Index of a loop of Count iterations: 0, 1, ..., Count-1, 0, ...
+// Index of a loop of Count iterations: 0, 1, ..., Count-1, 0, ..., from Start behind reset
 //
 // count_o steps where step_i; last_o marks Count-1 and is a register, so that nested loops chain with one AND.
 // first_o marks 0 (costs logic only where it is used).
 module loop_counter #(
     parameter int unsigned Count = 2,
+    parameter int unsigned Start = 0,
     localparam int unsigned Bits = Count > 1 ? $clog2(Count) : 1
 ) (
     input  logic            clk_i,
@@ -14,8 +15,8 @@ module loop_counter #(
     output logic            first_o,
     output logic            last_o
 );
-  if (Count < 1) begin : g_illegal
-    $error("loop_counter: Count >= 1 is legal");
+  if (Count < 1 || Start >= Count) begin : g_illegal
+    $error("loop_counter: Count >= 1 and Start < Count are legal");
   end
 
   if (Count <= 1) begin : g_one
@@ -30,8 +31,8 @@ module loop_counter #(
     logic            last_q;
     always_ff @(posedge clk_i) begin
       if (rst_i) begin
-        count_q <= '0;
-        last_q  <= 1'b0;
+        count_q <= Bits'(Start);
+        last_q  <= Start == Count - 1;
       end else if (step_i) begin
         count_q <= last_q ? '0 : count_q + 1'b1;
         last_q  <= count_q == BeforeLast;

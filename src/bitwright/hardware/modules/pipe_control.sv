@@ -5,7 +5,7 @@
 //   enter_o[s]: a word, not a bubble, enters stage s; tile_o[s]: which of the Tiles words of a pixel it is.
 //
 // A stage moves when it is empty or the next one moves, so bubbles close under back-pressure. Latency Stages,
-// one word a cycle. s_ready_o depends on m_ready_i by one OR over the valid bits. Tiles that nobody reads cost nothing.
+// one word a cycle. s_ready_o depends on m_ready_i by one OR with a register. Tiles that nobody reads cost nothing.
 module pipe_control #(
     parameter int unsigned Stages = 2,
     parameter int unsigned Tiles  = 1,
@@ -26,6 +26,8 @@ module pipe_control #(
   end
 
   logic [Stages-1:0] valid_q;
+  // full[s]: every stage from s on holds a word; a register, computed from what all stages do.
+  logic [Stages-1:0] full;
   for (genvar s = 0; s < Stages; s++) begin : g_stage
     logic previous;
     if (s == 0) begin : g_input
@@ -46,7 +48,19 @@ module pipe_control #(
       always_ff @(posedge clk_i) if (en_o[s-1]) tile_o[s] <= tile_o[s-1];
     end
     assign enter_o[s] = en_o[s] && previous;
-    assign en_o[s] = m_ready_i || !(&valid_q[Stages-1:s]);
+    assign en_o[s] = m_ready_i || !full[s];
+    if (s == Stages - 1) begin : g_last
+      assign full[s] = valid_q[s];
+    end else begin : g_before
+      logic full_q;
+      logic [Stages-1:s] behind;  // the stage before each one holds a word
+      assign behind  = {valid_q[Stages-2:s], previous};
+      assign full[s] = full_q;
+      always_ff @(posedge clk_i) begin
+        if (rst_i) full_q <= 1'b0;
+        else full_q <= m_ready_i ? &behind : &(full[Stages-1:s] | behind);
+      end
+    end
     always_ff @(posedge clk_i) begin
       if (rst_i) valid_q[s] <= 1'b0;
       else if (en_o[s]) valid_q[s] <= previous;

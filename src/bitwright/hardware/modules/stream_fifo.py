@@ -30,4 +30,4 @@ class StreamFifo(Module):
             return Resources(lut=2, ff=self.width + 1)
         address, fill = index_bits(self.depth), index_bits(self.depth + 1)
         control = Resources(lut=2 * address + 2 * fill + 4, ff=2 * address + fill + 2, carry=3 * math.ceil(fill / 4))
-        return control + ram(self.width, self.depth, is_block(self.width, self.depth))
+        return control + ram(self.width, self.depth, is_block(self.width, self.depth), late=True)

@@ -81,7 +81,8 @@ module stream_fifo #(
     );
     ram_sdp #(
         .Width(Width),
-        .Depth(Depth)
+        .Depth(Depth),
+        .Late (1'b1)
     ) u_ram (
         .clk_i,
         .we_i   (write),

@@ -4,11 +4,12 @@
 // Wide words are split: latency 1, one output word a cycle; the input word stays at the source until its last part is
 // taken, so only one output word is registered. Narrow ones are gathered in a shift register, without logic on the
 // data: latency 1 after the last part, one input word a cycle. Equal lanes: a wire, latency 0. s_ready_o depends on
-// m_ready_i while an output word waits.
+// m_ready_i while an output word waits; not so with Sparse, where words leave at most every second cycle.
 module stream_regroup #(
     parameter int unsigned LaneBits = 8,
     parameter int unsigned InLanes  = 4,
-    parameter int unsigned OutLanes = 1
+    parameter int unsigned OutLanes = 1,
+    parameter bit          Sparse   = 0
 ) (
     input  logic                         clk_i,
     input  logic                         rst_i,
@@ -39,7 +40,7 @@ module stream_regroup #(
     logic last, ready, take, valid_q, unused;
     logic [OutLanes*LaneBits-1:0] data_q;
 
-    assign ready = m_ready_i || !valid_q;
+    assign ready = (m_ready_i && !Sparse) || !valid_q;
     assign take  = s_valid_i && ready;  // a part
     loop_counter #(
         .Count(Parts)
@@ -54,6 +55,7 @@ module stream_regroup #(
     always_ff @(posedge clk_i) begin
       if (rst_i) valid_q <= 1'b0;
       else if (ready) valid_q <= s_valid_i && (Split || last);
+      else if (m_ready_i) valid_q <= 1'b0;
     end
     if (Split) begin : g_split
       always_ff @(posedge clk_i) if (ready) data_q <= s_data_i[part*Width+:Width];

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from bitwright.errors import ModelError
+from bitwright.hardware.memory import rom_latency
 from bitwright.hardware.module import Memory, Module, all_alike, by_lane, tiles_of
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
@@ -82,24 +83,34 @@ class ThresholdModule(Module):
         """Whether base and step need an adder."""
         return not self.uniform or (self.out_bits > 1 and (self.falling or self.base.value != 0))
 
+    def _entry(self, bit: int) -> int:
+        """The stage in which the threshold of a bit of the count is read; of `count_bits`, stages of the search."""
+        tiles = 1 if self.shared else self.tiles
+        return sum(1 + rom_latency(self.in_bits + self.wide, tiles << s) for s in range(bit))
+
     @property
     def latency(self) -> int:
-        return self.count_bits + 1 + self.adjusts
+        return self._entry(self.count_bits) + self.adjusts
 
     @property
     def cost(self) -> Resources:
-        lanes, stages, bits = self.lanes, self.count_bits, self.in_bits
-        level = bits + self.wide
+        lanes, bits = self.lanes, self.in_bits
+        level, search = bits + self.wide, self._entry(self.count_bits)
         # nothing reads the tile where all channels are alike
-        found = pipe(self.latency, 1 if self.shared and self.uniform else self.tiles, stages)
+        last_read = self._entry(self.count_bits - 1)
+        if not self.uniform:
+            last_read = search - rom_latency(self.out_bits + 1, self.tiles)
+        found = pipe(self.latency, 1 if self.shared and self.uniform else self.tiles, last_read)
         found += self.roms("_s") * (lanes if self.shared else 1)
-        for s in range(stages):
+        found += Resources(ff=bits * (search - 1) * lanes)
+        for s in range(self.count_bits):
             # bits of a level that are no constants
             varying = min(level, s) if self.tiles == 1 or self.shared else level
             compare = Resources(lut=math.ceil(level / 2) + 2 * (varying > 0), carry=math.ceil(level / 8))
             if level + varying <= 6:
                 compare = Resources(lut=1)
-            found += (compare + Resources(ff=bits + s + 1)) * lanes
+            waits = self._entry(s + 1) - self._entry(s) - 1
+            found += (compare + Resources(ff=waits * s + s + 1)) * lanes
         if self.adjusts:
             found += Resources(lut=lanes * self.out_bits, ff=lanes * self.out_bits) + self.roms("_b")
         return found

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Multi-threshold activation (Python op Threshold): y = base[c] + step[c] * (number of k with x >= T[c, k]).
 //
-// A stream of words of Lanes channels, Tiles words a pixel. Binary search, one pipeline stage a bit of the count:
-// stage s holds 2**s thresholds of each channel and compares with the one that the bits found so far select.
-// Latency CountBits + 1, one more where base and step need an adder. One word a cycle.
+// A stream of words of Lanes channels, Tiles words a pixel. Binary search: for bit s of the count, of 2**s thresholds of
+// each channel the one that the bits found so far select is read, and compared in the next stage. Latency two cycles a
+// bit, one more for each memory in block RAM, and one more where base and step need an adder. One word a cycle.
 //
 // The count is below 2**CountBits; threshold.py fills up with thresholds that are never
 // reached and writes T - 1, so that the test is x > T - 1. Wide: T - 1 has one bit more than x and is signed
@@ -12,7 +12,7 @@
 // Uniform: y = Base + count, or Base - count where Falling; otherwise a memory gives {falling, base} per channel.
 // A bipolar output is one bit with base 0 or 1: 0 stands for -1.
 //
-// Files (nn stage, lll lane; lane 000 alone where Shared): <File>_s<nn>_l<lll>.mem has Tiles * 2**nn words (2**nn
+// Files (nn bit, lll lane; lane 000 alone where Shared): <File>_s<nn>_l<lll>.mem has Tiles * 2**nn words (2**nn
 // where Shared), word tile * 2**nn + bits so far; <File>_b<lll>.mem has Tiles words {falling, base}.
 module threshold #(
     parameter int unsigned InBits    = 8,
@@ -43,8 +43,21 @@ module threshold #(
   end
 
   localparam bit Adjust = !Uniform || (OutBits > 1 && (Base != '0 || Falling));
-  localparam int unsigned Stages = CountBits + 1 + (Adjust ? 1 : 0);
   localparam int unsigned LevelBits = InBits + (Wide ? 1 : 0);
+  localparam int unsigned Search = entry(CountBits);  // stages of the search
+  localparam int unsigned Stages = Search + (Adjust ? 1 : 0);
+  localparam int unsigned BaseLatency = latency(OutBits + 1, Tiles);
+
+  // Registers of a memory: block RAM (as module rom chooses it) has one more.
+  function automatic int unsigned latency(input int unsigned width, input int unsigned depth);
+    latency = depth > 64 && depth > 4096 / width ? 2 : 1;
+  endfunction
+
+  // The stage in which the threshold of bit s is read.
+  function automatic int unsigned entry(input int unsigned s);
+    entry = 0;
+    for (int unsigned i = 0; i < s; i++) entry += 1 + latency(LevelBits, (Shared ? 1 : Tiles) << i);
+  endfunction
 
   logic [Stages-1:0] en, unused_enter;
   logic [Stages-1:0][(Tiles > 1 ? $clog2(Tiles) : 1)-1:0] tile;  // of the word that enters each stage
@@ -62,83 +75,86 @@ module threshold #(
     localparam logic [23:0] Name = {8'(48 + l / 100), 8'(48 + l / 10 % 10), 8'(48 + l % 10)};
     localparam logic [23:0] SearchName = Shared ? "000" : Name;
 
-    for (genvar s = 0; s < CountBits; s++) begin : g_stage
+    // x and the bits of the count found so far, of the word that enters each stage
+    logic [InBits-1:0] x[Search+1];
+    logic [CountBits-1:0] count[Search+1], found[Search];
+    assign x[0] = s_data_i[l*InBits+:InBits];
+    assign count[0] = '0;
+    for (genvar s = 0; s < Search; s++) begin : g_stage
+      always_ff @(posedge clk_i) begin
+        if (en[s]) begin
+          x[s+1] <= x[s];
+          count[s+1] <= found[s];
+        end
+      end
+    end
+
+    for (genvar s = 0; s < CountBits; s++) begin : g_bit
       localparam int unsigned Depth = (Shared ? 1 : Tiles) << s;
-      // x and the bits of the count found so far, of the word that enters the stage and of the one that is in it
-      logic [InBits-1:0] x, x_q;
-      logic [CountBits-1:0] count, count_q, next;
+      localparam int unsigned Read = entry(s);
+      localparam int unsigned Compare = entry(s + 1) - 1;
       logic [LevelBits-1:0] level, value;
       logic [(Depth > 1 ? $clog2(Depth) : 1)-1:0] address;
-      if (s == 0) begin : g_entry
-        assign x = s_data_i[l*InBits+:InBits];
-        assign count = '0;
-      end else begin : g_inner
-        assign x = g_stage[s-1].x_q;
-        assign count = g_stage[s-1].next;
-      end
-
       if (Shared || Tiles == 1) begin : g_shared
-        assign address = count[(s > 0 ? s : 1)-1:0];
+        assign address = count[Read][(s > 0 ? s : 1)-1:0];
       end else if (s == 0) begin : g_first
         assign address = tile[0];
       end else begin : g_later
-        assign address = {tile[s], count[s-1:0]};
+        assign address = {tile[Read], count[Read][s-1:0]};
       end
       rom #(
           .Width(LevelBits),
           .Depth(Depth),
-          .File ({File, "_s", 8'(48 + s / 10), 8'(48 + s % 10), "_l", SearchName, ".mem"})
+          .File ({File, "_s", 8'(48 + s / 10), 8'(48 + s % 10), "_l", SearchName, ".mem"}),
+          .Latency(Compare - Read)
       ) u_levels (
           .clk_i,
-          .re_i  (en[s]),
+          .re_i  (en[Read]),
           .addr_i(address),
+          .oe_i  (en[Compare-1]),
           .data_o(level)
       );
 
-      always_ff @(posedge clk_i) begin
-        if (en[s]) begin
-          x_q <= x;
-          count_q <= count;
-        end
-      end
       // Offset binary: signed numbers with their sign bit turned over compare as unsigned ones.
       if (Wide) begin : g_wide
-        assign value = {!(InSigned && x_q[InBits-1]), x_q};
+        assign value = {!(InSigned && x[Compare][InBits-1]), x[Compare]};
       end else begin : g_narrow
-        assign value = x_q ^ (InSigned ? InBits'(1) << (InBits - 1) : '0);
+        assign value = x[Compare] ^ (InSigned ? InBits'(1) << (InBits - 1) : '0);
       end
-      assign next = (count_q << 1) | CountBits'(value > level);
+      for (genvar p = Read; p < Compare; p++) begin : g_read
+        assign found[p] = count[p];
+      end
+      assign found[Compare] = (count[Compare] << 1) | CountBits'(value > level);
     end
 
-    logic [CountBits-1:0] count_q;
     logic [OutBits-1:0] y_q;
-    always_ff @(posedge clk_i) if (en[CountBits]) count_q <= g_stage[CountBits-1].next;
-
     if (Adjust && Uniform) begin : g_constant
       always_ff @(posedge clk_i)
-        if (en[CountBits+1]) y_q <= Falling ? Base - OutBits'(count_q) : Base + OutBits'(count_q);
+        if (en[Search]) y_q <= Falling ? Base - OutBits'(count[Search]) : Base + OutBits'(count[Search]);
     end else if (Adjust) begin : g_channel
       logic falling;
       logic [OutBits-1:0] base;
       rom #(
           .Width(OutBits + 1),
           .Depth(Tiles),
-          .File ({File, "_b", Name, ".mem"})
+          .File ({File, "_b", Name, ".mem"}),
+          .Latency(BaseLatency)
       ) u_base (
           .clk_i,
-          .re_i  (en[CountBits]),
-          .addr_i(tile[CountBits]),
+          .re_i  (en[Search-BaseLatency]),
+          .addr_i(tile[Search-BaseLatency]),
+          .oe_i  (en[Search-1]),
           .data_o({falling, base})
       );
       always_ff @(posedge clk_i)
-        if (en[CountBits+1]) y_q <= base + (OutBits'(count_q) ^ {OutBits{falling}}) + OutBits'(falling);
+        if (en[Search]) y_q <= base + (OutBits'(count[Search]) ^ {OutBits{falling}}) + OutBits'(falling);
     end else begin : g_plain
-      assign y_q = OutBits'(count_q) ^ (Uniform ? Base : '0);  // Base is 0, or one bit
+      assign y_q = OutBits'(count[Search]) ^ (Uniform ? Base : '0);  // Base is 0, or one bit
     end
     assign m_data_o[l*OutBits+:OutBits] = y_q;
 
     logic unused;
-    assign unused = &{1'b0, Name, g_stage[CountBits-1].x_q};
+    assign unused = &{1'b0, Name, x[Search]};
   end
   logic unused;
   assign unused = &{1'b0, tile, unused_enter};

@@ -110,6 +110,16 @@ class Window:
         return is_block(self.width, self.words)
 
     @property
+    def stages(self) -> int:
+        """Registers of the memory: cycles from the choice of a word to its emission."""
+        return 0 if self.is_wire else 1 + (self.depth > 64)
+
+    @property
+    def latency(self) -> int:
+        """Cycles from the arrival of a word to its first emission."""
+        return 0 if self.is_wire else 1 + self.stages
+
+    @property
     def depth(self) -> int:
         """Words of the memory, a multiple of what it comes in: 512 (block RAM), 64 or 32 (LUT RAM)."""
         unit = 512 if self.is_block else 64 if self.words > 32 else 32
@@ -133,7 +143,7 @@ class Window:
         """Cells of the module."""
         if self.is_wire:
             return counter(self.chunks // self.groups)
-        return ram(self.width, self.depth, self.is_block) + self._control()
+        return ram(self.width, self.depth, self.is_block, self.stages) + self._control()
 
     def _control(self) -> Resources:
         """Loops, positions and flags."""

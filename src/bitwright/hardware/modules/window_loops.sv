@@ -4,7 +4,7 @@
 //   for oy, ox, g, r, ky, kx, k:  level_o = the outermost loop that steps behind this item
 //     0 k, 1 kx, 2 ky, 3 r (next repetition), 4 g (next group), 5 ox (next window), 6 oy (next row), 7 next frame
 //
-// level_o is a register; step_i asks for the next item. From reset, the first step_i presents the first item.
+// level_o is a register; step_i asks for the next item. Reset presents the first one.
 module window_loops #(
     parameter int unsigned GroupChunks = 1,
     parameter int unsigned KernelW     = 1,
@@ -24,6 +24,13 @@ module window_loops #(
     OutHeight, OutWidth, Groups, Repeats, KernelH, KernelW, GroupChunks
   };
 
+  // The innermost loop of more than one iteration steps behind the first item; the counters stand one item ahead.
+  function automatic logic [2:0] innermost();
+    innermost = 3'd7;
+    for (int l = Loops - 1; l >= 0; l--) if (Counts[32*l+:32] > 1) innermost = 3'(l);
+  endfunction
+  localparam logic [2:0] First = innermost();
+
   logic [Loops-1:0] last;
   logic [Loops:0] step;  // step[l]: loop l steps; all loops inside it are at their last iteration
   assign step[0] = step_i;
@@ -33,7 +40,8 @@ module window_loops #(
     logic [(Count > 1 ? $clog2(Count) : 1)-1:0] unused_count;
     logic unused_first;
     loop_counter #(
-        .Count(Count)
+        .Count(Count),
+        .Start(32'(First) == l ? 1 : 0)
     ) u_counter (
         .clk_i,
         .rst_i,
@@ -53,5 +61,8 @@ module window_loops #(
     level_d = 3'd7;
     for (int l = Loops - 1; l >= 0; l--) if (!last[l]) level_d = 3'(l);
   end
-  always_ff @(posedge clk_i) if (step_i) level_o <= level_d;
+  always_ff @(posedge clk_i) begin
+    if (rst_i) level_o <= First;
+    else if (step_i) level_o <= level_d;
+  end
 endmodule

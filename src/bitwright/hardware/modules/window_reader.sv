@@ -6,15 +6,17 @@
 //     or PadWord where that lies outside the image
 //
 // Input: pixels in raster order, Chunks words each. m_first_o and m_last_o mark the first and last word of each
-// pass, one (g, r). One word a cycle, latency 2 from the arrival of a word to its first emission; a word is emitted
-// as soon as it has arrived. The buffer holds the last `Depth` words of the endless input stream; a word is
-// overwritten once no later window needs it, so the next rows and the next frame are taken meanwhile.
+// pass, one (g, r). One word a cycle, latency 2 from the arrival of a word to its first emission, 3 where the buffer has
+// more than 64 words; a word is emitted as soon as it has arrived. What is emitted moves only while m_ready_i, words and bubbles
+// alike, so m_ready_i must not wait for m_valid_o. The buffer holds the last `Depth` words of the endless input stream; a
+// word is overwritten once no later window needs it, so the next rows and the next frame are taken meanwhile.
 // Without anything to repeat (1x1 kernel, stride 1, no pads, Repeats 1) the module is a wire, latency 0.
 //
 // Word positions are linear in the input stream. Every move from one item to the next adds one of 8 constants
 // (see window_loops) to the registers below, so there is no multiplier and one LUT level before each adder:
 //   address  position modulo Depth              lead   words written - position - 1; the word is there where >= 0
 //   ix, iy   column and row, for the padding    need   words written - oldest position in use - Depth; full where >= 0
+// How to move on and where padding is are computed one item ahead, so that an item goes by one LUT behind registers.
 module window_reader #(
     parameter int Width       = 8,
     parameter int Height      = 4,
@@ -117,6 +119,12 @@ module window_reader #(
     localparam int Unit = Block ? 512 : Words > 32 ? 64 : 32;  // what the memory comes in anyway
     localparam int Depth = (Words + Unit - 1) / Unit * Unit;
     localparam int AddrBits = $clog2(Depth);
+    localparam int Stages = Block || Depth > 64 ? 2 : 1;  // registers of the memory
+
+    // From the first item of a frame to the second, where the first one has the lead of the frame's first word.
+    localparam int ToSecond = GroupChunks > 1 ? -1 - Origin :
+        KernelW > 1 ? -ToTap - Origin : KernelH > 1 ? -ToTapRow - Origin : Repeats > 1 ? -ToRepeat - Origin :
+        Groups > 1 ? -ToGroup - Origin : OutWidth > 1 ? -ToWindow - Origin : OutHeight > 1 ? -ToRow - Origin : -ToFrame;
 
     // `lead` and `need` stay within (-2**(LeadBits-1), 2**(LeadBits-1)): padding is emitted only while lead is at
     // least -2**(LeadBits-2), a bound that lies behind the end of the frame.
@@ -127,17 +135,16 @@ module window_reader #(
     localparam int NeedBits = LeadBits + 1;
 
     // ------------------------------------------------------------------ the item: where it is, whether it may go
-    logic [2:0] level;  // how to move on from this item
-    logic primed_q, hold_q, fire, write, pad;
-    logic valid_q, pad_q;
+    logic [2:0] ahead, level_q;  // how to move on from the next item, and from this one
+    logic prime_q, ready, fire, write, pad_q, skip_q, start_q, first_q;
     logic [LeadBits-1:0] lead_q;
     logic [NeedBits-1:0] need_q;
     logic [AddrBits-1:0] read_q, write_q;
 
     assign s_ready_o = need_q[NeedBits-1];
     assign write = s_valid_i && s_ready_o;
-    assign fire = primed_q && !hold_q && (m_ready_i || !valid_q) &&
-        (!lead_q[LeadBits-1] || (pad && lead_q[LeadBits-2]));
+    assign ready = !lead_q[LeadBits-1] || (skip_q && lead_q[LeadBits-2]);
+    assign fire = m_ready_i && ready;
 
     window_loops #(
         .GroupChunks(GroupChunks),
@@ -150,15 +157,25 @@ module window_reader #(
     ) u_loops (
         .clk_i,
         .rst_i,
-        .step_i (fire || !primed_q),
-        .level_o(level)
+        .step_i (fire),
+        .level_o(ahead)
     );
-    always_ff @(posedge clk_i) primed_q <= !rst_i;
+    // An item in front of the first one, which is not emitted, brings the registers that are one item ahead there.
+    always_ff @(posedge clk_i) begin
+      if (rst_i) begin
+        prime_q <= 1'b1;
+        level_q <= '0;
+      end else if (fire) begin
+        prime_q <= 1'b0;
+        level_q <= ahead;
+        first_q <= prime_q || level_q >= 3'd3;
+      end
+    end
 
     logic [LeadBits-1:0] move;  // minus the distance to the next item
     logic [NeedBits-1:0] drop;  // minus the number of words that the next item frees
     always_comb begin
-      unique case (level)
+      unique case (level_q)
         3'd0: move = LeadBits'(-1);
         3'd1: move = LeadBits'(-ToTap);
         3'd2: move = LeadBits'(-ToTapRow);
@@ -166,9 +183,10 @@ module window_reader #(
         3'd4: move = LeadBits'(-ToGroup);
         3'd5: move = LeadBits'(-ToWindow);
         3'd6: move = LeadBits'(-ToRow);
-        default: move = LeadBits'(-ToFrame);
+        default: move = LeadBits'(Origin - ToFrame);
       endcase
-      unique case (level)
+      if (start_q) move = LeadBits'(ToSecond);
+      unique case (level_q)
         3'd5: drop = NeedBits'(-NextWindow);
         3'd6: drop = NeedBits'(-NextRow);
         3'd7: drop = NeedBits'(-NextFrame);
@@ -184,7 +202,7 @@ module window_reader #(
     assign {need_d, unused_need} = {need_q, 1'b1} + {fire ? drop : '0, write};
     always_ff @(posedge clk_i) begin
       if (rst_i) begin
-        lead_q <= LeadBits'(-Origin - 1);
+        lead_q <= '0;
         need_q <= NeedBits'(-Origin + Early * Chunks - Depth);
       end else begin
         lead_q <= lead_d;
@@ -193,37 +211,32 @@ module window_reader #(
     end
 
     // ------------------------------------------------------------------ padding
-    // A frame that starts with padding waits for its first word, so that nothing comes out before something goes in.
-    if (Origin != 0) begin : g_hold
-      logic start_q, start_d, unused_begun;
-      logic [NeedBits-1:0] begun;  // >= 0: the first word of the frame is there; counts where the next item starts one
-      assign {begun, unused_begun} = {NeedBits'($signed(lead_q)), 1'b1} +
-          {fire ? NeedBits'(Origin - ToFrame) : NeedBits'(Origin), write};
-      assign start_d = fire ? level == 3'd7 : start_q;
+    // A frame that starts with padding waits for its first word, so that nothing comes out before something goes in:
+    // its first item has that word's lead.
+    if (Origin != 0) begin : g_start
       always_ff @(posedge clk_i) begin
-        start_q <= rst_i || start_d;
-        hold_q  <= rst_i || (start_d && begun[NeedBits-1]);
+        if (rst_i) start_q <= 1'b0;
+        else if (fire) start_q <= prime_q || level_q == 3'd7;
       end
-      logic unused;
-      assign unused = &{1'b0, begun};
-    end else begin : g_no_hold
-      assign hold_q = 1'b0;
+    end else begin : g_no_start
+      assign start_q = 1'b0;
     end
 
     if (PadTop != 0 || LastY + SpanH >= Height || PadLeft != 0 || LastX + SpanW >= ImageWidth) begin : g_pad
       localparam int XBits = 1 + $clog2(max(max(PadLeft, ImageWidth), LastX + SpanW) + 1);
       localparam int YBits = 1 + $clog2(max(max(PadTop, Height), LastY + SpanH) + 1);
-      logic [XBits-1:0] ix_q, move_x;
+      logic [XBits-1:0] ix_q, move_x;  // of the next item
       logic [YBits-1:0] iy_q, move_y;
+      logic pad;
       always_comb begin
-        unique case (level)
+        unique case (ahead)
           3'd0: move_x = '0;
           3'd1: move_x = XBits'(DilationW);
           3'd2, 3'd3, 3'd4: move_x = XBits'(-SpanW);
           3'd5: move_x = XBits'(StrideW - SpanW);
           default: move_x = XBits'(-PadLeft - LastX - SpanW);
         endcase
-        unique case (level)
+        unique case (ahead)
           3'd0, 3'd1: move_y = '0;
           3'd2: move_y = YBits'(DilationH);
           3'd3, 3'd4, 3'd5: move_y = YBits'(-SpanH);
@@ -231,18 +244,22 @@ module window_reader #(
           default: move_y = YBits'(-PadTop - LastY - SpanH);
         endcase
       end
+      assign pad = ix_q >= XBits'(ImageWidth) || iy_q >= YBits'(Height);  // negative ones are large, too
       always_ff @(posedge clk_i) begin
         if (rst_i) begin
-          ix_q <= XBits'(-PadLeft);
-          iy_q <= YBits'(-PadTop);
+          ix_q   <= XBits'(-PadLeft);
+          iy_q   <= YBits'(-PadTop);
+          skip_q <= 1'b0;
         end else if (fire) begin
-          ix_q <= ix_q + move_x;
-          iy_q <= iy_q + move_y;
+          ix_q   <= ix_q + move_x;
+          iy_q   <= iy_q + move_y;
+          pad_q  <= pad;
+          skip_q <= pad && !(Origin != 0 && (prime_q || level_q == 3'd7));
         end
       end
-      assign pad = ix_q >= XBits'(ImageWidth) || iy_q >= YBits'(Height);  // negative ones are large, too
     end else begin : g_no_pad
-      assign pad = 1'b0;
+      assign pad_q  = 1'b0;
+      assign skip_q = 1'b0;
     end
 
     // ------------------------------------------------------------------ memory
@@ -251,14 +268,14 @@ module window_reader #(
         .Depth(Depth),
         .Steps({ToFrame, ToRow, ToWindow, ToGroup, ToRepeat, ToTapRow, ToTap, 32'd1})
     ) u_read_step (
-        .level_i  (level),
+        .level_i  (level_q),
         .address_i(read_q),
         .address_o(read_d)
     );
     assign write_d = write_q == AddrBits'(Depth - 1) ? '0 : write_q + 1'b1;
     always_ff @(posedge clk_i) begin
       if (rst_i) begin
-        read_q  <= AddrBits'((Origin % Depth + Depth) % Depth);
+        read_q  <= AddrBits'(((Origin - 1) % Depth + Depth) % Depth);
         write_q <= '0;
       end else begin
         if (fire) read_q <= read_d;
@@ -270,36 +287,35 @@ module window_reader #(
     ram_sdp #(
         .Width(Width),
         .Depth(Depth),
-        .Style(Block ? 1 : 2)
+        .Style(Block ? 1 : 2),
+        .Latency(Stages)
     ) u_ram (
         .clk_i,
         .we_i   (write),
         .waddr_i(write_q),
         .wdata_i(s_data_i),
-        .re_i   (fire),
+        .re_i   (m_ready_i),
         .raddr_i(read_q),
+        .oe_i   (m_ready_i),
         .rdata_o(data)
     );
 
     // ------------------------------------------------------------------ output
-    logic first_q;  // the item is the first of its pass
+    logic [Stages-1:0] valid_q, pads_q, firsts_q, lasts_q;  // behind each register of the memory
     always_ff @(posedge clk_i) begin
-      if (rst_i) begin
-        valid_q <= 1'b0;
-        first_q <= 1'b1;
-      end else begin
-        if (m_ready_i || !valid_q) valid_q <= fire;
-        if (fire) first_q <= level >= 3'd3;
-      end
+      if (rst_i) valid_q <= '0;
+      else if (m_ready_i) valid_q <= Stages'({valid_q, ready && !prime_q});
     end
     always_ff @(posedge clk_i) begin
-      if (fire) begin
-        pad_q     <= pad;
-        m_first_o <= first_q;
-        m_last_o  <= level >= 3'd3;
+      if (m_ready_i) begin
+        pads_q   <= Stages'({pads_q, pad_q});
+        firsts_q <= Stages'({firsts_q, first_q});
+        lasts_q  <= Stages'({lasts_q, level_q >= 3'd3});
       end
     end
-    assign m_valid_o = valid_q;
-    assign m_data_o  = pad_q ? PadWord : data;
+    assign m_valid_o = valid_q[Stages-1];
+    assign m_first_o = firsts_q[Stages-1];
+    assign m_last_o  = lasts_q[Stages-1];
+    assign m_data_o  = pads_q[Stages-1] ? PadWord : data;
   end
 endmodule

@@ -17,15 +17,19 @@ module window_step #(
   end
 
   // Adding step + 2**AddrBits - Depth carries out exactly where address + step >= Depth.
-  logic [7:0][AddrBits-1:0] up, down;  // step in [0, Depth), and the same plus 2**AddrBits - Depth
+  logic [8:0][AddrBits-1:0] up, down;  // step in [0, Depth), and the same plus 2**AddrBits - Depth, of levels below l
   logic [AddrBits-1:0] sum, wrapped;
   logic carry;
+  assign up[0]   = '0;
+  assign down[0] = '0;
   for (genvar l = 0; l < 8; l++) begin : g_level
+    // As sums of products: Yosys makes a choice by index a memory that takes in the register of the index.
     localparam int Step = $signed(Steps[32*l+:32]);
-    assign up[l] = AddrBits'((Step % Depth + Depth) % Depth);
-    assign down[l] = AddrBits'((Step % Depth + Depth) % Depth + (1 << AddrBits) - Depth);
+    localparam int Up = (Step % Depth + Depth) % Depth;
+    assign up[l+1]   = up[l] | (level_i == 3'(l) ? AddrBits'(Up) : '0);
+    assign down[l+1] = down[l] | (level_i == 3'(l) ? AddrBits'(Up + (1 << AddrBits) - Depth) : '0);
   end
-  assign sum = address_i + up[level_i];
-  assign {carry, wrapped} = {1'b0, address_i} + {1'b0, down[level_i]};
+  assign sum = address_i + up[8];
+  assign {carry, wrapped} = {1'b0, address_i} + {1'b0, down[8]};
   assign address_o = Depth != 1 << AddrBits && carry ? wrapped : sum;
 endmodule

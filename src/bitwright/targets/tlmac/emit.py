@@ -21,7 +21,6 @@ from bitwright.hardware.text import (
     stream_of,
     stream_ports,
     wire,
-    wired,
 )
 from bitwright.network import INPUT, Network
 from bitwright.targets.contract import Design, StreamSpec, SynthesisUnit
@@ -161,7 +160,13 @@ def _fork_module(streams: _Streams, value: str, outputs: int, network: Network) 
     width = streams.widths[value]
     ports = [*CLOCK_PORTS, *stream_ports("s", width, output=False), Port("m_data_o", True, outputs * width)]
     ports += [Port("m_valid_o", True, outputs), Port("m_ready_i", bits=outputs)]
-    body = instance("stream_fork", "i_fork", {"Width": width, "Outputs": outputs}, wired(ports))
+    held, body = Stream.named("held", width), ""
+    body += held.declare()
+    body += instance(
+        "stream_skid", "i_slice", {"Width": width}, CLOCK | stream_of("s", width, False).sink() | held.source()
+    )
+    branches = {port.name: port.name for port in ports if port.name.startswith("m_")}
+    body += instance("stream_fork", "i_fork", {"Width": width, "Outputs": outputs}, CLOCK | held.sink() | branches)
     remarks = [_origin(network), f"Every word of {comment(value)}, {network.types[value]}, for {outputs} readers."]
     return module(streams.fork_module(value), ports, body, remarks)
 

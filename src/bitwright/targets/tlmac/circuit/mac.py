@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bitwright.hardware.modules.converters import StreamRegroup
 from bitwright.hardware.modules.window import Window
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
 from bitwright.network import IntType
@@ -119,9 +120,14 @@ class MacPlan:
         return max(0, max(self.element.leaf_counts) - 1).bit_length()
 
     @property
+    def waits(self) -> bool:
+        """Whether the digits wait a cycle for what block RAM gives."""
+        return self.element.waits(self.rom_styles)
+
+    @property
     def delay(self) -> int:
-        """Cycles from the registered digits to the sums at the accumulators."""
-        return self.element.latency + self.levels
+        """Cycles from the first register of the digits to the sums at the accumulators."""
+        return self.waits + self.element.latency + self.levels
 
     @property
     def single(self) -> bool:
@@ -132,6 +138,17 @@ class MacPlan:
     def parts(self) -> int:
         """Words in which one tile's accumulators leave."""
         return self.fold.parallel // self.out_lanes
+
+    @property
+    def held_words(self) -> int:
+        """Words of the register of finished accumulators: one takes a word every two cycles, two every cycle."""
+        return 1 if self.fold.tile_cycles(self.layer) > self.parts else 2
+
+    @property
+    def way_out(self) -> StreamRegroup:
+        """What cuts the accumulators of a tile into words; where there is time, its ready is a register."""
+        sparse = self.fold.tile_cycles(self.layer) >= 2 * self.parts
+        return StreamRegroup(self.acc_type.bits, self.fold.parallel, self.out_lanes, sparse=sparse)
 
     @property
     def cycles(self) -> int:
@@ -160,7 +177,7 @@ class MacPlan:
     @property
     def latency(self) -> int:
         """Cycles from the last word of a window's last pass to the first word of accumulators."""
-        return self.delay + 2 + (2 if self.parts > 1 else 0)
+        return self.delay + 3 + (self.parts > 1)
 
 
 def map_layer(layer: MacLayer, fold: Fold, kind: str) -> Element | None:
@@ -177,19 +194,19 @@ def emit_mac(plan: MacPlan, prefix: str, source: Stream, target: Stream) -> str:
         ports = CLOCK | source.sink() | taps.source()
         text += taps.declare() + instance(patch.module, f"i_taps_{i}", patch.parameters(lanes), ports)
         source = taps
-    words = Stream.named("window", source.width)
+    # A reader with a buffer moves with the layer's pipeline, by a register of its own.
+    words = Stream("window_data", "window_valid", "en" if plan.window.is_wire else "fetch", source.width)
     pad = int(layer.input.dtype.encode(np.array(layer.pad_value)))
-    text += words.declare() + "  logic window_last;\n"
+    text += wire(words.data, words.width) + "  logic window_valid, window_last, en, fetch;\n"
     text += emit_reader("window", plan.window, pad, fold.word_lanes, source, words, "window_last")
-    result = target if plan.parts == 1 else Stream("acc", "done", "acc_ready", fold.parallel * plan.acc_type.bits)
-    text += result.declare() if plan.parts > 1 else ""
     address_bits = max(1, (fold.steps(layer) * fold.tiles(layer) - 1).bit_length())
-    text += f"  logic en, valid, clear, shift, take;\n  logic [{address_bits - 1}:0] addr, step;\n"
+    text += wire("acc", fold.parallel * plan.acc_type.bits)
+    text += f"  logic valid, clear, shift, last, take;\n  logic [{address_bits - 1}:0] addr, early, step;\n"
     text += wire("digits", fold.word_lanes * fold.digit)
-    text += f"  assign en = !{result.valid} || {result.ready};\n  assign take = en && valid;\n"
-    text += instance("tlmac_front", "i_front", _front(plan), _front_ports(words, result))
+    text += "  assign take = en && valid;\n"
+    text += instance("tlmac_front", "i_front", _front(plan), _front_ports(words))
     text += plan.element.emit(prefix, plan.rom_styles)
-    return text + _sums(plan, result) + (_drain(plan, result, target) if plan.parts > 1 else "")
+    return text + _sums(plan) + _drain(plan, target)
 
 
 def _front(plan: MacPlan) -> dict[str, object]:
@@ -203,16 +220,18 @@ def _front(plan: MacPlan) -> dict[str, object]:
         "Steps": fold.steps(layer),
         "Tiles": fold.tiles(layer),
         "Delay": plan.delay,
+        "Wait": plan.waits,
     }
 
 
-def _front_ports(words: Stream, result: Stream) -> dict[str, str]:
-    outputs = {f"{name}_o": name for name in ("addr", "step", "digits", "valid", "clear", "shift")}
-    return CLOCK | {"en_i": "en"} | words.sink() | {"s_last_i": "window_last"} | outputs | {"done_o": result.valid}
+def _front_ports(words: Stream) -> dict[str, str]:
+    outputs = {f"{name}_o": name for name in ("addr", "early", "step", "digits", "valid", "clear", "shift", "last")}
+    inputs = {"en_i": "en", "s_data_i": words.data, "s_valid_i": words.valid, "s_last_i": "window_last"}
+    return CLOCK | inputs | outputs
 
 
-def _sums(plan: MacPlan, result: Stream) -> str:
-    """Adder trees and accumulators; output p is part p of the result's words."""
+def _sums(plan: MacPlan) -> str:
+    """Adder trees and accumulators; output p is part p of the words `acc`."""
     text, fold, element, bits = "", plan.fold, plan.element, plan.acc_type.bits
     n = element.leaf_bits
     for p, leaves in enumerate(element.leaves):
@@ -235,15 +254,19 @@ def _sums(plan: MacPlan, result: Stream) -> str:
                 "Single": plan.single,
             },
             {"clk_i": "clk_i", "en_i": "take", "clear_i": "clear", "shift_i": "shift"}
-            | {"sum_i": f"sum_{p}", "acc_o": result.part(p * bits, bits)},
+            | {"sum_i": f"sum_{p}", "acc_o": f"acc[{p * bits}+:{bits}]"},
         )
     return text
 
 
-def _drain(plan: MacPlan, result: Stream, target: Stream) -> str:
-    """The way out: a copy of the accumulators leaves word by word while the next tile runs."""
-    held = Stream.named("held", result.width)
-    text = held.declare()
-    text += instance("tlmac_hold", "i_hold", {"Width": held.width}, CLOCK | result.sink() | held.source())
-    lanes = {"LaneBits": plan.acc_type.bits, "InLanes": plan.fold.parallel, "OutLanes": plan.out_lanes}
-    return text + instance("stream_regroup", "i_out", lanes, CLOCK | held.sink() | target.source())
+def _drain(plan: MacPlan, target: Stream) -> str:
+    """The way out: a copy of the accumulators leaves, word by word, while the next tile runs."""
+    width = plan.fold.parallel * plan.acc_type.bits
+    held = target if plan.parts == 1 else Stream.named("held", width)
+    text = held.declare() if plan.parts > 1 else ""
+    ports = CLOCK | {"next_i": "last", "s_data_i": "acc", "en_o": "en", "fetch_o": "fetch"} | held.source()
+    text += instance("tlmac_hold", "i_hold", {"Width": width, "Words": plan.held_words}, ports)
+    if plan.parts == 1:
+        return text
+    way = plan.way_out
+    return text + instance(way.rtl, "i_out", way.parameters(), CLOCK | held.sink() | target.source())

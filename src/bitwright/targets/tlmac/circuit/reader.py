@@ -8,7 +8,10 @@ from bitwright.hardware.text import CLOCK, Sized, Stream, instance
 
 
 def emit_reader(name: str, window: Window, pad: int, lanes: int, source: Stream, words: Stream, last: str = "") -> str:
-    """Instance of window_reader; padding holds `pad` in every lane, `last` marks a window's last word."""
+    """Instance of window_reader; padding holds `pad` in every lane, `last` marks a window's last word.
+
+    The reader of `words` is ready without regard to `words.valid`.
+    """
     bits = window.width // lanes
     pad_word = Sized(sum(pad << (bits * i) for i in range(lanes)), window.width)
     ports = CLOCK | source.sink() | words.source() | {"m_first_o": "", "m_last_o": last}

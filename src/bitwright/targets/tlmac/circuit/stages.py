@@ -14,6 +14,7 @@ from bitwright.hardware.modules.pool_reduce import PoolReduce
 from bitwright.hardware.modules.requantize import RequantizeModule
 from bitwright.hardware.modules.requantize_lut import RequantizeLut
 from bitwright.hardware.modules.stream_join import StreamJoin
+from bitwright.hardware.modules.stream_skid import StreamSkid
 from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.hardware.modules.window import Window
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
@@ -89,6 +90,16 @@ def main_module(plan: UnitPlan) -> Module | None:
     return None
 
 
+def main_slice(plan: UnitPlan) -> StreamSkid | None:
+    """The register slice behind a pool of several words, which yields at most every second cycle, or behind a sum."""
+    main = main_module(plan)
+    if isinstance(main, PoolReduce) and main.taps > 1:
+        return StreamSkid(main.lanes * main.out_bits, words=1)
+    if isinstance(main, StreamJoin) and not main.a_words:
+        return StreamSkid(main.lanes * main.out_bits)
+    return None
+
+
 def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
     """Wiring of the unit's main operation where it is no multiply-accumulate; `target` is declared."""
     text, inputs = "", list(inputs)
@@ -101,12 +112,20 @@ def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
         last = main is None and i == len(windows) - 1
         words = target if last else Stream.named(f"window_{i}", window.width)
         text += "" if last else words.declare()
-        text += emit_reader(f"window_{i}", window, _pad_lane(plan), plan.lanes, inputs[0], words)
+        moves = words
+        if main is None and not window.is_wire:  # what waits for a word is offered one
+            moves = Stream(words.data, words.valid, f"({words.ready} || !{words.valid})", words.width)
+        text += emit_reader(f"window_{i}", window, _pad_lane(plan), plan.lanes, inputs[0], moves)
         inputs = [words]
     if main is None:
         return text
     sinks = inputs[0].sink() if len(inputs) == 1 else inputs[0].sink("a") | inputs[1].sink("b")
-    return text + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | target.source())
+    held = main_slice(plan)
+    if held is None:
+        return text + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | target.source())
+    result = Stream.named("result", held.width)
+    text += result.declare() + instance(main.rtl, "i_main", main.parameters(), CLOCK | sinks | result.source())
+    return text + instance(held.rtl, "i_slice", held.parameters(), CLOCK | result.sink() | target.source())
 
 
 def _pad_lane(plan: UnitPlan) -> int:

@@ -14,10 +14,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from bitwright.hardware import memory as memory_cost
+from bitwright.hardware.memory import is_block
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import SizedRows, concat, instance, literal, pack_words
-from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_instance
+from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 
 ADDRESS_BITS = 6
@@ -146,11 +146,11 @@ class Direct:
         bits, gates = self.arrays * self.leaf_bits, self.kind == "gates"
         found = {"gates" if gates else "tables": Resources(lut=bits, ff=bits)}
         for name, (width, depth) in self.rom_shapes.items():
-            found["rom"] = memory_cost.rom(width, depth, styles[name])
-            pins = 1 + self.code_bits - self.leaf_bits  # of a gate: activation and sign
-            if gates and memory_cost.absorbs(width, depth, styles[name], pins):
-                found["gates"] = Resources(ff=bits)
+            found["rom"] = rom_cost(width, depth, styles[name])
         return found
+
+    def waits(self, styles: dict[str, int]) -> bool:
+        return any(is_block(*shape, styles[name]) for name, shape in self.rom_shapes.items())
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text = ""

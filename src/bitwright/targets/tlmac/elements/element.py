@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from bitwright.hardware.memory import rom, rom_latency
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import instance, memory_file, pack_words
 
@@ -88,15 +89,25 @@ class Element(Protocol):
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Resources of tables, multiplexers and ROMs, each apart; styles of the ROMs by name, as in `emit`."""
 
+    def waits(self, styles: dict[str, int]) -> bool:
+        """Whether `digits` and `step` come one cycle later, as what goes with them is read from block RAM."""
+
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
-        """Wiring from `digits` (all lanes), `step` (registered), `addr` and `en` to `leaf_<lane>` bundles."""
+        """Wiring from `digits` (all lanes), `step` (with the digits), `early` (the step a cycle after `addr`), `addr`
+        and `en` to `leaf_<lane>` bundles."""
 
 
 def rom_instance(name: str, width: int, depth: int, prefix: str, style: int, data: str, address: str = "addr") -> str:
-    """Instance of prim/rom that follows the step address."""
-    parameters = {"Width": width, "Depth": depth, "File": f"{prefix}_{name}.mem", "Style": style}
-    ports = {"clk_i": "clk_i", "re_i": "en", "addr_i": address, "data_o": data}
+    """Instance of prim/rom that follows the step address; of block RAM with its output register."""
+    latency = rom_latency(width, depth, style)
+    parameters = {"Width": width, "Depth": depth, "File": f"{prefix}_{name}.mem", "Style": style, "Latency": latency}
+    ports = {"clk_i": "clk_i", "re_i": "en", "addr_i": address, "oe_i": "en", "data_o": data}
     return instance("rom", f"i_{name}", parameters, ports)
+
+
+def rom_cost(width: int, depth: int, style: int) -> Resources:
+    """What `rom_instance` costs, with contents of no regularity."""
+    return rom(width, depth, style, rom_latency(width, depth, style))
 
 
 def rom_file(rom: Rom) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bitwright.hardware import memory as memory_cost
+from bitwright.hardware.memory import is_block, mux
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import concat, instance
 from bitwright.targets.tlmac.elements.direct import (
@@ -21,7 +21,7 @@ from bitwright.targets.tlmac.elements.direct import (
     group_peak,
     pack_tables,
 )
-from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_instance
+from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance
 from bitwright.targets.tlmac.elements.selects import own_selects
 from bitwright.targets.tlmac.elements.sharing import (
     Groups,
@@ -110,14 +110,20 @@ class Shared:
         muxes = sum(route_luts(len(used), self.signed) for lane in self.lanes for used in lane.inputs)
         count = sum(len(lane.inputs) for lane in self.lanes)
         found["multiplexers"] = Resources(lut=muxes * bits, ff=count * bits)
-        roms = (memory_cost.rom(*shape, styles[name]) for name, shape in self.rom_shapes.items())
+        roms = (rom_cost(*shape, styles[name]) for name, shape in self.rom_shapes.items())
         return found | {"rom": sum(roms, Resources())}
+
+    def waits(self, styles: dict[str, int]) -> bool:
+        return SELECTS in self.rom_shapes and is_block(*self.rom_shapes[SELECTS], styles[SELECTS])
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text, position = "", 0
         for name, (width, depth) in self.rom_shapes.items():
             text += f"  logic [{width - 1}:0] {name};\n"
-            address = "step" if name == ROUTES else "addr"  # selects are needed a cycle before
+            address = "addr"
+            if name == ROUTES:  # needed a cycle after the selects
+                block = is_block(width, depth, styles[name])
+                address = ("early" if self.waits(styles) else "addr") if block else "step"
             text += rom_instance(name, width, depth, prefix, styles[name], name, address)
         low = 0
         for number, lane in enumerate(self.lanes):
@@ -165,7 +171,7 @@ class Shared:
 def route_luts(inputs: int, signed: bool) -> int:
     """LUTs a bit of a multiplexer of `inputs` wires and the sign behind it."""
     pins = inputs + (inputs - 1).bit_length() + signed
-    return 0 if inputs == 1 and not signed else 1 if pins <= 6 else memory_cost.mux(inputs + signed)
+    return 0 if inputs == 1 and not signed else 1 if pins <= 6 else mux(inputs + signed)
 
 
 def map_shared(layer: MacLayer, fold: Fold, sign_sharing: bool, seed: int = 0) -> Shared | None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitwright.hardware import memory as memory_cost
-from bitwright.hardware.modules.converters import StreamRegroup, converter
+from bitwright.hardware.modules.converters import converter
 from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.hardware.resources import Resources
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import main_module, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Post, Unit, posts
 from bitwright.targets.tlmac.model import refine
 
@@ -39,7 +39,8 @@ def unit_cost(plan: UnitPlan) -> Components:
         found["window"] = sum((window.cost for window in readers(plan)), Resources())
         main = main_module(plan)
         if main is not None:
-            found["operation"] = main.cost
+            held = main_slice(plan)
+            found["operation"] = main.cost + (held.cost if held else Resources())
     found |= posts_cost(plan.posts, plan.unit, plan.out_lanes)
     return {name: cost for name, cost in found.items() if cost != Resources()}
 
@@ -92,7 +93,8 @@ def _front(plan: MacPlan) -> Resources:
         lut=3 + (digits > 1) * (1 + memory_cost.index_bits(digits)), ff=flags * (plan.delay + 1) + 2
     )
     total_flags += Resources(ff=memory_cost.index_bits(digits) * (digits > 1))
-    return Resources(lut=memory_cost.mux(digits) * bits + flip, ff=bits) + steps + total_flags
+    late = Resources(ff=(bits + address * plan.element.uses_step) * plan.waits)
+    return Resources(lut=memory_cost.mux(digits) * bits + flip, ff=bits) + steps + total_flags + late
 
 
 def _trees(plan: MacPlan) -> Resources:
@@ -123,8 +125,10 @@ def _accumulators(plan: MacPlan) -> Resources:
 
 def _output(plan: MacPlan) -> Resources:
     """What lets the accumulators leave."""
+    width = plan.fold.parallel * plan.acc_type.bits
+    hold = Resources(lut=4, ff=width + 3)
+    if plan.held_words > 1:
+        hold += Resources(lut=width + 2, ff=width + 1)
     if plan.parts == 1:
-        return Resources(lut=1)
-    bits = plan.acc_type.bits
-    hold = Resources(lut=3, ff=plan.fold.parallel * bits + 1)
-    return hold + StreamRegroup(bits, plan.fold.parallel, plan.out_lanes).cost
+        return hold
+    return hold + plan.way_out.cost

@@ -16,6 +16,7 @@ from bitwright.hardware.modules.control import adder
 from bitwright.hardware.resources import Resources
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.elements.direct import Direct
+from bitwright.targets.tlmac.elements.element import rom_cost
 
 SHIFT_REGISTER = 3  # registers in a row that Yosys makes a LUT
 
@@ -44,14 +45,12 @@ def _gates(plan: MacPlan, element: Direct) -> tuple[list[tuple[int, ...]], dict[
     width = int(_varying(np.abs(w)).sum() + signed * _varying(w < 0).sum())
     ((_, depth),) = element.rom_shapes.values()
     luts = ffs = int(bits.sum())
-    if element.cost(plan.rom_styles)["gates"].lut == 0:
-        luts = 0
-    elif signed:
+    if signed:
         luts += bits.size  # the sign is a LUT of its own
     rows = [tuple(row) for row in bits.reshape(-1, bits.shape[-1]).tolist()]
     return rows, {
         "gates": Resources(luts, ffs),
-        "rom": memory_cost.rom(max(1, width), depth, plan.rom_styles["weights"]),
+        "rom": rom_cost(max(1, width), depth, plan.rom_styles["weights"]),
     }
 
 

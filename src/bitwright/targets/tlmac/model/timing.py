@@ -15,7 +15,7 @@ from bitwright.network import INPUT
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.patch import COLUMNS, Patch
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import main_module, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Circuit
 
 FRAMES = 6  # to begin with; twice as many until the interval is steady
@@ -61,14 +61,14 @@ def first_cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, in
 
 def fixed_latency(plan: UnitPlan) -> int:
     """Pipeline stages of a unit, from its last input word to the output word that needs it."""
-    found = 2 * len(readers(plan))
+    found = sum(window.latency for window in readers(plan))
     if plan.mac is not None:
-        found += plan.mac.latency + (0 if plan.mac.window.is_wire else 2)
+        found += plan.mac.latency + plan.mac.window.latency
         found += plan.mac.parts - 1 if plan.mac.parts > 1 else 0
     elif plan.unit.kind == "argmax":
         found += (plan.lanes - 1).bit_length() + 2
     elif plan.unit.node is not None:
-        found += 1
+        found += 1 + (main_slice(plan) is not None)
     return found + _post_stages(plan)
 
 
@@ -130,10 +130,6 @@ class _Graph:
         """A result for every `words` words."""
         return self._moves([WORD] * (words - 1) + [WORD | YIELDS], source, latency=latency)
 
-    def _narrow(self, parts: int, source: int) -> int:
-        """Several results for every word, which is taken with the last one."""
-        return self._moves([NEEDS | YIELDS] * (parts - 1) + [WORD | YIELDS], source)
-
     def _pipe(self, source: int, stages: int) -> int:
         return self.add(events.PIPE, source, size=stages) if stages else source
 
@@ -141,7 +137,7 @@ class _Graph:
         """The channel of every reader of a value."""
         found = circuit.readers(value)
         if len(found) > 1:
-            stream = self.add(events.FORK, stream, outputs=len(found))
+            stream = self.add(events.FORK, self.add(events.SLICE, stream, size=2), outputs=len(found))
         return {reader: stream + i for i, reader in enumerate(found)}
 
     def _enter(self, plan: UnitPlan, k: int, stream: int) -> int:
@@ -163,7 +159,7 @@ class _Graph:
         if plan.mac is not None:
             return self._mac(plan.mac, inputs[0])
         if unit.kind == "add":
-            return self._moves([WORD | YIELDS], *inputs)
+            return self._slice(plan, self._moves([WORD | YIELDS], *inputs))
         if unit.kind == "concat":
             words = [t.channels // plan.lanes for t in unit.input_types]
             return self.add(events.CONCAT, *inputs, size=words[0], second=words[1])
@@ -174,23 +170,28 @@ class _Graph:
         reduced = unit.node is not None and main_module(plan) is not None
         for window in readers(plan):
             taps = window.kernel[0] * window.kernel[1]
-            stream = self._window(window, stream, taps, 1, delay=2) if reduced else self._bare(window, stream)
-        return stream
+            stream = self._window(window, stream, taps, 1) if reduced else self._bare(window, stream)
+        return self._slice(plan, stream)
+
+    def _slice(self, plan: UnitPlan, stream: int) -> int:
+        held = main_slice(plan)
+        return self.add(events.SLICE, stream, size=held.words) if held else stream
 
     def _mac(self, mac: MacPlan, stream: int) -> int:
         for patch, lanes in zip(mac.patches, mac.patch_lanes, strict=False):
             stream = self._moves(_padding(patch, lanes), stream)
         latency = mac.delay + 2
         tile = mac.fold.tile_cycles(mac.layer)
-        stream = self._window(mac.window, stream, tile, latency, delay=2)
-        return self._narrow(mac.parts, self._pipe(stream, 1)) if mac.parts > 1 else stream
+        stream = self._window(mac.window, stream, tile, latency)
+        stream = self.add(events.SLICE, stream, size=mac.held_words)
+        return self._moves(mac.way_out.moves, stream) if mac.parts > 1 else stream
 
     def _bare(self, window: Window, stream: int) -> int:
         """A window reader whose words leave as they are."""
-        return stream if window.is_wire else self._window(window, stream, 1, 1, delay=1)
+        return stream if window.is_wire else self._window(window, stream, 1, 0)
 
-    def _window(self, window: Window, stream: int, tile: int, latency: int, delay: int) -> int:
-        """A window reader, and what makes a result of every `tile` words."""
+    def _window(self, window: Window, stream: int, tile: int, latency: int) -> int:
+        """A window reader, and what makes a result of every `tile` words, `latency` cycles after the last."""
         if window.is_wire:
             return self._gather(tile, stream, latency)
         first, position, lag = window.waits(tile)
@@ -198,8 +199,7 @@ class _Graph:
             events.WINDOW,
             stream,
             size=tile,
-            latency=latency,
-            delay=delay,
+            latency=window.stages + latency,
             depth=window.depth,
             frame=window.in_words,
             table=window.oldest,

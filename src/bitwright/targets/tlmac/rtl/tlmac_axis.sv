@@ -46,16 +46,36 @@ module tlmac_axis #(
       .last_o (last)
   );
 
+  // Registers that follow the position: what they say of it takes no compare.
   if (PadBefore > 0) begin : g_leading
-    assign leading = 32'(position) < PadBefore;
+    logic leading_q;
+    always_ff @(posedge clk_i) begin
+      if (rst_i) leading_q <= 1'b1;
+      else if (move) leading_q <= last || (leading_q && 32'(position) != PadBefore - 1);
+    end
+    assign leading = leading_q;
   end else begin : g_no_leading
     assign leading = 1'b0;
   end
-  assign trailing_o = 32'(position) >= PadBefore + Size;
+  if (PadAfter > 0) begin : g_trailing
+    logic trailing_q;
+    always_ff @(posedge clk_i) begin
+      if (rst_i) trailing_q <= 1'b0;
+      else if (move) trailing_q <= !last && (trailing_q || 32'(position) == PadBefore + Size - 1);
+    end
+    assign trailing_o = trailing_q;
+  end else begin : g_no_trailing
+    assign trailing_o = 1'b0;
+  end
   assign pad_o = leading || trailing_o;
 
   if (Span > 0) begin : g_span
-    assign reached = 32'(position) >= Span;
+    logic reached_q;
+    always_ff @(posedge clk_i) begin
+      if (rst_i) reached_q <= 1'b0;
+      else if (move) reached_q <= !last && (reached_q || 32'(position) == Span - 1);
+    end
+    assign reached = reached_q;
   end else begin : g_no_span
     assign reached = 1'b1;
   end

@@ -5,8 +5,8 @@
 // significant first: bits [(Digits-1-d)*DigitBits +: DigitBits] of the lane, filled up with zeros at the top.
 // Flip inverts the lanes' sign bits, which turns two's complement into offset binary.
 // addr_o counts the steps of a frame's pixel: Steps words a pass, Tiles passes, each for every digit.
-// Latency: digits_o, step_o one cycle after the word; valid_o, clear_o, shift_o Delay + 1 cycles after it (they
-// accompany the sum of the word's products); done_o one more (it accompanies the finished accumulator).
+// Latency: early_o, the step, one cycle after the word; digits_o, step_o as many or, with Wait, one more; valid_o, clear_o, shift_o Delay + 1 cycles after it (they
+// accompany the sum of the word's products), and so does last_o, of the word that finishes the accumulators.
 // Everything moves only while en_i; II one word a cycle. Implements the schedule of Conv2d and Dense.
 module tlmac_front #(
     parameter int unsigned Lanes = 1,
@@ -17,6 +17,7 @@ module tlmac_front #(
     parameter int unsigned Steps = 1,
     parameter int unsigned Tiles = 1,
     parameter int unsigned Delay = 1,
+    parameter bit Wait = 1'b0,
     localparam int unsigned AddrBits = (Steps * Tiles > 1) ? $clog2(Steps * Tiles) : 1
 ) (
     input  logic                       clk_i,
@@ -24,15 +25,15 @@ module tlmac_front #(
     input  logic                       en_i,
     input  logic [Lanes*Bits-1:0]      s_data_i,
     input  logic                       s_valid_i,
-    output logic                       s_ready_o,
     input  logic                       s_last_i,
     output logic [AddrBits-1:0]        addr_o,
+    output logic [AddrBits-1:0]        early_o,
     output logic [AddrBits-1:0]        step_o,
     output logic [Lanes*DigitBits-1:0] digits_o,
     output logic                       valid_o,
     output logic                       clear_o,
     output logic                       shift_o,
-    output logic                       done_o
+    output logic                       last_o
 );
   localparam int unsigned Padded = Digits * DigitBits;
   localparam int unsigned DigitIndexBits = (Digits > 1) ? $clog2(Digits) : 1;
@@ -42,7 +43,6 @@ module tlmac_front #(
   if (Padded < Bits || Padded >= Bits + DigitBits) $error("tlmac_front: Digits must be ceil(Bits / DigitBits)");
 
   logic take, first_q, last_digit, first_digit;
-  assign s_ready_o = en_i;
   assign take = en_i && s_valid_i;
 
   // ---- schedule
@@ -107,33 +107,42 @@ module tlmac_front #(
     end
     assign digits[l*DigitBits+:DigitBits] = choice[digit_q];
   end
+  logic [Lanes*DigitBits-1:0] digits_q;
   always_ff @(posedge clk_i) begin
     if (en_i) begin
-      digits_o <= digits;
-      step_o   <= addr_o;
+      digits_q <= digits;
+      early_o  <= addr_o;
     end
+  end
+  if (Wait) begin : gen_wait
+    always_ff @(posedge clk_i) begin
+      if (en_i) begin
+        digits_o <= digits_q;
+        step_o   <= early_o;
+      end
+    end
+  end else begin : gen_now
+    assign digits_o = digits_q;
+    assign step_o   = early_o;
   end
 
   // ---- flags, delayed until the word's sum stands at the accumulators
-  logic [Delay:0] valid_q, clear_q, shift_q, done_q;
-  logic result_q;
+  logic [Delay:0] valid_q, clear_q, shift_q, last_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       valid_q  <= '0;
       clear_q  <= '0;
       shift_q  <= '0;
-      done_q   <= '0;
-      result_q <= 1'b0;
+      last_q   <= '0;
     end else if (en_i) begin
       valid_q  <= {valid_q[Delay-1:0], s_valid_i};
       clear_q  <= {clear_q[Delay-1:0], first_q && first_digit};
       shift_q  <= {shift_q[Delay-1:0], first_q && !first_digit};
-      done_q   <= {done_q[Delay-1:0], s_valid_i && s_last_i && last_digit};
-      result_q <= done_q[Delay];
+      last_q   <= {last_q[Delay-1:0], s_valid_i && s_last_i && last_digit};
     end
   end
   assign valid_o = valid_q[Delay];
   assign clear_o = clear_q[Delay];
   assign shift_o = shift_q[Delay];
-  assign done_o  = result_q;
+  assign last_o  = last_q[Delay];
 endmodule

@@ -54,25 +54,29 @@ module tlmac_rows #(
   );
 
   // ---- the newest word meets those above it, and takes their place
-  logic full_q, hit_q, advance;
+  logic full_q, valid_q, advance;
   logic [$clog2(RowWords)-1:0] word_q;
   logic [Width-1:0] new_q;
   logic [(Kernel-1)*Width-1:0] above;  // the oldest in the lowest bits
   logic [Kernel*Width-1:0] column;
-  assign advance = !full_q || !hit_q || m_ready_i;
+  assign advance = !valid_q || m_ready_i;
   assign take = advance && (trailing || s_valid_i);
   assign s_ready_o = advance && !pad;
-  assign m_valid_o = full_q && hit_q;
+  assign m_valid_o = valid_q;
   assign column = {new_q, above};
   always_ff @(posedge clk_i) begin
-    if (rst_i) full_q <= 1'b0;
-    else if (advance) full_q <= take;
+    if (rst_i) begin
+      full_q  <= 1'b0;
+      valid_q <= 1'b0;
+    end else if (advance) begin
+      full_q  <= take;
+      valid_q <= take && hit;
+    end
   end
   always_ff @(posedge clk_i) begin
     if (take) begin
       new_q  <= pad ? {Lanes{PadLane}} : s_data_i;
       word_q <= word;
-      hit_q  <= hit;
     end
   end
   ram_sdp #(

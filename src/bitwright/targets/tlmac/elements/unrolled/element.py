@@ -88,6 +88,9 @@ class Unrolled:
     def roms(self) -> tuple[Rom, ...]:
         return ()
 
+    def waits(self, styles: dict[str, int]) -> bool:
+        return False
+
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Tables, and adders with the registers between levels."""
         graph, found = self.graph, {}
