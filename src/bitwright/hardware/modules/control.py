@@ -33,4 +33,5 @@ def counter(count: int) -> Resources:
 def pipe(stages: int, tiles: int = 1, follows: int = 0) -> Resources:
     """Module pipe_control; the index of one of `tiles` words of a pixel is read, and after `follows` stages again."""
     tile = counter(tiles) + Resources(ff=follows * index_bits(tiles)) if tiles > 1 else Resources()
-    return tile + Resources(lut=2 * stages, ff=2 * stages - 1)
+    gates = 2 * stages if stages < 4 else 4 * stages - 5  # "full" of a stage looks at all behind it
+    return tile + Resources(lut=gates, ff=2 * stages - 1)
