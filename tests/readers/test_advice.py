@@ -39,6 +39,8 @@ W, V, IMAGE = f(4, 3, 3, 3), f(4, 3, 1, 1), ("N", 3, 6, 6)
 CONV = ([("Conv", "xw", "y", {})], {"w": W}, IMAGE)
 SUM = ([("Add", "xx", "a", {}), ("Add", "ax", "y", {})], {}, IMAGE)
 GATE = ([("Sigmoid", "x", "s", {}), ("Mul", "xs", "y", {})], {}, IMAGE)
+EXCITE = ([("GlobalAveragePool", "x", "g", {}), ("Mul", "gx", "y", {})], {}, IMAGE)
+SQUARE = ([("Pow", "xe", "y", {})], {"e": np.float32(2)}, IMAGE)
 CHANNEL = ([("Mul", "xc", "y", {})], {"c": f(3, 1, 1)}, IMAGE)
 FOLDED = (
     [("Expand", "cs", "d", {}), ("Mul", "xd", "y", {})],
@@ -174,8 +176,10 @@ ADVICE = {
     "quantizes a softmax; legal is one scale": ENDING,
     "legal is the end, or one quantizer at the end": ENDING,
     "legal are two: add them one by one": [SUM],
-    "legal is a constant factor, or x * sigmoid(x)": [CHANNEL, GATE],
-    "legal are constants, or the exponent 1": [POW],
+    "legal is one shape that holds the other": [CHANNEL, GATE],
+    "legal are one shape, one pixel or one channel for all": [GATE, EXCITE],
+    "legal are constants, and the exponents 1 and 2": [POW, SQUARE],
+    "legal are alphas other than 0": [GATE],
     "legal is one number each": [CLIP],
     "legal are bounds that leave two or more": [CODES],
     "compares computed tensors": [MIN],

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -97,7 +98,12 @@ def _average_pool(op: ops.AveragePool) -> Function:
 
 def _resize(op: ops.Resize) -> Function:
     high, wide = op.factor
-    return lambda x: x.repeat_interleave(high, 2).repeat_interleave(wide, 3)
+
+    def resize(x: Tensor) -> Tensor:
+        x = x[..., None, None] if x.ndim == 2 else x
+        return x.repeat_interleave(high, 2).repeat_interleave(wide, 3)
+
+    return resize
 
 
 def _flatten(x: Tensor) -> Tensor:
@@ -124,10 +130,17 @@ MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.HardSigmoid: lambda op: lambda x: torch.clamp(x * op.alpha + op.beta, 0, 1),
     ops.HardSwish: _plain(F.hardswish),
     ops.Silu: _plain(F.silu),
+    ops.Gelu: _plain(F.gelu),
+    ops.GeluTanh: _plain(functools.partial(F.gelu, approximate="tanh")),
+    ops.Mish: _plain(F.mish),
+    ops.Erf: _plain(torch.erf),
+    ops.Softplus: _plain(F.softplus),
+    ops.Softsign: _plain(F.softsign),
     ops.Elu: lambda op: lambda x: F.elu(x, op.alpha),
     ops.Sign: _plain(_sign),
     ops.Product: _product,
     ops.Add: _plain(torch.add),
+    ops.Mul: _plain(torch.mul),
     ops.Concat: _plain(lambda a, b: torch.cat((a.to(b.dtype), b), 1)),
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,

@@ -22,6 +22,7 @@ from bitwright.errors import ModelError
 from bitwright.models.graph import INPUT, FloatGraph, Quantizer, ops, value_shape
 from bitwright.models.onnx import elementwise as onnx_elementwise
 from bitwright.models.onnx import layers as onnx_layers
+from bitwright.models.onnx import products as onnx_products
 from bitwright.models.onnx import quant as onnx_quant
 from bitwright.models.onnx import shapes as onnx_shapes
 from bitwright.models.onnx import surface as onnx_surface
@@ -44,7 +45,8 @@ from bitwright.models.simplify import simplify
 from bitwright.network.nodes import needed
 from bitwright.network.types import IntType
 
-READERS = {**onnx_shapes.READERS, **onnx_elementwise.READERS, **onnx_layers.READERS, **onnx_quant.READERS}
+TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_quant)
+READERS = {key: reader for table in TABLES for key, reader in table.READERS.items()}
 INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),
     TensorProto.INT8: IntType(8, signed=True),

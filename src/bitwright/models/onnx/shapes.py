@@ -124,6 +124,11 @@ def _expand(context: Context, node: NodeView) -> Tensor:
     return context.fresh(context.emit(ops.Resize(factor), [tensor.value], node.output), tensor.layout)
 
 
+def one_pixel(context: Context, tensor: Tensor) -> str:
+    """The value of a tensor that is a vector as an image of one pixel."""
+    return context.emit(ops.Resize((1, 1)), [tensor.value], f"{tensor.value}/pixel")
+
+
 def _same(context: Context, node: NodeView) -> Tensor:
     return node.tensor()
 

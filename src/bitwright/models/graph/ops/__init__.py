@@ -13,9 +13,13 @@ from bitwright.models.graph.ops.elementwise import (
     Clip,
     Elementwise,
     Elu,
+    Erf,
+    Gelu,
+    GeluTanh,
     HardSigmoid,
     HardSwish,
     LeakyRelu,
+    Mish,
     Pointwise,
     Product,
     Quant,
@@ -23,10 +27,12 @@ from bitwright.models.graph.ops.elementwise import (
     Sigmoid,
     Sign,
     Silu,
+    Softplus,
+    Softsign,
     Tanh,
 )
 from bitwright.models.graph.ops.layers import AveragePool, Conv, Dense, Layer, MaxPool, Pool, QuantizedWeight
-from bitwright.models.graph.ops.shapes import Add, ArgMax, Concat, Flatten, Join, Move, Pad, Resize, Softmax
+from bitwright.models.graph.ops.shapes import Add, ArgMax, Concat, Flatten, Join, Move, Mul, Pad, Resize, Softmax
 
 __all__ = [
     "Activation",
@@ -40,14 +46,19 @@ __all__ = [
     "Dense",
     "Elementwise",
     "Elu",
+    "Erf",
     "Flatten",
+    "Gelu",
+    "GeluTanh",
     "HardSigmoid",
     "HardSwish",
     "Join",
     "Layer",
     "LeakyRelu",
     "MaxPool",
+    "Mish",
     "Move",
+    "Mul",
     "Op",
     "Pad",
     "Pointwise",
@@ -62,5 +73,7 @@ __all__ = [
     "Sign",
     "Silu",
     "Softmax",
+    "Softplus",
+    "Softsign",
     "Tanh",
 ]

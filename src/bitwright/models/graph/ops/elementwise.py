@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from scipy.special import erf
 
 from bitwright.models.exact import chain
 from bitwright.models.exact.boundaries import Snap
@@ -45,6 +46,11 @@ class Elementwise(Pointwise):
     def limits(self) -> tuple[float, float] | None:
         """The least and the largest value, where they are parameters."""
         return None
+
+    @property
+    def by_table(self) -> bool:
+        """Whether only a table over codes of few bits can hold it, since it may rise and fall at will."""
+        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +132,10 @@ class Product(Elementwise):
         sides = (Chain(tuple(step for op in side for step in op.steps)) for side in (self.left, self.right))
         return (chain.Product(*sides),)
 
+    @property
+    def by_table(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class Activation(Elementwise, Step):
@@ -176,6 +186,64 @@ class Silu(Activation):
 
     def evaluate(self, x: Floats) -> Floats:
         return x * Sigmoid().evaluate(x)
+
+
+@dataclass(frozen=True)
+class Erf(Activation):
+    """2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
+
+    steepness = 1.2
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(erf(x))
+
+
+@dataclass(frozen=True)
+class Gelu(Activation):
+    """x * (1 + erf(x / sqrt(2))) / 2, which has a valley."""
+
+    steepness = 1.2
+    valley = -0.7517915246935645
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(x * (1 + erf(x / np.sqrt(2))) / 2)
+
+
+@dataclass(frozen=True)
+class GeluTanh(Activation):
+    """x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2, which has a valley."""
+
+    steepness = 1.2
+    valley = -0.7524614220710162
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2)
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """log(1 + exp(x))."""
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(np.logaddexp(0.0, x))
+
+
+@dataclass(frozen=True)
+class Softsign(Activation):
+    """x / (1 + |x|)."""
+
+    def evaluate(self, x: Floats) -> Floats:
+        return x / (1 + np.abs(x))
+
+
+@dataclass(frozen=True)
+class Mish(Activation):
+    """x * tanh(softplus(x)), which has a valley."""
+
+    valley = -1.1924312145154952
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(x * np.tanh(np.logaddexp(0.0, x)))
 
 
 @dataclass(frozen=True)
