@@ -92,6 +92,11 @@ RESIZE = [
 EXPAND = ([("GlobalAveragePool", "x", "g", {}), ("Expand", "gs", "y", {})], {"s": np.array([1, 3, 6, 6])}, IMAGE)
 CAST = [([("Relu", "x", "a", {}), ("Cast", "a", "y", {"to": kind})], {}, IMAGE) for kind in (1, 10, 11, 16)]
 CAST_WHOLE = [([("ArgMax", "x", "a", {"axis": 1}), ("Cast", "a", "y", {"to": kind})], {}, IMAGE) for kind in (1, 6, 7)]
+PICKED = (
+    [("Slice", "xabcd", "t", {}), ("Relu", "t", "y", {})],
+    {"a": np.array([1, 0]), "b": np.array([3, 6]), "c": np.array([1, 2]), "d": np.array([1, 2])},
+    IMAGE,
+)
 MOVE = ([("Slice", "xab", "t", {}), ("Relu", "t", "y", {})], {"a": np.array([0]), "b": np.array([1 << 30])}, IMAGE)
 TURNED = [([("Transpose", "x", "a", {"perm": [0, 2, 3, 1]}), ("Relu", "a", "y", {})], {}, IMAGE), CHANNEL]
 NORM = ([("BatchNormalization", "xgbgv", "y", {"training_mode": 0})], {"g": f(3), "b": f(3), "v": np.abs(f(3))}, IMAGE)
@@ -245,7 +250,8 @@ ADVICE = {
     "several functions that are not monotone": [PRODUCT],
     "more than 12 bits; legal are at most 12": [PRODUCT],
     "legal are affine and clip": [QDQ],
-    "legal are operations that keep every element": [MOVE],
+    "legal are channels, and rows and columns in steps of at least 1": [MOVE, PICKED],
+    "leaves out rows or columns; legal are at most": [PICKED],
     "insert a quantizer there": [SNAPPED],
     "without a quantizer behind it; insert one": [SNAPPED],
     "layers have float weights": [QDQ],

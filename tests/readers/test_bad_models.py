@@ -116,8 +116,8 @@ REFUSED = {
         "legal are whole factors along height and width",
     ),
     "slice": (
-        [("Slice", "xabc", "y", {})],
-        {"a": np.array([0]), "b": np.array([2]), "c": np.array([2])},
+        [("Slice", "xabcd", "y", {})],
+        {"a": np.array([3]), "b": np.array([0]), "c": np.array([2]), "d": np.array([-1])},
         "takes a part of a tensor",
     ),
     "reflect": ([("Pad", "xp", "y", {"mode": "reflect"})], {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}, "mode 'reflect'"),

@@ -54,54 +54,6 @@ IMAGE = {
         {"t": np.float32(3), "z": np.float32(0), "s": np.float32(6)},
     ),
     "silu": ([("Sigmoid", "x", "s", {}), ("Mul", "xs", "y", {})], {}),
-    "quick gelu": (
-        [("Mul", "xa", "b", {}), ("Sigmoid", "b", "s", {}), ("Mul", "xs", "y", {})],
-        {"a": np.float32(1.702)},
-    ),
-    "gelu": (
-        [
-            ("Div", "xr", "a", {}),
-            ("Erf", "a", "e", {}),
-            ("Add", "eo", "b", {}),
-            ("Mul", "xb", "m", {}),
-            ("Mul", "mh", "y", {}),
-        ],
-        {"r": np.float32(np.sqrt(2)), "o": np.float32(1), "h": np.float32(0.5)},
-    ),
-    "mish": ([("Softplus", "x", "a", {}), ("Tanh", "a", "t", {}), ("Mul", "tx", "y", {})], {}),
-    "softsign erf": ([("Softsign", "x", "a", {}), ("Erf", "a", "y", {})], {}),
-    "square": ([("Pow", "xe", "a", {}), ("Mul", "ax", "y", {})], {"e": np.float32(2)}),
-    "spatial gate": (
-        [("Conv", "xw", "a", {}), ("Sigmoid", "a", "s", {}), ("Mul", "sx", "y", {})],
-        {"w": f(1, 3, 1, 1)},
-    ),
-    "channel gate": (
-        [
-            ("GlobalAveragePool", "x", "g", {}),
-            ("Conv", "gw", "a", {}),
-            ("HardSigmoid", "a", "s", {}),
-            ("Mul", "xs", "y", {}),
-        ],
-        {"w": f(3, 3, 1, 1)},
-    ),
-    "gate of a vector": (
-        [
-            ("ReduceMean", "x", "g", {"axes": [2, 3], "keepdims": 0}),
-            ("MatMul", "gw", "a", {}),
-            ("Tanh", "a", "s", {}),
-            ("Reshape", "sr", "v", {}),
-            ("Mul", "vx", "y", {}),
-        ],
-        {"w": f(3, 3), "r": i64(-1, 3, 1, 1)},
-    ),
-    "gate of one number": (
-        [("Conv", "xw", "a", {}), ("GlobalMaxPool", "a", "g", {}), ("Mul", "gx", "y", {})],
-        {"w": f(1, 3, 1, 1)},
-    ),
-    "two convolutions": (
-        [("Conv", "xw", "a", {}), ("Conv", "xv", "b", {}), ("Mul", "ab", "y", {})],
-        {"w": W, "v": f(4, 3, 3, 2)},
-    ),
     "elu": ([("Elu", "x", "y", {"alpha": 0.7})], {}),
     "selu celu": ([("Selu", "x", "a", {}), ("Celu", "a", "y", {"alpha": 2.0})], {}),
     "abs sign": ([("Abs", "x", "a", {}), ("Sub", "ah", "b", {}), ("Sign", "b", "y", {})], {"h": np.float32(0.5)}),

@@ -206,6 +206,15 @@ def _resize(b: _Builder, op: ops.Resize, shape: Shape, x: str) -> str:
     return b.op("Resize", x, "", scales, mode="nearest", **rule)
 
 
+def _channels(b: _Builder, op: ops.Channels, shape: Shape, x: str) -> str:
+    return b.op("Gather", x, b.constant(op.picked, np.int64), axis=1)
+
+
+def _crop(b: _Builder, op: ops.Crop, shape: Shape, x: str) -> str:
+    ends = [f + (n - 1) * s + 1 for f, s, n in zip(op.first, op.step, op.size, strict=True)]
+    return b.op("Slice", x, *(b.constant(v, np.int64) for v in (op.first, ends, [2, 3], op.step)))
+
+
 def _flatten(b: _Builder, op: ops.Flatten, shape: Shape, x: str) -> str:
     if len(shape) == 3 and shape[2] > 1 and shape[0] * shape[1] > 1:
         x = b.op("Transpose", x, perm=[0, 2, 3, 1])
@@ -270,6 +279,8 @@ _EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shap
     ops.AveragePool: _average_pool,
     ops.Pad: _pad,
     ops.Resize: _resize,
+    ops.Channels: _channels,
+    ops.Crop: _crop,
     ops.Flatten: _flatten,
     ops.Softmax: lambda b, op, shape, x: b.op("Softmax", x, axis=1),
     ops.ArgMax: _arg_max,

@@ -106,6 +106,11 @@ def _resize(op: ops.Resize) -> Function:
     return resize
 
 
+def _crop(op: ops.Crop) -> Function:
+    rows, columns = (slice(f, f + (n - 1) * s + 1, s) for f, s, n in zip(op.first, op.step, op.size, strict=True))
+    return lambda x: x[:, :, rows, columns]
+
+
 def _flatten(x: Tensor) -> Tensor:
     """In (H, W, C) order."""
     return x.permute(0, 2, 3, 1).flatten(1) if x.ndim == 4 else x
@@ -146,6 +151,8 @@ MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.AveragePool: _average_pool,
     ops.Pad: lambda op: lambda x: pad(x, op.pads, op.value),
     ops.Resize: _resize,
+    ops.Channels: lambda op: lambda x: x[:, list(op.picked)],
+    ops.Crop: _crop,
     ops.Flatten: _plain(_flatten),
     ops.Softmax: _plain(_same),
     ops.ArgMax: _plain(_same),

@@ -85,6 +85,7 @@ def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
     a, b = (context.plain(node.tensor(i)) for i in (0, 1))
     if a.shape != b.shape:
         raise ModelError(f"takes two tensors of one shape, not {list(a.shape)} and {list(b.shape)}")
+    a, b = context.arranged(a), context.arranged(b)
     if a.value_shape != b.value_shape:
         a, b = context.vector(a), context.vector(b)
     if a.layout != b.layout or (not a.layout and not np.array_equal(a.index, b.index)):

@@ -14,7 +14,7 @@ from bitwright.models.onnx.tensors import Constant, Tensor
 EVAL = "export the model for inference (in PyTorch after model.eval())"
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 MANY = 1 << 30
-Function = Callable[[Context, NodeView], Tensor | Constant]
+Function = Callable[[Context, NodeView], Tensor | Constant | tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)

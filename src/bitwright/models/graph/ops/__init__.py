@@ -32,7 +32,20 @@ from bitwright.models.graph.ops.elementwise import (
     Tanh,
 )
 from bitwright.models.graph.ops.layers import AveragePool, Conv, Dense, Layer, MaxPool, Pool, QuantizedWeight
-from bitwright.models.graph.ops.shapes import Add, ArgMax, Concat, Flatten, Join, Move, Mul, Pad, Resize, Softmax
+from bitwright.models.graph.ops.shapes import (
+    Add,
+    ArgMax,
+    Channels,
+    Concat,
+    Crop,
+    Flatten,
+    Join,
+    Move,
+    Mul,
+    Pad,
+    Resize,
+    Softmax,
+)
 
 __all__ = [
     "Activation",
@@ -40,9 +53,11 @@ __all__ = [
     "Affine",
     "ArgMax",
     "AveragePool",
+    "Channels",
     "Clip",
     "Concat",
     "Conv",
+    "Crop",
     "Dense",
     "Elementwise",
     "Elu",

@@ -233,7 +233,7 @@ class Softsign(Activation):
     """x / (1 + |x|)."""
 
     def evaluate(self, x: Floats) -> Floats:
-        return x / (1 + np.abs(x))
+        return np.asarray(x / (1 + np.abs(x)))
 
 
 @dataclass(frozen=True)

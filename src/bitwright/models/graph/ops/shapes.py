@@ -126,6 +126,41 @@ class Resize(Move):
 
 
 @dataclass(frozen=True, eq=False)
+class Channels(Move):
+    """Some channels, in any order: y[..., k] = x[..., picked[k]]."""
+
+    picked: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        *size, channels = inputs[0]
+        legal = self.picked and min(self.picked) >= 0 and max(self.picked) < channels
+        require(bool(legal), f"picks channels {self.picked[:4]}, ... of {channels}")
+        return (*size, len(self.picked))
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return self.picked == tuple(range(shape[-1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Crop(Move):
+    """Some rows and columns: y[i, j] = x[first[0] + i * step[0], first[1] + j * step[1]], `size` of them."""
+
+    first: Pair
+    step: Pair
+    size: Pair
+
+    def shape(self, *inputs: Shape) -> Shape:
+        h, w, c = image(inputs[0])
+        ends = zip(self.first, self.step, self.size, (h, w), strict=True)
+        legal = all(f >= 0 and s >= 1 and n >= 1 and f + (n - 1) * s < whole for f, s, n, whole in ends)
+        require(legal, f"takes {self.size} rows and columns from {self.first} on of {h} by {w}")
+        return (*self.size, c)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return tuple(self.size) == tuple(shape[:2])
+
+
+@dataclass(frozen=True, eq=False)
 class Flatten(Move):
     """(H, W, C) to (H * W * C,)."""
 
