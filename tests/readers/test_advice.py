@@ -250,7 +250,7 @@ ADVICE = {
     "several functions that are not monotone": [PRODUCT],
     "more than 12 bits; legal are at most 12": [PRODUCT],
     "legal are affine and clip": [QDQ],
-    "legal are channels, and rows and columns in steps of at least 1": [MOVE, PICKED],
+    "takes a part of a tensor or repeats it": [MOVE, PICKED],
     "leaves out rows or columns; legal are at most": [PICKED],
     "insert a quantizer there": [SNAPPED],
     "without a quantizer behind it; insert one": [SNAPPED],

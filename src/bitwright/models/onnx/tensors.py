@@ -100,9 +100,8 @@ def view(value: str, value_shape: tuple[int, ...], index: Array, codes: Codes | 
         if index.shape == shape and np.array_equal(index, made.index):
             return made
     if index.size != plain.size or not np.array_equal(np.sort(index, axis=None), plain):
-        raise ModelError(
-            "takes a part of a tensor or repeats it; legal are channels, and rows and columns in steps of at least 1"
-        )
+        legal = "channels, and rows and columns in steps of at least 1"
+        raise ModelError(f"takes a part of a tensor or repeats it; legal are {legal}")
     return Tensor(value, value_shape, index.shape, "", np.ascontiguousarray(index), codes)
 
 
