@@ -298,7 +298,7 @@ def stages(case: Case) -> int:
     if case.module == "stream_join":
         return 0 if p.get("AWords") else 1
     if case.module == "stream_multiply":
-        return 3
+        return 2 + (p["AWide"] > 18) + (p["BWide"] > 18)
     return {"argmax": (p["Lanes"] - 1).bit_length() + 2, "channel_add": 2}.get(case.module, 1)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bitwright.hardware.module import Module, signed_bits
+from bitwright.hardware.modules import multiply_pipe
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.modules.requantize import trailing_zeros
 from bitwright.hardware.resources import Resources
@@ -40,11 +41,11 @@ class StreamMultiply(Module):
 
     @property
     def latency(self) -> int:
-        return 3
+        return multiply_pipe.latency(self.a_wide, self.b_wide)
 
     @property
     def cost(self) -> Resources:
-        """A product of few bits is made of LUTs, about as many as it has partial products."""
+        """Few bits are multiplied in LUTs, about as many as there are partial products; a block has its registers."""
         a, b = (
             wide - ((not signed and zero <= 0) or zero <= -(1 << bits - 1))  # a difference that is never negative
             for bits, signed, zero, wide in (
@@ -52,7 +53,7 @@ class StreamMultiply(Module):
                 (self.b_bits, self.b_signed, self.b_zero, self.b_wide),
             )
         )
-        lane = Resources(ff=a + b + 2 * self.out_bits)
+        lane = Resources()
         for zero, wide in ((self.a_zero, self.a_wide), (self.b_zero, self.b_wide)):
             if zero:
                 bits = wide - trailing_zeros(zero)
@@ -61,5 +62,6 @@ class StreamMultiply(Module):
             lane += Resources(dsp=math.ceil(max(a, b) / 27) * math.ceil(min(a, b) / 18))
         else:
             share = 1.0 if min(a, b) <= 3 else 2.0 if self.a_signed and self.b_signed else 1.4
-            lane += Resources(lut=round(share * a * b), carry=(min(a, b) > 1) * math.ceil(self.out_bits / 4))
-        return pipe(self.latency) + lane * self.lanes
+            lane += Resources(lut=round(share * a * b), ff=a + b + self.out_bits)
+            lane += Resources(carry=(min(a, b) > 1) * math.ceil(self.out_bits / 4))
+        return pipe(self.latency) + Resources(lut=1) + lane * self.lanes

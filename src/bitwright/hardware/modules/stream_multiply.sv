@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products of two streams, lane by lane: y = (a - AZero) * (b - BZero) (Python op Mul).
 //
-// A word is taken from both inputs at once. Latency 3: differences, product, output register, as a multiplier block has
-// them. One word a cycle. s_ready of a stream depends on m_ready_i and on the other stream's valid. The differences are
-// signed, of AWide and BWide bits; OutBits must hold every product.
+// A word is taken from both inputs at once. Latency: that of multiply_pipe. One word a cycle. s_ready of a stream depends
+// on m_ready_i and on the other stream's valid. The differences are signed, of AWide and BWide bits; OutBits must hold
+// every product.
 module stream_multiply #(
     parameter int unsigned Lanes   = 1,
     parameter int unsigned OutBits = 16,
@@ -28,8 +28,8 @@ module stream_multiply #(
     output logic                     m_valid_o,
     input  logic                     m_ready_i
 );
-  localparam int unsigned Stages = 3;
   localparam int unsigned ProductBits = AWide + BWide;
+  localparam int unsigned Stages = 2 + (AWide > 18 ? 1 : 0) + (BWide > 18 ? 1 : 0);
   if (Lanes < 1 || ABits < 1 || BBits < 1 || OutBits < 1 || AWide < ABits || BWide < BBits || OutBits > ProductBits)
   begin : g_illegal
     $error("stream_multiply: AWide >= ABits, BWide >= BBits and OutBits <= AWide + BWide are legal");
@@ -55,21 +55,24 @@ module stream_multiply #(
   assign b_ready_o = s_ready && a_valid_i;
 
   for (genvar l = 0; l < Lanes; l++) begin : g_lane
-    logic signed [AWide-1:0] a_q;
-    logic signed [BWide-1:0] b_q;
-    logic signed [ProductBits-1:0] product_q;
-    logic [OutBits-1:0] y_q;
-    always_ff @(posedge clk_i) begin
-      if (en[0]) begin
-        a_q <= AWide'($signed({ASigned && a_data_i[(l+1)*ABits-1], a_data_i[l*ABits+:ABits]})) - AWide'(AZero);
-        b_q <= BWide'($signed({BSigned && b_data_i[(l+1)*BBits-1], b_data_i[l*BBits+:BBits]})) - BWide'(BZero);
-      end
-      if (en[1]) product_q <= a_q * b_q;
-      if (en[2]) y_q <= product_q[OutBits-1:0];
-    end
-    assign m_data_o[l*OutBits+:OutBits] = y_q;
+    logic signed [AWide-1:0] a;
+    logic signed [BWide-1:0] b;
+    logic signed [ProductBits-1:0] product;
+    assign a = AWide'($signed({ASigned && a_data_i[(l+1)*ABits-1], a_data_i[l*ABits+:ABits]})) - AWide'(AZero);
+    assign b = BWide'($signed({BSigned && b_data_i[(l+1)*BBits-1], b_data_i[l*BBits+:BBits]})) - BWide'(BZero);
+    multiply_pipe #(
+        .ABits(AWide),
+        .BBits(BWide)
+    ) u_product (
+        .clk_i,
+        .en_i(en),
+        .a_i(a),
+        .b_i(b),
+        .p_o(product)
+    );
+    assign m_data_o[l*OutBits+:OutBits] = product[OutBits-1:0];
     logic unused;
-    assign unused = &{1'b0, product_q};
+    assign unused = &{1'b0, product};
   end
   logic unused;
   assign unused = &{1'b0, unused_enter, unused_tile};

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.special import erf
 
 from bitwright.models.exact import chain
 from bitwright.models.exact.boundaries import Snap
@@ -188,6 +187,12 @@ class Silu(Activation):
         return x * Sigmoid().evaluate(x)
 
 
+def _erf(x: Floats) -> Floats:
+    from scipy.special import erf  # which few models need
+
+    return np.asarray(erf(x))
+
+
 @dataclass(frozen=True)
 class Erf(Activation):
     """2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
@@ -195,7 +200,7 @@ class Erf(Activation):
     steepness = 1.2
 
     def evaluate(self, x: Floats) -> Floats:
-        return np.asarray(erf(x))
+        return _erf(x)
 
 
 @dataclass(frozen=True)
@@ -206,7 +211,7 @@ class Gelu(Activation):
     valley = -0.7517915246935645
 
     def evaluate(self, x: Floats) -> Floats:
-        return np.asarray(x * (1 + erf(x / np.sqrt(2))) / 2)
+        return np.asarray(x * (1 + _erf(x / np.sqrt(2))) / 2)
 
 
 @dataclass(frozen=True)
