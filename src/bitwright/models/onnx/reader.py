@@ -195,8 +195,8 @@ def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | No
         raise ModelError(f"the operator{domain} is not supported; docs/readers.md lists those that are")
     if node.unknown:
         return ()
-    if onnx_series.is_series(node):
-        return onnx_series.read(context, node, known.function)
+    if onnx_series.is_series(node, known):
+        return onnx_series.read(context, node, known)
     made = known.function(context, node)
     return made if isinstance(made, tuple) else (made,)
 

@@ -8,29 +8,29 @@ from typing import Any
 import numpy as np
 
 from bitwright.models.onnx.context import Context, NodeView, node_shapes
-from bitwright.models.onnx.surface import Function
+from bitwright.models.onnx.surface import Reader
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
 
 WINDOWS = ("AveragePool", "Conv", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
 REDUCED = ("ReduceMax", "ReduceMean", "ReduceSum")
 LIFTED = frozenset(
     (
-        *(*WINDOWS, *REDUCED, "Pad", "Resize", "Upsample", "BatchNormalization", "PRelu", "Concat"),
+        *(*WINDOWS, *REDUCED, "Pad", "BatchNormalization", "PRelu", "Concat"),
         *("Add", "Sub", "Mul", "Div", "Max", "Min", "Softmax", "ArgMax", "QuantizeLinear", "DequantizeLinear"),
     )
 )
 PAIRS = {"kernel_shape": 1, "strides": 1, "dilations": 1}  # what stands in the place of the row
 
 
-def is_series(node: NodeView) -> bool:
+def is_series(node: NodeView, reader: Reader) -> bool:
     """Whether the node is an operator on a series."""
     tensors = [i for i in node.inputs if isinstance(i, Tensor)]
-    return node.op in LIFTED and bool(tensors) and all(len(t.shape) == 3 for t in tensors)
+    return (node.op in LIFTED or reader.per_axis) and bool(tensors) and all(len(t.shape) == 3 for t in tensors)
 
 
-def read(context: Context, node: NodeView, function: Function) -> tuple[Tensor | Constant, ...]:
-    """What the function of the operator reads of the node on images, as series again."""
-    made = function(context, Lifted(context, node))
+def read(context: Context, node: NodeView, reader: Reader) -> tuple[Tensor | Constant, ...]:
+    """What the reader of the operator makes of the node on images, as series again."""
+    made = reader.function(context, Lifted(context, node, reader.per_axis))
     shapes = node_shapes(node, context.opset)
     found = []
     for name, result in zip(node.proto.output, made if isinstance(made, tuple) else (made,), strict=False):
@@ -44,8 +44,9 @@ def read(context: Context, node: NodeView, function: Function) -> tuple[Tensor |
 class Lifted(NodeView):
     """The node with a row of one pixel in all that it reads."""
 
-    def __init__(self, context: Context, node: NodeView) -> None:
+    def __init__(self, context: Context, node: NodeView, per_axis: bool) -> None:
         super().__init__(node.proto, context)
+        self.per_axis = per_axis
         self.inputs = [self._input(context, k, given) for k, given in enumerate(node.inputs)]
 
     def attribute(self, name: str, default: Any = None) -> Any:
@@ -69,7 +70,7 @@ class Lifted(NodeView):
             return Constant(np.array([_axis(int(a)) for a in given.array]))
         if self.op == "Pad" and k == 1 and not self.has_input(3):
             return Constant(np.array(_with_row(given.array, 0)))
-        if self.op in ("Resize", "Upsample"):
+        if self.per_axis:
             return Constant(np.array(_with_row(given.array, 1))) if given.array.size == 3 else given
         if given.array.ndim < 2:
             return given

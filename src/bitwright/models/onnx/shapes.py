@@ -325,12 +325,13 @@ READERS: Readers = {
     **reads(_size, "Size"),
     **reads(_concat, "Concat", read=("axis",), inputs=MANY),
     **reads(_pad, "Pad", read=("mode", "pads", "value"), inputs=4),
-    **reads(_resize, "Upsample", read=("mode", "scales"), inputs=2),
+    ("", "Upsample"): Reader(_resize, ("mode", "scales"), inputs=2, per_axis=True),
     ("", "Resize"): Reader(
         _resize,
         ("axes", "coordinate_transformation_mode", "mode", "nearest_mode"),
         {"keep_aspect_ratio_policy": ("stretch",)},
         ("antialias", "cubic_coeff_a", "exclude_outside", "extrapolation_value"),  # of other modes than nearest
         inputs=4,
+        per_axis=True,
     ),
 }
