@@ -125,4 +125,4 @@ def test_products_are_computed(name):
     x = random_input(design.network, 12)
     result = bw.simulate(design, x, stalls=Stalls(seed=4, input=0.2, output=0.3))
     assert result.first_mismatch() is None
-    assert len(np.unique(result.outputs)) > 10
+    assert len(np.unique(result.outputs)) > 5
