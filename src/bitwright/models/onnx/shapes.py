@@ -112,8 +112,6 @@ def _move(context: Context, node: NodeView) -> Tensor:
 def _moved(context: Context, node: NodeView, tensor: Tensor, index: np.ndarray, name: str) -> Tensor:
     """What an index of a tensor's elements holds: another view of its value, or a part of it."""
     whole = index.size == math.prod(tensor.value_shape) and len(np.unique(index)) == index.size
-    if not whole and tensor.value in context.guessed:
-        raise OrderError("takes a part of what is not known")
     if not whole and tensor.codes is None:
         value = context.vector(tensor).value if index.ndim == 2 else tensor.value
         made = context.part(value, index, name)
