@@ -21,7 +21,7 @@ from bitwright.training.checkpoint import State
 from bitwright.training.export import trained_graph
 from bitwright.training.loop import Plan, Trainer
 from bitwright.training.measure import Score
-from bitwright.training.module import GraphModule
+from bitwright.training.module import GraphModule, Rules
 
 FLOAT_EPOCHS = 60
 DIGITS_EPOCHS = 150
@@ -124,17 +124,22 @@ def _halved(name: str) -> FloatNode:
 
 
 def trained_in_floats(
-    graph: FloatGraph, x: np.ndarray, labels: np.ndarray, plan: Plan | None = None, batches: Batches | None = None
+    graph: FloatGraph,
+    x: np.ndarray,
+    labels: np.ndarray,
+    plan: Plan | None = None,
+    batches: Batches | None = None,
+    rules: Rules | None = None,
 ) -> FloatGraph:
     """The float network trained by the same loop; from labels alone unless the plan says otherwise."""
     samples = samples_of(x, labels, float_input(graph))
     batches = batches or Batches(samples, np.arange(len(x)), graph, 64, 1, {})
     plan = plan or Plan(FLOAT_EPOCHS * batches.per_epoch, None, 5e-3, 1.0, "kl", 1)
-    module, progress = GraphModule(graph), lambda *rest: None
+    module, progress = GraphModule(graph, rules), lambda *rest: None
     flat = module.flat.numpy()
     state = State(flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), Score(None, None, np.inf))
     last = lambda: Score(None, None, -float(state.step))  # noqa: E731 - the last network is the best one
-    Trainer(module, GraphModule(graph), batches, plan, last, progress).run(state)
+    Trainer(module, GraphModule(graph, rules), batches, plan, last, progress).run(state)
     return trained_graph(module)
 
 

@@ -33,7 +33,7 @@ from bitwright.quantization.floatrun import float_input, to_value
 from bitwright.training import finetune_model
 from bitwright.training.batches import Batches
 from bitwright.training.loop import Plan
-from bitwright.training.module import GraphModule
+from bitwright.training.module import GraphModule, Rules
 from bitwright.training.run import Finetuned
 
 HERE = Path(__file__).parent
@@ -157,8 +157,8 @@ def measure_float(bench: Bench, row: Row, seed: int) -> dict:
     samples = samples_of(found.x, found.labels, float_input(found.graph))
     pixels = {"flip": 1, "shift": 4}
     batches = Batches(samples, np.arange(len(found.x)), found.graph, 64, seed, pixels)
-    plan = Plan(round(options["epochs"] * batches.per_epoch), None, 5e-3, options["label_share"], "kl", 10)
-    graph = trained_in_floats(found.graph, found.x, found.labels, plan, batches)
+    plan = Plan(options["steps"], None, 5e-3, options["label_share"], "kl", 10)
+    graph = trained_in_floats(found.graph, found.x, found.labels, plan, batches, Rules(half=True))
     before = float_accuracy(found.graph, found.test, found.test_labels)
     after = float_accuracy(graph, found.test, found.test_labels)
     return {"options": plain(row), "float_accuracy": before, "accuracy": after, "loss": before - after}
