@@ -180,7 +180,7 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
 
 def _fresh(module: GraphModule, first: Score) -> State:
     flat = module.flat.detach().cpu().numpy()
-    return State(flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), first)
+    return State(flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), flat.copy(), first)
 
 
 def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> Plan:
