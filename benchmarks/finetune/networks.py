@@ -19,7 +19,7 @@ from bitwright.quantization.floatrun import FloatRunner, float_input
 from bitwright.training.batches import Batches
 from bitwright.training.checkpoint import State
 from bitwright.training.export import trained_graph
-from bitwright.training.loop import Plan, Trainer
+from bitwright.training.loop import Plan, Trainer, inputs_of
 from bitwright.training.measure import Score
 from bitwright.training.module import GraphModule, Rules
 
@@ -134,6 +134,7 @@ def trained_in_floats(
 def trained_by_loop(graph: FloatGraph, batches: Batches, plan: Plan, half: bool = False) -> FloatGraph:
     """The float network after that plan; half: with convolutions in bfloat16, as integers are trained."""
     module, teacher = (GraphModule(graph, Rules(half=half)) for _ in range(2))
+    module.center(inputs_of(batches[0][0], module.flat.device))
     flat = module.flat.numpy()
     state = State(
         flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), flat.copy(), Score(None, None, np.inf)

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bitwright.network.types import Array
 from bitwright.quantization.ranges.calibrate import Progress
 from bitwright.training.batches import Batches
 from bitwright.training.checkpoint import CurvePoint, State, save_state
@@ -72,6 +73,12 @@ def distance(outputs: Tensor, wanted: Tensor, loss: str) -> Tensor:
     return ((outputs - wanted) ** 2).sum() / (wanted**2).sum().clamp_min(1e-30)
 
 
+def inputs_of(x: Array, device: torch.device) -> Tensor:
+    """A batch as the module takes it."""
+    inputs = torch.from_numpy(x).to(device)
+    return inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else inputs
+
+
 @dataclass(eq=False)
 class Trainer:
     """Trains a module towards a teacher; `measure` scores what it is now.
@@ -123,8 +130,7 @@ class Trainer:
     def _step(self, state: State, rate: float) -> None:
         device = self.module.flat.device
         x, labels = self.batches[state.step]
-        inputs = torch.from_numpy(x).to(device)
-        inputs = inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else inputs
+        inputs = inputs_of(x, device)
         outputs, share = self.module(inputs), self.plan.labels
         loss = outputs.new_zeros(())
         if share < 1:
