@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from bitwright.data.samples import Samples
     from bitwright.models import FloatGraph
-    from bitwright.network import Network
+    from bitwright.network import InputSpec, Network
 
 Model = Annotated[Path, typer.Argument(help="model: .onnx or .bw", show_default=False)]
 OutputName = Annotated[
@@ -60,6 +61,12 @@ class Shared:
     def raw(self) -> tuple[str | None, ...]:
         """How raw data become the model's input, as `with_data_options` takes it."""
         return self.input_layout, self.input_scale, self.input_mean, self.input_std
+
+    def samples(self, path: Path, spec: InputSpec) -> Samples:
+        """Those of a file or folder."""
+        from bitwright.data.samples import open_samples
+
+        return open_samples(path, spec, layout_given=self.input_layout is not None)
 
 
 def sharing(run: Callable[..., None]) -> Callable[..., None]:

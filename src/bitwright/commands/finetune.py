@@ -102,7 +102,6 @@ def _finetuned(
 ) -> tuple[Finetuned, InputSpec]:
     """The result, and how raw data become the model's input."""
     from bitwright.data.raw import with_data_options
-    from bitwright.data.samples import open_samples
     from bitwright.errors import OptionError
     from bitwright.quantization.floatrun import float_input
     from bitwright.training.run import Job, finetune_job
@@ -113,8 +112,8 @@ def _finetuned(
     spec = with_data_options(float_input(graph), *shared.raw)
     options, asked, texts = how
     quantize, narrower = _start(graph, options, asked, texts)
-    samples = open_samples(data[0], spec, layout_given=shared.input_layout is not None)
-    measured = None if data[1] is None else open_samples(data[1], spec, layout_given=shared.input_layout is not None)
+    samples = shared.samples(data[0], spec)
+    measured = None if data[1] is None else shared.samples(data[1], spec)
     job = Job(graph, samples, measured, options, quantize, narrower, checkpoint)
     with console.progress() as progress:
         made = finetune_job(job, progress)

@@ -61,7 +61,6 @@ def _network(
     """The network and, of a float model, the report of its quantization."""
     from bitwright import models
     from bitwright.data.raw import remembering, with_data_options
-    from bitwright.data.samples import open_samples
     from bitwright.errors import OptionError
     from bitwright.network import storage
     from bitwright.options import parse_options
@@ -80,9 +79,9 @@ def _network(
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
     options = QuantizeOptions(**{"seed": shared.seed, "jobs": job_count(shared.jobs), **given})
     spec = with_data_options(float_input(graph), *shared.raw)
-    calibration = open_samples(data[0], spec, layout_given=shared.input_layout is not None)
+    calibration = shared.samples(data[0], spec)
     x = calibration.prepared()
-    test = calibration if data[1] is None else open_samples(data[1], spec, layout_given=shared.input_layout is not None)
+    test = calibration if data[1] is None else shared.samples(data[1], spec)
     wanted = data[1] is not None or test.labels is not None
     evaluation = ((x if test is calibration else test.prepared()), test.labels) if wanted else None
     with console.progress() as progress:

@@ -128,7 +128,6 @@ def _search(
     """The float graph, its input, the result, and the function that saves the chosen network."""
     from bitwright import models
     from bitwright.data.raw import with_data_options
-    from bitwright.data.samples import open_samples
     from bitwright.explore.search import SearchOptions, search
     from bitwright.options import parse_options
     from bitwright.quantization.floatrun import float_input
@@ -136,8 +135,8 @@ def _search(
 
     graph = models.read(model, shared.output_name)
     spec = with_data_options(float_input(graph), *shared.raw)
-    calibration = open_samples(data[0], spec, layout_given=shared.input_layout is not None)
-    evaluation = calibration if data[1] is None else open_samples(data[1], spec, layout_given=shared.input_layout is not None)
+    calibration = shared.samples(data[0], spec)
+    evaluation = calibration if data[1] is None else shared.samples(data[1], spec)
     settings = parse_options(SearchOptions, option, "the search")
     made = QuantizeOptions(**{"seed": shared.seed, **parse_options(QuantizeOptions, quantize, "the quantizer")})
     x = calibration.prepared()

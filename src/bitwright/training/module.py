@@ -101,23 +101,27 @@ class TrainedLayer(nn.Module):
         """Take the means of an input [N, C, ...] for those that biases allow for, and its spread for their unit."""
         if self.v is None:
             return
-        bias, x = self.bias(self.weight()), x.float().transpose(0, 1).flatten(1)
-        shape = self.op.weight.shape
+        x = x.float().transpose(0, 1).flatten(1)
+        weight = self.weight()
+        bias, shape = self._free_bias(weight), self.op.weight.shape
         groups = len(x) // shape[-1]
         means = x.mean(1).view(groups, 1, -1).expand(groups, math.prod(shape[1:-1]), -1).flatten(1)
         self.center = means.repeat_interleave(shape[0] // groups, 0) if groups > 1 else means
         self.unit *= float(x.var(1).mean().sqrt()) or 1.0
-        self.v.copy_((bias + (self.weight() * self.center).sum(1)) / self.unit)
+        self.v.copy_((bias + (weight * self.center).sum(1)) / self.unit)
 
     def bias(self, weight: Tensor) -> Tensor | None:
         """[O]; with powers of two on the grid of the accumulators, as shifts without multipliers need it."""
         if self.v is None:
             return None
-        bias = self.v * self.unit - (weight * self.center).sum(1)
+        bias = self._free_bias(weight)
         if self.input_step is None:
             return bias
         unit = (self.input_step() * self.scale()).detach()
         return bias + (torch.round(bias / unit) * unit - bias).detach()
+
+    def _free_bias(self, weight: Tensor) -> Tensor:
+        return self.v * self.unit - (weight * self.center).sum(1)
 
     def forward(self, x: Tensor) -> Tensor:
         op, weight = self.op, self.weight()
