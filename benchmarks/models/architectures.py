@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -240,12 +241,17 @@ OWN = {
 }
 
 
-def _torchvision(name: str) -> nn.Module:
-    library = torch.library.Library("torchvision", "DEF")  # its compiled operators, which no model here computes with
+@functools.cache
+def _operators() -> torch.library.Library:
+    """Names for torchvision's compiled operators, with which no model here computes: it loads without them."""
+    library = torch.library.Library("torchvision", "DEF")
     for operator in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, operator):
-            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    KEPT.append(library)
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
+
+
+def _torchvision(name: str) -> nn.Module:
+    _operators()
     import torchvision
 
     more = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
@@ -253,15 +259,13 @@ def _torchvision(name: str) -> nn.Module:
 
 
 def _timm(name: str) -> nn.Module:
-    if not KEPT:
-        _torchvision("squeezenet1_1")
+    _operators()
     import timm
 
     more = {"img_size": IMAGE[1]} if name.startswith("vit") else {}
     return timm.create_model(name, pretrained=False, num_classes=CLASSES, exportable=True, **more)
 
 
-KEPT: list[torch.library.Library] = []
 MODELS: dict[str, Model] = {
     **OWN,
     **{f"torchvision/{name}": Model(lambda name=name: _torchvision(name)) for name in TORCHVISION},
