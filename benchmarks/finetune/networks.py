@@ -19,11 +19,11 @@ from bitwright.quantization.floatrun import FloatRunner, float_input
 from bitwright.training.batches import Batches
 from bitwright.training.checkpoint import State
 from bitwright.training.export import trained_graph
-from bitwright.training.loop import Plan, Trainer
+from bitwright.training.loop import Plan, Trainer, inputs_of
 from bitwright.training.measure import Score
-from bitwright.training.module import GraphModule
+from bitwright.training.module import GraphModule, Rules
 
-FLOAT_EPOCHS = 60
+TFC_EPOCHS = 100
 DIGITS_EPOCHS = 150
 
 
@@ -83,24 +83,24 @@ def digits(data: Path) -> Case:
     layers += [FloatNode("d", _dense(10, 128), ("flat",))]
     graph = FloatGraph.build(layers, input_shape=(1, 8, 8), input_layout="CHW", name="digits")
     test_x = (test["images"].reshape(-1, 1, 8, 8) / 16).astype(np.float32)
-    batches = Batches(samples_of(x, y, float_input(graph)), np.arange(len(x)), graph, 64, 1, {"shift": 1})
-    plan = Plan(DIGITS_EPOCHS * batches.per_epoch, None, 5e-3, 1.0, "kl", 1)
-    return Case(trained_in_floats(graph, x, y, plan, batches), x, y, test_x, test["labels"])
+    return Case(trained_in_floats(graph, x, y, {"shift": 1}, DIGITS_EPOCHS), x, y, test_x, test["labels"])
 
 
 def tfc(data: Path) -> Case:
     """784-64-64-64-10, trained here in floats: 4,000 MNIST images train, 1,000 test."""
     found = np.load(data / "mnist" / "dev.npz")
-    x, labels = (found["images"].reshape(-1, 784) / 255).astype(np.float32), found["labels"].astype(np.int64)
-    sizes, nodes, value = (784, 64, 64, 64, 10), [], "input"
+    x, labels = (found["images"][:, None] / 255).astype(np.float32), found["labels"].astype(np.int64)
+    sizes, value = (784, 64, 64, 64, 10), "flat"
+    nodes = [FloatNode("flat", ops.Flatten(), ("input",))]
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):
         nodes.append(FloatNode(f"l{i}", _dense(outputs, inputs), (value,)))
         value = f"l{i}"
         if outputs != sizes[-1]:
             nodes.append(_relu(value))
             value = f"{value}/relu"
-    graph = FloatGraph.build(nodes, input_shape=(784,), input_layout="C", name="tfc")
-    return Case(trained_in_floats(graph, x[:4000], labels[:4000]), x[:4000], labels[:4000], x[4000:], labels[4000:])
+    graph = FloatGraph.build(nodes, input_shape=(1, 28, 28), input_layout="CHW", name="tfc")
+    train, test = (x[:4000], labels[:4000]), (x[4000:], labels[4000:])
+    return Case(trained_in_floats(graph, *train, {"shift": 2}, TFC_EPOCHS), *train, *test)
 
 
 def _random(shape: tuple[int, ...]) -> np.ndarray:
@@ -124,17 +124,23 @@ def _halved(name: str) -> FloatNode:
 
 
 def trained_in_floats(
-    graph: FloatGraph, x: np.ndarray, labels: np.ndarray, plan: Plan | None = None, batches: Batches | None = None
+    graph: FloatGraph, x: np.ndarray, labels: np.ndarray, pixels: dict[str, int], epochs: int
 ) -> FloatGraph:
-    """The float network trained by the same loop; from labels alone unless the plan says otherwise."""
-    samples = samples_of(x, labels, float_input(graph))
-    batches = batches or Batches(samples, np.arange(len(x)), graph, 64, 1, {})
-    plan = plan or Plan(FLOAT_EPOCHS * batches.per_epoch, None, 5e-3, 1.0, "kl", 1)
-    module, progress = GraphModule(graph), lambda *rest: None
+    """The float network trained by the same loop from labels alone."""
+    batches = Batches(samples_of(x, labels, float_input(graph)), np.arange(len(x)), graph, 64, 1, pixels)
+    return trained_by_loop(graph, batches, Plan(epochs * batches.per_epoch, None, 5e-3, 1.0, "kl", 1))
+
+
+def trained_by_loop(graph: FloatGraph, batches: Batches, plan: Plan, half: bool = False) -> FloatGraph:
+    """The float network after that plan; half: with convolutions in bfloat16, as integers are trained."""
+    module, teacher = (GraphModule(graph, Rules(half=half)) for _ in range(2))
+    module.center(inputs_of(batches[0][0], module.flat.device))
     flat = module.flat.numpy()
-    state = State(flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), Score(None, None, np.inf))
+    state = State(
+        flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), flat.copy(), Score(None, None, np.inf)
+    )
     last = lambda: Score(None, None, -float(state.step))  # noqa: E731 - the last network is the best one
-    Trainer(module, GraphModule(graph), batches, plan, last, progress).run(state)
+    Trainer(module, teacher, batches, plan, last, lambda *rest: None).run(state)
     return trained_graph(module)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 EDGES = {"first_bits": (8, 8), "last_bits": (8, 8)}
 IMAGES = {"augment": ("flip", "shift=4")}
+EPOCH = 25_000  # training images of CIFAR-10
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,27 @@ def widths(bits: int, edges: bool = False) -> dict[str, object]:
 
 
 def resnet8(name: str, bits: int, edges: bool, epochs: float, max_loss: float | None, labels: float = 0.0) -> Row:
-    options = {**widths(bits, edges), **IMAGES, "epochs": epochs, "label_share": labels}
+    steps = round(epochs * EPOCH / 64)
+    options = {**widths(bits, edges), **IMAGES, "steps": steps, "label_share": labels}
     return Row(f"resnet8 {name}", "train", "resnet8", options, max_loss)
 
 
+TIMED = "ten epochs of 25,000 images"
 ROWS = (
-    resnet8("W3A3, edges 8", 3, True, 20, 0.5),
-    resnet8("W3A3, all layers", 3, False, 20, 0.6),
-    resnet8("W4A4, all layers", 4, False, 10, 0.3),
-    resnet8("W2A2, edges 8", 2, True, 40, 2.0),
-    resnet8("W2A2, all layers", 2, False, 40, 5.0),
-    resnet8("W3A3, edges 8, labels", 3, True, 20, 0.0, 0.5),
-    resnet8("W3A3, all layers, labels", 3, False, 20, 0.0, 0.5),
-    Row("resnet8 float, labels", "float", "resnet8", {**IMAGES, "epochs": 20, "label_share": 0.5}),
-    resnet8("W2A2, edges 8, labels", 2, True, 40, None, 0.5),  # against the float network fine-tuned alike
-    Row("kws W3A3, edges 8", "train", "kws", {**widths(3, True), "steps": 1500}, folds=5),
-    Row("kws W2A2, edges 8", "train", "kws", {**widths(2, True), "steps": 1500}, folds=5),
+    resnet8("W3A3, edges 8", 3, True, 5, 0.5),
+    resnet8("W3A3, all layers", 3, False, 5, 0.6),
+    resnet8("W4A4, all layers", 4, False, 3, 0.3),
+    resnet8("W2A2, edges 8", 2, True, 10, 2.0),
+    resnet8("W2A2, all layers", 2, False, 5, 5.0),
+    resnet8("W3A3, edges 8, labels", 3, True, 2, 0.0, 0.5),
+    resnet8("W3A3, all layers, labels", 3, False, 2, 0.0, 0.5),
+    Row("resnet8 float, labels", "float", "resnet8", {**IMAGES, "steps": 5 * EPOCH // 64, "label_share": 0.5}),
+    resnet8("W2A2, edges 8, labels", 2, True, 5, None, 0.5),  # against the float network fine-tuned alike
+    Row("kws W3A3, edges 8", "train", "kws", {**widths(3, True), "steps": 800}, folds=5),
+    Row("kws W2A2, edges 8", "train", "kws", {**widths(2, True), "steps": 800}, folds=5),
     Row("digits CNN W2A2", "train", "digits", {**widths(2), "augment": ("shift=1",), "epochs": 300}, 0.5),
     Row("TFC W2A2", "train", "tfc", {**widths(2), "epochs": 100}, 0.5),
-    Row("ten epochs of 25,000 images", "time", "resnet8", {**widths(3, True), **IMAGES, "steps": 3906}),
+    Row(TIMED, "train", "resnet8", {**widths(3, True), **IMAGES, "steps": 10 * EPOCH // 64}, 0.5),
     Row("killed and resumed", "resume", "resnet8", {**widths(3, True), **IMAGES, "steps": 400}),
     Row("hardware", "hardware", "resnet8", {"images": 100}),
 )

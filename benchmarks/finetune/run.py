@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from networks import Case, accuracy, case, float_accuracy, trained_in_floats
+from networks import Case, accuracy, case, float_accuracy, trained_by_loop
 from rows import ROWS, Row, widths
 
 import bitwright as bw
@@ -157,20 +157,11 @@ def measure_float(bench: Bench, row: Row, seed: int) -> dict:
     samples = samples_of(found.x, found.labels, float_input(found.graph))
     pixels = {"flip": 1, "shift": 4}
     batches = Batches(samples, np.arange(len(found.x)), found.graph, 64, seed, pixels)
-    plan = Plan(round(options["epochs"] * batches.per_epoch), None, 5e-3, options["label_share"], "kl", 10)
-    graph = trained_in_floats(found.graph, found.x, found.labels, plan, batches)
+    plan = Plan(options["steps"], None, 5e-3, options["label_share"], "kl", 10)
+    graph = trained_by_loop(found.graph, batches, plan, half=True)
     before = float_accuracy(found.graph, found.test, found.test_labels)
     after = float_accuracy(graph, found.test, found.test_labels)
     return {"options": plain(row), "float_accuracy": before, "accuracy": after, "loss": before - after}
-
-
-def measure_time(bench: Bench, row: Row, seed: int) -> dict:
-    """Processor time of the whole of fine-tuning: start, training, measuring."""
-    case(row.network, bench.data)
-    start = time.process_time()
-    found, made = trained(bench, row, seed)
-    minutes = (time.process_time() - start) / 60
-    return {"options": plain(row), "processor_minutes": minutes, **figures(found, made)}
 
 
 def measure_resume(bench: Bench, row: Row, seed: int) -> dict:
@@ -236,7 +227,6 @@ def measure_hardware(bench: Bench, row: Row, seed: int) -> dict:
 KINDS: dict[str, Callable[[Bench, Row, int], dict]] = {
     "train": measure_training,
     "float": measure_float,
-    "time": measure_time,
     "resume": measure_resume,
     "hardware": measure_hardware,
 }

@@ -19,6 +19,7 @@ CHANGES = {
     "flatten_first": lowering.flatten_first,
     "flatten_by_products": lowering.flatten_by_products,
     "pads_by_sums": lowering.pads_by_sums,
+    "products_by_squares": lowering.products_by_squares,
     "concats_by_products": partial(lowering.concats_by_products, aligned=concat_alike),
     "unit_steps": partial(lowering.unit_steps, legal=(-1, 1)),
     "split_thresholds": partial(lowering.split_thresholds, most=6),
@@ -106,6 +107,26 @@ def test_concats_are_sums_where_channels_are_not_aligned(dtype, shape):
     assert "Concat" not in kinds(found)
     whole = image((2, 3, 8), dtype, *nodes)
     assert CHANGES["concats_by_products"](whole) is whole
+
+
+@pytest.mark.parametrize("zeros", [(0, 0), (3, -2)])
+@pytest.mark.parametrize("factor", [(2, 3, 4), (1, 1, 4), (2, 3, 1), (1, 1, 1)])
+@pytest.mark.parametrize(("first", "second"), [(U4, I4), (BIPOLAR, U4), (BIPOLAR, BIPOLAR), (IntType(8), IntType(8))])
+def test_products_are_differences_of_squares(first, second, factor, zeros):
+    table = second.values()[np.random.default_rng(3).integers(0, second.levels, (1, first.levels))]
+    nodes = [("map", ops.Lookup(first, table, second), ("input",))]
+    if factor[:2] == (1, 1):
+        nodes.append(("pixel", ops.MaxPool((2, 3)), (nodes[-1][0],)))
+    if factor[2] == 1:
+        nodes.append(("channel", ops.Conv2d(np.eye(1, 4).reshape(1, 1, 1, 4), IntType(1)), (nodes[-1][0],)))
+    nodes.append(("product", ops.Mul(zeros), ("input", nodes[-1][0])))
+    found = same(image((2, 3, 4), first, *nodes), CHANGES["products_by_squares"])
+    assert "Mul" not in kinds(found)
+
+
+def test_products_of_wide_factors_stay():
+    network = image((2, 3, 4), IntType(12), ("product", ops.Mul(), ("input", "input")))
+    assert CHANGES["products_by_squares"](network) is network
 
 
 def test_steps_of_any_size_become_steps_of_one():

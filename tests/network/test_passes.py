@@ -128,3 +128,38 @@ def test_weights_that_cannot_be_negated_stay():
     falling = ops.Threshold([[0]], IntType(1), 1, -1)
     network = build((3, 3, 4), ("c", narrow, ("input",)), ("t", falling, ("c",)))
     assert passes.flip_falling(network) is network
+
+
+def picking(channels, *chosen):
+    return ops.Conv2d(np.eye(channels, dtype=int)[list(chosen)].reshape(-1, 1, 1, channels), IntType(1))
+
+
+def test_halves_of_a_value_are_computed_apart():
+    step = ops.Threshold([[-5, 0, 9], [-1, 2, 2], [1, 2, 3], [0, 0, 7]], IntType(2))
+    wide = ops.Conv2d(np.arange(-8, 8).reshape(4, 1, 1, 4), IntType(5, True), bias=[3, -2, 0, 9])
+    network = build(
+        (3, 3, 4),
+        ("c", wide, ("input",)),
+        ("t", step, ("c",)),
+        ("a", picking(4, 0, 1), ("t",)),
+        ("b", picking(4, 3, 2), ("t",)),
+        ("s", ops.Add(), ("a", "b")),
+    )
+    after = passes.fold_selections(network)
+    assert sorted(kinds(after)) == ["Add", "Conv2d", "Conv2d", "Threshold", "Threshold"]
+    assert [n.op.weight.shape[0] for n in after.nodes if isinstance(n.op, ops.Conv2d)] == [2, 2]
+    same_output(network, after)
+
+
+def test_a_selection_goes_into_the_weights_behind_it():
+    conv = ops.Conv2d(np.arange(-4, 4).reshape(1, 2, 2, 2), IntType(4, True), pads=(1, 0, 0, 1), pad_value=3)
+    network = build((3, 3, 4), ("a", picking(4, 3, 1), ("input",)), ("c", conv, ("a",)))
+    after = passes.fold_selections(network)
+    assert kinds(after) == ["Conv2d"]
+    assert after.nodes[0].op.weight.shape == (1, 2, 2, 4)
+    same_output(network, after)
+
+
+def test_a_channel_that_is_picked_twice_is_picked():
+    network = build((3, 3, 4), ("c", WEIGHT, ("input",)), ("a", picking(2, 1, 1, 0), ("c",)))
+    assert passes.fold_selections(network) is network

@@ -321,7 +321,7 @@ def test_the_report_has_accuracy_and_size_before_and_after(graph, data):
     assert report.summary() in report.table()
     alone = quantize_model(graph, data, evaluation=(x, None)).report
     assert (alone.accuracy, alone.evaluated_samples) == (None, 50)
-    with pytest.raises(DataError, match=r"labels of shape \(3,\) for 50 evaluation samples"):
+    with pytest.raises(DataError, match=r"labels of shape \(3,\) for 50 samples"):
         quantize_model(graph, data, evaluation=(x, labels[:3]))
 
 

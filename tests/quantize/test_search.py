@@ -241,7 +241,7 @@ def test_illegal_searches_are_told(graph, data, tmp_path, options, error, messag
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.zeros(3, int), r"labels of shape \(3,\) for 32 evaluation samples; legal is \(32,\)"),
+        (np.zeros(3, int), r"labels of shape \(3,\) for 32 samples; legal is \(32,\)"),
         (np.zeros((32, 2), int), r"labels of shape \(32, 2\)"),
         (np.full(32, np.nan), "labels have type float64; legal are integers"),
     ],

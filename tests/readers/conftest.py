@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from scipy.special import erf
 
 from bitwright.models import read_model, to_onnx
 from bitwright.network.ops import windows
@@ -79,6 +80,12 @@ def elementwise(node, v, c):
         "Sigmoid": lambda: 1 / (1 + np.exp(-x)) if x >= 0 else np.exp(x) / (1 + np.exp(x)),
         "Tanh": lambda: np.tanh(x),
         "Silu": lambda: x / (1 + np.exp(-x)) if x >= 0 else x * np.exp(x) / (1 + np.exp(x)),
+        "Erf": lambda: erf(x),
+        "Gelu": lambda: x * (1 + erf(x / np.sqrt(2))) / 2,
+        "GeluTanh": lambda: x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2,
+        "Softplus": lambda: np.logaddexp(0.0, x),
+        "Softsign": lambda: x / (1 + abs(x)),
+        "Mish": lambda: x * np.tanh(np.logaddexp(0.0, x)),
         "Elu": lambda: x if x >= 0 else float(a["alpha"]) * np.expm1(x),
     }
     return Fraction(float(smooth[node.kind]()))
@@ -110,6 +117,8 @@ def run_node(node, *inputs):
         return y if node.op.bias is None else y + exact(node.op.bias)
     if node.kind == "Add":
         return inputs[0] + inputs[1]
+    if node.kind == "Mul":
+        return inputs[0] * inputs[1]
     if node.kind == "Concat":
         return np.concatenate(inputs, axis=-1)
     if node.kind == "MaxPool":
@@ -120,6 +129,7 @@ def run_node(node, *inputs):
         t, le, b, r = node.op.pads
         return np.pad(x, ((t, b), (le, r), (0, 0)), constant_values=Fraction(float(node.op.value)))
     if node.kind == "Resize":
+        x = x if x.ndim == 3 else x[None, None]
         return x.repeat(node.op.factor[0], 0).repeat(node.op.factor[1], 1)
     if node.kind == "Flatten":
         return x.reshape(-1)

@@ -39,6 +39,8 @@ W, V, IMAGE = f(4, 3, 3, 3), f(4, 3, 1, 1), ("N", 3, 6, 6)
 CONV = ([("Conv", "xw", "y", {})], {"w": W}, IMAGE)
 SUM = ([("Add", "xx", "a", {}), ("Add", "ax", "y", {})], {}, IMAGE)
 GATE = ([("Sigmoid", "x", "s", {}), ("Mul", "xs", "y", {})], {}, IMAGE)
+EXCITE = ([("GlobalAveragePool", "x", "g", {}), ("Mul", "gx", "y", {})], {}, IMAGE)
+SQUARE = ([("Pow", "xe", "y", {})], {"e": np.float32(2)}, IMAGE)
 CHANNEL = ([("Mul", "xc", "y", {})], {"c": f(3, 1, 1)}, IMAGE)
 FOLDED = (
     [("Expand", "cs", "d", {}), ("Mul", "xd", "y", {})],
@@ -90,6 +92,11 @@ RESIZE = [
 EXPAND = ([("GlobalAveragePool", "x", "g", {}), ("Expand", "gs", "y", {})], {"s": np.array([1, 3, 6, 6])}, IMAGE)
 CAST = [([("Relu", "x", "a", {}), ("Cast", "a", "y", {"to": kind})], {}, IMAGE) for kind in (1, 10, 11, 16)]
 CAST_WHOLE = [([("ArgMax", "x", "a", {"axis": 1}), ("Cast", "a", "y", {"to": kind})], {}, IMAGE) for kind in (1, 6, 7)]
+PICKED = (
+    [("Slice", "xabcd", "t", {}), ("Relu", "t", "y", {})],
+    {"a": np.array([1, 0]), "b": np.array([3, 6]), "c": np.array([1, 2]), "d": np.array([1, 2])},
+    IMAGE,
+)
 MOVE = ([("Slice", "xab", "t", {}), ("Relu", "t", "y", {})], {"a": np.array([0]), "b": np.array([1 << 30])}, IMAGE)
 TURNED = [([("Transpose", "x", "a", {"perm": [0, 2, 3, 1]}), ("Relu", "a", "y", {})], {}, IMAGE), CHANNEL]
 NORM = ([("BatchNormalization", "xgbgv", "y", {"training_mode": 0})], {"g": f(3), "b": f(3), "v": np.abs(f(3))}, IMAGE)
@@ -174,8 +181,10 @@ ADVICE = {
     "quantizes a softmax; legal is one scale": ENDING,
     "legal is the end, or one quantizer at the end": ENDING,
     "legal are two: add them one by one": [SUM],
-    "legal is a constant factor, or x * sigmoid(x)": [CHANNEL, GATE],
-    "legal are constants, or the exponent 1": [POW],
+    "legal is one shape that holds the other": [CHANNEL, GATE],
+    "legal are one shape, one pixel or one channel for all": [GATE, EXCITE],
+    "legal are constants, and the exponents 1 and 2": [POW, SQUARE],
+    "legal are alphas other than 0": [GATE],
     "legal is one number each": [CLIP],
     "legal are bounds that leave two or more": [CODES],
     "compares computed tensors": [MIN],
@@ -241,7 +250,8 @@ ADVICE = {
     "several functions that are not monotone": [PRODUCT],
     "more than 12 bits; legal are at most 12": [PRODUCT],
     "legal are affine and clip": [QDQ],
-    "legal are operations that keep every element": [MOVE],
+    "takes a part of a tensor or repeats it": [MOVE, PICKED],
+    "leaves out rows or columns; legal are at most": [PICKED],
     "insert a quantizer there": [SNAPPED],
     "without a quantizer behind it; insert one": [SNAPPED],
     "layers have float weights": [QDQ],

@@ -68,7 +68,7 @@ def test_input_shapes(shape, message, onnx_tools):
 def test_all_unsupported_nodes_are_told_at_once(onnx_tools):
     nodes = [
         ("Conv", "xw", "a", {}),
-        ("Erf", "a", "b", {}),
+        ("Atan", "a", "b", {}),
         ("MaxPool", "b", "c", {"kernel_shape": [2, 2], "dilations": [2, 1]}),
         ("LRN", "c", "d", {"size": 3}),
         ("Flatten", "d", "y", {}),
@@ -77,7 +77,7 @@ def test_all_unsupported_nodes_are_told_at_once(onnx_tools):
         read_model(onnx_tools.model(nodes, {"w": W}), source="net.onnx")
     assert str(caught.value).splitlines() == [
         "net.onnx: 3 problems:",
-        "  Erf 'Erf_1': the operator is not supported; docs/readers.md lists those that are",
+        "  Atan 'Atan_1': the operator is not supported; docs/readers.md lists those that are",
         "  MaxPool 'MaxPool_2': has a dilated window; legal is dilation 1",
         "  LRN 'LRN_3': the operator is not supported; docs/readers.md lists those that are",
     ]
@@ -92,8 +92,17 @@ REFUSED = {
     ),
     "3-D": ([("Conv", "xw", "y", {})], {"w": f(2, 3, 3)}, "is a 1-D convolution; legal are 2-D"),
     "computed weights": ([("Conv", "xx", "y", {})], {}, "the weights must be a constant"),
-    "product": ([("Relu", "x", "a", {}), ("Mul", "xa", "y", {})], {}, "multiplies two computed tensors"),
-    "power": ([("Pow", "xe", "y", {})], {"e": np.float32(2)}, "raises a computed tensor to a power"),
+    "product": (
+        [*(("ReduceMean", "x", name, {"axes": [axis]}) for name, axis in (("a", 2), ("b", 3))), ("Mul", "ab", "y", {})],
+        {},
+        "stretches both tensors",
+    ),
+    "product of rows": (
+        [("ReduceMean", "x", "a", {"axes": [2]}), ("Mul", "ax", "y", {})],
+        {},
+        "legal are one shape, one pixel or one channel for all",
+    ),
+    "power": ([("Pow", "xe", "y", {})], {"e": np.float32(3)}, "raises a computed tensor to a power"),
     "per pixel": ([("Add", "xc", "y", {})], {"c": f(3, 6, 5)}, "differs from pixel to pixel; legal is one number"),
     "wrong broadcast": ([("Add", "xc", "y", {})], {"c": f(4, 1, 1)}, r"constant has shape \[4, 1, 1\]"),
     "linear resize": (
@@ -107,8 +116,8 @@ REFUSED = {
         "legal are whole factors along height and width",
     ),
     "slice": (
-        [("Slice", "xabc", "y", {})],
-        {"a": np.array([0]), "b": np.array([2]), "c": np.array([2])},
+        [("Slice", "xabcd", "y", {})],
+        {"a": np.array([3]), "b": np.array([0]), "c": np.array([2]), "d": np.array([-1])},
         "takes a part of a tensor",
     ),
     "reflect": ([("Pad", "xp", "y", {"mode": "reflect"})], {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}, "mode 'reflect'"),

@@ -1,5 +1,7 @@
 """QDQ files as Brevitas and ONNX Runtime write them, against ONNX Runtime on the same file."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -9,6 +11,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from bitwright.errors import ModelError
 from bitwright.models import lower, read_model, to_onnx
+from bitwright.models.graph import ops
 from bitwright.network import IntType, evaluate
 
 rng = np.random.default_rng(0)
@@ -181,7 +184,8 @@ def test_products_of_functions_of_one_value(gate, kind, onnx_tools):
     assert steps_apart(found, expected, constants["so"])[0] <= 3 * 2
 
 
-def test_products_of_wide_values_are_refused(onnx_tools):
+def test_products_of_wide_values_are_those_of_two(onnx_tools):
+    """Of 16 bits no table of both functions is made: the quantized factors are multiplied."""
     nodes = [
         ("QuantizeLinear", ("x", "s", "z"), "q", {}), ("DequantizeLinear", ("q", "s", "z"), "a", {}),
         ("Sigmoid", ("a",), "g", {}), *qdq("g", "gd", "sg", "z8"), ("Mul", ("a", "gd"), "b", {}),
@@ -189,8 +193,18 @@ def test_products_of_wide_values_are_refused(onnx_tools):
     ]  # fmt: skip
     constants = {"s": np.float32(0.001), "z": np.int16(0), "sg": np.float32(1 / 255), "z8": np.uint8(0)}
     model = onnx_tools.model(nodes, constants, ("N", 3), opset=21)
+    graph = read_model(model)
+    network = lower(graph)
+    assert [type(n.op).__name__ for n in network.nodes].count("Mul") == 1
+    x = rng.uniform(-30, 30, (200, 3)).astype(np.float32)
+    ties, most = steps_apart(network.predict(x), onnx_tools.run_plain(model, x), constants["s"])
+    assert ties <= 6
+    assert most < 1.01
+    gate = graph.node("g")
+    product = ops.Product((), (gate.op,))
+    wide = graph.with_nodes(replace(n, op=product, inputs=gate.inputs) if n.kind == "Mul" else n for n in graph.nodes)
     with pytest.raises(ModelError, match="functions of a value of 16 bits; legal are at most 12 bits: quantize the"):
-        lower(read_model(model))
+        lower(wide)
 
 
 @pytest.mark.parametrize("shape", [("N", 5), ("N", 3, 4, 2)])
@@ -233,7 +247,7 @@ class Samples(CalibrationDataReader):
         return self.left.pop() if self.left else None
 
 
-@pytest.mark.parametrize("activation", ["silu", "hardswish", "hardswish parts", "softmax"])
+@pytest.mark.parametrize("activation", ["silu", "hardswish", "hardswish parts", "softmax", "gate"])
 @pytest.mark.parametrize("signed", [False, True])
 def test_what_onnx_runtimes_quantizer_writes(activation, signed, onnx_tools, tmp_path):
     act = {
@@ -244,11 +258,16 @@ def test_what_onnx_runtimes_quantizer_writes(activation, signed, onnx_tools, tmp
             ("Div", ("p", "six"), "a", {}),
         ],
         "softmax": [("Relu", ("c",), "a", {})],
+        "gate": [
+            ("GlobalAveragePool", ("c",), "p", {}), ("Conv", ("p", "u"), "q", {}), ("Sigmoid", ("q",), "g", {}),
+            ("Mul", ("c", "g"), "a", {}),
+        ],
     }[activation]  # fmt: skip
     nodes = [("Conv", ("x", "w"), "c", {"pads": [1, 1, 1, 1]}), *act, ("Conv", ("a", "v"), "d", {})]
     nodes += [("GlobalAveragePool", ("d",), "e", {}), ("Flatten", ("e",), "f", {}), ("Softmax", ("f",), "y", {})]
     constants = {
         "w": rng.normal(size=(8, 3, 3, 3)).astype(np.float32), "v": rng.normal(size=(5, 8, 1, 1)).astype(np.float32),
+        "u": rng.normal(size=(8, 8, 1, 1)).astype(np.float32),
         "three": np.float32(3), "zero": np.float32(0), "six": np.float32(6),
     }  # fmt: skip
     model = onnx_tools.model(nodes, constants, (1, 3, 8, 8))

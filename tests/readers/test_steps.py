@@ -27,6 +27,12 @@ KINDS = ["Affine"] * 4 + [
     "Silu",
     "Elu",
     "Sign",
+    "Erf",
+    "Gelu",
+    "GeluTanh",
+    "Mish",
+    "Softplus",
+    "Softsign",
 ]
 
 

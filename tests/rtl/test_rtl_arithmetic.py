@@ -9,8 +9,9 @@ from bitwright.hardware.modules.channel_add import ChannelAdd
 from bitwright.hardware.modules.lookup import LookupModule
 from bitwright.hardware.modules.requantize import RequantizeModule
 from bitwright.hardware.modules.requantize_lut import RequantizeLut
+from bitwright.hardware.modules.stream_multiply import StreamMultiply
 from bitwright.hardware.modules.threshold import ThresholdModule
-from bitwright.network.ops import Add, ArgMax, Concat, Lookup, MaxPool, Requantize, Rounding, SumPool, Threshold
+from bitwright.network.ops import Add, ArgMax, Concat, Lookup, MaxPool, Mul, Requantize, Rounding, SumPool, Threshold
 from bitwright.network.types import BIPOLAR, IntType, TensorType
 
 FRAMES = 3
@@ -176,6 +177,21 @@ def join(seed, op, a_type, b_type, lanes, channels) -> Case:
     )
 
 
+def product(seed, a_type, b_type, zeros, lanes) -> Case:
+    """Words of (a - zero) * (b - zero)."""
+    rng, op = np.random.default_rng(seed), Mul(zeros)
+    a, b = (values(rng, t, (80, lanes)) for t in (a_type, b_type))
+    a[:2], b[:2] = [[a_type.min], [a_type.max]], [[b_type.max], [b_type.min]]
+    out = op.infer(*(TensorType((lanes,), t) for t in (a_type, b_type))).dtype
+    return Case(
+        "stream_multiply",
+        StreamMultiply.of((a_type, b_type), zeros, out, lanes).parameters(),
+        {"a": encode(a, a_type, lanes), "b": encode(b, b_type, lanes)},
+        {"m": encode(op.evaluate(a, b), out, lanes)},
+        {"a": lanes * a_type.bits, "b": lanes * b_type.bits, "m": lanes * out.bits},
+    )
+
+
 def argmax(seed, dtype, channels, lanes) -> Case:
     rng = np.random.default_rng(seed)
     x = values(rng, dtype, (60, channels))
@@ -228,6 +244,7 @@ OTHERS = [
     bias(101, UINT8, IntType(16, True), 4, 1),
     bias(102, IntType(12, True), IntType(14, True), 2, 2),
 ]
+TWO_STREAMS = ("stream_join", "stream_multiply")
 JOINS = [
     join(80, Add(), INT8, INT8, 2, (2, 2)),
     join(81, Add(), UINT8, INT8, 3, (3, 3)),
@@ -238,12 +255,23 @@ JOINS = [
     join(86, Concat(), IntType(2), IntType(1), 2, (4, 4)),
 ]
 
+PRODUCTS = [
+    product(110, INT8, INT8, (0, 0), 2),
+    product(111, UINT8, INT8, (0, 0), 3),
+    product(112, UINT8, UINT8, (128, 0), 1),
+    product(113, UINT4, IntType(1), (0, -9), 2),
+    product(114, IntType(2, True), IntType(1, True), (1, 0), 4),
+    product(115, IntType(16, True), IntType(14), (-700, 3), 1),
+    product(116, INT8, UINT8, (-128, 255), 2),
+]
+
 SETS = {
     "tables": THRESHOLDS,
     "requantize": REQUANTIZERS,
     "requantize_lut": REQUANTIZERS_LUT,
     "others": OTHERS,
     "joins": JOINS,
+    "products": PRODUCTS,
 }
 
 
@@ -271,6 +299,8 @@ def stages(case: Case) -> int:
         return 3 + (p["MultBits"] > 0) + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     if case.module == "stream_join":
         return 0 if p.get("AWords") else 1
+    if case.module == "stream_multiply":
+        return 2 + (p["AWide"] > 18) + (p["BWide"] > 18)
     return {"argmax": (p["Lanes"] - 1).bit_length() + 2, "channel_add": 2}.get(case.module, 1)
 
 
@@ -280,7 +310,7 @@ def test_throughput_and_latency(bank):
         if case.parameters.get("AWords"):  # of each pixel the words of one stream, then of the other: a wire
             taken = np.sort(np.concatenate([run.accepted[f"c{i}_a"], run.accepted[f"c{i}_b"]]))
         else:
-            taken = run.accepted[f"c{i}_{'a' if case.module == 'stream_join' else 's'}"]
+            taken = run.accepted[f"c{i}_{'a' if case.module in TWO_STREAMS else 's'}"]
         given = run.produced[f"c{i}_m"]
         assert np.all(np.diff(taken) == 1), f"{case} pauses"
         ratio = len(taken) // len(given)

@@ -199,6 +199,7 @@ ILLEGAL = [
     ("threshold", {"CountBits": 17}, "1..16 count bits"),
     ("requantize", {"Shift": 33}, "requantize: illegal parameters"),
     ("stream_join", {"OutBits": 4}, "OutBits must be at least"),
+    ("stream_multiply", {"AWide": 7}, "AWide >= ABits"),
     ("argmax", {"Channels": 17}, "OutBits must hold"),
     ("pool_reduce", {"Op": 2}, "Op 0 or 1"),
     ("multiply_pipe", {"ABits": 36}, "ABits and BBits of 1 to 35"),

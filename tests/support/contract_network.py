@@ -21,6 +21,29 @@ def image_network() -> Network:
     return Network(InputSpec(TensorType((6, 6, 3), IntType(4))), nodes, name="contract")
 
 
+def gates() -> Network:
+    """Products of a value with one of a pixel, of a channel and of a single element, all made of it."""
+    rng = np.random.default_rng(5)
+    int3, uint3 = IntType(3, True), IntType(3)
+    nodes = [
+        Node("a", ops.Conv2d(rng.integers(-4, 4, (8, 2, 2, 2)), int3, pads=(1, 0, 0, 1)), ("input",)),
+        Node("x", ops.Requantize(uint3, shift=[3], bias=[16]), ("a",)),
+        Node("pool", ops.SumPool((3, 4)), ("x",)),
+        Node("squeezed", ops.Requantize(int3, multiplier=[3], shift=[5], bias=[-90]), ("pool",)),
+        Node("excited", ops.Conv2d(rng.integers(-4, 4, (8, 1, 1, 8)), int3), ("squeezed",)),
+        Node("pixel", ops.Threshold([np.arange(-21, 21, 6)], uint3), ("excited",)),
+        Node("by_pixel", ops.Mul((0, 1)), ("x", "pixel")),
+        Node("y", ops.Requantize(int3, shift=[2], bias=[-8]), ("by_pixel",)),
+        Node("map", ops.Conv2d(rng.integers(-4, 4, (1, 1, 1, 8)), int3), ("y",)),
+        Node("channel", ops.Threshold([[-9, 0, 9]], IntType(2)), ("map",)),
+        Node("by_channel", ops.Mul((-1, 1)), ("y", "channel")),
+        Node("z", ops.Requantize(int3, shift=[1]), ("by_channel",)),
+        Node("most", ops.MaxPool((3, 4)), ("channel",)),
+        Node("by_element", ops.Mul(), ("z", "most")),
+    ]
+    return Network(InputSpec(TensorType((3, 4, 2), IntType(4))), nodes, name="gates")
+
+
 def every_operation() -> Network:
     """All operations of the integer network, each where it is awkward: pads, joins and copies of a few channels, tables
     over sums, thresholds of any step and in great number, a Flatten that is read by a sum.
@@ -42,7 +65,9 @@ def every_operation() -> Network:
         Node("many", ops.Threshold([np.arange(-150, 150) // 8], IntType(9), [7]), ("shrunk",)),
         Node("less", ops.Requantize(uint4, shift=[2], bias=[-138]), ("many",)),
         Node("most", ops.MaxPool((1, 2), (2, 2), (0, 1, 0, 0)), ("less",)),
-        Node("flat", ops.Flatten(), ("most",)),
+        Node("square", ops.Mul((1, 2)), ("most", "most")),
+        Node("small", ops.Requantize(uint4, shift=[4]), ("square",)),
+        Node("flat", ops.Flatten(), ("small",)),
         Node("twice", ops.Add(), ("flat", "flat")),
         Node("again", ops.Concat(), ("twice", "flat")),
     ]

@@ -59,6 +59,8 @@ def _operations(t: TensorType) -> Iterator[tuple[str, ops.Op, tuple[str, ...]]]:
         table = rng.integers(-(1 << 31), 1 << 31, (t.channels, dtype.levels))
         yield "table", ops.Lookup(dtype, table, IntType(32, True)), one
     yield "add", ops.Add(), (INPUT, INPUT)
+    yield "product", ops.Mul(), (INPUT, INPUT)
+    yield "product_of_differences", ops.Mul((dtype.max, middle)), (INPUT, INPUT)
     yield "concat", ops.Concat(), (INPUT, INPUT)
     yield "max", ops.MaxPool((2, 2), (1, 1), (1, 1, 0, 0)), one
     yield "sum", ops.SumPool((3, 2), (2, 2)), one

@@ -48,7 +48,8 @@ class Shape:
 
 def random_network(seed: int, **shape: object) -> Network:
     """A network drawn from `seed`; keyword arguments are the fields of `Shape`."""
-    return _Grower(np.random.default_rng(seed), Shape(**shape)).network(f"random_{seed}")
+    rngs = np.random.default_rng(seed), np.random.default_rng((seed, 1))
+    return _Grower(*rngs, Shape(**shape)).network(f"random_{seed}")
 
 
 def random_input(network: Network, count: int, seed: int = 0) -> np.ndarray:
@@ -66,8 +67,11 @@ def random_input(network: Network, count: int, seed: int = 0) -> np.ndarray:
 
 
 class _Grower:
-    def __init__(self, rng: np.random.Generator, shape: Shape) -> None:
+    """`gates` draws the products of two values, so that those of one network change nothing of others without."""
+
+    def __init__(self, rng: np.random.Generator, gates: np.random.Generator, shape: Shape) -> None:
         self.rng = rng
+        self.gates = gates
         self.shape = shape
         self.nodes: list[Node] = []
         self.types: dict[str, TensorType] = {}
@@ -121,6 +125,10 @@ class _Grower:
         if len(self.here.shape) == 3:
             moves += [self._pool, self._reshape_image]
         self.rng.choice(np.array(moves, object))()
+        if self.allows("Mul") and self.gates.random() < 0.12:
+            self.rng, self.gates = self.gates, self.rng
+            self._gate()
+            self.rng, self.gates = self.gates, self.rng
         if self.here.dtype.bits > self.shape.activation_bits[1] and self.chance(0.8):
             self._step()
 
@@ -277,6 +285,21 @@ class _Grower:
         kind = str(self.rng.choice(list(kinds)))
         pair = (start, self.tip) if self.chance(0.5) else (self.tip, start)
         if not (grown and self._put(ops.OPS[kind](), *pair)):
+            self._undo(length, start)
+
+    def _gate(self) -> None:
+        """The tip times a value made of it: of its shape, of one pixel or of one channel."""
+        start, before, length = self.tip, self.here, len(self.nodes)
+        image, kind = len(before.shape) == 3, str(self.rng.choice(["same", "pixel", "channel"]))
+        grown = True
+        if kind == "pixel" and image:
+            pools = [ops.OPS[k] for k in ("MaxPool", "SumPool") if self.allows(k)]
+            grown = bool(pools) and self._put(pools[int(self.rng.integers(len(pools)))](before.shape[:2]))
+        elif kind == "channel":
+            grown = self._conv(1, same=True) if image else self._dense(1)
+        grown = grown and self._step()
+        zeros = [int(v) for v in self.rng.integers(-4, 9, 2) * self.chance(0.5)]
+        if not (grown and self._put(ops.Mul(tuple(zeros)), start, self.tip)):
             self._undo(length, start)
 
     def _fan(self) -> None:

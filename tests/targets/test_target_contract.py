@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from contract_network import every_operation, image_network
+from contract_network import every_operation, gates, image_network
 from random_networks import random_input
 
 import bitwright as bw
@@ -116,3 +116,13 @@ def test_every_operation_is_computed(name):
     assert len(np.unique(result.outputs)) > 2
     computed = {node for layer in design.estimate.layers for node in layer.nodes}
     assert computed <= set(design.network.types)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_products_are_computed(name):
+    """Of factors that are repeated over the pixels, over the channels, over both."""
+    design = bw.compile(gates(), target=name, **CHEAP.get(name, {}))
+    x = random_input(design.network, 12)
+    result = bw.simulate(design, x, stalls=Stalls(seed=4, input=0.2, output=0.3))
+    assert result.first_mismatch() is None
+    assert len(np.unique(result.outputs)) > 5

@@ -94,7 +94,7 @@ def test_a_search_fine_tunes_its_front(files, capsys):
         "--budget",
         600,
         "--finetune-steps",
-        60,
+        300,
         "-o",
         files / "out.bw",
         "--json",

@@ -95,3 +95,4 @@ def test_options_are_for_training_or_for_the_quantizer():
     assert quantize.weight_rounding == "second_order"
     assert FinetuneOptions().rate(2) == 0.01
     assert FinetuneOptions().rate(3) == 0.005
+    assert FinetuneOptions().rate(4) == FinetuneOptions().rate(8) == 0.0025

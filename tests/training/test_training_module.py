@@ -173,6 +173,38 @@ def test_the_integer_network_is_the_trained_module(small, x, scales):
     )
 
 
+@pytest.mark.parametrize("scales", ["free", "power_of_two"])
+def test_a_module_that_knows_what_its_layers_read_computes_the_same(small, x, scales):
+    graph = quantized(small, x, scales=scales).graph
+    plain, centered = (GraphModule(graph, Rules(power_of_two=scales == "power_of_two")) for _ in range(2))
+    centered.center(torch.from_numpy(to_value(graph, x[:64])).permute(0, 3, 1, 2))
+    assert np.abs(outputs(plain, graph, x) - outputs(centered, graph, x)).max() < 1e-3
+    before, after = trained_graph(plain), trained_graph(centered)
+    for a, b in zip(before.layers, after.layers, strict=True):
+        assert np.allclose(a.op.bias, b.op.bias, atol=1e-5)
+
+
+def test_codes_that_change_do_not_move_the_mean(model_kit):
+    m = model_kit((3, 8, 8))
+    m.conv(6, 3, groups=3)
+    x = np.random.default_rng(0).normal(2, 1, (100, 3, 8, 8)).astype(np.float32)
+    graph = quantize_model(m.graph(), x, QuantizeOptions(weight_bits=2)).graph
+    value = torch.from_numpy(to_value(graph, x)).permute(0, 3, 1, 2)
+    moved = {}
+    for centered in (False, True):
+        module = GraphModule(graph)
+        if centered:
+            module.center(value)
+        (layer,) = module.layers.values()
+        with torch.no_grad():
+            means = module(value).mean((0, 2, 3))
+            layer.u.add_(torch.randn(layer.u.shape, generator=torch.Generator().manual_seed(0)))
+            moved[centered] = float((module(value).mean((0, 2, 3)) - means).abs().max())
+        network = lower(trained_graph(module), multiplier_bits=16)
+        assert np.abs(network.predict(x) - outputs(module, graph, x)).max() < 0.1
+    assert moved[True] < 0.1 * moved[False]
+
+
 def quants(graph):
     return {n.name: float(n.op.quantizer.scale[0]) for n in graph.of(Quant)}
 

@@ -11,13 +11,16 @@ import pytest
 torch = pytest.importorskip("torch", reason="fine-tuning needs torch")
 
 import bitwright as bw  # noqa: E402
+from bitwright.data.samples import samples_of  # noqa: E402
 from bitwright.errors import DataError, OptionError  # noqa: E402
 from bitwright.models import lower  # noqa: E402
 from bitwright.models.graph.ops import Quant  # noqa: E402
-from bitwright.quantization.floatrun import FloatRunner  # noqa: E402
+from bitwright.quantization.floatrun import FloatRunner, float_input  # noqa: E402
 from bitwright.training import checkpoint as checkpoints  # noqa: E402
 from bitwright.training import finetune_model, loop  # noqa: E402
+from bitwright.training.batches import Batches  # noqa: E402
 from bitwright.training.measure import Score  # noqa: E402
+from bitwright.training.module import GraphModule  # noqa: E402
 
 HOW = {"weight_bits": 2, "activation_bits": 2, "jobs": 1, "batch": 32}
 
@@ -173,7 +176,7 @@ def test_losses_that_are_not_finite(small, x, monkeypatch):
         return distance(outputs, *rest) * (float("nan") if len(count) == 5 or len(count) > 45 else 1)
 
     monkeypatch.setattr(loop, "distance", breaks)
-    report = tuned(small, x, steps=100).report
+    report = tuned(small, x, steps=100, evaluation=x).report
     assert report.steps == 45 + loop.BAD_STEPS
     (note,) = report.notes
     assert note.startswith("the loss is not finite since step 46: training ended there")
@@ -264,7 +267,7 @@ def test_half_precision(small, x):
 
 
 def test_power_of_two_scales_stay_so(small, x):
-    found = tuned(small, x, scales="power_of_two", weight_bits=3, activation_bits=3, steps=100)
+    found = tuned(small, x, scales="power_of_two", weight_bits=3, activation_bits=3, steps=100, learning_rate=0.002)
     assert found.report.best_step > 0
     multipliers = [m for n in found.network.nodes for m in np.ravel(getattr(n.op, "multiplier", 1))]
     assert all(int(m).bit_count() == 1 for m in multipliers)
@@ -309,6 +312,31 @@ def test_a_quantized_model_is_refined_with_labels(model_kit, x):
     assert {layer.weight_bits for layer in report.quantization.layers} == {4}
     with pytest.raises(OptionError, match="is quantized already and learns nothing from itself"):
         finetune_model(graph, x, **how)
+    with pytest.raises(OptionError, match="keeps its grids; weight_rounding would do nothing without widths"):
+        finetune_model(graph, x, labels, label_share=1.0, weight_rounding="nearest", **how)
+
+
+def test_the_mean_of_the_last_parameters_is_kept(small, x):
+    """The first step counts alone; then the n-th counts 17 / (16 + n), and the mean of those before it the rest."""
+    graph = tuned(small, x, steps=1, evaluations=1).graph
+    module, path = GraphModule(graph), []
+
+    class Recorder(loop.Trainer):
+        def _adam(self, state, rate, norm):
+            super()._adam(state, rate, norm)
+            path.append(self.module.flat.numpy().copy())
+
+    batches = Batches(samples_of(x, None, float_input(small.graph())), np.arange(len(x)), graph, 32, 1, {})
+    plan, quiet = loop.Plan(30, None, 0.01, 0.0, "kl", 1), lambda *_: None
+    flat = module.flat.numpy().copy()
+    state = checkpoints.State(flat, 0 * flat, 0 * flat, flat, flat, Score(None, None, np.inf))
+    Recorder(module, GraphModule(small.graph()), batches, plan, lambda: Score(None, None, 0.0), quiet).run(state)
+    mean = path[0]
+    for step, now in enumerate(path, 1):
+        mean = mean + (now - mean) * 17 / (16 + step)
+    assert np.allclose(state.best, mean, atol=1e-5)
+    assert not np.allclose(state.best, path[-1], atol=1e-5)
+    assert np.array_equal(module.flat.numpy(), state.best)
 
 
 def test_codes_of_a_refined_model_stay_narrow(model_kit, x):

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from bitwright.data.samples import Samples
     from bitwright.models import FloatGraph
-    from bitwright.network import Network
+    from bitwright.network import InputSpec, Network
 
 Model = Annotated[Path, typer.Argument(help="model: .onnx or .bw", show_default=False)]
 OutputName = Annotated[
@@ -37,6 +41,49 @@ Layout = Annotated[str | None, typer.Option("--input-layout", help="order of raw
 Scale = Annotated[str | None, typer.Option("--input-scale", help="raw data times this, e.g. 1/255, ...")]
 Mean = Annotated[str | None, typer.Option("--input-mean", help="... minus this, one value or one a channel, a,b,c ...")]
 Std = Annotated[str | None, typer.Option("--input-std", help="... divided by this is the model's input")]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The options of every command that makes a network of a model and of samples."""
+
+    output_name: OutputName = None
+    input_layout: Layout = None
+    input_scale: Scale = None
+    input_mean: Mean = None
+    input_std: Std = None
+    seed: Seed = 1
+    jobs: Jobs = 0
+    json: Json = False
+    verbose: Verbose = False
+
+    @property
+    def raw(self) -> tuple[str | None, ...]:
+        """How raw data become the model's input, as `with_data_options` takes it."""
+        return self.input_layout, self.input_scale, self.input_mean, self.input_std
+
+    def samples(self, path: Path, spec: InputSpec) -> Samples:
+        """Those of a file or folder."""
+        from bitwright.data.samples import open_samples
+
+        return open_samples(path, spec, layout_given=self.input_layout is not None)
+
+
+def sharing(run: Callable[..., None]) -> Callable[..., None]:
+    """A command with the options of `Shared` in place of its last parameter, which is one."""
+    own = inspect.signature(run, eval_str=True)
+    fields = inspect.signature(Shared, eval_str=True).parameters
+    *before, last = own.parameters.values()
+
+    @functools.wraps(run)
+    def command(**given: Any) -> None:
+        shared = Shared(**{name: given.pop(name) for name in fields})
+        run(**given, **{last.name: shared})
+
+    signature = own.replace(parameters=[*before, *fields.values()])
+    command.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect and typer
+    command.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
+    return command
 
 
 def job_count(jobs: int) -> int:

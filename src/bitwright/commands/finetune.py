@@ -8,21 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import (
-    Jobs,
-    Json,
-    Layout,
-    Mean,
-    Model,
-    Output,
-    OutputName,
-    Scale,
-    Seed,
-    Std,
-    Verbose,
-    job_count,
-    read_graph,
-)
+from bitwright.commands.common import Model, Output, Shared, job_count, read_graph, sharing
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
@@ -47,12 +33,12 @@ Options = Annotated[list[str], typer.Option("--option", "-O", help="key=value, a
 QuantizerSettings = Annotated[list[str], typer.Option("--quantize", "-Q", help="key=value, an option of the quantizer")]
 
 
+@sharing
 def run(
     model: Model,
     output: Output,
     data: Data = None,
     evaluate: Evaluation = None,
-    output_name: OutputName = None,
     weight_bits: Bits = None,
     activation_bits: ActivationBits = None,
     widths: Widths = None,
@@ -65,14 +51,8 @@ def run(
     quantize: QuantizerSettings = [],  # noqa: B006
     checkpoint: Checkpoint = None,
     plot: Plot = None,
-    input_layout: Layout = None,
-    input_scale: Scale = None,
-    input_mean: Mean = None,
-    input_std: Std = None,
-    seed: Seed = 1,
-    jobs: Jobs = 0,
-    json: Json = False,
-    verbose: Verbose = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Train a model as the integers that it becomes (.bw): 2 to 4 bits at the accuracy of floats.
 
@@ -89,14 +69,13 @@ def run(
     need_torch()
     if data is None:
         raise OptionError("--data with training samples is needed")
-    console = Console(json, verbose)
+    console = Console(shared.json, shared.verbose)
     length = {"epochs": epochs, "steps": steps, "minutes": minutes}
     given = {**length, "label_share": labels, "augment": tuple(augment.split(",")) if augment else ()}
-    options = _options(option, {**given, "seed": seed, "jobs": job_count(jobs)})
-    raw = (input_layout, input_scale, input_mean, input_std)
+    options = _options(option, {**given, "seed": shared.seed, "jobs": job_count(shared.jobs)})
     asked = {"weight_bits": weight_bits, "activation_bits": activation_bits, "widths": widths}
     saved = checkpoint or output.with_name(f"{output.name}.ckpt")
-    made, spec = _finetuned(console, (model, output_name), (data, evaluate), raw, (options, asked, quantize), saved)
+    made, spec = _finetuned(console, model, (data, evaluate), (options, asked, quantize), saved, shared)
     network = remembering(made.network, spec)
     bw.save(network, output)
     saved.unlink(missing_ok=True)
@@ -115,27 +94,26 @@ def _options(texts: list[str], given: dict[str, Any]) -> FinetuneOptions:
 
 def _finetuned(
     console: Console,
-    source: tuple[Path, str | None],
+    model: Path,
     data: tuple[Path, Path | None],
-    raw: tuple[Any, ...],
     how: tuple[FinetuneOptions, dict[str, Any], list[str]],
     checkpoint: Path,
+    shared: Shared,
 ) -> tuple[Finetuned, InputSpec]:
-    """The result, and how raw data become the model's input; source: the file and its output."""
+    """The result, and how raw data become the model's input."""
     from bitwright.data.raw import with_data_options
-    from bitwright.data.samples import open_samples
     from bitwright.errors import OptionError
     from bitwright.quantization.floatrun import float_input
     from bitwright.training.run import Job, finetune_job
 
-    graph = read_graph(*source)
+    graph = read_graph(model, shared.output_name)
     if graph is None:
-        raise OptionError(f"{source[0]} is a network of integers; legal are ONNX models, float or quantized")
-    spec = with_data_options(float_input(graph), *raw)
+        raise OptionError(f"{model} is a network of integers; legal are ONNX models, float or quantized")
+    spec = with_data_options(float_input(graph), *shared.raw)
     options, asked, texts = how
     quantize, narrower = _start(graph, options, asked, texts)
-    samples = open_samples(data[0], spec, layout_given=raw[0] is not None)
-    measured = None if data[1] is None else open_samples(data[1], spec, layout_given=raw[0] is not None)
+    samples = shared.samples(data[0], spec)
+    measured = None if data[1] is None else shared.samples(data[1], spec)
     job = Job(graph, samples, measured, options, quantize, narrower, checkpoint)
     with console.progress() as progress:
         made = finetune_job(job, progress)

@@ -9,50 +9,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import (
-    DataFile,
-    Jobs,
-    Json,
-    Layout,
-    Mean,
-    Model,
-    Output,
-    OutputName,
-    Scale,
-    Seed,
-    Std,
-    Verbose,
-    job_count,
-    read_graph,
-)
+from bitwright.commands.common import DataFile, Model, Output, Shared, job_count, read_graph, sharing
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
     from bitwright.network import Network
 
-Bits = Annotated[int, typer.Option(help="bits of all weights, 1 to 16", show_default=True)]
-ActivationBits = Annotated[int, typer.Option(help="bits of all activations, 1 to 16", show_default=True)]
+Bits = Annotated[int | None, typer.Option(help="bits of all weights, 1 to 16; default 8")]
+ActivationBits = Annotated[int | None, typer.Option(help="bits of all activations, 1 to 16; default 8")]
 Evaluation = Annotated[Path | None, typer.Option("--evaluate", help="samples to measure on; default labelled --data")]
 Options = Annotated[list[str], typer.Option("--option", "-O", help="key=value, a further option of the quantizer")]
 
 
+@sharing
 def run(
     model: Model,
     output: Output,
     data: DataFile = None,
     evaluate: Evaluation = None,
-    output_name: OutputName = None,
-    weight_bits: Bits = 8,
-    activation_bits: ActivationBits = 8,
+    weight_bits: Bits = None,
+    activation_bits: ActivationBits = None,
     option: Options = [],  # noqa: B006
-    input_layout: Layout = None,
-    input_scale: Scale = None,
-    input_mean: Mean = None,
-    input_std: Std = None,
-    seed: Seed = 1,
-    jobs: Jobs = 0,
-    json: Json = False,
-    verbose: Verbose = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Make an integer network (.bw) of a model; a float model needs calibration data.
 
@@ -62,10 +41,10 @@ def run(
     import bitwright as bw
     from bitwright.commands.console import Console
 
-    console = Console(json, verbose)
-    raw = (input_layout, input_scale, input_mean, input_std)
-    given = {"weight_bits": weight_bits, "activation_bits": activation_bits, "seed": seed, "jobs": job_count(jobs)}
-    network, report = _network(console, (model, output_name), (data, evaluate), option, raw, given)
+    console = Console(shared.json, shared.verbose)
+    widths = {"weight_bits": weight_bits, "activation_bits": activation_bits}
+    given = {name: bits for name, bits in widths.items() if bits is not None}
+    network, report = _network(console, model, (data, evaluate), option, given, shared)
     bw.save(network, output)
     console.say(f"{output}: {network.input.type} -> {network.output_type}, {len(network.nodes)} operations")
     console.result({"output": str(output), "digest": network.digest, "report": report})
@@ -73,16 +52,15 @@ def run(
 
 def _network(
     console: Console,
-    source: tuple[Path, str | None],
+    model: Path,
     data: tuple[Path | None, Path | None],
     option: list[str],
-    raw: tuple[Any, ...],
-    given: dict[str, Any],
+    widths: dict[str, int],
+    shared: Shared,
 ) -> tuple[Network, dict[str, Any] | None]:
-    """The network and, of a float model, the report of its quantization; source: the file and its output."""
+    """The network and, of a float model, the report of its quantization."""
     from bitwright import models
     from bitwright.data.raw import remembering, with_data_options
-    from bitwright.data.samples import open_samples
     from bitwright.errors import OptionError
     from bitwright.network import storage
     from bitwright.options import parse_options
@@ -90,18 +68,20 @@ def _network(
     from bitwright.quantization.options import QuantizeOptions
     from bitwright.quantization.ptq import quantize_model
 
-    model = source[0]
-    graph = read_graph(*source)
+    graph = read_graph(model, shared.output_name)
+    given = widths | parse_options(QuantizeOptions, option, "the quantizer")
     if graph is None or models.is_quantized(graph):
+        if given:
+            raise OptionError(f"{model} is quantized already and keeps its grids; {', '.join(given)} would do nothing")
         network = storage.load(model) if graph is None else models.lower(graph)
-        return replace(network, input=with_data_options(network.input, *raw)), None
+        return replace(network, input=with_data_options(network.input, *shared.raw)), None
     if data[0] is None:
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
-    options = QuantizeOptions(**{**given, **parse_options(QuantizeOptions, option, "the quantizer")})
-    spec = with_data_options(float_input(graph), *raw)
-    calibration = open_samples(data[0], spec, layout_given=raw[0] is not None)
+    options = QuantizeOptions(**{"seed": shared.seed, "jobs": job_count(shared.jobs), **given})
+    spec = with_data_options(float_input(graph), *shared.raw)
+    calibration = shared.samples(data[0], spec)
     x = calibration.prepared()
-    test = calibration if data[1] is None else open_samples(data[1], spec, layout_given=raw[0] is not None)
+    test = calibration if data[1] is None else shared.samples(data[1], spec)
     wanted = data[1] is not None or test.labels is not None
     evaluation = ((x if test is calibration else test.prepared()), test.labels) if wanted else None
     with console.progress() as progress:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import DataFile, Jobs, Json, Layout, Mean, Model, OutputName, Scale, Seed, Std, Verbose
+from bitwright.commands.common import DataFile, Model, Shared, sharing
 
 if TYPE_CHECKING:
     from bitwright.explore.front import SearchResult
@@ -32,6 +32,7 @@ PlotFile = Annotated[Path | None, typer.Option("--plot", help="write an HTML plo
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="write the chosen network here (.bw)")]
 
 
+@sharing
 def run(
     model: Model,
     data: DataFile = None,
@@ -49,15 +50,8 @@ def run(
     plot: PlotFile = None,
     output: Output = None,
     cluster: Cluster = None,
-    output_name: OutputName = None,
-    input_layout: Layout = None,
-    input_scale: Scale = None,
-    input_mean: Mean = None,
-    input_std: Std = None,
-    seed: Seed = 1,
-    jobs: Jobs = 0,
-    json: Json = False,
-    verbose: Verbose = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Search bit widths for every layer of a float model under a budget or a bound on the loss of accuracy.
 
@@ -70,7 +64,7 @@ def run(
         raise OptionError("--data with calibration samples is needed")
     if output is not None and budget is None and max_loss is None:
         raise OptionError("--output needs --budget or --max-loss, which choose the network")
-    console = Console(json, verbose)
+    console = Console(shared.json, shared.verbose)
     given = {
         "weight_candidates": _widths(weight_bits, "--weight-bits"),
         "activation_candidates": _widths(activation_bits, "--activation-bits"),
@@ -79,13 +73,10 @@ def run(
         "budget": budget,
         "max_loss": max_loss,
         "finetune_steps": finetune_steps,
-        "jobs": jobs,
+        "jobs": shared.jobs,
         "cluster": cluster,
     }
-    raw = (input_layout, input_scale, input_mean, input_std)
-    graph, spec, result, save = _search(
-        console, (model, output_name), (data, evaluate), raw, option, quantize, given, seed
-    )
+    graph, spec, result, save = _search(console, model, (data, evaluate), option, quantize, given, shared)
     full = "" if result.float_accuracy is None else f"; the float model has {result.float_accuracy:.2f} %"
     console.table(f"{graph.name}: {len(result.points)} networks measured{full}", *result.rows())
     _write(result, csv, plot)
@@ -127,29 +118,27 @@ def _widths(text: str, name: str) -> tuple[int, ...]:
 
 def _search(
     console: Any,
-    source: tuple[Path, str | None],
+    model: Path,
     data: tuple[Path, Path | None],
-    raw: tuple[Any, ...],
     option: list[str],
     quantize: list[str],
     given: dict[str, Any],
-    seed: int,
+    shared: Shared,
 ) -> tuple[FloatGraph, InputSpec, SearchResult, Callable[[SearchResult, InputSpec, Path], None]]:
     """The float graph, its input, the result, and the function that saves the chosen network."""
     from bitwright import models
     from bitwright.data.raw import with_data_options
-    from bitwright.data.samples import open_samples
     from bitwright.explore.search import SearchOptions, search
     from bitwright.options import parse_options
     from bitwright.quantization.floatrun import float_input
     from bitwright.quantization.options import QuantizeOptions
 
-    graph = models.read(*source)
-    spec = with_data_options(float_input(graph), *raw)
-    calibration = open_samples(data[0], spec, layout_given=raw[0] is not None)
-    evaluation = calibration if data[1] is None else open_samples(data[1], spec, layout_given=raw[0] is not None)
+    graph = models.read(model, shared.output_name)
+    spec = with_data_options(float_input(graph), *shared.raw)
+    calibration = shared.samples(data[0], spec)
+    evaluation = calibration if data[1] is None else shared.samples(data[1], spec)
     settings = parse_options(SearchOptions, option, "the search")
-    made = QuantizeOptions(**{"seed": seed, **parse_options(QuantizeOptions, quantize, "the quantizer")})
+    made = QuantizeOptions(**{"seed": shared.seed, **parse_options(QuantizeOptions, quantize, "the quantizer")})
     x = calibration.prepared()
     with console.progress() as progress:
         result = search(

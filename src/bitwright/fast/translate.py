@@ -282,6 +282,18 @@ def _combine(kind: str, **attributes: int) -> Callable[[_Translator, Node, ops.O
     return emit
 
 
+def _product(t: _Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Value:
+    """Both factors less their zeros, in float64 where one is or the product needs it."""
+    if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
+        a, b = t.widen(a), t.widen(b)
+    dtype = np.float64 if a.wide else np.float32
+    factors = [
+        t.g.add("Sub", x.name, t.g.operand(np.array(zero, dtype))) if zero else x.name
+        for x, zero in zip((a, b), op.zeros, strict=True)
+    ]
+    return Value(t.g.add("Mul", *factors), a.wide)
+
+
 def _max_pool(t: _Translator, _node: Node, op: ops.MaxPool, x: Value) -> Value:
     y = t.g.add("MaxPool", x.name, kernel_shape=list(op.kernel), strides=list(op.stride), pads=list(op.pads))
     return Value(y, x.wide)
@@ -310,8 +322,8 @@ def _pad(t: _Translator, _node: Node, op: ops.Pad, x: Value) -> Value:
 
 
 def _resize(t: _Translator, node: Node, op: ops.Resize, x: Value) -> Value:
-    h, w, c = t.network.types[node.inputs[0]].shape
-    fh, fw = op.factor
+    *size, c = t.network.types[node.inputs[0]].shape
+    (h, w), (fh, fw) = size or (1, 1), op.factor
     parts = t.g.reshape(x.name, 0, c, h, 1, w, 1)
     repeated = t.g.add("Expand", parts, t.g.constant(np.array([1, 1, 1, fh, 1, fw], np.int64)))
     return Value(t.g.reshape(repeated, 0, c, h * fh, w * fw), x.wide)
@@ -339,6 +351,7 @@ def _lookup(t: _Translator, node: Node, op: ops.Lookup, x: Value) -> Value:
 _EMITTERS: dict[type[ops.Op], Callable[..., Value]] = {  # of translator, node, operation and inputs
     ops.Lookup: _lookup,
     ops.Add: _combine("Add"),
+    ops.Mul: _product,
     ops.Concat: _combine("Concat", axis=1),
     ops.MaxPool: _max_pool,
     ops.SumPool: _sum_pool,

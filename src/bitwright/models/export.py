@@ -159,6 +159,21 @@ def _silu(b: _Builder, op: ops.Silu, shape: Shape, x: str) -> str:
     return b.op("Mul", x, b.op("Sigmoid", x))
 
 
+def _gelu(b: _Builder, op: ops.Gelu, shape: Shape, x: str) -> str:
+    one = b.op("Add", b.op("Erf", b.op("Div", x, b.constant(np.sqrt(2)))), b.constant(1.0))
+    return b.op("Mul", b.op("Mul", x, one), b.constant(0.5))
+
+
+def _gelu_tanh(b: _Builder, op: ops.GeluTanh, shape: Shape, x: str) -> str:
+    cube = b.op("Mul", b.op("Mul", x, b.op("Mul", x, x)), b.constant(0.044715))
+    inner = b.op("Mul", b.op("Add", x, cube), b.constant(np.sqrt(2 / np.pi)))
+    return b.op("Mul", b.op("Mul", x, b.op("Add", b.op("Tanh", inner), b.constant(1.0))), b.constant(0.5))
+
+
+def _mish(b: _Builder, op: ops.Mish, shape: Shape, x: str) -> str:
+    return b.op("Mul", x, b.op("Tanh", b.op("Softplus", x)))
+
+
 def _product(b: _Builder, op: ops.Product, shape: Shape, x: str) -> str:
     sides = []
     for path in (op.left, op.right):
@@ -184,9 +199,20 @@ def _pad(b: _Builder, op: ops.Pad, shape: Shape, x: str) -> str:
 
 
 def _resize(b: _Builder, op: ops.Resize, shape: Shape, x: str) -> str:
+    if len(shape) == 1:
+        x = b.op("Reshape", x, b.constant([-1, *shape, 1, 1], np.int64))
     scales = b.constant([1, 1, *op.factor])
     rule: dict[str, Any] = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     return b.op("Resize", x, "", scales, mode="nearest", **rule)
+
+
+def _channels(b: _Builder, op: ops.Channels, shape: Shape, x: str) -> str:
+    return b.op("Gather", x, b.constant(op.picked, np.int64), axis=1)
+
+
+def _crop(b: _Builder, op: ops.Crop, shape: Shape, x: str) -> str:
+    ends = [f + (n - 1) * s + 1 for f, s, n in zip(op.first, op.step, op.size, strict=True)]
+    return b.op("Slice", x, *(b.constant(v, np.int64) for v in (op.first, ends, [2, 3], op.step)))
 
 
 def _flatten(b: _Builder, op: ops.Flatten, shape: Shape, x: str) -> str:
@@ -244,12 +270,17 @@ _EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shap
     ops.Clip: _clip,
     ops.LeakyRelu: _leaky,
     ops.Silu: _silu,
+    ops.Gelu: _gelu,
+    ops.GeluTanh: _gelu_tanh,
+    ops.Mish: _mish,
     ops.Product: _product,
     ops.Concat: lambda b, op, shape, *x: b.op("Concat", *x, axis=1),
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
     ops.Pad: _pad,
     ops.Resize: _resize,
+    ops.Channels: _channels,
+    ops.Crop: _crop,
     ops.Flatten: _flatten,
     ops.Softmax: lambda b, op, shape, x: b.op("Softmax", x, axis=1),
     ops.ArgMax: _arg_max,

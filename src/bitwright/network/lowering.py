@@ -7,96 +7,41 @@ that becomes several leaves its name to the last of them; all of them have it as
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from bitwright.errors import ModelError
 from bitwright.network.affine import channels_of
-from bitwright.network.graph import INPUT, MAX_NAME, Network, Node
-from bitwright.network.ops import Add, Concat, Conv2d, Dense, Flatten, Lookup, Op, Pad, Requantize, SumPool, Threshold
+from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.ops import (
+    Add,
+    Concat,
+    Conv2d,
+    Dense,
+    Flatten,
+    Lookup,
+    Mul,
+    Op,
+    Pad,
+    Requantize,
+    SumPool,
+    Threshold,
+    repeated,
+)
+from bitwright.network.parts import Parts, replaced, sign
 from bitwright.network.stages import Elementwise
 from bitwright.network.types import BIPOLAR, MAX_BITS, Ints, IntType, TensorType
-from bitwright.text import unique
 
 BIT = IntType(1)
-SUFFIX = 40  # characters that the name of a part may have more than its node's
 MOST_MOVED = 1024  # elements that a Dense puts in another order
-
-
-@dataclass
-class _Parts:
-    """The nodes in the place of one node."""
-
-    node: Node
-    network: Network
-    nodes: list[Node]
-
-    @property
-    def source(self) -> TensorType:
-        """The type of the node's first input."""
-        return self.network.types[self.node.inputs[0]]
-
-    def add(self, what: str, op: Op, *inputs: str) -> str:
-        """A part of the node on the given values, else on what the node reads; its name."""
-        name = unique(f"{self.node.name[: MAX_NAME - SUFFIX]}/{what}", self.network.types)
-        self.nodes.append(Node(name, op, inputs or self.node.inputs, self.node.origin))
-        return name
-
-    def last(self, op: Op, *inputs: str) -> None:
-        """The part that has the node's name."""
-        self.nodes.append(replace(self.node, op=op, inputs=inputs or self.node.inputs))
-
-    def finish(self, dtype: IntType, name: str) -> None:
-        """The last part: numbers, of bipolar values 0 and 1, in the type of the node."""
-        self.last(_sign(1) if dtype.bipolar else Requantize(dtype), name)
-
-    def summed(self, names: Sequence[str]) -> str:
-        """The sum of values, in pairs."""
-        while len(names) > 1:
-            pairs = zip(names[::2], names[1::2], strict=False)
-            names = [*(self.add(f"sum{len(self.nodes)}", Add(), *pair) for pair in pairs), *names[len(names) & ~1 :]]
-        return names[0]
-
-
-def _sign(least: int) -> Threshold:
-    """1 from `least` on, -1 below."""
-    return Threshold(np.array([[least]]), BIPOLAR, np.array([-1]), np.array([2]))
+SQUARED_BITS = 12  # of sums of factors whose squares are looked up
 
 
 def lowered(network: Network, *passes: Callable[[Network], Network]) -> Network:
     """The network after all of the passes, in their order."""
     return functools.reduce(lambda found, run: run(found), passes, network)
-
-
-def _replaced(network: Network, change: Callable[[_Parts], object]) -> Network:
-    """The network with the parts that `change` makes in the place of nodes; itself where it makes none.
-
-    A node stays whose parts pass 32 bits or the limits of a network.
-    """
-    made = {}
-    for node in network.nodes:
-        parts = _Parts(node, network, [])
-        change(parts)
-        if parts.nodes:
-            made[node.name] = parts.nodes
-    try:
-        return _spliced(network, made)
-    except ModelError:
-        for name, nodes in made.items():
-            with contextlib.suppress(ModelError):
-                network = _spliced(network, {name: nodes})
-        return network
-
-
-def _spliced(network: Network, made: Mapping[str, Sequence[Node]]) -> Network:
-    """The network with other nodes in the place of some."""
-    if not made:
-        return network
-    return replace(network, nodes=tuple(n for node in network.nodes for n in made.get(node.name, (node,))))
 
 
 def flatten_first(network: Network) -> Network:
@@ -138,17 +83,17 @@ def is_view(network: Network, flat: Node) -> bool:
 def flatten_by_products(network: Network) -> Network:
     """Flattens that other operations than Dense read, where they are no views: a Dense with unit weights rearranges."""
 
-    def change(parts: _Parts) -> None:
+    def change(parts: Parts) -> None:
         node, size = parts.node, parts.source.size
         if not isinstance(node.op, Flatten) or is_view(network, node) or size > MOST_MOVED:
             return
         view = parts.add("view", Flatten())
         _unit(parts, Dense(np.eye(size, dtype=np.int64), BIT), view)
 
-    return _replaced(network, change)
+    return replaced(network, change)
 
 
-def _unit(parts: _Parts, op: Op, *inputs: str) -> None:
+def _unit(parts: Parts, op: Op, *inputs: str) -> None:
     """The last part, an operation that changes no number; it makes int2 of bipolar ones, which become bipolar again."""
     if parts.network.types[parts.node.name].dtype.bipolar:
         parts.finish(BIPOLAR, parts.add("number", op, *inputs))
@@ -159,25 +104,25 @@ def _unit(parts: _Parts, op: Op, *inputs: str) -> None:
 def pads_apart(network: Network, legal: Callable[[IntType, int], bool]) -> Network:
     """Convolutions that pad with a value that is not `legal` for the type, as a Pad and a convolution without pads."""
 
-    def change(parts: _Parts) -> None:
+    def change(parts: Parts) -> None:
         op = parts.node.op
         if isinstance(op, Conv2d) and any(op.pads) and not legal(parts.source.dtype, op.pad_value):
             padded = parts.add("padded", Pad(op.pads, op.pad_value))
             parts.last(replace(op, pads=(0, 0, 0, 0), pad_value=0), padded)
 
-    return _replaced(network, change)
+    return replaced(network, change)
 
 
 def pads_by_sums(network: Network) -> Network:
     """Pads as sums over windows of one pixel, whose padding counts as zero: x - value before, + value behind."""
 
-    def change(parts: _Parts) -> None:
+    def change(parts: Parts) -> None:
         op, t = parts.node.op, parts.source.dtype
         if not isinstance(op, Pad):
             return
         pool = SumPool((1, 1), (1, 1), op.pads)
         if t.bipolar:  # 0 outside the image, and -1 and 1 in it
-            parts.last(_sign((1 - op.value) // 2), parts.add("number", pool))
+            parts.last(sign((1 - op.value) // 2), parts.add("number", pool))
         elif op.value == 0:
             parts.last(pool)
         elif t.max - t.min < 1 << (MAX_BITS - 1):
@@ -185,7 +130,7 @@ def pads_by_sums(network: Network) -> Network:
             inner = parts.add("pad", pool, parts.add("shifted", shifted))
             parts.last(Requantize(t, bias=np.array([op.value])), inner)
 
-    return _replaced(network, change)
+    return replaced(network, change)
 
 
 def concats_by_products(network: Network, aligned: Callable[[int], bool]) -> Network:
@@ -194,7 +139,7 @@ def concats_by_products(network: Network, aligned: Callable[[int], bool]) -> Net
     Each value goes through a 1x1 convolution with unit weights that puts its channels in their place among zeros.
     """
 
-    def change(parts: _Parts) -> None:
+    def change(parts: Parts) -> None:
         node = parts.node
         if not isinstance(node.op, Concat) or aligned(parts.source.channels):
             return
@@ -209,13 +154,63 @@ def concats_by_products(network: Network, aligned: Callable[[int], bool]) -> Net
             first += t.channels
         parts.finish(network.types[node.name].dtype, parts.summed(placed))
 
-    return _replaced(network, change)
+    return replaced(network, change)
+
+
+def products_by_squares(network: Network) -> Network:
+    """Products of two values as differences of squares, which are looked up: a * b = s(a + b) - s(a - b).
+
+    s(v) = floor(v**2 / 4): v has the same last bit in both. A pixel or a channel for all is repeated first.
+    """
+
+    def change(parts: Parts) -> None:
+        node = parts.node
+        if not isinstance(node.op, Mul):
+            return
+        (a, b), (first, second) = node.inputs, (network.types[name].dtype for name in node.inputs)
+        low, high = first.min - max(-second.min, second.max), first.max + max(-second.min, second.max)
+        if IntType.holding(low, high).bits > SQUARED_BITS:
+            return
+        b, second = _repeated(parts, b, second)
+        negative = IntType.holding(-second.max, -second.min)
+        minus = parts.add("minus", Requantize(negative, multiplier=np.array([-1])), b)
+        zero, other = node.op.zeros
+        plus = _square(parts, "sum", (a, b), _sum_type(first, second), zero + other, 1)
+        less = _square(parts, "difference", (a, minus), _sum_type(first, negative), zero - other, -1)
+        parts.finish(network.types[node.name].dtype, parts.summed([plus, less]))
+
+    return replaced(network, change)
+
+
+def _sum_type(a: IntType, b: IntType) -> IntType:
+    return Add().infer(TensorType((1,), a), TensorType((1,), b)).dtype
+
+
+def _repeated(parts: Parts, name: str, t: IntType) -> tuple[str, IntType]:
+    """The second factor in the shape of the first."""
+    (*size, channels), (*own, few) = (parts.network.types[value].shape for value in parts.node.inputs)
+    if own != size:
+        name = parts.add("pixels", repeated((size[0], size[1])), name)
+    if few == channels:
+        return name, t
+    ones = np.ones((channels, *(1,) * len(size), 1), np.int64)
+    op = Conv2d(ones, BIT) if size else Dense(ones, BIT)
+    return parts.add("channels", op, name), IntType.holding(t.min, t.max)
+
+
+def _square(parts: Parts, what: str, pair: tuple[str, str], t: IntType, zero: int, sign: int) -> str:
+    """s(v - zero) of the sum v, of type t, of two values, times the sign."""
+    total = parts.add(what, Add(), *pair)
+    table = sign * ((t.values() - zero) ** 2 // 4)
+    return parts.add(
+        f"{what}_squared", Lookup(t, table[None], IntType.holding(int(table.min()), int(table.max()))), total
+    )
 
 
 def unit_steps(network: Network, legal: Collection[int]) -> Network:
     """Thresholds with other steps than the legal ones: a step of 2 as two of 1, none as one that is never reached."""
 
-    def change(parts: _Parts) -> None:
+    def change(parts: Parts) -> None:
         op = parts.node.op
         if not isinstance(op, Threshold):
             return
@@ -229,13 +224,13 @@ def unit_steps(network: Network, legal: Collection[int]) -> Network:
         sign = np.where(step < 0, -1, 1)
         _typed(parts, _staircase(rows, base, sign, parts.source.dtype.max + 1), op.dtype)
 
-    return _replaced(network, change)
+    return replaced(network, change)
 
 
 def split_thresholds(network: Network, most: int) -> Network:
     """Thresholds with more than `most` levels as sums of several that count, scaled by the step."""
 
-    def change(parts: _Parts) -> None:
+    def change(parts: Parts) -> None:
         op = parts.node.op
         if not isinstance(op, Threshold) or op.thresholds.shape[1] <= most:
             return
@@ -245,7 +240,7 @@ def split_thresholds(network: Network, most: int) -> Network:
             counts.append(parts.add(f"from{first}", Threshold(some, IntType.holding(0, some.shape[1]))))
         parts.last(Requantize(op.dtype, op.step, bias=op.base), parts.summed(counts))
 
-    return _replaced(network, change)
+    return replaced(network, change)
 
 
 def lookup_steps(op: Lookup) -> int:
@@ -260,7 +255,7 @@ def lower_lookups(network: Network, table_bits: int, steps: int) -> Network:
     With table_bits 0 there are no tables: all become Thresholds.
     """
 
-    def change(parts: _Parts) -> None:
+    def change(parts: Parts) -> None:
         op = parts.node.op
         if isinstance(op, Lookup) and op.domain.bits > table_bits:
             if table_bits and lookup_steps(op) > steps:
@@ -268,7 +263,7 @@ def lower_lookups(network: Network, table_bits: int, steps: int) -> Network:
             else:
                 _thresholds(parts, op)
 
-    return _replaced(network, change)
+    return replaced(network, change)
 
 
 def _numbers(op: Lookup) -> Ints:
@@ -276,7 +271,7 @@ def _numbers(op: Lookup) -> Ints:
     return (op.table + 1) // 2 if op.dtype.bipolar else op.table
 
 
-def _thresholds(parts: _Parts, op: Lookup) -> None:
+def _thresholds(parts: Parts, op: Lookup) -> None:
     """y = t[0] + (rises up to x) - (falls up to x), each rise and fall by one a threshold.
 
     One Threshold holds them where no channel does both.
@@ -306,7 +301,7 @@ def _staircase(rows: Sequence[Ints], base: Ints, step: Ints, never: int) -> Thre
     return Threshold(thresholds, IntType.holding(int(ends.min()), int(ends.max())), base, step)
 
 
-def _typed(parts: _Parts, op: Threshold, dtype: IntType) -> None:
+def _typed(parts: Parts, op: Threshold, dtype: IntType) -> None:
     """The staircase in the type that is wanted, of bipolar ones 0 and 1; followed by another node where it must be."""
     if dtype.bipolar and op.thresholds.shape[1] == 1:
         parts.last(Threshold(op.thresholds, dtype, 2 * op.base - 1, 2 - 4 * op.base))
@@ -316,7 +311,7 @@ def _typed(parts: _Parts, op: Threshold, dtype: IntType) -> None:
         parts.finish(dtype, parts.add("steps", op))
 
 
-def _segments(parts: _Parts, op: Lookup, part: IntType) -> None:
+def _segments(parts: Parts, op: Lookup, part: IntType) -> None:
     """y = sum over segments a of f[a](clamp(x - a, 0, part.max)), f[a](i) = t[a + i] - t[a], with t[0] in the first.
 
     Segments follow each other with one number in common; those that change nothing are left out.

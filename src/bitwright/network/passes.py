@@ -16,6 +16,7 @@ from bitwright.errors import ModelError
 from bitwright.network.affine import folded
 from bitwright.network.graph import Network, Node
 from bitwright.network.ops import Conv2d, Op, Pad, Product, Requantize, Threshold
+from bitwright.network.selections import fold_selections
 
 
 def simplify(network: Network) -> Network:
@@ -160,6 +161,7 @@ PASSES: tuple[Callable[[Network], Network], ...] = (
     remove_trivial,
     fold_pads,
     merge_equal,
+    fold_selections,
     fold_biases,
     flip_falling,
 )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where quantizers go: which values need a grid, of what width, and the graph with them inserted.
 
-Convolutions, dense layers, additions, pools and moves read values on a grid of codes; elementwise
-functions between an accumulator and the next quantizer stay real, since lowering folds them into it.
-The operands of an addition or concatenation share one scale.
+Convolutions, dense layers, joins, pools and moves read values on a grid of codes; elementwise
+functions between an accumulator and the next quantizer stay real, since lowering folds them into it, but for those
+that only a table can hold. The operands of an addition or concatenation share one scale.
 """
 
 from __future__ import annotations
@@ -16,7 +16,19 @@ import numpy as np
 
 from bitwright.errors import OptionError
 from bitwright.models.graph import INPUT, FloatGraph, FloatNode, Quantizer
-from bitwright.models.graph.ops import Add, ArgMax, AveragePool, Concat, Elementwise, Join, Layer, Move, Quant, Softmax
+from bitwright.models.graph.ops import (
+    Add,
+    ArgMax,
+    AveragePool,
+    Concat,
+    Elementwise,
+    Join,
+    Layer,
+    Move,
+    Op,
+    Quant,
+    Softmax,
+)
 from bitwright.network.types import MAX_BITS, IntType
 from bitwright.text import unique
 
@@ -49,11 +61,18 @@ def _own_bits(value: str, graph: FloatGraph, widths: Widths) -> int | None:
     for node in graph.consumers[value]:
         if isinstance(node.op, Layer):
             wanted.append(widths.layers[node.name][1])
-        elif isinstance(node.op, AveragePool):
+        elif _reads_codes(node.op):
             wanted.append(widths.activation)
         elif isinstance(node.op, Move):
             wanted.append(_own_bits(node.name, graph, widths) or widths.activation)
     return max(wanted, default=None)
+
+
+def _reads_codes(op: Op) -> bool:
+    """Whether it reads values on grids of their own, though it has no weights and moves nothing."""
+    if isinstance(op, Join):
+        return not op.one_scale
+    return isinstance(op, AveragePool) or (isinstance(op, Elementwise) and op.by_table)
 
 
 def own_widths(graph: FloatGraph, widths: Widths) -> dict[str, int]:
@@ -130,9 +149,9 @@ def insert_quantizers(
     own_grid(INPUT)
     for node in graph.nodes:
         inputs = tuple(build.names.get(v, v) for v in node.inputs)
-        if isinstance(node.op, Join):
+        if isinstance(node.op, Join) and node.op.one_scale:
             inputs = _aligned_inputs(node, build, widths, choose, silent)
-        elif isinstance(node.op, Elementwise) and INPUT not in node.inputs:
+        elif isinstance(node.op, Elementwise) and not node.op.by_table and INPUT not in node.inputs:
             inputs = node.inputs  # functions fold into the quantizer behind them, before any grid
         build.nodes.append(replace(node, inputs=inputs))
         if isinstance(node.op, (Move, Concat)) and inputs[0] in build.grids:

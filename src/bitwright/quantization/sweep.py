@@ -16,7 +16,7 @@ import numpy as np
 
 from bitwright.jit import njit
 from bitwright.models.graph import INPUT, FloatGraph, FloatNode, LayerNode
-from bitwright.models.graph.ops import Add, Concat, Conv, Join, Layer
+from bitwright.models.graph.ops import Add, Conv, Join, Layer
 from bitwright.network.ops import windows
 from bitwright.network.types import Array, Floats, Ints
 from bitwright.quantization.floatrun import FloatRunner, to_value
@@ -136,10 +136,8 @@ class _Walk:
         return chain
 
     def _compute(self, side: bool, chain: list[FloatNode], inputs: list[Array]) -> Array:
-        if isinstance(chain[0].op, Add):
-            return inputs[0] + inputs[1]
-        if isinstance(chain[0].op, Concat):
-            return np.concatenate(inputs, axis=-1)
+        if isinstance(chain[0].op, Join):
+            return chain[0].op.join(*inputs)
         if not side:
             chain = [self.replaced.get(node.name, node) for node in chain]
         return run_chain(chain, inputs[0], self.jobs)

@@ -25,22 +25,6 @@ def need_torch() -> None:
         raise ToolError("fine-tuning needs PyTorch: pip install 'bitwright[train]'")
 
 
-def finetune(
-    model: str | Path | FloatGraph,
-    x: Array | str | Path,
-    labels: Array | None = None,
-    *,
-    evaluation: Array | tuple[Array, Array | None] | None = None,
-    checkpoint: str | Path | None = None,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Network:
-    """The integer network of a model, trained on samples x; see `finetune_model` for the report."""
-    return finetune_model(
-        model, x, labels, evaluation=evaluation, checkpoint=checkpoint, progress=progress, **options
-    ).network
-
-
 def finetune_model(
     model: str | Path | FloatGraph,
     x: Array | str | Path,
@@ -79,3 +63,10 @@ def finetune_model(
     narrower = any(options.get(name) is not None for name in WIDTHS)
     where = None if checkpoint is None else Path(checkpoint)
     return finetune_job(Job(graph, data, measured, training, quantize, narrower, where), progress or quiet)
+
+
+def finetune(
+    model: str | Path | FloatGraph, x: Array | str | Path, labels: Array | None = None, **options: Any
+) -> Network:
+    """The integer network of a model, trained on samples x; arguments are those of `finetune_model`."""
+    return finetune_model(model, x, labels, **options).network

@@ -19,7 +19,7 @@ from bitwright.options import check_fields
 from bitwright.parsing import MALFORMED, parse_json, parse_npy, unzip
 from bitwright.training.measure import Score
 
-ARRAYS = ("flat", "first", "second", "best")
+ARRAYS = ("flat", "first", "second", "mean", "best")
 Vector = npt.NDArray[np.float32]
 
 
@@ -36,7 +36,7 @@ class CurvePoint:
 
 @dataclass
 class State:
-    """All that training changes: parameters, both moments of Adam, and those of the best network, each [P].
+    """All that training changes: parameters, both moments of Adam, the mean, and the best network, each [P].
 
     step: batches done; norm: running mean of the gradient's norm; bad: steps in a row without a finite gradient;
     total, count: training losses since the last measurement; seconds: spent on training.
@@ -45,6 +45,7 @@ class State:
     flat: Vector
     first: Vector
     second: Vector
+    mean: Vector
     best: Vector
     score: Score
     best_step: int = 0

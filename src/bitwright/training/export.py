@@ -11,6 +11,7 @@ import torch
 
 from bitwright.models.graph import FloatGraph, LayerNode, QuantizedWeight, is_a
 from bitwright.models.graph.ops import Layer, Quant
+from bitwright.network.types import Array
 from bitwright.training.module import GraphModule, Steps, TrainedLayer
 
 
@@ -34,15 +35,23 @@ def trained_graph(module: GraphModule) -> FloatGraph:
 
 def _layer(layer: TrainedLayer, node: LayerNode) -> LayerNode:
     weight = (layer.u * layer.rms).cpu().numpy()
-    bias = None if layer.v is None else (layer.v.cpu().double() * layer.unit.cpu().double()).numpy()
     shape, quantized = node.op.weight.shape, node.op.quantized
-    node = node.having(weight=weight.astype(np.float64).reshape(shape), bias=bias)
+    node = node.having(weight=weight.astype(np.float64).reshape(shape))
     if quantized is None:
-        return node
+        return node.having(bias=_bias(layer, node.op.weight))
     scale = layer.scale().cpu().numpy()[:, None]
     if layer.grid.bipolar:
         codes = np.where(weight >= 0, 1, -1)
     else:  # as the kernels compute them
         codes = np.clip(np.rint(weight * (np.float32(1) / scale)), layer.grid.low, layer.grid.high)
     exact = layer.scale0 * layer.steps.exact()
-    return node.having(quantized=QuantizedWeight(codes.astype(np.int64).reshape(shape), quantized.dtype, exact))
+    made = QuantizedWeight(codes.astype(np.int64).reshape(shape), quantized.dtype, exact)
+    return node.having(quantized=made, bias=_bias(layer, codes * exact.reshape(-1, 1)))
+
+
+def _bias(layer: TrainedLayer, weight: Array) -> Array | None:
+    """[O], of the weights that the layer computes with."""
+    if layer.v is None:
+        return None
+    v, unit, center = (t.detach().cpu().double().numpy() for t in (layer.v, layer.unit, layer.center))
+    return np.asarray(v * unit - (weight.reshape(len(weight), -1) * center).sum(1))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -97,7 +98,17 @@ def _average_pool(op: ops.AveragePool) -> Function:
 
 def _resize(op: ops.Resize) -> Function:
     high, wide = op.factor
-    return lambda x: x.repeat_interleave(high, 2).repeat_interleave(wide, 3)
+
+    def resize(x: Tensor) -> Tensor:
+        x = x[..., None, None] if x.ndim == 2 else x
+        return x.repeat_interleave(high, 2).repeat_interleave(wide, 3)
+
+    return resize
+
+
+def _crop(op: ops.Crop) -> Function:
+    rows, columns = (slice(f, f + (n - 1) * s + 1, s) for f, s, n in zip(op.first, op.step, op.size, strict=True))
+    return lambda x: x[:, :, rows, columns]
 
 
 def _flatten(x: Tensor) -> Tensor:
@@ -124,15 +135,24 @@ MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.HardSigmoid: lambda op: lambda x: torch.clamp(x * op.alpha + op.beta, 0, 1),
     ops.HardSwish: _plain(F.hardswish),
     ops.Silu: _plain(F.silu),
+    ops.Gelu: _plain(F.gelu),
+    ops.GeluTanh: _plain(functools.partial(F.gelu, approximate="tanh")),
+    ops.Mish: _plain(F.mish),
+    ops.Erf: _plain(torch.erf),
+    ops.Softplus: _plain(F.softplus),
+    ops.Softsign: _plain(F.softsign),
     ops.Elu: lambda op: lambda x: F.elu(x, op.alpha),
     ops.Sign: _plain(_sign),
     ops.Product: _product,
     ops.Add: _plain(torch.add),
+    ops.Mul: _plain(torch.mul),
     ops.Concat: _plain(lambda a, b: torch.cat((a.to(b.dtype), b), 1)),
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
     ops.Pad: lambda op: lambda x: pad(x, op.pads, op.value),
     ops.Resize: _resize,
+    ops.Channels: lambda op: lambda x: x[:, list(op.picked)],
+    ops.Crop: _crop,
     ops.Flatten: _plain(_flatten),
     ops.Softmax: _plain(_same),
     ops.ArgMax: _plain(_same),

@@ -21,7 +21,7 @@ def scale_groups(graph: FloatGraph) -> dict[str, str]:
     quantizers = {node.name: node for node in graph.of(Quant)}
     groups = _Groups(quantizers)
     for node in graph.nodes:
-        if isinstance(node.op, Join):
+        if isinstance(node.op, Join) and node.op.one_scale:
             sources = [source_of(graph, value) for value in node.inputs]
             groups.join([s for s in sources if s is not None] if None not in sources else [])
         elif isinstance(node.op, Quant):

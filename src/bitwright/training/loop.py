@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: distillation, Adam on one vector, a warm-up and a cosine; measured and saved on the way."""
+"""The training loop: distillation, Adam on one vector, a warm-up and a cosine; measured and saved on the way.
+
+What is measured and kept is a mean of the parameters over the last steps: codes near a threshold go to and fro from
+step to step, which costs a network of few bits much of its accuracy.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from bitwright.network.types import Array
 from bitwright.quantization.ranges.calibrate import Progress
 from bitwright.training.batches import Batches
 from bitwright.training.checkpoint import CurvePoint, State, save_state
@@ -23,6 +28,7 @@ from bitwright.training.module import GraphModule
 BETA1, BETA2, EPSILON = 0.9, 0.99, 1e-8
 WARM_UP = 0.05  # of the whole
 NORM_MEMORY, NORM_EXCESS, NORM_STEPS = 0.99, 10.0, 20  # a gradient beyond 10 times the usual norm is shortened
+AVERAGING = 16  # the network that counts is a mean over about the last 1/16 of the steps
 BAD_STEPS = 20  # in a row without a finite gradient end the training
 
 
@@ -67,6 +73,12 @@ def distance(outputs: Tensor, wanted: Tensor, loss: str) -> Tensor:
     return ((outputs - wanted) ** 2).sum() / (wanted**2).sum().clamp_min(1e-30)
 
 
+def inputs_of(x: Array, device: torch.device) -> Tensor:
+    """A batch as the module takes it."""
+    inputs = torch.from_numpy(x).to(device)
+    return inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else inputs
+
+
 @dataclass(eq=False)
 class Trainer:
     """Trains a module towards a teacher; `measure` scores what it is now.
@@ -88,7 +100,7 @@ class Trainer:
     def run(self, state: State) -> None:
         """Train until the plan is done, changing the state; in the end the module has the best parameters."""
         self._load(state.flat)
-        self.first, self.second = (self._tensor(v) for v in (state.first, state.second))
+        self.first, self.second, self.mean = map(self._tensor, (state.first, state.second, state.mean))
         start, saved = time.perf_counter() - state.seconds, time.perf_counter()
         if state.step == 0:
             self._save(state, required=True)
@@ -118,8 +130,7 @@ class Trainer:
     def _step(self, state: State, rate: float) -> None:
         device = self.module.flat.device
         x, labels = self.batches[state.step]
-        inputs = torch.from_numpy(x).to(device)
-        inputs = inputs.permute(0, 3, 1, 2) if inputs.ndim == 4 else inputs
+        inputs = inputs_of(x, device)
         outputs, share = self.module(inputs), self.plan.labels
         loss = outputs.new_zeros(())
         if share < 1:
@@ -156,17 +167,21 @@ class Trainer:
         size = rate / (1 - BETA1**state.step)
         root = (self.second / (1 - BETA2**state.step)).sqrt_().add_(EPSILON)
         self.module.flat.addcdiv_(self.first, root, value=-size)
+        self.mean.lerp_(self.module.flat, (AVERAGING + 1) / (AVERAGING + state.step))
 
     def _evaluate(self, state: State) -> None:
-        """Measure the integer network; keep the parameters of the best one."""
+        """Measure the integer network of the mean parameters; keep those of the best one."""
+        now = self.module.flat.clone()
+        self.module.flat.copy_(self.mean)
         score = self.measure()
+        self.module.flat.copy_(now)
         if state.count:
             mean = state.total / state.count
             state.curve.append(CurvePoint(state.step, mean, score.accuracy, score.agreement, score.loss))
         state.total, state.count = 0.0, 0
         if score.better(state.score) and not (self.start and score.agrees_less(self.start)):
             state.score, state.best_step = score, state.step
-            state.best = self.module.flat.cpu().numpy().copy()
+            state.best = self.mean.cpu().numpy().copy()
 
     def _tell(self, state: State) -> None:
         """Progress: the mean loss since the last measurement, and what the best network is worth."""
@@ -181,7 +196,7 @@ class Trainer:
         if self.checkpoint is None:
             return
         state.flat = self.module.flat.cpu().numpy().copy()
-        state.first, state.second = self.first.cpu().numpy(), self.second.cpu().numpy()
+        state.first, state.second, state.mean = (v.cpu().numpy() for v in (self.first, self.second, self.mean))
         path, key, _ = self.checkpoint
         try:
             save_state(path, key, state)

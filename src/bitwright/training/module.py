@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A float graph, with quantizers or without, as a torch module whose parameters have no scale of their own.
 
-A weight is rms[o] * u, a bias rms[o] * sqrt(K) * v, the scale of a grid s0 * exp(t), so that one learning rate of Adam
-serves every layer of every network, and scales stay positive. Parameters are parts of one vector.
+A weight is rms[o] * u, a bias rms[o] * sqrt(K) * v - w m, the scale of a grid s0 * exp(t), so that one learning rate of
+Adam serves every layer of every network, and scales stay positive. m is what the layer reads on average: a code that
+changes does not move the mean of what the layer computes, as a batch norm would see to. Parameters are parts of one
+vector.
 """
 
 from __future__ import annotations
@@ -84,6 +86,7 @@ class TrainedLayer(nn.Module):
         self.register_buffer("unit", _tensor(rms * math.sqrt(weight.shape[1])))
         self.input_step: Callable[[], Tensor] | None = None  # where biases are whole numbers of accumulator units
         self.v = None if op.bias is None else nn.Parameter(_tensor(op.bias) / self.unit)
+        self.register_buffer("center", torch.zeros(1, weight.shape[1]))
 
     def scale(self) -> Tensor:
         return (self.s0 * self.steps.factor()).expand(len(self.u))
@@ -93,18 +96,36 @@ class TrainedLayer(nn.Module):
         weight = self.u * self.rms
         return weight if self.op.quantized is None else fake_quantize_rows(weight, self.scale(), self.grid)
 
-    def bias(self) -> Tensor | None:
+    @torch.no_grad()
+    def reads(self, x: Tensor) -> None:
+        """Take the means of an input [N, C, ...] for those that biases allow for, and its spread for their unit."""
+        if self.v is None:
+            return
+        x = x.float().transpose(0, 1).flatten(1)
+        weight = self.weight()
+        bias, shape = self._free_bias(weight), self.op.weight.shape
+        groups = len(x) // shape[-1]
+        means = x.mean(1).view(groups, 1, -1).expand(groups, math.prod(shape[1:-1]), -1).flatten(1)
+        self.center = means.repeat_interleave(shape[0] // groups, 0) if groups > 1 else means
+        self.unit *= float(x.var(1).mean().sqrt()) or 1.0
+        self.v.copy_((bias + (weight * self.center).sum(1)) / self.unit)
+
+    def bias(self, weight: Tensor) -> Tensor | None:
         """[O]; with powers of two on the grid of the accumulators, as shifts without multipliers need it."""
         if self.v is None:
             return None
-        bias = self.v * self.unit
+        bias = self._free_bias(weight)
         if self.input_step is None:
             return bias
         unit = (self.input_step() * self.scale()).detach()
         return bias + (torch.round(bias / unit) * unit - bias).detach()
 
+    def _free_bias(self, weight: Tensor) -> Tensor:
+        return self.v * self.unit - (weight * self.center).sum(1)
+
     def forward(self, x: Tensor) -> Tensor:
-        op, weight, bias = self.op, self.weight(), self.bias()
+        op, weight = self.op, self.weight()
+        bias = self.bias(weight)
         if not isinstance(op, Conv):
             return F.linear(x.float(), weight, bias)
         weight = weight.view(op.weight.shape).permute(0, 3, 1, 2)
@@ -201,17 +222,24 @@ class GraphModule(nn.Module):
             start = end
         return flat
 
+    @torch.no_grad()
+    def center(self, x: Tensor) -> None:
+        """Tell every layer what it reads, of samples as `forward` takes them; the function stays the same."""
+        self.forward(x, lambda function, value: function.reads(value) if isinstance(function, TrainedLayer) else None)
+
     def on(self, device: str) -> GraphModule:
         """Itself, moved to a device."""
         self.to(device)
         self.flat = self._flattened()
         return self
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[N, C, H, W] or [N, C], float32, to logits of the same kind."""
+    def forward(self, x: Tensor, seen: Callable[[Function, Tensor], None] | None = None) -> Tensor:
+        """[N, C, H, W] or [N, C], float32, to logits of the same kind; seen(function, input) comes before each node."""
         values = {INPUT: x}
         y = x
         for node, function in self.work:
+            if seen is not None:
+                seen(function, values[node.inputs[0]])
             y = function(*(values[name] for name in node.inputs))
             values[node.name] = y
         return y.float()

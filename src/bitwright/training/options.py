@@ -17,7 +17,7 @@ LOSSES = ("auto", "kl", "binary", "error")
 PRECISIONS = ("auto", "float32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
 AUGMENTATIONS = {"flip": None, "shift": (1, 64), "crop": (1, 64)}  # with the range of their pixels
-LEARNING_RATE, COARSE_LEARNING_RATE, COARSE_BITS = 5e-3, 1e-2, 2
+LEARNING_RATES = {2: 1e-2, 3: 5e-3, 4: 2.5e-3}  # of bits: as the steps of a grid; the ends hold beyond
 
 
 def _doc(default: object, doc: str) -> Any:
@@ -32,7 +32,9 @@ class FinetuneOptions:
     steps: int | None = _doc(None, "batches in all, in place of epochs")
     minutes: float | None = _doc(None, "time for training, in place of epochs; the result is not reproducible")
     batch: int = _doc(64, "samples of a step")
-    learning_rate: float | None = _doc(None, "of Adam; default 0.005, or 0.01 where 2 bits or fewer are trained")
+    learning_rate: float | None = _doc(
+        None, "of Adam; default 0.01 where 2 bits or fewer are trained, 0.005 of 3, 0.0025 of more"
+    )
     label_share: float = _doc(0.0, "share of the labels in the loss, 0 to 1; the rest is the float model's answers")
     loss: str = _doc("auto", f"distance to the float model's outputs: {', '.join(LOSSES)}")
     augment: tuple[str, ...] = _doc((), "of images: flip, shift=PIXELS, crop=PIXELS")
@@ -89,7 +91,7 @@ class FinetuneOptions:
         """The learning rate for a network whose narrowest trained grid has so many bits."""
         if self.learning_rate is not None:
             return self.learning_rate
-        return COARSE_LEARNING_RATE if bits <= COARSE_BITS else LEARNING_RATE
+        return LEARNING_RATES[min(max(bits, 2), 4)]
 
 
 def split_options(values: Mapping[str, Any]) -> tuple[FinetuneOptions, QuantizeOptions]:

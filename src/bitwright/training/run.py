@@ -24,7 +24,7 @@ from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.training.batches import Batches, generator
 from bitwright.training.checkpoint import State, load_state
 from bitwright.training.export import trained_graph
-from bitwright.training.loop import Plan, Trainer
+from bitwright.training.loop import Plan, Trainer, inputs_of
 from bitwright.training.measure import Examiner, Score, loss_of
 from bitwright.training.module import GraphModule, Rules
 from bitwright.training.options import DEFAULT_EPOCHS, FinetuneOptions
@@ -158,6 +158,7 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
     module = GraphModule(start.graph, Rules(is_power_of_two(start.graph), start.prepared is None, half)).on(device)
     teacher = GraphModule(start.teacher, Rules(half=half)).on(device)
     batches = Batches(job.data, train, start.graph, options.batch, options.seed, options.pixels)
+    module.center(inputs_of(batches[0][0], module.flat.device))
     plan = _plan(options, batches, narrowest(start.graph), examiner.loss)
 
     def measure() -> Score:
@@ -180,7 +181,7 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
 
 def _fresh(module: GraphModule, first: Score) -> State:
     flat = module.flat.detach().cpu().numpy()
-    return State(flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), first)
+    return State(flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), flat.copy(), first)
 
 
 def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> Plan:

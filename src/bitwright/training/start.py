@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from bitwright.errors import ModelError
+from bitwright.errors import ModelError, OptionError
 from bitwright.models import is_quantized, lower
 from bitwright.models.graph import FloatGraph, FloatNode, TypedNode, is_a
 from bitwright.models.graph.ops import (
@@ -30,7 +30,7 @@ from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress
 from bitwright.quantization.report import QuantizationReport, make_report
 from bitwright.training.groups import is_of_input
-from bitwright.training.options import MAX_TRAINED_BITS
+from bitwright.training.options import MAX_TRAINED_BITS, start_options
 
 GATES: dict[tuple[type[Op], ...], type[Op]] = {(Sigmoid,): Silu, (HardSigmoid,): HardSwish}
 
@@ -67,10 +67,22 @@ def start_of(
         if not is_quantized(graph):
             raise ModelError(f"{graph.source or graph.name} is quantized in part; legal are float and quantized models")
         if not narrower:
+            _check_unused(graph, options)
             return Start(_with_codes(graph), graph, lower(graph))
     prepared = prepare(without_quantizers(graph), calibration, options, progress)
     made = finish(prepared, resolve_widths(prepared.graph, options), progress)
     return Start(_with_codes(graph), made.graph, made.network, prepared)
+
+
+def _check_unused(graph: FloatGraph, options: QuantizeOptions) -> None:
+    """`OptionError` for options of the quantizer, which a model that keeps its grids does not need."""
+    usual = start_options({"seed": options.seed, "jobs": options.jobs})
+    unused = [f.name for f in fields(options) if getattr(options, f.name) != getattr(usual, f.name)]
+    if unused:
+        raise OptionError(
+            f"{graph.source or graph.name} is quantized already and keeps its grids; {', '.join(unused)} would do "
+            "nothing without widths"
+        )
 
 
 def _with_codes(graph: FloatGraph) -> FloatGraph:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lowering of sums and concatenations: two values on one grid."""
+"""Lowering of sums, products and concatenations of two values."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
+from bitwright.errors import ModelError
 from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Leaky, Rationals, Step, combine, single, spread
 from bitwright.models.graph import FloatNode, ops
 from bitwright.models.lowering.alignment import Alignment
 from bitwright.models.lowering.values import Builder, Value, realize
-from bitwright.network.ops import Add, Concat, Requantize
+from bitwright.network.ops import Add, Concat, Mul, Requantize
 from bitwright.network.types import IntType, ints
 
 SUM_BITS = 30  # of an aligned sum: the widest that leaves room for the sum itself
 ALIGN_BITS = 24
 NARROW_BITS = 16
+FACTOR_BITS = 16
 
 
 def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
@@ -125,6 +127,47 @@ def common_grid(b: Builder, node: FloatNode, v: Value, line: Affine) -> Value:
     return b.value(f"{node.name}/aligned", op, [v], Chain((Affine((unit,), (ZERO,)),)))
 
 
+def _mul(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
+    """(s * (q - z)) * (t * (r - y)) = s * t * (q - z) * (r - y), with the integers z, y that stand for 0."""
+    v, w = (_factor(b, node, realize(b, node, x), k) for k, x in enumerate((v, w)))
+    (first, zero), (second, other) = (_scaled_zero(x) for x in (v, w))
+    scale = combine(first, second, lambda x, y: x * y)
+    return b.value(node.name, Mul((zero, other)), [v, w], Chain((Affine(single(scale), (ZERO,)),)))
+
+
+def _scaled_zero(v: Value) -> tuple[Rationals, int]:
+    """Scales of the channels, and the integer of all of them that stands for 0."""
+    line = v.line()
+    return line.scale, int(-line.shift[0] / line.scale[0])
+
+
+def _factor(b: Builder, node: FloatNode, v: Value, position: int) -> Value:
+    """The value with one whole zero for all channels: integers n * q + m, n the denominator of the zero."""
+    line, channels = v.line(), v.type.channels
+    pairs = list(zip(spread(line.scale, channels), spread(line.shift, channels), strict=True))
+    zeros = {-shift / scale if scale else None for scale, shift in pairs}
+    if len(zeros) == 1 and (zero := next(iter(zeros))) is not None and zero.denominator == 1:
+        return v
+    multiplier, bias, unit = zip(*(_whole(scale, shift) for scale, shift in pairs), strict=True)
+    t = v.type.dtype
+    ends = [m * e + n for m, n in zip(multiplier, bias, strict=True) for e in (t.min, t.max)]
+    if max(map(abs, ends)) >= 1 << FACTOR_BITS:
+        raise ModelError(
+            f"multiplies a value whose zero is no integer: in integers it takes more than {FACTOR_BITS} bits; "
+            "legal are whole zero points"
+        )
+    op = Requantize(IntType.holding(min(ends), max(ends)), multiplier=ints(multiplier), bias=ints(bias))
+    return b.value(f"{node.name}/centered{position}", op, [v], Chain((Affine(single(unit), (ZERO,)),)))
+
+
+def _whole(scale: Fraction, shift: Fraction) -> tuple[int, int, Fraction]:
+    """m, n and u with scale * q + shift = u * (m * q + n)."""
+    if not scale:
+        return 0, int(shift != 0), shift or ONE
+    ratio = shift / scale
+    return ratio.denominator, ratio.numerator, scale / ratio.denominator
+
+
 def _concat(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
     """The channels of both, each with its own scale; chains that are not affine must be of one form."""
     v, w = (replace(x, chain=x.chain.merged()) for x in (v, w))
@@ -155,4 +198,4 @@ def _joined(a: Step, c: Step, first: int, second: int) -> Step:
     return a
 
 
-HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {ops.Add: _add, ops.Concat: _concat}
+HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {ops.Add: _add, ops.Mul: _mul, ops.Concat: _concat}

@@ -16,7 +16,7 @@ from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.models.graph import INPUT, FloatNode, Quantizer, ops
 from bitwright.models.onnx.budget import array, result_shapes
-from bitwright.models.onnx.tensors import Codes, Constant, Tensor, fresh, view
+from bitwright.models.onnx.tensors import Codes, Constant, Tensor, fresh, selection, view
 from bitwright.models.problems import Breach, OrderError
 from bitwright.text import unique
 
@@ -84,7 +84,7 @@ class Context:
 
     def image(self, tensor: Tensor) -> str:
         """The value of a tensor that is an image in NCHW order; `ModelError` where it is none."""
-        tensor = self.plain(tensor)
+        tensor = self.arranged(self.plain(tensor))
         if tensor.layout == "CHW":
             return tensor.value
         if len(tensor.shape) != 4:
@@ -99,6 +99,45 @@ class Context:
         if flat.size == start.size and tensor.value not in self.guessed:
             self.views += [(k, (h, w, c)) for k, order in views.items() if np.array_equal(position[flat], order)]
         raise OrderError("takes an image, but its input was reshaped or transposed in a way that is none")
+
+    def arranged(self, tensor: Tensor) -> Tensor:
+        """The tensor as an image of its own, where it holds the channels of one in another order."""
+        if tensor.layout or tensor.codes or tensor.value in self.guessed or len(tensor.value_shape) != 3:
+            return tensor
+        return self.part(tensor.value, tensor.index, f"{tensor.value}/arranged") or tensor
+
+    def ordered(self, tensor: Tensor) -> Tensor:
+        """The tensor as numbers, one of 4 axes as an image in the order NCHW or NHWC."""
+        tensor = self.arranged(self.plain(tensor))
+        if len(tensor.shape) != 4 or tensor.layout:
+            return tensor
+        return self.fresh(self.image(tensor), "CHW")
+
+    def part(self, value: str, index: np.ndarray, name: str) -> Tensor | None:
+        """A value that holds what the index picks of another one; None where that is no image or vector."""
+        shape = self.shapes[value]
+        if len(shape) == 1:
+            picked = self.emit(ops.Channels(tuple(int(i) for i in index.ravel())), [value], name)
+            return self.view(picked, np.arange(index.size).reshape(index.shape))
+        if index.ndim == 3:  # a series is an image of one row
+            made = self.part(value, index[:, :, None], name)
+            return made and self.view(made.value, made.index.reshape(index.shape))
+        found = selection(index, shape)
+        if found is None:
+            return None
+        (rows, columns, channels), layout = found
+        steps = [np.diff(line) for line in (rows, columns)]
+        if any(s.size and (s[0] < 1 or np.any(s != s[0])) for s in steps):
+            return None
+        crop = ops.Crop(
+            (rows[0], columns[0]),
+            (int(steps[0][0]) if steps[0].size else 1, int(steps[1][0]) if steps[1].size else 1),
+            (len(rows), len(columns)),
+        )
+        for op in (crop, ops.Channels(channels)):
+            if not op.is_trivial(self.shapes[value]):
+                value = self.emit(op, [value], name)
+        return self.fresh(value, layout)
 
     def _input_layout(self) -> str:
         tensor = self.env[self.input_name]

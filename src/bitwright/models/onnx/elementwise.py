@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX operators that act on each element by itself: affine functions, activations, and sums of two tensors."""
+"""ONNX operators that act on each element by itself: affine functions, activations, and sums of two tensors.
+
+Products are read in `products`.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def affine(context: Context, tensor: Tensor, name: str, scale: np.ndarray, shift
     return tensor.on(context.emit(ops.Affine(scale, shift), [tensor.value], name))
 
 
-def _split(node: NodeView) -> tuple[Tensor, np.ndarray, bool]:
+def split(node: NodeView) -> tuple[Tensor, np.ndarray, bool]:
     """The tensor and the constant of a binary node, and whether the constant comes second."""
     _, b = node.inputs[:2]
     if isinstance(b, Constant):
@@ -62,15 +65,15 @@ def _split(node: NodeView) -> tuple[Tensor, np.ndarray, bool]:
     return node.tensor(1), node.array(0, "other input"), False
 
 
-def _has_constant(node: NodeView) -> bool:
+def has_constant(node: NodeView) -> bool:
     return any(isinstance(i, Constant) for i in node.inputs)
 
 
 def _add(context: Context, node: NodeView) -> Tensor:
     if node.op == "Sum" and len(node.inputs) != 2:
         raise ModelError(f"adds {len(node.inputs)} tensors; legal are two: add them one by one")
-    if _has_constant(node):
-        tensor, constant, _ = _split(node)
+    if has_constant(node):
+        tensor, constant, _ = split(node)
         tensor, shift = per_channel(context, tensor, constant)
         return affine(context, tensor, node.output, np.ones(1), shift)
     a, b = aligned(context, node)
@@ -82,6 +85,7 @@ def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
     a, b = (context.plain(node.tensor(i)) for i in (0, 1))
     if a.shape != b.shape:
         raise ModelError(f"takes two tensors of one shape, not {list(a.shape)} and {list(b.shape)}")
+    a, b = context.arranged(a), context.arranged(b)
     if a.value_shape != b.value_shape:
         a, b = context.vector(a), context.vector(b)
     if a.layout != b.layout or (not a.layout and not np.array_equal(a.index, b.index)):
@@ -90,77 +94,15 @@ def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
 
 
 def _sub(context: Context, node: NodeView) -> Tensor:
-    if not _has_constant(node):
+    if not has_constant(node):
         a, b = aligned(context, node)
         minus = context.emit(ops.Affine(-np.ones(1), np.zeros(1)), [b.value], f"{node.output}/minus")
         return a.on(context.emit(ops.Add(), [a.value, minus], node.output))
-    tensor, constant, second = _split(node)
+    tensor, constant, second = split(node)
     tensor, c = per_channel(context, tensor, constant)
     if second:
         return affine(context, tensor, node.output, np.ones(1), -c)
     return affine(context, tensor, node.output, -np.ones(1), c)
-
-
-def _mul(context: Context, node: NodeView) -> Tensor:
-    if not _has_constant(node):
-        return _gate(context, node)
-    tensor, constant, _ = _split(node)
-    tensor, scale = per_channel(context, tensor, constant)
-    return affine(context, tensor, node.output, scale, np.zeros(1))
-
-
-def _gate(context: Context, node: NodeView) -> Tensor:
-    """x * sigmoid(x), x * hard_sigmoid(x) and x * clip(x + 3, 0, 6), however exported."""
-    a, b = aligned(context, node)
-    for x, g in ((a, b), (b, a)):
-        gate = context.by_name.get(g.value)
-        if gate is None:
-            continue
-        source = context.by_name.get(gate.inputs[0])
-        if isinstance(gate.op, ops.Sigmoid) and gate.inputs[0] == x.value:
-            return x.on(context.emit(ops.Silu(), [x.value], node.output))
-        if _is_hard_sigmoid(gate.op) and gate.inputs[0] == x.value:
-            return x.on(context.emit(ops.HardSwish(), [x.value], node.output))
-        if source is not None and source.inputs == (x.value,) and _is_relu6_of_x_plus_3(gate.op, source.op):
-            swish = context.emit(ops.HardSwish(), [x.value], f"{node.output}/swish")
-            return affine(context, x.on(swish), node.output, np.full(1, 6.0), np.zeros(1))
-    made = _product(context, node, a, b)
-    if made is None:
-        raise ModelError("multiplies two computed tensors; legal is a constant factor, or x * sigmoid(x) and its like")
-    return made
-
-
-def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor | None:
-    """left(x) * right(x) of one value x, where quantizers stand on the branches."""
-    paths = [_path(context, t.value) for t in (a, b)]
-    values = [[n.inputs[0] for n in path] + [t.value] for path, t in zip(paths, (a, b), strict=True)]
-    shared = [v for v in values[0] if v in values[1]]
-    quantized = any(isinstance(n.op, ops.Quant) for path in paths for n in path)
-    if not shared or not quantized:
-        return None
-    x = shared[-1]  # the last value that both factors depend on
-    left, right = (tuple(n.op for n in path[v.index(x) :]) for path, v in zip(paths, values, strict=True))
-    return a.on(context.emit(ops.Product(left, right), [x], node.output))
-
-
-def _path(context: Context, value: str) -> list[TypedNode[ops.Pointwise]]:
-    """The elementwise nodes and quantizers that lead to a value, in order, as far back as they go."""
-    path: list[TypedNode[ops.Pointwise]] = []
-    while (made := context.by_name.get(value)) is not None and is_a(made, ops.Pointwise):
-        path.insert(0, made)
-        value = made.inputs[0]
-    return path
-
-
-def _is_hard_sigmoid(op: ops.Op) -> bool:
-    """Whether it is the gate of HardSwish."""
-    return isinstance(op, ops.HardSigmoid) and math.isclose(op.alpha, 1 / 6, rel_tol=1e-6) and op.beta == 0.5
-
-
-def _is_relu6_of_x_plus_3(gate: ops.Op, source: ops.Op) -> bool:
-    if not isinstance(gate, ops.Clip) or not isinstance(source, ops.Affine):
-        return False
-    return gate.limits == (0.0, 6.0) and bool(np.all(source.scale == 1) and np.all(source.shift == 3))
 
 
 def _div(context: Context, node: NodeView) -> Tensor:
@@ -169,13 +111,6 @@ def _div(context: Context, node: NodeView) -> Tensor:
         raise ModelError("divides by zero")
     tensor, divisor = per_channel(context, tensor, divisor)
     return affine(context, tensor, node.output, 1 / divisor, np.zeros(1))
-
-
-def _pow(context: Context, node: NodeView) -> Tensor:
-    tensor = node.tensor(0)
-    if np.any(node.array(1, "exponent") != 1):
-        raise ModelError("raises a computed tensor to a power; legal are constants, or the exponent 1")
-    return tensor
 
 
 def _neg(context: Context, node: NodeView) -> Tensor:
@@ -229,9 +164,9 @@ def _narrowed(
 
 
 def _extremum(context: Context, node: NodeView) -> Tensor:
-    if len(node.inputs) != 2 or not _has_constant(node):
+    if len(node.inputs) != 2 or not has_constant(node):
         raise ModelError("compares computed tensors; legal is one tensor and one constant number")
-    tensor, constant, _ = _split(node)
+    tensor, constant, _ = split(node)
     if constant.size != 1:
         raise ModelError("compares with several numbers; legal is one constant number")
     bound = float(constant.item())
@@ -297,23 +232,43 @@ def _scaler(context: Context, node: NodeView) -> Tensor:
     return affine(context, tensor, node.output, scale, -offset * scale)
 
 
+def _gelu(context: Context, node: NodeView) -> Tensor:
+    tensor = context.plain(node.tensor())
+    op: ops.Activation = ops.Gelu() if node.attribute("approximate", "none") == "none" else ops.GeluTanh()
+    return tensor.on(context.emit(op, [tensor.value], node.output))
+
+
+def _swish(context: Context, node: NodeView) -> Tensor:
+    """x * sigmoid(alpha * x)."""
+    tensor, alpha = context.plain(node.tensor()), float(node.attribute("alpha", 1.0))
+    if alpha == 0:
+        raise ModelError("has alpha 0; legal are alphas other than 0")
+    tensor = affine(context, tensor, f"{node.output}/in", np.full(1, alpha), np.zeros(1))
+    tensor = tensor.on(context.emit(ops.Silu(), [tensor.value], f"{node.output}/swish"))
+    return affine(context, tensor, node.output, np.full(1, 1 / alpha), np.zeros(1))
+
+
 ACTIVATIONS: dict[str, type[ops.Elementwise]] = {  # with the operator's own attributes and defaults
-    op.__name__: op for op in (ops.Relu, ops.Sigmoid, ops.Tanh, ops.HardSigmoid, ops.HardSwish, ops.Elu, ops.Sign)
+    op.__name__: op
+    for op in (
+        *(ops.Relu, ops.Sigmoid, ops.Tanh, ops.HardSigmoid, ops.HardSwish, ops.Elu, ops.Sign),
+        *(ops.Erf, ops.Softplus, ops.Softsign, ops.Mish),
+    )
 }
 READERS: Readers = {
     **{("", op.__name__): Reader(_activation, tuple(f.name for f in fields(op))) for op in ACTIVATIONS.values()},
     **reads(_add, "Add", inputs=2),
     **reads(_add, "Sum", inputs=MANY),
     **reads(_sub, "Sub", inputs=2),
-    **reads(_mul, "Mul", inputs=2),
     **reads(_div, "Div", inputs=2),
-    **reads(_pow, "Pow", inputs=2),
     **reads(_neg, "Neg"),
     **reads(_clip, "Clip", read=("max", "min"), inputs=3),
     **reads(_extremum, "Max", "Min", inputs=MANY),
     **reads(_leaky, "LeakyRelu", read=("alpha",)),
     **reads(_leaky, "PRelu", inputs=2),
     **reads(_leaky, "Abs"),
+    ("", "Gelu"): Reader(_gelu, only={"approximate": ("none", "tanh")}),
+    **reads(_swish, "Swish", read=("alpha",)),
     **reads(_selu, "Selu", read=("alpha", "gamma")),
     **reads(_selu, "Celu", read=("alpha",)),
     ("", "BatchNormalization"): Reader(

@@ -22,7 +22,9 @@ from bitwright.errors import ModelError
 from bitwright.models.graph import INPUT, FloatGraph, Quantizer, ops, value_shape
 from bitwright.models.onnx import elementwise as onnx_elementwise
 from bitwright.models.onnx import layers as onnx_layers
+from bitwright.models.onnx import products as onnx_products
 from bitwright.models.onnx import quant as onnx_quant
+from bitwright.models.onnx import series as onnx_series
 from bitwright.models.onnx import shapes as onnx_shapes
 from bitwright.models.onnx import surface as onnx_surface
 from bitwright.models.onnx.budget import array
@@ -44,7 +46,8 @@ from bitwright.models.simplify import simplify
 from bitwright.network.nodes import needed
 from bitwright.network.types import IntType
 
-READERS = {**onnx_shapes.READERS, **onnx_elementwise.READERS, **onnx_layers.READERS, **onnx_quant.READERS}
+TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_quant)
+READERS = {key: reader for table in TABLES for key, reader in table.READERS.items()}
 INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),
     TensorProto.INT8: IntType(8, signed=True),
@@ -192,7 +195,10 @@ def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | No
         raise ModelError(f"the operator{domain} is not supported; docs/readers.md lists those that are")
     if node.unknown:
         return ()
-    return (known.function(context, node),)
+    if onnx_series.is_series(node, known):
+        return onnx_series.read(context, node, known)
+    made = known.function(context, node)
+    return made if isinstance(made, tuple) else (made,)
 
 
 def _finish(
@@ -205,7 +211,7 @@ def _finish(
     source: str,
 ) -> FloatGraph:
     """The graph that ends in the output's value."""
-    last = context.plain(last)
+    last = context.arranged(context.plain(last))
     layout_out = _order(last)
     if not layout_out:
         raise ModelError(f"{source or name}: the output is a transposed image; legal orders are CHW and HWC")

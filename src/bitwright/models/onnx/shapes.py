@@ -106,7 +106,24 @@ def _move(context: Context, node: NodeView) -> Tensor:
         node.stored(i, "shape, axes or indices").array if node.has(i) else None for i in range(1, len(node.inputs))
     ]
     index = evaluate(context, node, [tensor.index, *others])[0]
+    return _moved(context, node, tensor, index, node.output)
+
+
+def _moved(context: Context, node: NodeView, tensor: Tensor, index: np.ndarray, name: str) -> Tensor:
+    """What an index of a tensor's elements holds: another view of its value, or a part of it."""
+    whole = index.size == math.prod(tensor.value_shape) and len(np.unique(index)) == index.size
+    if not whole and tensor.codes is None:
+        value = context.vector(tensor).value if index.ndim == 2 else tensor.value
+        made = context.part(value, index, name)
+        if made is not None:
+            return made
     return context.view(tensor.value, index, tensor.codes)
+
+
+def _split(context: Context, node: NodeView) -> tuple[Tensor, ...]:
+    tensor = context.plain(node.tensor())
+    parts = evaluate(context, node, [tensor.index, node.stored(1, "sizes").array if node.has(1) else None])
+    return tuple(_moved(context, node, tensor, i, n) for i, n in zip(parts, node.proto.output, strict=True))
 
 
 def _expand(context: Context, node: NodeView) -> Tensor:
@@ -122,6 +139,11 @@ def _expand(context: Context, node: NodeView) -> Tensor:
         raise OrderError(f"repeats {list(tensor.shape)} to {list(target)}; legal is along height and width of an image")
     factor = (repeats[rows], repeats[columns])
     return context.fresh(context.emit(ops.Resize(factor), [tensor.value], node.output), tensor.layout)
+
+
+def one_pixel(context: Context, tensor: Tensor) -> str:
+    """The value of a tensor that is a vector as an image of one pixel."""
+    return context.emit(ops.Resize((1, 1)), [tensor.value], f"{tensor.value}/pixel")
 
 
 def _same(context: Context, node: NodeView) -> Tensor:
@@ -155,9 +177,10 @@ def _size(context: Context, node: NodeView) -> Constant:
 def _concat(context: Context, node: NodeView) -> Tensor:
     tensors = [context.plain(node.tensor(i)) for i in range(len(node.inputs))]
     axis = node.attribute("axis", 1) % len(tensors[0].shape)
-    layouts = {t.layout for t in tensors}
     if len(tensors[0].shape) == 2:
         return _concat_vectors(context, node, tensors, axis)
+    tensors = [context.arranged(t) for t in tensors]
+    layouts = {t.layout for t in tensors}
     if len(layouts) > 1 or "" in layouts or axis != tensors[0].channel_axis:
         raise OrderError(f"joins along axis {axis}; legal is the channel axis of images, or of vectors")
     value = tensors[0].value
@@ -181,7 +204,7 @@ def _concat_vectors(context: Context, node: NodeView, tensors: list[Tensor], axi
 
 
 def _pad(context: Context, node: NodeView) -> Tensor:
-    tensor = context.plain(node.tensor())
+    tensor = context.ordered(node.tensor())
     if node.attribute("mode", "constant") != "constant":
         raise ModelError(f"pads with mode {node.attribute('mode')!r}; legal is 'constant'")
     pads = node.integers(1, "pads", "pads")
@@ -203,7 +226,7 @@ def _pad(context: Context, node: NodeView) -> Tensor:
 
 
 def _resize(context: Context, node: NodeView) -> Tensor:
-    tensor = context.plain(node.tensor())
+    tensor = context.ordered(node.tensor())
     if tensor.layout not in ("CHW", "HWC"):
         raise OrderError("resizes what is no image")
     if node.attribute("mode", "nearest") != "nearest":
@@ -295,16 +318,18 @@ READERS: Readers = {
     ("", "Dropout"): Reader(_same, free=("ratio", "seed"), inputs=3),
     ("ai.onnx.ml", "ZipMap"): Reader(_same, free=("classlabels_int64s", "classlabels_strings")),
     ("", "Cast"): Reader(_cast, ("to",), free=("saturate", "round_mode")),  # of 8-bit floats, which are refused
+    **reads(_split, "Split", read=("axis", "num_outputs", "split"), inputs=2),
     **reads(_shape, "Shape", read=("end", "start")),
     **reads(_size, "Size"),
     **reads(_concat, "Concat", read=("axis",), inputs=MANY),
     **reads(_pad, "Pad", read=("mode", "pads", "value"), inputs=4),
-    **reads(_resize, "Upsample", read=("mode", "scales"), inputs=2),
+    ("", "Upsample"): Reader(_resize, ("mode", "scales"), inputs=2, per_axis=True),
     ("", "Resize"): Reader(
         _resize,
         ("axes", "coordinate_transformation_mode", "mode", "nearest_mode"),
         {"keep_aspect_ratio_policy": ("stretch",)},
         ("antialias", "cubic_coeff_a", "exclude_outside", "extrapolation_value"),  # of other modes than nearest
         inputs=4,
+        per_axis=True,
     ),
 }

@@ -14,7 +14,7 @@ from bitwright.models.onnx.tensors import Constant, Tensor
 EVAL = "export the model for inference (in PyTorch after model.eval())"
 RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial")
 MANY = 1 << 30
-Function = Callable[[Context, NodeView], Tensor | Constant]
+Function = Callable[[Context, NodeView], Tensor | Constant | tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class Reader:
     """The function that makes float nodes of an operator, and what of it is read, over all its versions.
 
     read: attributes that the function reads; only: attributes that must have one of these values;
-    free: attributes that change nothing of what is computed here; inputs: how many of them are read.
+    free: attributes that change nothing of what is computed here; inputs: how many of them are read; per_axis: whether
+    they are numbers for every axis.
     """
 
     function: Function
@@ -30,6 +31,7 @@ class Reader:
     only: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     free: tuple[str, ...] = ()
     inputs: int = 1
+    per_axis: bool = False
 
 
 Readers = dict[tuple[str, str], Reader]  # by domain and operator

@@ -100,8 +100,26 @@ def view(value: str, value_shape: tuple[int, ...], index: Array, codes: Codes | 
         if index.shape == shape and np.array_equal(index, made.index):
             return made
     if index.size != plain.size or not np.array_equal(np.sort(index, axis=None), plain):
-        raise ModelError("takes a part of a tensor or repeats it; legal are operations that keep every element")
+        legal = "channels, and rows and columns in steps of at least 1"
+        raise ModelError(f"takes a part of a tensor or repeats it; legal are {legal}")
     return Tensor(value, value_shape, index.shape, "", np.ascontiguousarray(index), codes)
+
+
+Selection = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+
+def selection(index: Array, value_shape: tuple[int, ...]) -> tuple[Selection, str] | None:
+    """The rows, columns and channels of an image that an index of 4 axes holds, and the order in which it does."""
+    if index.ndim != 4 or index.shape[0] != 1 or len(value_shape) != 3:
+        return None
+    places = np.unravel_index(index[0], value_shape)
+    for layout, axes in (("CHW", (1, 2, 0)), ("HWC", (0, 1, 2))):
+        lines = [np.moveaxis(p, axis, 0)[:, 0, 0] for p, axis in zip(places, axes, strict=True)]
+        shapes = [np.expand_dims(v, tuple({0, 1, 2} - {axis})) for v, axis in zip(lines, axes, strict=True)]
+        if all(np.all(p == s) for p, s in zip(places, shapes, strict=True)):
+            rows, columns, channels = (tuple(int(n) for n in v) for v in lines)
+            return (rows, columns, channels), layout
+    return None
 
 
 def fresh(value: str, value_shape: tuple[int, ...], layout: str) -> Tensor:

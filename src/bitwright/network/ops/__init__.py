@@ -8,16 +8,17 @@ Per-channel parameters have leading size C or 1 (the same for all channels).
 """
 
 from bitwright.network.ops.base import Op, window_output, windows
-from bitwright.network.ops.pools import Add, ArgMax, MaxPool, Pool, SumPool
+from bitwright.network.ops.joins import Add, Concat, Join, Mul
+from bitwright.network.ops.pools import ArgMax, MaxPool, Pool, SumPool
 from bitwright.network.ops.products import Conv2d, Dense, Product
-from bitwright.network.ops.shapes import Concat, Flatten, Pad, Resize
+from bitwright.network.ops.shapes import Flatten, Pad, Resize, repeated
 from bitwright.network.ops.steps import Lookup, Requantize, Rounding, Threshold, round_shift
 
 OPS: dict[str, type[Op]] = {
     op.__name__: op
     for op in (
         *(Conv2d, Dense, Threshold, Requantize, Lookup),
-        *(Add, Concat, MaxPool, SumPool, Pad, Resize, Flatten, ArgMax),
+        *(Add, Mul, Concat, MaxPool, SumPool, Pad, Resize, Flatten, ArgMax),
     )
 }
 
@@ -29,8 +30,10 @@ __all__ = [
     "Conv2d",
     "Dense",
     "Flatten",
+    "Join",
     "Lookup",
     "MaxPool",
+    "Mul",
     "Op",
     "Pad",
     "Pool",
@@ -40,6 +43,7 @@ __all__ = [
     "Rounding",
     "SumPool",
     "Threshold",
+    "repeated",
     "round_shift",
     "window_output",
     "windows",

@@ -1,35 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sums and extremes of whole values and of windows: `Add`, `MaxPool`, `SumPool` and `ArgMax`."""
+"""Sums and extremes of windows and of channels: `MaxPool`, `SumPool` and `ArgMax`."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from bitwright.network.ops.base import Op, check_window, require, window_shape, windows
 from bitwright.network.types import Interval, Ints, IntType, TensorType
-
-
-@dataclass(frozen=True, eq=False)
-class Add(Op):
-    """y = a + b, elementwise, in the narrowest type that holds every sum."""
-
-    arity: ClassVar[int] = 2
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        a, b = inputs
-        require(a.shape == b.shape, f"Add takes two values of one shape, not {a.shape} and {b.shape}")
-        return TensorType(a.shape, IntType.holding(a.dtype.min + b.dtype.min, a.dtype.max + b.dtype.max))
-
-    def evaluate(self, *inputs: Ints) -> Ints:
-        return inputs[0] + inputs[1]
-
-    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
-        a, b = inputs
-        return Interval.of(a.low + b.low, a.high + b.high, a.reach + b.reach)
 
 
 @dataclass(frozen=True, eq=False)

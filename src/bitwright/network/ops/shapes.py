@@ -1,38 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations that move values: `Concat`, `Pad`, `Resize` and `Flatten`."""
+"""Operations that move values: `Pad`, `Resize` and `Flatten`."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
 from bitwright.network.ops.base import Op, require, require_image
-from bitwright.network.types import Interval, Ints, IntType, TensorType
-
-
-@dataclass(frozen=True, eq=False)
-class Concat(Op):
-    """y = the channels of a, then the channels of b; the type holds both."""
-
-    arity: ClassVar[int] = 2
-
-    def infer(self, *inputs: TensorType) -> TensorType:
-        a, b = inputs
-        require(a.shape[:-1] == b.shape[:-1], f"Concat takes values of one size, not {a.shape} and {b.shape}")
-        dtype = a.dtype
-        if a.dtype != b.dtype:
-            dtype = IntType.holding(min(a.dtype.min, b.dtype.min), max(a.dtype.max, b.dtype.max))
-        return TensorType((*a.shape[:-1], a.channels + b.channels), dtype)
-
-    def evaluate(self, *inputs: Ints) -> Ints:
-        return np.concatenate(inputs, axis=-1)
-
-    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
-        a, b = inputs
-        return Interval.of(np.concatenate([a.low, b.low]), np.concatenate([a.high, b.high]))
+from bitwright.network.types import Interval, Ints, TensorType
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +42,10 @@ class Pad(Op):
 
 @dataclass(frozen=True, eq=False)
 class Resize(Op):
-    """Nearest-neighbour enlargement by whole factors: y[i, j] = x[i // factor_h, j // factor_w]."""
+    """Nearest-neighbour enlargement by whole factors: y[i, j] = x[i // factor_h, j // factor_w].
+
+    A vector is an image of one pixel.
+    """
 
     factor: tuple[int, int]
 
@@ -79,17 +59,24 @@ class Resize(Op):
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (t,) = inputs
-        h, w, c = require_image(t, "Resize")
-        return TensorType((h * self.factor[0], w * self.factor[1], c), t.dtype)
+        h, w = t.shape[:2] if len(t.shape) == 3 else (1, 1)
+        return TensorType((h * self.factor[0], w * self.factor[1], t.channels), t.dtype)
 
     def evaluate(self, *inputs: Ints) -> Ints:
-        return inputs[0].repeat(self.factor[0], axis=1).repeat(self.factor[1], axis=2)
+        (x,) = inputs
+        x = x[:, None, None] if x.ndim == 2 else x
+        return x.repeat(self.factor[0], axis=1).repeat(self.factor[1], axis=2)
 
     def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
         return Interval.of(inputs[0].low, inputs[0].high)
 
     def is_trivial(self, t: TensorType) -> bool:
-        return self.factor == (1, 1)
+        return self.factor == (1, 1) and len(t.shape) == 3
+
+
+def repeated(size: tuple[int, int]) -> Op:
+    """What makes an image of `size` of one pixel."""
+    return Resize(size)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from bitwright.network.lowering import (
     lowered,
     pads_apart,
     pads_by_sums,
+    products_by_squares,
     split_thresholds,
 )
 from bitwright.network.ops import Add, Conv2d, Dense, Pool
@@ -127,6 +128,7 @@ def _simpler(network: Network, machine: Hardware) -> Network:
         flatten_first,
         partial(pads_apart, legal=pads_are_planes if machine.planes else lambda dtype, value: True),
         pads_by_sums,
+        products_by_squares,
         partial(lower_lookups, table_bits=TABLE_BITS, steps=MOST_THRESHOLDS),
         partial(split_thresholds, most=MOST_THRESHOLDS),
         partial(concats_by_products, aligned=lambda channels: channels % fill == 0),

@@ -15,6 +15,7 @@ from bitwright.network.lowering import (
     flatten_first,
     lower_lookups,
     lowered,
+    products_by_squares,
     split_thresholds,
     unit_steps,
 )
@@ -73,10 +74,11 @@ def _simpler(network: Network, size: int) -> Network:
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is planned once for both
 def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     """The plan, or all reasons against it by the names of the network's nodes."""
-    found = table_problems(network, options)
+    tabled = products_by_squares(network)
+    found = table_problems(tabled, options)
     if found:
-        return Refusal(tuple(found))
-    simple = _simpler(network, options.size)
+        return Refusal(traced(found, tabled))
+    simple = _simpler(tabled, options.size)
     made = _plan_lowered(simple, options)
     return replace(made, network=network) if isinstance(made, RapPlan) else Refusal(traced(made, simple))
 

@@ -68,7 +68,7 @@ def _lanes(unit: Unit, chosen: dict[str, fold.Candidate], goal: int) -> int:
     """Lanes of a unit's words: as folded, or the fewest that reach the goal."""
     if unit.mac:
         return chosen[unit.name].plan.in_lanes
-    channels = [t.channels for t in unit.input_types]
+    channels = [unit.main.channels] if unit.kind == "mul" else [t.channels for t in unit.input_types]
     common = [d for d in fold.divisors(min(channels)) if all(c % d == 0 for c in channels)]
     words = max(unit.type.size, *(t.size for t in unit.input_types))
     return next((d for d in common if max(words // d, pool_cycles(unit, d)) <= goal), common[-1])

@@ -9,7 +9,7 @@ import numpy as np
 
 from bitwright.network import Network
 from bitwright.network.lowering import lower_lookups, lowered, split_thresholds, unit_steps
-from bitwright.network.ops import Lookup, Requantize, Threshold
+from bitwright.network.ops import Lookup, Mul, Requantize, Threshold
 from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.units import build_circuit
@@ -69,4 +69,6 @@ def unsupported(network: Network) -> list[Problem]:
             found.append(Problem(node.name, f"a table over {node.op.domain}", f"at most {MAX_TABLE_BITS} bits"))
         elif isinstance(node.op, Requantize) and abs(node.op.zero_point) >= 1 << 31:
             found.append(Problem(node.name, f"zero point {node.op.zero_point}", "less than 2**31 in magnitude"))
+        elif isinstance(node.op, Mul) and max(map(abs, node.op.zeros)) >= 1 << 31:
+            found.append(Problem(node.name, f"zeros {node.op.zeros}", "less than 2**31 in magnitude"))
     return found

@@ -46,6 +46,11 @@ class Elementwise(Pointwise):
         """The least and the largest value, where they are parameters."""
         return None
 
+    @property
+    def by_table(self) -> bool:
+        """Whether only a table over codes of few bits can hold it, since it may rise and fall at will."""
+        return False
+
 
 @dataclass(frozen=True, eq=False)
 class Affine(Elementwise):
@@ -126,6 +131,10 @@ class Product(Elementwise):
         sides = (Chain(tuple(step for op in side for step in op.steps)) for side in (self.left, self.right))
         return (chain.Product(*sides),)
 
+    @property
+    def by_table(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class Activation(Elementwise, Step):
@@ -176,6 +185,70 @@ class Silu(Activation):
 
     def evaluate(self, x: Floats) -> Floats:
         return x * Sigmoid().evaluate(x)
+
+
+def _erf(x: Floats) -> Floats:
+    from scipy.special import erf  # which few models need
+
+    return np.asarray(erf(x))
+
+
+@dataclass(frozen=True)
+class Erf(Activation):
+    """2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
+
+    steepness = 1.2
+
+    def evaluate(self, x: Floats) -> Floats:
+        return _erf(x)
+
+
+@dataclass(frozen=True)
+class Gelu(Activation):
+    """x * (1 + erf(x / sqrt(2))) / 2, which has a valley."""
+
+    steepness = 1.2
+    valley = -0.7517915246935645
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(x * (1 + _erf(x / np.sqrt(2))) / 2)
+
+
+@dataclass(frozen=True)
+class GeluTanh(Activation):
+    """x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))) / 2, which has a valley."""
+
+    steepness = 1.2
+    valley = -0.7524614220710162
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2)
+
+
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """log(1 + exp(x))."""
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(np.logaddexp(0.0, x))
+
+
+@dataclass(frozen=True)
+class Softsign(Activation):
+    """x / (1 + |x|)."""
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(x / (1 + np.abs(x)))
+
+
+@dataclass(frozen=True)
+class Mish(Activation):
+    """x * tanh(softplus(x)), which has a valley."""
+
+    valley = -1.1924312145154952
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(x * np.tanh(np.logaddexp(0.0, x)))
 
 
 @dataclass(frozen=True)

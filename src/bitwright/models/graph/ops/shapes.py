@@ -7,17 +7,25 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from bitwright.models.graph.ops.base import Op, Pads, Pair, Shape, image
 from bitwright.network import ops as integer_ops
 from bitwright.network.ops.base import require
+from bitwright.network.types import Floats
 
 
 @dataclass(frozen=True, eq=False)
 class Join(Op):
-    """An operation on two values."""
+    """An operation on two values. one_scale: integers of both must stand for multiples of the same number."""
 
     arity: ClassVar[int] = 2
     homogeneous: ClassVar[bool] = True
+    one_scale: ClassVar[bool] = True
+
+    def join(self, a: Floats, b: Floats) -> Floats:
+        """The result for values [N, *shape]."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +36,26 @@ class Add(Join):
         require(inputs[0] == inputs[1], f"takes two values of one shape, not {inputs[0]} and {inputs[1]}")
         return inputs[0]
 
+    def join(self, a: Floats, b: Floats) -> Floats:
+        return a + b
+
+
+@dataclass(frozen=True, eq=False)
+class Mul(Join):
+    """The product of a value and one of its shape, or with 1 in place of its channels, of its size, or of both."""
+
+    homogeneous: ClassVar[bool] = False
+    one_scale: ClassVar[bool] = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        a, b = inputs
+        legal = len(a) == len(b) and b[-1] in (1, a[-1]) and b[:-1] in (a[:-1], (1,) * (len(a) - 1))
+        require(legal, f"multiplies values of shapes {a} and {b}; legal are one shape, one pixel or one channel")
+        return a
+
+    def join(self, a: Floats, b: Floats) -> Floats:
+        return a * b
+
 
 @dataclass(frozen=True, eq=False)
 class Concat(Join):
@@ -37,6 +65,9 @@ class Concat(Join):
         a, b = inputs
         require(a[:-1] == b[:-1], f"takes values of one size, not {a} and {b}")
         return (*a[:-1], a[-1] + b[-1])
+
+    def join(self, a: Floats, b: Floats) -> Floats:
+        return np.concatenate([a, b], axis=-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,19 +107,57 @@ class Pad(Move):
 
 @dataclass(frozen=True, eq=False)
 class Resize(Move):
-    """Every row and every column of an image `factor` times: y[i, j] = x[i // factor[0], j // factor[1]]."""
+    """Every row and every column of an image `factor` times: y[i, j] = x[i // factor[0], j // factor[1]].
+
+    A vector is an image of one pixel.
+    """
 
     factor: Pair
 
     def shape(self, *inputs: Shape) -> Shape:
-        h, w, c = image(inputs[0])
+        h, w, c = inputs[0] if len(inputs[0]) == 3 else (1, 1, *inputs[0])
         return (h * self.factor[0], w * self.factor[1], c)
 
     def is_trivial(self, shape: Shape) -> bool:
-        return tuple(self.factor) == (1, 1)
+        return tuple(self.factor) == (1, 1) and len(shape) == 3
 
     def on_integers(self) -> integer_ops.Op:
         return integer_ops.Resize(self.factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Channels(Move):
+    """Some channels, in any order: y[..., k] = x[..., picked[k]]."""
+
+    picked: tuple[int, ...]
+
+    def shape(self, *inputs: Shape) -> Shape:
+        *size, channels = inputs[0]
+        legal = self.picked and min(self.picked) >= 0 and max(self.picked) < channels
+        require(bool(legal), f"picks channels {self.picked[:4]}, ... of {channels}")
+        return (*size, len(self.picked))
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return self.picked == tuple(range(shape[-1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Crop(Move):
+    """Some rows and columns: y[i, j] = x[first[0] + i * step[0], first[1] + j * step[1]], `size` of them."""
+
+    first: Pair
+    step: Pair
+    size: Pair
+
+    def shape(self, *inputs: Shape) -> Shape:
+        h, w, c = image(inputs[0])
+        ends = zip(self.first, self.step, self.size, (h, w), strict=True)
+        legal = all(f >= 0 and s >= 1 and n >= 1 and f + (n - 1) * s < whole for f, s, n, whole in ends)
+        require(legal, f"takes {self.size} rows and columns from {self.first} on of {h} by {w}")
+        return (*self.size, c)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return tuple(self.size) == tuple(shape[:2])
 
 
 @dataclass(frozen=True, eq=False)

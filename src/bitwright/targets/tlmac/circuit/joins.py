@@ -18,8 +18,10 @@ from collections.abc import Set
 import numpy as np
 
 from bitwright.network import INPUT
+from bitwright.network.stages import image
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit
 
+JOINS = ("add", "mul", "concat")
 SLACK_PIXELS = 3  # on the way: in the fork, in the other branch's pipeline, in this pixel's last words
 
 
@@ -44,7 +46,7 @@ def _pixels(circuit: Circuit) -> dict[str, int]:
     for unit in circuit.stages:
         main = unit.main.pixels if unit.node else found[unit.inputs[0]]
         inputs = [found[value] for value in unit.inputs]
-        if unit.kind in ("add", "concat") and inputs[0] != inputs[1]:
+        if unit.kind in JOINS and inputs[0] != inputs[1] and not _in_turns(unit):
             main = len(align(np.zeros(inputs[0]), np.zeros(inputs[1]), unit.input_types[0].size)[0])
         found[unit.value] = main
     return found
@@ -53,15 +55,14 @@ def _pixels(circuit: Circuit) -> dict[str, int]:
 def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndarray:
     if unit.node is None or unit.kind == "argmax":
         return sources[0]
-    if unit.kind in ("add", "concat"):
-        first, second = sources
-        a, b = align(first, second, unit.input_types[0].size)
-        later: np.ndarray = np.maximum(a, b)
-        return later
+    if unit.kind in JOINS:
+        leaves = _joined(unit, *sources)[-1][1]
+        return leaves[-1:] if _in_turns(unit) else leaves
     if unit.kind == "dense":
         return sources[0][-1:]
     (source,) = sources
-    height, width, _ = unit.input_types[0].shape
+    height, width, _ = image(unit.input_types[0]).shape
+    source = source if len(source) == height * width else source[-1:]  # a vector is one pixel
     rows, columns = last_taps(unit, 0, height), last_taps(unit, 1, width)
     found: np.ndarray = source.reshape(height, width)[rows[:, None], columns[None, :]]
     if by_rows:
@@ -69,6 +70,22 @@ def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndar
         ends = np.arange(len(rows)) * w.stride[0] - w.pads[0] + (w.kernel[0] - 1) * w.dilation[0]
         found[ends >= height] = source[-1]
     return found.reshape(-1)
+
+
+def _in_turns(unit: Unit) -> bool:
+    """Whether all of one input leaves, and then all of the other, whatever pixels they have."""
+    return unit.kind == "concat" and len(unit.main.shape) == 1
+
+
+def _joined(unit: Unit, a: np.ndarray, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each input of a join, what its pixels need to arrive, and to leave."""
+    if _in_turns(unit):
+        return [(a, a), (b, np.maximum(b, a[-1]))]
+    if unit.kind == "mul" and unit.input_types[1].pixels < unit.input_types[0].pixels:
+        b = np.full(len(a), b[-1])  # one pixel for all
+    a, b = align(a, b, unit.input_types[0].size)
+    later: np.ndarray = np.maximum(a, b)
+    return [(a, later), (b, later)]
 
 
 def align(a: np.ndarray, b: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +113,7 @@ def last_taps(unit: Unit, axis: int, size: int) -> np.ndarray:
 
 def fifo_pixels(circuit: Circuit, by_rows: Set[str] = frozenset()) -> dict[str, tuple[tuple[int, int], ...]]:
     """For each join's two inputs (pixels in the FIFO, pixels of the stream), by unit name; `by_rows` as in `needs`."""
-    joins = [unit for unit in circuit.stages if unit.kind in ("add", "concat")]
+    joins = [unit for unit in circuit.stages if unit.kind in JOINS]
     pixels = _pixels(circuit)
     forks = [value for value in pixels if len(circuit.readers(value)) > 1] if joins else []
     waiting = {unit.name: [0, 0] for unit in joins}
@@ -104,12 +121,9 @@ def fifo_pixels(circuit: Circuit, by_rows: Set[str] = frozenset()) -> dict[str, 
         need = needs(circuit, fork, by_rows)
         for unit in joins:
             if all(value in need for value in unit.inputs):
-                first, second = (need[value] for value in unit.inputs)
-                branches = align(first, second, unit.input_types[0].size)
-                joined = np.maximum(*branches)
-                for k, branch in enumerate(branches):
-                    # When pixel m of a branch has arrived, all pixels whose joint need is met have left.
-                    left = np.searchsorted(joined, branch, side="right")
+                for k, (branch, leaves) in enumerate(_joined(unit, *(need[value] for value in unit.inputs))):
+                    # When pixel m of a branch has arrived, all pixels whose need to leave is met have left.
+                    left = np.searchsorted(leaves, branch, side="right")
                     depth = int((np.arange(1, len(branch) + 1) - left).max())
                     scaled = -(-depth * pixels[unit.inputs[k]] // len(branch))
                     waiting[unit.name][k] = max(waiting[unit.name][k], scaled)

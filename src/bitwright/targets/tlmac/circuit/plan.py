@@ -30,6 +30,13 @@ class UnitPlan:
     behind_words: tuple[int, ...] = (0,)
 
     @property
+    def port_lanes(self) -> tuple[int, ...]:
+        """Lanes of the words of each input as the main operation takes them: one where a channel is for all."""
+        channels = self.unit.main.channels
+        narrow = [self.unit.kind == "mul" and t.channels == 1 < channels for t in self.unit.input_types]
+        return tuple(1 if one else self.lanes for one in narrow)
+
+    @property
     def main_type(self) -> IntType:
         """Type of the words that leave the main operation; unsigned accumulators of a multiply-accumulate unit."""
         return self.unit.main.dtype if self.mac is None else self.mac.acc_type

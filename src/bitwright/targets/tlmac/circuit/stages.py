@@ -14,12 +14,14 @@ from bitwright.hardware.modules.pool_reduce import PoolReduce
 from bitwright.hardware.modules.requantize import RequantizeModule
 from bitwright.hardware.modules.requantize_lut import RequantizeLut
 from bitwright.hardware.modules.stream_join import StreamJoin
+from bitwright.hardware.modules.stream_multiply import StreamMultiply
 from bitwright.hardware.modules.stream_skid import StreamSkid
 from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.hardware.modules.window import Window
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
 from bitwright.network import IntType, TensorType
-from bitwright.network.ops import MaxPool, Pad, Pool, Requantize, SumPool, Threshold
+from bitwright.network.ops import MaxPool, Mul, Pad, Pool, Requantize, SumPool, Threshold
+from bitwright.network.stages import image
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.reader import emit_reader
 from bitwright.targets.tlmac.circuit.units import Post
@@ -27,11 +29,11 @@ from bitwright.targets.tlmac.circuit.units import Post
 
 def emit_input(plan: UnitPlan, port: int, source: Stream) -> tuple[str, Stream]:
     """An input's FIFO, its conversion to the unit's words, and the FIFO behind that, where there are any."""
-    t, lanes, name = plan.unit.input_types[port], plan.in_lanes[port], f"in{port}"
+    t, lanes, wanted, name = plan.unit.input_types[port], plan.in_lanes[port], plan.port_lanes[port], f"in{port}"
     text, source = _fifo(source, plan.fifo_words[port], f"{name}_fifo")
-    if lanes != plan.lanes:
-        converted = Stream.named(f"{name}_words", plan.lanes * t.dtype.bits)
-        module = converter(t, lanes, plan.lanes)
+    if lanes != wanted:
+        converted = Stream.named(f"{name}_words", wanted * t.dtype.bits)
+        module = converter(t, lanes, wanted)
         text += converted.declare()
         text += instance(module.rtl, f"i_{name}", module.parameters(), CLOCK | source.sink() | converted.source())
         source = converted
@@ -51,19 +53,25 @@ def _fifo(source: Stream, words: int, name: str) -> tuple[str, Stream]:
 def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
     """Types of the words that enter the main operation: it takes bipolar lanes as signed ones where it must."""
     types = tuple(t.dtype for t in plan.unit.input_types)
-    if plan.unit.kind in ("add", "sumpool") or (plan.unit.kind == "concat" and types[0] != types[1]):
+    if plan.unit.kind in ("add", "mul", "sumpool") or (plan.unit.kind == "concat" and types[0] != types[1]):
         return tuple(IntType(2, True) if t.bipolar else t for t in types)
     return types
 
 
 def readers(plan: UnitPlan) -> tuple[Window, ...]:
-    """The window readers of a pool, a pad (1x1 windows), or an enlargement (rows repeated, then pixels)."""
+    """The window readers of the last input.
+
+    Of a pool, a pad (1x1 windows), an enlargement (rows repeated, then pixels), a factor that is repeated.
+    """
     op = plan.unit.op
-    if op is None or not (op.repeats or isinstance(op, Pool | Pad)):
+    if op is None or not (op.repeats or isinstance(op, Pool | Pad | Mul)):
         return ()
-    height, width, channels = plan.unit.input_types[0].shape
-    (dtype,) = wire_types(plan)
-    chunks, bits = channels // plan.lanes, plan.lanes * dtype.bits
+    height, width, channels = image(plan.unit.input_types[-1]).shape
+    lanes = plan.port_lanes[-1]
+    chunks, bits = channels // lanes, lanes * wire_types(plan)[-1].bits
+    if isinstance(op, Mul):
+        words = plan.unit.main.size // plan.lanes // (height * width * chunks)  # of the result by those of the factor
+        return (Window(bits, height, width, chunks, repeats=words),) if words > 1 else ()
     if op.repeats:
         rows = Window(bits, height, 1, width * chunks, repeats=op.repeats[0])
         return rows, Window(bits, height * op.repeats[0], width, chunks, repeats=op.repeats[1])
@@ -83,6 +91,8 @@ def main_module(plan: UnitPlan) -> Module | None:
         return PoolReduce(lanes, plain[0].bits, out, plain[0].signed, isinstance(op, SumPool), taps)
     if unit.kind == "argmax":
         return ArgMaxModule(lanes, plain[0].bits, plain[0].signed, out, unit.input_types[0].channels)
+    if isinstance(op, Mul):
+        return StreamMultiply.of((plain[0], plain[1]), op.zeros, unit.main.dtype, lanes)
     if unit.kind in ("add", "concat"):
         a, b = plain
         words = [t.channels // lanes for t in unit.input_types] if unit.kind == "concat" else []
@@ -105,7 +115,7 @@ def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
     text, inputs = "", list(inputs)
     for k, (t, wired) in enumerate(zip(plan.unit.input_types, wire_types(plan), strict=True)):
         if t.dtype != wired:
-            body, inputs[k] = _decode(inputs[k], f"in{k}_signed", plan.lanes)
+            body, inputs[k] = _decode(inputs[k], f"in{k}_signed", plan.port_lanes[k])
             text += body
     main, windows = main_module(plan), readers(plan)
     for i, window in enumerate(windows):
@@ -113,12 +123,17 @@ def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
         words = target if last else Stream.named(f"window_{i}", window.width)
         text += "" if last else words.declare()
         moves = words
-        if main is None and not window.is_wire:  # what waits for a word is offered one
+        if (main is None or plan.unit.kind == "mul") and not window.is_wire:  # what waits for a word is offered one
             moves = Stream(words.data, words.valid, f"({words.ready} || !{words.valid})", words.width)
-        text += emit_reader(f"window_{i}", window, _pad_lane(plan), plan.lanes, inputs[0], moves)
-        inputs = [words]
+        text += emit_reader(f"window_{i}", window, _pad_lane(plan), plan.port_lanes[-1], inputs[-1], moves)
+        inputs[-1] = words
     if main is None:
         return text
+    if plan.port_lanes[-1] != plan.lanes:
+        one, inputs[-1] = inputs[-1], inputs[-1].carrying("all_lanes", plan.lanes * wire_types(plan)[-1].bits)
+        text += (
+            wire(inputs[-1].data, inputs[-1].width) + f"  assign {inputs[-1].data} = {{{plan.lanes}{{{one.data}}}}};\n"
+        )
     sinks = inputs[0].sink() if len(inputs) == 1 else inputs[0].sink("a") | inputs[1].sink("b")
     held = main_slice(plan)
     if held is None:
@@ -130,7 +145,7 @@ def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:
 
 def _pad_lane(plan: UnitPlan) -> int:
     """The word of one padding lane: it never wins a maximum and counts as 0 in a sum."""
-    op, (dtype,) = plan.unit.op, wire_types(plan)
+    op, dtype = plan.unit.op, wire_types(plan)[-1]
     value = op.value if isinstance(op, Pad) else 0 if isinstance(op, SumPool) else dtype.min
     return int(dtype.encode(np.array(value)))
 

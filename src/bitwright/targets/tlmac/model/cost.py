@@ -28,10 +28,11 @@ def unit_cost(plan: UnitPlan) -> Components:
     found: Components = {}
     for k, (lanes, t) in enumerate(zip(plan.in_lanes, plan.unit.input_types, strict=True)):
         cost = Resources()
-        for width, words in ((lanes, plan.fifo_words[k]), (plan.lanes, plan.behind_words[k])):
+        wanted = plan.port_lanes[k]
+        for width, words in ((lanes, plan.fifo_words[k]), (wanted, plan.behind_words[k])):
             cost += StreamFifo(width * t.dtype.bits, words).cost if words else Resources()
-        if lanes != plan.lanes:
-            cost += converter(t, lanes, plan.lanes).cost
+        if lanes != wanted:
+            cost += converter(t, lanes, wanted).cost
         found["input"] = found.get("input", Resources()) + cost
     if plan.mac is not None:
         found |= refine.refined(plan.mac, mac_cost(plan.mac))

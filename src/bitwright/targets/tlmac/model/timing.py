@@ -68,7 +68,8 @@ def fixed_latency(plan: UnitPlan) -> int:
     elif plan.unit.kind == "argmax":
         found += (plan.lanes - 1).bit_length() + 2
     elif plan.unit.node is not None:
-        found += 1 + (main_slice(plan) is not None)
+        main = main_module(plan)
+        found += (max(1, main.latency) if main else 1) + (main_slice(plan) is not None)
     return found + _post_stages(plan)
 
 
@@ -149,10 +150,10 @@ class _Graph:
         return self.add(events.FIFO, stream, size=words) if words > 1 else self._pipe(stream, words)
 
     def _convert(self, plan: UnitPlan, k: int, stream: int) -> int:
-        lanes, t = plan.in_lanes[k], plan.unit.input_types[k]
-        if lanes == plan.lanes:
+        lanes, wanted, t = plan.in_lanes[k], plan.port_lanes[k], plan.unit.input_types[k]
+        if lanes == wanted:
             return stream
-        return self._moves(converter(t, lanes, plan.lanes).moves, stream)
+        return self._moves(converter(t, lanes, wanted).moves, stream)
 
     def _main(self, plan: UnitPlan, inputs: list[int]) -> int:
         unit = plan.unit
@@ -160,6 +161,13 @@ class _Graph:
             return self._mac(plan.mac, inputs[0])
         if unit.kind == "add":
             return self._slice(plan, self._moves([WORD | YIELDS], *inputs))
+        if unit.kind == "mul":
+            first, second = inputs
+            for window in readers(plan):
+                second = self._bare(window, second)
+            main = main_module(plan)
+            assert main is not None
+            return self._pipe(self._moves([WORD | YIELDS], first, second), main.latency - 1)
         if unit.kind == "concat":
             words = [t.channels // plan.lanes for t in unit.input_types]
             return self.add(events.CONCAT, *inputs, size=words[0], second=words[1])

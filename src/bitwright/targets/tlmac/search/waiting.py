@@ -74,7 +74,7 @@ def _places(number: int, plan: UnitPlan) -> list[Fifo]:
     found = []
     for k, lanes in enumerate(plan.in_lanes):
         found.append((number, k, "fifo_words"))
-        if lanes != plan.lanes:
+        if lanes != plan.port_lanes[k]:
             found.append((number, k, "behind_words"))
     return found
 
@@ -83,7 +83,7 @@ def _with(plan: UnitPlan, chosen: list[Fifo], factor: int) -> UnitPlan:
     """The unit whose chosen FIFOs fill the memory that they take, times `factor`."""
     for _, port, name in chosen:
         words, t = list(getattr(plan, name)), plan.unit.input_types[port]
-        width = (plan.in_lanes[port] if name == "fifo_words" else plan.lanes) * t.dtype.bits
+        width = (plan.in_lanes if name == "fifo_words" else plan.port_lanes)[port] * t.dtype.bits
         unit = 512 if is_block(width, words[port]) else 64 if words[port] > 32 else 32
         words[port] = -(-max(1, words[port]) // unit) * unit * factor
         changed: dict[str, Any] = {name: tuple(words)}

@@ -1,0 +1,185 @@
+"""Products, parts of tensors and series: the float graph computes what ONNX Runtime computes on the original model."""
+
+import numpy as np
+import pytest
+
+rng = np.random.default_rng(7)
+
+
+def f(*shape):
+    return rng.normal(size=shape).astype(np.float32)
+
+
+def i64(*values):
+    return np.array(values, np.int64)
+
+
+W = f(4, 3, 3, 2)
+IMAGE = {
+    "quick gelu": (
+        [("Mul", "xa", "b", {}), ("Sigmoid", "b", "s", {}), ("Mul", "xs", "y", {})],
+        {"a": np.float32(1.702)},
+    ),
+    "gelu": (
+        [
+            ("Div", "xr", "a", {}),
+            ("Erf", "a", "e", {}),
+            ("Add", "eo", "b", {}),
+            ("Mul", "xb", "m", {}),
+            ("Mul", "mh", "y", {}),
+        ],
+        {"r": np.float32(np.sqrt(2)), "o": np.float32(1), "h": np.float32(0.5)},
+    ),
+    "mish": ([("Softplus", "x", "a", {}), ("Tanh", "a", "t", {}), ("Mul", "tx", "y", {})], {}),
+    "softsign erf": ([("Softsign", "x", "a", {}), ("Erf", "a", "y", {})], {}),
+    "square": ([("Pow", "xe", "a", {}), ("Mul", "ax", "y", {})], {"e": np.float32(2)}),
+    "spatial gate": (
+        [("Conv", "xw", "a", {}), ("Sigmoid", "a", "s", {}), ("Mul", "sx", "y", {})],
+        {"w": f(1, 3, 1, 1)},
+    ),
+    "channel gate": (
+        [
+            ("GlobalAveragePool", "x", "g", {}),
+            ("Conv", "gw", "a", {}),
+            ("HardSigmoid", "a", "s", {}),
+            ("Mul", "xs", "y", {}),
+        ],
+        {"w": f(3, 3, 1, 1)},
+    ),
+    "gate of a vector": (
+        [
+            ("ReduceMean", "x", "g", {"axes": [2, 3], "keepdims": 0}),
+            ("MatMul", "gw", "a", {}),
+            ("Tanh", "a", "s", {}),
+            ("Reshape", "sr", "v", {}),
+            ("Mul", "vx", "y", {}),
+        ],
+        {"w": f(3, 3), "r": i64(-1, 3, 1, 1)},
+    ),
+    "gate of one number": (
+        [("Conv", "xw", "a", {}), ("GlobalMaxPool", "a", "g", {}), ("Mul", "gx", "y", {})],
+        {"w": f(1, 3, 1, 1)},
+    ),
+    "two convolutions": (
+        [("Conv", "xw", "a", {}), ("Conv", "xv", "b", {}), ("Mul", "ab", "y", {})],
+        {"w": W, "v": f(4, 3, 3, 2)},
+    ),
+    "split": (
+        [
+            ("Conv", "xw", "c", {}),
+            ("Split", "cs", ("a", "b"), {"axis": 1}),
+            ("Relu", "a", "d", {}),
+            ("Concat", "bdc", "y", {"axis": 1}),
+        ],
+        {"w": W, "s": i64(1, 3)},
+    ),
+    "split in two": (
+        [("Conv", "xw", "c", {}), ("Split", "c", ("a", "b"), {"axis": 1}), ("Mul", "ab", "y", {})],
+        {"w": W},
+    ),
+    "shuffle": (
+        [
+            ("Conv", "xw", "a", {}),
+            ("Reshape", "as", "b", {}),
+            ("Transpose", "b", "c", {"perm": [0, 2, 1, 3, 4]}),
+            ("Reshape", "ct", "d", {}),
+            ("Conv", "dv", "y", {"group": 6}),
+        ],
+        {"w": f(6, 3, 1, 1), "s": i64(-1, 2, 3, 6, 5), "t": i64(-1, 6, 6, 5), "v": f(6, 3, 2, 2)[:, :1]},
+    ),
+    "shuffle and halves": (
+        [
+            ("Conv", "xw", "a", {}),
+            ("Reshape", "as", "b", {}),
+            ("Transpose", "b", "c", {"perm": [0, 2, 1, 3, 4]}),
+            ("Reshape", "ct", "d", {}),
+            ("Slice", "dghi", "e", {}),
+            ("Slice", "dhki", "f", {}),
+            ("Sub", "ef", "y", {}),
+        ],
+        {
+            "w": f(4, 3, 1, 1),
+            "s": i64(-1, 2, 2, 6, 5),
+            "t": i64(-1, 4, 6, 5),
+            "g": i64(0),
+            "h": i64(2),
+            "k": i64(9),
+            "i": i64(1),
+        },
+    ),
+    "focus": (
+        [("Slice", "xzeis", "a", {}), ("Slice", "xoeis", "b", {}), ("Concat", "ab", "y", {"axis": 1})],
+        {"z": i64(0, 0), "o": i64(1, 1), "e": i64(6, 4), "i": i64(2, 3), "s": i64(2, 2)},
+    ),
+    "crop": ([("Slice", "xbea", "y", {})], {"b": i64(1, 2), "e": i64(-2, -1), "a": i64(2, 3)}),
+    "gather": ([("Gather", "xi", "y", {"axis": 1})], {"i": i64(2, 0)}),
+    "part of a vector": (
+        [("Flatten", "x", "a", {}), ("Slice", "amsed", "b", {}), ("Gemm", "bw", "y", {})],
+        {"m": i64(4), "s": i64(80), "e": i64(1), "d": i64(3), "w": f(26, 2)},
+    ),
+}
+SERIES = {
+    "conv": ([("Conv", "xwb", "y", {"pads": [2, 1], "strides": [2], "dilations": [2]})], {"w": f(4, 3, 3), "b": f(4)}),
+    "depthwise same": ([("Conv", "xw", "y", {"group": 3, "auto_pad": "SAME_UPPER"})], {"w": f(3, 1, 4)}),
+    "batch norm residual": (
+        [
+            ("Conv", "xw", "a", {"pads": [1, 1]}),
+            ("BatchNormalization", "agbmv", "c", {}),
+            ("Relu", "c", "r", {}),
+            ("Add", "rx", "y", {}),
+        ],
+        {"w": f(3, 3, 3), "g": f(3), "b": f(3), "m": f(3), "v": np.abs(f(3))},
+    ),
+    "pools": (
+        [
+            ("MaxPool", "x", "a", {"kernel_shape": [3], "strides": [2]}),
+            ("AveragePool", "a", "b", {"kernel_shape": [2]}),
+            ("GlobalAveragePool", "b", "c", {}),
+            ("Flatten", "c", "d", {}),
+            ("Gemm", "dw", "y", {}),
+        ],
+        {"w": f(3, 4)},
+    ),
+    "causal": (
+        [
+            ("Pad", "xp", "a", {}),
+            ("Conv", "aw", "b", {}),
+            ("Sigmoid", "b", "g", {}),
+            ("Mul", "bg", "m", {}),
+            ("Concat", "mx", "c", {"axis": 1}),
+            ("ReduceMean", "c", "y", {"axes": [2], "keepdims": 0}),
+        ],
+        {"p": i64(0, 0, 2, 0, 0, 0), "w": f(2, 3, 3)},
+    ),
+    "scales": (
+        [("Mul", "xs", "a", {}), ("PRelu", "at", "b", {}), ("Resize", ("b", "", "r"), "y", {"mode": "nearest"})],
+        {"s": f(3, 1), "t": f(1, 3, 1), "r": np.float32([1, 1, 2])},
+    ),
+    "halves": (
+        [
+            ("Conv", "xw", "c", {}),
+            ("Split", "c", ("a", "b"), {"axis": 1}),
+            ("Tanh", "a", "t", {}),
+            ("Sigmoid", "b", "s", {}),
+            ("Mul", "ts", "m", {}),
+            ("Slice", "mghi", "y", {}),
+        ],
+        {"w": f(4, 3, 1), "g": i64(2), "h": i64(9), "i": i64(2)},
+    ),
+    "flattened": (
+        [("Conv", "xw", "a", {}), ("Flatten", "a", "b", {}), ("Gemm", "bv", "y", {})],
+        {"w": f(2, 3, 2), "v": f(16, 3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_operators_on_series(name, onnx_tools):
+    nodes, constants = SERIES[name]
+    onnx_tools.check(onnx_tools.model(nodes, constants, ("N", 3, 9)))
+
+
+@pytest.mark.parametrize("name", IMAGE)
+def test_operators_on_images(name, onnx_tools):
+    nodes, constants = IMAGE[name]
+    onnx_tools.check(onnx_tools.model(nodes, constants))
