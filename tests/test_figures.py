@@ -34,6 +34,11 @@ def module(path: str):
         spec.loader.exec_module(found)
     finally:
         sys.path.remove(str(file.parent))
+        beside = [
+            name for name, m in sys.modules.items() if Path(getattr(m, "__file__", None) or "").parent == file.parent
+        ]
+        for name in beside:  # other folders have modules of the same name
+            del sys.modules[name]
     return found
 
 
@@ -96,6 +101,13 @@ def quantization():
     shown += [tables.ranges(page, "ranges", "resnet8"), tables.ranges(page, "lite0_ranges", "lite0")]
     shown.append(tables.roundings(page, "lite0"))
     for table in shown:
+        yield from ((QUANTIZATION, line) for line in table.splitlines())
+
+
+def finetuning():
+    """Points lost, and the other rows."""
+    tables, found = module("finetune/tables.py"), results("finetune/results.json")
+    for table in (tables.accuracies(found), tables.others(found)):
         yield from ((QUANTIZATION, line) for line in table.splitlines())
 
 
@@ -243,7 +255,7 @@ def networks():
         yield TLMAC, f"| {shown} | {cells} | {plan['interval_cycles']:,} | {plan['frames_per_second']:,.0f} |"
 
 
-GROUPS = (small, quantization, bitsys, bitsys_networks, rap, rap_measured, published, networks)
+GROUPS = (small, quantization, finetuning, bitsys, bitsys_networks, rap, rap_measured, published, networks)
 FIGURES = [(page, text) for group in GROUPS for page, text in group()]
 
 
