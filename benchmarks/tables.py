@@ -166,7 +166,8 @@ def clock_estimated() -> str:
         mid = after["estimated_mhz"][grade]["mid"]
         verdict = [f"{case.goals['mid']:g}", _verdict(mid, case.goals["mid"])]
         rows.append([case.name, _estimate(before, grade), _estimate(after, grade), *verdict, _frames(found, case, mid)])
-    return markdown(["design", "before, MHz", "now, MHz", "bound (middle)", "met", "frames a second"], rows)
+    table = markdown(["design", "before, MHz", "now, MHz", "bound (middle)", "met", "frames a second"], rows)
+    return table if rows else "None is estimated yet.\n"
 
 
 def clock_cells() -> str:

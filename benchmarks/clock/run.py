@@ -195,6 +195,7 @@ def prepare(case: Case, data: Path, results: Results) -> None:
     files, part = sources(case, data), find_device(case.device)
     found = digest(files, part)
     if results.column["designs"].get(key(case), {}).get("sources") == found:
+        results.update(lambda column: column["designs"][key(case)].update(commit=results.commit))
         return
     grades = [str(grade) for grade in GRADES] if part.traits.placing else [part.grade]
     row = measure(synthesized(files, part), part, grades)
