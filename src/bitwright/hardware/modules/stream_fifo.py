@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Module `stream_fifo`."""
+"""Modules that hold words of a stream: `stream_fifo`, `stream_skid`."""
 
 from __future__ import annotations
 
@@ -31,3 +31,22 @@ class StreamFifo(Module):
         address, fill = index_bits(self.depth), index_bits(self.depth + 1)
         control = Resources(lut=2 * address + 2 * fill + 4, ff=2 * address + fill + 2, carry=3 * math.ceil(fill / 4))
         return control + ram(self.width, self.depth, is_block(self.width, self.depth), late=True)
+
+
+@dataclass(frozen=True, eq=False)
+class StreamSkid(Module):
+    """A register slice of `words` words of `width` bits."""
+
+    rtl: ClassVar[str] = "stream_skid"
+    width: int
+    words: int = 2
+
+    @property
+    def latency(self) -> int:
+        return 1
+
+    @property
+    def cost(self) -> Resources:
+        if self.words == 1:
+            return Resources(lut=2, ff=self.width + 1)
+        return Resources(lut=self.width + 3, ff=2 * self.width + 2)

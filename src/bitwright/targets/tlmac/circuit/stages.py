@@ -13,9 +13,9 @@ from bitwright.hardware.modules.lookup import LookupModule
 from bitwright.hardware.modules.pool_reduce import PoolReduce
 from bitwright.hardware.modules.requantize import RequantizeModule
 from bitwright.hardware.modules.requantize_lut import RequantizeLut
+from bitwright.hardware.modules.stream_fifo import StreamSkid
 from bitwright.hardware.modules.stream_join import StreamJoin
 from bitwright.hardware.modules.stream_multiply import StreamMultiply
-from bitwright.hardware.modules.stream_skid import StreamSkid
 from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.hardware.modules.window import Window
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
