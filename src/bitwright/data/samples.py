@@ -21,6 +21,7 @@ from bitwright.network.types import Array
 CHUNK = 256
 DIGESTED = 256  # samples whose bytes tell one data set from another
 TABLES = (".csv", ".tsv", ".txt")
+OTHER_ORDER = "; --input-layout names another order of images"
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +117,12 @@ def open_samples(source: str | Path, spec: InputSpec, *, layout_given: bool = Fa
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
     spec = spec if layout_given else _in_layout(spec, raw.shape[1:])
+    dtype = raw[np.arange(1)].dtype
     try:
-        check_raw(spec, raw[np.arange(1)].dtype, raw.shape)
+        check_raw(spec, dtype, raw.shape)
     except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+        hint = OTHER_ORDER if len(orders(spec)) > 1 and dtype.kind in "iufb" else ""
+        raise DataError(f"{path}: {error}{hint}") from None
     return Samples(raw, labels, spec, str(path))
 
 

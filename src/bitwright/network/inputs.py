@@ -151,9 +151,8 @@ def check_raw(spec: InputSpec, dtype: np.dtype[Any], shape: tuple[int, ...]) -> 
         raise DataError(f"data are {dtype}; legal are integers and floats")
     if not shape or not accepts(spec, shape[1:]):
         given = spec.shape if spec.data_layout == _model_layout(spec) else data_shape(spec)
-        option = "; --input-layout names another order of images" if len(spec.type.shape) == 3 else ""
         legal = ", ".join(map(str, given))
-        raise DataError(f"data have shape {shape}; legal is (N, {legal}) in {spec.data_layout}{option}")
+        raise DataError(f"data have shape {shape}; legal is (N, {legal}) in {spec.data_layout}")
 
 
 def accepts(spec: InputSpec, shape: tuple[int, ...]) -> bool:
