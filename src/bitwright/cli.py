@@ -18,6 +18,7 @@ import typer
 from typer.exceptions import TyperException
 
 from bitwright import __version__, limits, targets
+from bitwright.commands.common import with_parameters
 from bitwright.errors import UserError
 from bitwright.tools.process import end_at_interrupt, leave
 
@@ -77,10 +78,7 @@ def _budgeted(run: Callable[..., None]) -> Callable[..., None]:
     )
     extra = inspect.Parameter("limit", inspect.Parameter.KEYWORD_ONLY, default="", annotation=Annotated[str, option])
     own = inspect.signature(run, eval_str=True)
-    signature = own.replace(parameters=[*own.parameters.values(), extra])
-    command.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect and typer
-    command.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
-    return command
+    return with_parameters(command, own, [*own.parameters.values(), extra])
 
 
 RUNS = {name: import_module(f"bitwright.commands.{name}").run for name in COMMANDS} | targets.commands()

@@ -80,9 +80,15 @@ def sharing(run: Callable[..., None]) -> Callable[..., None]:
         shared = Shared(**{name: given.pop(name) for name in fields})
         run(**given, **{last.name: shared})
 
-    signature = own.replace(parameters=[*before, *fields.values()])
-    command.__signature__ = signature  # type: ignore[attr-defined]  # read by inspect and typer
-    command.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
+    return with_parameters(command, own, [*before, *fields.values()])
+
+
+def with_parameters(
+    command: Callable[..., None], own: inspect.Signature, parameters: Sequence[inspect.Parameter]
+) -> Callable[..., None]:
+    """The command with its signature `own`, but with these parameters, as inspect and typer read them."""
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in parameters}
     return command
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import Model, Output, Shared, job_count, read_graph, sharing
+from bitwright.commands.common import DataFile, Model, Output, Shared, job_count, read_graph, sharing
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from bitwright.training.options import FinetuneOptions
     from bitwright.training.run import Finetuned
 
-Data = Annotated[Path | None, typer.Option("--data", help="training data: .npz, .npy or a folder of images")]
 Evaluation = Annotated[Path | None, typer.Option("--evaluate", help="data to measure on; default a tenth of --data")]
 Bits = Annotated[int | None, typer.Option(help="bits of all weights, 1 to 8; default 4")]
 ActivationBits = Annotated[int | None, typer.Option(help="bits of all activations, 1 to 8; default 4")]
@@ -37,7 +36,7 @@ QuantizerSettings = Annotated[list[str], typer.Option("--quantize", "-Q", help="
 def run(
     model: Model,
     output: Output,
-    data: Data = None,
+    data: DataFile = None,
     evaluate: Evaluation = None,
     weight_bits: Bits = None,
     activation_bits: ActivationBits = None,

@@ -60,13 +60,13 @@ def read_npz(path: Path, spec: InputSpec, names: tuple[str, ...]) -> tuple[Array
     if names:
         return array(names[0]), array(names[1]) if len(names) == 2 else None
     usual = next((n for n in SAMPLES if n in entries), None)
-    return array(usual or _fitting(path, spec, entries, array)), _labels(entries, array)
+    return array(usual) if usual else _fitting(path, spec, entries, array), _labels(entries, array)
 
 
-def _fitting(path: Path, spec: InputSpec, entries: list[str], array: Callable[[str], Array]) -> str:
+def _fitting(path: Path, spec: InputSpec, entries: list[str], array: Callable[[str], Array]) -> Array:
     """The one array with samples for the model."""
     found = {name: array(name) for name in entries}
-    fit = [name for name, a in found.items() if a.ndim > 1 and any(accepts(s, a.shape[1:]) for s in orders(spec))]
+    fit = [a for a in found.values() if a.ndim > 1 and any(accepts(s, a.shape[1:]) for s in orders(spec))]
     if len(fit) == 1:
         return fit[0]
     shapes = {name: a.shape for name, a in found.items()}
