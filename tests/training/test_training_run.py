@@ -244,7 +244,7 @@ def test_too_little_data(small, x):
 def test_values_that_are_not_finite(small, x):
     bad = x.copy()
     bad[50, 0, 0, 0] = np.nan
-    with pytest.raises(DataError, match="nan"):
+    with pytest.raises(DataError, match=r"hold nan at index \(50, 0, 0, 0\); legal are finite numbers"):
         tuned(small, bad, steps=40)
 
 

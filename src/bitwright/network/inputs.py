@@ -192,8 +192,8 @@ def _along_channels(values: tuple[float, ...], layout: str, axes: int) -> Array:
     return a.reshape([-1 if axis == channel_axis else 1 for axis in range(axes + 1)])
 
 
-def check_finite(x: Array) -> None:
-    """Raise `DataError` at the first NaN or infinity."""
+def check_finite(x: Array, numbers: Array | None = None) -> None:
+    """Raise `DataError` at the first NaN or infinity; numbers [N] are those of the samples, 0 to N - 1 if None."""
     if x.dtype.kind != "f":
         return
     flat = x.reshape(-1)
@@ -203,7 +203,8 @@ def check_finite(x: Array) -> None:
     finite = np.isfinite(x)
     if not finite.all():
         index = np.unravel_index(int(np.argmin(finite)), x.shape)
-        raise DataError(f"data hold {x[index]} at index ({', '.join(map(str, index))}); legal are finite numbers")
+        named = index if numbers is None else (numbers[index[0]], *index[1:])
+        raise DataError(f"data hold {x[index]} at index ({', '.join(map(str, named))}); legal are finite numbers")
 
 
 def check_floats(spec: InputSpec, x: Array) -> Array:
