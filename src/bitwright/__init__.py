@@ -8,6 +8,7 @@
     y = net.predict(x)                           # floats in, floats out
     bw.compare(net)                              # what each target would cost, estimated
     design = bw.compile(net)                 # hardware; target="..." chooses the architecture
+    design = bw.compile(net, goals=bw.Goals(fps=10_000, device="ultra96"))       # what is fast enough, and fits
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
     syn = bw.synthesize(design, "xczu3eg")       # .lut .ff .bram36 .dsp
     bw.report(design, "build", simulation=sim, synthesis=syn)
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bitwright.deployment import deploy
     from bitwright.design.io import load_design, save_design
     from bitwright.errors import UserError
+    from bitwright.goals import Goals
     from bitwright.limits import limit
     from bitwright.quantization.ptq import quantize
     from bitwright.reporting import report
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 __version__ = version("bitwright")
 __all__ = [
+    "Goals",
     "Stalls",
     "SynthesisOptions",
     "UserError",
@@ -59,6 +62,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Goals": "goals",
     "Stalls": "tools.model",
     "SynthesisOptions": "synthesis",
     "UserError": "errors",

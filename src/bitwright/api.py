@@ -19,6 +19,7 @@ from bitwright import targets
 from bitwright.design.io import load_design, save_design
 from bitwright.errors import ModelError, OptionError, UserError
 from bitwright.files import read_head
+from bitwright.goals import Goals, reach
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Design, Plan, Refusal, accepted, make_options, make_plan
@@ -63,15 +64,19 @@ def compile(
     network: Network,
     target: str = targets.DEFAULT,
     *,
+    goals: Goals | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     **options: object,
 ) -> Design:
     """Hardware for a network: simplify it, ask the target for objections, plan, emit.
 
-    options are those of the target. A design that took more than a second is kept in the cache (`cache_dir`, else the
-    user's) under the digest of the network, the options and the program, and found there the next time. Raises
-    `OptionError` for an unknown target or option and `ModelError` with every node that the target refuses.
+    options are those of the target; goals choose the others of them, see `Goals`. A design that took more than a
+    second is kept in the cache (`cache_dir`, else the user's) under the digest of the network, the options and the
+    program, and found there the next time. Raises `OptionError` for an unknown target or option and `ModelError` with
+    every node that the target refuses, or for goals out of reach.
     """
+    if goals is not None:
+        options, _ = reach(network, target, options, goals)
     root = cache.folder(cache_dir) / "designs"
     key = _design_key(network, target, options)
     if key is not None and (found := _cached(root, key)) is not None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bitwright import api, targets
 from bitwright.devices import Device
-from bitwright.errors import OptionError
+from bitwright.errors import ModelError, OptionError
+from bitwright.goals import Goals, reach
 from bitwright.hardware.clock import Clock
 from bitwright.network import Network
 from bitwright.targets.contract import Estimate, Refusal
@@ -31,20 +32,30 @@ class Answer:
         return {} if self.estimate is None else device.estimated_utilization(self.estimate.total)
 
 
-def compare(network: Network, options: Mapping[str, Mapping[str, object]] | None = None) -> tuple[Answer, ...]:
+def compare(
+    network: Network,
+    options: Mapping[str, Mapping[str, object]] | None = None,
+    goals: Goals | None = None,
+) -> tuple[Answer, ...]:
     """Every target's plan of the network, without writing hardware.
 
-    options: for each target by name, its options. Raises `OptionError` for an unknown target or a bad option;
-    a network that a target refuses is its answer, in `refusal`.
+    options: for each target by name, its options; goals choose the others, see `Goals`. Raises `OptionError` for an
+    unknown target or a bad option; a network that a target refuses, or goals that it does not reach, are its answer,
+    in `refusal`.
     """
     options = options or {}
     unknown = sorted(set(options) - set(targets.names()))
     if unknown:
         raise OptionError(f"unknown target {unknown[0]!r}; legal are {', '.join(targets.names())}")
-    return tuple(_ask(network, name, options.get(name, {})) for name in targets.names())
+    return tuple(_ask(network, name, options.get(name, {}), goals) for name in targets.names())
 
 
-def _ask(network: Network, target: str, options: Mapping[str, object]) -> Answer:
+def _ask(network: Network, target: str, options: Mapping[str, object], goals: Goals | None) -> Answer:
+    if goals is not None:
+        try:
+            return Answer(target, reach(network, target, options, goals)[1].estimate)
+        except ModelError as refused:
+            return Answer(target, None, str(refused))
     plan = api.plan(network, target, options)
     if isinstance(plan, Refusal):
         return Answer(target, None, f"target {target} refuses the network: {plan}")

@@ -50,6 +50,9 @@ class FakeTarget:
         )
         return FakePlan(network, options, Estimate(layers, 110, 250, overlap=True))
 
+    def paced(self, network: Network, given: Mapping, interval: int, limits: Mapping) -> Mapping:
+        return given
+
     def emit(self, plan: FakePlan) -> Design:
         network, options = plan.network, plan.options
         files = {f"layer_{i}.sv": f"// {comment(n.name)}\n" for i, n in enumerate(network.nodes)}

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bitwright.hardware.clock import DEFAULT_MHZ, assumed
+
 if TYPE_CHECKING:
     from bitwright.data.samples import Samples
+    from bitwright.goals import Goals
     from bitwright.models import FloatGraph
     from bitwright.network import InputSpec, Network
 
@@ -69,15 +72,43 @@ class Shared:
         return open_samples(path, spec, layout_given=self.input_layout is not None)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The options of every command that chooses hardware: what it is for."""
+
+    device: Annotated[str | None, typer.Option("--device", help="part or board that it is to fit")] = None
+    fps: Annotated[float | None, typer.Option("--fps", help="at least so many frames a second")] = None
+    latency_us: Annotated[
+        float | None, typer.Option("--latency-us", help="at most so many µs from a frame's first word to its result")
+    ] = None
+    fastest: Annotated[bool, typer.Option("--fastest", help="the most frames a second that the device holds")] = False
+    smallest: Annotated[bool, typer.Option("--smallest", help="the least hardware")] = False
+    fill: Annotated[float, typer.Option("--fill", help="share of the device that may be used, 0 to 1")] = 0.8
+    clock_mhz: ClockMhz = DEFAULT_MHZ
+
+    @property
+    def goals(self) -> Goals | None:
+        """What they ask for, if anything."""
+        from bitwright.errors import OptionError
+        from bitwright.goals import FASTEST, SMALLEST, Goals
+
+        if self.fastest and self.smallest:
+            raise OptionError("--fastest and --smallest contradict each other; legal is one of them")
+        size = FASTEST if self.fastest else SMALLEST if self.smallest else ""
+        found = Goals(self.fps, self.latency_us, self.device, self.fill, size, assumed(self.clock_mhz))
+        return found if found.any else None
+
+
 def sharing(run: Callable[..., None]) -> Callable[..., None]:
-    """A command with the options of `Shared` in place of its last parameter, which is one."""
+    """A command with the options of its last parameter's class in place of that parameter."""
     own = inspect.signature(run, eval_str=True)
-    fields = inspect.signature(Shared, eval_str=True).parameters
     *before, last = own.parameters.values()
+    kind = last.annotation
+    fields = inspect.signature(kind, eval_str=True).parameters
 
     @functools.wraps(run)
     def command(**given: Any) -> None:
-        shared = Shared(**{name: given.pop(name) for name in fields})
+        shared = kind(**{name: given.pop(name) for name in fields})
         run(**given, **{last.name: shared})
 
     return with_parameters(command, own, [*before, *fields.values()])

@@ -4,21 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from bitwright.commands.common import (
-    ClockMhz,
     Json,
     Model,
     OptionsByTarget,
     OutputName,
     Verbose,
+    Wanted,
     load_network,
     options_by_target,
+    sharing,
 )
-from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 
 if TYPE_CHECKING:
     from bitwright.comparison import Answer
@@ -26,27 +24,34 @@ if TYPE_CHECKING:
     from bitwright.hardware.clock import Clock
 
 
+@sharing
 def run(
     model: Model,
     option: OptionsByTarget = [],  # noqa: B006
-    device: Annotated[str | None, typer.Option("--device", help="part or board that it is to fit")] = None,
-    clock_mhz: ClockMhz = DEFAULT_MHZ,
     output_name: OutputName = None,
     json: Json = False,
     verbose: Verbose = False,
+    *,
+    wanted: Wanted,
 ) -> None:
-    """Compare what each target would make of an integer network: cycles and resources, estimated."""
+    """Compare what each target would make of an integer network: cycles and resources, estimated.
+
+    With a device alone, the usual designs and their shares of it; further goals choose what each target would build.
+    """
     import bitwright as bw
     from bitwright.commands.console import Console
     from bitwright.devices import ESTIMATED_LUT, find_device
+    from bitwright.hardware.clock import assumed
 
     console = Console(json, verbose)
-    part = find_device(device) if device else None
-    clock = assumed(clock_mhz)
+    part = find_device(wanted.device) if wanted.device else None
+    clock, goals = assumed(wanted.clock_mhz), wanted.goals
+    if goals is not None and not (goals.fps or goals.latency_us or goals.size):
+        goals = None  # the device alone asks for shares, not for another design
     options = options_by_target(option)
     network = load_network(model, output_name=output_name)
     with console.busy("planning for every target"):
-        candidates = bw.compare(network, options)
+        candidates = bw.compare(network, options, goals)
     _show(console, candidates, part, clock)
     found = {c.target: _tree(c, part, clock) for c in candidates}
     console.result(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bitwright.commands.common import (
-    ClockMhz,
     Json,
     Layout,
     Mean,
@@ -20,17 +19,21 @@ from bitwright.commands.common import (
     Std,
     TargetOptions,
     Verbose,
+    Wanted,
     load_network,
+    sharing,
 )
-from bitwright.hardware.clock import DEFAULT_MHZ, Clock, assumed
 from bitwright.targets import DEFAULT
 from bitwright.text import figure
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
+    from bitwright.goals import Goals
+    from bitwright.hardware.clock import Clock
     from bitwright.targets.contract import Design, LayerEstimate
 
 
+@sharing
 def run(
     model: Model,
     output: Output,
@@ -41,27 +44,35 @@ def run(
     input_scale: Scale = None,
     input_mean: Mean = None,
     input_std: Std = None,
-    clock_mhz: ClockMhz = DEFAULT_MHZ,
     json: Json = False,
     verbose: Verbose = False,
+    *,
+    wanted: Wanted,
 ) -> None:
-    """Compile an integer network for a target into a build folder."""
+    """Compile an integer network for a target into a build folder.
+
+    Goals in plain words (--device, --fps, --latency-us, --fastest, --smallest) choose the options of the target that
+    are not given.
+    """
     import bitwright as bw
     from bitwright import targets
     from bitwright.commands.console import Console
     from bitwright.design.io import check_build_folder, estimate_dict
+    from bitwright.hardware.clock import assumed
     from bitwright.options import parse_options
 
     console = Console(json, verbose)
-    clock = assumed(clock_mhz)
+    clock, goals = assumed(wanted.clock_mhz), wanted.goals
     chosen = targets.get(target)
     options = parse_options(chosen.options, option, f"target {chosen.name}")
     check_build_folder(output)
     network = load_network(model, input_layout, input_scale, input_mean, input_std, output_name)
     with console.busy(f"compiling for {chosen.name}"):
-        design = bw.compile(network, target=target, **options)
+        design = bw.compile(network, target=target, goals=goals, **options)
     bw.save_design(design, output)
     _show(console, design, clock)
+    if goals is not None:
+        _say_chosen(console, design, goals)
     console.say(f"{output}: {len(design.files)} files, top {design.top}")
     console.result(
         {
@@ -69,6 +80,7 @@ def run(
             "target": target,
             "digest": design.digest,
             "estimate": estimate_dict(design.estimate),
+            "options": dict(design.options),
             "clock": asdict(clock),
             "frames_per_second": clock.frames_per_second(design.estimate.interval_cycles),
         }
@@ -88,6 +100,19 @@ def _show(console: Console, design: Design, clock: Clock) -> None:
             _show_candidates(console, layer)
     console.say(f"interval {estimate.interval_cycles:,} cycles, latency {estimate.latency_cycles:,} cycles (estimated)")
     console.say(f"{figure(clock.frames_per_second(estimate.interval_cycles))} frames/s at {clock}")
+
+
+def _say_chosen(console: Console, design: Design, goals: Goals) -> None:
+    """The options that the goals led to, and how full the part gets."""
+    chosen = " ".join(f"-O {name}={value}" for name, value in design.options.items() if value is not None)
+    console.say(f"chosen: {chosen or 'the usual options'}")
+    if goals.part is not None:
+        shares = goals.part.estimated_utilization(design.estimate.total)
+        console.say(
+            f"of {goals.part.name}: " + ", ".join(f"{100 * v:.1f} % {k}" for k, v in shares.items()) + " (estimated)"
+        )
+        if goals.part.estimate_note:
+            console.say(goals.part.estimate_note)
 
 
 def _show_candidates(console: Console, layer: LayerEstimate) -> None:

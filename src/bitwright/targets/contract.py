@@ -244,6 +244,15 @@ class Target(Protocol):
     def emit(self, plan: Any) -> Design:
         """Write the hardware, in memory."""
 
+    def paced(
+        self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Options for frames of at most `interval` cycles with the least hardware; the nearest where there are none.
+
+        given: what the user chose, which stays; alone, they are the answer of a target of one size. limits: empty, or
+        the `device`, and the share of it to `fill`, for targets whose plans depend on them.
+        """
+
 
 def make_options(target: Target, values: Mapping[str, Any]) -> Any:
     """The target's options from keyword arguments; `OptionError` names what is unknown and what is legal."""

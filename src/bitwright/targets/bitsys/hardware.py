@@ -116,9 +116,14 @@ class Hardware:
         }
 
 
+def presets() -> list[str]:
+    """Their names, sorted."""
+    return sorted(path.stem for path in PRESETS.glob("*.toml"))
+
+
 def load(source: str) -> Hardware:
     """A preset by its name, or a TOML file by its path; `OptionError` says what is wrong with it."""
-    names = sorted(path.stem for path in PRESETS.glob("*.toml"))
+    names = presets()
     path = PRESETS / f"{source}.toml" if source in names else Path(source)
     if not os.path.lexists(path):
         raise OptionError(f"hardware {source!r} is neither a preset ({', '.join(names)}) nor a TOML file")

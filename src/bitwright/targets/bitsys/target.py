@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -48,6 +48,7 @@ from bitwright.targets.contract import (
     WeightStream,
     traced,
 )
+from bitwright.targets.pacing import first_fast
 from bitwright.text import unique
 from bitwright.tools.model import to_words
 
@@ -182,6 +183,13 @@ class Bitsys:
             return found
         estimate = _estimate(machine, found)
         return BitsysPlan(network, options, machine, found.staged, found.layout, found.program, estimate)
+
+    def paced(
+        self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """With the smallest preset that is fast enough, unless the user chose the hardware."""
+        sizes = [given] if "hardware" in given else [{"hardware": name, **given} for name in cost.by_size()]
+        return first_fast(self, network, sizes, interval)
 
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""

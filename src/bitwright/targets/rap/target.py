@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from bitwright.network import Network
 from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit
+from bitwright.targets.pacing import first_fast
 from bitwright.targets.rap import hardware
 from bitwright.targets.rap.compiler.mapping import memory_words
+from bitwright.targets.rap.isa.machine import SIZES
 from bitwright.targets.rap.isa.registers import ERRORS
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.planning import RapPlan, make_plan
@@ -29,6 +32,13 @@ class Rap:
     def plan(self, network: Network, options: Any) -> RapPlan | Refusal:
         """Map every layer, write the program; or all reasons why there is none."""
         return make_plan(network, options)
+
+    def paced(
+        self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """With the smallest grid that is fast enough, unless the user chose its size."""
+        sizes = [given] if "size" in given else [{"size": size, **given} for size in SIZES]
+        return first_fast(self, network, sizes, interval)
 
     def emit(self, plan: RapPlan) -> Design:
         """The processor as SystemVerilog, with the program to load."""

@@ -16,6 +16,7 @@ from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit, build_circuit
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
 from bitwright.targets.tlmac.refusal import OutOfReach
+from bitwright.targets.tlmac.search import choice
 from bitwright.targets.tlmac.search.limits import KINDS, Limits
 from bitwright.targets.tlmac.search.planner import NOTHING, ROUNDS, plan_interval
 from bitwright.targets.tlmac.search.waiting import with_fifos
@@ -100,6 +101,12 @@ def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     busiest = max((unit.mac.macs for unit in circuit.stages if unit.mac), default=0)
     least = max((fold.fastest(layer, options.elements or FOLDED) or 1 for layer in layers), default=1)
     return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
+
+
+def shortest_interval(circuit: Circuit, options: TlmacOptions) -> int:
+    """Cycles a frame of the layer that cannot be faster; 1 where a layer has no circuit at all."""
+    layers = [unit.mac for unit in circuit.stages if unit.mac and unit.name not in options.layers]
+    return max((choice.fastest(layer, options.elements) or 1 for layer in layers), default=1)
 
 
 def slowest(circuit: Circuit) -> int:

@@ -44,6 +44,7 @@ class TlmacOptions:
     device: str | None = field(
         default=None, metadata={"doc": "a device whose LUTs, block RAMs and DSP blocks the circuit must keep to"}
     )
+    fill: float = field(default=1.0, metadata={"doc": "the share of the device that the circuit may take, up to 1"})
     layers: Mapping[str, Mapping[str, object]] = field(
         default_factory=dict,
         metadata={"doc": "per layer by name, in place of the planner's choice: " + ", ".join(LAYER_SETTINGS)},
@@ -64,6 +65,8 @@ class TlmacOptions:
                 raise OptionError(f"{name} must be a number of at least 0, not {value!r}")
         if self.device is not None:
             find_device(self.device)  # an unknown one ends here
+        if not (_is_number(self.fill) and 0 < self.fill <= 1):
+            raise OptionError(f"fill must be a share above 0 and up to 1, not {self.fill!r}")
         if not isinstance(self.jobs, int) or isinstance(self.jobs, bool) or self.jobs < 0:
             raise OptionError(f"jobs must be a whole number of at least 0, not {self.jobs!r}")
         _check_layers(self.layers)

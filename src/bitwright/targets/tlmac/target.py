@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from bitwright.errors import OptionError
 from bitwright.network import Network
-from bitwright.targets.contract import Design, Problem, Refusal, traced
+from bitwright.targets.contract import Design, Problem, Refusal, make_options, traced
 from bitwright.targets.tlmac.check import problems, simpler, unsupported
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
+from bitwright.targets.tlmac.circuit.units import build_circuit
 from bitwright.targets.tlmac.emit import emit_design
-from bitwright.targets.tlmac.goals import plan_network
+from bitwright.targets.tlmac.goals import plan_network, shortest_interval
 from bitwright.targets.tlmac.options import TlmacOptions
 
 
@@ -33,6 +36,19 @@ class Tlmac:
         found = unsupported(simple)
         made = Refusal(tuple(found)) if found else plan_network(simple, options)
         return Refusal(traced(made.problems, simple)) if isinstance(made, Refusal) else replace(made, network=network)
+
+    def paced(
+        self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """With that interval as the goal, or the shortest of its slowest layer; on the device unless one is given."""
+        own = [name for name in ("interval", "lut") if given.get(name) is not None]
+        if own:
+            raise OptionError(f"{own[0]} is a goal by itself; legal is one kind of goals")
+        options = make_options(self, given)
+        simple = simpler(network)
+        if unsupported(simple):  # `plan` says so
+            return given
+        return {**limits, **given, "interval": max(interval, shortest_interval(build_circuit(simple), options))}
 
     def emit(self, plan: TlmacPlan) -> Design:
         """The circuit as SystemVerilog."""

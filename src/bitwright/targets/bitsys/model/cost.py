@@ -12,7 +12,7 @@ from pathlib import Path
 from bitwright.hardware import calibration
 from bitwright.hardware.memory import is_block, ram
 from bitwright.hardware.resources import Resources
-from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.bitsys.hardware import Hardware, load, presets
 
 CONSTANTS = Path(__file__).parents[1] / "cost.toml"
 
@@ -60,3 +60,8 @@ def _memory(width: int, depth: int, copies: int = 1) -> Resources:
 def resources(hardware: Hardware) -> Resources:
     """LUT, FF, carry, BRAM36, DSP of the accelerator on a part with LUT6."""
     return calibration.load(CONSTANTS).cost(counts(hardware)) + memories(hardware)
+
+
+def by_size() -> list[str]:
+    """The presets, that of the fewest LUTs first."""
+    return sorted(presets(), key=lambda name: resources(load(name)).lut)

@@ -14,6 +14,7 @@ from bitwright.targets.rap.isa.timing import PARAM_LANES
 
 PARAM_BITS = 32 * PARAM_LANES  # of a parameter word: four thresholds, or multiplier, shift and bias of a channel
 LIMITS = {"a_words": 1 << ADDRESS_BITS, "b_words": 1 << ADDRESS_BITS, "param_words": 1 << 16, "program_words": 1 << 16}
+SIZES = (2, 4, 8)
 A_REGISTERS, B_REGISTERS, ACCUMULATORS = 16, 8, 16
 
 
@@ -29,7 +30,7 @@ class Machine:
     torus: bool = False
 
     def __post_init__(self) -> None:
-        if self.size not in (2, 4, 8):
+        if self.size not in SIZES:
             raise OptionError(f"size is {self.size!r}; legal are 2, 4 and 8")
         for name, most in LIMITS.items():
             value = getattr(self, name)

@@ -42,7 +42,7 @@ class Limits:
     def of(cls, options: TlmacOptions) -> Limits:
         """Those that the user names, and the device's; its LUTs only where they are what the cost model counts."""
         part = find_device(options.device) if options.device else None
-        bounds = {name: getattr(part, name) for name in KINDS} if part else {}
+        bounds = {name: options.fill * getattr(part, name) for name in KINDS} if part else {}
         if part and not part.counts_estimated_luts:
             del bounds["lut"]
         own = set(bounds)

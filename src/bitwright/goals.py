@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Goals in plain words: frames a second, microseconds, a part and how full it may get; the same for every target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bitwright import targets
+from bitwright.devices import Device, find_device
+from bitwright.errors import ModelError, OptionError
+from bitwright.hardware.clock import DEFAULT_MHZ, Clock
+from bitwright.network import Network
+from bitwright.network.passes import simplify
+from bitwright.targets.contract import Plan, Refusal, Target, make_options, make_plan
+from bitwright.text import figure
+
+FASTEST, SMALLEST = "fastest", "smallest"
+DEFAULT_FILL = 0.8
+AMPLE = 1 << 40  # cycles a frame that ask for nothing
+NEAR = 0.02  # intervals are searched to this part of themselves
+Holds = Callable[[Plan], bool]
+
+
+@dataclass(frozen=True)
+class Goals:
+    """What a design is for.
+
+    fps: at least so many frames a second; latency_us: at most so many microseconds from the first word of a frame to
+    its last result; both by `clock`. device: a part or board; the design takes at most the share `fill` of each of its
+    resources, as far as the cost models count them. size: "fastest" for the most frames a second that this leaves,
+    "smallest" for the least hardware, "" for the least that reaches fps and latency_us. Raises `OptionError`.
+    """
+
+    fps: float | None = None
+    latency_us: float | None = None
+    device: str | None = None
+    fill: float = DEFAULT_FILL
+    size: str = ""
+    clock: Clock = field(default_factory=lambda: Clock(DEFAULT_MHZ))
+
+    def __post_init__(self) -> None:
+        for name in ("fps", "latency_us"):
+            value = getattr(self, name)
+            if value is not None and not (0 < value < math.inf):
+                raise OptionError(f"{name} is {value:g}; legal are numbers above 0")
+        if not 0 < self.fill <= 1:
+            raise OptionError(f"fill is {self.fill:g}; legal are shares above 0 and up to 1")
+        if self.size not in ("", FASTEST, SMALLEST):
+            raise OptionError(f"size is {self.size!r}; legal are {FASTEST} and {SMALLEST}")
+        if self.size == FASTEST and self.device is None:
+            raise OptionError(f"the {FASTEST} design is the one that fills a part; device must name it")
+        _ = self.part  # an unknown one ends here
+
+    @property
+    def part(self) -> Device | None:
+        """The device."""
+        return None if self.device is None else find_device(self.device)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any."""
+        return bool(self.fps or self.latency_us or self.device or self.size)
+
+    @property
+    def interval(self) -> int:
+        """Cycles a frame that `fps` allows."""
+        return AMPLE if self.fps is None else math.floor(1e6 * self.clock.mhz / self.fps)
+
+    def fits(self, plan: Plan) -> bool:
+        """Whether the part holds it."""
+        return self.fullest(plan)[1] <= self.fill
+
+    def fullest(self, plan: Plan) -> tuple[str, float]:
+        """The resource of which the plan takes the largest share, and that share; 0 without a device."""
+        shares = self.part.estimated_utilization(plan.estimate.total) if self.part else {}
+        kind = max(shares, key=shares.__getitem__, default="")
+        return kind, shares.get(kind, 0.0)
+
+    def prompt(self, plan: Plan) -> bool:
+        """Whether results come soon enough."""
+        return self.latency_us is None or self.clock.microseconds(plan.estimate.latency_cycles) <= self.latency_us
+
+
+def reach(network: Network, name: str, given: Mapping[str, object], goals: Goals) -> tuple[dict[str, object], Plan]:
+    """The options with which target `name` reaches the goals with the least hardware, and its plan.
+
+    given: options that the user chose; `OptionError` where they are goals of the target's own. Raises `ModelError`
+    where the target refuses the network, and where the goals are out of reach; it says which is the nearest.
+    """
+    return _Search(targets.get(name), simplify(network), dict(given), goals).best()
+
+
+@dataclass(eq=False)
+class _Search:
+    """Plans of one network by the cycles that a frame may take."""
+
+    target: Target
+    network: Network
+    given: dict[str, object]
+    goals: Goals
+    known: dict[int, tuple[dict[str, object], Plan | Refusal]] = field(default_factory=dict)
+
+    def best(self) -> tuple[dict[str, object], Plan]:
+        goals = self.goals
+        ample = self.plan(AMPLE)
+        if ample is None:
+            raise ModelError(f"target {self.target.name} refuses the network: {self.known[AMPLE][1]}")
+        slowest = max(1, ample.estimate.interval_cycles)
+        if not goals.fits(ample):
+            raise self.too_large(ample)
+        wanted = self.wanted(slowest)
+        found = self.plan(wanted) if wanted else None
+        if found is None or found.estimate.interval_cycles > goals.interval:
+            raise self.too_slow(slowest)
+        if not goals.prompt(found):
+            wanted = self.largest(goals.prompt, min(wanted, slowest))
+            found = self.plan(wanted) if wanted else None
+        if found is None or not goals.fits(found):
+            raise self.too_slow(slowest)
+        return self.known[wanted][0], found
+
+    def wanted(self, slowest: int) -> int:
+        """Cycles a frame to ask for first; 0 where no plan will do."""
+        goals = self.goals
+        if goals.size == FASTEST:
+            return self.least(goals.fits, 1, slowest)
+        if goals.size == SMALLEST or goals.fps or goals.latency_us:
+            return min(goals.interval, AMPLE)
+        usual = make_plan(self.target, self.network, make_options(self.target, self.given))
+        if isinstance(usual, Refusal):
+            return self.least(goals.fits, 1, slowest)
+        self.known[usual.estimate.interval_cycles] = self.given, usual
+        return self.least(goals.fits, usual.estimate.interval_cycles, slowest)
+
+    def plan(self, interval: int) -> Plan | None:
+        """The target's plan for frames of at most so many cycles, if there is one."""
+        if interval not in self.known:
+            goals = self.goals
+            limits: dict[str, object] = {"device": goals.device, "fill": goals.fill} if goals.device else {}
+            options = dict(self.target.paced(self.network, self.given, interval, limits))
+            self.known[interval] = options, make_plan(self.target, self.network, make_options(self.target, options))
+        found = self.known[interval][1]
+        return None if isinstance(found, Refusal) else found
+
+    def least(self, holds: Holds, low: int, high: int) -> int:
+        """About the fewest cycles a frame from low to high of which the plan holds; 0 for none.
+
+        Between the cycles that a plan was asked for and those that it takes there is no other plan.
+        """
+
+        def taken(interval: int) -> int:
+            """Cycles of the plan where it holds, else 0."""
+            plan = self.plan(interval)
+            good = plan is not None and plan.estimate.interval_cycles <= interval and holds(plan)
+            return plan.estimate.interval_cycles if plan is not None and good else 0
+
+        if taken(low):
+            return low
+        if not taken(high):
+            return 0
+        asked, fastest = high, self.plan(low)
+        low = max(low, min(high - 1, fastest.estimate.interval_cycles - 1)) if fastest else low
+        while high > low + 1 and high > low * (1 + NEAR):
+            middle = _between(low, high)
+            if found := taken(middle):
+                asked, high = middle, max(found, low + 1)
+            else:
+                low = middle
+        return asked
+
+    def largest(self, holds: Holds, high: int) -> int:
+        """About the most cycles a frame up to high of which the plan holds; 0 for none."""
+        low = self.least(lambda plan: True, 1, high)
+        if not low or not self.holding(low, holds):
+            return 0
+        while high > low + 1 and high > low * (1 + NEAR):
+            middle = _between(low, high)
+            plan = self.plan(middle)
+            if self.holding(middle, holds):
+                low = middle
+            else:
+                high = max(low + 1, min(middle, plan.estimate.interval_cycles if plan else middle))
+        return low
+
+    def holding(self, interval: int, holds: Holds) -> bool:
+        """Whether there is a plan, and it holds."""
+        plan = self.plan(interval)
+        return plan is not None and holds(plan)
+
+    def too_large(self, smallest: Plan) -> ModelError:
+        """That not even the smallest design fits."""
+        kind, share = self.goals.fullest(smallest)
+        legal = (
+            "a larger device"
+            if share > 1
+            else f"fill of at least {math.ceil(1000 * share) / 1000:g}, or a larger device"
+        )
+        return self.error(
+            f"the smallest design takes {100 * share:.1f} % of the {kind} of {self.goals.device}, of which "
+            f"{100 * self.goals.fill:g} % may be used; legal is {legal}"
+        )
+
+    def too_slow(self, slowest: int) -> ModelError:
+        """What the fastest design reaches."""
+        goals, clock = self.goals, self.goals.clock
+        within = f" within {100 * goals.fill:g} % of {goals.device}" if goals.device else ""
+        best = self.plan(self.least(goals.fits, 1, slowest) or AMPLE)
+        assert best is not None
+        rules = []
+        reached = clock.frames_per_second(best.estimate.interval_cycles)
+        if goals.fps and reached < goals.fps:
+            rules.append(
+                f"fps={goals.fps:g} is out of reach: the fastest design found{within} makes {figure(reached)} frames/s "
+                f"at {clock}; legal is fps of at most {math.floor(reached)}"
+            )
+        late = clock.microseconds(best.estimate.latency_cycles)
+        if goals.latency_us and late > goals.latency_us:
+            rules.append(
+                f"latency_us={goals.latency_us:g} is out of reach: the first result of the fastest design found"
+                f"{within} comes after {figure(late)} µs at {clock}; legal is latency_us of at least "
+                f"{math.ceil(100 * late) / 100:g}"
+            )
+        if not rules:
+            rules.append(f"no design found{within} keeps all goals at once; legal are lower goals, or a larger device")
+        return self.error(*rules)
+
+    def error(self, *rules: str) -> ModelError:
+        return ModelError.of(f"target {self.target.name}", rules)
+
+
+def _between(low: int, high: int) -> int:
+    """A whole number about the geometric mean, which is neither of the two."""
+    return min(high - 1, max(low + 1, round(math.sqrt(low * high))))
