@@ -106,7 +106,7 @@ class _Search:
         goals = self.goals
         ample = self.plan(AMPLE)
         if ample is None:
-            raise ModelError(f"target {self.target.name} refuses the network: {self.known[AMPLE][1]}")
+            ample = self.unlimited()
         slowest = max(1, ample.estimate.interval_cycles)
         if not goals.fits(ample):
             raise self.too_large(ample)
@@ -143,6 +143,14 @@ class _Search:
             self.known[interval] = options, make_plan(self.target, self.network, make_options(self.target, options))
         found = self.known[interval][1]
         return None if isinstance(found, Refusal) else found
+
+    def unlimited(self) -> Plan:
+        """The smallest design where the part sets no limits; `ModelError` where there is none either."""
+        options = self.target.paced(self.network, self.given, AMPLE, {})
+        found = make_plan(self.target, self.network, make_options(self.target, options))
+        if isinstance(found, Refusal):
+            raise ModelError(f"target {self.target.name} refuses the network: {found}")
+        return found
 
     def least(self, holds: Holds, low: int, high: int) -> int:
         """About the fewest cycles a frame from low to high of which the plan holds; 0 for none.
