@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -221,16 +221,24 @@ class Design:
 class Plan(Protocol):
     """A target's decisions for one network, before any RTL is written."""
 
-    network: Network
-    estimate: Estimate
+    @property
+    def network(self) -> Network: ...
+
+    @property
+    def estimate(self) -> Estimate: ...
 
 
 class Target(Protocol):
-    """One architecture. `targets/<name>/target.py` holds an instance called TARGET."""
+    """One architecture. `targets/<name>/target.py` holds an instance called TARGET.
+
+    options: a frozen dataclass; each field has metadata {"doc": "..."}.
+    """
 
     name: str
     summary: str
-    options: type  # a frozen dataclass; each field has metadata {"doc": "..."}
+
+    @property
+    def options(self) -> type: ...
 
     def check(self, network: Network, options: Any) -> list[Problem]:
         """All reasons to refuse the network that are known before planning.
@@ -269,6 +277,24 @@ def make_plan(target: Target, network: Network, options: Any) -> Plan | Refusal:
     """The target's plan for a network, checked first, or its refusal."""
     problems = target.check(network, options)
     return Refusal(tuple(problems)) if problems else target.plan(network, options)
+
+
+def first_fast(
+    target: Target, network: Network, choices: Sequence[Mapping[str, object]], interval: int
+) -> Mapping[str, object]:
+    """The first of the options, the smallest hardware first, with a plan of at most `interval` cycles a frame.
+
+    Where none is that fast, those of the fastest plan; where the target refuses the network with all, the last ones.
+    """
+    fastest: tuple[float, Mapping[str, object]] = math.inf, choices[-1]
+    for options in choices:
+        plan = make_plan(target, network, make_options(target, options))
+        if not isinstance(plan, Refusal):
+            cycles = plan.estimate.interval_cycles
+            if cycles <= interval:
+                return options
+            fastest = min(fastest, (cycles, options), key=lambda entry: entry[0])
+    return fastest[1]
 
 
 def accepted(target: Target, network: Network, options: Any) -> Plan:

@@ -46,9 +46,9 @@ from bitwright.targets.contract import (
     StreamSpec,
     SynthesisUnit,
     WeightStream,
+    first_fast,
     traced,
 )
-from bitwright.targets.pacing import first_fast
 from bitwright.text import unique
 from bitwright.tools.model import to_words
 

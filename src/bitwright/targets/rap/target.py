@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bitwright.network import Network
-from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit
-from bitwright.targets.pacing import first_fast
+from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit, first_fast
 from bitwright.targets.rap import hardware
 from bitwright.targets.rap.compiler.mapping import memory_words
 from bitwright.targets.rap.isa.machine import SIZES
