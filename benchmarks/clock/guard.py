@@ -23,10 +23,11 @@ SLOWER = 0.9  # of the clock in the table: below, a module has become too slow
 
 
 def digest(block: Block) -> str:
-    """Of its sources, parameters, the delays of the family and the version of Yosys."""
+    """Of its sources, parameters, what packs its registers, the delays of the family and the version of Yosys."""
     texts = [text for item in sorted(block.files(PART.primitives).items()) for text in item]
     delays = PART.traits.delays
-    return cache.digest([*texts, block.name, delays.cells, delays.direct, repr(delays.nets), yosys.find().version])
+    model = (yosys.PACKING, repr(PART.traits.registers), delays.cells, delays.direct, repr(delays.nets))
+    return cache.digest([*texts, block.name, *model, yosys.find().version])
 
 
 def measure(block: Block) -> dict[str, object]:

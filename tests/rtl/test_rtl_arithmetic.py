@@ -291,8 +291,9 @@ def stages(case: Case) -> int:
     if case.module == "threshold":
         plain = p["Uniform"] and (p["OutBits"] == 1 or (p["Base"].value == 0 and not p["Falling"]))
         depths = [(1 if p["Shared"] else p["Tiles"]) << bit for bit in range(p["CountBits"])]
-        blocks = sum(depth > 64 and depth * (p["InBits"] + p["Wide"]) > 4096 for depth in depths)
-        return 2 * p["CountBits"] + blocks + (not plain)
+        blocks = [depth > 64 and depth * (p["InBits"] + p["Wide"]) > 4096 for depth in depths]
+        waits = sum(2 if block else depth > 128 for block, depth in zip(blocks, depths, strict=True))
+        return 2 * p["CountBits"] + waits + (not plain)
     if case.module == "requantize_lut":
         return 4 + (p["Rows"] + 1) // 2 + (p["BiasBits"] > 0) + (p["Lift"] > 0)
     if case.module == "requantize":

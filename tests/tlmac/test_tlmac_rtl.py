@@ -57,9 +57,11 @@ ELEMENTS = [
     ("private", {"lanes": 6, "outputs": 8, "group": 6, "kernel": (1, 1), "dtype": "bipolar"}),
     ("products", {"lanes": 3, "outputs": 2, "group": 1, "digit": 3}),
     ("products", {"lanes": 6, "outputs": 4, "group": 2, "dtype": "bipolar"}),
+    ("products", {"lanes": 1, "outputs": 2, "group": 1, "digit": 3}),  # more words than one cycle reads of LUTs
     ("gates", {"lanes": 2, "outputs": 8, "dtype": "uint3"}),
     ("shared", {"lanes": 3, "outputs": 4, "group": 3}),
     ("shared", {"lanes": 2, "outputs": 8, "group": 1, "digit": 3}),
+    ("shared", {"lanes": 1, "outputs": 2, "group": 1, "digit": 3}),
     ("shared_signed", {"lanes": 6, "outputs": 4, "group": 2, "digit": 2}),
     ("shared_signed", {"lanes": 3, "outputs": 8, "group": 3, "dtype": "bipolar"}),
 ]

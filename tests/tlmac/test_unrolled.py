@@ -190,7 +190,7 @@ def test_the_planner_unrolls_where_that_is_cheapest(goal, kind):
         assert {"unrolled", "private"} <= {row["element"] for row in rows}
         assert [row["price"] for row in rows] == sorted(row["price"] for row in rows)
     if kind == "unrolled":
-        assert plan.estimate.total.lut < 0.65 * folded.estimate.total.lut
+        assert plan.estimate.total.lut < 0.6 * folded.estimate.total.lut
     else:
         assert TLMAC.emit(plan).files == TLMAC.emit(folded).files
 
@@ -247,7 +247,7 @@ def test_the_floor_is_below_the_price():
         network = dense_network(rng, (inputs, outputs), IntType.parse(weight), IntType.parse(activation))
         mac = plan_of(network, interval=1, elements=["unrolled"]).units[0].mac
         floor = choice.floor_price(mac, fold.LUTS_PER_BRAM36)
-        assert 0.15 < floor / fold.price(total(mac_cost(mac))) < 0.8
+        assert 0.2 < floor / fold.price(total(mac_cost(mac))) < 0.8
 
 
 def test_the_estimate_is_what_yosys_finds():

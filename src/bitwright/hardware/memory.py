@@ -12,6 +12,7 @@ import numpy as np
 from bitwright.hardware.resources import Resources
 
 BLOCK_BITS = 4096  # memories beyond this (and 64 words) are block RAM
+BANK = 128  # words of a ROM in logic that one cycle reads
 SHALLOW = 16  # words of a ROM that may have equal columns by chance
 # Ways to use a block RAM: BRAM36, price, bits of an address, widths (each halves the words), in Yosys's order.
 BLOCK_WIDTHS = (1, 2, 4, 9, 18, 36, 72)
@@ -89,8 +90,8 @@ def is_block(width: int, depth: int, style: int = 0) -> bool:
 
 
 def rom_latency(width: int, depth: int, style: int = 0) -> int:
-    """Cycles of a ROM that has an output register where it is block RAM."""
-    return 1 + is_block(width, depth, style)
+    """Cycles of a ROM that has an output register where it is block RAM or deep."""
+    return 1 + (is_block(width, depth, style) or depth > BANK)
 
 
 def rom(width: int, depth: int, style: int = 0, latency: int = 1) -> Resources:
@@ -100,7 +101,13 @@ def rom(width: int, depth: int, style: int = 0, latency: int = 1) -> Resources:
     if depth == 1:
         return Resources()
     columns = distinct_columns(width, depth)
-    return Resources(lut=rom_luts(depth) * columns, ff=columns * latency)
+    return Resources(lut=rom_luts(depth) * columns, ff=columns * latency) + _banks(columns, depth, latency)
+
+
+def _banks(columns: int, depth: int, latency: int) -> Resources:
+    """The registers of a ROM in logic of latency 2 that one of a single bank has not, with the choice among them."""
+    banks = math.ceil(depth / BANK)
+    return Resources(ff=(banks - 1) * columns + index_bits(banks)) if latency == 2 and banks > 1 else Resources()
 
 
 def output_register(width: int, depth: int, written: bool, latency: int) -> Resources:
@@ -131,7 +138,7 @@ def rom_contents(words: np.ndarray, width: int, style: int = 0, latency: int = 1
     columns = {((words >> bit) & 1).astype(np.uint8).tobytes() for bit in range(width)}
     luts = [column_luts(np.frombuffer(column, np.uint8)) for column in columns]
     varying = sum(bool(np.ptp(np.frombuffer(column, np.uint8))) for column in columns)
-    return Resources(lut=sum(luts), ff=varying * latency)
+    return Resources(lut=sum(luts), ff=varying * latency) + _banks(varying, depth, latency)
 
 
 def column_luts(column: np.ndarray) -> int:

@@ -20,7 +20,7 @@ module layer_0_conv2d (
   logic [6:0] main_data;
   logic main_valid, main_ready;
   logic [3:0] window_data;
-  logic window_valid, window_last, en, fetch;
+  logic window_valid, window_last, en, fetch, stop;
   window_reader #(
       .Width(4),
       .Height(6),
@@ -55,7 +55,7 @@ module layer_0_conv2d (
   logic valid, clear, shift, last, take;
   logic [3:0] addr, early, step;
   logic [1:0] digits;
-  assign take = en && valid;
+  assign take = !stop && valid;
   tlmac_front #(
       .Lanes(2),
       .Bits(2),
@@ -70,6 +70,7 @@ module layer_0_conv2d (
       .clk_i(clk_i),
       .rst_i(rst_i),
       .en_i(en),
+      .stop_i(stop),
       .s_data_i(window_data),
       .s_valid_i(window_valid),
       .s_last_i(window_last),
@@ -218,6 +219,7 @@ module layer_0_conv2d (
       .s_data_i(acc),
       .en_o(en),
       .fetch_o(fetch),
+      .stop_o(stop),
       .m_data_o(held_data),
       .m_valid_o(held_valid),
       .m_ready_i(held_ready)

@@ -19,7 +19,7 @@ module layer_2_dense (
   logic [7:0] main_data;
   logic main_valid, main_ready;
   logic [1:0] window_data;
-  logic window_valid, window_last, en, fetch;
+  logic window_valid, window_last, en, fetch, stop;
   window_reader #(
       .Width(2),
       .Height(1),
@@ -46,7 +46,7 @@ module layer_2_dense (
       .s_ready_o(s0_ready_o),
       .m_data_o(window_data),
       .m_valid_o(window_valid),
-      .m_ready_i(en),
+      .m_ready_i(!stop),
       .m_first_o(),
       .m_last_o(window_last)
   );
@@ -54,7 +54,7 @@ module layer_2_dense (
   logic valid, clear, shift, last, take;
   logic [5:0] addr, early, step;
   logic [1:0] digits;
-  assign take = en && valid;
+  assign take = !stop && valid;
   tlmac_front #(
       .Lanes(1),
       .Bits(2),
@@ -69,6 +69,7 @@ module layer_2_dense (
       .clk_i(clk_i),
       .rst_i(rst_i),
       .en_i(en),
+      .stop_i(stop),
       .s_data_i(window_data),
       .s_valid_i(window_valid),
       .s_last_i(window_last),
@@ -204,6 +205,7 @@ module layer_2_dense (
       .s_data_i(acc),
       .en_o(en),
       .fetch_o(fetch),
+      .stop_o(stop),
       .m_data_o(held_data),
       .m_valid_o(held_valid),
       .m_ready_i(held_ready)

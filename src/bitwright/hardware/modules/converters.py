@@ -89,9 +89,12 @@ class StreamPack(Converter):
         return Resources(lut=size * shifts + 12, ff=size + 12)
 
 
-def converter(t: TensorType, in_lanes: int, out_lanes: int) -> Converter:
-    """The module between two different lane counts of a value."""
+def converter(t: TensorType, in_lanes: int, out_lanes: int, apart: bool = False) -> Converter:
+    """The module between two different lane counts of a value; apart: words come at most every second cycle.
+
+    Then one that gathers them has a register for its ready, which costs a cycle after each of its words.
+    """
     lanes: dict[str, Any] = {"lane_bits": t.dtype.bits, "in_lanes": in_lanes, "out_lanes": out_lanes}
     if in_lanes % out_lanes == 0 or out_lanes % in_lanes == 0:
-        return StreamRegroup(**lanes)
+        return StreamRegroup(**lanes, sparse=apart and out_lanes > in_lanes)
     return StreamPack(**lanes, frame_elements=t.size)

@@ -39,22 +39,26 @@ module stream_fifo #(
     localparam int unsigned AddrBits = $clog2(Depth);
     localparam int unsigned FillBits = $clog2(Depth + 1);
     logic [AddrBits-1:0] waddr, raddr;
-    logic [FillBits-1:0] fill_q;
-    logic full_q, write, read;
+    logic [FillBits-1:0] fill_q, up, down;
+    logic full_q, more_q, write, read;
     assign write = s_valid_i && !full_q;
-    assign read  = fill_q != '0 && advance;
+    assign read  = more_q && advance;
 
+    assign up    = fill_q + 1'b1;
+    assign down  = fill_q - 1'b1;
+
+    // The flags know the next fill without its adder, and no enable waits for what is written and read.
     always_ff @(posedge clk_i) begin
       if (rst_i) begin
         fill_q  <= '0;
         full_q  <= 1'b0;
+        more_q  <= 1'b0;
         valid_q <= 1'b0;
       end else begin
-        if (write != read) begin
-          fill_q <= write ? fill_q + 1'b1 : fill_q - 1'b1;
-          full_q <= write && fill_q == FillBits'(Depth - 1);
-        end
-        if (advance) valid_q <= read;
+        fill_q <= (write && !read ? up : '0) | (read && !write ? down : '0) | (write == read ? fill_q : '0);
+        full_q <= !read && (full_q || (write && fill_q == FillBits'(Depth - 1)));
+        more_q <= write || (more_q && !(read && fill_q == FillBits'(1)));
+        valid_q <= read || (valid_q && !m_ready_i);
       end
     end
 

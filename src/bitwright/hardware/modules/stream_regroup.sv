@@ -4,7 +4,8 @@
 // Wide words are split: latency 1, one output word a cycle; the input word stays at the source until its last part is
 // taken, so only one output word is registered. Narrow ones are gathered in a shift register, without logic on the
 // data: latency 1 after the last part, one input word a cycle. Equal lanes: a wire, latency 0. s_ready_o depends on
-// m_ready_i while an output word waits; not so with Sparse, where words leave at most every second cycle.
+// m_ready_i while an output word waits; not so with Sparse, where words leave at most every second cycle and nothing is
+// taken while one leaves.
 module stream_regroup #(
     parameter int unsigned LaneBits = 8,
     parameter int unsigned InLanes  = 4,

@@ -33,15 +33,14 @@ module stream_skid #(
     logic [Width-1:0] skid_q;
     logic full_q, advance;
     assign advance = m_ready_i || !valid_q;
+    // As sums of products: a register that an enable or a reset of its own decides would wait for one gate more.
     always_ff @(posedge clk_i) begin
       if (rst_i) begin
         valid_q <= 1'b0;
         full_q  <= 1'b0;
-      end else if (advance) begin
-        valid_q <= full_q || s_valid_i;
-        full_q  <= 1'b0;
-      end else if (s_valid_i) begin
-        full_q <= 1'b1;
+      end else begin
+        valid_q <= full_q || s_valid_i || (valid_q && !m_ready_i);
+        full_q  <= valid_q && !m_ready_i && (full_q || s_valid_i);
       end
     end
     always_ff @(posedge clk_i) begin

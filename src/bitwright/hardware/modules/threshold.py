@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.hardware.memory import rom_latency
+from bitwright.hardware.memory import is_block, rom_latency
 from bitwright.hardware.module import Memory, Module, all_alike, by_lane, tiles_of
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
@@ -85,8 +85,12 @@ class ThresholdModule(Module):
 
     def _entry(self, bit: int) -> int:
         """The stage in which the threshold of a bit of the count is read; of `count_bits`, stages of the search."""
-        tiles = 1 if self.shared else self.tiles
-        return sum(1 + rom_latency(self.in_bits + self.wide, tiles << s) for s in range(bit))
+        shapes = [self._shape(s) for s in range(bit)]
+        return sum(1 + rom_latency(*shape) + is_block(*shape) for shape in shapes)
+
+    def _shape(self, bit: int) -> tuple[int, int]:
+        """Width and depth of the memory of a bit's thresholds."""
+        return self.in_bits + self.wide, (1 if self.shared else self.tiles) << bit
 
     @property
     def latency(self) -> int:
@@ -110,7 +114,8 @@ class ThresholdModule(Module):
             if level + varying <= 6:
                 compare = Resources(lut=1)
             waits = self._entry(s + 1) - self._entry(s) - 1
-            found += (compare + Resources(ff=waits * s + s + 1)) * lanes
+            late = level * is_block(*self._shape(s))
+            found += (compare + Resources(ff=waits * s + s + 1 + late)) * lanes
         if self.adjusts:
             found += Resources(lut=lanes * self.out_bits, ff=lanes * self.out_bits) + self.roms("_b")
         return found

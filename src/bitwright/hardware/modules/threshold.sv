@@ -3,7 +3,8 @@
 //
 // A stream of words of Lanes channels, Tiles words a pixel. Binary search: for bit s of the count, of 2**s thresholds of
 // each channel the one that the bits found so far select is read, and compared in the next stage. Latency two cycles a
-// bit, one more for each memory in block RAM, and one more where base and step need an adder. One word a cycle.
+// bit, one more for each deep memory, two for each in block RAM, whose words come too late for a compare in their cycle,
+// and one more where base and step need an adder. One word a cycle.
 //
 // The count is below 2**CountBits; threshold.py fills up with thresholds that are never
 // reached and writes T - 1, so that the test is x > T - 1. Wide: T - 1 has one bit more than x and is signed
@@ -48,15 +49,21 @@ module threshold #(
   localparam int unsigned Stages = Search + (Adjust ? 1 : 0);
   localparam int unsigned BaseLatency = latency(OutBits + 1, Tiles);
 
-  // Registers of a memory: block RAM (as module rom chooses it) has one more.
+  // Registers of a memory: block RAM (as module rom chooses it) has one more, and so have more than 128 words.
+  function automatic bit block(input int unsigned width, input int unsigned depth);
+    block = depth > 64 && depth > 4096 / width;
+  endfunction
   function automatic int unsigned latency(input int unsigned width, input int unsigned depth);
-    latency = depth > 64 && depth > 4096 / width ? 2 : 1;
+    latency = block(width, depth) || depth > 128 ? 2 : 1;
   endfunction
 
   // The stage in which the threshold of bit s is read.
   function automatic int unsigned entry(input int unsigned s);
     entry = 0;
-    for (int unsigned i = 0; i < s; i++) entry += 1 + latency(LevelBits, (Shared ? 1 : Tiles) << i);
+    for (int unsigned i = 0; i < s; i++) begin
+      entry += 1 + latency(LevelBits, (Shared ? 1 : Tiles) << i);
+      if (block(LevelBits, (Shared ? 1 : Tiles) << i)) entry++;
+    end
   endfunction
 
   logic [Stages-1:0] en, unused_enter;
@@ -93,7 +100,8 @@ module threshold #(
       localparam int unsigned Depth = (Shared ? 1 : Tiles) << s;
       localparam int unsigned Read = entry(s);
       localparam int unsigned Compare = entry(s + 1) - 1;
-      logic [LevelBits-1:0] level, value;
+      localparam int unsigned Latency = latency(LevelBits, Depth);
+      logic [LevelBits-1:0] read, level, value;
       logic [(Depth > 1 ? $clog2(Depth) : 1)-1:0] address;
       if (Shared || Tiles == 1) begin : g_shared
         assign address = count[Read][(s > 0 ? s : 1)-1:0];
@@ -106,14 +114,19 @@ module threshold #(
           .Width(LevelBits),
           .Depth(Depth),
           .File ({File, "_s", 8'(48 + s / 10), 8'(48 + s % 10), "_l", SearchName, ".mem"}),
-          .Latency(Compare - Read)
+          .Latency(Latency)
       ) u_levels (
           .clk_i,
           .re_i  (en[Read]),
           .addr_i(address),
-          .oe_i  (en[Compare-1]),
-          .data_o(level)
+          .oe_i  (en[Read+Latency-1]),
+          .data_o(read)
       );
+      if (Compare - Read > Latency) begin : g_late
+        always_ff @(posedge clk_i) if (en[Compare-1]) level <= read;
+      end else begin : g_level
+        assign level = read;
+      end
 
       // Offset binary: signed numbers with their sign bit turned over compare as unsigned ones.
       if (Wide) begin : g_wide

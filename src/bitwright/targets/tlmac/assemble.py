@@ -13,6 +13,7 @@ from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.joins import fifo_pixels
 from bitwright.targets.tlmac.circuit.patch import ROWS
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.circuit.stages import leaves_apart
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit, posts
 from bitwright.targets.tlmac.model.estimate import estimate
 from bitwright.targets.tlmac.model.timing import fixed_latency
@@ -32,6 +33,7 @@ def assemble(
     by_rows = {name for name, found in chosen.items() if any(patch.module == ROWS for patch in found.plan.patches)}
     depths = fifo_pixels(circuit, by_rows)
     first = circuit.readers(INPUT)[0][0]
+    apart: set[str] = set()  # values whose words come at most every second cycle
     delay = {INPUT: 0}  # register stages on the longest way to a value
     produced = {INPUT: lanes[circuit.stages[first].name]}
     for unit in circuit.stages:
@@ -56,9 +58,12 @@ def assemble(
             )
         )
         fifos = words or (0,) * len(inputs)
-        units[unit.name] = UnitPlan(unit, inputs, reads, out, tuple(after), mac, fifos, (0,) * len(inputs))
+        rare = frozenset(k for k, value in enumerate(unit.inputs) if value in apart)
+        found = UnitPlan(unit, inputs, reads, out, tuple(after), mac, fifos, (0,) * len(inputs), rare)
+        units[unit.name] = found
+        apart |= {unit.value} if leaves_apart(found) else set()
         produced[unit.value] = out
-        delay[unit.value] = late + fixed_latency(units[unit.name])
+        delay[unit.value] = late + fixed_latency(found)
     plans = tuple(units.values())
     figures = estimate(circuit, plans, options.threads)
     return TlmacPlan(circuit.network, circuit, plans, figures, options.chosen, goal)

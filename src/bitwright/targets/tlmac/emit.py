@@ -26,7 +26,7 @@ from bitwright.network import INPUT, Network
 from bitwright.targets.contract import Design, StreamSpec, SynthesisUnit
 from bitwright.targets.tlmac.circuit.mac import emit_mac
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
-from bitwright.targets.tlmac.circuit.stages import emit_input, emit_main, emit_posts, end_bits, resize
+from bitwright.targets.tlmac.circuit.stages import emit_input, emit_main, emit_posts, end_bits, end_slice, resize
 from bitwright.targets.tlmac.elements.element import rom_file
 from bitwright.targets.tlmac.remarks import resource_remark, unit_remarks
 from bitwright.text import comment, unique
@@ -106,8 +106,12 @@ def emit_unit(plan: UnitPlan, index: int, remarks: Sequence[str] = ()) -> tuple[
 
 def _operations(plan: UnitPlan, name: str, inputs: list[Stream], last: Stream) -> tuple[str, dict[str, str]]:
     """Main operation and posts; what leaves is the stream `last`."""
+    text, files, held, end = "", {}, end_slice(plan), last
+    if held is not None:
+        last = Stream.named("ended", held.width)
+        text += last.declare()
     main = Stream.named("main", plan.out_lanes * plan.main_type.bits) if plan.posts else last
-    text, files = main.declare() if plan.posts and plan.unit.node else "", {}
+    text += main.declare() if plan.posts and plan.unit.node else ""
     if plan.mac is not None:
         text += emit_mac(plan.mac, name, inputs[0], main)
         files = {f"{name}_{rom.name}.mem": rom_file(rom) for rom in plan.mac.element.roms()}
@@ -118,6 +122,8 @@ def _operations(plan: UnitPlan, name: str, inputs: list[Stream], last: Stream) -
     else:
         text += connect(inputs[0], last)
     body, memories = emit_posts(plan, name, main, last)
+    if held is not None:
+        body += instance(held.rtl, "i_slice", held.parameters(), CLOCK | last.sink() | end.source())
     return text + body, files | memories
 
 

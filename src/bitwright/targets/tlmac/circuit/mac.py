@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bitwright.hardware.modules.converters import StreamRegroup
+from bitwright.hardware.modules.stream_fifo import StreamSkid
 from bitwright.hardware.modules.window import Window
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
 from bitwright.network import IntType
@@ -58,6 +59,13 @@ class MacPlan:
         for patch in reversed(self.patches):
             found.insert(0, found[0] // patch.taps)
         return found
+
+    @property
+    def between_patches(self) -> StreamSkid | None:
+        """The register slice between two patch modules, whose moves would depend on each other."""
+        if len(self.patches) < 2:
+            return None
+        return StreamSkid(self.patch_lanes[1] * self.layer.in_bits)
 
     @property
     def in_lanes(self) -> int:
@@ -141,7 +149,13 @@ class MacPlan:
 
     @property
     def held_words(self) -> int:
-        """Words of the register of finished accumulators: one takes a word every two cycles, two every cycle."""
+        """Words of the register of finished accumulators: one takes a word every two cycles, two every cycle.
+
+        None where every word that comes is a whole result and no window waits: then the accumulators' own register
+        holds it, and what the unit's stages make of it, which is narrower, passes a register slice.
+        """
+        if self.single and self.parts == 1 and self.window.is_wire:
+            return 0
         return 1 if self.fold.tile_cycles(self.layer) > self.parts else 2
 
     @property
@@ -177,7 +191,7 @@ class MacPlan:
     @property
     def latency(self) -> int:
         """Cycles from the last word of a window's last pass to the first word of accumulators."""
-        return self.delay + 3 + (self.parts > 1)
+        return self.delay + 2 + (self.held_words > 0) + (self.parts > 1)
 
 
 def map_layer(layer: MacLayer, fold: Fold, kind: str) -> Element | None:
@@ -193,17 +207,21 @@ def emit_mac(plan: MacPlan, prefix: str, source: Stream, target: Stream) -> str:
         taps = Stream.named(f"taps_{i}", source.width * patch.taps)
         ports = CLOCK | source.sink() | taps.source()
         text += taps.declare() + instance(patch.module, f"i_taps_{i}", patch.parameters(lanes), ports)
-        source = taps
+        source, held = taps, plan.between_patches
+        if held is not None and i == 0:
+            source = Stream.named("taps_held", taps.width)
+            ports = CLOCK | taps.sink() | source.source()
+            text += source.declare() + instance(held.rtl, "i_taps_slice", held.parameters(), ports)
     # A reader with a buffer moves with the layer's pipeline, by a register of its own.
-    words = Stream("window_data", "window_valid", "en" if plan.window.is_wire else "fetch", source.width)
+    words = Stream("window_data", "window_valid", "!stop" if plan.window.is_wire else "fetch", source.width)
     pad = int(layer.input.dtype.encode(np.array(layer.pad_value)))
-    text += wire(words.data, words.width) + "  logic window_valid, window_last, en, fetch;\n"
+    text += wire(words.data, words.width) + "  logic window_valid, window_last, en, fetch, stop;\n"
     text += emit_reader("window", plan.window, pad, fold.word_lanes, source, words, "window_last")
     address_bits = max(1, (fold.steps(layer) * fold.tiles(layer) - 1).bit_length())
     text += wire("acc", fold.parallel * plan.acc_type.bits)
     text += f"  logic valid, clear, shift, last, take;\n  logic [{address_bits - 1}:0] addr, early, step;\n"
     text += wire("digits", fold.word_lanes * fold.digit)
-    text += "  assign take = en && valid;\n"
+    text += "  assign take = !stop && valid;\n"
     text += instance("tlmac_front", "i_front", _front(plan), _front_ports(words))
     text += plan.element.emit(prefix, plan.rom_styles)
     return text + _sums(plan) + _drain(plan, target)
@@ -226,8 +244,8 @@ def _front(plan: MacPlan) -> dict[str, object]:
 
 def _front_ports(words: Stream) -> dict[str, str]:
     outputs = {f"{name}_o": name for name in ("addr", "early", "step", "digits", "valid", "clear", "shift", "last")}
-    inputs = {"en_i": "en", "s_data_i": words.data, "s_valid_i": words.valid, "s_last_i": "window_last"}
-    return CLOCK | inputs | outputs
+    inputs = {"s_data_i": words.data, "s_valid_i": words.valid, "s_last_i": "window_last"}
+    return CLOCK | {"en_i": "en", "stop_i": "stop"} | inputs | outputs
 
 
 def _sums(plan: MacPlan) -> str:
@@ -264,7 +282,8 @@ def _drain(plan: MacPlan, target: Stream) -> str:
     width = plan.fold.parallel * plan.acc_type.bits
     held = target if plan.parts == 1 else Stream.named("held", width)
     text = held.declare() if plan.parts > 1 else ""
-    ports = CLOCK | {"next_i": "last", "s_data_i": "acc", "en_o": "en", "fetch_o": "fetch"} | held.source()
+    moves = {"en_o": "en", "fetch_o": "fetch", "stop_o": "stop"}
+    ports = CLOCK | {"next_i": "last", "s_data_i": "acc"} | moves | held.source()
     text += instance("tlmac_hold", "i_hold", {"Width": width, "Words": plan.held_words}, ports)
     if plan.parts == 1:
         return text

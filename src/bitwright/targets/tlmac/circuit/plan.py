@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bitwright.hardware.modules.converters import Converter, converter
 from bitwright.network import IntType, Network
 from bitwright.targets.contract import Estimate
 from bitwright.targets.tlmac.circuit.mac import MacPlan
@@ -18,6 +19,7 @@ class UnitPlan:
     in_lanes: lanes of its input streams as they arrive; lanes: of the main operation's words;
     out_lanes: of the main operation's result and of the output stream.
     fifo_words: depth of the FIFO of each input, 0 where there is none; behind_words: of one behind its conversion.
+    apart: the inputs whose words are produced at most every second cycle.
     """
 
     unit: Unit
@@ -28,6 +30,7 @@ class UnitPlan:
     mac: MacPlan | None = None
     fifo_words: tuple[int, ...] = (0,)
     behind_words: tuple[int, ...] = (0,)
+    apart: frozenset[int] = frozenset()
 
     @property
     def port_lanes(self) -> tuple[int, ...]:
@@ -35,6 +38,13 @@ class UnitPlan:
         channels = self.unit.main.channels
         narrow = [self.unit.kind == "mul" and t.channels == 1 < channels for t in self.unit.input_types]
         return tuple(1 if one else self.lanes for one in narrow)
+
+    def converter(self, port: int) -> Converter | None:
+        """The module that makes an input's words the main operation's, where they differ."""
+        lanes, wanted = self.in_lanes[port], self.port_lanes[port]
+        if lanes == wanted:
+            return None
+        return converter(self.unit.input_types[port], lanes, wanted, port in self.apart)
 
     @property
     def main_type(self) -> IntType:

@@ -8,7 +8,6 @@ import numpy as np
 from bitwright.hardware.module import Module
 from bitwright.hardware.modules.argmax import ArgMaxModule
 from bitwright.hardware.modules.channel_add import ChannelAdd
-from bitwright.hardware.modules.converters import converter
 from bitwright.hardware.modules.lookup import LookupModule
 from bitwright.hardware.modules.pool_reduce import PoolReduce
 from bitwright.hardware.modules.requantize import RequantizeModule
@@ -29,11 +28,11 @@ from bitwright.targets.tlmac.circuit.units import Post
 
 def emit_input(plan: UnitPlan, port: int, source: Stream) -> tuple[str, Stream]:
     """An input's FIFO, its conversion to the unit's words, and the FIFO behind that, where there are any."""
-    t, lanes, wanted, name = plan.unit.input_types[port], plan.in_lanes[port], plan.port_lanes[port], f"in{port}"
+    t, name = plan.unit.input_types[port], f"in{port}"
     text, source = _fifo(source, plan.fifo_words[port], f"{name}_fifo")
-    if lanes != wanted:
-        converted = Stream.named(f"{name}_words", wanted * t.dtype.bits)
-        module = converter(t, lanes, wanted)
+    module = plan.converter(port)
+    if module is not None:
+        converted = Stream.named(f"{name}_words", plan.port_lanes[port] * t.dtype.bits)
         text += converted.declare()
         text += instance(module.rtl, f"i_{name}", module.parameters(), CLOCK | source.sink() | converted.source())
         source = converted
@@ -108,6 +107,23 @@ def main_slice(plan: UnitPlan) -> StreamSkid | None:
     if isinstance(main, StreamJoin) and not main.a_words:
         return StreamSkid(main.lanes * main.out_bits)
     return None
+
+
+def leaves_apart(plan: UnitPlan) -> bool:
+    """Whether the unit's words leave at most every second cycle, but for those that had to wait."""
+    if plan.mac is not None:
+        return plan.mac.way_out.sparse if plan.mac.parts > 1 else plan.mac.held_words == 1
+    if plan.unit.node is None:
+        return 0 in plan.apart
+    held = main_slice(plan)
+    return held is not None and held.words == 1
+
+
+def end_slice(plan: UnitPlan) -> StreamSkid | None:
+    """The register slice at the end of a unit whose accumulators are not held."""
+    if plan.mac is None or plan.mac.held_words:
+        return None
+    return StreamSkid(plan.out_lanes * end_bits(plan))
 
 
 def emit_main(plan: UnitPlan, inputs: list[Stream], target: Stream) -> str:

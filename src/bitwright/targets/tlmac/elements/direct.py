@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from bitwright.hardware.memory import is_block
+from bitwright.hardware.memory import rom_latency
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import SizedRows, concat, instance, literal, pack_words
 from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance
@@ -150,7 +150,7 @@ class Direct:
         return found
 
     def waits(self, styles: dict[str, int]) -> bool:
-        return any(is_block(*shape, styles[name]) for name, shape in self.rom_shapes.items())
+        return any(rom_latency(*shape, styles[name]) > 1 for name, shape in self.rom_shapes.items())
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text = ""

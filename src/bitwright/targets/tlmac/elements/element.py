@@ -90,7 +90,7 @@ class Element(Protocol):
         """Resources of tables, multiplexers and ROMs, each apart; styles of the ROMs by name, as in `emit`."""
 
     def waits(self, styles: dict[str, int]) -> bool:
-        """Whether `digits` and `step` come one cycle later, as what goes with them is read from block RAM."""
+        """Whether `digits` and `step` come one cycle later, as what goes with them is read in two cycles."""
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         """Wiring from `digits` (all lanes), `step` (with the digits), `early` (the step a cycle after `addr`), `addr`
@@ -98,7 +98,7 @@ class Element(Protocol):
 
 
 def rom_instance(name: str, width: int, depth: int, prefix: str, style: int, data: str, address: str = "addr") -> str:
-    """Instance of prim/rom that follows the step address; of block RAM with its output register."""
+    """Instance of prim/rom that follows the step address; of block RAM, or deep, with an output register."""
     latency = rom_latency(width, depth, style)
     parameters = {"Width": width, "Depth": depth, "File": f"{prefix}_{name}.mem", "Style": style, "Latency": latency}
     ports = {"clk_i": "clk_i", "re_i": "en", "addr_i": address, "oe_i": "en", "data_o": data}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bitwright.hardware.memory import is_block, mux
+from bitwright.hardware.memory import mux, rom_latency
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import concat, instance
 from bitwright.targets.tlmac.elements.direct import (
@@ -114,7 +114,7 @@ class Shared:
         return found | {"rom": sum(roms, Resources())}
 
     def waits(self, styles: dict[str, int]) -> bool:
-        return SELECTS in self.rom_shapes and is_block(*self.rom_shapes[SELECTS], styles[SELECTS])
+        return SELECTS in self.rom_shapes and rom_latency(*self.rom_shapes[SELECTS], styles[SELECTS]) > 1
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text, position = "", 0
@@ -122,8 +122,8 @@ class Shared:
             text += f"  logic [{width - 1}:0] {name};\n"
             address = "addr"
             if name == ROUTES:  # needed a cycle after the selects
-                block = is_block(width, depth, styles[name])
-                address = ("early" if self.waits(styles) else "addr") if block else "step"
+                late = rom_latency(width, depth, styles[name]) > 1
+                address = ("early" if self.waits(styles) else "addr") if late else "step"
             text += rom_instance(name, width, depth, prefix, styles[name], name, address)
         low = 0
         for number, lane in enumerate(self.lanes):

@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitwright.hardware import memory as memory_cost
-from bitwright.hardware.modules.converters import converter
-from bitwright.hardware.modules.stream_fifo import StreamFifo
+from bitwright.hardware.modules.stream_fifo import StreamFifo, StreamSkid
 from bitwright.hardware.resources import Resources
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import end_slice, main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Post, Unit, posts
 from bitwright.targets.tlmac.model import refine
 
@@ -31,8 +30,9 @@ def unit_cost(plan: UnitPlan) -> Components:
         wanted = plan.port_lanes[k]
         for width, words in ((lanes, plan.fifo_words[k]), (wanted, plan.behind_words[k])):
             cost += StreamFifo(width * t.dtype.bits, words).cost if words else Resources()
-        if lanes != wanted:
-            cost += converter(t, lanes, wanted).cost
+        module = plan.converter(k)
+        if module is not None:
+            cost += module.cost
         found["input"] = found.get("input", Resources()) + cost
     if plan.mac is not None:
         found |= refine.refined(plan.mac, mac_cost(plan.mac))
@@ -43,6 +43,8 @@ def unit_cost(plan: UnitPlan) -> Components:
             held = main_slice(plan)
             found["operation"] = main.cost + (held.cost if held else Resources())
     found |= posts_cost(plan.posts, plan.unit, plan.out_lanes)
+    held = end_slice(plan)
+    found["slice"] = held.cost if held else Resources()
     return {name: cost for name, cost in found.items() if cost != Resources()}
 
 
@@ -70,7 +72,8 @@ def mac_cost(plan: MacPlan) -> Components:
 def window_cost(plan: MacPlan) -> Resources:
     """What sets taps side by side, and the window reader."""
     taps = (patch.cost(lanes) for patch, lanes in zip(plan.patches, plan.patch_lanes, strict=False))
-    return sum(taps, plan.window.cost)
+    held = plan.between_patches
+    return sum(taps, plan.window.cost + (held.cost if held else Resources()))
 
 
 def _front(plan: MacPlan) -> Resources:
@@ -112,9 +115,12 @@ def tree(lanes: int, bits: int, levels: int, out_bits: int) -> Resources:
 
 
 def behind_cost(unit: Unit, mac: MacPlan | None, lanes: int, dsp: bool = True) -> Resources:
-    """All elementwise stages of a unit, on words of `lanes` channels from `mac` or its other operation."""
+    """All stages behind a unit's `mac` or other operation, on words of `lanes` channels, with the slice at its end."""
     stages = posts(unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
-    return total(posts_cost(stages, unit, lanes))
+    found = total(posts_cost(stages, unit, lanes))
+    if mac is not None and not mac.held_words:
+        found += StreamSkid(lanes * (stages[-1].output if stages else mac.acc_type).bits).cost
+    return found
 
 
 def _accumulators(plan: MacPlan) -> Resources:
@@ -126,6 +132,8 @@ def _accumulators(plan: MacPlan) -> Resources:
 
 def _output(plan: MacPlan) -> Resources:
     """What lets the accumulators leave."""
+    if plan.held_words == 0:
+        return Resources(lut=2, ff=1)
     width = plan.fold.parallel * plan.acc_type.bits
     hold = Resources(lut=4, ff=width + 3)
     if plan.held_words > 1:

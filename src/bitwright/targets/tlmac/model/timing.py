@@ -9,13 +9,12 @@ import numpy as np
 
 from bitwright.hardware import event_run, events
 from bitwright.hardware.events import NEEDS, WORD, YIELDS, Process
-from bitwright.hardware.modules.converters import converter
 from bitwright.hardware.modules.window import Window
 from bitwright.network import INPUT
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.patch import COLUMNS, Patch
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import end_slice, main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Circuit
 
 FRAMES = 6  # to begin with; twice as many until the interval is steady
@@ -70,7 +69,7 @@ def fixed_latency(plan: UnitPlan) -> int:
     elif plan.unit.node is not None:
         main = main_module(plan)
         found += (max(1, main.latency) if main else 1) + (main_slice(plan) is not None)
-    return found + _post_stages(plan)
+    return found + _post_stages(plan) + (end_slice(plan) is not None)
 
 
 def _post_stages(plan: UnitPlan) -> int:
@@ -106,7 +105,8 @@ class _Graph:
     def unit(self, plan: UnitPlan, inputs: list[int]) -> int:
         """All of a unit; its output channel."""
         entered = [self._enter(plan, k, stream) for k, stream in enumerate(inputs)]
-        return self._pipe(self._main(plan, entered), _post_stages(plan))
+        stream = self._pipe(self._main(plan, entered), _post_stages(plan))
+        return self.add(events.SLICE, stream, size=2) if end_slice(plan) else stream
 
     def finish(self, last: int, plan: UnitPlan) -> None:
         """The output, which `plan` produces."""
@@ -150,10 +150,8 @@ class _Graph:
         return self.add(events.FIFO, stream, size=words) if words > 1 else self._pipe(stream, words)
 
     def _convert(self, plan: UnitPlan, k: int, stream: int) -> int:
-        lanes, wanted, t = plan.in_lanes[k], plan.port_lanes[k], plan.unit.input_types[k]
-        if lanes == wanted:
-            return stream
-        return self._moves(converter(t, lanes, wanted).moves, stream)
+        module = plan.converter(k)
+        return self._moves(module.moves, stream) if module is not None else stream
 
     def _main(self, plan: UnitPlan, inputs: list[int]) -> int:
         unit = plan.unit
@@ -186,12 +184,15 @@ class _Graph:
         return self.add(events.SLICE, stream, size=held.words) if held else stream
 
     def _mac(self, mac: MacPlan, stream: int) -> int:
-        for patch, lanes in zip(mac.patches, mac.patch_lanes, strict=False):
+        for i, (patch, lanes) in enumerate(zip(mac.patches, mac.patch_lanes, strict=False)):
             stream = self._moves(_padding(patch, lanes), stream)
+            if mac.between_patches is not None and i == 0:
+                stream = self.add(events.SLICE, stream, size=mac.between_patches.words)
         latency = mac.delay + 2
         tile = mac.fold.tile_cycles(mac.layer)
         stream = self._window(mac.window, stream, tile, latency)
-        stream = self.add(events.SLICE, stream, size=mac.held_words)
+        if mac.held_words:
+            stream = self.add(events.SLICE, stream, size=mac.held_words)
         return self._moves(mac.way_out.moves, stream) if mac.parts > 1 else stream
 
     def _bare(self, window: Window, stream: int) -> int:

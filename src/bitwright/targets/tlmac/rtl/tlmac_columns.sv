@@ -63,10 +63,13 @@ module tlmac_columns #(
     if (rst_i) valid_q <= 1'b0;
     else if (!valid_q || m_ready_i) valid_q <= move && hit;
   end
+  // Padding as a sum of products: as a choice it would become a reset of the register, which decides late.
+  logic [Lanes*Bits-1:0] word;
+  assign word = (s_data_i & {Lanes * Bits{!pad}}) | ({Lanes{PadLane}} & {Lanes * Bits{pad}});
   if (Depth > 1) begin : g_shift
-    always_ff @(posedge clk_i) if (move) shift_q <= {shift_q[Depth-2:0], pad ? {Lanes{PadLane}} : s_data_i};
+    always_ff @(posedge clk_i) if (move) shift_q <= {shift_q[Depth-2:0], word};
   end else begin : g_register
-    always_ff @(posedge clk_i) if (move) shift_q <= pad ? {Lanes{PadLane}} : s_data_i;
+    always_ff @(posedge clk_i) if (move) shift_q <= word;
   end
 
   for (genvar l = 0; l < Lanes; l++) begin : g_lane

@@ -7,7 +7,7 @@
 // addr_o counts the steps of a frame's pixel: Steps words a pass, Tiles passes, each for every digit.
 // Latency: early_o, the step, one cycle after the word; digits_o, step_o as many or, with Wait, one more; valid_o, clear_o, shift_o Delay + 1 cycles after it (they
 // accompany the sum of the word's products), and so does last_o, of the word that finishes the accumulators.
-// Everything moves only while en_i; II one word a cycle. Implements the schedule of Conv2d and Dense.
+// Everything moves only while en_i, whose complement is stop_i; II one word a cycle. Implements the schedule of Conv2d and Dense.
 module tlmac_front #(
     parameter int unsigned Lanes = 1,
     parameter int unsigned Bits = 1,
@@ -23,6 +23,7 @@ module tlmac_front #(
     input  logic                       clk_i,
     input  logic                       rst_i,
     input  logic                       en_i,
+    input  logic                       stop_i,
     input  logic [Lanes*Bits-1:0]      s_data_i,
     input  logic                       s_valid_i,
     input  logic                       s_last_i,
@@ -43,7 +44,7 @@ module tlmac_front #(
   if (Padded < Bits || Padded >= Bits + DigitBits) $error("tlmac_front: Digits must be ceil(Bits / DigitBits)");
 
   logic take, first_q, last_digit, first_digit;
-  assign take = en_i && s_valid_i;
+  assign take = !stop_i && s_valid_i;
 
   // ---- schedule
   logic [DigitIndexBits-1:0] digit_q;
@@ -59,28 +60,48 @@ module tlmac_front #(
     assign digit_q = '0;
   end
 
+  // at_last, base_at_last: whether the address, or the base, is Last; registers, so that no compare precedes the address.
   logic [AddrBits-1:0] base, next;
+  logic next_at_last, base_at_last;
   if (Last > 0) begin : gen_step
     logic [AddrBits-1:0] addr_q;
-    assign next = (addr_q == AddrBits'(Last)) ? '0 : addr_q + 1'b1;
+    logic at_last_q;
+    assign next = at_last_q ? '0 : addr_q + 1'b1;
+    assign next_at_last = addr_q == AddrBits'(Last - 1);
     always_ff @(posedge clk_i) begin
-      if (rst_i) addr_q <= '0;
-      else if (take) addr_q <= (s_last_i && !last_digit) ? base : next;
+      if (rst_i) begin
+        addr_q    <= '0;
+        at_last_q <= 1'b0;
+      end else if (take) begin
+        addr_q    <= (s_last_i && !last_digit) ? base : next;
+        at_last_q <= (s_last_i && !last_digit) ? base_at_last : next_at_last;
+      end
     end
     assign addr_o = addr_q;
   end else begin : gen_one_step
-    assign next   = '0;
+    assign next = '0;
+    assign next_at_last = 1'b1;
     assign addr_o = '0;
   end
   if (Tiles > 1 && Digits > 1) begin : gen_base
     logic [AddrBits-1:0] base_q;
+    logic base_at_last_q;
     always_ff @(posedge clk_i) begin
-      if (rst_i) base_q <= '0;
-      else if (take && s_last_i && last_digit) base_q <= next;
+      if (rst_i) begin
+        base_q         <= '0;
+        base_at_last_q <= 1'b0;
+      end else if (take && s_last_i && last_digit) begin
+        base_q         <= next;
+        base_at_last_q <= next_at_last;
+      end
     end
     assign base = base_q;
+    assign base_at_last = base_at_last_q;
   end else begin : gen_zero_base
+    logic unused;
+    assign unused = &{1'b0, next_at_last};
     assign base = '0;
+    assign base_at_last = 1'b0;
   end
 
   if (Steps > 1) begin : gen_first

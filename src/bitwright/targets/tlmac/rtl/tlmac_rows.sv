@@ -75,7 +75,8 @@ module tlmac_rows #(
   end
   always_ff @(posedge clk_i) begin
     if (take) begin
-      new_q  <= pad ? {Lanes{PadLane}} : s_data_i;
+      // As a sum of products: as a choice, padding would become a reset of the register, which decides late.
+      new_q  <= (s_data_i & {Width{!pad}}) | ({Lanes{PadLane}} & {Width{pad}});
       word_q <= word;
     end
   end
