@@ -13,7 +13,7 @@ from bitwright.network.graph import INPUT
 from bitwright.network.ops import Add, Concat, SumPool
 from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.bitsys.model.cycles import comparisons, group_items, legal_interval
+from bitwright.targets.bitsys.model.cycles import TURNS, comparisons, group_items, legal_interval
 from bitwright.targets.bitsys.post import PostStage, Sums, post
 from bitwright.targets.bitsys.storage import Layout, Stored
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_words, plane_words
@@ -178,7 +178,7 @@ def _interval(fields: dict[str, int]) -> int:
     """Cycles between groups that the search and the two writes of a 16-bit group need; reading may take longer."""
     least = 1 + fields["wide_out"]
     if fields.get("vector"):
-        least = max(least, min(group_items(fields), 2 * comparisons(fields)))
+        least = max(least, min(group_items(fields), TURNS * comparisons(fields)))
     return legal_interval(fields, least)
 
 

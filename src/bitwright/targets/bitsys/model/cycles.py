@@ -20,6 +20,8 @@ from bitwright.targets.bitsys.registers import LAYER_WORDS
 FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, the decision to start, the start
 END = 1  # busy_i of the sequencer is a register
 POST = 7  # registers of the post stage without a table, apart from the multiplier's
+TURNS = 3  # searches that take turns in the post stage, and cycles of a comparison
+LOOKUP = 2  # cycles of a table of results
 VECTOR = 3  # of the vector stage
 OPERANDS = 3  # of row buffers and weights
 RESULT = 2  # of the result buffer
@@ -39,7 +41,7 @@ class LayerTiming:
 def layer_timing(fields: Mapping[str, int], hardware: Hardware) -> LayerTiming:
     """The times of a layer that waits for nothing."""
     runs = _vector(fields, hardware) if fields.get("vector") else _array(fields, hardware)
-    post = POST + multiply_pipe.latency(32, hardware.multiplier_bits) + 2 * comparisons(fields)
+    post = POST + multiply_pipe.latency(32, hardware.multiplier_bits) + _table(fields)
     high = int(fields["wide_out"] and not fields["to_output"])
     first, count, step = runs[-1]
     stored = first + (count - 1) * step + post + 1  # the cycle of the last write
@@ -63,10 +65,15 @@ def comparisons(fields: Mapping[str, int]) -> int:
 
 
 def legal_interval(fields: Mapping[str, int], least: int) -> int:
-    """The least distance of groups that the post stage takes, `least` or more: two searches take turns."""
+    """The least distance of groups that the post stage takes, `least` or more: searches take turns."""
     reads = comparisons(fields)
     apart = max(least, reads)
-    return apart + int(reads > 1 and apart < 2 * reads and apart % 2 == 0)
+    return apart + int(reads > 1 and apart < TURNS * reads and apart % TURNS == 0)
+
+
+def _table(fields: Mapping[str, int]) -> int:
+    """Cycles of the search among thresholds, or in a table of results."""
+    return (LOOKUP if fields["lookup"] else TURNS) * comparisons(fields)
 
 
 def group_items(fields: Mapping[str, int]) -> int:
@@ -92,8 +99,8 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     """(first cycle, number, distance) of each tile's groups that enter the post stage.
 
     Loading: two halves of the row buffers. Array: tiles follow each other at once, at least `rows` cycles apart, into
-    a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group, an odd number between groups that
-    search.
+    a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group, and a multiple of 3 more between
+    groups that search.
     """
     steps, interval = _steps(fields, hardware), fields["interval"]
     settle = OPERANDS + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
@@ -102,7 +109,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     read_end, released = 0, deque([-1, -1], maxlen=2)
     go = end = -(1 << 60)
     drained = deque([-(1 << 60)] * hardware.slots, maxlen=hardware.slots)
-    odd = comparisons(fields) > 1
+    searches = comparisons(fields) > 1
     issued = 1 - interval  # the first group may leave right after the start
     runs = []
     for m in range(fields["tiles_m"]):
@@ -114,7 +121,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
             go = max(loaded + 1, end, go + hardware.rows, drained[0] + 2)
             end = go + steps
             first = max(end + settle + 1, issued + interval)
-            first += (first - issued - interval) % 2 if odd else 0
+            first += (issued + interval - first) % TURNS if searches else 0
             issued = first + (count - 1) * interval
             drained.append(issued)
             runs.append((first + RESULT, count, interval))

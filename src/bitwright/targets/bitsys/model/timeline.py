@@ -133,13 +133,10 @@ def _channels(machine: Accelerator) -> tuple[int, int]:
 def _sent(machine: Accelerator) -> np.ndarray:
     """Cycles from the end of the layers to the last word of each frame, int64 [frames].
 
-    The first group takes three cycles through the memory and its registers; a later pixel's waits a cycle where the one
-    before ends with a group of one channel. ArgMax takes a cycle more for each pixel.
+    The first group takes three cycles through the memory and its registers. ArgMax takes a cycle more for each pixel.
     """
     pixels = machine.result.pixels * np.arange(1, machine.frames + 1)
-    if machine.argmax:
-        return 3 + pixels * (machine.result.channels + 1)
-    return 3 + pixels * machine.result.channels + (pixels - 1) * int(machine.result.channels % 8 == 1)
+    return 3 + pixels * (machine.result.channels + int(machine.argmax))
 
 
 @njit

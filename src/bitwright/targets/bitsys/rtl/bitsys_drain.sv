@@ -33,7 +33,7 @@ module bitsys_drain #(
     output logic [          15:0] pixel_o
 );
   `include "bitsys_registers.svh"
-  logic busy_q, wait_over_q, odd;
+  logic busy_q, wait_over_q, searches;
   logic [SlotBits:0] used_q, ready_q, tile_q;
   logic [SlotBits-1:0] slot_q;
   logic [19:0] m_left_q;
@@ -41,8 +41,8 @@ module bitsys_drain #(
   logic [7:0] row_q, row_left_q, column_q, groups_q;
   logic [9:0] wait_q;
   logic last_n_q, last_m_q, next_last_m_q, last_row_q, next_last_n, next_in_last_m, last_group, issue, row_end, tile_end;
-  // Groups that search among thresholds enter the post stage an odd number of cycles apart.
-  assign odd = layer_i[FTableBits+:WTableBits] > 4'd1 && !layer_i[FLookup];
+  // Groups that search among thresholds enter the post stage `interval` cycles apart, or a multiple of 3 more.
+  assign searches = layer_i[FTableBits+:WTableBits] > 4'd1 && !layer_i[FLookup];
   assign last_group = Groups == 1 || column_q == groups_q;
   assign issue = ready_q != '0 && wait_over_q;
   assign row_end = issue && last_group;
@@ -77,8 +77,8 @@ module bitsys_drain #(
     end else if (!wait_over_q) begin
       wait_q <= wait_q - 10'd1;
       wait_over_q <= wait_q == 10'd0;
-    end else if (odd) begin
-      wait_q <= 10'd0;
+    end else if (searches) begin
+      wait_q <= 10'd1;
       wait_over_q <= 1'b0;
     end
   end

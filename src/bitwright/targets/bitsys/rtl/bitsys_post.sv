@@ -3,9 +3,10 @@
 //
 // group_i comes a cycle before the values. A group may enter every cycle without a table, with a table of results and with
 // a single threshold. The number of 2^B - 1 thresholds that are not greater than the value is found by binary search, a
-// comparison every second cycle: two groups take turns. Groups enter B or more cycles apart, an odd number or at least 2B.
+// comparison every third cycle: three groups take turns. Groups enter B or more cycles apart; the distances are one number
+// and multiples of 3 more, which is no multiple of 3 unless it is at least 3B.
 // A channel's thresholds ascend from entry 0 on; table_base is a multiple of a channel's entries.
-// Latency 7 cycles and the multiplier's, and 2B more with thresholds, 2 more with a table of results.
+// Latency 7 cycles and the multiplier's, and 3B more with thresholds, 2 more with a table of results.
 // Memories are written through the control bus. Python: Threshold, Lookup, Requantize.
 module bitsys_post #(
     parameter int unsigned ParamGroups    = 256,
@@ -47,29 +48,32 @@ module bitsys_post #(
     first_bit_q <= layer_i[FLookup] ? 8'd0 : 8'd1 << 3'(table_bits - 4'd1);
   end
 
-  // A group is in enter, which reads its first entry, then in turn in wait and in turn, where the entry has come, and which
-  // reads the next one. bit_q: what the comparison decides; last_q: there is no further one.
-  logic enter_valid_q, wait_valid_q, wait_last_q, turn_valid_q, turn_last_q, wait_goes_on, turn_goes_on;
-  logic [7:0] wait_bit_q, turn_bit_q, read_bit_q;
-  logic [255:0] enter_q, wait_q, turn_q, x_q;
-  logic [31:0] enter_place_q, wait_place_q, turn_place_q, x_place_q;
+  // A group is in enter, which reads its first entry, then by turns in wait, in turn, where the entry has come and is
+  // compared, and in move, which reads the next one. bit_q: what the comparison decides; last_q: there is no further one.
+  logic enter_valid_q, wait_valid_q, wait_last_q, turn_valid_q, turn_last_q, move_valid_q, move_last_q;
+  logic turn_goes_on, move_goes_on;
+  logic [7:0] wait_bit_q, turn_bit_q, move_bit_q, read_bit_q;
+  logic [255:0] enter_q, wait_q, turn_q, move_q, x_q;
+  logic [31:0] enter_place_q, wait_place_q, turn_place_q, move_place_q, x_place_q;
   logic [15:0] group_q;
   logic [TableBits-1:0] shifted_q, first_entry;
   logic x_valid_q;
-  assign wait_goes_on = wait_valid_q && !wait_last_q;
   assign turn_goes_on = turn_valid_q && !turn_last_q;
+  assign move_goes_on = move_valid_q && !move_last_q;
   assign first_entry = layer_i[FTableBase+:TableBits] + shifted_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       enter_valid_q <= 1'b0;
       wait_valid_q <= 1'b0;
       turn_valid_q <= 1'b0;
+      move_valid_q <= 1'b0;
       x_valid_q <= 1'b0;
     end else begin
       enter_valid_q <= valid_i;
-      wait_valid_q <= turn_goes_on || (enter_valid_q && has_table_q);
+      wait_valid_q <= move_goes_on || (enter_valid_q && has_table_q);
       turn_valid_q <= wait_valid_q;
-      x_valid_q <= has_table_q ? turn_valid_q && turn_last_q : enter_valid_q;
+      move_valid_q <= turn_valid_q && !lookup_q;
+      x_valid_q <= !has_table_q ? enter_valid_q : lookup_q ? turn_valid_q : move_valid_q && move_last_q;
     end
   end
   always_ff @(posedge clk_i) begin
@@ -77,16 +81,14 @@ module bitsys_post #(
     shifted_q <= TableBits'(group_i) << table_bits;
     enter_q <= value_i;
     enter_place_q <= {group_q, pixel_i};
-    wait_q <= turn_goes_on ? turn_q : enter_q;
-    wait_place_q <= turn_goes_on ? turn_place_q : enter_place_q;
-    wait_bit_q <= turn_goes_on ? turn_bit_q >> 1 : first_bit_q;
-    wait_last_q <= turn_goes_on ? turn_bit_q[1] : single_q;
-    turn_q <= wait_q;
-    turn_place_q <= wait_place_q;
-    turn_bit_q <= wait_bit_q;
-    turn_last_q <= wait_last_q;
-    read_bit_q <= wait_goes_on ? wait_bit_q : 8'd0;
-    x_place_q <= has_table_q ? turn_place_q : enter_place_q;
+    wait_q <= move_goes_on ? move_q : enter_q;
+    wait_place_q <= move_goes_on ? move_place_q : enter_place_q;
+    wait_bit_q <= move_goes_on ? move_bit_q >> 1 : first_bit_q;
+    wait_last_q <= move_goes_on ? move_bit_q[1] : single_q;
+    {turn_q, turn_place_q, turn_bit_q, turn_last_q} <= {wait_q, wait_place_q, wait_bit_q, wait_last_q};
+    {move_q, move_place_q, move_bit_q, move_last_q} <= {turn_q, turn_place_q, turn_bit_q, turn_last_q};
+    read_bit_q <= turn_goes_on ? turn_bit_q : 8'd0;
+    x_place_q <= !has_table_q ? enter_place_q : lookup_q ? turn_place_q : move_place_q;
   end
 
   // Beside the lanes.
@@ -108,7 +110,8 @@ module bitsys_post #(
   // Parameters: the multiplier comes with x, bias and shift with the product.
   logic [ParamBits-1:0] param_addr;
   logic [(Multiply+1)*ParamBits-1:0] param_addr_q;
-  assign param_addr = layer_i[FParamBase+:ParamBits] + (has_table_q ? wait_place_q[16+:ParamBits] : group_q[ParamBits-1:0]);
+  assign param_addr = layer_i[FParamBase+:ParamBits] + (!has_table_q ? group_q[ParamBits-1:0]
+    : lookup_q ? wait_place_q[16+:ParamBits] : turn_place_q[16+:ParamBits]);
   assign param_addr_q[ParamBits-1:0] = param_addr;
   always_ff @(posedge clk_i) param_addr_q[ParamBits+:Multiply*ParamBits] <= param_addr_q[0+:Multiply*ParamBits];
   for (genvar k = 0; k < 8; k++) begin : g_lane
@@ -131,19 +134,20 @@ module bitsys_post #(
     // An entry that is read has zero in the bit that it decides, and ones below.
     logic [31:0] entry, value;
     logic [32:0] difference;
-    logic reached;
+    logic reached_q;
     logic [7:0] index_q, index, first;  // first: entry of a search, or of a table of results
-    logic [TableBits-1:0] read_q, address, wait_address_q;
+    logic [TableBits-1:0] read_q, address, wait_address_q, turn_address_q;
     assign value = turn_q[32*k+:32];
     assign difference = {1'b0, !value[31], value[30:0]} - {1'b0, !entry[31], entry[30:0]};
-    assign reached = !difference[32];
-    assign index = index_q | (turn_bit_q & {8{reached}});
+    assign index = index_q | (move_bit_q & {8{reached_q}});
     assign first = lookup_q ? value_i[32*k+:8] & mask_q : mask_q >> 1;
-    assign address = read_q | (TableBits'(read_bit_q) & {TableBits{reached}});
+    assign address = read_q | (TableBits'(read_bit_q) & {TableBits{reached_q}});
     always_ff @(posedge clk_i) begin
       wait_address_q <= address;
-      index_q <= 8'(wait_address_q) & mask_q;
-      read_q <= wait_goes_on ? wait_address_q & ~(TableBits'(wait_bit_q >> 1)) : first_entry | TableBits'(first);
+      turn_address_q <= wait_address_q & ~(TableBits'(wait_bit_q >> 1));
+      reached_q <= !difference[32];
+      index_q <= 8'(turn_address_q) & mask_q;
+      read_q <= turn_goes_on ? turn_address_q : first_entry | TableBits'(first);
     end
     ram_sdp #(
         .Width(32),
@@ -177,7 +181,7 @@ module bitsys_post #(
     logic unused;
     assign unused = ^{difference[31:0], param[31:0]};
   end
-  assign busy_o = enter_valid_q || wait_valid_q || turn_valid_q || valid_q != '0;
+  assign busy_o = enter_valid_q || wait_valid_q || turn_valid_q || move_valid_q || valid_q != '0;
   assign valid_o = valid_q[Depth];
   assign {group_o, pixel_o} = place_q[32*Depth+:32];
 endmodule
