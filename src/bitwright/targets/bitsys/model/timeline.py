@@ -91,9 +91,9 @@ class _State:
         fetch = max(closed + 1, self.done) + 2
         writes = []
         for step in machine.steps:
-            start = max(fetch + FETCH - 1, self._arrived(step) + 1)
+            start = max(fetch + FETCH - 1, self._arrived(step) + 3)
             if step.to_output:
-                start = max(start, self.output_free + 1)
+                start = max(start, self.output_free + 2)
             writes.append(step.timing.writes + np.array([start, 0, 0, 0]))
             self.done = start + step.timing.cycles - FETCH
             if step.release_input:
@@ -119,7 +119,7 @@ class _State:
             return 0
         index = len(self.freed)
         last = index - step.ahead - 1  # the packet whose layer must have ended
-        begin = max(self.head + 1, self.freed[last] + 1 if last >= 0 else 0)
+        begin = max(self.head + 1, self.freed[last] + 2 if last >= 0 else 0)
         self.head = begin + step.words + 1
         return self.head
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Control registers and the write bus of the memories, behind AXI4-Lite; see registers.toml. Memories are written a
-// cycle later, registers answer two; addr_i must stay until then.
+// cycle later, registers answer three; addr_i must stay until then.
 module bitsys_control (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -92,7 +92,13 @@ module bitsys_control (
   end
 
   // Counters start with run; a layer is timed from its fetch to the next one, or to the end of the batch.
+  logic running_q, weights_wait_q, output_wait_q, batch_done_q, fetching_q;
   always_ff @(posedge clk_i) begin
+    running_q <= running_i;
+    weights_wait_q <= weights_wait_i;
+    output_wait_q <= output_wait_i;
+    batch_done_q <= batch_done_i;
+    fetching_q <= fetching_i;
     if (rst_i || !run_q) begin
       errors_q <= 2'd0;
       seen_q <= 1'b0;
@@ -105,28 +111,29 @@ module bitsys_control (
     end else begin
       seen_q <= seen_q || input_seen_i;
       total_q <= total_q + 32'(seen_q);
-      busy_q <= busy_q + 32'(running_i);
+      busy_q <= busy_q + 32'(running_q);
       array_q <= array_q + 32'(array_valid_i);
-      weights_q <= weights_q + 32'(weights_wait_i);
-      output_q <= output_q + 32'(output_wait_i);
-      batches_q <= batches_q + 32'(batch_done_i);
+      weights_q <= weights_q + 32'(weights_wait_q);
+      output_q <= output_q + 32'(output_wait_q);
+      batches_q <= batches_q + 32'(batch_done_q);
     end
     if (unknown_q) errors_q[0] <= 1'b1;
-    if (memory_we_q && running_i) errors_q[1] <= 1'b1;
+    if (memory_we_q && running_q) errors_q[1] <= 1'b1;
     if (rst_i) errors_q <= 2'd0;
-    timer_q <= fetching_i ? 32'd1 : timer_q + 32'd1;
-    if (fetching_i) timed_q <= layer_index_i;
-    if ((fetching_i || batch_done_i) && timed_q == select_q) layer_q <= timer_q;
-    if (batch_done_i) timed_q <= 8'hFF;
+    timer_q <= fetching_q ? 32'd1 : timer_q + 32'd1;
+    if (fetching_q) timed_q <= layer_index_i;
+    if ((fetching_q || batch_done_q) && timed_q == select_q) layer_q <= timer_q;
+    if (batch_done_q) timed_q <= 8'hFF;
     if (rst_i || !run_q) timed_q <= 8'hFF;
   end
 
-  // Which register, then its value.
+  // Which register, then its value: of either half of them, then of both.
   logic [17:0] hit_q;
-  logic [31:0] values[18], value;
-  logic re_q;
+  logic [31:0] values[18];
+  logic [1:0][31:0] value, value_q;
+  logic [1:0] re_q;
   assign values[0] = {31'd0, run_q};
-  assign values[1] = {29'd0, output_busy_i, waiting_i, running_i};
+  assign values[1] = {29'd0, output_busy_i, waiting_i, running_q};
   assign values[2] = {30'd0, errors_q};
   assign values[3] = {24'd0, batch_q};
   assign values[4] = type_q;
@@ -144,8 +151,8 @@ module bitsys_control (
   assign values[16] = {24'd0, select_q};
   assign values[17] = layer_q;
   always_comb begin
-    value = 32'd0;
-    for (int k = 0; k < 18; k++) value = value | (hit_q[k] ? values[k] : 32'd0);
+    value = 64'd0;
+    for (int k = 0; k < 18; k++) value[k%2] = value[k%2] | (hit_q[k] ? values[k] : 32'd0);
   end
   always_ff @(posedge clk_i) begin
     hit_q[0] <= register == RegRun;
@@ -166,9 +173,10 @@ module bitsys_control (
     hit_q[15] <= register == RegBatches;
     hit_q[16] <= register == RegLayerSelect;
     hit_q[17] <= register == RegLayerCycles;
-    rdata_o <= value;
-    re_q <= re_i && !rst_i;
-    rvalid_o <= re_q && !rst_i;
+    value_q <= value;
+    rdata_o <= value_q[0] | value_q[1];
+    re_q <= rst_i ? 2'd0 : {re_q[0], re_i};
+    rvalid_o <= re_q[1] && !rst_i;
   end
   assign run_o = run_q;
   assign batch_o = batch_q;

@@ -151,7 +151,7 @@ module bitsys_core #(
   );
 
   // Input
-  logic in_valid, in_ready;
+  logic in_valid, in_next_ready;
   logic [63:0] in_elements;
   logic [15:0] in_pixel;
   logic [11:0] in_group;
@@ -170,7 +170,7 @@ module bitsys_core #(
       .s_axis_tvalid(s_axis_tvalid),
       .s_axis_tready(s_axis_tready),
       .m_valid_o(in_valid),
-      .m_ready_i(in_ready),
+      .m_next_ready_i(in_next_ready),
       .m_elements_o(in_elements),
       .m_pixel_o(in_pixel),
       .m_group_o(in_group),
@@ -349,7 +349,7 @@ module bitsys_core #(
       .pixel_i(code_pixel),
       .busy_o(store_busy),
       .s_valid_i(in_valid),
-      .s_ready_o(in_ready),
+      .s_next_ready_o(in_next_ready),
       .s_elements_i(in_elements),
       .s_pixel_i(in_pixel),
       .s_group_i(in_group),

@@ -5,7 +5,7 @@
 // Groups begin with a pixel, so a pixel of 3 channels takes one group; bit planes fill up a pixel to 64 channels with
 // zeros. A batch is complete with `batch` frames, or after `idle` cycles without input between frames.
 // Words wait in a ring of 16, those of the next batch too. The settings are those of some cycles ago.
-// Latency 5 cycles from a word to its group, a group a cycle.
+// m_next_ready_i: whether a group may leave in the next cycle. Latency 5 cycles from a word to its group, a group a cycle.
 module bitsys_input #(
     parameter bit Planes = 1'b0
 ) (
@@ -21,7 +21,7 @@ module bitsys_input #(
     input  logic        s_axis_tvalid,
     output logic        s_axis_tready,
     output logic        m_valid_o,
-    input  logic        m_ready_i,
+    input  logic        m_next_ready_i,
     output logic [63:0] m_elements_o,
     output logic [15:0] m_pixel_o,
     output logic [11:0] m_group_o,
@@ -45,6 +45,7 @@ module bitsys_input #(
   logic [4:0] last_take_q, next_take_q;  // of a frame's last group and them; of the next frame's first and them
   logic [7:0] batch_end_q;
   logic one_group_q, two_groups_q, one_filled_q, two_filled_q, one_pixel_q, two_pixels_q, one_frame_q, bipolar_q;
+  logic [8:0] end_less_q, rest_less_q;  // next_take_q and rest_q less the eight elements of a word
   logic [2:0] bits_q;  // 0 for 8
   logic [7:0] extend_q;
   logic [15:0] second_q;
@@ -71,6 +72,8 @@ module bitsys_input #(
     extend_q <= type_i[4] || type_i[9] ? 8'hFF << type_i[3:0] : 8'd0;
     last_take_q <= {1'b0, Planes && filled_q != groups_q ? 4'd0 : rest_q} + {2'd0, pad_q};
     next_take_q <= {1'b0, first_need} + {2'd0, pad_q};
+    end_less_q <= 9'({1'b0, first_need} + {2'd0, pad_q}) - 9'd8;
+    rest_less_q <= 9'(rest_q) - 9'd8;
     batch_end_q <= batch_i - 8'd2;
     one_frame_q <= batch_i == 8'd1;
     second_q <= base_i[15:0] + base_i[31:16];
@@ -113,9 +116,8 @@ module bitsys_input #(
   logic [7:0] ahead_q;
   logic [4:0] take_q;
   logic [2:0] turn_q;
-  logic open_q, buffer_select_q, frame_last_q, hold, emit;
-  assign hold = m_valid_o && !m_ready_i;
-  assign emit = open_q && !more_q[8] && !hold;
+  logic open_q, buffer_select_q, frame_last_q, hold_q, emit;
+  assign emit = open_q && !more_q[8] && !hold_q;
   always_ff @(posedge clk_i) begin
     if (rst_q) begin
       ready_q <= 1'b0;
@@ -130,10 +132,17 @@ module bitsys_input #(
       write_q <= write_q + 4'(elements_valid_q);
     end
   end
+  // Whatever follows is counted off; only then it is chosen.
+  logic [8:0] more_end, more_rest, more_full, more_stay;
+  assign more_end = more_q - (elements_valid_q ? end_less_q : 9'(next_take_q));
+  assign more_rest = more_q - (elements_valid_q ? rest_less_q : 9'(rest_q));
+  assign more_full = elements_valid_q ? more_q : more_q - 9'd8;
+  assign more_stay = elements_valid_q ? more_q + 9'd8 : more_q;
   always_ff @(posedge clk_i) begin
     if (rst_q) more_q <= 9'd0 - 9'(first_need);
-    else if (emit) more_q <= more_q + {5'd0, elements_valid_q, 3'd0} - 9'(frame_last_q ? next_take_q : 5'(next_need));
-    else if (elements_valid_q) more_q <= more_q + 9'd8;
+    else if (emit && frame_last_q) more_q <= more_end;
+    else if (emit && !next_filling) more_q <= next_last ? more_rest : more_full;
+    else more_q <= more_stay;
   end
   logic [63:0] lanes;
   logic [7:0] next_word;  // lanes whose element lies in the word behind
@@ -148,7 +157,7 @@ module bitsys_input #(
         .we_i(elements_valid_q),
         .waddr_i(write_q),
         .wdata_i(elements_q[8*l+:8]),
-        .re_i(!hold),
+        .re_i(!hold_q),
         .raddr_i(read_q[6:3] + 4'(next_word[l])),
         .rdata_o(lanes[8*l+:8])
     );
@@ -205,11 +214,15 @@ module bitsys_input #(
     if (rst_q) begin
       valid_1_q <= 1'b0;
       m_valid_o <= 1'b0;
-    end else if (!hold) begin
-      valid_1_q <= emit;
-      m_valid_o <= valid_1_q;
+      hold_q <= 1'b0;
+    end else begin
+      hold_q <= (hold_q || valid_1_q) && !m_next_ready_i;  // a group stands and may not leave
+      if (!hold_q) begin
+        valid_1_q <= emit;
+        m_valid_o <= valid_1_q;
+      end
     end
-    if (!hold) begin
+    if (!hold_q) begin
       {turn_q, need_1_q, address_1_q, group_1_q} <= {read_q[2:0], need_q, address_q, group_q};
       {m_pixel_o, m_group_o} <= {address_1_q, group_1_q};
     end
@@ -217,7 +230,7 @@ module bitsys_input #(
   for (genvar k = 0; k < 8; k++) begin : g_group
     logic [2:0] lane;
     assign lane = 3'(k) + turn_q;
-    always_ff @(posedge clk_i) if (!hold) m_elements_o[8*k+:8] <= 4'(k) < need_1_q ? lanes[8*lane+:8] : 8'd0;
+    always_ff @(posedge clk_i) if (!hold_q) m_elements_o[8*k+:8] <= 4'(k) < need_1_q ? lanes[8*lane+:8] : 8'd0;
   end
 
   // Frames of the buffer that is filled, and the two buffers: a cycle behind the groups.

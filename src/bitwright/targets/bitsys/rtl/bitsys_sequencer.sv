@@ -44,7 +44,8 @@ module bitsys_sequencer #(
   logic [127:0] words;
   logic [32*LayerWords-1:0] layer_q;
   logic [1:0] fill_q, begun_q;
-  logic buffer_q, first_q, start_q, busy_q, fetch, ready, done;
+  logic buffer_q, first_q, start_q, busy_q, fetch, ready, done, weights_late, weights_late_q, output_late_q;
+  logic [32*LayerWords-1:0] coming;  // the descriptor as of the next cycle
   for (genvar k = 0; k < 4; k++) begin : g_ram
     ram_sdp #(
         .Width(32),
@@ -62,10 +63,12 @@ module bitsys_sequencer #(
     );
   end
   assign fetch = state_q == Fetch;
-  assign ready = state_q == Ready && !weights_wait_o && !output_wait_o;
-  assign weights_wait_o = state_q == Ready && layer_q[FStreamed] && !weights_ready_i;
+  assign coming = fetch ? {words, layer_q[32*LayerWords-1:128]} : layer_q;
+  assign weights_late = coming[FStreamed] && !weights_ready_i;
+  assign ready = state_q == Ready && !weights_late_q && !output_late_q;
+  assign weights_wait_o = state_q == Ready && weights_late_q;
   assign weights_free_o = done && layer_q[FStreamed];
-  assign output_wait_o = state_q == Ready && !weights_wait_o && layer_q[FToOutput] && output_busy_i;
+  assign output_wait_o = state_q == Ready && output_late_q;
   assign done = state_q == Run && begun_q[1] && !busy_q;
   always_ff @(posedge clk_i) begin
     if (rst_i || !run_i) begin
@@ -86,7 +89,9 @@ module bitsys_sequencer #(
     busy_q  <= busy_i;
     begun_q <= {begun_q[0], state_q == Run};
     first_q <= !fetch;
-    if (fetch) layer_q <= {words, layer_q[32*LayerWords-1:128]};
+    layer_q <= coming;
+    weights_late_q <= weights_late;
+    output_late_q <= coming[FToOutput] && output_busy_i && !weights_late;
     if (!run_i || ready) begin
       index_q <= !run_i || layer_q[FLast] ? 8'd0 : index_q + 8'd1;
       word_q  <= 4'd0;

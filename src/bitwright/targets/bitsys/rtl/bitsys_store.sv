@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes results and input groups: results to the activation memory (one or two 8-bit halves) or the output buffer.
 //
-// A group of results is written in the cycle after it comes, its high half in the next; input groups wait meanwhile.
+// A group of results is written in the cycle after it comes, its high half in the next; input groups
+// wait meanwhile, which s_next_ready_o tells a cycle before.
 module bitsys_store #(
     parameter bit Planes = 1'b0
 ) (
@@ -15,7 +16,7 @@ module bitsys_store #(
     output logic             busy_o,
     // Input groups
     input  logic             s_valid_i,
-    output logic             s_ready_o,
+    output logic             s_next_ready_o,
     input  logic [     63:0] s_elements_i,
     input  logic [     15:0] s_pixel_i,
     input  logic [     11:0] s_group_i,
@@ -34,16 +35,17 @@ module bitsys_store #(
     output logic [    255:0] out_data_o
 );
   `include "bitsys_registers.svh"
-  logic valid_q, high_q, result_q, wide;
+  logic valid_q, high_q, result, result_q, wide;
   logic [255:0] code_q;
   logic [15:0] pixel_q;
   logic [11:0] group_q;
   logic [63:0] low, high;
   assign wide = layer_i[FWideOut];
+  assign result = (valid_i || (valid_q && wide)) && !layer_i[FToOutput] && !rst_i;
   always_ff @(posedge clk_i) begin
     valid_q <= valid_i && !rst_i;
     high_q <= valid_q && wide && !layer_i[FToOutput] && !rst_i;
-    result_q <= (valid_i || (valid_q && wide)) && !layer_i[FToOutput] && !rst_i;
+    result_q <= result;
     if (valid_i) begin
       code_q <= code_i;
       pixel_q <= pixel_i;
@@ -56,7 +58,7 @@ module bitsys_store #(
   end
 
   // One write port: results first.
-  assign s_ready_o = !result_q;
+  assign s_next_ready_o = !result;
   assign we_o = result_q || s_valid_i;
   assign welements_o = high_q ? high : result_q ? low : s_elements_i;
   assign wstored_o = result_q ? layer_i[FStoredOut+:WStoredOut] : s_stored_i;

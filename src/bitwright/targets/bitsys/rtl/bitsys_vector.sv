@@ -27,16 +27,24 @@ module bitsys_vector #(
 );
   `include "bitsys_registers.svh"
   // Unpack, then the value of an item or what stands for none, then the group's total.
-  logic wide, is_signed;
+  // Of the layer, whose first item comes long after its start: how a and b are stored, extended, wide and signed.
+  logic [6:0] kind_a_q, kind_b_q;
+  logic [3:0] stored;
+  logic extend, wide, is_signed;
   logic [63:0] elements;
-  assign wide = is_b_i ? layer_i[FWideB] : layer_i[FWideA];
-  assign is_signed = is_b_i ? layer_i[FSignedB] : layer_i[FSignedA];
+  assign {stored, extend, wide, is_signed} = is_b_i ? kind_b_q : kind_a_q;
+  always_ff @(posedge clk_i) begin
+    kind_a_q <= {layer_i[FWideA] ? 4'd8 : layer_i[FStoredA+:WStoredA], layer_i[FSignedA] && !layer_i[FWideA],
+      layer_i[FWideA], layer_i[FSignedA]};
+    kind_b_q <= {layer_i[FWideB] ? 4'd8 : layer_i[FStoredB+:WStoredB], layer_i[FSignedB] && !layer_i[FWideB],
+      layer_i[FWideB], layer_i[FSignedB]};
+  end
   bitsys_unpack #(
       .Planes(Planes)
   ) u_unpack (
       .bytes_i(bytes_i),
-      .stored_i(wide ? 4'd8 : is_b_i ? layer_i[FStoredB+:WStoredB] : layer_i[FStoredA+:WStoredA]),
-      .signed_i(!wide && is_signed),
+      .stored_i(stored),
+      .signed_i(extend),
       .elements_o(elements)
   );
 

@@ -61,15 +61,20 @@ module bitsys_window (
   logic [7:0] frame_q, kx_q, ky_q;
   logic [9:0] inner_q;
   logic last_inner_q, last_kx_q, last_ky_q, last_tap_q, last_outer_q, last_ox_q, last_oy_q, last_of_frame_q, last_frame_q;
-  logic next_kx, next_ky, next_ox, next_oy, tap_done, row_done, outer_done, pixel_done;
+  logic last_all_q, pixel_end_q;  // of a round, of a pixel
+  logic next_inner, next_kx, next_ky, next_tap, next_all, next_outer, next_ox, next_oy, tap_done, row_done, outer_done, pixel_done;
+  assign next_inner = last_inner_q ? one_inner_q : inner_q == inner_end_q;
+  assign next_tap = last_inner_q ? next_kx && next_ky : last_tap_q;
+  assign next_all = next_inner && next_tap;
+  assign next_outer = !last_all_q ? last_outer_q : last_outer_q ? one_outer_q : outer_q == outer_end_q;
   assign next_kx = last_kx_q ? one_kx_q : kx_q == kx_end_q;
   assign next_ky = !last_kx_q ? last_ky_q : last_ky_q ? one_ky_q : ky_q == ky_end_q;
   assign next_ox = last_ox_q ? one_ox_q : ox_q == ox_end_q;
   assign next_oy = !last_ox_q ? last_oy_q : last_oy_q ? one_oy_q : oy_q == oy_end_q;
   assign tap_done = next_i && last_inner_q;
   assign row_done = next_i && last_inner_q && last_kx_q;
-  assign outer_done = next_i && last_o;
-  assign pixel_done = next_i && pixel_end_o;
+  assign outer_done = next_i && last_all_q;
+  assign pixel_done = next_i && pixel_end_q;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) active_q <= 1'b0;
@@ -82,10 +87,14 @@ module bitsys_window (
       inner_q <= 10'd0;
       last_inner_q <= one_inner_q;
       first_q <= 1'b1;
+      last_all_q <= one_inner_q && one_kx_q && one_ky_q;
+      pixel_end_q <= one_inner_q && one_kx_q && one_ky_q && one_outer_q;
     end else if (next_i) begin
       inner_q <= last_inner_q ? 10'd0 : inner_q + 10'd1;
-      last_inner_q <= last_inner_q ? one_inner_q : inner_q == inner_end_q;
-      first_q <= last_o;
+      last_inner_q <= next_inner;
+      first_q <= last_all_q;
+      last_all_q <= next_all;
+      pixel_end_q <= next_all && next_outer;
     end
     if (start_i) begin
       kx_q <= 8'd0;
@@ -114,7 +123,7 @@ module bitsys_window (
       last_outer_q <= one_outer_q;
     end else if (outer_done) begin
       outer_q <= last_outer_q ? 12'd0 : outer_q + 12'd1;
-      last_outer_q <= last_outer_q ? one_outer_q : outer_q == outer_end_q;
+      last_outer_q <= next_outer;
     end
   end
 
@@ -162,8 +171,8 @@ module bitsys_window (
   assign inner_o = inner_q;
   assign first_o = first_q;
   assign last_inner_o = last_inner_q;
-  assign last_o = last_inner_q && last_tap_q;
-  assign pixel_end_o = last_o && last_outer_q;
+  assign last_o = last_all_q;
+  assign pixel_end_o = pixel_end_q;
   assign last_outer_o = last_outer_q;
   assign last_pixel_o = last_of_frame_q && last_frame_q;
 endmodule
