@@ -19,7 +19,7 @@ from bitwright.targets.bitsys.registers import LAYER_WORDS
 
 FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, the decision to start, the start
 END = 1  # busy_i of the sequencer is a register
-POST = 7  # registers of the post stage without a table, apart from the multiplier's
+POST = 8  # registers of the post stage without a table, apart from the multiplier's
 TURNS = 3  # searches that take turns in the post stage, and cycles of a comparison
 LOOKUP = 2  # cycles of a table of results
 VECTOR = 3  # of the vector stage

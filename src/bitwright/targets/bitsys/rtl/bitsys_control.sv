@@ -92,9 +92,11 @@ module bitsys_control (
   end
 
   // Counters start with run; a layer is timed from its fetch to the next one, or to the end of the batch.
-  logic running_q, weights_wait_q, output_wait_q, batch_done_q, fetching_q;
+  logic running_q, waiting_q, output_busy_q, weights_wait_q, output_wait_q, batch_done_q, fetching_q;
   always_ff @(posedge clk_i) begin
     running_q <= running_i;
+    waiting_q <= waiting_i;
+    output_busy_q <= output_busy_i;
     weights_wait_q <= weights_wait_i;
     output_wait_q <= output_wait_i;
     batch_done_q <= batch_done_i;
@@ -133,7 +135,7 @@ module bitsys_control (
   logic [1:0][31:0] value, value_q;
   logic [1:0] re_q;
   assign values[0] = {31'd0, run_q};
-  assign values[1] = {29'd0, output_busy_i, waiting_i, running_q};
+  assign values[1] = {29'd0, output_busy_q, waiting_q, running_q};
   assign values[2] = {30'd0, errors_q};
   assign values[3] = {24'd0, batch_q};
   assign values[4] = type_q;

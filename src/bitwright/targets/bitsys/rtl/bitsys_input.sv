@@ -132,13 +132,15 @@ module bitsys_input #(
       write_q <= write_q + 4'(elements_valid_q);
     end
   end
-  // Whatever follows is counted off; only then it is chosen.
-  logic [8:0] more_end, more_rest, more_full, more_stay;
-  assign more_end = more_q - (elements_valid_q ? end_less_q : 9'(next_take_q));
-  assign more_rest = more_q - (elements_valid_q ? rest_less_q : 9'(rest_q));
+  // Whatever follows is counted off, with the word that comes; only then it is chosen.
+  logic [8:0] end_take_q, rest_take_q, more_end, more_rest, more_full, more_stay;
+  assign more_end = more_q - end_take_q;
+  assign more_rest = more_q - rest_take_q;
   assign more_full = elements_valid_q ? more_q : more_q - 9'd8;
   assign more_stay = elements_valid_q ? more_q + 9'd8 : more_q;
   always_ff @(posedge clk_i) begin
+    end_take_q <= word_valid_q ? end_less_q : 9'(next_take_q);
+    rest_take_q <= word_valid_q ? rest_less_q : 9'(rest_q);
     if (rst_q) more_q <= 9'd0 - 9'(first_need);
     else if (emit && frame_last_q) more_q <= more_end;
     else if (emit && !next_filling) more_q <= next_last ? more_rest : more_full;

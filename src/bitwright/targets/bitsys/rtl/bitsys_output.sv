@@ -30,12 +30,13 @@ module bitsys_output #(
   assign argmax = shape_i[31];
 
   // Groups wait in the memory's registers; step takes an element of the second one to element_q, where advance uses it.
-  logic active_q, read_valid_q, word_valid_q, element_valid_q, read, take, step, advance, pixel_end, index_q;
+  logic active_q, read_valid_q, word_valid_q, element_valid_q, read, take, step, free, advance, pixel_end, index_q;
   logic last_channel_q, group_end_q;  // of the next element
   logic [AddrBits-1:0] addr_q;
   logic [255:0] word;
-  assign step = word_valid_q && (!element_valid_q || advance);
-  assign take = !word_valid_q || (step && group_end_q);
+  assign free = !element_valid_q || (!index_q && (argmax || m_axis_tready));
+  assign step = word_valid_q && free;
+  assign take = !word_valid_q || (free && group_end_q);
   assign read = !read_valid_q || take;
   ram_sdp #(
       .Width(256),
@@ -57,7 +58,7 @@ module bitsys_output #(
   logic [7:0] frames_left_q;
   logic element_last_q, last_pixel_q, last_frame_q, done, next_last;
   assign next_last = last_channel_q ? channels == 16'd1 : channels_left_q == 16'd2;
-  assign advance = element_valid_q && !index_q && (argmax || m_axis_tready);
+  assign advance = element_valid_q && free;
   assign pixel_end = argmax ? index_q && m_axis_tready : advance && element_last_q;
   assign done = pixel_end && last_pixel_q && last_frame_q;
   always_ff @(posedge clk_i) begin
@@ -75,7 +76,7 @@ module bitsys_output #(
       end else begin
         read_valid_q <= 1'b1;
         if (take) word_valid_q <= read_valid_q;
-        if (!element_valid_q || advance) element_valid_q <= word_valid_q;
+        if (free) element_valid_q <= word_valid_q;
       end
     end
   end

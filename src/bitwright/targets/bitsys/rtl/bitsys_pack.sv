@@ -20,12 +20,10 @@ module bitsys_pack #(
     if (Planes) begin
       for (int i = 0; i < 8; i++) for (int k = 0; k < 8; k++) bytes_o[8*i+k] = elements_i[8*k+i];
     end else begin
-      case (bits)
-        4'd1: for (int k = 0; k < 8; k++) bytes_o[k] = elements_i[8*k];
-        4'd2: for (int k = 0; k < 8; k++) bytes_o[2*k+:2] = elements_i[8*k+:2];
-        4'd4: for (int k = 0; k < 8; k++) bytes_o[4*k+:4] = elements_i[8*k+:4];
-        default: bytes_o = elements_i;
-      endcase
+      // One bit tells which of the widths 1, 2, 4 and 8 it is.
+      if (bits[0]) for (int k = 0; k < 8; k++) bytes_o[k] = elements_i[8*k];
+      else if (bits[1]) for (int k = 0; k < 8; k++) bytes_o[2*k+:2] = elements_i[8*k+:2];
+      else if (bits[2]) for (int k = 0; k < 8; k++) bytes_o[4*k+:4] = elements_i[8*k+:4];
     end
   end
 endmodule

@@ -6,7 +6,7 @@
 // comparison every third cycle: three groups take turns. Groups enter B or more cycles apart; the distances are one number
 // and multiples of 3 more, which is no multiple of 3 unless it is at least 3B.
 // A channel's thresholds ascend from entry 0 on; table_base is a multiple of a channel's entries.
-// Latency 7 cycles and the multiplier's, and 3B more with thresholds, 2 more with a table of results.
+// Latency 8 cycles and the multiplier's, and 3B more with thresholds, 2 more with a table of results.
 // Memories are written through the control bus. Python: Threshold, Lookup, Requantize.
 module bitsys_post #(
     parameter int unsigned ParamGroups    = 256,
@@ -34,7 +34,7 @@ module bitsys_post #(
   localparam int unsigned ParamBits = $clog2(ParamGroups);
   localparam int unsigned TableBits = $clog2(TableEntries);
   localparam int unsigned Multiply = 2 + 1 + (MultiplierBits > 18 ? 1 : 0);  // latency of multiply_pipe
-  localparam int unsigned Depth = Multiply + 5;  // of a lane
+  localparam int unsigned Depth = Multiply + 6;  // of a lane
   // Of the layer, whose first group comes long after its start.
   logic [3:0] table_bits;
   logic has_table_q, lookup_q, single_q;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One channel lane of the post stage: y = clamp(round((x * multiplier + bias) / 2^shift) + zero_point).
 //
-// bias_i and shift_i come with the product, the latency of multiply_pipe after x_i and multiplier_i. Five registers more
+// bias_i and shift_i come with the product, the latency of multiply_pipe after x_i and multiplier_i. Six registers more
 // to code_o, II 1. Rounding: 0 floor, 1 half up, 2 half to even, 3 half away from zero; shifts up to 32. Python: Requantize.
 module bitsys_post_lane #(
     parameter int unsigned MultiplierBits = 25
@@ -20,9 +20,10 @@ module bitsys_post_lane #(
   localparam int unsigned Bits = 58, MostShift = 32;
   logic signed [MultiplierBits+31:0] product;
   logic signed [Bits-1:0] value_q, value_qq, whole, whole_q, y, y_q;
+  logic [31:0] y_qq;
   logic [5:0] shift_q;
   logic [3:0] shift_qq;
-  logic up, tie, up_q, tie_q, carry_q, fits, below, above, unused;
+  logic up, tie, up_q, tie_q, carry_q, fits, below, above, below_q, above_q, unused;
   logic [31:0] code_q;
   multiply_pipe #(
       .ABits(32),
@@ -61,7 +62,10 @@ module bitsys_post_lane #(
     whole_q <= whole;
     carry_q <= up_q || (tie_q && whole[0]);
     y_q <= y;
-    code_q <= below ? low_i : above ? high_i : y_q[31:0];
+    y_qq <= y_q[31:0];
+    below_q <= below;
+    above_q <= above;
+    code_q <= below_q ? low_i : above_q ? high_i : y_qq;
   end
   assign code_o = code_q;
 endmodule

@@ -17,13 +17,11 @@ module bitsys_unpack #(
       assign sign = signed_i && bytes_i[8*3'(stored_i-4'd1)+k];
       for (genvar i = 0; i < 8; i++) assign element[i] = 4'(i) < stored_i ? bytes_i[8*i+k] : sign;
     end else begin : g_containers
-      always_comb begin
-        case (stored_i)
-          4'd1: element = {{7{signed_i && bytes_i[k]}}, bytes_i[k]};
-          4'd2: element = {{6{signed_i && bytes_i[2*k+1]}}, bytes_i[2*k+:2]};
-          4'd4: element = {{4{signed_i && bytes_i[4*k+3]}}, bytes_i[4*k+:4]};
-          default: element = bytes_i[8*k+:8];
-        endcase
+      always_comb begin  // one bit tells which of the widths 1, 2, 4 and 8 it is
+        if (stored_i[0]) element = {{7{signed_i && bytes_i[k]}}, bytes_i[k]};
+        else if (stored_i[1]) element = {{6{signed_i && bytes_i[2*k+1]}}, bytes_i[2*k+:2]};
+        else if (stored_i[2]) element = {{4{signed_i && bytes_i[4*k+3]}}, bytes_i[4*k+:4]};
+        else element = bytes_i[8*k+:8];
       end
     end
     assign elements_o[8*k+:8] = element;

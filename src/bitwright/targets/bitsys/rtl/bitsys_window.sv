@@ -3,8 +3,8 @@
 //
 // The current item stands at the outputs while active_o; next_i goes to the next one. addr_o is the first word of the
 // tap's pixel; inside_o tells two cycles later that the tap lies in the image. All strides come ready from the
-// descriptor: no products. What a loop ends with is known one step ahead. layer_i, base_i, outer_i and inner_i must be
-// there a cycle before start_i.
+// descriptor: no products. What a loop ends with is known one or two steps ahead. layer_i, base_i, outer_i and inner_i must
+// be there a cycle before start_i.
 module bitsys_window (
     input  logic           clk_i,
     input  logic           rst_i,
@@ -27,7 +27,9 @@ module bitsys_window (
     output logic           last_pixel_o
 );
   `include "bitsys_registers.svh"
-  // Of counters, what they are one step before their last, and whether one step is all.
+  // Of counters, what they are one step before their last, and whether one step is all; two steps, and whether two, of those
+  // whose end is known two steps ahead: inner, kx, ky, outer.
+  logic two_inner_q, two_kx_q, two_ky_q, two_outer_q;
   logic [11:0] outer_end_q, ox_end_q, oy_end_q;
   logic [9:0] inner_end_q;
   logic [7:0] kx_end_q, ky_end_q, frame_end_q;
@@ -35,10 +37,14 @@ module bitsys_window (
   logic [12:0] left_q, top_q;
   logic [15:0] base_q;
   always_ff @(posedge clk_i) begin
-    inner_end_q <= inner_i - 10'd2;
-    kx_end_q <= layer_i[FKernelW+:WKernelW] - 8'd2;
-    ky_end_q <= layer_i[FKernelH+:WKernelH] - 8'd2;
-    outer_end_q <= outer_i - 12'd2;
+    inner_end_q <= inner_i - 10'd3;
+    kx_end_q <= layer_i[FKernelW+:WKernelW] - 8'd3;
+    ky_end_q <= layer_i[FKernelH+:WKernelH] - 8'd3;
+    outer_end_q <= outer_i - 12'd3;
+    two_inner_q <= inner_i == 10'd2;
+    two_kx_q <= layer_i[FKernelW+:WKernelW] == 8'd2;
+    two_ky_q <= layer_i[FKernelH+:WKernelH] == 8'd2;
+    two_outer_q <= outer_i == 12'd2;
     ox_end_q <= layer_i[FOutW+:WOutW] - 12'd2;
     oy_end_q <= layer_i[FOutH+:WOutH] - 12'd2;
     frame_end_q <= layer_i[FFrames+:WFrames] - 8'd2;
@@ -61,14 +67,15 @@ module bitsys_window (
   logic [7:0] frame_q, kx_q, ky_q;
   logic [9:0] inner_q;
   logic last_inner_q, last_kx_q, last_ky_q, last_tap_q, last_outer_q, last_ox_q, last_oy_q, last_of_frame_q, last_frame_q;
+  logic before_inner_q, before_kx_q, before_ky_q, before_outer_q;
   logic last_all_q, pixel_end_q;  // of a round, of a pixel
   logic next_inner, next_kx, next_ky, next_tap, next_all, next_outer, next_ox, next_oy, tap_done, row_done, outer_done, pixel_done;
-  assign next_inner = last_inner_q ? one_inner_q : inner_q == inner_end_q;
+  assign next_inner = last_inner_q ? one_inner_q : before_inner_q;
   assign next_tap = last_inner_q ? next_kx && next_ky : last_tap_q;
   assign next_all = next_inner && next_tap;
-  assign next_outer = !last_all_q ? last_outer_q : last_outer_q ? one_outer_q : outer_q == outer_end_q;
-  assign next_kx = last_kx_q ? one_kx_q : kx_q == kx_end_q;
-  assign next_ky = !last_kx_q ? last_ky_q : last_ky_q ? one_ky_q : ky_q == ky_end_q;
+  assign next_outer = !last_all_q ? last_outer_q : last_outer_q ? one_outer_q : before_outer_q;
+  assign next_kx = last_kx_q ? one_kx_q : before_kx_q;
+  assign next_ky = !last_kx_q ? last_ky_q : last_ky_q ? one_ky_q : before_ky_q;
   assign next_ox = last_ox_q ? one_ox_q : ox_q == ox_end_q;
   assign next_oy = !last_ox_q ? last_oy_q : last_oy_q ? one_oy_q : oy_q == oy_end_q;
   assign tap_done = next_i && last_inner_q;
@@ -86,12 +93,14 @@ module bitsys_window (
     if (start_i) begin
       inner_q <= 10'd0;
       last_inner_q <= one_inner_q;
+      before_inner_q <= two_inner_q;
       first_q <= 1'b1;
       last_all_q <= one_inner_q && one_kx_q && one_ky_q;
       pixel_end_q <= one_inner_q && one_kx_q && one_ky_q && one_outer_q;
     end else if (next_i) begin
       inner_q <= last_inner_q ? 10'd0 : inner_q + 10'd1;
       last_inner_q <= next_inner;
+      before_inner_q <= last_inner_q ? two_inner_q : inner_q == inner_end_q;
       first_q <= last_all_q;
       last_all_q <= next_all;
       pixel_end_q <= next_all && next_outer;
@@ -99,12 +108,14 @@ module bitsys_window (
     if (start_i) begin
       kx_q <= 8'd0;
       last_kx_q <= one_kx_q;
+      before_kx_q <= two_kx_q;
       last_tap_q <= one_kx_q && one_ky_q;
       tap_q <= 16'd0;
       kx_off_q <= 13'd0;
     end else if (tap_done) begin
       kx_q <= last_kx_q ? 8'd0 : kx_q + 8'd1;
       last_kx_q <= next_kx;
+      before_kx_q <= last_kx_q ? two_kx_q : kx_q == kx_end_q;
       last_tap_q <= next_kx && next_ky;
       kx_off_q <= last_kx_q ? 13'd0 : kx_off_q + 13'(layer_i[FDilationX+:WDilationX]);
       tap_q <= last_tap_q ? 16'd0 : tap_q + 16'(last_kx_q ? layer_i[FTapY+:WTapY] : layer_i[FTapX+:WTapX]);
@@ -112,18 +123,22 @@ module bitsys_window (
     if (start_i) begin
       ky_q <= 8'd0;
       last_ky_q <= one_ky_q;
+      before_ky_q <= two_ky_q;
       ky_off_q <= 13'd0;
     end else if (row_done) begin
       ky_q <= last_ky_q ? 8'd0 : ky_q + 8'd1;
       last_ky_q <= next_ky;
+      before_ky_q <= last_ky_q ? two_ky_q : ky_q == ky_end_q;
       ky_off_q <= last_ky_q ? 13'd0 : ky_off_q + 13'(layer_i[FDilationY+:WDilationY]);
     end
     if (start_i) begin
       outer_q <= 12'd0;
       last_outer_q <= one_outer_q;
+      before_outer_q <= two_outer_q;
     end else if (outer_done) begin
       outer_q <= last_outer_q ? 12'd0 : outer_q + 12'd1;
       last_outer_q <= next_outer;
+      before_outer_q <= last_outer_q ? two_outer_q : outer_q == outer_end_q;
     end
   end
 
