@@ -18,7 +18,7 @@ FF = {
     "xc7": ("FDRE", "C", "D", "Q"),
     "xcup": ("FDRE", "C", "D", "Q"),
 }
-OUTPUTS = {"Q", "Z", "O", "CO", "P", "COUT", "S0", "S1", "DO", "DOADO", "DOUTADOUT", "DOA0", "P0", "DOA"}
+OUTPUTS = {"Q", "Z", "O", "CO", "P", "COUT", "S0", "S1", "DO", "DOADO", "DOUTADOUT", "DOA0", "P0", "DOA", "O5", "O6"}
 
 
 def cell(kind, parameters=None, **ports):
@@ -110,6 +110,17 @@ def test_a_carry_chain_behind_a_lut(family, lut, chain):
     assert path.ns == pytest.approx(q + wire(family) + lut + chain + last + direct + setup)
     assert path.cells == {"LUT6": 1, "CARRY4": 3}
     assert "carry chain" not in path.hint
+
+
+def test_the_second_output_of_a_pair_of_luts_follows_what_its_table_depends_on():
+    """Full adders whose carries go to the next pair's I4, as in ternary adders: no ripple."""
+    tables = [[f(v) for v in range(32)] for f in (lambda v: (v & 3) == 3, lambda v: (v & 3) % 3 != v >> 4 & 1)]
+    init = "".join(str(int(bit)) for half in reversed(tables) for bit in reversed(half))
+    cells = {"a": register("xcup", 90, 3), "b": register("xcup", 44, 45)}
+    for i in range(4):
+        cells[f"l{i}"] = cell("LUT6_2", {"INIT": init}, I0=3, I4=50 + i, I5="1", O5=51 + i, O6=41 + i)
+    path = worst(cells, {3: "a_q", 45: "b_q"}, "xcup", "2")
+    assert path.cells == {"LUT6_2": 2}
 
 
 def test_a_long_carry_chain_is_told():

@@ -11,12 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from bitwright.hardware.family import Family, NetDelay
 from bitwright.hardware.timing.delays import table
-from bitwright.hardware.timing.netlist import NO_NET, Netlist, pins, widths
+from bitwright.hardware.timing.netlist import NO_NET, Cell, Netlist, pins, widths
 from bitwright.jit import njit
 
 UNREACHED = -1.0
@@ -105,10 +106,13 @@ class _Builder:
         if not known.known:
             self.unknown[cell.kind] += 1
             launch, setup = dict.fromkeys(outputs, register[0]), dict.fromkeys(inputs, register[1])
-        used = {a for a, b, _ in known.through if b in outputs and a in inputs} | (setup.keys() & inputs.keys())
+        through = [
+            arc for arc in known.through if arc[0] in inputs and arc[1] in outputs and _follows(cell, arc[1][0], arc[0][0])
+        ]
+        used = {a for a, _, _ in through} | (setup.keys() & inputs.keys())
         for key in sorted(used):
             own[key] = self._pin(i, key[0], inputs[key], cell.kind, hard)
-        self.arcs += [(inputs[a], outputs[b], ns, own[a]) for a, b, ns in known.through if a in inputs and b in outputs]
+        self.arcs += [(inputs[a], outputs[b], ns, own[a]) for a, b, ns in through]
         self.ends += [(own[key], setup[key]) for key in sorted(setup.keys() & inputs.keys())]
         self.starts += [(outputs[key], launch[key], i) for key in sorted(launch.keys() & outputs.keys())]
 
@@ -120,6 +124,22 @@ class _Builder:
         self.pins.append(Pin(cell, port, net))
         self.features.append((fanout, hard or from_block, direct))
         return len(self.pins) - 1
+
+
+def _follows(cell: Cell, output: str, port: str) -> bool:
+    """Whether an output follows an input: O5 of a pair of look-up tables may not, by its contents; all else does.
+
+    In a ternary adder that output goes to the next pair, so that an arc that is none would make a ripple of its chain.
+    """
+    if cell.kind != "LUT6_2" or output != "O5" or "INIT" not in cell.parameters:
+        return True
+    return _depends(int(cell.parameters["INIT"]), int(port[1:]))
+
+
+@cache
+def _depends(init: int, bit: int) -> bool:
+    """Whether a table of 32 entries, the lowest bits, depends on a bit of its address."""
+    return any((init >> v ^ init >> (v ^ 1 << bit)) & 1 for v in range(32))
 
 
 def build(netlist: Netlist, family: Family) -> Graph:

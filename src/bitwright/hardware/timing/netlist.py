@@ -183,8 +183,8 @@ def _flag(module: Any, name: str) -> bool:
 
 
 def _parameters(found: Mapping[str, object]) -> dict[str, str]:
-    """Numbers as decimals, short texts as they are; contents of memories left out."""
-    return {name: value(str(text)) for name, text in found.items() if len(str(text)) <= 40}
+    """Numbers as decimals, short texts as they are; contents of memories left out, those of look-up tables not."""
+    return {name: value(str(text)) for name, text in found.items() if len(str(text)) <= 64}
 
 
 def value(text: str) -> str:
