@@ -29,12 +29,12 @@ module bitsys_output #(
   assign channels = {1'b0, shape_i[30:16]};
   assign argmax = shape_i[31];
 
-  // Groups wait in the memory's registers; step takes an element of the second one to element_q, where advance uses it.
+  // Groups wait in the memory's registers (what stands there behind the last one goes with active_q); step takes an element of the second one to element_q, where advance uses it.
   logic active_q, read_valid_q, word_valid_q, element_valid_q, read, take, step, free, advance, pixel_end, index_q;
   logic last_channel_q, group_end_q;  // of the next element
   logic [AddrBits-1:0] addr_q;
   logic [255:0] word;
-  assign free = !element_valid_q || (!index_q && (argmax || m_axis_tready));
+  assign free = !element_valid_q || (argmax ? !index_q : m_axis_tready);
   assign step = word_valid_q && free;
   assign take = !word_valid_q || (free && group_end_q);
   assign read = !read_valid_q || take;
@@ -58,8 +58,8 @@ module bitsys_output #(
   logic [7:0] frames_left_q;
   logic element_last_q, last_pixel_q, last_frame_q, done, next_last;
   assign next_last = last_channel_q ? channels == 16'd1 : channels_left_q == 16'd2;
-  assign advance = element_valid_q && free;
-  assign pixel_end = argmax ? index_q && m_axis_tready : advance && element_last_q;
+  assign advance = element_valid_q && (argmax ? !index_q : m_axis_tready);
+  assign pixel_end = m_axis_tready && (argmax ? index_q : element_valid_q && element_last_q);
   assign done = pixel_end && last_pixel_q && last_frame_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -69,9 +69,10 @@ module bitsys_output #(
     end else begin
       if (!active_q) active_q <= start_i;
       else if (done) active_q <= 1'b0;
-      if (advance && element_last_q && argmax) index_q <= 1'b1;
+      if (!active_q) index_q <= 1'b0;
+      else if (advance && element_last_q && argmax) index_q <= 1'b1;
       else if (m_axis_tready) index_q <= 1'b0;
-      if (!active_q || done) begin
+      if (!active_q) begin
         {read_valid_q, word_valid_q, element_valid_q} <= 3'd0;
       end else begin
         read_valid_q <= 1'b1;
@@ -128,7 +129,7 @@ module bitsys_output #(
     end
   end
   assign busy_o = active_q;
-  assign m_axis_tvalid = argmax ? index_q : element_valid_q;
+  assign m_axis_tvalid = argmax ? index_q : element_valid_q && active_q;
   assign m_axis_tdata = argmax ? {16'd0, best_index_q} : element_q & mask_q;
   assign m_axis_tlast = last_pixel_q && (argmax || element_last_q);
 endmodule
