@@ -107,7 +107,7 @@ class _Builder:
             self.unknown[cell.kind] += 1
             launch, setup = dict.fromkeys(outputs, register[0]), dict.fromkeys(inputs, register[1])
         through = [
-            arc for arc in known.through if arc[0] in inputs and arc[1] in outputs and _follows(cell, arc[1][0], arc[0][0])
+            (a, b, ns) for a, b, ns in known.through if a in inputs and b in outputs and _follows(cell, b[0], a[0])
         ]
         used = {a for a, _, _ in through} | (setup.keys() & inputs.keys())
         for key in sorted(used):
