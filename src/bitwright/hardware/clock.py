@@ -42,8 +42,8 @@ def reached(synthesis: Mapping[str, Any] | None) -> Clock | None:
     return Clock(estimated["mid"], ESTIMATED) if estimated else None
 
 
-def assumed(mhz: float) -> Clock:
-    """The clock that a caller names; `OptionError` for one that no part has."""
+def assumed(mhz: float, option: str = "clock_mhz") -> Clock:
+    """The clock that a caller names by an option; `OptionError` for one that no part has."""
     if not LOWEST_MHZ <= mhz <= HIGHEST_MHZ:
-        raise OptionError(f"clock_mhz is {mhz:g}; legal are {LOWEST_MHZ:g} to {HIGHEST_MHZ:g}")
+        raise OptionError(f"{option} is {mhz:g}; legal are {LOWEST_MHZ:g} to {HIGHEST_MHZ:g}")
     return Clock(float(mhz))

@@ -53,13 +53,29 @@ class NetDelay:
 
 
 @dataclass(frozen=True)
+class Logic:
+    """Times that estimate a clock before there is a netlist, in ns at the grade of `Delays.cells`.
+
+    functions[n - 1]: a function of n inputs as Yosys mostly maps it, the wires inside included. chain: onto a carry
+    chain with the LUT before it, along it by position, and off it. launch: from the clock, by what starts a path;
+    setup: by what ends it, with the direct wire of data to its register. See `timing.classes`.
+    """
+
+    functions: tuple[float, ...]
+    chain: tuple[float, float, float]
+    launch: Mapping[str, float]
+    setup: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Delays:
     """What static timing must know of a family.
 
     cells: the table of `hardware.timing.delays`, in ns. direct: wires of no or fixed delay, as `CELL.PIN>CELL.PIN=ns`;
     where `alone` stands before it, only of a driver that drives nothing else. nets: the model of all other wires, at
     the low, middle and high estimate of the clock. register: clock to output and setup time of a flip-flop, which
-    stands for what lies beyond a port. grades: factor of all delays by speed grade. source: of the figures.
+    stands for what lies beyond a port. grades: factor of all delays by speed grade. source: of the figures. logic: for
+    estimates without a netlist.
     """
 
     cells: str
@@ -68,6 +84,7 @@ class Delays:
     register: tuple[float, float]
     grades: Mapping[str, float]
     source: str
+    logic: Logic
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 from bitwright.hardware.memory import rom_contents
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import memory_file
+from bitwright.hardware.timing.classes import Path
 
 NOTHING = Resources()
 
@@ -76,6 +77,11 @@ class Module:
     @property
     def cost(self) -> Resources:
         """Cells, as Yosys maps the module for a Xilinx part."""
+        raise NotImplementedError
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Classes of its slow paths, but for those of the enables that `control.pipe_paths` has."""
         raise NotImplementedError
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 from bitwright.hardware.module import Module
 from bitwright.hardware.modules.control import counter, pipe
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import ENABLE, Path, adder
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,3 +48,8 @@ class ArgMaxModule(Module):
         )
         carry = lanes * math.ceil(bits / 8)
         return found + Resources(lut=math.ceil(bits / 2) + 4, ff=bits + self.out_bits + 1, carry=carry)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        best = Path("best of all words", (*adder(self.in_bits), 4), 2, self.in_bits + self.out_bits, end=ENABLE)
+        return (best, *([Path("maximum of two lanes", (*adder(self.in_bits), 3), 2)] if self.lanes > 1 else []))

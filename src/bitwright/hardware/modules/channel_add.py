@@ -13,6 +13,7 @@ from bitwright.errors import ModelError
 from bitwright.hardware.module import Module, by_lane, tiles_of
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import Path, adder, table
 from bitwright.network.types import IntType, TensorType
 
 
@@ -45,3 +46,8 @@ class ChannelAdd(Module):
     def cost(self) -> Resources:
         lane = Resources(lut=self.out_bits, ff=self.in_bits + self.out_bits, carry=math.ceil(self.out_bits / 4))
         return pipe(2, self.tiles) + lane * self.lanes + self.roms()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        biases = table((self.tiles - 1).bit_length() or 1)
+        return (Path("bias", adder(self.out_bits)), Path("memory of biases", biases, 4 * self.lanes))

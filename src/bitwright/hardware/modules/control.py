@@ -11,6 +11,7 @@ import math
 
 from bitwright.hardware.memory import index_bits
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import ENABLE, RESET, Carry, Path, wide
 
 
 def adder(a: int, b: int, out: int) -> Resources:
@@ -35,3 +36,19 @@ def pipe(stages: int, tiles: int = 1, follows: int = 0) -> Resources:
     tile = counter(tiles) + Resources(ff=follows * index_bits(tiles)) if tiles > 1 else Resources()
     gates = 2 * stages if stages < 4 else 4 * stages - 5  # "full" of a stage looks at all behind it
     return tile + Resources(lut=gates, ff=2 * stages - 1)
+
+
+def pipe_paths(stages: int, reach: int, ready: tuple[int | Carry, ...] = ()) -> tuple[Path, ...]:
+    """Module pipe_control behind whose output lie the functions `ready`; `reach`: registers of a stage."""
+    loads = 4 * stages
+    return (
+        Path("enable of a stage", (*ready, 3), loads, reach, end=ENABLE),
+        Path("reset of a memory's register", (*ready, 2, 2), loads, reach // 4, end=RESET),
+        Path("place for a word", (*ready, *wide(2 * stages)), loads if ready else 6),
+    )
+
+
+def counter_paths(count: int, ready: tuple[int | Carry, ...] = ()) -> tuple[Path, ...]:
+    """Module loop_counter that steps by the functions `ready`."""
+    bits = index_bits(count)
+    return (Path("counter", (*ready, 2), 2 * bits, bits + 1, end=ENABLE), Path("counter", wide(bits), 3))

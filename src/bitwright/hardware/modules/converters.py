@@ -12,6 +12,8 @@ from bitwright.hardware.memory import mux
 from bitwright.hardware.module import Module
 from bitwright.hardware.modules.control import counter
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing import classes
+from bitwright.hardware.timing.classes import ENABLE, Path
 from bitwright.network.types import TensorType
 
 
@@ -57,6 +59,12 @@ class StreamRegroup(Converter):
         return [flags for part in found for flags in ((part, 0) if self.sparse and part & YIELDS else (part,))]
 
     @property
+    def paths(self) -> tuple[Path, ...]:
+        bits = self.out_lanes * self.lane_bits
+        choice = [Path("choice of a part", classes.mux(self.parts), bits)] if self.splits else []
+        return (*choice, Path("part of a word", (3,), 4, bits, end=ENABLE))
+
+    @property
     def cost(self) -> Resources:
         bits = self.out_lanes * self.lane_bits
         return counter(self.parts) + Resources(lut=mux(self.parts) * bits * self.splits + 2, ff=bits + 1)
@@ -80,6 +88,12 @@ class StreamPack(Converter):
             flags += [WORD | YIELDS] + [YIELDS] * (now - complete - 1) if now > complete else [WORD]
             complete = now
         return flags
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """How far the words move, by what is left of them."""
+        shifts = classes.mux(min(self.in_lanes, self.out_lanes) // math.gcd(self.in_lanes, self.out_lanes) + 1)
+        return (Path("lanes that move up", (4, 6, *shifts, 3), self.out_lanes * self.lane_bits),)
 
     @property
     def cost(self) -> Resources:

@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from bitwright.hardware.memory import is_block
 from bitwright.hardware.module import Memory, Module, all_alike, tiles_of
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import ADDRESS, BLOCK, DATA, Path, table
 from bitwright.network.ops import Lookup
 from bitwright.network.types import TensorType
 
@@ -45,3 +47,13 @@ class LookupModule(Module):
     @property
     def cost(self) -> Resources:
         return pipe(1, 1 if self.shared else self.tiles) + self.roms() * (self.lanes if self.shared else 1)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The table; in block RAM it has no register of its own, and what reads it starts there."""
+        depth = (1 if self.shared else self.tiles) << self.in_bits
+        loads = self.lanes * self.out_bits if self.tiles > 1 and not self.shared else self.out_bits
+        if is_block(self.out_bits, depth):
+            found = Path("address of a table", (), self.lanes, self.lanes, end=ADDRESS)
+            return (found, Path("table in block RAM", (3,), 2, start=BLOCK, end=DATA))
+        return (Path("table", table((depth - 1).bit_length()), loads),)

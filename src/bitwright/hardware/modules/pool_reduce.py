@@ -10,6 +10,7 @@ from typing import ClassVar
 from bitwright.hardware.module import Module
 from bitwright.hardware.modules.control import counter
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import ENABLE, Path, adder
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,3 +39,10 @@ class PoolReduce(Module):
         else:
             lane = Resources(lut=math.ceil(bits / 2) + 1, ff=out, carry=math.ceil(bits / 8))
         return counter(self.taps) + Resources(lut=3, ff=1) + lane * self.lanes
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        reach, compare = self.lanes * self.out_bits, adder(self.in_bits)
+        if self.op:
+            return (Path("sum of a pool", (3, *adder(self.out_bits)), reach),)
+        return (Path("maximum of a pool", (*compare, 3), 2, self.out_bits, end=ENABLE),)

@@ -15,6 +15,7 @@ from bitwright.hardware.modules.control import counter
 from bitwright.hardware.modules.rounding import ROUNDINGS, lfsr, lfsr_jump, round_up, saturate
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import Sized
+from bitwright.hardware.timing.classes import MULTIPLIER, Carry, Path, adder, mux, table, wide
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.types import IntType, TensorType
@@ -146,6 +147,25 @@ class RequantizeModule(Module):
                 if self.lift:
                     found += _lift_cost(memory.field(above, lift), self.acc_bits)
         return found + self._lane() * self.lanes
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Its stages: product of several blocks, bias, lift, rounding, clamp."""
+        found = []
+        if self.mult_bits > DSP_MULTIPLIER_BITS:
+            found.append(Path("product of several blocks", (Carry(self.acc_bits),), start=MULTIPLIER))
+        if self.bias_bits:
+            found.append(Path("bias", adder(self.acc_bits)))
+        if self.lift:
+            found.append(Path("lift", mux(self.lift + 1), 2 * self.acc_bits))
+        whole = self.acc_bits + self.lift - self.shift
+        rounds = wide(self.shift) if self.rounding and self.shift > 1 else ()
+        if rounds or self.zero_point:
+            found.append(Path("rounding", (*rounds, *adder(max(1, whole) + 2)), 2))
+        found.append(Path("clamp", (*wide(max(1, whole + 2 - self.out_bits)), 3), 2, self.out_bits))
+        if not self.uniform:
+            found.append(Path("memory of factors", table((self.tiles - 1).bit_length() or 1), 4 * self.lanes))
+        return tuple(found)
 
     def _lane(self) -> Resources:
         """Registers of all stages but the lift, multiplier and bias; rounding and what is behind it."""

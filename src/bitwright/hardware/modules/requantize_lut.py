@@ -14,6 +14,7 @@ from bitwright.hardware.module import Memory, Module, by_lane, signed_bits
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.modules.requantize import RequantizeModule, Scaling
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import Carry, Path, table
 from bitwright.network.ops import Requantize
 from bitwright.network.types import TensorType
 
@@ -58,6 +59,14 @@ class RequantizeLut(Module):
     @property
     def cost(self) -> Resources:
         return self._multiply() + self.rest.cost
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Two rows of digits a stage, and the requantizer."""
+        digits = table((self.rest.tiles - 1).bit_length() or 1)
+        rows = (Carry(self.in_bits + 2), Carry(4)) if self.rows > 1 else (Carry(self.in_bits + 2),)
+        own = (Path("product in LUTs", rows, self.in_bits), Path("memory of digits", digits, 4 * self.rest.lanes))
+        return (*own, *self.rest.paths)
 
     def _multiply(self) -> Resources:
         """Module channel_multiply."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 from bitwright.hardware.memory import index_bits, is_block, ram
 from bitwright.hardware.module import Module
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import ENABLE, RESET, WRITE, Path, mux
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,17 @@ class StreamFifo(Module):
         control = Resources(lut=2 * address + 2 * fill + 4, ff=2 * address + fill + 2, carry=3 * math.ceil(fill / 4))
         return control + ram(self.width, self.depth, is_block(self.width, self.depth), late=True)
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        if self.depth == 1:
+            return (Path("enable of a register", (2,), 2, self.width, end=ENABLE),)
+        banks = -(-self.depth // 64) * (not is_block(self.width, self.depth))
+        return (
+            Path("fill of a FIFO", (3, 4), 8, index_bits(self.depth), end=ENABLE),
+            Path("write of a FIFO", (2, *((3,) if banks > 1 else ()), 2), 16, self.width, end=WRITE),
+            Path("read of a FIFO", (5, *mux(max(1, banks))), 2 * self.width),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class StreamSkid(Module):
@@ -50,3 +62,9 @@ class StreamSkid(Module):
         if self.words == 1:
             return Resources(lut=2, ff=self.width + 1)
         return Resources(lut=self.width + 3, ff=2 * self.width + 2)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        if self.words == 1:
+            return (Path("enable of a slice", (1,), 4, self.width, end=ENABLE),)
+        return (Path("enable of a slice", (2,), 6, self.width, end=ENABLE), Path("slice", (2, 2), 6, end=RESET))

@@ -10,6 +10,7 @@ from typing import ClassVar
 from bitwright.hardware.module import Module
 from bitwright.hardware.modules.control import counter
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import Path, adder
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,3 +37,9 @@ class StreamJoin(Module):
             return counter(self.a_words) + counter(self.b_words) + Resources(lut=self.lanes * self.out_bits + 7, ff=1)
         lane = Resources(lut=max(self.a_bits, self.b_bits), ff=self.out_bits, carry=math.ceil(self.out_bits / 4))
         return lane * self.lanes + Resources(lut=3, ff=1)
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        if self.a_words:
+            return (Path("choice of a stream", (3, 3), self.lanes * self.out_bits),)
+        return (Path("sum of streams", adder(self.out_bits), 2),)

@@ -12,6 +12,7 @@ from bitwright.hardware.modules import multiply_pipe
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.modules.requantize import trailing_zeros
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import Carry, Path, adder
 from bitwright.network.types import IntType
 
 BLOCK_BITS = 9  # of a product from which on it takes a multiplier block
@@ -65,3 +66,11 @@ class StreamMultiply(Module):
             lane += Resources(lut=round(share * a * b), ff=a + b + self.out_bits)
             lane += Resources(carry=(min(a, b) > 1) * math.ceil(self.out_bits / 4))
         return pipe(self.latency) + Resources(lut=1) + lane * self.lanes
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Differences from the zeros, and small products; large ones are in blocks with registers."""
+        found = [Path("zero of a factor", adder(wide)) for wide in (self.a_wide, self.b_wide)]
+        if self.out_bits < BLOCK_BITS:
+            found.append(Path("product in LUTs", (6, Carry(self.out_bits), Carry(2)), 4))
+        return tuple(found)

@@ -10,11 +10,12 @@ from typing import ClassVar
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.hardware.memory import is_block, rom_latency
+from bitwright.hardware.memory import index_bits, is_block, rom_latency
 from bitwright.hardware.module import Memory, Module, all_alike, by_lane, tiles_of
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import Sized
+from bitwright.hardware.timing.classes import ADDRESS, BLOCK_REGISTER, REGISTER, Path, adder, table
 from bitwright.network.ops import Threshold
 from bitwright.network.types import TensorType
 
@@ -119,6 +120,22 @@ class ThresholdModule(Module):
         if self.adjusts:
             found += Resources(lut=lanes * self.out_bits, ff=lanes * self.out_bits) + self.roms("_b")
         return found
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Of every bit of the count: its memory, and the compare."""
+        level, tiles = self.in_bits + self.wide, 1 if self.shared else self.tiles
+        found = [Path("base of a threshold", adder(self.out_bits), 2)] if self.adjusts else []
+        for s in range(self.count_bits):
+            depth = tiles << s
+            block = is_block(level, depth)
+            if depth > 2:
+                read = "memory of thresholds"
+                steps, end = ((), ADDRESS) if block else (table(index_bits(depth)), "data")
+                found.append(Path(read, steps, self.lanes if tiles > 1 else 1, 2, end=end))
+            start = BLOCK_REGISTER if block else REGISTER
+            found.append(Path("compare of a threshold", (*adder(level), 4), 2, start=start))
+        return tuple(found)
 
 
 def _search(levels: np.ndarray, count_bits: int, lanes: int, width: int) -> dict[str, Memory]:

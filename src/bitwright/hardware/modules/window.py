@@ -11,6 +11,7 @@ import numpy as np
 from bitwright.hardware.memory import index_bits, is_block, ram
 from bitwright.hardware.modules.control import counter
 from bitwright.hardware.resources import Resources
+from bitwright.hardware.timing.classes import ENABLE, WRITE, Carry, Path, mux
 from bitwright.network.ops import window_output
 
 __all__ = ["Window"]
@@ -166,6 +167,21 @@ class Window:
             bits = 2 + index_bits(self.image_width + self.pads[1] + 1) + index_bits(self.height + self.pads[0] + 1)
             found += Resources(lut=3 * bits + 4 + self.width, ff=bits + 2, carry=2 * math.ceil(bits / 8) + 2)
         return found
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """What moves it: where the next word lies, whether it is there, and what it frees."""
+        if self.is_wire:
+            return ()
+        lead = 2 + index_bits(max(self.depth, self.image_width * self.chunks) + 2)
+        banks = 1 if self.is_block else -(-self.depth // 64)
+        return (
+            Path("position of a window", (5, Carry(lead + 1)), 4 * lead),
+            Path("words that a window frees", (4, 5, Carry(lead + 2)), 12),
+            Path("next word of a window", (4, 2), 4 * lead, 4 * lead, end=ENABLE),
+            Path("write of a window", (2, *((3,) if banks > 1 else ()), 2), 16, self.width // 2, end=WRITE),
+            Path("read of a window", (5, *mux(banks, 1)), self.width),
+        )
 
     def waits(self, tile: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The words that tiles of `tile` cycles wait for: `first`, `position` and `lag` of an `events.Process`.

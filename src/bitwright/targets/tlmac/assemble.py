@@ -15,6 +15,7 @@ from bitwright.targets.tlmac.circuit.patch import ROWS
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.circuit.stages import leaves_apart
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit, posts
+from bitwright.targets.tlmac.model.clock import ClockGoal
 from bitwright.targets.tlmac.model.estimate import estimate
 from bitwright.targets.tlmac.model.timing import fixed_latency
 from bitwright.targets.tlmac.options import TlmacOptions
@@ -65,7 +66,7 @@ def assemble(
         produced[unit.value] = out
         delay[unit.value] = late + fixed_latency(found)
     plans = tuple(units.values())
-    figures = estimate(circuit, plans, options.threads)
+    figures = estimate(circuit, plans, options.threads, ClockGoal.of(options))
     return TlmacPlan(circuit.network, circuit, plans, figures, options.chosen, goal)
 
 

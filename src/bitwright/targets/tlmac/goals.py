@@ -8,17 +8,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bitwright.hardware.clock import LOWEST_MHZ
 from bitwright.network import Network
 from bitwright.targets.contract import Problem, Refusal
 from bitwright.targets.tlmac.assemble import pool_cycles
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit, build_circuit
+from bitwright.targets.tlmac.model.clock import ClockGoal
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
 from bitwright.targets.tlmac.refusal import OutOfReach
 from bitwright.targets.tlmac.search import choice
 from bitwright.targets.tlmac.search.limits import KINDS, Limits
-from bitwright.targets.tlmac.search.planner import NOTHING, ROUNDS, plan_interval
+from bitwright.targets.tlmac.search.planner import NOTHING, ROUNDS, check_clock, plan_interval
 from bitwright.targets.tlmac.search.waiting import with_fifos
 from bitwright.targets.tlmac.wishes import check_names
 
@@ -49,7 +51,7 @@ def _planned(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
     try:
         return plan_interval(circuit, options, goal)
     except OutOfReach as found:
-        if found.limits is None:
+        if found.limits is None and found.clock is None:
             raise
     return _nearest(circuit, lambda slower: plan_interval(circuit, options, slower), goal + 1)
 
@@ -60,11 +62,13 @@ def _keep(circuit: Circuit, options: TlmacOptions, goal: int) -> TlmacPlan:
     First by deeper FIFOs, else by planning the units for a tighter goal. Foldings that the user chose are not judged.
     """
     tighter, reached, limits, reserve = goal, [], Limits.of(options), NOTHING
+    clock = ClockGoal.of(options)
     for _ in range(ROUNDS):
         plan = plan_interval(circuit, options, tighter, goal, reserve)
         reached.append(plan.estimate.interval_cycles)
-        found = plan if reached[-1] <= goal else with_fifos(plan, goal, options.threads)
+        found = plan if reached[-1] <= goal else with_fifos(plan, goal, options.threads, clock)
         if found is not None and limits.hold(found.estimate.total):
+            check_clock(found, clock)
             return replace(found, goal=goal)
         if found is not None:  # the same goal again, with room for the FIFOs
             reserve = found.estimate.total - plan.estimate.total
@@ -150,6 +154,9 @@ def _told(circuit: Circuit, options: TlmacOptions, found: OutOfReach) -> list[Pr
     """The problems, with the nearest goal that can be reached as what is legal."""
     if all(problem.legal for problem in found.problems):
         return list(found.problems)
+    if found.clock is not None:
+        legal = _slower_clock(circuit, options, found.clock)
+        return [p if p.legal else Problem(p.node, p.rule, legal) for p in found.problems]
     if options.interval is not None:
         least = max(found.interval, options.interval + 1)
         try:
@@ -162,6 +169,23 @@ def _told(circuit: Circuit, options: TlmacOptions, found: OutOfReach) -> list[Pr
             return [p if p.legal else Problem(p.node, p.rule + at, legal) for p in found.problems]
     legal = _enough(circuit, options, found.limits or {})
     return [p if p.legal else Problem(p.node, p.rule, legal) for p in found.problems]
+
+
+def _slower_clock(circuit: Circuit, options: TlmacOptions, bound: float) -> str:
+    """The clock, in whole MHz, nearest to the goal with which there is a plan; no plan keeps more than `bound`."""
+    for _ in range(ROUNDS):
+        mhz = math.floor(bound)
+        if mhz < LOWEST_MHZ:
+            break
+        try:
+            _planned(circuit, replace(options, clock=mhz))
+        except OutOfReach as found:
+            if found.clock is None:
+                break
+            bound = min(found.clock, mhz - 1)
+            continue
+        return f"clock of at most {mhz}"
+    return "a slower clock, or none"
 
 
 def _enough(circuit: Circuit, options: TlmacOptions, needs: Mapping[str, float]) -> str:

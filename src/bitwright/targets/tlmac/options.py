@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, fields
 
 from bitwright.devices import find_device
 from bitwright.errors import OptionError
+from bitwright.hardware.clock import assumed
 
 FOLDED, UNROLLED = ("private", "products", "gates"), "unrolled"
 ELEMENTS = (*FOLDED, "shared", "shared_signed", UNROLLED)
-LAYER_SETTINGS = ("lanes", "outputs", "blocks", "group", "digit", "element", "taps")
+LAYER_SETTINGS = ("lanes", "outputs", "blocks", "group", "digit", "element", "taps", "every")
 _SIDE = ("columns", "rows", "columns+rows")
 TAPS = ("plain", "pairs", *_SIDE, *(f"pairs+{name}" for name in _SIDE))
 
@@ -27,6 +28,9 @@ class TlmacOptions:
     )
     lut: int | None = field(
         default=None, metadata={"doc": "goal: at most this many LUTs (smallest interval that fits them)"}
+    )
+    clock: float | None = field(
+        default=None, metadata={"doc": "goal: a clock in MHz that every unit keeps on `device`, by the clock model"}
     )
     elements: tuple[str, ...] | None = field(
         default=None,
@@ -67,6 +71,7 @@ class TlmacOptions:
             find_device(self.device)  # an unknown one ends here
         if not (_is_number(self.fill) and 0 < self.fill <= 1):
             raise OptionError(f"fill must be a share above 0 and up to 1, not {self.fill!r}")
+        self._check_clock()
         if not isinstance(self.jobs, int) or isinstance(self.jobs, bool) or self.jobs < 0:
             raise OptionError(f"jobs must be a whole number of at least 0, not {self.jobs!r}")
         _check_layers(self.layers)
@@ -78,6 +83,15 @@ class TlmacOptions:
         for name in self.elements:
             if name not in ELEMENTS:
                 raise OptionError(f"unknown element {name!r}; legal are {', '.join(ELEMENTS)}")
+
+    def _check_clock(self) -> None:
+        if self.clock is None:
+            return
+        if not _is_number(self.clock):
+            raise OptionError(f"clock must be a number of MHz, not {self.clock!r}")
+        assumed(self.clock, "clock")
+        if self.device is None:
+            raise OptionError("clock is a goal for a part; name it by the option device")
 
     @property
     def chosen(self) -> dict[str, object]:

@@ -15,9 +15,10 @@ class OutOfReach(Exception):
 
     problems: without what would be legal where only a search for the nearest goal tells. interval: cycles a frame below
     which there is surely no plan. limits: what the circuit needs at least of every kind of which there is too little,
-    None where that is not the reason.
+    None where that is not the reason. clock: MHz above which there is surely no plan, where that is the reason.
     """
 
     problems: Sequence[Problem]
     interval: int = 0
     limits: Mapping[str, float] | None = None
+    clock: float | None = None

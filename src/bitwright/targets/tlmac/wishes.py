@@ -12,6 +12,8 @@ from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.patch import Variant, variants
 from bitwright.targets.tlmac.circuit.units import Circuit
 from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.model.clock import ClockGoal
+from bitwright.targets.tlmac.options import UNROLLED
 from bitwright.targets.tlmac.refusal import OutOfReach
 
 
@@ -23,9 +25,18 @@ def check_names(circuit: Circuit, layers: Mapping[str, object]) -> None:
             raise OptionError(f"layers: no multiply-accumulate layer {name!r}; legal are {', '.join(names) or 'none'}")
 
 
-def wished(layer: MacLayer, settings: Mapping[str, object], bram_price: float = fold.LUTS_PER_BRAM36) -> fold.Candidate:
-    """The candidate that the settings of the option `layers` describe; `OutOfReach` where there is no such circuit."""
+def wished(
+    layer: MacLayer,
+    settings: Mapping[str, object],
+    bram_price: float = fold.LUTS_PER_BRAM36,
+    clock: ClockGoal | None = None,
+) -> fold.Candidate | None:
+    """The candidate that the settings of the option `layers` describe; `OutOfReach` where there is no such circuit.
+
+    None where it does not keep the clock.
+    """
     wish = dict(settings)
+    every: Any = wish.pop("every", None)
     kind = str(wish.pop("element", "products"))
     name = str(wish.pop("taps", "plain"))
     known = {variant.name: variant for variant in variants(layer)}
@@ -36,7 +47,11 @@ def wished(layer: MacLayer, settings: Mapping[str, object], bram_price: float = 
     chosen = Fold(**sizes)
     if not chosen.legal(variant.layer) or chosen.lanes % variant.taps:
         raise _impossible(layer, settings, _foldings(variant))
-    found = fold.candidate(variant, chosen, kind, bram_price)
+    if every is not None and kind != UNROLLED:
+        raise _impossible(layer, settings, f"every with element {UNROLLED} alone")
+    found = fold.candidate(variant, chosen, kind, bram_price, every=every)
+    if found is not None and clock is not None:
+        return fold.candidate(variant, chosen, kind, bram_price, clock, every)
     if found is None:
         raise _impossible(
             layer, settings, f"another folding for element {kind}, or element gates with group and digit 1"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 from typing import Any
 
 from bitwright.hardware import memory as memory_cost
@@ -15,7 +16,9 @@ from bitwright.targets.tlmac.circuit.mac import MacPlan, map_layer
 from bitwright.targets.tlmac.circuit.patch import Variant, variants
 from bitwright.targets.tlmac.elements.direct import ADDRESS_BITS
 from bitwright.targets.tlmac.elements.element import Element
+from bitwright.targets.tlmac.elements.unrolled.element import MOST_LEVELS, Unrolled
 from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.model.clock import ClockGoal
 from bitwright.targets.tlmac.model.cost import mac_cost, total
 
 LUTS_PER_BRAM36 = 330  # the exchange rate of block RAM against logic on the supported parts
@@ -113,30 +116,81 @@ def fitting(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PE
     return plan if plan is not None and plan.acc_bits <= MAX_BITS else None
 
 
-def candidate(variant: Variant, fold: Fold, kind: str, bram_price: float = LUTS_PER_BRAM36) -> Candidate | None:
-    """The priced plan of one folding and element, None where they do not fit together."""
-    return next(candidates(variant, fold, kind, (bram_price,)), None)
+def candidate(
+    variant: Variant,
+    fold: Fold,
+    kind: str,
+    bram_price: float = LUTS_PER_BRAM36,
+    clock: ClockGoal | None = None,
+    every: int | None = None,
+) -> Candidate | None:
+    """The priced plan of one folding and element, None where they do not fit together or do not keep the clock.
+
+    every: levels between registers of an unrolled layer, where the user says so.
+    """
+    return next(candidates(variant, fold, kind, (bram_price,), clock, every), None)
 
 
-def candidates(variant: Variant, fold: Fold, kind: str, bram_prices: Sequence[float]) -> Iterator[Candidate]:
-    """The priced plans of one folding and element that differ in where their ROMs lie, as the prices have it."""
+def candidates(
+    variant: Variant,
+    fold: Fold,
+    kind: str,
+    bram_prices: Sequence[float],
+    clock: ClockGoal | None = None,
+    every: int | None = None,
+) -> Iterator[Candidate]:
+    """The priced plans of one folding and element that differ in where their ROMs lie, as the prices have it.
+
+    With a clock, the cheapest ones that keep it, in where their ROMs lie and their registers stand.
+    """
     plan = fitting(variant, fold, kind, bram_prices[0])
-    seen: list[dict[str, int]] = []
+    seen: list[tuple[dict[str, int], int]] = []
     if plan is None:
         return
+    if every is not None:
+        plan = with_levels(plan, every)
+    kept = [way for way in ways(plan, every is None) if clock.keeps(way)] if clock else []
+    if clock and not kept:
+        return
     for bram_price in bram_prices:
-        styles = rom_styles(plan.element, bram_price)
-        if styles not in seen:
-            seen.append(styles)
-            styled = replace(plan, rom_styles=styles)
-            cost = total(mac_cost(styled))
-            yield Candidate(styled, cost, price(cost, bram_price))
+        if clock:
+            found = min(kept, key=lambda way: price(total(mac_cost(way)), bram_price))
+        else:
+            found = replace(plan, rom_styles=rom_styles(plan.element, bram_price))
+        key = found.rom_styles, found.element.latency
+        if key not in seen:
+            seen.append(key)
+            cost = total(mac_cost(found))
+            yield Candidate(found, cost, price(cost, bram_price))
+
+
+def with_levels(plan: MacPlan, every: int) -> MacPlan:
+    """The plan with so many levels between registers, where it is unrolled."""
+    element = plan.element
+    return replace(plan, element=replace(element, every=every)) if isinstance(element, Unrolled) else plan
+
+
+def ways(plan: MacPlan, levels: bool = True) -> Iterator[MacPlan]:
+    """The plan with its ROMs in LUTs and block RAM, and an unrolled one with any number of `levels` between registers."""
+    names = list(plan.element.rom_shapes)
+    if levels and isinstance(plan.element, Unrolled):
+        plans = [with_levels(plan, every) for every in range(1, MOST_LEVELS + 1)]
+    else:
+        plans = [plan]
+    for own in plans:
+        for styles in product((2, 1), repeat=len(names)):
+            yield replace(own, rom_styles=dict(zip(names, styles, strict=True)))
 
 
 def best(
-    layer: MacLayer, goal: int, elements: tuple[str, ...], bram_price: float = LUTS_PER_BRAM36, limit: int = 12
+    layer: MacLayer,
+    goal: int,
+    elements: tuple[str, ...],
+    bram_price: float = LUTS_PER_BRAM36,
+    limit: int = 12,
+    clock: ClockGoal | None = None,
 ) -> Candidate | None:
-    """The cheapest candidate of at most `goal` cycles a frame; None where no folding is fast enough.
+    """The cheapest candidate of at most `goal` cycles a frame that keeps the clock; None where there is none.
 
     Of every variant, only the `limit` parallelisms with the fewest multiplications a cycle are looked into
     for every addressing: more parallel ones only cost more. The plan remembers the cheapest candidate of every
@@ -144,7 +198,7 @@ def best(
     """
     chosen: Candidate | None = None
     compared: dict[tuple[str, str], tuple[float, dict[str, Any]]] = {}
-    for option in options(layer, goal, elements, (bram_price,), limit):
+    for option in options(layer, goal, elements, (bram_price,), limit, clock):
         key = (option.plan.element.name, option.plan.taps)
         if key not in compared or option.price < compared[key][0]:
             compared[key] = option.price, option.row
@@ -162,6 +216,7 @@ def options(
     elements: tuple[str, ...],
     bram_prices: Sequence[float] = (LUTS_PER_BRAM36,),
     limit: int = 12,
+    clock: ClockGoal | None = None,
 ) -> Iterator[Candidate]:
     """All candidates that `best` compares, with their ROMs as each of the prices has it.
 
@@ -170,11 +225,11 @@ def options(
     none = True
     for variant in variants(layer):
         for folded in _folded(variant, goal, limit):
-            for option in _built(variant, folded, goal, elements, bram_prices):
+            for option in _built(variant, folded, goal, elements, bram_prices, clock):
                 none = False
                 yield option
     if none:
-        yield from _first(layer, goal, elements, bram_prices)
+        yield from _first(layer, goal, elements, bram_prices, clock)
 
 
 def _folded(variant: Variant, goal: float, limit: int | None) -> Iterator[Fold]:
@@ -191,20 +246,27 @@ def _folded(variant: Variant, goal: float, limit: int | None) -> Iterator[Fold]:
 
 
 def _built(
-    variant: Variant, folded: Fold, goal: int, elements: tuple[str, ...], bram_prices: Sequence[float]
+    variant: Variant,
+    folded: Fold,
+    goal: int,
+    elements: tuple[str, ...],
+    bram_prices: Sequence[float],
+    clock: ClockGoal | None,
 ) -> Iterator[Candidate]:
     for kind in elements:
-        for option in candidates(variant, folded, kind, bram_prices):
+        for option in candidates(variant, folded, kind, bram_prices, clock):
             if option.plan.patch_cycles <= goal:
                 yield option
 
 
-def _first(layer: MacLayer, goal: int, elements: tuple[str, ...], bram_prices: Sequence[float]) -> Iterator[Candidate]:
+def _first(
+    layer: MacLayer, goal: int, elements: tuple[str, ...], bram_prices: Sequence[float], clock: ClockGoal | None
+) -> Iterator[Candidate]:
     """The candidates of one folding, the least parallel one that fits."""
     pairs = [(variant, folded) for variant in variants(layer) for folded in _folded(variant, goal, None)]
     pairs.sort(key=lambda pair: (pair[1].word_lanes * pair[1].outputs, pair[1].word_lanes))
     for variant, folded in pairs:
-        found = list(_built(variant, folded, goal, elements, bram_prices))
+        found = list(_built(variant, folded, goal, elements, bram_prices, clock))
         if found:
             yield from found
             return

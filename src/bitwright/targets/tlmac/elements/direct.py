@@ -17,7 +17,8 @@ import numpy as np
 from bitwright.hardware.memory import rom_latency
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import SizedRows, concat, instance, literal, pack_words
-from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance
+from bitwright.hardware.timing.classes import Path
+from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance, rom_paths, rom_start
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 
 ADDRESS_BITS = 6
@@ -148,6 +149,21 @@ class Direct:
         for name, (width, depth) in self.rom_shapes.items():
             found["rom"] = rom_cost(width, depth, styles[name])
         return found
+
+    def paths(self, styles: dict[str, int]) -> tuple[Path, ...]:
+        """The tables behind digits that all outputs read, behind the step, and behind the ROM."""
+        bits, inputs = self.leaf_bits, self.fold.address_bits + self.select_bits
+        if self.kind == "gates":
+            inputs = 3
+        lanes = self.fold.blocks * self.fold.lane_groups
+        found = [Path("table behind the digits", (inputs,), max(1, self.arrays * bits // lanes))]
+        if self.private is not None and self.select_bits:
+            found.append(Path("table behind the step", (inputs,), self.arrays * bits))
+        for name, (width, depth) in self.rom_shapes.items():
+            start = rom_start(width, depth, styles[name])
+            found += [Path("table behind the ROM", (inputs,), bits, start=start)]
+            found += rom_paths(name, width, depth, styles[name])
+        return tuple(found)
 
     def waits(self, styles: dict[str, int]) -> bool:
         return any(rom_latency(*shape, styles[name]) > 1 for name, shape in self.rom_shapes.items())

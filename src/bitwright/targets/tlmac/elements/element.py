@@ -9,14 +9,16 @@ into its bias. Elements differ in where the weights are: `direct` (tables and RO
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from bitwright.hardware.memory import rom, rom_latency
+from bitwright.hardware.memory import block_geometry, index_bits, is_block, rom, rom_latency
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import instance, memory_file, pack_words
+from bitwright.hardware.timing.classes import ADDRESS, BLOCK_REGISTER, REGISTER, Path, mux, table
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,9 @@ class Element(Protocol):
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Resources of tables, multiplexers and ROMs, each apart; styles of the ROMs by name, as in `emit`."""
 
+    def paths(self, styles: dict[str, int]) -> tuple[Path, ...]:
+        """Classes of its slow paths, from `digits`, `step` and `addr` to the leaves."""
+
     def waits(self, styles: dict[str, int]) -> bool:
         """Whether `digits` and `step` come one cycle later, as what goes with them is read in two cycles."""
 
@@ -108,6 +113,24 @@ def rom_instance(name: str, width: int, depth: int, prefix: str, style: int, dat
 def rom_cost(width: int, depth: int, style: int) -> Resources:
     """What `rom_instance` costs, with contents of no regularity."""
     return rom(width, depth, style, rom_latency(width, depth, style))
+
+
+def rom_start(width: int, depth: int, style: int) -> str:
+    """What starts the paths from the ROM's output."""
+    block = is_block(width, depth, style)
+    return BLOCK_REGISTER if block and block_geometry(width, depth, False).stacked == 1 else REGISTER
+
+
+def rom_paths(name: str, width: int, depth: int, style: int) -> tuple[Path, ...]:
+    """Classes of the paths to the ROM's output."""
+    if not is_block(width, depth, style):
+        return (Path(f"ROM {name} in LUTs", table(index_bits(depth)), width),)
+    found = block_geometry(width, depth, False)
+    loads = math.ceil(2 * found.bram36)
+    address = Path(f"address of ROM {name}", (), loads, loads, end=ADDRESS)
+    if found.stacked == 1:
+        return (address,)
+    return (address, Path(f"ROM {name} behind a multiplexer", mux(found.stacked), width, start="block RAM"))
 
 
 def rom_file(rom: Rom) -> str:

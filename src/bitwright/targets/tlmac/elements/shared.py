@@ -11,6 +11,7 @@ import numpy as np
 from bitwright.hardware.memory import mux, rom_latency
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import concat, instance
+from bitwright.hardware.timing import classes
 from bitwright.targets.tlmac.elements.direct import (
     ADDRESS_BITS,
     all_leaves,
@@ -21,7 +22,7 @@ from bitwright.targets.tlmac.elements.direct import (
     group_peak,
     pack_tables,
 )
-from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance
+from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance, rom_paths, rom_start
 from bitwright.targets.tlmac.elements.selects import own_selects
 from bitwright.targets.tlmac.elements.sharing import (
     Groups,
@@ -112,6 +113,22 @@ class Shared:
         found["multiplexers"] = Resources(lut=muxes * bits, ff=count * bits)
         roms = (rom_cost(*shape, styles[name]) for name, shape in self.rom_shapes.items())
         return found | {"rom": sum(roms, Resources())}
+
+    def paths(self, styles: dict[str, int]) -> tuple[classes.Path, ...]:
+        """The tables, the widest multiplexer behind them, and the ROMs."""
+        bits, inputs = self.leaf_bits, self.fold.address_bits + self.select_bits
+        lane = max(len(lane.tables) for lane in self.lanes) * bits
+        found = [classes.Path("table behind the digits", (inputs,), lane)]
+        if SELECTS not in self.rom_shapes:
+            found.append(classes.Path("table behind the step", (inputs,), self.arrays * bits))
+        widest = max(len(used) for lane in self.lanes for used in lane.inputs)
+        steps = classes.mux(widest, int(self.signed))
+        for name, (width, depth) in self.rom_shapes.items():
+            start, after = rom_start(width, depth, styles[name]), steps if name == ROUTES else (inputs,)
+            what = "multiplexer of tables" if name == ROUTES else "table behind the ROM"
+            found += [classes.Path(what, after, lane if name == SELECTS else bits, start=start)]
+            found += rom_paths(name, width, depth, styles[name])
+        return tuple(found)
 
     def waits(self, styles: dict[str, int]) -> bool:
         return SELECTS in self.rom_shapes and rom_latency(*self.rom_shapes[SELECTS], styles[SELECTS]) > 1

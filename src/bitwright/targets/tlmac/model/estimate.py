@@ -3,26 +3,52 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from typing import Any
 
 from bitwright.targets.contract import Estimate, LayerEstimate
+from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.circuit.units import Circuit
+from bitwright.targets.tlmac.elements.unrolled.element import EVERY, Unrolled
 from bitwright.targets.tlmac.model import cost, timing
+from bitwright.targets.tlmac.model.clock import ClockGoal, Ready, readies, unit_paths
 from bitwright.targets.tlmac.threads import each
 
 
-def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...], jobs: int = 1) -> Estimate:
-    """Resources and cycles of every unit; interval and latency of the whole circuit. `jobs` threads."""
-    return Estimate(tuple(each(_layer, plans, jobs)), *timing.cycles(circuit, plans), overlap=True)
+def estimate(circuit: Circuit, plans: tuple[UnitPlan, ...], jobs: int = 1, clock: ClockGoal | None = None) -> Estimate:
+    """Resources and cycles of every unit; interval and latency of the whole circuit. `jobs` threads.
+
+    clock: a goal against which every unit is judged.
+    """
+    layers = _clocked(circuit, plans, tuple(each(_layer, plans, jobs)), clock)
+    return Estimate(layers, *timing.cycles(circuit, plans), overlap=True)
 
 
-def revised(plan: TlmacPlan, units: tuple[UnitPlan, ...], cycles: tuple[int, int]) -> TlmacPlan:
+def revised(
+    plan: TlmacPlan, units: tuple[UnitPlan, ...], cycles: tuple[int, int], clock: ClockGoal | None
+) -> TlmacPlan:
     """The plan with some other units; `cycles` are the whole circuit's."""
     pairs = zip(plan.units, units, plan.estimate.layers, strict=True)
     layers = tuple(layer if new is old else _layer(new) for old, new, layer in pairs)
+    layers = _clocked(plan.circuit, units, layers, clock)
     return replace(plan, units=units, estimate=Estimate(layers, *cycles, overlap=True))
+
+
+def _clocked(
+    circuit: Circuit, plans: tuple[UnitPlan, ...], layers: tuple[LayerEstimate, ...], clock: ClockGoal | None
+) -> tuple[LayerEstimate, ...]:
+    """The units with the clock that each can keep, where there is a goal."""
+    if clock is None:
+        return layers
+
+    def judged(plan: UnitPlan, layer: LayerEstimate, ready: Ready) -> LayerEstimate:
+        mhz, limit = clock.reached(unit_paths(plan, ready))
+        told = {"clock_mhz": math.floor(10 * mhz) / 10, "clock_limit": limit} if limit else {}
+        return replace(layer, details={**layer.details, **told})
+
+    return tuple(map(judged, plans, layers, readies(circuit, plans)))
 
 
 def _layer(plan: UnitPlan) -> LayerEstimate:
@@ -33,6 +59,7 @@ def _layer(plan: UnitPlan) -> LayerEstimate:
             "element": plan.mac.element.name,
             "taps": plan.mac.taps,
             "fold": asdict(plan.mac.fold),
+            **_levels(plan.mac),
             "out_lanes": plan.mac.out_lanes,
             "candidates": plan.mac.candidates,
             "remark": plan.mac.remark,
@@ -40,3 +67,9 @@ def _layer(plan: UnitPlan) -> LayerEstimate:
     unit = plan.unit
     figures = cost.total(components), timing.unit_cycles(plan)
     return LayerEstimate(unit.name, unit.kind, *figures, unit.nodes, details)
+
+
+def _levels(mac: MacPlan) -> dict[str, int]:
+    """Levels between the registers of an unrolled layer, where they are not the usual ones."""
+    element = mac.element
+    return {"every": element.every} if isinstance(element, Unrolled) and element.every != EVERY else {}

@@ -22,6 +22,7 @@ from bitwright.targets.tlmac.circuit.patch import Variant, variants
 from bitwright.targets.tlmac.circuit.units import Unit
 from bitwright.targets.tlmac.elements.unrolled.pairs import signed_digits
 from bitwright.targets.tlmac.layer import Fold, MacLayer
+from bitwright.targets.tlmac.model.clock import ClockGoal, mac_paths
 from bitwright.targets.tlmac.model.cost import behind_cost, window_cost
 from bitwright.targets.tlmac.options import FOLDED, UNROLLED
 
@@ -30,32 +31,48 @@ BRAM_PRICES = (1, fold.LUTS_PER_BRAM36, 10_000)  # LUTs: as good as free, the us
 FLOOR_LUTS = 0.2  # of a signed digit, for every bit of its input; matrices without structure take 0.35 to 0.75
 
 
-def choose(unit: Unit, goal: int, elements: tuple[str, ...] | None, bram_price: float) -> Candidate | None:
+def choose(
+    unit: Unit, goal: int, elements: tuple[str, ...] | None, bram_price: float, clock: ClockGoal | None = None
+) -> Candidate | None:
     """The cheapest candidate of at most `goal` cycles a frame; None where no element is fast enough.
 
-    elements: None for the planner's choice. The price of an unrolled layer includes what the stages after
-    it cost more, since all its outputs leave in one word.
+    elements: None for the planner's choice. clock: one that it must keep. The price of an unrolled layer includes what
+    the stages after it cost more, since all its outputs leave in one word.
     """
     folded = _folded(elements)
-    best = fold.best(unit.layer, goal, folded, bram_price) if folded else None
+    best = fold.best(unit.layer, goal, folded, bram_price, clock=clock) if folded else None
     if elements is not None and UNROLLED not in elements:
         return best
     if not _free(unit.layer, elements):
         remark = f"{unit.layer.weight.size:,} weights; beyond {FREE_WEIGHTS:,} only where the option elements names it"
         return _remarked(best, f"unrolled: not considered, {remark}")
-    return _with_unrolled(unit, goal, bram_price, best)
+    return _with_unrolled(unit, goal, bram_price, best, clock)
 
 
-def pool(unit: Unit, goal: int, elements: tuple[str, ...] | None, scarce: bool) -> Iterator[Candidate]:
+def pool(
+    unit: Unit, goal: int, elements: tuple[str, ...] | None, scarce: bool, clock: ClockGoal | None = None
+) -> Iterator[Candidate]:
     """Candidates of at most `goal` cycles a frame among which a choice under limits is made.
 
     All foldings, with their ROMs in LUTs or block RAM as prices between free and unaffordable have it; and where block
     RAM is `scarce`, what is best then: it may be unrolled.
     """
-    yield from fold.options(unit.layer, goal, _folded(elements), BRAM_PRICES)
-    found = choose(unit, goal, elements, BRAM_PRICES[-1]) if scarce else None
+    yield from fold.options(unit.layer, goal, _folded(elements), BRAM_PRICES, clock=clock)
+    found = choose(unit, goal, elements, BRAM_PRICES[-1], clock) if scarce else None
     if found is not None:
         yield found
+
+
+def fastest_clock(
+    unit: Unit, goal: int, elements: tuple[str, ...] | None, clock: ClockGoal
+) -> tuple[float, str] | None:
+    """MHz of the candidate of at most `goal` cycles with the fastest clock, and what limits it; None without one."""
+    found = [option.plan for option in fold.options(unit.layer, goal, _folded(elements))]
+    if elements is None or UNROLLED in elements:
+        wholes = _wholes(unit.layer, goal, BRAM_PRICES[0]) if _free(unit.layer, elements) else ()
+        found += [plan for _, variant, whole in wholes if (plan := fold.fitting(variant, whole, UNROLLED))]
+    reached = (clock.reached(mac_paths(way)) for plan in found for way in fold.ways(plan))
+    return max(reached, default=None)
 
 
 def fastest(layer: MacLayer, elements: tuple[str, ...] | None) -> int | None:
@@ -71,7 +88,9 @@ def _remarked(found: Candidate | None, remark: str) -> Candidate | None:
     return found and replace(found, plan=replace(found.plan, remark=remark))
 
 
-def _with_unrolled(unit: Unit, goal: int, bram_price: float, best: Candidate | None) -> Candidate | None:
+def _with_unrolled(
+    unit: Unit, goal: int, bram_price: float, best: Candidate | None, clock: ClockGoal | None
+) -> Candidate | None:
     """The best folded candidate or a cheaper unrolled one; its plan tells of all."""
     wholes = sorted(_wholes(unit.layer, goal, bram_price), key=lambda entry: entry[0])
     if not wholes:
@@ -83,9 +102,10 @@ def _with_unrolled(unit: Unit, goal: int, bram_price: float, best: Candidate | N
         if found is not None and floor >= found.price:
             remark = f"unrolled: {variant.name} not considered, its price is at least {floor:,.0f}"
             break
-        option = fold.candidate(variant, whole, UNROLLED, bram_price)
+        option = fold.candidate(variant, whole, UNROLLED, bram_price, clock)
         if option is None:
-            remark = f"unrolled: {variant.name} not considered, its sums are too wide"
+            why = "its sums are too wide" if clock is None else f"it does not keep {clock}"
+            remark = f"unrolled: {variant.name} not considered, {why}"
             continue
         option = replace(option, price=option.price + _behind(unit, option.plan, bram_price) - behind)
         rows.append(option.row)

@@ -12,6 +12,7 @@ from bitwright.targets.tlmac.assemble import assemble
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit
+from bitwright.targets.tlmac.model.clock import ClockGoal, mac_paths
 from bitwright.targets.tlmac.options import TlmacOptions
 from bitwright.targets.tlmac.refusal import OutOfReach
 from bitwright.targets.tlmac.search import choice
@@ -38,6 +39,7 @@ def plan_interval(
         raise OutOfReach([p for choice in refused for p in choice.problems], max(c.interval for c in refused))
     chosen = {u.name: choice for u, choice in zip(layers, found, strict=True) if not isinstance(choice, OutOfReach)}
     plan = assemble(circuit, options, goal, chosen)
+    check_clock(plan, ClockGoal.of(options))
     if options.bram36 is None and limits.hold(plan.estimate.total + reserve):
         return plan
     return _within_limits(circuit, options, goals, (plan, chosen), limits, reserve)
@@ -57,13 +59,15 @@ def _within_limits(
     is repeated until the whole keeps the limits.
     """
     plan, chosen = start
+    clock = ClockGoal.of(options)
     scarce = plan.estimate.total.bram36 + reserve.bram36 > limits.bram36
     if plan.estimate.total.lut > limits.lut:
         limits = replace(limits, bram_price=FREE_BRAM36)
 
     def considered(unit: UnitPlan) -> list[Alternative]:
         pool = _pool(unit.unit, options, goals, chosen[unit.unit.name], scarce) if unit.mac else ()
-        return alternatives(unit, pool, limits.bram_price)
+        found = alternatives(unit, pool, limits.bram_price)
+        return found if clock is None else [option for option in found if _allowed(clock, unit, option)]
 
     units = each(considered, plan.units, options.threads)
     picks = [alternative(unit, chosen.get(unit.unit.name)) for unit in plan.units]
@@ -76,6 +80,7 @@ def _within_limits(
         found = {name: _told(by_name[name].candidate or first, first) for name, first in chosen.items()}
         plan = assemble(circuit, options, goals[0], found, {name for name, pick in by_name.items() if not pick.dsp})
         if limits.hold(plan.estimate.total + reserve):
+            check_clock(plan, clock)
             return plan
     raise limits.refusal(plan.estimate.total + reserve)
 
@@ -94,7 +99,7 @@ def _pool(
     else:
         reached = max(chosen.plan.cycles, chosen.plan.patch_cycles)
         goal = next(goal for goal in goals if reached <= goal)
-        yield from choice.pool(unit, goal, options.elements, scarce)
+        yield from choice.pool(unit, goal, options.elements, scarce, ClockGoal.of(options))
 
 
 def _told(found: fold.Candidate, first: fold.Candidate) -> fold.Candidate:
@@ -119,17 +124,47 @@ def _choose(
     bram_price: float = fold.LUTS_PER_BRAM36,
 ) -> fold.Candidate:
     """The user's folding of a layer, or the cheapest one that reaches the first of the goals that one can reach."""
-    if unit.name in options.layers:
-        return wished(unit.layer, options.layers[unit.name], bram_price)
+    clock = ClockGoal.of(options)
     for goal in dict.fromkeys(goals):
-        found = choice.choose(unit, goal, options.elements, bram_price)
+        if unit.name in options.layers:
+            found = wished(unit.layer, options.layers[unit.name], bram_price, clock)
+        else:
+            found = choice.choose(unit, goal, options.elements, bram_price, clock)
         if found is not None:
             return found
+    if clock is not None:
+        _refuse_clock(unit, options, goals[-1], clock)
     least = choice.fastest(unit.layer, options.elements)
     if least is None:
         raise OutOfReach([no_element(unit.name, options)])
     rule = f"cannot reach interval={goals[-1]}: its fastest circuit takes {least} cycles a frame"
     raise OutOfReach([Problem(unit.name, rule, "")], least)
+
+
+def _refuse_clock(unit: Unit, options: TlmacOptions, goal: int, clock: ClockGoal) -> None:
+    """Raise `OutOfReach` where a layer has circuits, but none that keeps the clock."""
+    if unit.name in options.layers:
+        found = wished(unit.layer, options.layers[unit.name])
+        best = max((clock.reached(mac_paths(way)) for way in fold.ways(found.plan)), default=None) if found else None
+    else:
+        best = choice.fastest_clock(unit, goal, options.elements, clock)
+    if best is not None:
+        raise OutOfReach([clock.problem(unit.name, best)], clock=best[0])
+
+
+def _allowed(clock: ClockGoal, unit: UnitPlan, option: Alternative) -> bool:
+    return clock.allows(unit, option.candidate.plan if option.candidate else None, option.dsp)
+
+
+def check_clock(plan: TlmacPlan, clock: ClockGoal | None) -> None:
+    """Raise `OutOfReach` where units of a plan do not keep the clock."""
+    if clock is None:
+        return
+    units = [unit for unit in plan.estimate.layers if "clock_mhz" in unit.details]
+    reached = {unit.name: (unit.details["clock_mhz"], unit.details["clock_limit"]) for unit in units}
+    slow = {name: found for name, found in reached.items() if found[0] < clock.mhz}
+    if slow:
+        raise OutOfReach([clock.problem(*entry) for entry in slow.items()], clock=min(slow.values())[0])
 
 
 def no_element(layer: str, options: TlmacOptions) -> Problem:

@@ -15,6 +15,7 @@ from typing import Any
 from bitwright.hardware.memory import is_block
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.model import timing
+from bitwright.targets.tlmac.model.clock import ClockGoal
 from bitwright.targets.tlmac.model.estimate import revised
 from bitwright.targets.tlmac.threads import each
 
@@ -22,7 +23,7 @@ FACTORS = (1, 2, 4)  # what FIFOs are deepened by, once they fill the memory tha
 Fifo = tuple[int, int, str]  # number of a unit, number of its input, field of the unit's plan
 
 
-def with_fifos(plan: TlmacPlan, goal: int, jobs: int = 1) -> TlmacPlan | None:
+def with_fifos(plan: TlmacPlan, goal: int, jobs: int = 1, clock: ClockGoal | None = None) -> TlmacPlan | None:
     """The plan with deeper FIFOs where its interval needs them to be at most `goal`; None where they do not help.
 
     FIFOs are looked for by a short run, whose second frame may still be too good; what it finds is judged by the
@@ -39,7 +40,7 @@ def with_fifos(plan: TlmacPlan, goal: int, jobs: int = 1) -> TlmacPlan | None:
             for exact in (False, True):
                 chosen = needed(places, partial(trial.reaches, exact=exact))
                 if trial.reaches(chosen, exact=True):
-                    return revised(plan, trial.units(chosen), trial.cycles(chosen))
+                    return revised(plan, trial.units(chosen), trial.cycles(chosen), clock)
     return None
 
 

@@ -10,25 +10,29 @@ import numpy as np
 
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import wire
+from bitwright.hardware.timing.classes import Path
 from bitwright.targets.tlmac.elements.direct import bits_for
 from bitwright.targets.tlmac.elements.element import Leaf, Rom
 from bitwright.targets.tlmac.elements.unrolled.emit import REGISTER, emit_graph, output_word, registers, stages
 from bitwright.targets.tlmac.elements.unrolled.pairs import signed_digits
+from bitwright.targets.tlmac.elements.unrolled.paths import graph_paths
 from bitwright.targets.tlmac.elements.unrolled.sums import Graph, unroll
 from bitwright.targets.tlmac.elements.unrolled.tree import Term
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 
 MAX_DIGITS = 100_000  # signed digits of the weights that are unrolled: minutes of search, and more LUTs than a part has
-EVERY = 2  # levels of tables and adders between registers
+EVERY = 2  # levels of tables and adders between registers, unless a clock asks for others
+MOST_LEVELS = 4  # between registers: more save hardly any
 CARRY_BITS = 8  # positions of a carry cell
 
 
 @dataclass(frozen=True, eq=False)
 class Unrolled:
-    """See `Element`: leaf `o` is the whole sum of parallel output o."""
+    """See `Element`: leaf `o` is the whole sum of parallel output o. every: levels of its graph between registers."""
 
     layer: MacLayer = field(repr=False)
     fold: Fold
+    every: int = EVERY
     kind: str = "unrolled"
     uses_step: bool = False
     reads_signed: bool = True
@@ -83,7 +87,7 @@ class Unrolled:
 
     @property
     def latency(self) -> int:
-        return max(1, stages(self.graph, EVERY))
+        return max(1, stages(self.graph, self.every))
 
     def roms(self) -> tuple[Rom, ...]:
         return ()
@@ -95,22 +99,25 @@ class Unrolled:
         """Tables, and adders with the registers between levels."""
         graph, found = self.graph, {}
         used = [v for v in graph.values if v.source is not None]
-        last = sum(_width(graph, term) for term in graph.outputs) if stages(graph, EVERY) == 0 else 0
+        last = sum(_width(graph, term) for term in graph.outputs) if stages(graph, self.every) == 0 else 0
         tables = sum(v.luts for v in used if v.is_table)
         found["tables"] = Resources(lut=tables)
         found["sums"] = Resources(
             lut=graph.luts - tables,
-            ff=registers(graph, EVERY) + last,
+            ff=registers(graph, self.every) + last,
             carry=sum(-(-v.carry // CARRY_BITS) for v in used),
         )
         return found
 
+    def paths(self, styles: dict[str, int]) -> tuple[Path, ...]:
+        return graph_paths(self.graph, self.every)
+
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         graph, bits, digit = self.graph, self.leaf_bits, self.fold.digit
         words = [f"digits[{i * digit}+:{graph.values[i].bits}]" for i in range(self.fold.word_lanes)]
-        text, moves = emit_graph(graph, words, EVERY), stages(graph, EVERY) == 0
+        text, moves = emit_graph(graph, words, self.every), stages(graph, self.every) == 0
         for o, term in enumerate(graph.outputs):
-            word, zeros = (output_word(graph, o, EVERY)[0], term[1]) if term else ("'0", 0)
+            word, zeros = (output_word(graph, o, self.every)[0], term[1]) if term else ("'0", 0)
             word = f"{bits}'({word}){f' << {zeros}' if zeros else ''}"
             text += wire(f"leaf_{o}", bits)
             text += REGISTER.format(q=f"leaf_{o}", d=word) if moves else f"  assign leaf_{o} = {word};\n"

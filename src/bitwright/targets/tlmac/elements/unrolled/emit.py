@@ -27,7 +27,7 @@ def last_reads(graph: Graph, every: int) -> list[int]:
     """For every value the latest stage at which it is read; outputs are read at the last one."""
     found = [-1] * len(graph.values)
     for value in graph.values:
-        for operand in _reads(value):
+        for operand in reads(value):
             found[operand] = max(found[operand], stage(value, every))
     for term in graph.outputs:
         if term is not None:
@@ -35,7 +35,8 @@ def last_reads(graph: Graph, every: int) -> list[int]:
     return found
 
 
-def _reads(value: Value) -> tuple[int, ...]:
+def reads(value: Value) -> tuple[int, ...]:
+    """Numbers of the values that a value is made of."""
     if value.source is None:
         return ()
     if isinstance(value.source, Table):
@@ -45,15 +46,15 @@ def _reads(value: Value) -> tuple[int, ...]:
 
 def registers(graph: Graph, every: int) -> int:
     """Bits of the registers between the inputs and the outputs."""
-    reads = last_reads(graph, every)
-    return sum(v.bits * max(0, last - stage(v, every)) for v, last in zip(graph.values, reads, strict=True))
+    lasts = last_reads(graph, every)
+    return sum(v.bits * max(0, last - stage(v, every)) for v, last in zip(graph.values, lasts, strict=True))
 
 
 def emit_graph(graph: Graph, inputs: list[str], every: int) -> str:
     """Wiring from the input words to the values; `en` moves the registers."""
-    text, reads = "", last_reads(graph, every)
+    text, lasts = "", last_reads(graph, every)
     for number, value in enumerate(graph.values):
-        if reads[number] < 0:
+        if lasts[number] < 0:
             continue
         text += f"  logic [{value.bits - 1}:0] {_name(number, 0)};\n"
         if value.source is None:
@@ -62,7 +63,7 @@ def emit_graph(graph: Graph, inputs: list[str], every: int) -> str:
             text += _table(graph, number, value.source, every)
         else:
             text += _adder(graph, number, value, value.source, every)
-        for delay in range(1, reads[number] - stage(value, every) + 1):
+        for delay in range(1, lasts[number] - stage(value, every) + 1):
             text += f"  logic [{value.bits - 1}:0] {_name(number, delay)};\n"
             text += REGISTER.format(q=_name(number, delay), d=_name(number, delay - 1))
     return text
