@@ -100,6 +100,12 @@ def _show(console: Console, design: Design, clock: Clock) -> None:
             _show_candidates(console, layer)
     console.say(f"interval {estimate.interval_cycles:,} cycles, latency {estimate.latency_cycles:,} cycles (estimated)")
     console.say(f"{figure(clock.frames_per_second(estimate.interval_cycles))} frames/s at {clock}")
+    if own := estimate.clock:
+        slowest = next(row for row in estimate.rows if row.details.get("clock_mhz") == own.mhz)
+        console.say(
+            f"{figure(own.frames_per_second(estimate.interval_cycles))} frames/s at {own} by the clock model,"
+            f" limited by {slowest.name}: {slowest.details['clock_limit']}"
+        )
 
 
 def _say_chosen(console: Console, design: Design, goals: Goals) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from bitwright.errors import ModelError, OptionError
+from bitwright.hardware.clock import ESTIMATED, Clock
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.shell import ADDRESS_BITS, top_ports
 from bitwright.hardware.source_rules import check_paths
@@ -95,6 +96,12 @@ class Estimate:
     @property
     def total(self) -> Resources:
         return sum((row.resources for row in self.rows), Resources())
+
+    @property
+    def clock(self) -> Clock | None:
+        """What all keep by the target's clock model, where it judges them: the least `details["clock_mhz"]`."""
+        found = [row.details["clock_mhz"] for row in self.rows if "clock_mhz" in row.details]
+        return Clock(min(found), ESTIMATED) if found else None
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from bitwright.targets.tlmac.wishes import check_names
 
 DEFAULT_WORDS = 16  # without a goal, a frame takes about as long as its input at this many elements a word
 NEAR = 20  # the nearest goal is found to a part of this size
+CLOCK_NEAR = 50  # and the nearest clock
 Attempt = Callable[[int], TlmacPlan]
 
 
@@ -172,20 +173,20 @@ def _told(circuit: Circuit, options: TlmacOptions, found: OutOfReach) -> list[Pr
 
 
 def _slower_clock(circuit: Circuit, options: TlmacOptions, bound: float) -> str:
-    """The clock, in whole MHz, nearest to the goal with which there is a plan; no plan keeps more than `bound`."""
-    for _ in range(ROUNDS):
-        mhz = math.floor(bound)
-        if mhz < LOWEST_MHZ:
-            break
+    """About the fastest clock, in whole MHz, with which there is a plan; `bound`: MHz of what limits the goal."""
+    kept, failed, trial = 0, math.ceil(options.clock or 0), math.floor(bound)
+    while trial >= LOWEST_MHZ and failed - kept > max(1, kept // CLOCK_NEAR):
         try:
-            _planned(circuit, replace(options, clock=mhz))
+            plan = _planned(circuit, replace(options, clock=trial))
         except OutOfReach as found:
             if found.clock is None:
-                break
-            bound = min(found.clock, mhz - 1)
-            continue
-        return f"clock of at most {mhz}"
-    return "a slower clock, or none"
+                return "a slower clock, or none"
+            failed = trial
+            trial = (kept + failed) // 2 if kept else min(math.floor(found.clock), trial - 1)
+        else:
+            kept = max(trial, math.floor(plan.estimate.clock.mhz if plan.estimate.clock else 0))
+            trial = (kept + failed) // 2
+    return f"clock of at most {kept}" if kept else "another device"
 
 
 def _enough(circuit: Circuit, options: TlmacOptions, needs: Mapping[str, float]) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
@@ -171,7 +171,7 @@ def with_levels(plan: MacPlan, every: int) -> MacPlan:
 
 
 def ways(plan: MacPlan, levels: bool = True) -> Iterator[MacPlan]:
-    """The plan with its ROMs in LUTs and block RAM, and an unrolled one with any number of `levels` between registers."""
+    """The plan with its ROMs in LUTs and block RAM; unrolled, with any number of `levels` between registers."""
     names = list(plan.element.rom_shapes)
     if levels and isinstance(plan.element, Unrolled):
         plans = [with_levels(plan, every) for every in range(1, MOST_LEVELS + 1)]
@@ -189,8 +189,9 @@ def best(
     bram_price: float = LUTS_PER_BRAM36,
     limit: int = 12,
     clock: ClockGoal | None = None,
+    allowed: Callable[[MacPlan], bool] = lambda plan: True,
 ) -> Candidate | None:
-    """The cheapest candidate of at most `goal` cycles a frame that keeps the clock; None where there is none.
+    """The cheapest candidate of at most `goal` cycles a frame that keeps the clock and is allowed; None without one.
 
     Of every variant, only the `limit` parallelisms with the fewest multiplications a cycle are looked into
     for every addressing: more parallel ones only cost more. The plan remembers the cheapest candidate of every
@@ -202,7 +203,7 @@ def best(
         key = (option.plan.element.name, option.plan.taps)
         if key not in compared or option.price < compared[key][0]:
             compared[key] = option.price, option.row
-        if chosen is None or option.price < chosen.price:
+        if (chosen is None or option.price < chosen.price) and allowed(option.plan):
             chosen = option
     if chosen is None:
         return None

@@ -8,7 +8,7 @@ ready of a unit's reader runs through its stages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bitwright.devices import Device, find_device
 from bitwright.hardware.memory import index_bits
@@ -31,7 +31,7 @@ from bitwright.targets.tlmac.circuit.joins import JOINS
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
-from bitwright.targets.tlmac.circuit.units import Circuit, posts
+from bitwright.targets.tlmac.circuit.units import Circuit, Post, Unit, posts
 from bitwright.targets.tlmac.model.cost import mac_cost
 from bitwright.targets.tlmac.options import TlmacOptions
 
@@ -73,10 +73,11 @@ class ClockGoal:
         """Whether a multiply-accumulate core reaches the goal."""
         return self.reached(mac_paths(plan))[0] >= self.mhz
 
-    def allows(self, plan: UnitPlan, mac: MacPlan | None, dsp: bool) -> bool:
-        """Whether a unit keeps the goal with this core, rescaling in DSP blocks or not."""
-        after = posts(plan.unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
-        return self.reached(unit_paths(replace(plan, mac=mac, posts=tuple(after))))[0] >= self.mhz
+    def allows(self, unit: Unit, mac: MacPlan | None, lanes: int, dsp: bool = True) -> bool:
+        """Whether a core and the stages behind it, on words of `lanes` channels, in DSP blocks or not, reach it."""
+        after = posts(unit, mac.acc_type if mac else None, mac.constant if mac else None, dsp)
+        found, ready = _posts(after, unit, lanes, ())
+        return self.reached(found + (mac_paths(mac, ready) if mac else ()))[0] >= self.mhz
 
 
 def readies(circuit: Circuit, plans: Sequence[UnitPlan]) -> list[Ready]:
@@ -106,7 +107,7 @@ def _ready(plan: UnitPlan, port: int, after: Ready) -> Ready:
 
 def unit_paths(plan: UnitPlan, ready: Ready = ()) -> tuple[Path, ...]:
     """Classes of the slow paths of a unit; `ready`: of its reader, behind a register."""
-    found, ready = _posts(plan, ready)
+    found, ready = _posts(plan.posts, plan.unit, plan.out_lanes, ready)
     if plan.mac is not None:
         found += mac_paths(plan.mac, ready)
     elif plan.unit.node is not None:
@@ -114,12 +115,12 @@ def unit_paths(plan: UnitPlan, ready: Ready = ()) -> tuple[Path, ...]:
     return found + _inputs(plan)
 
 
-def _posts(plan: UnitPlan, ready: Ready) -> tuple[tuple[Path, ...], Ready]:
+def _posts(stages: Sequence[Post], unit: Unit, lanes: int, ready: Ready) -> tuple[tuple[Path, ...], Ready]:
     """Those of the elementwise stages, and their ready."""
     found: list[Path] = []
-    for post in reversed(plan.posts):
-        module = post_module(post, plan.out_lanes, plan.unit.type.size // post.channels)
-        reach = plan.out_lanes * max(post.input.bits, post.output.bits)
+    for post in reversed(stages):
+        module = post_module(post, lanes, unit.type.size // post.channels)
+        reach = lanes * max(post.input.bits, post.output.bits)
         found += [*module.paths, *pipe_paths(module.latency, reach, ready)]
         ready = (*ready, 3)
     return tuple(found), ready

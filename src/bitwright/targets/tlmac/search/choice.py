@@ -9,7 +9,7 @@ by the number of signed digits, is below the best price so far.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -40,7 +40,8 @@ def choose(
     the stages after it cost more, since all its outputs leave in one word.
     """
     folded = _folded(elements)
-    best = fold.best(unit.layer, goal, folded, bram_price, clock=clock) if folded else None
+    allowed = _allowed(unit, clock)
+    best = fold.best(unit.layer, goal, folded, bram_price, clock=clock, allowed=allowed) if folded else None
     if elements is not None and UNROLLED not in elements:
         return best
     if not _free(unit.layer, elements):
@@ -109,7 +110,7 @@ def _with_unrolled(
             continue
         option = replace(option, price=option.price + _behind(unit, option.plan, bram_price) - behind)
         rows.append(option.row)
-        if found is None or option.price < found.price:
+        if (found is None or option.price < found.price) and _allowed(unit, clock)(option.plan):
             found = option
     rows.sort(key=lambda row: row["price"])
     if found is None:
@@ -132,6 +133,11 @@ def floor_price(plan: MacPlan, bram_price: float) -> float:
     outputs = np.unique(plan.layer.weight.reshape(plan.layer.outputs, -1), axis=0)
     digits = np.count_nonzero(signed_digits(outputs))
     return fold.price(window_cost(plan) + Resources(lut=FLOOR_LUTS * digits * plan.layer.in_bits), bram_price)
+
+
+def _allowed(unit: Unit, clock: ClockGoal | None) -> Callable[[MacPlan], bool]:
+    """Whether a core keeps the clock with the stages behind it."""
+    return lambda plan: clock is None or clock.allows(unit, plan, plan.out_lanes)
 
 
 def _behind(unit: Unit, plan: MacPlan, bram_price: float) -> float:

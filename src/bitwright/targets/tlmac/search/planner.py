@@ -36,7 +36,10 @@ def plan_interval(
     found = each(lambda u: _chosen(u, options, goals), layers, options.threads)
     refused = [choice for choice in found if isinstance(choice, OutOfReach)]
     if refused:
-        raise OutOfReach([p for choice in refused for p in choice.problems], max(c.interval for c in refused))
+        refused = [choice for choice in refused if choice.clock is None] or refused  # cycles come first
+        clocks = [choice.clock for choice in refused if choice.clock is not None]
+        problems = [p for choice in refused for p in choice.problems]
+        raise OutOfReach(problems, max(c.interval for c in refused), clock=min(clocks, default=None))
     chosen = {u.name: choice for u, choice in zip(layers, found, strict=True) if not isinstance(choice, OutOfReach)}
     plan = assemble(circuit, options, goal, chosen)
     check_clock(plan, ClockGoal.of(options))
@@ -153,7 +156,8 @@ def _refuse_clock(unit: Unit, options: TlmacOptions, goal: int, clock: ClockGoal
 
 
 def _allowed(clock: ClockGoal, unit: UnitPlan, option: Alternative) -> bool:
-    return clock.allows(unit, option.candidate.plan if option.candidate else None, option.dsp)
+    mac = option.candidate.plan if option.candidate else None
+    return clock.allows(unit.unit, mac, mac.out_lanes if mac else unit.out_lanes, option.dsp)
 
 
 def check_clock(plan: TlmacPlan, clock: ClockGoal | None) -> None:
