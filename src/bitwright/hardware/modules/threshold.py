@@ -15,7 +15,7 @@ from bitwright.hardware.module import Memory, Module, all_alike, by_lane, tiles_
 from bitwright.hardware.modules.control import pipe
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import Sized
-from bitwright.hardware.timing.classes import ADDRESS, BLOCK_REGISTER, REGISTER, Path, adder, table
+from bitwright.hardware.timing.classes import ADDRESS, Path, adder, table
 from bitwright.network.ops import Threshold
 from bitwright.network.types import TensorType
 
@@ -133,8 +133,7 @@ class ThresholdModule(Module):
                 read = "memory of thresholds"
                 steps, end = ((), ADDRESS) if block else (table(index_bits(depth)), "data")
                 found.append(Path(read, steps, self.lanes if tiles > 1 else 1, 2, end=end))
-            start = BLOCK_REGISTER if block else REGISTER
-            found.append(Path("compare of a threshold", (*adder(level), 4), 2, start=start))
+            found.append(Path("compare of a threshold", (*adder(level), 4), 2))
         return tuple(found)
 
 

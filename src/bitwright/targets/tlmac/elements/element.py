@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bitwright.hardware.memory import block_geometry, index_bits, is_block, rom, rom_latency
+from bitwright.hardware.memory import BANK, block_geometry, index_bits, is_block, rom, rom_latency
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import instance, memory_file, pack_words
 from bitwright.hardware.timing.classes import ADDRESS, BLOCK_REGISTER, REGISTER, Path, mux, table
@@ -124,13 +124,15 @@ def rom_start(width: int, depth: int, style: int) -> str:
 def rom_paths(name: str, width: int, depth: int, style: int) -> tuple[Path, ...]:
     """Classes of the paths to the ROM's output."""
     if not is_block(width, depth, style):
-        return (Path(f"ROM {name} in LUTs", table(index_bits(depth)), width),)
-    found = block_geometry(width, depth, False)
-    loads = math.ceil(2 * found.bram36)
+        banks = -(-depth // BANK) if rom_latency(width, depth, style) > 1 else 1
+        found = Path(f"ROM {name} in LUTs", table(index_bits(depth if banks == 1 else BANK)), banks * width)
+        return (found, Path(f"banks of ROM {name}", mux(banks), width)) if banks > 1 else (found,)
+    block = block_geometry(width, depth, False)
+    loads = math.ceil(2 * block.bram36)
     address = Path(f"address of ROM {name}", (), loads, loads, end=ADDRESS)
-    if found.stacked == 1:
+    if block.stacked == 1:
         return (address,)
-    return (address, Path(f"ROM {name} behind a multiplexer", mux(found.stacked), width, start="block RAM"))
+    return (address, Path(f"ROM {name} behind a multiplexer", mux(block.stacked), width, start="block RAM"))
 
 
 def rom_file(rom: Rom) -> str:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from bitwright.devices import Device, find_device
 from bitwright.hardware.memory import index_bits
 from bitwright.hardware.modules.control import counter_paths, pipe_paths
-from bitwright.hardware.modules.converters import converter
 from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.hardware.timing.classes import (
     BLOCK_REGISTER,
@@ -30,11 +29,12 @@ from bitwright.targets.contract import Problem
 from bitwright.targets.tlmac.circuit.joins import JOINS
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
-from bitwright.targets.tlmac.circuit.stages import main_module, main_slice, post_module, readers
+from bitwright.targets.tlmac.circuit.stages import end_slice, main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Circuit, Post, Unit, posts
 from bitwright.targets.tlmac.model.cost import mac_cost
 from bitwright.targets.tlmac.options import TlmacOptions
 
+CONTROL = 24  # loads of a register that decides about others
 Ready = tuple[int | Carry, ...]  # functions from a register to a ready
 
 
@@ -97,7 +97,8 @@ def _ready(plan: UnitPlan, port: int, after: Ready) -> Ready:
         return (2,)
     ready: Ready = ()  # of taps side by side, that ready counts with them
     if plan.mac is not None:
-        pass
+        if plan.mac.window.is_wire and not plan.mac.held_words and not plan.mac.patches:
+            ready = (3,) * (len(plan.posts) + 1)
     elif main_slice(plan) is None and not any(not window.is_wire for window in readers(plan)):
         ready = (*after, *(3,) * (len(plan.posts) + (plan.unit.node is not None)))
     elif main_module(plan) is not None and plan.unit.kind in JOINS:
@@ -107,7 +108,11 @@ def _ready(plan: UnitPlan, port: int, after: Ready) -> Ready:
 
 def unit_paths(plan: UnitPlan, ready: Ready = ()) -> tuple[Path, ...]:
     """Classes of the slow paths of a unit; `ready`: of its reader, behind a register."""
-    found, ready = _posts(plan.posts, plan.unit, plan.out_lanes, ready)
+    held, found = end_slice(plan), tuple[Path, ...]()
+    if held is not None:
+        found, ready = (*held.paths, Path("ready of a slice", (*ready, 3), 8)), ()
+    stages, ready = _posts(plan.posts, plan.unit, plan.out_lanes, ready)
+    found += stages
     if plan.mac is not None:
         found += mac_paths(plan.mac, ready)
     elif plan.unit.node is not None:
@@ -156,8 +161,8 @@ def _inputs(plan: UnitPlan) -> tuple[Path, ...]:
             if words:
                 found += StreamFifo(width * t.dtype.bits, words).paths
                 found.append(Path("word out of a FIFO", (*ready, 3, 4), 12, 8, end=ENABLE))
-        if lanes != wanted:
-            module = converter(t, lanes, wanted)
+        module = plan.converter(k)
+        if module is not None:
             found += [*module.paths, Path("word of a conversion", (*ready, 3), 12, wanted * t.dtype.bits, end=ENABLE)]
     return tuple(found)
 
@@ -166,21 +171,21 @@ def mac_paths(plan: MacPlan, ready: Ready = ()) -> tuple[Path, ...]:
     """Classes of the slow paths of a multiply-accumulate core whose result meets the functions `ready`."""
     costs = mac_cost(plan)
     moved = int(sum(part.ff for name, part in costs.items() if name not in ("window", "output")))
-    parts = (plan.window.paths, _taps(plan), _front(plan, moved), plan.element.paths(plan.rom_styles))
-    return sum((*parts, _sums(plan, moved), _out(plan, moved, ready)), ())
+    parts = (plan.window.paths, _taps(plan), _front(plan), plan.element.paths(plan.rom_styles))
+    return sum((*parts, _sums(plan), _out(plan, moved, ready)), ())
 
 
 def _taps(plan: MacPlan) -> tuple[Path, ...]:
     """The window's ready, through what sets taps side by side."""
-    count = len(plan.patches)
-    if not count:
+    if not plan.patches:
         return ()
+    count = 1  # two of them have a register slice between
     words = max(lanes * plan.layer.in_bits for lanes in plan.patch_lanes)
     own = Path("ready of taps side by side", (3,) * (count + 1), 16, words, end=RESET)
     return (own, Path("ready of taps, and of the unit before", (3,) * (count + 2), 16, words, end=ENABLE))
 
 
-def _front(plan: MacPlan, moved: int) -> tuple[Path, ...]:
+def _front(plan: MacPlan) -> tuple[Path, ...]:
     """Digits of the words, and the counters of the schedule."""
     layer, fold = plan.layer, plan.fold
     digits, bits = fold.digits(layer), fold.word_lanes * fold.digit
@@ -192,15 +197,14 @@ def _front(plan: MacPlan, moved: int) -> tuple[Path, ...]:
         loads = sum(width for width, _ in plan.element.rom_shapes.values()) or address
         found.append(Path("step of the schedule", (4, 4, 3) if address > 2 else (4,), loads))
         follows = (4, 4, 3) if fold.tiles(layer) > 1 and digits > 1 else (3,)
-        found.append(Path("enable of the schedule", follows, moved, address, end=ENABLE))
+        found.append(Path("enable of the schedule", follows, CONTROL, address, end=ENABLE))
     return tuple(found)
 
 
-def _sums(plan: MacPlan, moved: int) -> tuple[Path, ...]:
-    """Adder trees, accumulators, and what moves all."""
+def _sums(plan: MacPlan) -> tuple[Path, ...]:
+    """Adder trees and accumulators."""
     bits, count = plan.acc_type.bits, plan.fold.parallel
-    found = [Path("enable of the layer", (), moved, moved, end=ENABLE)]
-    found.append(Path("enable of the accumulators", (2,), moved, bits * count, end=ENABLE))
+    found = [Path("enable of the accumulators", (2,), CONTROL, bits * count, end=ENABLE)]
     if plan.levels:
         found.append(Path("adder tree", adder(min(plan.sum_bits, plan.element.leaf_bits + plan.levels - 1)), 2))
     if not plan.single:
@@ -216,8 +220,11 @@ def _out(plan: MacPlan, moved: int, ready: Ready) -> tuple[Path, ...]:
         way = plan.way_out
         found += [*way.paths, *counter_paths(plan.parts)]
         ready = () if way.sparse else (*ready, 3)
-    found.append(Path("stall of the layer", (3, 3), moved))
-    found.append(Path("ready of the accumulators", (*ready, 3, 3), 24))
+    if not plan.held_words:
+        return (*found, Path("enable of the layer", (*ready, 3), 8, moved, end=ENABLE))
+    found.append(Path("enable of the layer", (), moved, moved, end=ENABLE))
+    found.append(Path("stall of the layer", (3, 3), CONTROL))
+    found.append(Path("ready of the accumulators", (*ready, 3, 3), CONTROL))
     if plan.held_words > 1:
         found.append(Path("word of the accumulators", (*ready, 2), 8, width, end=ENABLE))
     return tuple(found)
