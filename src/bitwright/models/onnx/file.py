@@ -19,6 +19,7 @@ from bitwright.errors import ModelError
 from bitwright.files import read_file
 from bitwright.models.onnx.budget import array, check_nodes, check_texts
 from bitwright.models.onnx.external import load_external
+from bitwright.models.onnx.rewrites import written_out
 
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", "")
 QUANT_OPS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
@@ -59,14 +60,14 @@ def open_model(path: str | Path) -> onnx.ModelProto:
 
 
 def prepared(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
-    """A copy of the model with QONNX domains unified and local functions inlined."""
+    """A copy of the model with QONNX domains unified, local functions inlined and operators of others written out."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _unify_domains(copy)
     _check_opset(copy, source)
     check_nodes(copy)
     check_texts(copy)
-    return onnx.inliner.inline_local_functions(copy) if copy.functions else copy
+    return written_out(onnx.inliner.inline_local_functions(copy) if copy.functions else copy)
 
 
 def opset_version(model: onnx.ModelProto) -> int:
