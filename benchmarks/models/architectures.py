@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-IMAGE, SERIES = (3, 96, 96), (4, 256)
+IMAGE, SMALL, SERIES = (3, 96, 96), (3, 64, 64), (4, 256)
 CLASSES = 10
+HEADLESS = ("alexnet", "vgg")  # whose classifiers are made for larger images: one dense layer stands in their place
 # Of torchvision; those of one family are built of the same blocks.
 TORCHVISION = [
     "alexnet",
@@ -110,6 +111,12 @@ TIMM = [
     "repvit_m0_9",
     "vit_tiny_patch16_224",
 ]
+
+
+SEGMENTATION = ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large", "fcn_resnet50"]  # of torchvision
+# Of segmentation_models_pytorch, each on two encoders.
+DECODERS = ["Unet", "UnetPlusPlus", "FPN", "Linknet", "PAN", "MAnet", "PSPNet", "DeepLabV3", "DeepLabV3Plus"]
+ENCODERS = ["resnet18", "mobilenet_v2"]
 
 
 @dataclass(frozen=True)
@@ -255,19 +262,56 @@ def _torchvision(name: str) -> nn.Module:
     import torchvision
 
     more = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
-    return torchvision.models.get_model(name, weights=None, num_classes=CLASSES, **more)
+    net = torchvision.models.get_model(name, weights=None, num_classes=CLASSES, **more)
+    if name.startswith(HEADLESS):
+        net.avgpool = nn.AdaptiveAvgPool2d(1)
+        net.classifier = nn.Linear(512 if name.startswith("vgg") else 256, CLASSES)
+    return net
+
+
+class Segmentation(nn.Module):
+    """The first of the outputs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        _operators()
+        import torchvision
+
+        get = torchvision.models.get_model
+        self.net = get(name, weights=None, weights_backbone=None, num_classes=CLASSES, aux_loss=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)["out"]
+
+
+def _decoder(name: str, encoder: str) -> nn.Module:
+    _operators()
+    import segmentation_models_pytorch as smp
+
+    return getattr(smp, name)(encoder, encoder_weights=None, classes=CLASSES)
 
 
 def _timm(name: str) -> nn.Module:
     _operators()
     import timm
 
-    more = {"img_size": IMAGE[1]} if name.startswith("vit") else {}
+    more = {"img_size": SMALL[1]} if name.startswith("vit") else {}
     return timm.create_model(name, pretrained=False, num_classes=CLASSES, exportable=True, **more)
+
+
+def _shape(name: str) -> tuple[int, ...]:
+    """Of a network of timm; a few take no smaller images."""
+    return IMAGE if name.startswith("inception") else SMALL
 
 
 MODELS: dict[str, Model] = {
     **OWN,
     **{f"torchvision/{name}": Model(lambda name=name: _torchvision(name)) for name in TORCHVISION},
-    **{f"timm/{name}": Model(lambda name=name: _timm(name)) for name in TIMM},
+    **{f"segmentation/{name}": Model(lambda name=name: Segmentation(name)) for name in SEGMENTATION},
+    **{
+        f"segmentation/{name}_{encoder}": Model(lambda name=name, encoder=encoder: _decoder(name, encoder), SMALL)
+        for name in DECODERS
+        for encoder in ENCODERS
+    },
+    **{f"timm/{name}": Model(lambda name=name: _timm(name), _shape(name)) for name in TIMM},
 }

@@ -57,7 +57,7 @@ def export(model: Model, path: Path) -> None:
     x = torch.from_numpy(images(model.shape, 16, 2))
     net.train()
     with torch.no_grad():
-        for _ in range(4):
+        for _ in range(2):
             net(x)
     torch.onnx.export(net.eval(), (x[:1],), str(path), opset_version=OPSET, dynamo=False, input_names=["x"])
 
@@ -97,7 +97,10 @@ def measured(name: str, folder: Path, accept: bool) -> dict[str, Any]:
     """The row of a model."""
     model, path = MODELS[name], folder / "model.onnx"
     export(model, path)
-    row: dict[str, Any] = {"parameters": sum(int(np.prod(t.dims)) for t in onnx.load(path).graph.initializer)}
+    row: dict[str, Any] = {
+        "input": list(model.shape),
+        "parameters": sum(int(np.prod(t.dims)) for t in onnx.load(path).graph.initializer),
+    }
     start = time.process_time()
     try:
         graph = read(path)
@@ -135,7 +138,8 @@ def main() -> None:
     warnings.filterwarnings("ignore")
     rows = json.loads(options.output.read_text()) if options.output.exists() else {}
     for name in MODELS:
-        if options.match not in name or (name in rows and not options.redo):
+        done = name in rows and "failed" not in rows[name]
+        if options.match not in name or (done and not options.redo):
             continue
         with tempfile.TemporaryDirectory() as folder:
             try:
