@@ -73,14 +73,45 @@ POOL = [
     ([("AveragePool", "x", "y", {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1})], {}, IMAGE),
     ([("AveragePool", "x", "y", {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1})], {}, IMAGE),
 ]
-REDUCE = ([("ReduceMean", "x", "y", {"axes": [2, 3]})], {}, IMAGE)
+REDUCE = [([("ReduceMean", "x", "y", {"axes": axes})], {}, IMAGE) for axes in ([2, 3], [1], [1, 3])]
 SOFTMAX = ([("Softmax", "x", "y", {"axis": 1})], {}, IMAGE)
 ARGMAX = ([("ArgMax", "x", "y", {"axis": 1, "select_last_index": 0})], {}, IMAGE)
 CONCAT = [
     ([("Concat", "xx", "y", {"axis": 1})], {}, IMAGE),
+    ([("Concat", "xx", "y", {"axis": 3})], {}, IMAGE),
     ([("Flatten", "x", "a", {}), ("Concat", "aa", "y", {"axis": 1})], {}, IMAGE),
 ]
 PAD = ([("Pad", "xp", "y", {"mode": "constant"})], {"p": np.array([0, 0, 1, 2, 0, 0, 0, 1])}, IMAGE)
+PADS = [
+    ([("Pad", "xp", "y", {"mode": mode})], {"p": np.array([0, 0, 1, 2, 0, 0, 0, 1])}, IMAGE)
+    for mode in ("constant", "edge", "reflect", "wrap")
+]
+LINEAR = [
+    (
+        [("Resize", ("x", "", "s"), "y", {"mode": "linear", "coordinate_transformation_mode": mode})],
+        {"s": np.float32([1, 1, 2, 3])},
+        IMAGE,
+    )
+    for mode in ("half_pixel", "asymmetric")
+]
+TRANSPOSED = (
+    [("ConvTranspose", "xt", "y", {"strides": [2, 2], "output_padding": [1, 0]})],
+    {"t": f(3, 2, 3, 3)},
+    IMAGE,
+)
+SERIES_TRANSPOSED = ([("ConvTranspose", "xt", "y", {"strides": [2]})], {"t": f(3, 2, 3)}, ("N", 3, 9))
+BLOCKS = [
+    *([("DepthToSpace", "x", "y", {"blocksize": 2, "mode": mode})] for mode in ("DCR", "CRD")),
+    [("SpaceToDepth", "x", "y", {"blocksize": 3})],
+]
+BLOCKS = [(nodes, {}, ("N", 4, 6, 6)) for nodes in BLOCKS]
+QUOTIENT = ([("Div", "xc", "y", {})], {"c": np.float32(3)}, IMAGE)
+SOFTSIGN = ([("Abs", "x", "a", {}), ("Add", "ao", "b", {}), ("Div", "xb", "y", {})], {"o": np.float32(1)}, IMAGE)
+PATHS = (
+    [("Conv", "xw", "c", {}), ("Reshape", "cr", "v", {}), ("ReduceSum", "va", "y", {"keepdims": 0})],
+    {"w": f(4, 3, 3, 3), "r": np.array([-1, 2, 2, 4, 4]), "a": np.array([1])},
+    IMAGE,
+)
 RESIZE = [
     ([("Resize", ("x", "", "s"), "y", {"mode": "nearest", **more})], {"s": np.float32([1, 1, 2, 3])}, IMAGE)
     for more in (
@@ -120,6 +151,8 @@ def brevitas(bits=4, **attributes):
 QDQ = qdq(("Conv", "dv", "y", {}))
 TYPES = [qdq(("Conv", "dv", "y", {}), z=np.array(0, k)) for k in (np.uint8, np.int8, np.uint16, np.int16)]
 PADDED = qdq(("Conv", "dv", "y", {"pads": [1] * 4}))
+MEAN = qdq(("ReduceMean", "d", "y", {"axes": [1]}))
+MAXIMUM = qdq(("ReduceMax", "d", "y", {"axes": [1]}))
 AVERAGE = [
     qdq(("AveragePool", "d", "y", {"kernel_shape": [2, 2], **more}))
     for more in ({}, {"pads": [1] * 4, "count_include_pad": 1})
@@ -209,7 +242,6 @@ ADVICE = {
     "legal is [N, I]": [GEMM],
     "legal is dilation 1": POOL[:1],
     "legal is the maxima alone": POOL[:1],
-    "legal are the height and width of an image": [REDUCE],
     "legal is the channel axis, ": [SOFTMAX, ARGMAX],
     "legal is along the channels": [SOFTMAX],
     "legal is the first": [ARGMAX],
@@ -228,16 +260,27 @@ ADVICE = {
     "legal orders are CHW and HWC": [TURNED[0], CONV],
     "legal is along height and width of an image": [EXPAND],
     "casts integers to ": CAST_WHOLE,
-    "legal is the channel axis of images, or of vectors": CONCAT,
-    "joins along the batch; legal is the channel axis": CONCAT[1:],
-    "legal is 'constant'": [PAD],
     "legal are two numbers for every axis": [PAD],
-    "legal are pads of at least 0 along": [PAD],
-    "legal is 'nearest'": RESIZE,
-    "legal are whole factors along height and width": RESIZE,
+    "legal are constant, edge, reflect and wrap": PADS,
+    "legal are pads along the height and width of an image": PADS,
+    "legal are nearest and linear": [*RESIZE, *LINEAR],
+    "legal are finite numbers above 0": RESIZE,
+    "legal is along height and width": RESIZE,
+    "pixels linearly": LINEAR,
+    "legal are 1-D and 2-D ones": [TRANSPOSED, SERIES_TRANSPOSED],
+    "legal are two numbers below the strides or dilations": [TRANSPOSED],
+    "legal are DCR and CRD": BLOCKS[:2],
+    "legal are sizes that it divides": BLOCKS[2:],
+    "legal are constants, and x / (1 + |x|)": [QUOTIENT, SOFTSIGN],
+    "joins along the batch; legal are the other axes": CONCAT,
+    "legal are the channels, height and width of images, or vectors": CONCAT,
+    "legal are those of the height, width and channels of an image": REDUCE,
+    "legal are height, width and channels of an image": REDUCE,
+    "legal are channels, and height and width of an image": [PICKED, PATHS],
+    "legal is one scale for those that are joined": [MEAN],
+    "legal is one scale above 0 for all": [MAXIMUM],
     "has coordinate_transformation_mode": RESIZE,
     "legal are casts to floating point": CAST,
-    "legal is y[i] = x[i // factor]": RESIZE,
     "legal are constants: draw them before exporting": [CHANNEL],
     "inputs; legal are at most": [CLIP],
     "yields the statistics of training": [NORM],

@@ -105,22 +105,26 @@ REFUSED = {
     "power": ([("Pow", "xe", "y", {})], {"e": np.float32(3)}, "raises a computed tensor to a power"),
     "per pixel": ([("Add", "xc", "y", {})], {"c": f(3, 6, 5)}, "differs from pixel to pixel; legal is one number"),
     "wrong broadcast": ([("Add", "xc", "y", {})], {"c": f(4, 1, 1)}, r"constant has shape \[4, 1, 1\]"),
-    "linear resize": (
-        [("Resize", ("x", "", "s"), "y", {"mode": "linear"})],
+    "cubic resize": (
+        [("Resize", ("x", "", "s"), "y", {"mode": "cubic"})],
         {"s": np.float32([1, 1, 2, 2])},
-        "mode 'linear'; legal is 'nearest'",
+        "mode 'cubic'; legal are nearest and linear",
     ),
     "fraction": (
-        [("Resize", ("x", "", "s"), "y", {})],
+        [("Resize", ("x", "", "s"), "y", {"mode": "linear"})],
         {"s": np.float32([1, 1, 1.5, 2])},
-        "legal are whole factors along height and width",
+        r"resizes 6 to 9 pixels linearly \(half_pixel\); legal are whole factors",
     ),
     "slice": (
-        [("Slice", "xabcd", "y", {})],
-        {"a": np.array([3]), "b": np.array([0]), "c": np.array([2]), "d": np.array([-1])},
+        [("Reshape", "xr", "t", {}), ("Slice", "tabc", "y", {})],
+        {"r": np.array([1, 10, 9]), "a": np.array([3]), "b": np.array([7]), "c": np.array([1])},
         "takes a part of a tensor",
     ),
-    "reflect": ([("Pad", "xp", "y", {"mode": "reflect"})], {"p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}, "mode 'reflect'"),
+    "reflect": (
+        [("Pad", "xp", "y", {"mode": "reflect"})],
+        {"p": np.array([0, 0, 6, 1, 0, 0, 1, 1])},
+        "pads 6 rows or columns with 6 and 1 by mode 'reflect'",
+    ),
     "channel pad": (
         [("Conv", "xw", "a", {}), ("Pad", "ap", "y", {})],
         {"w": W, "p": np.array([0, 1, 0, 0, 0, 0, 0, 0])},

@@ -31,6 +31,10 @@ IMAGE = {
         {"r": np.float32(np.sqrt(2)), "o": np.float32(1), "h": np.float32(0.5)},
     ),
     "mish": ([("Softplus", "x", "a", {}), ("Tanh", "a", "t", {}), ("Mul", "tx", "y", {})], {}),
+    "softsign written out": (
+        [("Abs", "x", "a", {}), ("Add", "ao", "b", {}), ("Div", "xb", "y", {})],
+        {"o": np.float32(1)},
+    ),
     "softsign erf": ([("Softsign", "x", "a", {}), ("Erf", "a", "y", {})], {}),
     "square": ([("Pow", "xe", "a", {}), ("Mul", "ax", "y", {})], {"e": np.float32(2)}),
     "spatial gate": (
@@ -118,6 +122,118 @@ IMAGE = {
         {"m": i64(4), "s": i64(80), "e": i64(1), "d": i64(3), "w": f(26, 2)},
     ),
 }
+
+
+def reshaped(name, *steps):
+    """A path of Reshapes and Transposes from x to y, or from what `name` says to it."""
+    nodes, constants, at = [], {}, name
+    for k, step in enumerate(steps):
+        op, out = ("Reshape", "Transpose")[isinstance(step, list)], "y" if k == len(steps) - 1 else f"t{k}"
+        if op == "Reshape":
+            constants[f"r{k}"] = i64(*step)
+        nodes.append((op, (at, f"r{k}")[: 1 + (op == "Reshape")], out, {} if op == "Reshape" else {"perm": step}))
+        at = out
+    return nodes, constants
+
+
+def pads(mode, *numbers):
+    return [("Pad", "xp", "y", {"mode": mode})], {"p": i64(0, 0, *numbers[:2], 0, 0, *numbers[2:])}
+
+
+def resized(mode, factors, coordinates="half_pixel", **more):
+    attributes = {"mode": mode, "coordinate_transformation_mode": coordinates, **more}
+    return [("Resize", ("x", "", "s"), "y", attributes)], {"s": np.float32([1, 1, *factors])}
+
+
+def transposed(weight, bias=True, **attributes):
+    return [("ConvTranspose", "xwb" if bias else "xw", "y", attributes)], {"w": weight} | ({"b": f(4)} if bias else {})
+
+
+IMAGE |= {
+    "edge": pads("edge", 2, 1, 3, 2),
+    "reflect": pads("reflect", 2, 1, 1, 3),
+    "cut and padded": pads("constant", -1, 2, 0, -2),
+    "linear twice": resized("linear", (2, 2)),
+    "linear, other factors": resized("linear", (3, 4), "pytorch_half_pixel"),
+    "linear, one axis": resized("linear", (1, 2), "asymmetric"),
+    "nearest, half as many again": resized("nearest", (1.5, 1.6), "asymmetric", nearest_mode="floor"),
+    "nearest, fewer": resized("nearest", (0.5, 0.4), nearest_mode="round_prefer_floor"),
+    "nearest of other pixels": resized("nearest", (2, 2), "align_corners", nearest_mode="round_prefer_ceil"),
+    "from one pixel": (
+        [("GlobalAveragePool", "x", "g", {}), ("Resize", ("g", "", "s"), "y", {"mode": "linear"})],
+        {"s": np.float32([1, 1, 4, 5])},
+    ),
+    "transposed, blocks": transposed(f(3, 4, 2, 2), strides=[2, 2]),
+    "transposed, overlapping": transposed(f(3, 4, 4, 4), strides=[2, 2], pads=[1, 1, 1, 1]),
+    "transposed, more rows": transposed(f(3, 4, 3, 2), strides=[2, 3], pads=[1, 0, 1, 1], output_padding=[1, 2]),
+    "transposed, groups and dilation": transposed(f(3, 2, 3, 3), False, group=3, dilations=[2, 1]),
+    "transposed, cut": transposed(f(3, 4, 1, 2), strides=[3, 2], pads=[0, 1, 0, 1]),
+    "transposed, same": transposed(f(3, 4, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER"),
+    "transposed, a shape": transposed(f(3, 4, 3, 3), strides=[2, 2], output_shape=[12, 10]),
+    "stacked": (
+        [("Conv", "xw", "a", {}), ("Concat", "xax", "y", {"axis": 2})],
+        {"w": f(3, 3, 1, 1)},
+    ),
+    "beside": ([("Relu", "x", "a", {}), ("Concat", "ax", "y", {"axis": -1})], {}),
+    "tiles": ([("Tile", "xr", "y", {})], {"r": i64(1, 2, 3, 1)}),
+    "turned around": (
+        [("Slice", "xabcd", "y", {})],
+        {"a": i64(-1, -1), "b": i64(-99, -99), "c": i64(2, 1), "d": i64(-2, -1)},
+    ),
+    "space to depth": ([("Conv", "xw", "a", {}), ("SpaceToDepth", "a", "y", {"blocksize": 2})], {"w": f(2, 3, 1, 2)}),
+    "depth to space": ([("Conv", "xw", "a", {}), ("DepthToSpace", "a", "y", {"blocksize": 2})], {"w": f(8, 3, 1, 1)}),
+    "pixel shuffle": (
+        [("Conv", "xw", "a", {}), ("DepthToSpace", "a", "y", {"blocksize": 2, "mode": "CRD"})],
+        {"w": f(8, 3, 1, 1)},
+    ),
+    "channels reduced": (
+        [
+            ("ReduceMax", "x", "a", {"axes": [1]}),
+            ("ReduceMean", "x", "b", {"axes": [1]}),
+            ("Concat", "ab", "c", {"axis": 1}),
+            ("Conv", "cw", "d", {}),
+            ("ReduceSum", "dk", "y", {"keepdims": 0}),
+        ],
+        {"w": f(3, 2, 3, 3), "k": i64(1, 3)},
+    ),
+    "attention along channels": (
+        [
+            ("GlobalAveragePool", "x", "g", {}),
+            ("Reshape", "gr", "v", {}),
+            ("Conv", "vk", "c", {"pads": [1, 1]}),
+            ("Sigmoid", "c", "s", {}),
+            ("Reshape", "st", "u", {}),
+            ("Expand", "ue", "w", {}),
+            ("Mul", "xw", "y", {}),
+        ],
+        {"r": i64(-1, 1, 3), "k": f(1, 1, 3), "t": i64(-1, 3, 1, 1), "e": i64(1, 3, 6, 5)},
+    ),
+    "selected of two": (
+        [
+            ("Conv", "xw", "a", {}),
+            ("Reshape", "ar", "p", {}),
+            ("ReduceSum", "pi", "q", {"keepdims": 0}),
+            ("ReduceMean", "q", "m", {"axes": [2, 3]}),
+            ("Conv", "mv", "z", {}),
+            ("Reshape", "zt", "l", {}),
+            ("Softmax", "l", "s", {"axis": 1}),
+            ("Mul", "ps", "o", {}),
+            ("ReduceSum", "oi", "y", {"keepdims": 0}),
+        ],
+        {"w": f(6, 3, 1, 1), "r": i64(-1, 2, 3, 6, 5), "i": i64(1), "v": f(6, 3, 1, 1), "t": i64(-1, 2, 3, 1, 1)},
+    ),
+    "image from a vector": (
+        [
+            ("Flatten", "x", "a", {}),
+            ("Gemm", "aw", "b", {}),
+            ("Reshape", "br", "c", {}),
+            ("ConvTranspose", "cv", "y", {"strides": [2, 2]}),
+        ],
+        {"w": f(90, 24), "r": i64(-1, 4, 2, 3), "v": f(4, 2, 2, 2)},
+    ),
+}
+_nodes, _constants = reshaped("a", (-1, 3, 3, 2, 2, 2), [0, 1, 3, 5, 2, 4], (-1, 12, 3, 2))
+IMAGE["pixel unshuffle"] = ([("Pad", "xp", "a", {}), *_nodes], {"p": i64(0, 0, 0, 0, 0, 0, 0, -1), **_constants})
 SERIES = {
     "conv": ([("Conv", "xwb", "y", {"pads": [2, 1], "strides": [2], "dilations": [2]})], {"w": f(4, 3, 3), "b": f(4)}),
     "depthwise same": ([("Conv", "xw", "y", {"group": 3, "auto_pad": "SAME_UPPER"})], {"w": f(3, 1, 4)}),
@@ -166,6 +282,10 @@ SERIES = {
         ],
         {"w": f(4, 3, 1), "g": i64(2), "h": i64(9), "i": i64(2)},
     ),
+    "transposed": ([("ConvTranspose", "xw", "y", {"strides": [2], "pads": [1, 0]})], {"w": f(3, 2, 4)}),
+    "reflected": ([("Pad", "xp", "y", {"mode": "reflect"})], {"p": i64(0, 0, 2, 0, 0, 3)}),
+    "one after the other": ([("Conv", "xw", "a", {}), ("Concat", "xa", "y", {"axis": 2})], {"w": f(3, 3, 1)}),
+    "linear": ([("Resize", ("x", "", "s"), "y", {"mode": "linear"})], {"s": np.float32([1, 1, 2])}),
     "flattened": (
         [("Conv", "xw", "a", {}), ("Flatten", "a", "b", {}), ("Gemm", "bv", "y", {})],
         {"w": f(2, 3, 2), "v": f(16, 3)},

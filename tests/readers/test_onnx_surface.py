@@ -135,7 +135,7 @@ def test_reductions_over_no_axes(onnx_tools):
     """noop_with_empty_axes is the identity; without it all axes are reduced, the batch as well: refused."""
     nodes = [("ReduceMean", ("x",), "a", {"noop_with_empty_axes": 1}), ("Relu", "a", "y", {})]
     onnx_tools.check(onnx_tools.model(nodes, opset=18))
-    with pytest.raises(ModelError, match="legal are the height and width"):
+    with pytest.raises(ModelError, match="legal are those of the height, width and channels"):
         read_model(onnx_tools.model([("ReduceMean", ("x",), "y", {})], opset=18))
 
 

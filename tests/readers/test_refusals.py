@@ -20,22 +20,21 @@ def refusal(model, **more):
     return str(caught.value)
 
 
-def sliced(onnx_tools, count, between="Relu"):
-    """Slices that take a part from the end on, one after the other, with a node between them."""
+def cubic(onnx_tools, count, between="Relu"):
+    """Resizes that are refused, one after the other, with a node between them."""
     nodes, at = [], "x"
     for i in range(count):
-        nodes += [("Slice", (at, "b", "e", "a", "s"), f"s{i}", {}), (between, (f"s{i}",), f"r{i}", {})]
+        nodes += [("Resize", (at, "", "s"), f"s{i}", {"mode": "cubic"}), (between, (f"s{i}",), f"r{i}", {})]
         at = f"r{i}"
     nodes.append(("Flatten", (at,), "y", {}))
-    constants = {"b": np.array([-2]), "e": np.array([-1 << 30]), "a": np.array([2]), "s": np.array([-1])}
-    return onnx_tools.model(nodes, constants, ("N", 3, 30, 5))
+    return onnx_tools.model(nodes, {"s": np.float32([1, 1, 2, 1])}, ("N", 3, 2, 5))
 
 
 @pytest.mark.parametrize("between", ["Relu", "Atan"])
 def test_every_node_is_counted(between, onnx_tools):
-    """12 of 12 Slices, although each stands behind another one."""
-    text = refusal(sliced(onnx_tools, 12, between), source="net.onnx")
-    assert "12 x Slice ('Slice_0', 'Slice_2', 'Slice_4', ...): takes a part of a tensor" in text
+    """12 of 12 Resizes, although each stands behind another one."""
+    text = refusal(cubic(onnx_tools, 12, between), source="net.onnx")
+    assert "12 x Resize ('Resize_0', 'Resize_2', 'Resize_4', ...): resizes with mode 'cubic'; legal are" in text
     assert ("12 x Atan ('Atan_1', 'Atan_3', 'Atan_5', ...)" in text) == (between == "Atan")
     assert len(text) < 400
 
@@ -110,7 +109,7 @@ def test_what_is_wrong_behind_an_unsupported_node_is_told_too(onnx_tools):
         ("Atan", "x", "a", {}),
         ("MaxPool", "a", "b", {"kernel_shape": [2, 2], "dilations": [2, 1]}),
         ("Split", "b", ("c", "d"), {"axis": 1, "num_outputs": 2}),
-        ("Resize", ("c", "", "s"), "y", {"mode": "linear"}),
+        ("Resize", ("c", "", "s"), "y", {"mode": "cubic"}),
     ]
     text = refusal(onnx_tools.model(nodes, {"s": np.float32([1, 1, 2, 2])}, ("N", 4, 6, 5), opset=18))
     assert [line.split("'")[0].strip() for line in text.splitlines()[1:]] == ["Atan", "MaxPool", "Resize"]
@@ -177,11 +176,11 @@ def test_an_output_of_a_float_model(onnx_tools, tmp_path, capsys):
 
 def test_the_command_line_says_it_in_one_line(onnx_tools, tmp_path, capsys):
     path = tmp_path / "net.onnx"
-    path.write_bytes(sliced(onnx_tools, 12, "Atan").SerializeToString())
+    path.write_bytes(cubic(onnx_tools, 12, "Atan").SerializeToString())
     assert cli.main(["check", str(path)]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("bitwright: error: net.onnx: 24 problems: 12 x Slice ('Slice_0', 'Slice_2',")
+    assert lines[0].startswith("bitwright: error: net.onnx: 24 problems: 12 x Resize ('Resize_0', 'Resize_2',")
     assert "; 12 x Atan ('Atan_1'," in lines[0]
     assert len(lines[0]) < 400
 
@@ -219,12 +218,12 @@ def test_a_graph_input_that_no_shape_inference_knows(onnx_tools):
 def test_the_order_that_reads_furthest_is_told(onnx_tools):
     """Two real problems behind a convolution, not the one false line of the other order of the input."""
     for first in (("Conv", "xw", "a", {}), ("Pad", "xp", "a", {})):
-        nodes = [first, *(("ReduceMean", "a", r, {"axes": [1]}) for r in "bc"), ("Add", "bc", "y", {})]
+        nodes = [first, *(("ReduceMean", "a", r, {"axes": [0]}) for r in "bc"), ("Add", "bc", "y", {})]
         constants = {"w": f(4, 3, 1, 1), "p": np.array([0, 0, 1, 1, 0, 0, 1, 1])}
         text = refusal(onnx_tools.model(nodes, {k: v for k, v in constants.items() if k in first[1]}))
         assert text == (
-            "model: 2 x ReduceMean ('ReduceMean_1', 'ReduceMean_2'): reduces axes [1]; "
-            "legal are the height and width of an image"
+            "model: 2 x ReduceMean ('ReduceMean_1', 'ReduceMean_2'): reduces axes [0]; "
+            "legal are those of the height, width and channels of an image"
         )
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from bitwright.models import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower
+from bitwright.models.graph import ops as graph_ops
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
 
 
@@ -42,6 +44,41 @@ def gates() -> Network:
         Node("by_element", ops.Mul(), ("z", "most")),
     ]
     return Network(InputSpec(TensorType((3, 4, 2), IntType(4))), nodes, name="gates")
+
+
+def moves(part: int) -> Network:
+    """What lowering says by other operations: pixels in other places and among zeros (0), side by side, in blocks,
+    and what is one of all channels (1).
+    """
+    rng = np.random.default_rng(3)
+
+    def conv(outputs: int, kernel: int, inputs: int) -> graph_ops.Conv:
+        codes, dtype = rng.integers(-4, 4, (outputs, kernel, kernel, inputs)), IntType(3, True)
+        return graph_ops.Conv(codes * 0.25, quantized=QuantizedWeight(codes, dtype, np.array([0.25])))
+
+    quant = graph_ops.Quant(Quantizer(IntType(4, True), [0.5]))
+    wider = graph_ops.Quant(Quantizer(IntType(4), [1.0], [6]))
+    spread = [
+        FloatNode("q", quant, ("input",)),
+        FloatNode("reflected", graph_ops.Pixels((1, 0, 1, 2, 1), (0, 1, 2, 3, 3)), ("q",)),
+        FloatNode("conv", conv(3, 2, 2), ("reflected",)),
+        FloatNode("grid", wider, ("conv",)),
+        FloatNode("stretched", graph_ops.Stretch((2, 1)), ("grid",)),
+        FloatNode("y", conv(4, 2, 3), ("stretched",)),
+    ]
+    joined = [
+        FloatNode("q", quant, ("input",)),
+        FloatNode("blocks", graph_ops.DepthToSpace((1, 2)), ("q",)),
+        FloatNode("below", graph_ops.Stack(0), ("blocks", "blocks")),
+        FloatNode("blend", graph_ops.Blend((1, 2, 1), (1, 1)), ("below",)),
+        FloatNode("soft", quant, ("blend",)),
+        FloatNode("most", graph_ops.ChannelMax(), ("soft",)),
+        FloatNode("mean", graph_ops.ChannelMean(), ("soft",)),
+        FloatNode("middle", quant, ("mean",)),
+        FloatNode("y", graph_ops.Concat(), ("most", "middle")),
+    ]
+    shape = ((3, 4, 2), (3, 4, 4))[part]
+    return lower(FloatGraph.build((spread, joined)[part], input_shape=shape, input_layout="HWC", name="moves"))
 
 
 def every_operation() -> Network:

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from contract_network import every_operation, gates, image_network
+from contract_network import every_operation, gates, image_network, moves
 from random_networks import random_input
 
 import bitwright as bw
@@ -124,5 +124,17 @@ def test_products_are_computed(name):
     design = bw.compile(gates(), target=name, **CHEAP.get(name, {}))
     x = random_input(design.network, 12)
     result = bw.simulate(design, x, stalls=Stalls(seed=4, input=0.2, output=0.3))
+    assert result.first_mismatch() is None
+    assert len(np.unique(result.outputs)) > 5
+
+
+@pytest.mark.parametrize("part", [0, 1])
+@pytest.mark.parametrize("name", TARGETS)
+def test_moves_of_pixels_are_computed(name, part):
+    """What the lowering of models says by weights of 1, pads, masks and sums."""
+    network = simplify(moves(part))
+    design = bw.compile(network, target=name, **CHEAP.get(name, {}))
+    x = random_input(design.network, 6)
+    result = bw.simulate(design, x, stalls=Stalls(seed=5, input=0.2, output=0.3))
     assert result.first_mismatch() is None
     assert len(np.unique(result.outputs)) > 5

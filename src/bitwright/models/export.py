@@ -210,9 +210,34 @@ def _channels(b: _Builder, op: ops.Channels, shape: Shape, x: str) -> str:
     return b.op("Gather", x, b.constant(op.picked, np.int64), axis=1)
 
 
-def _crop(b: _Builder, op: ops.Crop, shape: Shape, x: str) -> str:
-    ends = [f + (n - 1) * s + 1 for f, s, n in zip(op.first, op.step, op.size, strict=True)]
-    return b.op("Slice", x, *(b.constant(v, np.int64) for v in (op.first, ends, [2, 3], op.step)))
+def _pixels(b: _Builder, op: ops.Pixels, shape: Shape, x: str) -> str:
+    for axis, places, whole in ((2, op.rows, shape[0]), (3, op.columns, shape[1])):
+        if places != tuple(range(whole)):
+            x = b.op("Gather", x, b.constant(places, np.int64), axis=axis)
+    return x
+
+
+def _stretch(b: _Builder, op: ops.Stretch, shape: Shape, x: str) -> str:
+    (h, w, c), (high, wide) = shape, op.factor
+    x = b.op("Reshape", x, b.constant([-1, c, h, 1, w, 1], np.int64))
+    x = b.op("Pad", x, b.constant([0] * 9 + [high - 1, 0, wide - 1], np.int64))
+    return b.op("Reshape", x, b.constant([-1, c, h * high, w * wide], np.int64))
+
+
+def _blend(b: _Builder, op: ops.Blend, shape: Shape, x: str) -> str:
+    weight = np.broadcast_to(op.window / op.window.sum(), (shape[2], 1, *op.window.shape))
+    return b.op("Conv", x, b.constant(weight), group=shape[2])
+
+
+def _depth_to_space(b: _Builder, op: ops.DepthToSpace, shape: Shape, x: str) -> str:
+    (h, w, c), (high, wide) = shape, op.factor
+    x = b.op("Reshape", x, b.constant([-1, c // (high * wide), high, wide, h, w], np.int64))
+    x = b.op("Transpose", x, perm=[0, 1, 4, 2, 5, 3])
+    return b.op("Reshape", x, b.constant([-1, c // (high * wide), h * high, w * wide], np.int64))
+
+
+def _of_channels(kind: str) -> Callable[..., str]:
+    return lambda b, op, shape, x: b.op(kind, x, axes=[1], keepdims=1)
 
 
 def _flatten(b: _Builder, op: ops.Flatten, shape: Shape, x: str) -> str:
@@ -280,7 +305,13 @@ _EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shap
     ops.Pad: _pad,
     ops.Resize: _resize,
     ops.Channels: _channels,
-    ops.Crop: _crop,
+    ops.Pixels: _pixels,
+    ops.Stretch: _stretch,
+    ops.DepthToSpace: _depth_to_space,
+    ops.Stack: lambda b, op, shape, *x: b.op("Concat", *x, axis=2 + op.axis),
+    ops.Blend: _blend,
+    ops.ChannelMean: _of_channels("ReduceMean"),
+    ops.ChannelMax: _of_channels("ReduceMax"),
     ops.Flatten: _flatten,
     ops.Softmax: lambda b, op, shape, x: b.op("Softmax", x, axis=1),
     ops.ArgMax: _arg_max,

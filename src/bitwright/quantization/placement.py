@@ -19,11 +19,11 @@ from bitwright.models.graph import INPUT, FloatGraph, FloatNode, Quantizer
 from bitwright.models.graph.ops import (
     Add,
     ArgMax,
-    AveragePool,
     Concat,
     Elementwise,
     Join,
     Layer,
+    Mean,
     Move,
     Op,
     Quant,
@@ -72,7 +72,7 @@ def _reads_codes(op: Op) -> bool:
     """Whether it reads values on grids of their own, though it has no weights and moves nothing."""
     if isinstance(op, Join):
         return not op.one_scale
-    return isinstance(op, AveragePool) or (isinstance(op, Elementwise) and op.by_table)
+    return isinstance(op, Mean) or (isinstance(op, Elementwise) and op.by_table)
 
 
 def own_widths(graph: FloatGraph, widths: Widths) -> dict[str, int]:

@@ -106,9 +106,41 @@ def _resize(op: ops.Resize) -> Function:
     return resize
 
 
-def _crop(op: ops.Crop) -> Function:
-    rows, columns = (slice(f, f + (n - 1) * s + 1, s) for f, s, n in zip(op.first, op.step, op.size, strict=True))
-    return lambda x: x[:, :, rows, columns]
+def _pixels(op: ops.Pixels) -> Function:
+    rows, columns = list(op.rows), list(op.columns)
+    return lambda x: x[:, :, rows][:, :, :, columns]
+
+
+def _stretch(op: ops.Stretch) -> Function:
+    high, wide = op.factor
+
+    def stretch(x: Tensor) -> Tensor:
+        y = x.new_zeros((*x.shape[:2], x.shape[2] * high, x.shape[3] * wide))
+        y[:, :, ::high, ::wide] = x
+        return y
+
+    return stretch
+
+
+def _depth_to_space(op: ops.DepthToSpace) -> Function:
+    high, wide = op.factor
+
+    def blocks(x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        y = x.reshape(n, c // (high * wide), high, wide, h, w).permute(0, 1, 4, 2, 5, 3)
+        return y.reshape(n, -1, h * high, w * wide)
+
+    return blocks
+
+
+def _blend(op: ops.Blend) -> Function:
+    window = torch.as_tensor(op.window / op.window.sum(), dtype=torch.float32)
+
+    def blend(x: Tensor) -> Tensor:
+        weight = window.to(x.device).expand(x.shape[1], 1, *window.shape)
+        return F.conv2d(x.float(), weight, groups=x.shape[1])
+
+    return blend
 
 
 def _flatten(x: Tensor) -> Tensor:
@@ -152,7 +184,13 @@ MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.Pad: lambda op: lambda x: pad(x, op.pads, op.value),
     ops.Resize: _resize,
     ops.Channels: lambda op: lambda x: x[:, list(op.picked)],
-    ops.Crop: _crop,
+    ops.Pixels: _pixels,
+    ops.Stretch: _stretch,
+    ops.DepthToSpace: _depth_to_space,
+    ops.Stack: lambda op: lambda a, b: torch.cat((a.to(b.dtype), b), 2 + op.axis),
+    ops.Blend: _blend,
+    ops.ChannelMean: _plain(lambda x: x.float().mean(1, keepdim=True)),
+    ops.ChannelMax: _plain(lambda x: x.amax(1, keepdim=True)),
     ops.Flatten: _plain(_flatten),
     ops.Softmax: _plain(_same),
     ops.ArgMax: _plain(_same),

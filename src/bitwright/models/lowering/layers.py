@@ -15,9 +15,6 @@ from bitwright.models.lowering.values import Builder, Value, realize
 from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, SumPool
 from bitwright.network.types import Ints, IntType, ints
 
-BIT = IntType(1)
-MOST_CROPPED = 16  # rows or columns of the window that picks one
-
 
 def _layer(b: Builder, node: LayerNode, v: Value) -> Value:
     """Conv and Dense: acc = sum of w * q, real = s * sw * (acc - sum of w * z) + bias, with q - z = real / s."""
@@ -155,30 +152,6 @@ def move(b: Builder, node: TypedNode[ops.Move], v: Value) -> Value:
     return b.value(node.name, node.op.on_integers(), [v], v.chain, v.limits)
 
 
-def _channels(b: Builder, node: TypedNode[ops.Channels], v: Value) -> Value:
-    """Weights of 1 for the channels that are picked; the constants of each go with it."""
-    picked, channels = node.op.picked, v.type.channels
-    rows = np.zeros((len(picked), channels), np.int64)
-    rows[np.arange(len(picked)), picked] = 1
-    op: Op = Dense(rows, BIT) if len(v.type.shape) == 1 else Conv2d(rows[:, None, None, :], BIT)
-    chain = v.chain.map(lambda a: tuple(a[c] for c in picked) if len(a) == channels and channels > 1 else a)
-    return b.value(node.name, op, [v], chain, v.limits)
-
-
-def _crop(b: Builder, node: TypedNode[ops.Crop], v: Value) -> Value:
-    """A weight of 1 in a window of each channel that reaches from the first pixel to where no other window fits."""
-    kernel = []
-    for first, step, size, whole in zip(node.op.first, node.op.step, node.op.size, v.type.shape, strict=False):
-        own = (whole - first - 1) // step + 1 == size
-        kernel.append(first + 1 if own else whole - (size - 1) * step)
-    if max(kernel) > MOST_CROPPED:
-        raise ModelError(f"leaves out {max(kernel) - 1} rows or columns; legal are at most {MOST_CROPPED - 1}")
-    weight = np.zeros((v.type.channels, *kernel, 1), np.int64)
-    weight[:, node.op.first[0], node.op.first[1]] = 1
-    op = Conv2d(weight, BIT, node.op.step, groups=v.type.channels)
-    return b.value(node.name, op, [v], v.chain, v.limits)
-
-
 def _flatten(b: Builder, node: FloatNode, v: Value) -> Value:
     """(H, W, C) to (H*W*C,): the constants of every channel repeat from pixel to pixel."""
     channels, pixels = v.type.channels, v.type.pixels
@@ -195,7 +168,5 @@ HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
     ops.Pad: _pad,
-    ops.Channels: _channels,
-    ops.Crop: _crop,
     ops.Flatten: _flatten,
 }

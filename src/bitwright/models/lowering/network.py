@@ -20,6 +20,7 @@ from bitwright.errors import ModelError, OptionError
 from bitwright.models.exact.chain import ZERO, Affine, Chain, rationals, spread
 from bitwright.models.graph import FloatGraph, FloatNode, Quantizer, ops
 from bitwright.models.lowering import layers as lower_layers
+from bitwright.models.lowering import moves as lower_moves
 from bitwright.models.lowering import quant as lower_quant
 from bitwright.models.lowering import sums as lower_sums
 from bitwright.models.lowering.reorder import quantizers_first
@@ -180,6 +181,7 @@ def _arg_max(b: Builder, node: FloatNode, v: Value) -> Value:
 
 HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
     **lower_layers.HANDLERS,
+    **lower_moves.HANDLERS,
     **lower_sums.HANDLERS,
     ops.ArgMax: _arg_max,
 }

@@ -22,7 +22,7 @@ NARROW_BITS = 16
 FACTOR_BITS = 16
 
 
-def _add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
+def add(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
     """The sum of two values: of their integers where the scales agree, else on a common grid."""
     if v.name == w.name and v.chain == w.chain:
         return v.then(Affine((Fraction(2),), (ZERO,)))
@@ -198,4 +198,4 @@ def _joined(a: Step, c: Step, first: int, second: int) -> Step:
     return a
 
 
-HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {ops.Add: _add, ops.Mul: _mul, ops.Concat: _concat}
+HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {ops.Add: add, ops.Mul: _mul, ops.Concat: _concat}

@@ -16,7 +16,16 @@ from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.models.graph import INPUT, FloatNode, Quantizer, ops
 from bitwright.models.onnx.budget import array, result_shapes
-from bitwright.models.onnx.tensors import Codes, Constant, Tensor, fresh, selection, view
+from bitwright.models.onnx.tensors import (
+    Codes,
+    Constant,
+    Tensor,
+    blocks,
+    fresh,
+    selection,
+    spread_blocks,
+    view,
+)
 from bitwright.models.problems import Breach, OrderError
 from bitwright.text import unique
 
@@ -85,6 +94,9 @@ class Context:
     def image(self, tensor: Tensor) -> str:
         """The value of a tensor that is an image in NCHW order; `ModelError` where it is none."""
         tensor = self.arranged(self.plain(tensor))
+        if self.is_computed_vector(tensor) and len(tensor.shape) == 4:
+            value, block = self.pixel(tensor), (tensor.shape[2], tensor.shape[3])
+            return value if block == (1, 1) else self.emit(ops.DepthToSpace(block), [value], f"{tensor.value}/image")
         if tensor.layout == "CHW":
             return tensor.value
         if len(tensor.shape) != 4:
@@ -99,6 +111,18 @@ class Context:
         if flat.size == start.size and tensor.value not in self.guessed:
             self.views += [(k, (h, w, c)) for k, order in views.items() if np.array_equal(position[flat], order)]
         raise OrderError("takes an image, but its input was reshaped or transposed in a way that is none")
+
+    def is_computed_vector(self, tensor: Tensor) -> bool:
+        """Whether it is a vector that the model computes: what its input is shows only when it is read as an image."""
+        return len(tensor.value_shape) == 1 and tensor.value != INPUT and tensor.value not in self.guessed
+
+    def pixel(self, tensor: Tensor) -> str:
+        """The value of a vector as an image of one pixel."""
+        order = ops.Channels(tuple(int(i) for i in tensor.index.ravel()))
+        value = tensor.value
+        if not order.is_trivial(self.shapes[value]):
+            value = self.emit(order, [value], f"{value}/order")
+        return self.emit(ops.one_pixel(), [value], f"{value}/pixel")
 
     def arranged(self, tensor: Tensor) -> Tensor:
         """The tensor as an image of its own, where it holds the channels of one in another order."""
@@ -124,20 +148,46 @@ class Context:
             return made and self.view(made.value, made.index.reshape(index.shape))
         found = selection(index, shape)
         if found is None:
-            return None
+            return self._of_blocks(value, index, name)
         (rows, columns, channels), layout = found
-        steps = [np.diff(line) for line in (rows, columns)]
-        if any(s.size and (s[0] < 1 or np.any(s != s[0])) for s in steps):
-            return None
-        crop = ops.Crop(
-            (rows[0], columns[0]),
-            (int(steps[0][0]) if steps[0].size else 1, int(steps[1][0]) if steps[1].size else 1),
-            (len(rows), len(columns)),
-        )
-        for op in (crop, ops.Channels(channels)):
+        for op in (ops.Pixels(rows, columns), ops.Channels(channels)):
             if not op.is_trivial(self.shapes[value]):
                 value = self.emit(op, [value], name)
         return self.fresh(value, layout)
+
+    def _of_blocks(self, value: str, index: np.ndarray, name: str) -> Tensor | None:
+        """Blocks of pixels as channels, or channels as blocks of pixels."""
+        shape = self.shapes[value]
+        found = blocks(index, shape)
+        if found is not None:
+            kinds = list(dict.fromkeys(found.first))
+            joined = self.phases(value, kinds, found.factor, shape[:2], name)
+            places = zip(found.first, found.channels, strict=True)
+            order = ops.Channels(tuple(kinds.index(first) * shape[2] + c for first, c in places))
+            if not order.is_trivial(self.shapes[joined]):
+                joined = self.emit(order, [joined], name)
+            return self.fresh(joined, "CHW")
+        spread = spread_blocks(index, shape)
+        if spread is None:
+            return None
+        order = ops.Channels(spread[1])
+        if not order.is_trivial(shape):
+            value = self.emit(order, [value], f"{name}/order")
+        return self.fresh(self.emit(ops.DepthToSpace(spread[0]), [value], name), "CHW")
+
+    def phases(
+        self, value: str, first: Sequence[tuple[int, int]], factor: tuple[int, int], size: tuple[int, ...], name: str
+    ) -> str:
+        """The channels of the pixels with steps of `factor`, from each first one on, joined."""
+        parts = []
+        for k, place in enumerate(first):
+            rows, columns = (tuple(range(p, n - n % f, f)) for p, n, f in zip(place, size, factor, strict=True))
+            op = ops.Pixels(rows, columns)
+            parts.append(value if op.is_trivial(self.shapes[value]) else self.emit(op, [value], f"{name}/{k}"))
+        joined = parts[0]
+        for part in parts[1:]:
+            joined = self.emit(ops.Concat(), [joined, part], name)
+        return joined
 
     def _input_layout(self) -> str:
         tensor = self.env[self.input_name]

@@ -85,6 +85,11 @@ def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
     a, b = (context.plain(node.tensor(i)) for i in (0, 1))
     if a.shape != b.shape:
         raise ModelError(f"takes two tensors of one shape, not {list(a.shape)} and {list(b.shape)}")
+    return arranged_pair(context, a, b)
+
+
+def arranged_pair(context: Context, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Two tensors of one shape as views of values of one shape in the same order; `ModelError` where they are not."""
     a, b = context.arranged(a), context.arranged(b)
     if a.value_shape != b.value_shape:
         a, b = context.vector(a), context.vector(b)
@@ -103,14 +108,6 @@ def _sub(context: Context, node: NodeView) -> Tensor:
     if second:
         return affine(context, tensor, node.output, np.ones(1), -c)
     return affine(context, tensor, node.output, -np.ones(1), c)
-
-
-def _div(context: Context, node: NodeView) -> Tensor:
-    tensor, divisor = node.tensor(0), node.array(1, "divisor")
-    if np.any(divisor == 0):
-        raise ModelError("divides by zero")
-    tensor, divisor = per_channel(context, tensor, divisor)
-    return affine(context, tensor, node.output, 1 / divisor, np.zeros(1))
 
 
 def _neg(context: Context, node: NodeView) -> Tensor:
@@ -260,7 +257,6 @@ READERS: Readers = {
     **reads(_add, "Add", inputs=2),
     **reads(_add, "Sum", inputs=MANY),
     **reads(_sub, "Sub", inputs=2),
-    **reads(_div, "Div", inputs=2),
     **reads(_neg, "Neg"),
     **reads(_clip, "Clip", read=("max", "min"), inputs=3),
     **reads(_extremum, "Max", "Min", inputs=MANY),

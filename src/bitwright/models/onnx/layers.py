@@ -11,13 +11,16 @@ import numpy as np
 from bitwright.errors import ModelError
 from bitwright.models.graph import QuantizedWeight, ops
 from bitwright.models.onnx.context import Context, NodeView
-from bitwright.models.onnx.elementwise import affine
+from bitwright.models.onnx.elementwise import affine, arranged_pair
 from bitwright.models.onnx.surface import Reader, Readers, reads
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
 from bitwright.models.problems import OrderError
+from bitwright.network.ops import windows
 from bitwright.network.types import Array
 
 Pads = tuple[int, int, int, int]
+MOST_WEIGHTS = 1 << 22  # of a dense layer in the place of a convolution
+MOST_SLICES = 8  # parts of an axis that are added
 WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 
 
@@ -30,13 +33,13 @@ def quantized_weight(quant: ConstantQuant, codes: Array, scale: Array) -> Quanti
     return QuantizedWeight(codes.astype(np.int64), quant.dtype, rows[0, :1].copy() if single else rows[:, 0].copy())
 
 
-def _finite(array: np.ndarray, what: str) -> np.ndarray:
+def finite(array: np.ndarray, what: str) -> np.ndarray:
     if not np.all(np.isfinite(array)):
         raise ModelError(f"its {what} hold NaN or infinity")
     return array.astype(np.float64)
 
 
-def _pair(node: NodeView, name: str, default: list[int]) -> tuple[int, int]:
+def pair(node: NodeView, name: str, default: list[int]) -> tuple[int, int]:
     """An attribute of two positive integers, for height and width."""
     found: tuple[int, ...] = tuple(node.attribute(name, default))
     if len(found) != 2 or min(found) < 1:
@@ -50,33 +53,81 @@ def _conv(context: Context, node: NodeView) -> Tensor:
     if stored.array.ndim != 4:
         dimensions = stored.array.ndim - 2
         raise ModelError(f"is a {dimensions}-D convolution; legal are 2-D convolutions (1 x K kernels for 1-D data)")
+    bias, kernel = node.optional(2, "bias"), stored.array.shape[2:]
+    if tensor.layout != "CHW" and tensor.value_shape[:-1] == (1, 1):
+        tensor = context.vector(tensor)
+    if context.is_computed_vector(tensor):
+        made = _conv_of_vector(context, node, tensor, stored, bias)
+        if made is not None:
+            return made
     value = context.image(tensor)
-    bias = node.optional(2, "bias")
-    kernel = stored.array.shape[2:]
     if tuple(node.attribute("kernel_shape", kernel)) != kernel:
         said = list(node.attribute("kernel_shape"))
         raise ModelError(f"has kernel_shape {said} and weights of {list(kernel)}; legal is one size for both")
-    dilation = _pair(node, "dilations", [1, 1])
-    stride = _pair(node, "strides", [1, 1])
+    dilation = pair(node, "dilations", [1, 1])
+    stride = pair(node, "strides", [1, 1])
     span = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
     op = ops.Conv(
-        _finite(np.moveaxis(stored.array, 1, 3), "weights"),
-        None if bias is None else _finite(bias, "biases"),
+        finite(np.moveaxis(stored.array, 1, 3), "weights"),
+        None if bias is None else finite(bias, "biases"),
         stride=stride,
-        pads=_pads(node, tensor.shape[2:], span, stride),
+        pads=pads_of(node, tensor.shape[2:], span, stride),
         dilation=dilation,
         groups=int(node.attribute("group", 1)),
-        quantized=_moved(stored.quant, lambda a: np.moveaxis(a, 1, 3)),
+        quantized=moved(stored.quant, lambda a: np.moveaxis(a, 1, 3)),
     )
     return context.fresh(context.emit(op, [value], node.output), "CHW")
 
 
-def _moved(quant: ConstantQuant | None, move: Callable[[Array], Array]) -> QuantizedWeight | None:
+def _conv_of_vector(
+    context: Context, node: NodeView, tensor: Tensor, stored: Constant, bias: np.ndarray | None
+) -> Tensor | None:
+    """A convolution along the elements of a vector, as a dense layer: each output its own row of weights.
+
+    None where that has more than `MOST_WEIGHTS`.
+    """
+    kernel, groups = stored.array.shape[2:], int(node.attribute("group", 1))
+    dilation, stride = pair(node, "dilations", [1, 1]), pair(node, "strides", [1, 1])
+    span = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
+    pads = pads_of(node, tensor.shape[2:], span, stride)
+    if math.prod(n + a + b for n, a, b in zip(tensor.shape[2:], pads[:2], pads[2:], strict=True)) > MOST_WEIGHTS:
+        return None
+    places = np.moveaxis(tensor.index, 1, 3)
+    view = windows(places, kernel, stride, pads, dilation, -1)[0]  # [OH, OW, KH, KW, C]
+    (rows, columns), outputs, depth = view.shape[:2], len(stored.array), stored.array.shape[1]
+    if rows * columns * outputs * tensor.channels > MOST_WEIGHTS or depth * groups != tensor.shape[1]:
+        return None
+
+    def spread(array: Array) -> Array:
+        """The weights [O, C, KH, KW] of every position and output [O * OH * OW, I]."""
+        dense = np.zeros((outputs, rows, columns, tensor.channels))
+        for o in range(outputs):
+            first = o * groups // outputs * depth
+            at = view[..., first : first + depth].reshape(rows, columns, -1)
+            values = np.broadcast_to(np.moveaxis(array[o], 0, 2).ravel(), at.shape)
+            i, j, _ = np.nonzero(at >= 0)
+            np.add.at(dense[o], (i, j, at[at >= 0]), values[at >= 0])
+        return dense.reshape(-1, tensor.channels)
+
+    scale = None if stored.quant is None else stored.quant.scale.reshape(outputs, -1)
+    if scale is not None and not np.all(scale == scale[:, :1]):
+        raise ModelError("weight scales differ within an output channel; legal is one scale, or one per output channel")
+    quantized = None
+    if stored.quant is not None and scale is not None:
+        own = np.repeat(scale[:, 0], rows * columns)
+        quantized = QuantizedWeight(spread(stored.quant.codes).astype(np.int64), stored.quant.dtype, own)
+    shifts = None if bias is None else np.repeat(finite(bias, "biases"), rows * columns)
+    op = ops.Dense(finite(spread(stored.array), "weights"), shifts, quantized)
+    value = context.emit(op, [tensor.value], node.output)
+    return context.view(value, np.arange(outputs * rows * columns).reshape(1, outputs, rows, columns))
+
+
+def moved(quant: ConstantQuant | None, move: Callable[[Array], Array]) -> QuantizedWeight | None:
     """The integers of a constant, where it has some, in the layout of a node's weight."""
     return quantized_weight(quant, move(quant.codes), move(quant.scale)) if quant else None
 
 
-def _pads(node: NodeView, size: tuple[int, ...], span: tuple[int, ...], stride: tuple[int, ...]) -> Pads:
+def pads_of(node: NodeView, size: tuple[int, ...], span: tuple[int, ...], stride: tuple[int, ...]) -> Pads:
     """Pads (top, left, bottom, right), from the node or its auto_pad."""
     auto = node.attribute("auto_pad", "NOTSET")
     if auto in ("NOTSET", ""):
@@ -107,7 +158,7 @@ def _dense(context: Context, name: str, tensor: Tensor, weight: Constant, bias: 
         result[:, index] = array.T
         return result
 
-    op = ops.Dense(_finite(ordered(weight.array), "weights"), bias, _moved(weight.quant, ordered))
+    op = ops.Dense(finite(ordered(weight.array), "weights"), bias, moved(weight.quant, ordered))
     value = context.emit(op, [tensor.value], name)
     return context.view(value, np.arange(weight.array.shape[1]).reshape(*tensor.shape[:-1], -1))
 
@@ -124,7 +175,7 @@ def _mat_mul(context: Context, node: NodeView) -> Tensor:
     def pointwise(array: np.ndarray) -> np.ndarray:
         return array.T[:, None, None, :]
 
-    op = ops.Conv(_finite(pointwise(weight.array), "weights"), quantized=_moved(weight.quant, pointwise))
+    op = ops.Conv(finite(pointwise(weight.array), "weights"), quantized=moved(weight.quant, pointwise))
     return context.fresh(context.emit(op, [tensor.value], node.output), "HWC")
 
 
@@ -144,7 +195,7 @@ def _gemm(context: Context, node: NodeView) -> Tensor:
     if bias is not None:
         if bias.shape not in ((), (1,), (1, 1), (outputs,), (1, outputs)):
             raise ModelError(f"has biases of shape {list(bias.shape)}; legal are [1] or [{outputs}]")
-        bias = _finite(np.broadcast_to(beta * bias.ravel(), (outputs,)).copy(), "biases")
+        bias = finite(np.broadcast_to(beta * bias.ravel(), (outputs,)).copy(), "biases")
     if alpha == 1:
         return _dense(context, node.output, tensor, weight, bias)
     product = _dense(context, f"{node.output}/product", tensor, weight)
@@ -154,12 +205,12 @@ def _gemm(context: Context, node: NodeView) -> Tensor:
 def _pool(context: Context, node: NodeView) -> Tensor:
     tensor = context.plain(node.tensor())
     value = context.image(tensor)
-    kernel, stride = _pair(node, "kernel_shape", []), _pair(node, "strides", [1, 1])
+    kernel, stride = pair(node, "kernel_shape", []), pair(node, "strides", [1, 1])
     if any(d != 1 for d in node.attribute("dilations", [1])):
         raise ModelError("has a dilated window; legal is dilation 1")
     if len(node.proto.output) > 1 and node.proto.output[1]:
         raise ModelError("yields the indices of the maxima; legal is the maxima alone")
-    pads = _pads(node, tensor.shape[2:], kernel, stride)
+    pads = pads_of(node, tensor.shape[2:], kernel, stride)
     if any(pad >= size for pad, size in zip(pads, kernel * 2, strict=True)):
         raise ModelError(
             f"has pads {list(pads)} around a window of {list(kernel)}; legal are pads smaller than the window"
@@ -205,20 +256,63 @@ def _reduce(context: Context, node: NodeView) -> Tensor:
     if not given and node.attribute("noop_with_empty_axes", 0):
         return tensor
     axes = {a % rank for a in given or range(rank)}
-    spatial = {"CHW": (2, 3), "HWC": (1, 2)}.get(tensor.layout)
-    if spatial is None or not axes <= set(spatial):
-        raise OrderError(f"reduces axes {sorted(axes)}; legal are the height and width of an image")
-    over = (spatial[0] in axes, spatial[1] in axes)
-    name = node.output if node.op != "ReduceSum" else f"{node.output}/mean"
-    value = _whole(context, tensor.value, name, over, node.op == "ReduceMax")
-    taps = math.prod(tensor.shape[a] for a in axes)
-    reduced = context.fresh(value, tensor.layout)
-    if node.op == "ReduceSum":
+    if given and len(axes) == 1 and not tensor.layout:
+        reduced = _reduced_slices(context, node, tensor, *axes)
+    else:
+        reduced = _reduced_image(context, node, tensor, axes)
+    if node.op == "ReduceSum" and tensor.layout:
+        taps = math.prod(tensor.shape[a] for a in axes)
         reduced = affine(context, reduced, node.output, np.full(1, float(taps)), np.zeros(1))
     if node.attribute("keepdims", 1):
         return reduced
     kept = [n for i, n in enumerate(reduced.shape) if i not in axes]
     return context.view(reduced.value, reduced.index.reshape(kept))
+
+
+def _reduced_image(context: Context, node: NodeView, tensor: Tensor, axes: set[int]) -> Tensor:
+    """The mean or maximum over height, width and channels of an image, or over a vector."""
+    spatial = {"CHW": (2, 3), "HWC": (1, 2)}.get(tensor.layout, ())
+    if not tensor.layout or not axes <= {*spatial, tensor.channel_axis}:
+        raise OrderError(f"reduces axes {sorted(axes)}; legal are those of the height, width and channels of an image")
+    value, maximum = tensor.value, node.op == "ReduceMax"
+    over = [a in axes for a in spatial]
+    name = node.output if node.op != "ReduceSum" else f"{node.output}/mean"
+    if tensor.channel_axis in axes:
+        op = ops.ChannelMax() if maximum else ops.ChannelMean()
+        value = context.emit(op, [value], f"{name}/channels" if any(over) else name)
+    if any(over):
+        value = _whole(context, value, name, (over[0], over[1]), maximum)
+    return context.fresh(value, tensor.layout)
+
+
+def _reduced_slices(context: Context, node: NodeView, tensor: Tensor, axis: int) -> Tensor:
+    """The sum or mean over a short axis of any order, as a sum of its parts."""
+    count = tensor.shape[axis]
+    if count > MOST_SLICES or node.op == "ReduceMax":
+        raise OrderError(f"reduces axis {axis} of {count}; legal are height, width and channels of an image")
+    parts = [_slice(context, node, tensor, axis, k) for k in range(count)]
+    total = parts[0]
+    for k, part in enumerate(parts[1:], 1):
+        a, b = arranged_pair(context, total, part)
+        last = k == count - 1 and node.op == "ReduceSum"
+        total = a.on(context.emit(ops.Add(), [a.value, b.value], node.output if last else f"{node.output}/sum{k}"))
+    scale = 1.0 if node.op == "ReduceSum" else 1 / count
+    return affine(context, total, node.output, np.full(1, scale), np.zeros(1))
+
+
+def _slice(context: Context, node: NodeView, tensor: Tensor, axis: int, place: int) -> Tensor:
+    """One entry of an axis, which keeps it."""
+    index = np.take(tensor.index, [place], axis)
+    flat = index.reshape(1, -1) if len(tensor.value_shape) == 1 else _images(index)
+    made = context.part(tensor.value, flat, f"{node.output}/part{place}") if flat is not None else None
+    if made is None:
+        raise OrderError(f"takes parts along axis {axis}; legal are channels, and height and width of an image")
+    return context.view(made.value, made.index.reshape(index.shape))
+
+
+def _images(index: np.ndarray) -> np.ndarray | None:
+    """An index of more axes as [1, C, H, W]."""
+    return index.reshape(1, -1, *index.shape[-2:]) if index.ndim >= 4 else None
 
 
 def _channels_last(context: Context, node: NodeView, default: int) -> Tensor:
@@ -237,10 +331,29 @@ def _channels_last(context: Context, node: NodeView, default: int) -> Tensor:
 
 
 def _softmax(context: Context, node: NodeView) -> Tensor:
+    given = context.plain(node.tensor())
+    axis = node.attribute("axis", 1 if context.opset < 13 else -1) % len(given.shape)
+    if context.opset >= 13 and not given.layout and given.shape[axis] == 2:
+        return _softmax_of_two(context, node, given, axis)
     tensor = _channels_last(context, node, 1 if context.opset < 13 else -1)
     if context.opset < 13 and math.prod(tensor.value_shape[:-1]) > 1:
         raise OrderError("runs over all pixels together, as before opset 13; legal is along the channels")
     return tensor.on(context.emit(ops.Softmax(), [tensor.value], node.output))
+
+
+def _softmax_of_two(context: Context, node: NodeView, tensor: Tensor, axis: int) -> Tensor:
+    """sigmoid(a - b) and 1 - sigmoid(a - b)."""
+    a, b = arranged_pair(context, *(_slice(context, node, tensor, axis, k) for k in (0, 1)))
+    name, one = node.output, np.ones(1)
+    minus = context.emit(ops.Affine(-one, np.zeros(1)), [b.value], f"{name}/minus")
+    apart = context.emit(ops.Add(), [a.value, minus], f"{name}/apart")
+    first = context.emit(ops.Sigmoid(), [apart], f"{name}/first")
+    second = context.emit(ops.Affine(-one, one), [first], f"{name}/second")
+    joined = context.emit(ops.Concat(), [first, second], name)
+    channels = a.channels
+    pixel, channel = np.divmod(a.index, channels)
+    halves = [pixel * 2 * channels + channel + k * channels for k in (0, 1)]
+    return context.view(joined, np.concatenate(halves, axis=axis))
 
 
 def _arg_max(context: Context, node: NodeView) -> Tensor:

@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Products: by constants, of two values, and of functions of one value: activations however they are exported."""
+"""Products and quotients: by constants, of values, and of functions of one value: activations however exported."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.models.exact.chain import Chain, Product
+from bitwright.models.exact.chain import Chain
 from bitwright.models.graph import TypedNode, is_a, ops
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine, has_constant, per_channel, split
-from bitwright.models.onnx.shapes import one_pixel
 from bitwright.models.onnx.surface import Readers, reads
 from bitwright.models.onnx.tensors import Tensor
 from bitwright.models.problems import OrderError
+from bitwright.network.types import Floats
 
 TABLE_BITS = 12  # of a value whose functions are tabulated
-GATED = (ops.Silu(), ops.Gelu(), ops.GeluTanh(), ops.Mish())
+KNOWN = (ops.Silu(), ops.Gelu(), ops.GeluTanh(), ops.Mish(), ops.Softsign())
+OfOne = tuple[str, tuple[ops.Pointwise, ...], tuple[ops.Pointwise, ...]]  # a value, and two functions of it
 PROBES = np.linspace(-8, 8, 257)[None]
 CLOSE = 1e-5  # of the largest value, between a function and the one that its export approximates in float32
 
@@ -60,6 +62,23 @@ def _is_relu6_of_x_plus_3(gate: ops.Op, source: ops.Op) -> bool:
 
 def _function(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor | None:
     """left(x) * right(x) of one value x: an activation that is known, or else a function that a table holds."""
+    found = _one_value(context, a, b)
+    if found is None:
+        return None
+    x, left, right = found
+    if any(isinstance(n.op, ops.Quant) for n in context.nodes):
+        made = context.by_name.get(x)
+        if made is None or not isinstance(made.op, ops.Quant) or made.op.quantizer.dtype.bits > TABLE_BITS:
+            return None
+    else:
+        known = _known(context, a.on(x), node.output, found, np.multiply)
+        if known is not None:
+            return known
+    return a.on(context.emit(ops.Product(left, right), [x], node.output))
+
+
+def _one_value(context: Context, a: Tensor, b: Tensor) -> OfOne | None:
+    """The last value that both tensors depend on alone, and the functions of it that they are."""
     paths = [_path(context, t.value) for t in (a, b)]
     values = [[n.inputs[0] for n in path] + [t.value] for path, t in zip(paths, (a, b), strict=True)]
     shared = [v for v in values[0] if v in values[1]]
@@ -67,17 +86,9 @@ def _function(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor 
         return None
     if not a.layout and not np.array_equal(a.index, b.index):
         return None
-    x = shared[-1]  # the last value that both factors depend on
+    x = shared[-1]
     left, right = (tuple(n.op for n in path[v.index(x) :]) for path, v in zip(paths, values, strict=True))
-    if any(isinstance(n.op, ops.Quant) for n in context.nodes):
-        made = context.by_name.get(x)
-        if made is None or not isinstance(made.op, ops.Quant) or made.op.quantizer.dtype.bits > TABLE_BITS:
-            return None
-    else:
-        known = _known(context, a.on(x), node.output, left, right)
-        if known is not None:
-            return known
-    return a.on(context.emit(ops.Product(left, right), [x], node.output))
+    return x, left, right
 
 
 def _path(context: Context, value: str) -> list[TypedNode[ops.Pointwise]]:
@@ -90,17 +101,18 @@ def _path(context: Context, value: str) -> list[TypedNode[ops.Pointwise]]:
 
 
 def _known(
-    context: Context, x: Tensor, name: str, left: tuple[ops.Pointwise, ...], right: tuple[ops.Pointwise, ...]
+    context: Context, x: Tensor, name: str, parts: OfOne, join: Callable[[Floats, Floats], Floats]
 ) -> Tensor | None:
-    """k * f(b * x) for a known f, found by its values; None where the product is no such function."""
+    """k * f(b * x) for a known f, found by its values; None where the joined functions are none such."""
+    _, left, right = parts
     constants = [a for op in (*left, *right) for a in op.arrays().values()]
     if any(a.size > 1 for a in constants):
         return None
     sides = (Chain(tuple(step for op in side for step in op.steps)) for side in (left, right))
     with np.errstate(all="ignore"):
-        found = Product(*sides).evaluate(PROBES)
+        found = join(*(side.evaluate(PROBES) for side in sides))
     inner = {1.0, *(float(side[0].scale[0]) for side in (left, right) if side and isinstance(side[0], ops.Affine))}
-    for f in GATED:
+    for f in KNOWN:
         for factor in sorted(inner):
             wanted = f.evaluate(PROBES * factor)
             outer = found[0, -1] / wanted[0, -1] if wanted[0, -1] else 0.0
@@ -109,6 +121,22 @@ def _known(
                 x = x.on(context.emit(f, [x.value], name if outer == 1 else f"{name}/activation"))
                 return affine(context, x, name, np.full(1, outer), np.zeros(1))
     return None
+
+
+def _div(context: Context, node: NodeView) -> Tensor:
+    tensor = node.tensor(0)
+    if isinstance(node.inputs[1], Tensor):
+        a, b = context.plain(tensor), context.plain(node.tensor(1))
+        found = _one_value(context, a, b)
+        known = found and _known(context, a.on(found[0]), node.output, found, np.divide)
+        if known:
+            return known
+        raise ModelError("divides by a computed tensor; legal are constants, and x / (1 + |x|)")
+    divisor = node.array(1, "divisor")
+    if np.any(divisor == 0):
+        raise ModelError("divides by zero")
+    tensor, divisor = per_channel(context, tensor, divisor)
+    return affine(context, tensor, node.output, 1 / divisor, np.zeros(1))
 
 
 def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor:
@@ -120,8 +148,17 @@ def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor:
         raise ModelError(
             f"stretches both tensors, {list(a.shape)} and {list(b.shape)}; legal is one shape that holds the other"
         )
-    if not a.layout:
-        a, b = context.vector(a), context.vector(b) if a.shape == b.shape else b
+    made = _broadcast(context, node, a, b, whole)
+    if made is None and not a.layout:
+        made = _broadcast(context, node, context.vector(a), context.vector(b) if a.shape == b.shape else b, whole)
+    if made is not None:
+        return made
+    shapes = f"{list(a.shape)} by {list(b.shape)}"
+    raise OrderError(f"multiplies {shapes} of other orders; legal are one shape, one pixel or one channel for all")
+
+
+def _broadcast(context: Context, node: NodeView, a: Tensor, b: Tensor, whole: tuple[int, ...]) -> Tensor | None:
+    """The product where b has one element for each of a's, for its pixels, its channels or all, in a's order."""
     channels, size = a.value_shape[-1], math.prod(a.value_shape)
     index = np.empty(size, np.int64)  # which element of b each of a is multiplied by
     index[a.index.ravel()] = np.broadcast_to(b.index, whole).ravel()
@@ -135,11 +172,14 @@ def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor:
     ):
         if np.array_equal(index, order) and math.prod(b.value_shape) == math.prod(shape):
             if len(b.value_shape) != len(shape):
-                b = context.vector(b) if len(shape) == 1 else b.on(one_pixel(context, b))
+                b = context.vector(b) if len(shape) == 1 else b.on(context.pixel(context.vector(b)))
             if context.shapes[b.value] == shape:
                 return a.on(context.emit(ops.Mul(), [a.value, b.value], node.output))
-    shapes = f"{list(a.shape)} by {list(b.shape)}"
-    raise OrderError(f"multiplies {shapes} of other orders; legal are one shape, one pixel or one channel for all")
+    rows = index.reshape(-1, channels)
+    if image and math.prod(b.value_shape) == channels and np.all(rows == rows[0]) and len(set(rows[0])) == channels:
+        ordered = context.view(context.vector(b).value, rows[:1])  # a vector in the order of a's channels
+        return a.on(context.emit(ops.Mul(), [a.value, context.pixel(ordered)], node.output))
+    return None
 
 
 def _pow(context: Context, node: NodeView) -> Tensor:
@@ -152,4 +192,4 @@ def _pow(context: Context, node: NodeView) -> Tensor:
     return _function(context, node, x, x) or _product(context, node, x, x)
 
 
-READERS: Readers = {**reads(_mul, "Mul", inputs=2), **reads(_pow, "Pow", inputs=2)}
+READERS: Readers = {**reads(_mul, "Mul", inputs=2), **reads(_div, "Div", inputs=2), **reads(_pow, "Pow", inputs=2)}

@@ -22,6 +22,7 @@ from bitwright.errors import ModelError
 from bitwright.models.graph import INPUT, FloatGraph, Quantizer, ops, value_shape
 from bitwright.models.onnx import elementwise as onnx_elementwise
 from bitwright.models.onnx import layers as onnx_layers
+from bitwright.models.onnx import pixels as onnx_pixels
 from bitwright.models.onnx import products as onnx_products
 from bitwright.models.onnx import quant as onnx_quant
 from bitwright.models.onnx import series as onnx_series
@@ -46,7 +47,7 @@ from bitwright.models.simplify import simplify
 from bitwright.network.nodes import needed
 from bitwright.network.types import IntType
 
-TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_quant)
+TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_pixels, onnx_quant)
 READERS = {key: reader for table in TABLES for key, reader in table.READERS.items()}
 INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),

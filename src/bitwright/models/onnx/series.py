@@ -11,7 +11,7 @@ from bitwright.models.onnx.context import Context, NodeView, node_shapes
 from bitwright.models.onnx.surface import Reader
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
 
-WINDOWS = ("AveragePool", "Conv", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
+WINDOWS = ("AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
 REDUCED = ("ReduceMax", "ReduceMean", "ReduceSum")
 LIFTED = frozenset(
     (
@@ -19,7 +19,7 @@ LIFTED = frozenset(
         *("Add", "Sub", "Mul", "Div", "Max", "Min", "Softmax", "ArgMax", "QuantizeLinear", "DequantizeLinear"),
     )
 )
-PAIRS = {"kernel_shape": 1, "strides": 1, "dilations": 1}  # what stands in the place of the row
+PAIRS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}  # what stands in the place of the row
 
 
 def is_series(node: NodeView, reader: Reader) -> bool:

@@ -122,6 +122,46 @@ def selection(index: Array, value_shape: tuple[int, ...]) -> tuple[Selection, st
     return None
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """Channels of an image, each of the pixels in steps from a place of its own on; `channels` are the image's."""
+
+    factor: tuple[int, int]
+    first: tuple[tuple[int, int], ...]  # of each channel
+    channels: tuple[int, ...]
+
+
+def blocks(index: Array, value_shape: tuple[int, ...]) -> Blocks | None:
+    """Blocks of pixels as channels: element [0, k, i, j] is pixel (f i + a, g j + b) of one channel, for each k."""
+    if index.ndim != 4 or index.shape[0] != 1 or len(value_shape) != 3:
+        return None
+    factor = (value_shape[0] // index.shape[2], value_shape[1] // index.shape[3])
+    rows, columns, channels = np.unravel_index(index[0], value_shape)
+    first = rows[:, :1, :1], columns[:, :1, :1], channels[:, :1, :1]
+    i, j = np.arange(index.shape[2])[:, None], np.arange(index.shape[3])
+    wanted = (rows, first[0] + factor[0] * i), (columns, first[1] + factor[1] * j), (channels, first[2] + 0 * i)
+    if not all(np.array_equal(a, np.broadcast_to(b, a.shape)) for a, b in wanted):
+        return None
+    places = tuple((int(y), int(x)) for y, x in zip(first[0].ravel(), first[1].ravel(), strict=True))
+    return Blocks(factor, places, tuple(int(c) for c in first[2].ravel()))
+
+
+def spread_blocks(index: Array, value_shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, ...]] | None:
+    """Channels as blocks of pixels: the factor, and the channels in the order (channel, row, column) of blocks."""
+    if index.ndim != 4 or index.shape[0] != 1 or len(value_shape) != 3:
+        return None
+    high, wide = index.shape[2] // value_shape[0], index.shape[3] // value_shape[1]
+    if index.shape[2:] != (high * value_shape[0], wide * value_shape[1]) or high * wide < 2:
+        return None
+    rows, columns, channels = np.unravel_index(index[0], value_shape)
+    i, j = np.arange(index.shape[2])[:, None], np.arange(index.shape[3])
+    picked = channels[:, :high, :wide]
+    wanted = (rows, i // high + 0 * j), (columns, j // wide + 0 * i), (channels, picked[:, i % high, j % wide])
+    if not all(np.array_equal(a, np.broadcast_to(b, a.shape)) for a, b in wanted):
+        return None
+    return (high, wide), tuple(int(c) for c in picked.ravel())
+
+
 def fresh(value: str, value_shape: tuple[int, ...], layout: str) -> Tensor:
     """A whole value in a layout: "CHW" as (1, C, H, W), "HWC" as (1, H, W, C), "C" as (1, C)."""
     if layout == "CHW":

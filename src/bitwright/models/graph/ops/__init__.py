@@ -2,8 +2,8 @@
 """The operations of the float graph: their parameters, and what the stages must know of them.
 
 Each is a frozen dataclass with the shape of its value, and a role, which is the class it is derived from: `Layer`,
-`Elementwise`, `Join`, `Move`, `Pool`. Whoever works on the graph asks for roles. Weight layouts are those of the
-integer operations; arrays are float64.
+`Elementwise`, `Join`, `Move`, `Pool`, `Mean`. Whoever works on the graph asks for roles. Weight layouts are those of
+the integer operations; arrays are float64.
 """
 
 from bitwright.models.graph.ops.base import Op, Shape
@@ -31,13 +31,25 @@ from bitwright.models.graph.ops.elementwise import (
     Softsign,
     Tanh,
 )
-from bitwright.models.graph.ops.layers import AveragePool, Conv, Dense, Layer, MaxPool, Pool, QuantizedWeight
+from bitwright.models.graph.ops.layers import (
+    AveragePool,
+    Blend,
+    ChannelMax,
+    ChannelMean,
+    Conv,
+    Dense,
+    Layer,
+    MaxPool,
+    Mean,
+    Pool,
+    QuantizedWeight,
+)
+from bitwright.models.graph.ops.pixels import DepthToSpace, Pixels, Run, Stack, Stretch, runs
 from bitwright.models.graph.ops.shapes import (
     Add,
     ArgMax,
     Channels,
     Concat,
-    Crop,
     Flatten,
     Join,
     Move,
@@ -45,6 +57,7 @@ from bitwright.models.graph.ops.shapes import (
     Pad,
     Resize,
     Softmax,
+    one_pixel,
 )
 
 __all__ = [
@@ -53,12 +66,15 @@ __all__ = [
     "Affine",
     "ArgMax",
     "AveragePool",
+    "Blend",
+    "ChannelMax",
+    "ChannelMean",
     "Channels",
     "Clip",
     "Concat",
     "Conv",
-    "Crop",
     "Dense",
+    "DepthToSpace",
     "Elementwise",
     "Elu",
     "Erf",
@@ -71,11 +87,13 @@ __all__ = [
     "Layer",
     "LeakyRelu",
     "MaxPool",
+    "Mean",
     "Mish",
     "Move",
     "Mul",
     "Op",
     "Pad",
+    "Pixels",
     "Pointwise",
     "Pool",
     "Product",
@@ -83,6 +101,7 @@ __all__ = [
     "QuantizedWeight",
     "Relu",
     "Resize",
+    "Run",
     "Shape",
     "Sigmoid",
     "Sign",
@@ -90,5 +109,9 @@ __all__ = [
     "Softmax",
     "Softplus",
     "Softsign",
+    "Stack",
+    "Stretch",
     "Tanh",
+    "one_pixel",
+    "runs",
 ]

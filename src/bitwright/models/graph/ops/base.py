@@ -22,7 +22,7 @@ Pads = tuple[int, int, int, int]  # top, left, bottom, right
 class Op:
     """Base of all operations: fields of arrays become float64, at least [1].
 
-    Values have shape (H, W, C) or (C,). homogeneous: s * x in gives s * y out for every s > 0.
+    Values have shape (H, W, C) or (C,). homogeneous: s * x in gives s * y out for every s > 0, channel by channel.
     """
 
     arity: ClassVar[int] = 1

@@ -148,8 +148,62 @@ class MaxPool(Pool, Move):
     """The maximum; pads do not count."""
 
 
+class Mean(Op):
+    """An operation that sums integers, whose division joins what follows."""
+
+
 @dataclass(frozen=True, eq=False)
-class AveragePool(Pool):
+class AveragePool(Pool, Mean):
     """The mean; of the whole image for global pooling. count_include_pad: pads count as zeros."""
 
     count_include_pad: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Blend(Mean):
+    """The mean of each window with whole weights: rows[a] * columns[b] over their sum."""
+
+    homogeneous: ClassVar[bool] = True
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+    @property
+    def window(self) -> Ints:
+        """The weights of a window, [KH, KW]."""
+        return np.outer(self.rows, self.columns)
+
+    def shape(self, *inputs: Shape) -> Shape:
+        h, w, c = image(inputs[0])
+        size = (h - len(self.rows) + 1, w - len(self.columns) + 1)
+        require(min(size) >= 1, f"the window {self.window.shape} is larger than its input")
+        return (*size, c)
+
+    def work(self, shape: Shape) -> int:
+        return math.prod(shape) * self.window.size
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return self.window.size == 1
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelMean(Mean):
+    """The mean of all channels, as one channel."""
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*inputs[0][:-1], 1)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return shape[-1] == 1
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelMax(Move):
+    """The maximum of all channels, as one channel."""
+
+    homogeneous: ClassVar[bool] = False
+
+    def shape(self, *inputs: Shape) -> Shape:
+        return (*inputs[0][:-1], 1)
+
+    def is_trivial(self, shape: Shape) -> bool:
+        return shape[-1] == 1

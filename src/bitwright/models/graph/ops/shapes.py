@@ -125,11 +125,17 @@ class Resize(Move):
         return integer_ops.Resize(self.factor)
 
 
+def one_pixel() -> Op:
+    """What makes an image of one pixel of a vector."""
+    return Resize((1, 1))
+
+
 @dataclass(frozen=True, eq=False)
 class Channels(Move):
     """Some channels, in any order: y[..., k] = x[..., picked[k]]."""
 
     picked: tuple[int, ...]
+    homogeneous: ClassVar[bool] = False
 
     def shape(self, *inputs: Shape) -> Shape:
         *size, channels = inputs[0]
@@ -139,25 +145,6 @@ class Channels(Move):
 
     def is_trivial(self, shape: Shape) -> bool:
         return self.picked == tuple(range(shape[-1]))
-
-
-@dataclass(frozen=True, eq=False)
-class Crop(Move):
-    """Some rows and columns: y[i, j] = x[first[0] + i * step[0], first[1] + j * step[1]], `size` of them."""
-
-    first: Pair
-    step: Pair
-    size: Pair
-
-    def shape(self, *inputs: Shape) -> Shape:
-        h, w, c = image(inputs[0])
-        ends = zip(self.first, self.step, self.size, (h, w), strict=True)
-        legal = all(f >= 0 and s >= 1 and n >= 1 and f + (n - 1) * s < whole for f, s, n, whole in ends)
-        require(legal, f"takes {self.size} rows and columns from {self.first} on of {h} by {w}")
-        return (*self.size, c)
-
-    def is_trivial(self, shape: Shape) -> bool:
-        return tuple(self.size) == tuple(shape[:2])
 
 
 @dataclass(frozen=True, eq=False)

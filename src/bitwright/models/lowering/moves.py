@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lowering of moves that the integer network says by other operations: weights of 1, pads with 0, masks of 0 and 1.
+
+No number changes on the way, so whatever the integers stand for stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from bitwright.errors import ModelError
+from bitwright.models.exact.chain import ZERO, Affine, Chain, spread
+from bitwright.models.graph import TypedNode, ops
+from bitwright.models.lowering.sums import add
+from bitwright.models.lowering.values import Builder, Value, realize
+from bitwright.network.ops import Add, Conv2d, Dense, Lookup, Mul, Op, Pad, Requantize, SumPool, repeated
+from bitwright.network.types import IntType, ints
+
+BIT = IntType(1)
+MOST_CROPPED = 16  # rows or columns of the window that picks one
+
+
+def _channels(b: Builder, node: TypedNode[ops.Channels], v: Value) -> Value:
+    """Weights of 1 for the channels that are picked; the constants of each go with it."""
+    picked, channels = node.op.picked, v.type.channels
+    rows = np.zeros((len(picked), channels), np.int64)
+    rows[np.arange(len(picked)), picked] = 1
+    op: Op = Dense(rows, BIT) if len(v.type.shape) == 1 else Conv2d(rows[:, None, None, :], BIT)
+    chain = v.chain.map(lambda a: tuple(a[c] for c in picked) if len(a) == channels and channels > 1 else a)
+    return b.value(node.name, op, [v], chain, v.limits)
+
+
+def _pixels(b: Builder, node: TypedNode[ops.Pixels], v: Value) -> Value:
+    """Windows that pick rows and columns in steps, repeated ones, and what both make side by side."""
+    found = [
+        ops.runs(places, whole) for places, whole in zip((node.op.rows, node.op.columns), v.type.shape, strict=False)
+    ]
+    (rows, *others), (columns, *more) = found
+    if not others and not more and rows.repeats == columns.repeats == 1:
+        return _cropped(b, node.name, v, rows, columns)
+    for axis, parts in enumerate(found):
+        pieces = [
+            _run(b, f"{node.name}/{'rows' if axis == 0 else 'columns'}{k}", v, axis, run) for k, run in enumerate(parts)
+        ]
+        v = _side_by_side(b, node.name, pieces, axis)
+    return v
+
+
+def _run(b: Builder, name: str, v: Value, axis: int, run: ops.Run) -> Value:
+    """The rows (axis 0) or columns (axis 1) of a run."""
+    if run.is_one:
+        v = _single(b, name, v, axis, run.first // run.repeats)
+        return _enlarged(b, name, v, axis, run.count)
+    last = run.first + (run.count - 1) * run.step
+    start, step = (run.first, run.step) if run.repeats == 1 else (run.first // run.repeats, 1)
+    end = last // run.repeats
+    v = _on_axis(b, f"{name}/part", v, axis, ops.Run(start, step, 1, (end - start) // step + 1))
+    if run.repeats == 1:
+        return v
+    v = _enlarged(b, name, v, axis, run.repeats)
+    return _on_axis(b, f"{name}/steps", v, axis, ops.Run(run.first % run.repeats, run.step, 1, run.count))
+
+
+def _single(b: Builder, name: str, v: Value, axis: int, place: int) -> Value:
+    """One row or column: of those that are a multiple of its place away from the first one, the second."""
+    if place:
+        v = _on_axis(b, f"{name}/few", v, axis, ops.Run(0, place, 1, (v.type.shape[axis] - 1) // place + 1))
+    return _on_axis(b, f"{name}/one", v, axis, ops.Run(min(place, 1), 1, 1, 1))
+
+
+def _enlarged(b: Builder, name: str, v: Value, axis: int, times: int) -> Value:
+    if times == 1:
+        return v
+    return b.value(f"{name}/repeated", repeated((times, 1) if axis == 0 else (1, times)), [v], v.chain, v.limits)
+
+
+def _on_axis(b: Builder, name: str, v: Value, axis: int, run: ops.Run) -> Value:
+    other = ops.Run(0, 1, 1, v.type.shape[1 - axis])
+    return _cropped(b, name, v, *((run, other) if axis == 0 else (other, run)))
+
+
+def _cropped(b: Builder, name: str, v: Value, *axes: ops.Run) -> Value:
+    """A weight of 1 in a window of each channel that reaches from the first pixel to where no other window fits."""
+    kernel, stride = [], []
+    for run, whole in zip(axes, v.type.shape, strict=False):
+        step = run.step if run.count > 1 else max(run.step, whole - run.first)
+        own = (whole - run.first - 1) // step + 1 == run.count
+        kernel.append(run.first + 1 if own else whole - (run.count - 1) * step)
+        stride.append(step)
+    if (*kernel, *stride) == (1, 1, 1, 1):
+        return v
+    if max(kernel) > MOST_CROPPED:
+        raise ModelError(f"leaves out {max(kernel) - 1} rows or columns; legal are at most {MOST_CROPPED - 1}")
+    weight = np.zeros((v.type.channels, *kernel, 1), np.int64)
+    weight[:, axes[0].first, axes[1].first] = 1
+    op = Conv2d(weight, BIT, (stride[0], stride[1]), groups=v.type.channels)
+    return b.value(name, op, [v], v.chain, v.limits)
+
+
+def _side_by_side(b: Builder, name: str, pieces: list[Value], axis: int) -> Value:
+    """Images of one chain below (axis 0) or right of (axis 1) each other: each among zeros, and their sum."""
+    if len(pieces) == 1:
+        return pieces[0]
+    whole, before, parts = sum(v.type.shape[axis] for v in pieces), 0, []
+    for k, v in enumerate(pieces):
+        size = v.type.shape[axis]
+        after = whole - before - size
+        pads = (before, 0, after, 0) if axis == 0 else (0, before, 0, after)
+        v = b.widened(f"{name}/{k}", v, 0, 0)
+        parts.append(b.value(f"{name}/placed{k}", Pad(pads), [v], v.chain, v.limits))
+        before += size
+    dtype, chain = parts[0].type.dtype, parts[0].chain
+    low, high = (pick(edge for v in parts for edge in v.reach) for pick in (min, max))
+    if not (dtype.contains(low) and dtype.contains(high)):
+        dtype = IntType.holding(min(low, 0), max(high, 0))
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        sums = [b.value(f"{name}/sum", Add(), list(pair), chain) for pair in pairs]
+        parts = [*sums, *parts[len(parts) & ~1 :]]
+    return b.value(name, Requantize(dtype), parts, chain, (min(low, 0), max(high, 0)))
+
+
+def _stack(b: Builder, node: TypedNode[ops.Stack], v: Value, w: Value) -> Value:
+    """Of one chain side by side; of two, each among what stands for 0, and their sum."""
+    if v.chain == w.chain:
+        return _side_by_side(b, node.name, [v, w], node.op.axis)
+    axis, whole = node.op.axis, b.graph.shapes[node.name][node.op.axis]
+    placed = []
+    for k, x in enumerate((v, w)):
+        rest = whole - x.type.shape[axis]
+        pads = ((0, rest), (rest, 0))[k]
+        x, zero = centered(b, f"{node.name}/{k}", realize(b, node, x))
+        x = b.widened(f"{node.name}/{k}", x, zero, zero)
+        edges = (pads[0], 0, pads[1], 0) if axis == 0 else (0, pads[0], 0, pads[1])
+        placed.append(b.value(f"{node.name}/placed{k}", Pad(edges, zero), [x], x.chain))
+    return add(b, node, *placed)
+
+
+def centered(b: Builder, name: str, v: Value) -> tuple[Value, int]:
+    """The value with one whole number for all channels that stands for 0, and that number."""
+    line, channels = v.line(), v.type.channels
+    pairs = zip(spread(line.scale, channels), spread(line.shift, channels), strict=True)
+    zeros = [-shift / scale if scale else shift and Fraction(1, 2) for scale, shift in pairs]
+    if any(z.denominator != 1 for z in zeros):
+        raise ModelError(
+            "has zeros around its pixels, which no integer of its input stands for; legal are whole zero points"
+        )
+    if len(set(zeros)) == 1:
+        return v, int(zeros[0])
+    t = v.type.dtype
+    dtype = IntType.holding(min(t.min - int(z) for z in zeros), max(t.max - int(z) for z in zeros))
+    op = Requantize(dtype, bias=ints(-int(z) for z in zeros))
+    return b.value(f"{name}/centered", op, [v], Chain((Affine(line.scale, (ZERO,)),))), 0
+
+
+def stretched(b: Builder, name: str, v: Value, factor: tuple[int, int]) -> Value:
+    """Pixels repeated, and multiplied by a mask that is 1 where a block of them begins."""
+    v, zero = centered(b, name, v)
+    image = b.value(f"{name}/repeated", repeated(factor), [v], v.chain)
+    mask = _mask(b, name, image, factor)
+    t = v.type.dtype
+    chain = Chain((Affine(v.line().scale, (ZERO,)),))
+    product = b.value(f"{name}/masked", Mul((zero, 0)), [image, mask], chain)
+    dtype = IntType.holding(min(t.min - zero, 0), max(t.max - zero, 0))
+    return b.value(f"{name}/stretched", Requantize(dtype), [product], chain)
+
+
+def _mask(b: Builder, name: str, v: Value, factor: tuple[int, int]) -> Value:
+    """An image [H, W, 1] that is 1 at every first of `factor` rows and columns, else 0, made of one of v's size.
+
+    The sum over all rows up to one, of an image of ones, is its place.
+    """
+    none = Chain()
+    first = np.zeros((1, 1, 1, v.type.channels), np.int64)
+    first[..., 0] = 1
+    channel = b.value(f"{name}/channel", Conv2d(first, BIT), [v], none)
+    ones = b.value(f"{name}/ones", Requantize(BIT, multiplier=ints([0]), bias=ints([1])), [channel], none)
+    masks = []
+    for axis, what in ((0, "rows"), (1, "columns")):
+        count, step = v.type.shape[axis], factor[axis]
+        if step == 1:
+            continue
+        window, pads = ((count, 1), (count - 1, 0, 0, 0)) if axis == 0 else ((1, count), (0, count - 1, 0, 0))
+        place = b.value(f"{name}/{what}", SumPool(window, (1, 1), pads), [ones], none)
+        table = (place.type.dtype.values() % step == 1).astype(np.int64)
+        masks.append(b.value(f"{name}/{what}/first", Lookup(place.type.dtype, table[None], BIT), [place], none))
+    return masks[0] if len(masks) == 1 else b.value(f"{name}/mask", Mul(), masks, none)
+
+
+def _stretch(b: Builder, node: TypedNode[ops.Stretch], v: Value) -> Value:
+    return stretched(b, node.name, realize(b, node, v), node.op.factor)
+
+
+def _depth_to_space(b: Builder, node: TypedNode[ops.DepthToSpace], v: Value) -> Value:
+    """The channels of a block put in their places by weights of 1 on the stretched image."""
+    (high, wide), channels = node.op.factor, v.type.channels
+    v = stretched(b, node.name, realize(b, node, v), node.op.factor)
+    block = high * wide
+    weight = np.zeros((channels // block, high, wide, block), np.int64)
+    y, x = np.divmod(np.arange(block), wide)
+    weight[:, high - 1 - y, wide - 1 - x, np.arange(block)] = 1
+    op = Conv2d(weight, BIT, pads=(high - 1, wide - 1, 0, 0), groups=len(weight))
+    return b.value(node.name, op, [v], Chain((Affine(_common_scale(v, block), (ZERO,)),)))
+
+
+def _common_scale(v: Value, group: int) -> tuple[Fraction, ...]:
+    """The scale of every `group` channels, which must be one."""
+    scale = spread(v.line().scale, v.type.channels)
+    parts = [set(scale[k : k + group]) for k in range(0, len(scale), group)]
+    if any(len(p) > 1 for p in parts):
+        raise ModelError("its input channels have different scales; legal is one scale for those that are joined")
+    found = tuple(p.pop() for p in parts)
+    return found if len(set(found)) > 1 else found[:1]
+
+
+def _blend(b: Builder, node: TypedNode[ops.Blend], v: Value) -> Value:
+    """Whole weights in each channel; the division by their sum joins the chain."""
+    v = realize(b, node, v)
+    window = node.op.window
+    weight = np.broadcast_to(window[None, :, :, None], (v.type.channels, *window.shape, 1))
+    mean = Affine((Fraction(1, int(window.sum())),), (ZERO,))
+    op = Conv2d(weight, IntType.holding(0, int(window.max())), groups=v.type.channels)
+    return b.value(node.name, op, [v], Chain((mean, *v.chain.steps)))
+
+
+def _sum_of_channels(b: Builder, node: TypedNode[ops.ChannelMean], v: Value) -> Value:
+    """Weights of 1 for all channels; the division by their number joins the chain."""
+    v = realize(b, node, v)
+    channels, line = v.type.channels, v.line()
+    (scale,) = _common_scale(v, channels)
+    ones = np.ones((1, channels), np.int64)
+    op: Op = Dense(ones, BIT) if len(v.type.shape) == 1 else Conv2d(ones[:, None, None, :], BIT)
+    shift = sum(spread(line.shift, channels), ZERO)
+    return b.value(node.name, op, [v], Chain((Affine((scale / channels,), (shift / channels,)),)))
+
+
+def _maximum(b: Builder, node: TypedNode[ops.ChannelMax], v: Value) -> Value:
+    """max(p, q) = q + max(p - q, 0), of the first and the last half of the channels, until one is left."""
+    v = realize(b, node, v)
+    line, t = v.line(), v.type.dtype
+    if len({*line.scale}) > 1 or len({*line.shift}) > 1 or line.scale[0] < 0:
+        raise ModelError("its input channels have different scales; legal is one scale above 0 for all")
+    v, level = b.widened(node.inputs[0], v, 0, 1), 0
+    t = v.type.dtype
+    while (channels := v.type.channels) > 1:
+        half, name = (channels + 1) // 2, f"{node.name}/{level}"
+        first, last = np.eye(half, channels, dtype=np.int64), np.eye(half, channels, channels - half, dtype=np.int64)
+        apart = _weighted(b, f"{name}/apart", v, first - last, IntType(2, True))
+        rise = Requantize(IntType.holding(0, t.max - t.min))
+        risen = b.value(f"{name}/risen", rise, [apart], Chain())
+        total = b.value(f"{name}/sum", Add(), [_weighted(b, f"{name}/last", v, last, BIT), risen], Chain())
+        done = half == 1
+        v = b.value(node.name if done else f"{name}/maximum", Requantize(t), [total], v.chain, v.limits)
+        level += 1
+    return v
+
+
+def _weighted(b: Builder, name: str, v: Value, rows: np.ndarray, dtype: IntType) -> Value:
+    op: Op = Dense(rows, dtype) if len(v.type.shape) == 1 else Conv2d(rows[:, None, None, :], dtype)
+    return b.value(name, op, [v], Chain())
+
+
+HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
+    ops.Blend: _blend,
+    ops.ChannelMax: _maximum,
+    ops.ChannelMean: _sum_of_channels,
+    ops.Channels: _channels,
+    ops.DepthToSpace: _depth_to_space,
+    ops.Pixels: _pixels,
+    ops.Stack: _stack,
+    ops.Stretch: _stretch,
+}
