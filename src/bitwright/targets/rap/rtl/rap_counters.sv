@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counters of a run: events are added while the processor works; the values read are those at the last OUT or HALT.
 //
-// Order: that of events_t.
+// Order: that of events_t. value_o is one cycle behind index_i.
 module rap_counters (
     input  logic                    clk_i,
     input  logic                    clear_i,
@@ -14,6 +14,7 @@ module rap_counters (
   logic [Count-1:0][7:0] add_q;
   logic [Count-1:0][31:0] live_q, held_q;
   logic [1:0] end_q;
+  logic [31:0] value_q;
   always_ff @(posedge clk_i) add_q <= clear_i ? '0 : events_i;
   for (genvar i = 0; i < Count; i++) begin : g_counter
     always_ff @(posedge clk_i) begin
@@ -21,6 +22,9 @@ module rap_counters (
       if (end_q[1]) held_q[i] <= live_q[i];
     end
   end
-  always_ff @(posedge clk_i) end_q <= clear_i ? '0 : {end_q[0], end_i};
-  assign value_o = index_i < 4'(Count) ? held_q[index_i] : '0;
+  always_ff @(posedge clk_i) begin
+    end_q   <= clear_i ? '0 : {end_q[0], end_i};
+    value_q <= index_i < 4'(Count) ? held_q[index_i] : '0;
+  end
+  assign value_o = value_q;
 endmodule

@@ -45,7 +45,9 @@ module rap_top #(
 );
   logic [rap_pkg::RegisterBits-1:0] address;
   logic [31:0] wdata, rdata, counter;
-  logic we, re, writable, readable, running, start;
+  logic we, re, running, start;
+  logic [1:0] re_q;  // the counter is read in two cycles
+  logic writable_q, readable_q;
   axil_bus #(
       .AddrBits(rap_pkg::RegisterBits)
   ) u_bus (
@@ -75,21 +77,32 @@ module rap_top #(
       .we_o    (we),
       .re_o    (re),
       .rdata_i (rdata),
-      .rvalid_i(re),
-      .writable_i(writable),
-      .readable_i(readable)
+      .rvalid_i(re_q[1]),
+      .writable_i(writable_q),
+      .readable_i(readable_q)
   );
+  // What the bus asks is decoded first and done a cycle later: address and data stay that long.
   logic [rap_pkg::RegisterBits-1:0] offset;  // from the first counter on
-  logic counting, ignored, ignored_q;
+  logic [3:0] index_q;
+  logic counting, counting_q, errors_q, ignored_q;
+  logic start_q, select_q, place_q, load_q;
   assign offset = address - rap_pkg::RegisterBits'(rap_pkg::CounterBase);
   assign counting = offset < rap_pkg::RegisterBits'(4 * rap_pkg::Counters) && offset[1:0] == 2'd0;
-  assign start = we && address == rap_pkg::RegControl && wdata[0] && !running;
-  assign writable = address == rap_pkg::RegControl || address == rap_pkg::RegSelect || address == rap_pkg::RegAddress
-      || address == rap_pkg::RegData;
-  assign readable = address == rap_pkg::RegControl || address == rap_pkg::RegErrors || counting;
-  assign rdata = counting ? counter : {31'd0, address == rap_pkg::RegErrors ? ignored_q : running};
-
-  assign ignored = we && running && (address == rap_pkg::RegData || (address == rap_pkg::RegControl && wdata[0]));
+  always_ff @(posedge clk_i) begin
+    start_q <= we && address == rap_pkg::RegControl && wdata[0] && !rst_i;
+    select_q <= we && address == rap_pkg::RegSelect;
+    place_q <= we && address == rap_pkg::RegAddress;
+    load_q <= we && address == rap_pkg::RegData && !rst_i;
+    re_q <= {re_q[0], re};
+    index_q <= offset[5:2];
+    counting_q <= counting;
+    errors_q <= address == rap_pkg::RegErrors;
+    writable_q <= address == rap_pkg::RegControl || address == rap_pkg::RegSelect || address == rap_pkg::RegAddress
+        || address == rap_pkg::RegData;
+    readable_q <= address == rap_pkg::RegControl || address == rap_pkg::RegErrors || counting;
+  end
+  assign start = start_q && !running;
+  assign rdata = counting_q ? counter : {31'd0, errors_q ? ignored_q : running};
 
   // Loading: parts gather in data_q, the last one of a memory word writes it; words of banks follow in two cycles.
   rap_pkg::memory_e memory_q;
@@ -97,8 +110,10 @@ module rap_top #(
   logic [2:0] bank_q;
   logic [rap_pkg::AddressBits-1:0] addr_q;
   logic [3:0][31:0] data_q;
-  logic write_q, second_q, data_we, of_bank;
-  assign data_we = we && address == rap_pkg::RegData && !running;
+  logic write_d, write_q, second_q, data_we, of_bank, code_we_q, param_we_q;
+  logic [Size-1:0] a_we_q, b_we_q;
+  assign data_we = load_q && !running;
+  assign write_d = (data_we && part_q == last_part) || (write_q && of_bank && !second_q);
   assign of_bank = memory_q == rap_pkg::MemoryBanksA || memory_q == rap_pkg::MemoryBanksB;
   always_comb begin
     case (memory_q)
@@ -114,17 +129,21 @@ module rap_top #(
       part_q    <= '0;
       ignored_q <= 1'b0;
     end else begin
-      write_q  <= (data_we && part_q == last_part) || (write_q && of_bank && !second_q);
+      write_q  <= write_d;
       second_q <= write_q && of_bank && !second_q;
-      if (we && address == rap_pkg::RegSelect) part_q <= '0;
+      if (select_q) part_q <= '0;
       else if (data_we) part_q <= part_q == last_part ? '0 : part_q + 2'd1;
       if (start) ignored_q <= 1'b0;
-      else if (ignored) ignored_q <= 1'b1;
+      else if (running && (load_q || start_q)) ignored_q <= 1'b1;
     end
   end
   always_ff @(posedge clk_i) begin
-    if (we && address == rap_pkg::RegSelect) {bank_q, memory_q} <= {wdata[6:4], wdata[1:0]};
-    if (we && address == rap_pkg::RegAddress) addr_q <= wdata[rap_pkg::AddressBits-1:0];
+    code_we_q <= write_d && memory_q == rap_pkg::MemoryProgram && !rst_i;
+    param_we_q <= write_d && memory_q == rap_pkg::MemoryParameters && !rst_i;
+    a_we_q <= write_d && memory_q == rap_pkg::MemoryBanksA && !rst_i ? Size'(1) << bank_q : '0;
+    b_we_q <= write_d && memory_q == rap_pkg::MemoryBanksB && !rst_i ? Size'(1) << bank_q : '0;
+    if (select_q) {bank_q, memory_q} <= {wdata[6:4], wdata[1:0]};
+    if (place_q) addr_q <= wdata[rap_pkg::AddressBits-1:0];
     else if (write_q) addr_q <= addr_q + rap_pkg::AddressBits'(1);
     for (int i = 0; i < 4; i++) if (data_we && part_q == 2'(i)) data_q[i] <= wdata;
     if (!data_we && write_q && of_bank) data_q[0][15:0] <= data_q[0][31:16];
@@ -148,10 +167,10 @@ module rap_top #(
       .running_o   (running),
       .load_addr_i (addr_q),
       .load_data_i (data_q),
-      .code_we_i   (write_q && memory_q == rap_pkg::MemoryProgram),
-      .param_we_i  (write_q && memory_q == rap_pkg::MemoryParameters),
-      .a_we_i      (write_q && memory_q == rap_pkg::MemoryBanksA ? Size'(1) << bank_q : '0),
-      .b_we_i      (write_q && memory_q == rap_pkg::MemoryBanksB ? Size'(1) << bank_q : '0),
+      .code_we_i   (code_we_q),
+      .param_we_i  (param_we_q),
+      .a_we_i      (a_we_q),
+      .b_we_i      (b_we_q),
       .s_axis_tdata,
       .s_axis_tvalid,
       .s_axis_tready,
@@ -167,7 +186,7 @@ module rap_top #(
       .clear_i     (start),
       .events_i    (events),
       .end_i       (finished),
-      .index_i     (offset[5:2]),
+      .index_i     (index_q),
       .value_o     (counter)
   );
 endmodule
