@@ -30,10 +30,11 @@ module rap_accumulators #(
   logic [31:0] mem[Count];
   logic signed [31:0] old_q;
   logic [31:0] sum, larger, early;
-  logic stays;
+  logic below;
+  logic [31:0] unused;
   assign sum = old_q + value_i;
-  assign stays = old_q > value_i;
-  assign larger = stays ? old_q : value_i;
+  assign {below, unused} = 33'(old_q) - 33'(value_i);  // a sum ends in one carry chain, a compare in logic behind it
+  assign larger = below ? value_i : old_q;
   assign early = ({32{add_i}} & sum) | ({32{!add_i && !keep_i}} & mem[addr_i]);
   always_ff @(posedge clk_i) begin
     if (first_i) old_q <= {max_i, 31'd0};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operations from register to register (instructions MOVB, ADD to UNPH); y_o holds in the cycle behind the first of the
-// operands, which stay: the sum and the signs of the lanes are registers.
+// operands, which stay: registers hold the sum, and of all else what is left to choose from by lane.
 //
 // One adder serves all widths: between nibbles stands a guard bit. Inside a lane it is 1 + 0 and passes the carry on;
 // at the end of a lane it is 0 + 0, or 1 + 1 to subtract, which takes the carry out and starts the next lane's.
@@ -17,12 +17,13 @@ module rap_alu (
   assign ends = {1'b1, width_i[1], |width_i, width_i[1]};
 
   // Sum, and for every lane whether it leaves the range and whether a < b.
-  logic [20:0] left, right, sum_q;
-  always_ff @(posedge clk_i) sum_q <= left + right;
+  logic [20:0] left, right, sum, sum_q;
+  assign sum = left + right;
+  always_ff @(posedge clk_i) sum_q <= sum;
   assign left[0] = alu_i.subtract;
   assign right[0] = alu_i.subtract;
-  logic [3:0] beyond, less, sign_q;
-  logic [15:0] added;
+  logic [3:0] beyond_q, less_q, over, lower, ones;  // over, lower: those of the lane
+  logic [15:0] fill;  // the sign of the bit's lane
   for (genvar n = 0; n < 4; n++) begin : g_nibble
     localparam int End = n == 3 ? 20 : 5 * n + 5;
     logic [1:0] top;  // last nibble of this nibble's lane
@@ -31,41 +32,36 @@ module rap_alu (
     assign right[5*n+1+:4] = b_i[4*n+:4] ^ {4{alu_i.subtract}};
     assign left[End] = n < 3 && (!ends[n] || alu_i.subtract);
     assign right[End] = n < 3 && ends[n] && alu_i.subtract;
-    logic sign_b, negative;
-    assign sign_b = sign_i && b_i[4*n+3];
-    assign negative = (sign_i && a_i[4*n+3]) ^ sign_b ^ alu_i.subtract ^ sum_q[End];
-    assign less[n] = negative;
-    assign beyond[n] = alu_i.saturate && (sign_i ? negative ^ sum_q[5*n+4] : negative);
-    always_ff @(posedge clk_i) sign_q[n] <= sign_i && a_i[{top, 2'd3}];
+    logic less;
+    assign less = (sign_i && (a_i[4*n+3] ^ b_i[4*n+3])) ^ alu_i.subtract ^ sum[End];
+    always_ff @(posedge clk_i) begin
+      less_q[n]   <= less;
+      beyond_q[n] <= alu_i.saturate && (sign_i ? less ^ sum[5*n+4] : less);
+    end
+    assign fill[4*n+:4] = {4{sign_i && a_i[{top, 2'd3}]}};
     // Limits: signed 0111.. or 1000.., unsigned 1111.. of a sum, 0000.. of a difference.
-    logic ones;
-    assign ones = sign_i ? !less[top] : !alu_i.subtract;
-    assign added[4*n+:3] = beyond[top] ? {3{ones}} : sum_q[5*n+1+:3];
-    assign added[4*n+3] = beyond[top] ? ones ^ (sign_i && ends[n]) : sum_q[5*n+4];
+    assign over[n] = beyond_q[top];
+    assign lower[n] = less_q[top];
+    assign ones[n] = sign_i ? !less_q[top] : !alu_i.subtract;
   end
 
   // Shifts and SAT.
-  logic [15:0] turned, fill, shifted, limited, selected;
-  logic [3:0] unequal;
+  logic [15:0] turned, limit;
+  logic [3:0] unequal_q, outside;
   assign turned = 16'({a_i, a_i} >> alu_i.rotate);
-  for (genvar n = 0; n < 4; n++) begin : g_fill
-    assign fill[4*n+:4] = {4{sign_q[n]}};
-    assign unequal[n] = |((a_i[4*n+:4] ^ fill[4*n+:4]) & alu_i.mask[4*n+:4]);
-  end
+  assign limit = ~(alu_i.mask ^ fill);
   for (genvar n = 0; n < 4; n++) begin : g_limit
-    logic outside, take_b;
+    always_ff @(posedge clk_i) begin
+      unequal_q[n] <= alu_i.kind == rap_pkg::AluLimit && |((a_i[4*n+:4] ^ fill[4*n+:4]) & alu_i.mask[4*n+:4]);
+    end
     always_comb begin
       case (width_i)
-        rap_pkg::WidthW16: outside = |unequal;
-        rap_pkg::WidthW8: outside = |unequal[2*(n/2)+:2];
-        default: outside = unequal[n];
+        rap_pkg::WidthW16: outside[n] = |unequal_q;
+        rap_pkg::WidthW8: outside[n] = |unequal_q[2*(n/2)+:2];
+        default: outside[n] = unequal_q[n];
       endcase
     end
-    assign take_b = less[width_i == rap_pkg::WidthW16 ? 3 : width_i == rap_pkg::WidthW8 ? n | 1 : n] ^ alu_i.other;
-    assign limited[4*n+:4] = outside ? ~(alu_i.mask[4*n+:4] ^ fill[4*n+:4]) : a_i[4*n+:4];
-    assign selected[4*n+:4] = take_b ? b_i[4*n+:4] : a_i[4*n+:4];
   end
-  assign shifted = alu_i.other ? turned & ~alu_i.mask : (turned & ~alu_i.mask) | (fill & alu_i.mask);
 
   // PACK halves the width of the lanes of a and b, UNPL and UNPH double that of half a word.
   logic [15:0] pack8, pack4, unpacked;
@@ -98,16 +94,36 @@ module rap_alu (
   assign unpacked = width_i[1] ? {{4{sign_i & half[7]}}, half[7:4], {4{sign_i & half[3]}}, half[3:0]}
       : {{8{sign_i & half[7]}}, half};
 
+  // What needs no sum, and what joins it: the sign in places that SHR leaves, the limit where SAT is outside, and PACK.
+  logic [15:0] kept, kept_q, joins_q;
   always_comb begin
     case (alu_i.kind)
-      rap_pkg::AluAdd: y_o = added;
-      rap_pkg::AluSelect: y_o = selected;
-      rap_pkg::AluShift: y_o = shifted;
-      rap_pkg::AluLimit: y_o = limited;
-      rap_pkg::AluPack: y_o = width_i[1] ? pack4 : pack8;
-      rap_pkg::AluUnpack: y_o = unpacked;
-      default: y_o = a_i;
+      rap_pkg::AluShift: kept = turned & ~alu_i.mask;
+      rap_pkg::AluPack: kept = '0;
+      rap_pkg::AluUnpack: kept = unpacked;
+      default: kept = a_i;
     endcase
+  end
+  always_ff @(posedge clk_i) begin
+    kept_q <= kept;
+    joins_q <= (limit & {16{alu_i.kind == rap_pkg::AluLimit}})
+        | (fill & alu_i.mask & {16{alu_i.kind == rap_pkg::AluShift && !alu_i.other}})
+        | ((width_i[1] ? pack4 : pack8) & {16{alu_i.kind == rap_pkg::AluPack}});
+  end
+  // By nibble and bit: what it takes, decided from few registers, and what comes together.
+  for (genvar n = 0; n < 4; n++) begin : g_choice
+    logic add, select, limit_now, sum_now, b_now, kept_now, joins_now, top_now, rest_now;
+    assign add = alu_i.kind == rap_pkg::AluAdd;
+    assign select = alu_i.kind == rap_pkg::AluSelect;
+    assign limit_now = alu_i.kind == rap_pkg::AluLimit;
+    assign sum_now = add && !over[n];
+    assign rest_now = add && over[n] && ones[n];
+    assign top_now = add && over[n] && (ones[n] ^ (sign_i && ends[n]));
+    assign b_now = select && (lower[n] ^ alu_i.other);
+    assign kept_now = !add && !(select && (lower[n] ^ alu_i.other)) && !(limit_now && outside[n]);
+    assign joins_now = !add && !select && !(limit_now && !outside[n]);
+    assign y_o[4*n+:4] = (sum_q[5*n+1+:4] & {4{sum_now}}) | (b_i[4*n+:4] & {4{b_now}})
+        | (kept_q[4*n+:4] & {4{kept_now}}) | (joins_q[4*n+:4] & {4{joins_now}}) | {top_now, {3{rest_now}}};
   end
   logic unused;
   assign unused = ^{alu_i, sum_q};

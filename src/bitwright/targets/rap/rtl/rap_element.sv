@@ -38,6 +38,9 @@ module rap_element #(
     output logic                 [3:0][31:0] drain_o,
     output logic                      [15:0] operand_o     // A operand, for ST
 );
+  rap_pkg::width_t lanes_q;  // WIDTH waits for the operations before it, and comes long before those behind it
+  always_ff @(posedge clk_i) lanes_q <= lanes_i;
+
   // Load stage.
   logic [15:0] load_a, operand_a, operand_b, pass, unused_b, result_q;
   always_comb begin
@@ -90,17 +93,17 @@ module rap_element #(
   logic [3:0][31:0] old;
   rap_multiply u_multiply (
       .clk_i,
-      .width_i(lanes_i.width),
-      .asign_i(lanes_i.asign),
-      .bsign_i(lanes_i.bsign),
+      .width_i(lanes_q.width),
+      .asign_i(lanes_q.asign),
+      .bsign_i(lanes_q.bsign),
       .a_i(operand_a),
       .b_i(operand_b),
       .p_o(product)
   );
   rap_alu u_alu (
       .clk_i,
-      .width_i(lanes_i.width),
-      .sign_i (lanes_i.asign),
+      .width_i(lanes_q.width),
+      .sign_i (lanes_q.asign),
       .alu_i,
       .a_i(a_q),
       .b_i(b_q),
@@ -108,8 +111,8 @@ module rap_element #(
   );
   rap_get u_get (
       .clk_i,
-      .width_i(lanes_i.width),
-      .sign_i (lanes_i.asign),
+      .width_i(lanes_q.width),
+      .sign_i (lanes_q.asign),
       .alu_i,
       .acc_i  (old),
       .y_o    (get)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Instruction GET: floor(acc / 2**shift), saturated to lanes of the current width.
 //
-// The accumulators stay for two cycles; y_o holds in the second. With get_lanes each lane has its own accumulator at acc_i[32*l+:32]; else lane 0 has
-// one and the others are 0. Lane 0 has up to 16 bits, lane 1 up to 8, lanes 2 and 3 have 4. get_range marks the bits
-// that must equal the sign (rap_masks).
+// The accumulators stay for two cycles; y_o holds in the second. With get_lanes each lane has its own accumulator at
+// acc_i[32*l+:32]; else lane 0 has one and the others are 0. Lane 0 has up to 16 bits, lane 1 up to 8, lanes 2 and 3
+// have 4. get_range marks the bits that must equal the sign (rap_masks).
 module rap_get (
     input  logic                    clk_i,
     input  rap_pkg::width_e         width_i,

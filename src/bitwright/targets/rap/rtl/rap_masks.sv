@@ -15,10 +15,12 @@ module rap_masks (
   // The operation, and how many bits of an accumulator fit.
   rap_pkg::op_e op;
   rap_pkg::alu_e kind, kind_q;
-  logic [3:0] imm_q, rotate_q;
+  logic [3:0] rotate_q;
+  logic [15:0] beyond_q;  // bit k of SHR and SHL: imm > k; of SAT: whether place k lies above what fits
+  rap_pkg::width_e width_q;
   logic [4:0] bits, shift_q;
   logic [5:0] reach_q;
-  logic repack, other_q, subtract_q, right_q, left_q, get_q, lanes_q;
+  logic repack, other_q, subtract_q, saturate_q, right_q, get_q, lanes_q;
   assign op = masking_i.op;
   assign repack = op >= rap_pkg::OpPACK && op <= rap_pkg::OpUNPH && width_i != rap_pkg::WidthW16;
   assign bits = width_i == rap_pkg::WidthW16 ? 5'd16 : width_i == rap_pkg::WidthW8 ? 5'd8 : 5'd4;
@@ -35,8 +37,13 @@ module rap_masks (
     other_q <= op == rap_pkg::OpMIN || op == rap_pkg::OpUNPH || op == rap_pkg::OpSHL;
     subtract_q <= op != rap_pkg::OpADD;
     right_q <= op == rap_pkg::OpSHR;
-    left_q <= op == rap_pkg::OpSHL;
-    imm_q <= masking_i.imm;
+    saturate_q <= masking_i.imm[0];
+    width_q <= width_i;
+    for (int k = 0; k < 16; k++) begin
+      // SAT: place >= imm, or > imm if unsigned.
+      if (op == rap_pkg::OpSAT) beyond_q[k] <= {5'(k), sign_i} > {1'b0, masking_i.imm, 1'b0};
+      else beyond_q[k] <= masking_i.imm > 4'(k);
+    end
     rotate_q <= op == rap_pkg::OpSHL ? -masking_i.imm : masking_i.imm;
     get_q <= op == rap_pkg::OpGET;
     lanes_q <= masking_i.lanes;
@@ -44,20 +51,20 @@ module rap_masks (
     reach_q <= 6'(masking_i.shift) + 6'(bits) - 6'(sign_i);
   end
 
-  // Position of a bit in its lane, and how many bits lie above it.
-  logic [4:0] last;
+  // SHR counts the places of a lane from its end.
   rap_pkg::alu_t alu_d, alu_q;
-  assign last = bits - 5'd1;
   always_comb begin
     alu_d.kind = kind_q;
     alu_d.other = other_q;
     alu_d.subtract = subtract_q;
-    alu_d.saturate = imm_q[0];
+    alu_d.saturate = saturate_q;
     alu_d.rotate = rotate_q;
     for (int i = 0; i < 16; i++) begin
-      if (right_q) alu_d.mask[i] = (5'(i) & last) + 5'(imm_q) > last;
-      else if (left_q) alu_d.mask[i] = (5'(i) & last) < 5'(imm_q);
-      else alu_d.mask[i] = {5'(i) & last, sign_i} > {5'(imm_q), 1'b0};  // place >= imm, or > imm if unsigned
+      case (width_q)
+        rap_pkg::WidthW16: alu_d.mask[i] = beyond_q[right_q ? 15 - i : i];
+        rap_pkg::WidthW8: alu_d.mask[i] = beyond_q[right_q ? 7 - i % 8 : i % 8];
+        default: alu_d.mask[i] = beyond_q[right_q ? 3 - i % 4 : i % 4];
+      endcase
     end
     alu_d.get = get_q;
     alu_d.get_lanes = lanes_q;
