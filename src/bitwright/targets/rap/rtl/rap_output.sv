@@ -38,6 +38,8 @@ module rap_output #(
   logic [5:0] shift_q;
   logic last_q, final_q, pixel_end_q, full_q;  // the last element is out; count_q, channel_q, lane_q are 0
   logic fresh_q;  // the next element needs a new word
+  rap_pkg::width_e width_q;  // copies of what stays meanwhile
+  logic sign_q;
 
   logic arrived_q, pixel_end, word_end, beat_end, emit;
   assign pixel_end = pixel_end_q || (out_i.argmax && final_q);
@@ -80,11 +82,11 @@ module rap_output #(
       if (arrived_q) begin
         word_q  <= out_i.wide && upper_q ? {word_i, word_q[15:0]} : {16'd0, word_i};
         upper_q <= out_i.wide && !upper_q;
-        left_q  <= width_i == rap_pkg::WidthW16 ? 3'd0 : width_i == rap_pkg::WidthW8 ? 3'd1 : 3'd3;
+        left_q  <= width_q == rap_pkg::WidthW16 ? 3'd0 : width_q == rap_pkg::WidthW8 ? 3'd1 : 3'd3;
       end
     end
     if (state_q == Element) begin
-      word_q <= word_q >> (width_i == rap_pkg::WidthW16 ? 5'd16 : width_i == rap_pkg::WidthW8 ? 5'd8 : 5'd4);
+      word_q <= word_q >> (width_q == rap_pkg::WidthW16 ? 5'd16 : width_q == rap_pkg::WidthW8 ? 5'd8 : 5'd4);
       left_q <= left_q - 3'd1;
       count_q <= count_q - 20'd1;
       final_q <= count_q == 20'd1;
@@ -109,16 +111,19 @@ module rap_output #(
   logic [31:0] value, value1_q;
   logic taken1_q, first1_q, emit1_q, emit2_q;
   logic [15:0] channel1_q;
-  logic [5:0] shift1_q, shift2_q;
+  logic [5:0] shift1_q;
+  logic [3:0] shift2_q;  // in nibbles
   always_comb begin
-    case (width_i)
-      rap_pkg::WidthW16: value = {{16{sign_i & word_q[15]}}, word_q[15:0]};
-      rap_pkg::WidthW8: value = {{24{sign_i & word_q[7]}}, word_q[7:0]};
-      default: value = {{28{sign_i & word_q[3]}}, word_q[3:0]};
+    case (width_q)
+      rap_pkg::WidthW16: value = {{16{sign_q & word_q[15]}}, word_q[15:0]};
+      rap_pkg::WidthW8: value = {{24{sign_q & word_q[7]}}, word_q[7:0]};
+      default: value = {{28{sign_q & word_q[3]}}, word_q[3:0]};
     endcase
     if (out_i.wide) value = word_q;
   end
   always_ff @(posedge clk_i) begin
+    width_q <= width_i;
+    sign_q <= sign_i;
     value1_q <= value;
     taken1_q <= state_q == Element;
     first1_q <= channel_q == out_i.channels;
@@ -128,10 +133,9 @@ module rap_output #(
   end
 
   // Stage 2: the largest element of the pixel so far, and its place from the end; what is sent of an element or of its
-  // pixel, cut to the bits it has in the stream.
-  logic [31:0] best_q, element, element2_q, mask;
+  // pixel, cut to the bits it has in the stream and shifted by up to 3 of the places of its stream word.
+  logic [31:0] best_q, element, element2_q, mask_q;
   logic [15:0] place_q;
-  assign mask = 32'hFFFFFFFF >> (5'd31 - out_i.bits);
   always_comb begin
     element = out_i.bipolar ? {31'd0, !value1_q[31]} : value1_q;
     if (out_i.argmax) element = {16'd0, out_i.channels - place_q};
@@ -141,16 +145,17 @@ module rap_output #(
       best_q  <= value1_q;
       place_q <= channel1_q;
     end
-    element2_q <= element & mask;
+    mask_q <= 32'hFFFFFFFF >> (5'd31 - out_i.bits);
+    element2_q <= (element & mask_q) << shift1_q[1:0];
     emit2_q <= emit1_q && !rst_i;
-    shift2_q <= shift1_q;
+    shift2_q <= shift1_q[5:2];
   end
 
   // Stage 3: the stream word.
   logic [31:0] beat_q;
   always_ff @(posedge clk_i) begin
     if (state_q == Idle || state_q == Send) beat_q <= m_axis_tready || state_q == Idle ? '0 : beat_q;
-    else if (emit2_q) beat_q <= beat_q | (element2_q << shift2_q);
+    else if (emit2_q) beat_q <= beat_q | (element2_q << {shift2_q, 2'd0});
   end
 
   assign read_o = state_q == Read && wait_q == Wait;
