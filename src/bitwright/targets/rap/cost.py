@@ -23,6 +23,7 @@ from bitwright.text import unique
 _CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")
 _FIRST_OUTPUT = STREAMS.index("O0")
 CONSTANTS = Path(__file__).with_name("cost.toml")
+SLICES = ((1024, 0), (2048, 9), (4096, 4), (8192, 2))  # up to how many words: bits of a slice, 0: all of the word
 
 
 def estimate(
@@ -108,10 +109,16 @@ def counts(machine: Machine, *, dsp: bool = True) -> dict[str, float]:
     return {f"element, {kind}": machine.size**2, f"row, {kind}": machine.size, "core": 1}
 
 
+def slices(width: int, depth: int) -> list[tuple[int, int]]:
+    """Width and depth of the memories in rap_memory, each no larger than one block of 16 kbit at this depth."""
+    unit = next((bits for words, bits in SLICES if depth <= words), 1) or width
+    return [(min(unit, width - first), depth) for first in range(0, width, unit)]
+
+
 def memories(machine: Machine) -> Resources:
     """Banks, program and parameters."""
     shapes = [(16, machine.a_words)] * machine.size + [(16, machine.b_words)] * machine.size
-    shapes += [(WORD_BITS + NEED_BITS, machine.program_words), (PARAM_BITS, machine.param_words)]
+    shapes += slices(WORD_BITS + NEED_BITS, machine.program_words) + slices(PARAM_BITS, machine.param_words)
     return sum((ram(*shape, is_block(*shape)) for shape in shapes), Resources())
 
 

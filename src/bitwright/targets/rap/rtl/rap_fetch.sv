@@ -12,7 +12,7 @@ module rap_fetch #(
     input  logic                           clk_i,
     input  logic                           rst_i,
     input  logic                           running_i,
-    input  logic                           we_i,        // loading; the data stay one cycle longer
+    input  logic                           we_i,        // loading; the data stay two cycles longer
     input  logic            [AddrBits-1:0] waddr_i,
     input  rap_pkg::instr_t                wdata_i,
     input  logic                           take_i,
@@ -81,7 +81,7 @@ module rap_fetch #(
           single_q[l] <= single;
           left_q[l] <= body.count;
           more_q[l] <= body.count != '0;
-        end else if (!push && !jump && again && level_q[l]) begin
+        end else if (!push && !jump && level_q[l] && at_q[l] && more_q[l]) begin
           left_q[l] <= left_q[l] - 16'd1;
           more_q[l] <= left_q[l] != 16'd1;
         end
@@ -89,13 +89,14 @@ module rap_fetch #(
     end
   end
 
-  // What an instruction asks of the issue.
+  // What an instruction asks of the issue, decoded in two cycles.
   rap_pkg::op_e op;
   rap_pkg::stream_t stream;
   rap_pkg::shape_t shape;
-  rap_pkg::needs_t needs, needs_q;
-  logic we_q;
-  logic [AddrBits-1:0] waddr_q;
+  rap_pkg::needs_t needs, needs_q, needs2_q;
+  logic slots_q, config_q, slots, config_op;
+  logic [1:0] we_q;
+  logic [1:0][AddrBits-1:0] waddr_q;
   assign op = wdata_i.op;
   assign stream = wdata_i.operands[rap_pkg::BitsStream-1:0];
   assign shape = wdata_i.operands[rap_pkg::BitsShape-1:0];
@@ -105,33 +106,34 @@ module rap_fetch #(
     needs.halt  = op == rap_pkg::OpHALT;
     needs.frame = op == rap_pkg::OpIN || op == rap_pkg::OpOUT;
     needs.free  = op == rap_pkg::OpDRAIN;
-    needs.idle  = needs.frame || needs.halt || op == rap_pkg::OpWAIT || op == rap_pkg::OpPOST || op == rap_pkg::OpLIMIT
-        || op == rap_pkg::OpST
-        || ((op == rap_pkg::OpSTREAM || op == rap_pkg::OpLEVEL) && stream.stream >= rap_pkg::StreamO0)
-        || (op == rap_pkg::OpSHAPE && 3'(shape.stream) >= rap_pkg::StreamO0);
+    needs.idle  = op == rap_pkg::OpWAIT || op == rap_pkg::OpPOST || op == rap_pkg::OpLIMIT || op == rap_pkg::OpST;
     needs.stay = rap_pkg::StayOne;
     if (op >= rap_pkg::OpMOVB && op <= rap_pkg::OpUNPH) needs.stay = rap_pkg::StayAlu;
     if (op == rap_pkg::OpGET) needs.stay = rap_pkg::StayGet;
-    if (needs.halt || op == rap_pkg::OpWIDTH || op == rap_pkg::OpMASK || op == rap_pkg::OpPAD || op == rap_pkg::OpSHAPE)
-      needs.stay = rap_pkg::StayConfig;
+    slots = ((op == rap_pkg::OpSTREAM || op == rap_pkg::OpLEVEL) && stream.stream >= rap_pkg::StreamO0)
+        || (op == rap_pkg::OpSHAPE && 3'(shape.stream) >= rap_pkg::StreamO0);
+    config_op = op == rap_pkg::OpWIDTH || op == rap_pkg::OpMASK || op == rap_pkg::OpPAD || op == rap_pkg::OpSHAPE;
   end
   always_ff @(posedge clk_i) begin
-    we_q <= we_i && !rst_i;
-    if (we_i) waddr_q <= waddr_i;
+    we_q <= {we_q[0], we_i} & {2{!rst_i}};
+    waddr_q <= {waddr_q[0], waddr_i};
     needs_q <= needs;
+    slots_q <= slots;
+    config_q <= config_op;
+    needs2_q <= needs_q;
+    needs2_q.idle <= needs_q.idle || needs_q.frame || needs_q.halt || slots_q;
+    if (needs_q.halt || config_q) needs2_q.stay <= rap_pkg::StayConfig;
   end
-  ram_sdp #(
-      .Width  (rap_pkg::CodeBits),
-      .Depth  (Words),
-      .Latency(2)
+  rap_memory #(
+      .Width(rap_pkg::CodeBits),
+      .Depth(Words)
   ) u_code (
       .clk_i,
-      .we_i   (we_q),
-      .waddr_i(waddr_q),
-      .wdata_i({needs_q, wdata_i}),
+      .we_i   (we_q[1]),
+      .waddr_i(waddr_q[1]),
+      .wdata_i({needs2_q, wdata_i}),
       .re_i   (take_i),
       .raddr_i(pc_q),
-      .oe_i   (take_i),
       .rdata_o({needs_o, instr_o})
   );
   assign valid_o = valid2_q;

@@ -11,7 +11,7 @@ module rap_sequencer #(
     input  logic                           clk_i,
     input  logic                           rst_i,
     input  logic                           start_i,
-    input  logic                           we_i,        // loading; the data stay one cycle longer
+    input  logic                           we_i,        // loading; the data stay two cycles longer
     input  logic            [AddrBits-1:0] waddr_i,
     input  rap_pkg::instr_t                wdata_i,
     input  logic                           busy_i,      // a slot or ST is at work

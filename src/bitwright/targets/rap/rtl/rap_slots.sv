@@ -91,10 +91,9 @@ module rap_slots #(
   logic [rap_pkg::ParamBits-1:0] param;
   assign addr = placed.seed ? (placed.slot ? r_addr_i[1] : r_addr_i[0]) : placed.slot ? p_addr_i[1] : p_addr_i[0];
   always_ff @(posedge clk_i) addr_q <= addr[ParamAddr-1:0];
-  ram_sdp #(
-      .Width  (rap_pkg::ParamBits),
-      .Depth  (ParamWords),
-      .Latency(2)
+  rap_memory #(
+      .Width(rap_pkg::ParamBits),
+      .Depth(ParamWords)
   ) u_params (
       .clk_i,
       .we_i,
@@ -102,7 +101,6 @@ module rap_slots #(
       .wdata_i(load_data_i),
       .re_i   (1'b1),
       .raddr_i(addr_q),
-      .oe_i   (1'b1),
       .rdata_o(param)
   );
 
