@@ -8,7 +8,6 @@ module rap_config #(
     input  logic                                        running_i,
     input  rap_pkg::strobes_t                           strobes_i,
     input  logic               [rap_pkg::BitsShape-1:0] operands_i,
-    input  logic                                  [3:0] acc_i,       // of an operation on accumulators
     output rap_pkg::width_t                             lanes_o,
     output logic                             [Size-1:0] rows_o,
     output logic                             [Size-1:0] cols_o,
@@ -22,10 +21,12 @@ module rap_config #(
   rap_pkg::shape_t shape;
   rap_pkg::mask_t mask;
   rap_pkg::drain_t drain;
+  rap_pkg::mac_t mac;
   rap_pkg::image_t image;
   assign shape = operands_i;
   assign mask  = operands_i[rap_pkg::BitsMask-1:0];
   assign drain = operands_i[rap_pkg::BitsDrain-1:0];
+  assign mac = operands_i[rap_pkg::BitsMac-1:0];
   assign image = {shape.span, shape.height, shape.width, shape.strip};
 
   rap_pkg::width_t lanes_q;
@@ -53,7 +54,7 @@ module rap_config #(
       if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamA) image_a_q <= image;
       if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamO0) image_o0_q <= image;
       if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamO1) image_o1_q <= image;
-      for (int i = 0; i < rap_pkg::Accumulators; i++) if (strobes_i.accumulate && acc_i == 4'(i)) fresh_q[i] <= 1'b0;
+      for (int i = 0; i < rap_pkg::Accumulators; i++) if (strobes_i.accumulate && mac.acc == 4'(i)) fresh_q[i] <= 1'b0;
       if (strobes_i.drain && !drain.keep) begin
         half_q  <= !half_q;
         fresh_q <= '1;
@@ -70,5 +71,5 @@ module rap_config #(
   assign image_o0_o = image_o0_q;
   assign image_o1_o = image_o1_q;
   logic unused;
-  assign unused = ^{mask, drain, strobes_i};
+  assign unused = ^{mask, drain, mac, strobes_i};
 endmodule

@@ -89,7 +89,6 @@ module rap_core #(
       .running_i (running),
       .strobes_i (strobes),
       .operands_i(instr.operands[rap_pkg::BitsShape-1:0]),
-      .acc_i     (control.update.acc[3:0]),
       .lanes_o   (lanes),
       .rows_o    (rows),
       .cols_o    (cols),

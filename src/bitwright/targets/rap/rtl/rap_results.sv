@@ -94,9 +94,12 @@ module rap_results #(
   end
 
   // Packing.
-  logic [1:0] store, place_q;  // store: of stage 10
-  logic full, high_q1, valid11_q, slot11_q;
-  always_ff @(posedge clk_i) store <= slot_q[7] ? store_q[1] : store_q[0];
+  logic [1:0] store_d, store, place_d, place_q;  // store: of stage 10
+  logic full, high_d, high_q1, valid11_q, slot11_q;
+  assign store_d = slot_q[7] ? store_q[1] : store_q[0];
+  assign high_d = valid_q[8] && store == rap_pkg::StoreS32 && !rst_i;
+  assign place_d = rst_i ? '0 : !valid_q[8] ? place_q : full || end_q[8] ? '0 : place_q + 2'd1;
+  always_ff @(posedge clk_i) store <= store_d;
   always_comb begin
     case (store)
       rap_pkg::StoreS8: full = place_q[0];
@@ -105,32 +108,43 @@ module rap_results #(
     endcase
   end
   always_ff @(posedge clk_i) begin
-    if (rst_i) begin
-      place_q <= '0;
-      high_q1 <= 1'b0;
-      valid11_q <= 1'b0;
-    end else begin
-      if (valid_q[8]) place_q <= full || end_q[8] ? '0 : place_q + 2'd1;
-      high_q1   <= valid_q[8] && store == rap_pkg::StoreS32;
-      valid11_q <= (valid_q[8] && (full || end_q[8])) || high_q1;
-    end
+    place_q <= place_d;
+    high_q1 <= high_d;
+    valid11_q <= !rst_i && ((valid_q[8] && (full || end_q[8])) || high_q1);
     if (valid_q[8]) slot11_q <= slot_q[8];
   end
-  for (genvar r = 0; r < Size; r++) begin : g_pack
-    logic [15:0] word_q, upper_q, word_d, kept;
-    assign kept = place_q == '0 ? '0 : word_q;
+  // What each nibble of the word takes at stage 10: its own of the result, that of the low half, the lowest, or none.
+  logic [3:0] own_d, half_d, low_d, keep_d, own_q, half_q, low_q1, keep_q;
+  for (genvar n = 0; n < 4; n++) begin : g_choice
     always_comb begin
-      case (store)
-        rap_pkg::StoreS8: word_d = kept | 16'({8'd0, y[r][7:0]} << {place_q[0], 3'd0});
-        rap_pkg::StoreS4: word_d = kept | 16'({12'd0, y[r][3:0]} << {place_q, 2'd0});
-        default: word_d = y[r][15:0];
-      endcase
-      if (high_q1) word_d = upper_q;
+      own_d[n]  = 1'b1;
+      half_d[n] = 1'b0;
+      low_d[n]  = 1'b0;
+      if (store_d == rap_pkg::StoreS8) begin
+        own_d[n]  = n < 2 && !place_d[0];
+        half_d[n] = n >= 2 && place_d[0];
+      end else if (store_d == rap_pkg::StoreS4) begin
+        own_d[n] = 1'b0;
+        low_d[n] = place_d == 2'(n);
+      end
+      keep_d[n] = !valid_q[7] || (place_d != '0 && !own_d[n] && !half_d[n] && !low_d[n]);
     end
-    always_ff @(posedge clk_i) begin
-      word_q <= valid_q[8] || high_q1 ? word_d : word_q;
-      if (valid_q[8]) upper_q <= y[r][31:16];
+  end
+  always_ff @(posedge clk_i) begin
+    own_q  <= own_d & {4{valid_q[7] && !high_d}};
+    half_q <= half_d & {4{valid_q[7] && !high_d}};
+    low_q1 <= low_d & {4{valid_q[7] && !high_d}};
+    keep_q <= keep_d & {4{!high_d}};
+  end
+  for (genvar r = 0; r < Size; r++) begin : g_pack
+    logic [15:0] word_q, upper_q;
+    for (genvar n = 0; n < 4; n++) begin : g_nibble
+      always_ff @(posedge clk_i) begin
+        word_q[4*n+:4] <= (y[r][4*n+:4] & {4{own_q[n]}}) | (y[r][4*(n%2)+:4] & {4{half_q[n]}})
+            | (y[r][3:0] & {4{low_q1[n]}}) | (upper_q[4*n+:4] & {4{high_q1}}) | (word_q[4*n+:4] & {4{keep_q[n]}});
+      end
     end
+    always_ff @(posedge clk_i) if (valid_q[8]) upper_q <= y[r][31:16];
     assign word_o[r] = word_q;
   end
   assign valid_o = valid11_q;
