@@ -8,6 +8,7 @@ from random_networks import random_input
 
 from bitwright.errors import DataError
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate, ops
+from bitwright.network.inputs import FUNCTIONS
 
 
 def with_specs(network: Network, rng: np.random.Generator) -> Network:
@@ -27,7 +28,7 @@ def with_specs(network: Network, rng: np.random.Generator) -> Network:
         rng.integers(-3, 4, 1),
         out_shape,
         "CHW" if chw_out else ("HWC" if image_out else "C"),
-        str(rng.choice(["identity", "softmax", "sigmoid"])),
+        str(rng.choice(FUNCTIONS)),
     )
     return dataclasses.replace(network, input=InputSpec(t, scale, offset, shape, layout), output=output)
 

@@ -199,7 +199,7 @@ def test_arg_max_needs_channels_on_one_grid(rational):
 
 def test_output_functions():
     start = (quant("q", "input"), dense("a", "q", 3, 6, scale=0.25, bias=np.array([0.5, 0.25, 0.0])))
-    for kind, function in (("Softmax", "softmax"), ("Sigmoid", "sigmoid")):
+    for kind, function in (("Softmax", "softmax"), ("LogSoftmax", "log_softmax"), ("Sigmoid", "sigmoid")):
         network = lower(build(*start, node("y", kind, "a")))
         assert network.output.function == function
         assert np.allclose(network.output.offset, [-2, -1, 0])

@@ -89,6 +89,7 @@ IMAGE = {
         {"s": i64(1, 3, 12, 10)},
     ),
     "softmax": ([("Softmax", "x", "y", {"axis": 1})], {}),
+    "log softmax": ([("Flatten", "x", "a", {}), ("LogSoftmax", "a", "y", {"axis": -1})], {}),
     "flatten dense": ([("Flatten", "x", "a", {}), ("MatMul", "aw", "y", {})], {"w": f(90, 4)}),
     "reshape gemm": (
         [("Reshape", "xs", "a", {}), ("Gemm", "awb", "y", {"transB": 1, "alpha": 0.5, "beta": 2.0})],

@@ -115,6 +115,25 @@ def test_what_is_wrong_behind_an_unsupported_node_is_told_too(onnx_tools):
     assert [line.split("'")[0].strip() for line in text.splitlines()[1:]] == ["Atan", "MaxPool", "Resize"]
 
 
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes", "advice"),
+    [
+        ("LayerNormalization", "xs", {"axis": 1}, "legal is BatchNormalization"),
+        ("InstanceNormalization", "xss", {}, "legal is BatchNormalization"),
+        ("TopK", "xk", {"axis": 1}, "legal are outputs before it"),
+        ("LSTM", "xww", {"hidden_size": 2}, "is recurrent; legal are convolutions over time"),
+    ],
+)
+def test_operators_that_stay_out_name_what_works(op, inputs, attributes, advice, onnx_tools):
+    constants = {"s": f(3), "k": np.array([1]), "w": f(1, 8, 5)}
+    outputs = ("y", "i") if op == "TopK" else "y"
+    stored = {k: v for k, v in constants.items() if k in inputs}
+    text = refusal(onnx_tools.model([(op, inputs, outputs, attributes)], stored, ("N", 3, 5)))
+    assert text.startswith(f"model: {op} '{op}_0': ")
+    assert advice in text
+    assert len(text.splitlines()) == 1
+
+
 def two_outputs(onnx_tools, tmp_path, quantized=False):
     s = {"s": np.float32(0.1), "z": np.uint8(0), "t": np.int8(0), "w": np.ones((2, 3), np.int8)}
     if not quantized:

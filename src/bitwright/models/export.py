@@ -314,6 +314,7 @@ _EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shap
     ops.ChannelMax: _of_channels("ReduceMax"),
     ops.Flatten: _flatten,
     ops.Softmax: lambda b, op, shape, x: b.op("Softmax", x, axis=1),
+    ops.LogSoftmax: lambda b, op, shape, x: b.op("LogSoftmax", x, axis=1),
     ops.ArgMax: _arg_max,
     ops.Quant: _quant,
 }

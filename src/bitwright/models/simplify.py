@@ -13,7 +13,7 @@ import numpy as np
 
 from bitwright.limits import Deadline
 from bitwright.models.graph import INPUT, FloatGraph, FloatNode
-from bitwright.models.graph.ops import Affine, ArgMax, Conv, Layer, MaxPool, Pad, Quant, Softmax
+from bitwright.models.graph.ops import Affine, ArgMax, Conv, Distribution, Layer, MaxPool, Pad, Quant
 
 
 def simplify(graph: FloatGraph, deadline: Deadline) -> FloatGraph:
@@ -80,6 +80,6 @@ def _merged(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None
             if isinstance(wider, MaxPool) and any(p >= k for p, k in zip(wider.pads, wider.kernel * 2, strict=True)):
                 return None
             return FloatNode(node.name, wider, before.inputs)
-        case Softmax(), ArgMax():
+        case Distribution(), ArgMax():
             return replace(node, inputs=before.inputs)
     return None

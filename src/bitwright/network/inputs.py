@@ -13,6 +13,7 @@ from bitwright.errors import DataError, ModelError
 from bitwright.network.types import Array, Floats, Ints, TensorType, derived
 
 RULES = ("multiply", "divide", "divide_then_add")
+FUNCTIONS = ("identity", "softmax", "log_softmax", "sigmoid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ class OutputSpec:
     """How the network's last integers become the model's floats: y = function((q - offset) * scale).
 
     scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
-    function is "identity", "softmax" (over the channels) or "sigmoid". Where `step` is not 0 the floats are
+    function is one of `FUNCTIONS`; softmax and log_softmax are over the channels. Where `step` is not 0 the floats are
     quantized at last, as QuantizeLinear does: (clamp(round(y / step) + zero_point, low, high) - zero_point) * step.
     """
 
@@ -116,8 +117,8 @@ class OutputSpec:
         for name in ("scale", "offset"):
             object.__setattr__(self, name, np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
-        if self.function not in ("identity", "softmax", "sigmoid"):
-            raise ModelError(f"output function {self.function!r} is unknown; legal are identity, softmax and sigmoid")
+        if self.function not in FUNCTIONS:
+            raise ModelError(f"output function {self.function!r} is unknown; legal are {', '.join(FUNCTIONS)}")
         if not (np.isfinite(self.step) and self.step >= 0 and self.low <= self.high):
             raise ModelError(f"output codes [{self.low}, {self.high}] of step {self.step} are no quantizer")
 
@@ -253,13 +254,14 @@ def affine(spec: InputSpec) -> tuple[Array, Array, Floats]:
 def dequantize(spec: OutputSpec, q: Array) -> Array:
     """The network's last integers [N, H, W, C] or [N, C] as the model's floats, float32 [N, *shape].
 
-    y = function((q - offset) * scale), computed in float64; softmax is over the channels. Then, in float32, the
-    output's own quantizer, where it has one.
+    y = function((q - offset) * scale), computed in float64; softmax and log_softmax are over the channels. Then, in
+    float32, the output's own quantizer, where it has one.
     """
     y: Floats = (np.asarray(q, np.float64) - spec.offset) * spec.scale
-    if spec.function == "softmax":
-        y = np.exp(y - y.max(axis=-1, keepdims=True))
-        y = y / y.sum(axis=-1, keepdims=True)
+    if spec.function in ("softmax", "log_softmax"):
+        y = y - y.max(axis=-1, keepdims=True)
+        total = np.exp(y).sum(axis=-1, keepdims=True)
+        y = np.exp(y) / total if spec.function == "softmax" else y - np.log(total)
     elif spec.function == "sigmoid":
         with np.errstate(over="ignore"):
             y = 1 / (1 + np.exp(-y))

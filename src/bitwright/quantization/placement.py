@@ -20,6 +20,7 @@ from bitwright.models.graph.ops import (
     Add,
     ArgMax,
     Concat,
+    Distribution,
     Elementwise,
     Join,
     Layer,
@@ -27,7 +28,6 @@ from bitwright.models.graph.ops import (
     Move,
     Op,
     Quant,
-    Softmax,
 )
 from bitwright.network.types import MAX_BITS, IntType
 from bitwright.text import unique
@@ -97,7 +97,7 @@ def _needs_output_grid(value: str, graph: FloatGraph) -> bool:
     readers = [node.op for node in graph.consumers[value]]
     if any(isinstance(op, ArgMax) for op in readers):
         return True
-    at_end = not readers or any(isinstance(op, Softmax) for op in readers)
+    at_end = not readers or any(isinstance(op, Distribution) for op in readers)
     return at_end and isinstance(graph.node(value).op, Elementwise)
 
 

@@ -156,7 +156,7 @@ def _plain(function: Function) -> Callable[[ops.Op], Function]:
     return lambda op: function
 
 
-# Softmax and ArgMax stand at the end: training compares what they read.
+# Distributions and ArgMax stand at the end: training compares what they read.
 MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.Affine: _affine,
     ops.Relu: _plain(F.relu),
@@ -193,6 +193,7 @@ MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.ChannelMax: _plain(lambda x: x.amax(1, keepdim=True)),
     ops.Flatten: _plain(_flatten),
     ops.Softmax: _plain(_same),
+    ops.LogSoftmax: _plain(_same),
     ops.ArgMax: _plain(_same),
     ops.Quant: _quantizer,
 }

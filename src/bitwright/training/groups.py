@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bitwright.models.graph import INPUT, FloatGraph, FloatNode
-from bitwright.models.graph.ops import Concat, Elementwise, Join, Move, Pad, Quant, Relu, Softmax
+from bitwright.models.graph.ops import Concat, Distribution, Elementwise, Join, Move, Pad, Quant, Relu
 
 ON_GRID = (Move, Concat, Relu)  # what keeps a value on its grid
 
@@ -61,7 +61,9 @@ def source_of(graph: FloatGraph, value: str) -> str | None:
 
 
 def _is_fixed(graph: FloatGraph, node: FloatNode) -> bool:
-    return is_of_input(graph, node) or (node.inputs[0] != INPUT and isinstance(graph.node(node.inputs[0]).op, Softmax))
+    return is_of_input(graph, node) or (
+        node.inputs[0] != INPUT and isinstance(graph.node(node.inputs[0]).op, Distribution)
+    )
 
 
 def is_of_input(graph: FloatGraph, node: FloatNode) -> bool:

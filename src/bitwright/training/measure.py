@@ -10,7 +10,7 @@ import numpy as np
 from bitwright.data.samples import Samples
 from bitwright.fast.evaluator import Evaluator
 from bitwright.models.graph import FloatGraph
-from bitwright.models.graph.ops import Add, ArgMax, AveragePool, Layer, Op, Quant, Sigmoid, Softmax
+from bitwright.models.graph.ops import Add, ArgMax, AveragePool, Distribution, Layer, Op, Quant, Sigmoid, Softmax
 from bitwright.network import Network
 from bitwright.network.types import Array, Ints
 from bitwright.quantization import measures
@@ -60,7 +60,7 @@ def loss_of(graph: FloatGraph, asked: str) -> str:
     if asked != "auto":
         return asked
     last = last_function(graph)
-    if isinstance(last, (Softmax, ArgMax)):
+    if isinstance(last, (Distribution, ArgMax)):
         return "kl"
     if isinstance(last, Sigmoid):
         return "binary"

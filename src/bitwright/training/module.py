@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bitwright.models.graph import INPUT, FloatGraph, FloatNode, TypedNode, is_a
-from bitwright.models.graph.ops import Conv, Layer, Quant, Relu, Softmax
+from bitwright.models.graph.ops import Conv, Distribution, Layer, Quant, Relu
 from bitwright.network.types import Array
 from bitwright.training.fake import Grid, fake_quantize, fake_quantize_rows
 from bitwright.training.functions import Function, function_of, pad
@@ -203,7 +203,7 @@ class GraphModule(nn.Module):
 
     def _is_softmax_grid(self, node: FloatNode) -> bool:
         source = node.inputs[0]
-        return isinstance(node.op, Quant) and source != INPUT and isinstance(self.graph.node(source).op, Softmax)
+        return isinstance(node.op, Quant) and source != INPUT and isinstance(self.graph.node(source).op, Distribution)
 
     def _is_clipped_anyway(self, node: FloatNode) -> bool:
         """Whether all readers of a ReLU are grids that begin at 0."""

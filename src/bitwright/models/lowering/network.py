@@ -135,7 +135,7 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
     v, op = inputs[0], node.op
     if isinstance(op, ops.Elementwise):
         return v.then(*op.steps)
-    if isinstance(op, ops.Quant) and b.function == "softmax":  # whose only reader it is
+    if isinstance(op, ops.Quant) and b.function != "identity":  # whose only reader it is
         b.output = _output_quantizer(op.quantizer)
         return v
     if isinstance(op, ops.Quant):
@@ -148,12 +148,12 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
             "reads the model's input before any quantizer; quantize the input, or give bitwright.load its integer type "
             "(input_type='uint8', input_scale=1/255)"
         )
-    if isinstance(op, ops.Softmax):
+    if isinstance(op, ops.Distribution):
         behind = b.graph.consumers[node.name]
         ends = [n for n in behind if isinstance(n.op, ops.Quant) and n is b.graph.nodes[-1]]
         if len(behind) != len(ends):
             raise ModelError("stands inside the model; legal is the end, or one quantizer at the end behind it")
-        b.function = "softmax"
+        b.function = op.function
         return v
     return HANDLERS.get(type(op), lower_layers.move)(b, node, *inputs)
 

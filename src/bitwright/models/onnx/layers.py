@@ -333,12 +333,13 @@ def _channels_last(context: Context, node: NodeView, default: int) -> Tensor:
 def _softmax(context: Context, node: NodeView) -> Tensor:
     given = context.plain(node.tensor())
     axis = node.attribute("axis", 1 if context.opset < 13 else -1) % len(given.shape)
-    if context.opset >= 13 and not given.layout and given.shape[axis] == 2:
+    if context.opset >= 13 and node.op == "Softmax" and not given.layout and given.shape[axis] == 2:
         return _softmax_of_two(context, node, given, axis)
     tensor = _channels_last(context, node, 1 if context.opset < 13 else -1)
     if context.opset < 13 and math.prod(tensor.value_shape[:-1]) > 1:
         raise OrderError("runs over all pixels together, as before opset 13; legal is along the channels")
-    return tensor.on(context.emit(ops.Softmax(), [tensor.value], node.output))
+    op = ops.Softmax() if node.op == "Softmax" else ops.LogSoftmax()
+    return tensor.on(context.emit(op, [tensor.value], node.output))
 
 
 def _softmax_of_two(context: Context, node: NodeView, tensor: Tensor, axis: int) -> Tensor:
@@ -378,6 +379,6 @@ READERS: Readers = {
     **reads(
         _reduce, "ReduceMax", "ReduceMean", "ReduceSum", read=("axes", "keepdims", "noop_with_empty_axes"), inputs=2
     ),
-    **reads(_softmax, "Softmax", read=("axis",)),
+    **reads(_softmax, "LogSoftmax", "Softmax", read=("axis",)),
     **reads(_arg_max, "ArgMax", read=("axis", "keepdims", "select_last_index")),
 }

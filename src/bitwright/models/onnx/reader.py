@@ -192,6 +192,8 @@ def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | No
     if node.domain in ("", "ai.onnx") and node.op not in onnx_shapes.ALWAYS and node.all_constant:
         return onnx_shapes.fold(context, node)
     if known is None:
+        if not node.domain and node.op in onnx_surface.UNSUPPORTED:
+            raise ModelError(f"the operator is not supported: it {onnx_surface.UNSUPPORTED[node.op]}")
         domain = f" of domain {node.domain!r}" if node.domain else ""
         raise ModelError(f"the operator{domain} is not supported; docs/readers.md lists those that are")
     if node.unknown:

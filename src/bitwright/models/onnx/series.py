@@ -16,7 +16,19 @@ REDUCED = ("ReduceMax", "ReduceMean", "ReduceSum")
 LIFTED = frozenset(
     (
         *(*WINDOWS, *REDUCED, "Pad", "BatchNormalization", "PRelu", "Concat"),
-        *("Add", "Sub", "Mul", "Div", "Max", "Min", "Softmax", "ArgMax", "QuantizeLinear", "DequantizeLinear"),
+        *(
+            "Add",
+            "Sub",
+            "Mul",
+            "Div",
+            "Max",
+            "Min",
+            "Softmax",
+            "LogSoftmax",
+            "ArgMax",
+            "QuantizeLinear",
+            "DequantizeLinear",
+        ),
     )
 )
 PAIRS = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0}  # what stands in the place of the row

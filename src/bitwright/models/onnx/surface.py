@@ -42,6 +42,18 @@ def reads(function: Function, *operators: str, read: tuple[str, ...] = (), input
     return {("", op): Reader(function, read, inputs=inputs) for op in operators}
 
 
+STATISTICS = "normalizes by statistics of its input; legal is BatchNormalization, whose statistics are constants"
+BEHIND = "picks from what a network yields; legal are outputs before it: choose one with `output` (--output-name)"
+UNSUPPORTED: dict[str, str] = {  # what is said of operators that no reader knows
+    **dict.fromkeys(
+        ("GroupNormalization", "InstanceNormalization", "LayerNormalization", "LpNormalization", "LRN"), STATISTICS
+    ),
+    **dict.fromkeys(("MeanVarianceNormalization", "RMSNormalization"), STATISTICS),
+    **dict.fromkeys(("GRU", "LSTM", "RNN"), "is recurrent; legal are convolutions over time"),
+    **dict.fromkeys(("NonMaxSuppression", "TopK", "NonZero", "RoiAlign"), BEHIND),
+}
+
+
 ADVICE = {
     "training_mode": f"is in training mode; {EVAL}",
     "spatial": "has statistics for every pixel (spatial 0); legal is one for each channel (spatial 1)",

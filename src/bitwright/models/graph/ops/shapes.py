@@ -159,8 +159,24 @@ class Flatten(Move):
 
 
 @dataclass(frozen=True, eq=False)
-class Softmax(Op):
+class Distribution(Op):
+    """A function along the channels at the end, which the output's specification computes under the name `function`."""
+
+    function: ClassVar[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax(Distribution):
     """exp(x) over its sum along the channels."""
+
+    function: ClassVar[str] = "softmax"
+
+
+@dataclass(frozen=True, eq=False)
+class LogSoftmax(Distribution):
+    """The logarithm of the softmax: x less the logarithm of the sum of exp(x)."""
+
+    function: ClassVar[str] = "log_softmax"
 
 
 @dataclass(frozen=True, eq=False)
