@@ -228,7 +228,8 @@ ADVICE = {
     "legal are dense initializers": [CONV],
     "inputs ( ); legal is one": [CONV],
     "legal are a batch and at least one more axis": [([("MatMul", "xw", "y", {})], {"w": f(3, 2)}, ("N", 3))],
-    "only the batch, the first axis, may be dynamic": [CONV],
+    "only the batch, the first axis, may be dynamic": "test_sizes_that_are_given",
+    "legal are other sizes for its dynamic axes": "test_sizes_that_are_given",
     "legal are 1 or a dynamic batch": [CONV, (*CONV[:2], (1, 3, 6, 6))],
     "choose it with `output`": [CONV],  # and test_refusals.py, with every command
     "the model has no output": [CONV],

@@ -250,3 +250,25 @@ def test_shape_arithmetic_with_a_clip(onnx_tools):
     """A Clip of 64-bit integers is shape arithmetic, not one of codes."""
     nodes = [("Shape", "x", "s", {}), ("Clip", "sl", "c", {}), ("Reshape", "xc", "r", {}), ("Relu", "r", "y", {})]
     onnx_tools.check(onnx_tools.model(nodes, {"l": np.int64(1)}, (1, 3, 6, 5)))
+
+
+def test_sizes_that_are_given(onnx_tools, tmp_path, capsys):
+    """Dynamic height and width: refused, and read with a shape, in the library and by every command."""
+    nodes = [("Conv", "xw", "a", {}), ("GlobalAveragePool", "a", "g", {}), ("Flatten", "g", "y", {})]
+    model = onnx_tools.model(nodes, {"w": f(4, 3, 3, 3)}, ("N", 3, "H", "W"))
+    assert "has the dynamic shape [N, 3, H, W]; only the batch, the first axis, may be dynamic" in refusal(model)
+    assert "not [1, 3, 8]; legal are other sizes for its dynamic axes" in refusal(model, shape=(1, 3, 8))
+    assert "not [1, 4, 8, 8]; legal are other sizes" in refusal(model, shape=(1, 4, 8, 8))
+    graph = read_model(model, shape=(1, 3, 8, 9))
+    assert graph.input_shape == (3, 8, 9)
+    path, data, bw = (tmp_path / n for n in ("net.onnx", "x.npz", "net.bw"))
+    path.write_bytes(model.SerializeToString())
+    np.savez(data, x=f(8, 3, 8, 9))
+    assert cli.main(["check", str(path), "--shape", "1,3,8,9"]) == 0
+    assert cli.main(["check", str(path), "--shape", "1,3,8,-9"]) == 2
+    assert "legal are whole numbers with commas between" in capsys.readouterr().err
+    sizes = ["--shape", "1,3,8,9"]
+    assert cli.main(["quantize", str(path), "--data", str(data), "-o", str(bw), *sizes]) == 0
+    assert cli.main(["evaluate", str(bw), "--data", str(data), "--float", str(path), *sizes]) == 0
+    assert cli.main(["check", str(bw), *sizes]) == 2
+    assert "--shape is for ONNX models" in capsys.readouterr().err

@@ -8,7 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.commands.common import Json, Model, OptionsByTarget, OutputName, Verbose, options_by_target, read_graph
+from bitwright.commands.common import (
+    InputShape,
+    Json,
+    Model,
+    OptionsByTarget,
+    OutputName,
+    Verbose,
+    options_by_target,
+    read_graph,
+)
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
@@ -19,6 +28,7 @@ def run(
     model: Model,
     option: OptionsByTarget = [],  # noqa: B006
     output_name: OutputName = None,
+    shape: InputShape = None,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -27,18 +37,18 @@ def run(
 
     console = Console(json, verbose)
     options = options_by_target(option)
-    kind, network, graph = _open(model, output_name)
+    kind, network, graph = _open(model, output_name, shape)
     found = {"model": str(model), "kind": kind}
     found |= _describe_network(console, network, options) if network else _describe_graph(console, graph)
     console.result(found)
 
 
-def _open(model: Path, output_name: str | None) -> tuple[str, Any, Any]:
+def _open(model: Path, output_name: str | None, shape: str | None) -> tuple[str, Any, Any]:
     """(kind, network or None, float graph or None)."""
     from bitwright import models
     from bitwright.network import storage
 
-    graph = read_graph(model, output_name)
+    graph = read_graph(model, output_name, shape)
     if graph is None:
         return "integer network", storage.load(model), None
     if models.is_quantized(graph):

@@ -25,6 +25,12 @@ Model = Annotated[Path, typer.Argument(help="model: .onnx or .bw", show_default=
 OutputName = Annotated[
     str | None, typer.Option("--output-name", help="which output of an ONNX model that has several", show_default=False)
 ]
+InputShape = Annotated[
+    str | None,
+    typer.Option(
+        "--shape", help="of the input of an ONNX model whose sizes are dynamic: 1,3,224,224", show_default=False
+    ),
+]
 Build = Annotated[Path, typer.Argument(help="build folder, as `compile` writes it", show_default=False)]
 DATA = "samples: .npz, .npy, .csv or a folder of images; FILE:NAME,LABELS names arrays"
 DataFile = Annotated[Path | None, typer.Option("--data", help=DATA)]
@@ -51,6 +57,7 @@ class Shared:
     """The options of every command that makes a network of a model and of samples."""
 
     output_name: OutputName = None
+    shape: InputShape = None
     input_layout: Layout = None
     input_scale: Scale = None
     input_mean: Mean = None
@@ -128,17 +135,34 @@ def job_count(jobs: int) -> int:
     return jobs or os.cpu_count() or 1
 
 
-def read_graph(model: Path, output_name: str | None) -> FloatGraph | None:
-    """The float graph of an ONNX model, of the named output where it has several; None for a `.bw` file."""
+def read_graph(model: Path, output_name: str | None, shape: str | None = None) -> FloatGraph | None:
+    """The float graph of an ONNX model, of the named output where it has several; None for a `.bw` file.
+
+    shape: that of the input, where its sizes are dynamic, as text.
+    """
     from bitwright import models
     from bitwright.api import is_network_file
     from bitwright.errors import OptionError
 
     if not is_network_file(model):
-        return models.read(model, output_name)
+        return models.read(model, output_name, input_shape(shape))
+    if shape is not None:
+        raise OptionError(f"--shape is for ONNX models; {model} is a network, whose input has a shape")
     if output_name is not None:
         raise OptionError(f"--output-name is for ONNX models; {model} is a network, which has one output")
     return None
+
+
+def input_shape(text: str | None) -> tuple[int, ...] | None:
+    """The sizes of 1,3,224,224."""
+    from bitwright.errors import OptionError
+
+    if text is None:
+        return None
+    parts = text.split(",")
+    if not all(p.strip().isdecimal() and p.isascii() and len(p) < 9 for p in parts):
+        raise OptionError(f"--shape is {text!r}; legal are whole numbers with commas between, as 1,3,224,224")
+    return tuple(int(p) for p in parts)
 
 
 def load_network(
@@ -148,6 +172,7 @@ def load_network(
     mean: str | None = None,
     std: str | None = None,
     output_name: str | None = None,
+    shape: str | None = None,
 ) -> Network:
     """The integer network of a file, with the ways of raw data that the options give."""
     from dataclasses import replace
@@ -156,7 +181,7 @@ def load_network(
     from bitwright.data.raw import with_data_options
     from bitwright.network import storage
 
-    graph = read_graph(model, output_name)
+    graph = read_graph(model, output_name, shape)
     network = storage.load(model) if graph is None else models.lower(graph)
     return replace(network, input=with_data_options(network.input, layout, scale, mean, std))
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bitwright.commands.common import (
+    InputShape,
     Json,
     Model,
     OptionsByTarget,
@@ -29,6 +30,7 @@ def run(
     model: Model,
     option: OptionsByTarget = [],  # noqa: B006
     output_name: OutputName = None,
+    shape: InputShape = None,
     json: Json = False,
     verbose: Verbose = False,
     *,
@@ -49,7 +51,7 @@ def run(
     if goals is not None and not (goals.fps or goals.latency_us or goals.size):
         goals = None  # the device alone asks for shares, not for another design
     options = options_by_target(option)
-    network = load_network(model, output_name=output_name)
+    network = load_network(model, output_name=output_name, shape=shape)
     with console.busy("planning for every target"):
         candidates = bw.compare(network, options, goals)
     _show(console, candidates, part, clock)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bitwright.commands.common import (
+    InputShape,
     Json,
     Layout,
     Mean,
@@ -40,6 +41,7 @@ def run(
     target: Annotated[str, typer.Option("--target", help="architecture; `bitwright targets` lists them")] = DEFAULT,
     option: TargetOptions = [],  # noqa: B006
     output_name: OutputName = None,
+    shape: InputShape = None,
     input_layout: Layout = None,
     input_scale: Scale = None,
     input_mean: Mean = None,
@@ -66,7 +68,7 @@ def run(
     chosen = targets.get(target)
     options = parse_options(chosen.options, option, f"target {chosen.name}")
     check_build_folder(output)
-    network = load_network(model, input_layout, input_scale, input_mean, input_std, output_name)
+    network = load_network(model, input_layout, input_scale, input_mean, input_std, output_name, shape)
     with console.busy(f"compiling for {chosen.name}"):
         design = bw.compile(network, target=target, goals=goals, **options)
     bw.save_design(design, output)

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import DATA, Json, Layout, Mean, Model, OutputName, Scale, Std, Verbose, load_network
+from bitwright.commands.common import (
+    DATA,
+    InputShape,
+    Json,
+    Layout,
+    Mean,
+    Model,
+    OutputName,
+    Scale,
+    Std,
+    Verbose,
+    input_shape,
+    load_network,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +41,7 @@ def run(
     float_model: FloatModel = None,
     samples: Samples = None,
     output_name: OutputName = None,
+    shape: InputShape = None,
     input_layout: Layout = None,
     input_scale: Scale = None,
     input_mean: Mean = None,
@@ -42,8 +56,8 @@ def run(
     from bitwright.data.samples import open_samples
 
     console = Console(json, verbose)
-    own_name = None if is_network_file(model) and float_model is not None else output_name
-    network = load_network(model, input_layout, input_scale, input_mean, input_std, own_name)
+    own = (None, None) if is_network_file(model) and float_model is not None else (output_name, shape)
+    network = load_network(model, input_layout, input_scale, input_mean, input_std, *own)
     read = open_samples(data, network.input, layout_given=input_layout is not None)
     read = read.first(samples) if samples is not None else read
     x = read.prepared()
@@ -54,7 +68,7 @@ def run(
     if read.labels is not None:
         found |= _accuracy("", y, predicted, read.labels)
     if float_model is not None:
-        reference = _float_outputs(float_model, output_name, x)
+        reference = _float_outputs(float_model, output_name, shape, x)
         found["float_agreement"] = float((classes(reference) == predicted).mean())
         if read.labels is not None:
             found |= _accuracy("float_", reference, classes(reference), read.labels)
@@ -84,9 +98,9 @@ def _accuracy(prefix: str, y: np.ndarray, predicted: np.ndarray, labels: np.ndar
     return found
 
 
-def _float_outputs(path: Path, output_name: str | None, x: np.ndarray) -> np.ndarray:
+def _float_outputs(path: Path, output_name: str | None, shape: str | None, x: np.ndarray) -> np.ndarray:
     """The float model's outputs by ONNX Runtime."""
     from bitwright import models
     from bitwright.quantization.floatrun import FloatRunner
 
-    return FloatRunner(models.read(path, output_name)).outputs(x)
+    return FloatRunner(models.read(path, output_name, input_shape(shape))).outputs(x)

@@ -105,7 +105,7 @@ def _finetuned(
     from bitwright.quantization.floatrun import float_input
     from bitwright.training.run import Job, finetune_job
 
-    graph = read_graph(model, shared.output_name)
+    graph = read_graph(model, shared.output_name, shared.shape)
     if graph is None:
         raise OptionError(f"{model} is a network of integers; legal are ONNX models, float or quantized")
     spec = with_data_options(float_input(graph), *shared.raw)

@@ -68,7 +68,7 @@ def _network(
     from bitwright.quantization.options import QuantizeOptions
     from bitwright.quantization.ptq import quantize_model
 
-    graph = read_graph(model, shared.output_name)
+    graph = read_graph(model, shared.output_name, shared.shape)
     given = widths | parse_options(QuantizeOptions, option, "the quantizer")
     if graph is None or models.is_quantized(graph):
         if given:

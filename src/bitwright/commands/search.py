@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bitwright.commands.common import DataFile, Model, Shared, sharing
+from bitwright.commands.common import DataFile, Model, Shared, input_shape, sharing
 
 if TYPE_CHECKING:
     from bitwright.explore.front import SearchResult
@@ -133,7 +133,7 @@ def _search(
     from bitwright.quantization.floatrun import float_input
     from bitwright.quantization.options import QuantizeOptions
 
-    graph = models.read(model, shared.output_name)
+    graph = models.read(model, shared.output_name, input_shape(shared.shape))
     spec = with_data_options(float_input(graph), *shared.raw)
     calibration = shared.samples(data[0], spec)
     evaluation = calibration if data[1] is None else shared.samples(data[1], spec)

@@ -31,6 +31,7 @@ def load(
     path: str | Path,
     *,
     output: str | None = None,
+    shape: tuple[int, ...] | None = None,
     input_type: IntType | str | None = None,
     input_scale: float | None = None,
     multiplier_bits: int | None = None,
@@ -42,7 +43,7 @@ def load(
     Raises `ModelError`, for a float model with the advice to quantize it first.
     """
     return lower(
-        read(path, output),
+        read(path, output, shape),
         input_type=input_type,
         input_scale=input_scale,
         multiplier_bits=multiplier_bits,

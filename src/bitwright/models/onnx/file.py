@@ -83,8 +83,11 @@ def initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     return found
 
 
-def model_input(model: onnx.ModelProto, stored: Iterable[str]) -> ModelInput:
-    """The one input that is no initializer; `ModelError` where there are several or sizes are not fixed."""
+def model_input(model: onnx.ModelProto, stored: Iterable[str], shape: tuple[int, ...] | None = None) -> ModelInput:
+    """The one input that is no initializer; `ModelError` where there are several or sizes are not fixed.
+
+    With a shape the model's sizes, which are changed in place, are these.
+    """
     stored = set(stored)
     used = {name for node in model.graph.node for name in node.input}
     inputs = [i for i in model.graph.input if i.name not in stored]
@@ -96,19 +99,36 @@ def model_input(model: onnx.ModelProto, stored: Iterable[str]) -> ModelInput:
     if not info.type.HasField("tensor_type"):
         raise ModelError(f"input {info.name!r} is no tensor")
     tensor = info.type.tensor_type
+    if shape is not None:
+        _fix_sizes(info, shape)
     dims = [d.dim_value if d.HasField("dim_value") else (d.dim_param or "?") for d in tensor.shape.dim]
     if len(dims) < 2:
         raise ModelError(f"input {info.name!r} has shape {dims}; legal are a batch and at least one more axis")
     if any(not isinstance(d, int) or d < 1 for d in dims[1:]):
         raise ModelError(
             f"input {info.name!r} has the dynamic shape [{', '.join(map(str, dims))}]; "
-            "only the batch, the first axis, may be dynamic: fix the other sizes when exporting"
+            "only the batch, the first axis, may be dynamic; legal are sizes that are given (`shape`, --shape 1,3,32,32)"
         )
     if isinstance(dims[0], int) and dims[0] > 1:
         raise ModelError(f"input {info.name!r} has the batch size {dims[0]}; legal are 1 or a dynamic batch")
     shape = tuple(int(d) for d in dims[1:])
     limits.check_shape(shape, f"input {info.name!r} has")
     return ModelInput(info.name, tensor.elem_type, (1, *shape))
+
+
+def _fix_sizes(info: onnx.ValueInfoProto, shape: tuple[int, ...]) -> None:
+    """Give the axes of an input these sizes; `ModelError` where it has others already."""
+    dims = info.type.tensor_type.shape.dim
+    own = [d.dim_value if d.HasField("dim_value") else (d.dim_param or "?") for d in dims]
+    fixed = [(d, n) for d, n in zip(own, shape, strict=False) if isinstance(d, int)]
+    if len(own) != len(shape) or any(d != n for d, n in fixed) or min(shape) < 1 or shape[0] != 1:
+        said = ", ".join(map(str, own))
+        raise ModelError(
+            f"input {info.name!r} has shape [{said}], not {list(shape)}; legal are other sizes for its dynamic axes, "
+            "and a batch of 1"
+        )
+    for dim, size in zip(dims, shape, strict=True):
+        dim.dim_value = size
 
 
 def choose_output(model: onnx.ModelProto, wanted: str | None) -> onnx.ValueInfoProto:

@@ -72,23 +72,29 @@ class Refused(ModelError):
         self.views, self.read, self.count = views, read, count
 
 
-def read(path: str | Path, output: str | None = None) -> FloatGraph:
+def read(path: str | Path, output: str | None = None, shape: tuple[int, ...] | None = None) -> FloatGraph:
     """The float graph of an ONNX file, quantized or not.
 
-    `output` chooses one where the model has several. Raises `ModelError`: one line about the file, or
+    `output` chooses one where the model has several; `shape` is that of the input, with a batch of 1, where sizes are
+    dynamic. Raises `ModelError`: one line about the file, or
     every node that is not supported, one line for each operator and rule, with what would be legal.
     """
     path = Path(path)
-    return read_model(open_model(path), name=path.stem, source=path.name, output=output)
+    return read_model(open_model(path), name=path.stem, source=path.name, output=output, shape=shape)
 
 
 def read_model(
-    model: onnx.ModelProto, *, name: str = "model", source: str = "", output: str | None = None
+    model: onnx.ModelProto,
+    *,
+    name: str = "model",
+    source: str = "",
+    output: str | None = None,
+    shape: tuple[int, ...] | None = None,
 ) -> FloatGraph:
     """The float graph of an opened model; see `read`."""
     model = prepared(model, source or name)
     stored = initializers(model)
-    given = model_input(model, stored)
+    given = model_input(model, stored, shape)
     attempts: list[InputView] = _input_views(given)
     refusals: list[Refused] = []
     for layout, shape in attempts:  # which grow as the model reshapes its input
