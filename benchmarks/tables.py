@@ -14,7 +14,7 @@ import json
 import re
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -196,7 +196,23 @@ def clock_cycles() -> str:
     return markdown(["frames of", "before", "now", "change", "bound", "met"], rows)
 
 
-WRITERS = (predict, unrolled, unrolled_layers, clock_routed, clock_estimated, clock_cells, clock_cycles)
+def clock_units() -> str:
+    """The clock model against the netlists of units: error by design and part, and of all."""
+    units = results("clock/units.json")["units"]
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for name, row in units.items():
+        design, device, _ = name.split(", ")
+        groups.setdefault((design, device), []).append(row)
+    rows = [[*key, *_error(found)] for key, found in groups.items()]
+    return markdown(["design", "part", "units", "median error", "worst"], [*rows, ["all", "", *_error(units.values())]])
+
+
+def _error(rows: Iterable[dict]) -> list[str]:
+    errors = [abs(row["error"]) for row in rows]
+    return [str(len(errors)), f"{100 * statistics.median(errors):.1f} %", f"{100 * max(errors):.1f} %"]
+
+
+WRITERS = (predict, unrolled, unrolled_layers, clock_routed, clock_estimated, clock_cells, clock_cycles, clock_units)
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 
 

@@ -153,9 +153,21 @@ def test_illegal_options(options, said):
         make_options(TLMAC, options)
 
 
-def test_levels_between_registers_belong_to_unrolled_layers(image):
-    refused = plan_of(image, layers={"conv": {"element": "products", "every": 2}})
-    assert "every with element unrolled alone" in refused.problems[0].legal
+@pytest.mark.parametrize("every", [2, 3])
+def test_trees_with_fewer_registers_are_exact_and_take_fewer_cycles(image, every):
+    fold = {"element": "gates", "lanes": 4, "outputs": 8, "taps": "columns+rows" if every == 3 else "plain"}
+    fold |= {"lanes": 36} if every == 3 else {}
+    usual, plan = (plan_of(image, layers={"conv": fold | more}) for more in ({}, {"every": every}))
+    assert plan.estimate.layers[0].details["every"] == every
+    assert plan.estimate.layers[0].resources.ff < usual.estimate.layers[0].resources.ff
+    assert plan.estimate.latency_cycles < usual.estimate.latency_cycles
+    exact(plan, image)
+
+
+def test_a_slow_clock_saves_registers_of_trees(image):
+    slow, fast = (plan_of(image, interval=200, device=DEVICE, clock=clock, elements=("gates",)) for clock in (80, 340))
+    assert slow.estimate.total.ff < fast.estimate.total.ff
+    assert slow.units[0].mac.every > 1
 
 
 @pytest.mark.parametrize("family", families().values(), ids=families())

@@ -58,13 +58,15 @@ class Logic:
 
     functions[n - 1]: a function of n inputs as Yosys mostly maps it, the wires inside included. chain: onto a carry
     chain with the LUT before it, along it by position, and off it. launch: from the clock, by what starts a path;
-    setup: by what ends it, with the direct wire of data to its register. See `timing.classes`.
+    setup: by what ends it, with the direct wire of data to its register. joins: inputs of a function that the LUT
+    before a chain can take in. See `timing.classes`.
     """
 
     functions: tuple[float, ...]
     chain: tuple[float, float, float]
     launch: Mapping[str, float]
     setup: Mapping[str, float]
+    joins: int
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,11 @@ alone CCU2C.S[01]>TRELLIS_FF.DI=0.1
 alone TRELLIS_DPR16X4.DO>TRELLIS_FF.DI=0.1
 """,
     logic=Logic(
-        functions=(0.236, 0.236, 0.236, 0.236, 0.401, 1.6, 1.9, 2.2),
+        functions=(0.236, 0.236, 0.236, 0.236, 0.401, 1.2, 1.9, 2.2),
         chain=(0.518, 0.036, 0.443),
         launch={"register": 0.525, "block RAM": 5.83, "block RAM's register": 0.956, "multiplier": 3.864},
         setup={"data": 0.1, "enable": 0.0, "reset": 0.424, "address": 0.251, "write": 0.392},
+        joins=1,
     ),
     nets=(NetDelay(0.9, 0.07, 1.2), NetDelay(0.75, 0.06, 0.9), NetDelay(0.62, 0.05, 0.6)),
 )

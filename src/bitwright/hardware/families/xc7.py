@@ -77,6 +77,7 @@ alone CARRY4.O>FD[RSCP]E.D=0
         chain=(0.75, 0.0285, 0.313),
         launch={"register": 0.303, "block RAM": 2.454, "block RAM's register": 0.882, "multiplier": 1.671},
         setup={"data": 0.0, "enable": 0.109, "reset": 0.404, "address": 0.566, "write": 0.654},
+        joins=5,
     ),
     nets=(NetDelay(0.78, 0.08, 0.4), NetDelay(0.58, 0.06, 0.3), NetDelay(0.42, 0.04, 0.2)),
 )

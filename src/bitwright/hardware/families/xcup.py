@@ -90,6 +90,7 @@ alone CARRY[48].O>FD[RSCP]E.D=.025
         chain=(0.2, 0.014, 0.08),
         launch={"register": 0.077, "block RAM": 1.003, "block RAM's register": 0.229, "multiplier": 0.836},
         setup={"data": 0.075, "enable": 0.06, "reset": 0.06, "address": 0.352, "write": 0.18},
+        joins=5,
     ),
     nets=(NetDelay(0.36, 0.04, 0.10), NetDelay(0.27, 0.03, 0.05), NetDelay(0.19, 0.02, 0.0)),
 )

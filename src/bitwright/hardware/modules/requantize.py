@@ -162,7 +162,7 @@ class RequantizeModule(Module):
         rounds = wide(self.shift) if self.rounding and self.shift > 1 else ()
         if rounds or self.zero_point:
             found.append(Path("rounding", (*rounds, *adder(max(1, whole) + 2)), 2))
-        found.append(Path("clamp", (*wide(max(1, whole + 2 - self.out_bits)), 3), 2, self.out_bits))
+        found.append(Path("clamp", (*wide(max(1, whole + 2 - self.out_bits)), 3), self.out_bits))
         if not self.uniform:
             found.append(Path("memory of factors", table((self.tiles - 1).bit_length() or 1), 4 * self.lanes))
         return tuple(found)

@@ -177,9 +177,9 @@ class Window:
         banks = 1 if self.is_block else -(-self.depth // 64)
         return (
             Path("position of a window", (5, Carry(lead + 1)), 4 * lead),
-            Path("words that a window frees", (4, 5, Carry(lead + 2)), 12),
+            Path("words that a window frees", (*((4,) if any(self.pads) else ()), 5, Carry(lead + 2)), 12),
             Path("next word of a window", (4, 2), 4 * lead, 4 * lead, end=ENABLE),
-            Path("write of a window", (2, *((3,) if banks > 1 else ()), 2), 16, self.width // 2, end=WRITE),
+            Path("write of a window", (2, *((3,) if banks > 2 else ()), 2), 16, self.width // 2, end=WRITE),
             Path("read of a window", (5, *mux(banks, 1)), self.width),
         )
 

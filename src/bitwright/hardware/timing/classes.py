@@ -8,7 +8,7 @@ functions and carry chains that follow each other, what ends it, and the fan-out
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bitwright.hardware.family import Delays, NetDelay
@@ -22,16 +22,17 @@ LUT_INPUTS = 6
 
 @dataclass(frozen=True)
 class Carry:
-    """A carry chain of so many positions, with the function of two or three inputs before each of them."""
+    """A carry chain of so many positions, with a function of two inputs before each, or of more where `full`."""
 
     positions: int
+    full: bool = False
 
 
 @dataclass(frozen=True)
 class Path:
     """One class. what: for people. steps: functions, by their number of inputs, and carry chains, in order.
 
-    fanout: loads of the wire from the start; reach: of the last one, where it does not end at a register's data.
+    fanout: loads of the wire from the start; reach: of the last one, 1 for a function beside the register where it ends.
     """
 
     what: str
@@ -54,13 +55,21 @@ class Speed:
         logic, nets = self.delays.logic, self.delays.nets[MIDDLE]
         found, loads = logic.launch[path.start], path.fanout
         block = nets.block * (path.start not in (REGISTER,))
-        for step in path.steps:
+        for step in self._apart(path.steps):
             found += _wire(nets, loads) + block + self._step(step)
             loads, block = INNER, 0.0
-        if path.end != DATA or not path.steps:
+        if path.end != DATA or path.reach > 1 or not path.steps:
             found += _wire(nets, max(path.reach, loads if not path.steps else 1)) + block
             found += nets.block * (path.end == ADDRESS)
         return (found + logic.setup[path.end]) * self.delays.grades[self.grade]
+
+    def _apart(self, steps: tuple[int | Carry, ...]) -> Iterator[int | Carry]:
+        """The steps without functions that the LUTs of the chain behind them take in."""
+        for number, step in enumerate(steps):
+            after = steps[number + 1] if number + 1 < len(steps) else 0
+            taken = isinstance(after, Carry) and not after.full
+            if not (taken and isinstance(step, int) and step <= self.delays.logic.joins):
+                yield step
 
     def _step(self, step: int | Carry) -> float:
         logic = self.delays.logic

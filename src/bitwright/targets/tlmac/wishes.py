@@ -13,7 +13,6 @@ from bitwright.targets.tlmac.circuit.patch import Variant, variants
 from bitwright.targets.tlmac.circuit.units import Circuit
 from bitwright.targets.tlmac.layer import Fold, MacLayer
 from bitwright.targets.tlmac.model.clock import ClockGoal
-from bitwright.targets.tlmac.options import UNROLLED
 from bitwright.targets.tlmac.refusal import OutOfReach
 
 
@@ -47,8 +46,6 @@ def wished(
     chosen = Fold(**sizes)
     if not chosen.legal(variant.layer) or chosen.lanes % variant.taps:
         raise _impossible(layer, settings, _foldings(variant))
-    if every is not None and kind != UNROLLED:
-        raise _impossible(layer, settings, f"every with element {UNROLLED} alone")
     found = fold.candidate(variant, chosen, kind, bram_price, every=every)
     if found is not None and clock is not None:
         return fold.candidate(variant, chosen, kind, bram_price, clock, every)

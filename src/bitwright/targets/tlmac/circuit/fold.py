@@ -126,7 +126,7 @@ def candidate(
 ) -> Candidate | None:
     """The priced plan of one folding and element, None where they do not fit together or do not keep the clock.
 
-    every: levels between registers of an unrolled layer, where the user says so.
+    every: levels of adders between registers, where the user says so.
     """
     return next(candidates(variant, fold, kind, (bram_price,), clock, every), None)
 
@@ -149,6 +149,8 @@ def candidates(
         return
     if every is not None:
         plan = with_levels(plan, every)
+    elif clock:
+        plan = clock.with_trees(plan)
     kept = [way for way in ways(plan, every is None) if clock.keeps(way)] if clock else []
     if clock and not kept:
         return
@@ -165,9 +167,11 @@ def candidates(
 
 
 def with_levels(plan: MacPlan, every: int) -> MacPlan:
-    """The plan with so many levels between registers, where it is unrolled."""
+    """The plan with so many levels of its graph, where it is unrolled, or of its adder trees between registers."""
     element = plan.element
-    return replace(plan, element=replace(element, every=every)) if isinstance(element, Unrolled) else plan
+    if isinstance(element, Unrolled):
+        return replace(plan, element=replace(element, every=every))
+    return replace(plan, every=every)
 
 
 def ways(plan: MacPlan, levels: bool = True) -> Iterator[MacPlan]:

@@ -38,6 +38,7 @@ class MacPlan:
 
     taps, patches: how kernel taps stand side by side (the option `taps`), and the modules before the layer's own window
     reader that bring them there.
+    every: levels of the adder trees between registers.
     rom_styles: 1 block RAM, 2 LUTs, by the name of the element's ROM. candidates: what the planner compared, as
     rows for reports, the cheapest first; remark: what it left out, and why.
     """
@@ -49,6 +50,7 @@ class MacPlan:
     rom_styles: dict[str, int] = field(default_factory=dict)
     taps: str = "plain"
     patches: tuple[Patch, ...] = field(default=(), repr=False)
+    every: int = 1
     candidates: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     remark: str = field(default="", repr=False)
 
@@ -124,8 +126,13 @@ class MacPlan:
 
     @property
     def levels(self) -> int:
-        """Register levels of the adder trees."""
+        """Levels of the adder trees."""
         return max(0, max(self.element.leaf_counts) - 1).bit_length()
+
+    @property
+    def tree_latency(self) -> int:
+        """Registers of the adder trees one after the other."""
+        return -(-self.levels // self.every)
 
     @property
     def waits(self) -> bool:
@@ -135,7 +142,7 @@ class MacPlan:
     @property
     def delay(self) -> int:
         """Cycles from the first register of the digits to the sums at the accumulators."""
-        return self.waits + self.element.latency + self.levels
+        return self.waits + self.element.latency + self.tree_latency
 
     @property
     def single(self) -> bool:
@@ -258,7 +265,8 @@ def _sums(plan: MacPlan) -> str:
         text += instance(
             "tlmac_sum_tree",
             f"i_tree_{p}",
-            {"Lanes": len(parts), "Bits": n, "Levels": plan.levels, "OutBits": plan.sum_bits},
+            {"Lanes": len(parts), "Bits": n, "Levels": plan.levels, "OutBits": plan.sum_bits}
+            | ({"Every": plan.every} if plan.every > 1 else {}),
             {"clk_i": "clk_i", "en_i": "en", "leaf_i": concat(parts), "sum_o": f"sum_{p}"},
         )
         text += instance(

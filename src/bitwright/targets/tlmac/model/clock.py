@@ -8,7 +8,7 @@ ready of a unit's reader runs through its stages.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bitwright.devices import Device, find_device
 from bitwright.hardware.memory import index_bits
@@ -31,6 +31,7 @@ from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.stages import end_slice, main_module, main_slice, post_module, readers
 from bitwright.targets.tlmac.circuit.units import Circuit, Post, Unit, posts
+from bitwright.targets.tlmac.elements.unrolled.element import MOST_LEVELS
 from bitwright.targets.tlmac.model.cost import mac_cost
 from bitwright.targets.tlmac.options import TlmacOptions
 
@@ -68,6 +69,13 @@ class ClockGoal:
     def problem(self, unit: str, found: tuple[float, str]) -> Problem:
         """That a unit reaches only so many MHz, and what limits it."""
         return Problem(unit, f"cannot keep {self}: by the clock model it reaches {found[0]:.4g} MHz ({found[1]})", "")
+
+    def with_trees(self, plan: MacPlan) -> MacPlan:
+        """The plan with as few registers in its adder trees as keep the goal."""
+        if plan.levels < 2:
+            return plan
+        trees = (replace(plan, every=every) for every in range(min(MOST_LEVELS, plan.levels), 1, -1))
+        return next((tree for tree in trees if self.reached((_tree(tree),))[0] >= self.mhz), plan)
 
     def keeps(self, plan: MacPlan) -> bool:
         """Whether a multiply-accumulate core reaches the goal."""
@@ -206,10 +214,16 @@ def _sums(plan: MacPlan) -> tuple[Path, ...]:
     bits, count = plan.acc_type.bits, plan.fold.parallel
     found = [Path("enable of the accumulators", (2,), CONTROL, bits * count, end=ENABLE)]
     if plan.levels:
-        found.append(Path("adder tree", adder(min(plan.sum_bits, plan.element.leaf_bits + plan.levels - 1)), 2))
+        found.append(_tree(plan))
     if not plan.single:
         found.append(Path("accumulator", (4, Carry(bits)), bits * count))
     return tuple(found)
+
+
+def _tree(plan: MacPlan) -> Path:
+    """The last levels of the adder trees between two registers; a chain's high positions wait for those before."""
+    most = min(plan.sum_bits, plan.element.leaf_bits + plan.levels - 1)
+    return Path("adder tree", (*adder(most), *((Carry(4),) * (min(plan.every, plan.levels) - 1))), 2)
 
 
 def _out(plan: MacPlan, moved: int, ready: Ready) -> tuple[Path, ...]:
@@ -223,8 +237,8 @@ def _out(plan: MacPlan, moved: int, ready: Ready) -> tuple[Path, ...]:
     if not plan.held_words:
         return (*found, Path("enable of the layer", (*ready, 3), 8, moved, end=ENABLE))
     found.append(Path("enable of the layer", (), moved, moved, end=ENABLE))
-    found.append(Path("stall of the layer", (3, 3), CONTROL))
-    found.append(Path("ready of the accumulators", (*ready, 3, 3), CONTROL))
+    found.append(Path("stall of the layer", (3, 3), CONTROL, 3))
+    found.append(Path("ready of the accumulators", (*ready, 3, 3), CONTROL, 3))
     if plan.held_words > 1:
         found.append(Path("word of the accumulators", (*ready, 2), 8, width, end=ENABLE))
     return tuple(found)

@@ -104,14 +104,14 @@ def _front(plan: MacPlan) -> Resources:
 def _trees(plan: MacPlan) -> Resources:
     found = Resources()
     for count, copies in plan.element.leaf_counts.items():
-        one = tree(max(1, count), plan.element.leaf_bits, plan.levels, plan.sum_bits)
+        one = tree(max(1, count), plan.element.leaf_bits, plan.levels, plan.sum_bits, plan.every)
         found += one * copies
     return found
 
 
-def tree(lanes: int, bits: int, levels: int, out_bits: int) -> Resources:
+def tree(lanes: int, bits: int, levels: int, out_bits: int, every: int = 1) -> Resources:
     """Module tlmac_sum_tree of leaves that are all `bits` wide, as if none waited in a shift register."""
-    return refine.tree((bits,) * lanes, levels, out_bits, shifts=False)
+    return refine.tree((bits,) * lanes, levels, out_bits, every, shifts=False)
 
 
 def behind_cost(unit: Unit, mac: MacPlan | None, lanes: int, dsp: bool = True) -> Resources:

@@ -70,6 +70,8 @@ def _layer(plan: UnitPlan) -> LayerEstimate:
 
 
 def _levels(mac: MacPlan) -> dict[str, int]:
-    """Levels between the registers of an unrolled layer, where they are not the usual ones."""
+    """Levels of adders between registers, where they are not the usual ones."""
     element = mac.element
-    return {"every": element.every} if isinstance(element, Unrolled) and element.every != EVERY else {}
+    if isinstance(element, Unrolled):
+        return {"every": element.every} if element.every != EVERY else {}
+    return {"every": mac.every} if mac.every != 1 else {}

@@ -34,7 +34,7 @@ def refined(plan: MacPlan, components: dict[str, Resources]) -> dict[str, Resour
     if any(plan.window.pads) and digits > 1 and memory_cost.select(digits)[1]:
         # The digits' multiplexer pads, too.
         found["window"] = components["window"] + Resources(lut=-plan.window.width)
-    found["adders"] = sum((tree(row, plan.levels, plan.sum_bits) for row in leaves), Resources())
+    found["adders"] = sum((tree(row, plan.levels, plan.sum_bits, plan.every) for row in leaves), Resources())
     return components | found
 
 
@@ -70,24 +70,25 @@ def _private(element: Direct, tables: Sequence[np.ndarray]) -> Resources:
 
 
 @cache
-def tree(leaves: tuple[int, ...], levels: int, out_bits: int, shifts: bool = True) -> Resources:
-    """Module tlmac_sum_tree behind registered leaves of so many bits each: every level adds pairs.
+def tree(leaves: tuple[int, ...], levels: int, out_bits: int, every: int = 1, shifts: bool = True) -> Resources:
+    """Module tlmac_sum_tree behind registered leaves of so many bits each: every level adds pairs, and after `every`
+    levels and the last one there are registers.
 
     What is left over waits for its turn; with the register before it, that is a shift register where it is long enough,
     if such are to be counted (`shifts`).
     """
     nodes, found = [(bits, 1) for bits in leaves], Resources()
-    for _ in range(levels):
-        following = []
+    for level in range(1, levels + 1):
+        following, register = [], level % every == 0 or level == levels
         for (a, waited_a), (b, waited_b) in zip(nodes[::2], nodes[1::2], strict=False):
             found += _waited(a, waited_a) + _waited(b, waited_b)
             width = min(max(a, b) + (min(a, b) > 0), out_bits)
-            found += (adder(a, b, width) if min(a, b) else Resources()) + Resources(ff=width)
-            following.append((width, 1))
+            found += (adder(a, b, width) if min(a, b) else Resources()) + Resources(ff=width * register)
+            following.append((width, int(register)))
         if len(nodes) % 2:
             width, waited = nodes[-1]
-            found += Resources(ff=width)
-            following.append((width, waited + shifts))
+            found += Resources(ff=width * register)
+            following.append((width, waited + (shifts and register)))
         nodes = following
     return sum((_waited(*node) for node in nodes), found)
 

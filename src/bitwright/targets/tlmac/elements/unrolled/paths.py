@@ -37,7 +37,7 @@ def _own(value: Value, behind: bool) -> Steps:
     if not isinstance(value.source, Adder):
         return () if value.source is None else (6,)
     positions = min(value.carry, AHEAD) if behind else value.carry
-    chain = (Carry(positions),) if value.carry else (3,)
+    chain = (Carry(positions, full=len(value.source.operands) == 3),) if value.carry else (3,)
     return (5, *chain) if len(value.source.operands) == 3 else chain
 
 
