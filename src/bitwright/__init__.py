@@ -6,7 +6,9 @@
     net = bw.quantize("float.onnx", x)           # float ONNX and calibration data
     net = bw.finetune("float.onnx", x, weight_bits=3, activation_bits=3)     # trained as 3-bit integers
     y = net.predict(x)                           # floats in, floats out
-    bw.compare(net)                              # what each target would cost, estimated
+    bw.evaluate(net, x, labels).accuracy         # of the integers
+    bw.check(net), bw.compare(net)               # what each target refuses; what it would cost, estimated
+    bw.search("float.onnx", x).chosen            # widths for every layer under a budget
     design = bw.compile(net)                 # hardware; target="..." chooses the architecture
     design = bw.compile(net, goals=bw.Goals(fps=10_000, device="ultra96"))       # what is fast enough, and fits
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
@@ -25,30 +27,41 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bitwright.api import compile, load, save
+    from bitwright.api import check, compile, load, save
     from bitwright.comparison import compare
     from bitwright.deployment import deploy
     from bitwright.design.io import load_design, save_design
-    from bitwright.errors import UserError
-    from bitwright.goals import Goals
+    from bitwright.errors import DataError, DeviceError, ModelError, OptionError, ToolError, UserError
+    from bitwright.evaluation import evaluate
+    from bitwright.explore.search import search
     from bitwright.limits import limit
+    from bitwright.network import Network
     from bitwright.quantization.ptq import quantize
     from bitwright.reporting import report
     from bitwright.simulation import simulate
     from bitwright.synthesis import SynthesisOptions, synthesize
+    from bitwright.targets.goals import Goals
     from bitwright.tools.model import Stalls, Waveform
     from bitwright.training import finetune
 
 __version__ = version("bitwright")
 __all__ = [
+    "DataError",
+    "DeviceError",
     "Goals",
+    "ModelError",
+    "Network",
+    "OptionError",
     "Stalls",
     "SynthesisOptions",
+    "ToolError",
     "UserError",
     "Waveform",
+    "check",
     "compare",
     "compile",
     "deploy",
+    "evaluate",
     "finetune",
     "limit",
     "load",
@@ -57,19 +70,28 @@ __all__ = [
     "report",
     "save",
     "save_design",
+    "search",
     "simulate",
     "synthesize",
 ]
 
 _HOMES = {
-    "Goals": "goals",
+    "DataError": "errors",
+    "DeviceError": "errors",
+    "Goals": "targets.goals",
+    "ModelError": "errors",
+    "Network": "network",
+    "OptionError": "errors",
     "Stalls": "tools.model",
     "SynthesisOptions": "synthesis",
+    "ToolError": "errors",
     "UserError": "errors",
     "Waveform": "tools.model",
+    "check": "api",
     "compare": "comparison",
     "compile": "api",
     "deploy": "deployment",
+    "evaluate": "evaluation",
     "finetune": "training",
     "limit": "limits",
     "load": "api",
@@ -78,6 +100,7 @@ _HOMES = {
     "report": "reporting",
     "save": "api",
     "save_design": "design.io",
+    "search": "explore.search",
     "simulate": "simulation",
     "synthesize": "synthesis",
 }

@@ -19,10 +19,10 @@ from bitwright import targets
 from bitwright.design.io import load_design, save_design
 from bitwright.errors import ModelError, OptionError, UserError
 from bitwright.files import read_head
-from bitwright.goals import Goals, reach
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
-from bitwright.targets.contract import Design, Plan, Refusal, accepted, make_options, make_plan
+from bitwright.targets.contract import Design, Plan, Problem, Refusal, accepted, make_options, make_plan
+from bitwright.targets.goals import Goals, reach
 from bitwright.tools import cache
 
 ARCHIVE = "design.zip"
@@ -127,6 +127,18 @@ def _unpacked(archive: Path) -> Design:
     with tempfile.TemporaryDirectory() as folder:
         shutil.unpack_archive(archive, folder)
         return load_design(folder)
+
+
+def check(
+    network: Network, options: Mapping[str, Mapping[str, object]] | None = None
+) -> dict[str, tuple[Problem, ...]]:
+    """What each target says to a network, by its name: all reasons to refuse it, or none.
+
+    options: for each target by name, its options. Raises `OptionError` for one that is not legal.
+    """
+    simple, options = simplify(network), options or {}
+    known = {name: targets.get(name) for name in dict.fromkeys([*targets.names(), *options])}
+    return {name: tuple(t.check(simple, make_options(t, options.get(name, {})))) for name, t in known.items()}
 
 
 def plan(network: Network, target: str, options: Mapping[str, object]) -> Plan | Refusal:

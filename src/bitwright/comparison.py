@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from bitwright import api, targets
 from bitwright.devices import Device
 from bitwright.errors import ModelError, OptionError
-from bitwright.goals import Goals, reach
 from bitwright.hardware.clock import Clock
 from bitwright.network import Network
 from bitwright.targets.contract import Estimate, Refusal
+from bitwright.targets.goals import Goals, reach
 
 
 @dataclass(frozen=True)

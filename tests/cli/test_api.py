@@ -3,9 +3,13 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import bitwright as bw
+from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import ops as float_ops
+from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
 
 
 def test_every_public_name_is_there_and_documented():
@@ -33,3 +37,32 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_an_unknown_name():
     with pytest.raises(AttributeError, match="no attribute 'optimise'"):
         bw.optimise  # noqa: B018
+
+
+def test_accuracy_beside_the_float_model(tmp_path):
+    """Shares by hand: classes, the first five of twelve (a tie counts against), agreement with a float graph."""
+    weight = np.eye(12, 4, dtype=np.int64)
+    weight[11] = weight[0]
+    network = Network(InputSpec(TensorType((4,), IntType(4))), (Node("d", ops.Dense(weight, IntType(2)), (INPUT,)),))
+    x = np.float32([[3, 2, 1, 0], [0, 5, 0, 0], [9, 0, 0, 0], [0, 0, 0, 7]])
+    found = bw.evaluate(network, x, np.array([0, 1, 11, 2]))
+    assert (found.samples, found.accuracy) == (4, 0.5)
+    assert found.top5 == 0.75  # the fourth sample's class ties with ten others
+    assert found.float_accuracy is None
+    node = FloatNode("d", float_ops.Dense(np.roll(weight, 1, 0).astype(float), np.zeros(12)), ("input",))
+    graph = FloatGraph.build([node], input_shape=(4,), input_layout="C", name="rolled")
+    beside = bw.evaluate(network, x, np.array([1, 2, 0, 4]), float_model=graph)
+    assert (beside.accuracy, beside.float_agreement, beside.float_accuracy) == (0.25, 0.5, 0.75)
+    with pytest.raises(bw.DataError, match="labels of shape"):
+        bw.evaluate(network, x, np.array([1]))
+
+
+def test_what_targets_say():
+    wide = Node("p", ops.MaxPool((2, 2), (2, 2)), (INPUT,))
+    network = Network(InputSpec(TensorType((64, 64, 4096), IntType(8))), (wide,))
+    found = bw.check(network)
+    assert found["tlmac"] == ()
+    assert found["bitsys"]
+    assert str(found["bitsys"][0]) in str(pytest.raises(bw.ModelError, bw.compile, network, "bitsys").value)
+    with pytest.raises(bw.OptionError, match="unknown target 'fpga'"):
+        bw.check(network, {"fpga": {}})

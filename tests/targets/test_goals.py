@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 import bitwright as bw
 from bitwright.cli import app
 from bitwright.errors import ModelError, OptionError
-from bitwright.goals import Goals, reach
 from bitwright.hardware.clock import Clock
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.targets.goals import Goals, reach
 
 TARGETS = ("bitsys", "rap", "tlmac")
 

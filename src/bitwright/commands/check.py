@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +57,8 @@ def _open(model: Path, output_name: str | None, shape: str | None) -> tuple[str,
 
 
 def _describe_network(console: Console, network: Network, options: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    from bitwright import targets
+    from bitwright import api
     from bitwright.network.ops import Conv2d, Dense
-    from bitwright.network.passes import simplify
 
     weights = sum(n.op.weight.size for n in network.nodes if isinstance(n.op, (Conv2d, Dense)))
     bits = sum(n.op.weight.size * n.op.weight_type.bits for n in network.nodes if isinstance(n.op, (Conv2d, Dense)))
@@ -70,8 +69,7 @@ def _describe_network(console: Console, network: Network, options: Mapping[str, 
     if console.verbose:
         rows = [[n.name, type(n.op).__name__, str(network.types[n.name])] for n in network.nodes]
         console.table("nodes", ["node", "operation", "value"], rows)
-    simple = simplify(network)
-    verdicts = {name: _verdict(targets.get(name), simple, options.get(name, {})) for name in targets.names()}
+    verdicts = {name: _verdict(name, problems) for name, problems in api.check(network, options).items()}
     rows = [[name, "accepts" if not v["problems"] else "refuses", v["summary"]] for name, v in verdicts.items()]
     console.table("targets", ["target", "verdict", "what it is"], rows)
     for name, verdict in verdicts.items():
@@ -87,11 +85,11 @@ def _describe_network(console: Console, network: Network, options: Mapping[str, 
     }
 
 
-def _verdict(target: Any, network: Network, options: Mapping[str, Any]) -> dict[str, Any]:
-    from bitwright.targets.contract import make_options
+def _verdict(name: str, problems: Sequence[object]) -> dict[str, Any]:
+    from bitwright import targets
 
-    problems = [str(p) for p in target.check(network, make_options(target, options))]
-    return {"summary": target.summary, "accepts": not problems, "problems": problems}
+    told = [str(p) for p in problems]
+    return {"summary": targets.get(name).summary, "accepts": not told, "problems": told}
 
 
 def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 
 if TYPE_CHECKING:
     from bitwright.data.samples import Samples
-    from bitwright.goals import Goals
     from bitwright.models import FloatGraph
     from bitwright.network import InputSpec, Network
+    from bitwright.targets.goals import Goals
 
 Model = Annotated[Path, typer.Argument(help="model: .onnx or .bw", show_default=False)]
 OutputName = Annotated[
@@ -97,7 +97,7 @@ class Wanted:
     def goals(self) -> Goals | None:
         """What they ask for, if anything."""
         from bitwright.errors import OptionError
-        from bitwright.goals import FASTEST, SMALLEST, Goals
+        from bitwright.targets.goals import FASTEST, SMALLEST, Goals
 
         if self.fastest and self.smallest:
             raise OptionError("--fastest and --smallest contradict each other; legal is one of them")

@@ -29,9 +29,9 @@ from bitwright.text import figure
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
-    from bitwright.goals import Goals
     from bitwright.hardware.clock import Clock
     from bitwright.targets.contract import Design, LayerEstimate
+    from bitwright.targets.goals import Goals
 
 
 @sharing

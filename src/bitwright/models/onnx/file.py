@@ -106,8 +106,8 @@ def model_input(model: onnx.ModelProto, stored: Iterable[str], shape: tuple[int,
         raise ModelError(f"input {info.name!r} has shape {dims}; legal are a batch and at least one more axis")
     if any(not isinstance(d, int) or d < 1 for d in dims[1:]):
         raise ModelError(
-            f"input {info.name!r} has the dynamic shape [{', '.join(map(str, dims))}]; "
-            "only the batch, the first axis, may be dynamic; legal are sizes that are given (`shape`, --shape 1,3,32,32)"
+            f"input {info.name!r} has the dynamic shape [{', '.join(map(str, dims))}]; only the batch, the first axis, "
+            "may be dynamic; legal are sizes that are given (`shape`, --shape 1,3,32,32)"
         )
     if isinstance(dims[0], int) and dims[0] > 1:
         raise ModelError(f"input {info.name!r} has the batch size {dims[0]}; legal are 1 or a dynamic batch")
