@@ -110,17 +110,22 @@ def test_a_netlist_keeps_the_contents_of_memories(options):
         yosys.Synthesis(top="top", contents=False, **options).script(["top.sv"])
 
 
-@pytest.mark.parametrize("style", [1, 2])
-def test_a_large_module_has_the_cells_of_its_parts(tmp_path, style):
-    """1,100 columns of 48 words in LUTs are black boxes of 1,024 and 76 columns, one LUT and register each."""
-    rng = np.random.default_rng(1)
+@pytest.mark.parametrize(("style", "depth"), [(1, 48), (2, 48), (2, 150)])
+def test_a_large_module_has_the_cells_of_its_parts(tmp_path, style, depth):
+    """1,100 columns in LUTs are black boxes of 1,024 and 76 columns, of 48 words one LUT and register each.
+
+    Of 150 words both boxes say by a register of their own in which bank an address lies.
+    """
+    rng, bits, latency = np.random.default_rng(1), (depth - 1).bit_length(), 1 + (depth > 128)
     words = [int.from_bytes(rng.bytes(138)) >> 4 for _ in range(48)]
+    if depth > 128:  # each bank repeats sixteen
+        words = [words[n % 16 + n // 128 * 16] for n in range(depth)]
     top = f"""module top (
-    input logic clk_i, input logic [5:0] addr_i, input logic [1099:0] x_i, output logic [1099:0] o
+    input logic clk_i, input logic [{bits - 1}:0] addr_i, input logic [1099:0] x_i, output logic [1099:0] o
 );
   logic [1099:0] data;
-  rom #(.Width(1100), .Depth(48), .File("wide.mem"), .Style({style})) u_rom (
-      .clk_i, .re_i(1'b1), .addr_i, .data_o(data));
+  rom #(.Width(1100), .Depth({depth}), .File("wide.mem"), .Style({style}), .Latency({latency})) u_rom (
+      .clk_i, .re_i(1'b1), .addr_i, .oe_i(1'b1), .data_o(data));
   always_ff @(posedge clk_i) o <= data ^ x_i;
 endmodule
 """
@@ -130,7 +135,7 @@ endmodule
     counted = count_module(files, options, tool, tmp_path, large=True)
     parts, cached = counted.cells, counted.cached
     assert not cached
-    assert (parts.lut, parts.ff, parts.bram36) == (whole.lut, whole.ff, whole.bram36)
+    assert (parts.lut, parts.ff, parts.bram36) == (whole.lut, whole.ff + (depth > 128), whole.bram36)
     columns = [box["column.mem"].split() for box in without_wide_roms(files)[1]]
     assert [int(high + low, 16) for low, high in zip(*columns, strict=True)] == words
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bitwright.hardware.closure import closure
 from bitwright.hardware.families import families
-from bitwright.hardware.memory import index_bits
+from bitwright.hardware.memory import index_bits, rom_latency
 from bitwright.hardware.text import CLOCK_PORTS, Port, instance, module, wired
 
 ROOT = Path(__file__).with_name("modules")
@@ -89,7 +89,8 @@ def _rom_column(words: list[str]) -> dict[str, str]:
     """A module with a memory of these hexadecimal words."""
     width, depth = 4 * len(words[0]), len(words)
     address = Port("addr_i", bits=index_bits(depth), vector=True)
-    ports = [CLOCK_PORTS[0], Port("re_i"), address, Port("data_o", True, width)]
+    ports = [CLOCK_PORTS[0], Port("re_i"), Port("oe_i"), address, Port("data_o", True, width)]
     parameters = {"Width": width, "Depth": depth, "File": "column.mem", "Style": 2}
+    parameters["Latency"] = rom_latency(width, depth, style=2)
     text = module(ROM_COLUMN, ports, instance("rom", "u_rom", parameters, wired(ports)))
     return {f"{ROM_COLUMN}.sv": text, "column.mem": "\n".join(words) + "\n"}

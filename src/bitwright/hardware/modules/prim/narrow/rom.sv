@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Read-only memory with a registered output: module rom of prim/generic, which see, but a wide one in LUTs as black boxes
-// of up to Columns bits each. bitwright.sources.without_wide_roms uses it for tools that cannot take all in one piece.
+// of up to Columns bits each, which hold all registers of a deep one. bitwright.sources.without_wide_roms uses it for tools that cannot take all in one piece.
 module rom #(
     parameter int unsigned Width = 8,
     parameter int unsigned Depth = 32,
@@ -20,9 +20,11 @@ module rom #(
   localparam int unsigned Columns = 1024;
   localparam bit Block = Style == 1 || (Style == 0 && Depth > 64 && Depth > 4096 / Width);
 
+  localparam bit Boxed = !Block && Width > Columns;
+  localparam bit Banked = Boxed && Latency == 2 && Depth > 128;
   logic [Width-1:0] data_q;
 
-  if (Latency == 2) begin : g_output
+  if (Latency == 2 && !Banked) begin : g_output
     logic [Width-1:0] output_q;
     always_ff @(posedge clk_i) if (oe_i) output_q <= data_q;
     assign data_o = output_q;
@@ -30,7 +32,7 @@ module rom #(
     assign data_o = data_q;
   end
 
-  if (!Block && Width > Columns) begin : g_columns
+  if (Boxed) begin : g_columns
     for (genvar k = 0; k < (Width + Columns - 1) / Columns; k++) begin : g_column
       localparam int unsigned Bits = Width - k * Columns < Columns ? Width - k * Columns : Columns;
       rom_column #(
@@ -39,6 +41,7 @@ module rom #(
       ) u_column (
           .clk_i,
           .re_i,
+          .oe_i,
           .addr_i,
           .data_o(data_q[k*Columns+:Bits])
       );

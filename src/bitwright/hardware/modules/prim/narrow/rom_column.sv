@@ -7,6 +7,7 @@ module rom_column #(
 ) (
     input  logic                clk_i,
     input  logic                re_i,
+    input  logic                oe_i,
     input  logic [AddrBits-1:0] addr_i,
     output logic [   Width-1:0] data_o
 );
