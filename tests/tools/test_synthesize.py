@@ -114,8 +114,8 @@ def test_a_netlist_keeps_the_contents_of_memories(options):
 def test_a_large_module_has_the_cells_of_its_parts(tmp_path, style, depth):
     """1,100 columns in LUTs are black boxes of 1,024 and 76 columns, of 48 words one LUT and register each.
 
-    Of 150 words both boxes say by a register of their own in which bank an address lies, and the few columns of one bank
-    that are equal by chance are one in the same box alone.
+    Of 150 words both boxes say by a register of their own in which bank an address lies, and the few columns of a bank
+    that are equal by chance are one only within a box.
     """
     rng, bits, latency = np.random.default_rng(1), (depth - 1).bit_length(), 1 + (depth > 128)
     words = [int.from_bytes(rng.bytes(138)) >> 4 for _ in range(48)]
