@@ -59,7 +59,8 @@ def test_a_plain_network_passes():
         ({"elements": ()}, "elements must name at least one element"),
         (
             {"speed": 3},
-            "target tlmac has no option 'speed'; legal are interval, lut, elements, bram36, dsp, device, layers, jobs",
+            "target tlmac has no option 'speed'; "
+            "legal are interval, lut, clock, elements, bram36, dsp, device, fill, layers, jobs",
         ),
     ],
 )
@@ -82,7 +83,7 @@ def test_options_are_validated(options, message):
         ({"x": {}}, "layers: no multiply-accumulate layer 'x'; legal are n0"),
         (
             {"n0": {"pe": 3}},
-            "layers: n0 has no setting 'pe'; legal are lanes, outputs, blocks, group, digit, element, taps",
+            "layers: n0 has no setting 'pe'; legal are lanes, outputs, blocks, group, digit, element, taps, every",
         ),
     ],
 )

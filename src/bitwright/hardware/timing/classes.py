@@ -32,8 +32,7 @@ class Carry:
 class Path:
     """One class. what: for people. steps: functions, by their number of inputs, and carry chains, in order.
 
-    fanout: loads of the first wire; reach: of the last one, 1 where a function stands beside the register that it
-    feeds.
+    fanout: loads of the first wire; reach: of the last one, 1 where a function stands beside its register.
     """
 
     what: str
