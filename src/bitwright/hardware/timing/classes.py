@@ -32,7 +32,8 @@ class Carry:
 class Path:
     """One class. what: for people. steps: functions, by their number of inputs, and carry chains, in order.
 
-    fanout: loads of the first wire; reach: of the last one, 1 where a function stands beside its register.
+    fanout: loads of the first wire; inner: of those between steps; reach: of the last one, 1 where a function stands
+    beside its register.
     """
 
     what: str
@@ -41,6 +42,7 @@ class Path:
     reach: int = 1
     start: str = REGISTER
     end: str = DATA
+    inner: int = INNER
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Speed:
         block = nets.block * (path.start not in (REGISTER,))
         for step in self._apart(path.steps):
             found += _wire(nets, loads) + block + self._step(step)
-            loads, block = INNER, 0.0
+            loads, block = path.inner, 0.0
         if path.end != DATA or path.reach > 1 or not path.steps:
             found += _wire(nets, max(path.reach, loads if not path.steps else 1)) + block
             found += nets.block * (path.end == ADDRESS)

@@ -235,7 +235,9 @@ def _out(plan: MacPlan, moved: int, ready: Ready) -> tuple[Path, ...]:
         found += [*way.paths, *counter_paths(plan.parts)]
         ready = () if way.sparse else (*ready, 3)
     if not plan.held_words:
-        return (*found, Path("enable of the layer", (*ready, 3), 8, moved, end=ENABLE))
+        taken = plan.acc_type.bits * plan.fold.parallel  # the ready of the next unit moves the layer in the same cycle
+        found.append(Path("enable of the layer", (*ready, 3), 8, moved, end=ENABLE))
+        return (*found, Path("enable of the accumulators", (*ready, 3, 2), 8, taken, end=ENABLE, inner=moved))
     found.append(Path("enable of the layer", (), moved, moved, end=ENABLE))
     found.append(Path("stall of the layer", (3, 3), CONTROL, 3))
     found.append(Path("ready of the accumulators", (*ready, 3, 3), CONTROL, 3))
