@@ -49,10 +49,7 @@ GRID = {"a_words": 8192, "b_words": 16384}  # the most that fits the block RAM o
 
 @dataclass(frozen=True)
 class Case:
-    """A design: network "" where the hardware does not depend on it; goals by grade, or of the middle estimate, in MHz.
-
-    placing: placer and router, for designs that fill much of the part; options of the target.
-    """
+    """A design: network "" where the hardware does not depend on it; goals by grade, or of the middle estimate, in MHz."""
 
     name: str
     target: str
@@ -60,7 +57,6 @@ class Case:
     goals: dict[str, float]
     network: str = ""
     options: dict[str, Any] = field(default_factory=dict)
-    placing: dict[str, str] = field(default_factory=dict)
 
 
 STREAMING = (("TFC_2W2A", 784), ("TFC_2W2A", 196), ("digits", 4608), ("digits", 2304), ("KWS", 1960))
@@ -70,15 +66,7 @@ CASES = (
         for network, interval in STREAMING
     ),
     Case("rap 2 x 2", "rap", ROUTED, {"6": 120, "8": 150}, "", {"size": 2, **GRID}),
-    Case(
-        "bitsys small",
-        "bitsys",
-        ROUTED,
-        {"6": 120, "8": 150},
-        "",
-        {"hardware": "small"},
-        {"placer": "static", "router": "router2"},
-    ),
+    Case("bitsys small", "bitsys", ROUTED, {"6": 120, "8": 150}, "", {"hardware": "small"}),
     *(
         Case(f"tlmac {network} at {interval}", "tlmac", ESTIMATED, {"mid": 350}, network, {"interval": interval})
         for network, interval in STREAMING
@@ -160,7 +148,7 @@ def measure(folder: Path, part: Device, grades: Iterable[str]) -> dict[str, Any]
 def routed(folder: Path, case: Case, part: Device, grade: int, seed: int) -> Placement:
     """The design after place and route."""
     goal = max(case.goals.values())
-    run = nextpnr.PlaceRoute(part.size, part.package, grade, clock_mhz=goal, seed=seed, **case.placing)
+    run = nextpnr.PlaceRoute(part.size, part.package, grade, clock_mhz=goal, seed=seed)
     stat = (folder / yosys.STAT).read_text()
     return place_and_route(folder / yosys.NETLIST, stat, part.traits.placing, run, store.folder(None))
 
