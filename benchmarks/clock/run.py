@@ -49,7 +49,7 @@ GRID = {"a_words": 8192, "b_words": 16384}  # the most that fits the block RAM o
 
 @dataclass(frozen=True)
 class Case:
-    """A design: network "" where the hardware does not depend on it; goals by grade, or of the middle estimate, in MHz."""
+    """A design: network "" where the hardware is the same for all; goals by grade, or of the middle estimate, MHz."""
 
     name: str
     target: str
