@@ -132,6 +132,7 @@ module bitsys_input #(
       write_q <= write_q + 4'(elements_valid_q);
     end
   end
+  logic last_group_q, last_filled_q, filling_q, last_pixel_q, start_q, next_last, next_filled, next_filling, next_pixel;
   // Whatever follows is counted off, with the word that comes; only then it is chosen.
   logic [8:0] end_take_q, rest_take_q, more_end, more_rest, more_full, more_stay;
   assign more_end = more_q - end_take_q;
@@ -168,7 +169,6 @@ module bitsys_input #(
   // Position of the group in its frame: last_* and need_q are known one step ahead, before_* tell two.
   logic [11:0] group_q, group_1_q;
   logic [15:0] pixel_index_q, address_q, address_1_q;
-  logic last_group_q, last_filled_q, filling_q, last_pixel_q, start_q, next_last, next_filled, next_filling, next_pixel;
   logic before_group_q, before_filled_q, before_pixel_q, frame_end, close_q, valid_1_q;
   assign frame_end = emit && frame_last_q;
   assign next_last = last_filled_q ? one_group_q : before_group_q;
