@@ -184,6 +184,18 @@ def test_losses_that_are_not_finite(small, x, monkeypatch):
     assert 0 < report.best_step <= 50
 
 
+def test_the_distance_of_probabilities_at_a_temperature():
+    """T^2 KL(p || q) of softmax at T, by NumPy; its gradient at equal outputs is 0."""
+    rng, t = np.random.default_rng(0), 2.0
+    a, b = rng.normal(0, 3, (2, 5, 4))
+    p, q = (np.exp(v / t) / np.exp(v / t).sum(1, keepdims=True) for v in (b, a))
+    found = loop.distance(torch.from_numpy(a), torch.from_numpy(b), "kl", t)
+    assert float(found) == pytest.approx(t * t * (p * np.log(p / q)).sum(1).mean())
+    same = torch.from_numpy(b).requires_grad_()
+    loop.distance(same, torch.from_numpy(b), "kl", t).backward()
+    assert float(same.grad.abs().max()) < 1e-12
+
+
 def test_a_rate_that_explodes_keeps_the_start(small, x):
     found = tuned(small, x, learning_rate=1.0, steps=20)
     assert found.report.best_step == 0

@@ -34,7 +34,10 @@ BAD_STEPS = 20  # in a row without a finite gradient end the training
 
 @dataclass(frozen=True)
 class Plan:
-    """How long and how: steps, or minutes in their place; rate of Adam; share of labels; evaluations on the way."""
+    """How long and how: steps, or minutes in their place; rate of Adam; share of labels; evaluations on the way.
+
+    temperature: of the class probabilities in the loss `kl`.
+    """
 
     steps: int | None
     minutes: float | None
@@ -42,6 +45,7 @@ class Plan:
     labels: float
     loss: str
     evaluations: int
+    temperature: float = 1.0
 
     def done(self, state: State) -> float:
         """The part of the work that is behind, 0 to 1."""
@@ -62,11 +66,15 @@ def learning_rate(plan: Plan, done: float) -> float:
     return plan.rate * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
 
 
-def distance(outputs: Tensor, wanted: Tensor, loss: str) -> Tensor:
-    """Mean loss of outputs [N, C, ...] against those of the teacher."""
+def distance(outputs: Tensor, wanted: Tensor, loss: str, temperature: float = 1.0) -> Tensor:
+    """Mean loss of outputs [N, C, ...] against those of the teacher.
+
+    kl: T^2 KL(softmax(wanted / T) || softmax(outputs / T)), whose gradient has the same size at all temperatures T
+    (Hinton et al., 2015).
+    """
     if loss == "kl":
-        p, q = F.log_softmax(wanted, 1), F.log_softmax(outputs, 1)
-        return (p.exp() * (p - q)).sum(1).mean()
+        p, q = F.log_softmax(wanted / temperature, 1), F.log_softmax(outputs / temperature, 1)
+        return temperature**2 * (p.exp() * (p - q)).sum(1).mean()
     if loss == "binary":
         p, q = (v.clamp(LEAST, 1 - LEAST) for v in (wanted, outputs))
         return (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
@@ -136,7 +144,7 @@ class Trainer:
         if share < 1:
             with torch.no_grad():
                 wanted = self.teacher(inputs)
-            loss = (1 - share) * distance(outputs, wanted, self.plan.loss)
+            loss = (1 - share) * distance(outputs, wanted, self.plan.loss, self.plan.temperature)
         if share > 0 and labels is not None:
             loss = loss + share * self._against(outputs, torch.from_numpy(labels.astype(np.int64)).to(device))
         self.module.gradient.zero_()
