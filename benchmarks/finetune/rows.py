@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 EDGES = {"first_bits": (8, 8), "last_bits": (8, 8)}
-IMAGES = {"augment": ("flip", "shift=4")}
+IMAGES = {"augment": ("flip", "shift=4"), "temperature": 2.0}
 SMALL = {"learning_rate": 0.03}  # better than 0.01 on folds of the training data
 EPOCH = 25_000  # training images of CIFAR-10
 

@@ -196,6 +196,18 @@ def test_the_distance_of_probabilities_at_a_temperature():
     assert float(same.grad.abs().max()) < 1e-12
 
 
+def test_the_teacher_answers_for_mirror_images_where_they_are_trained_on(small, x):
+    """The mean of both answers, put back in place where there is one for each pixel."""
+    images = torch.from_numpy(x[:3])
+    for outputs in (lambda v: v.flatten(1), lambda v: v * torch.arange(v.shape[3])):
+        trainer = loop.Trainer(None, outputs, None, loop.Plan(1, None, 0.1, 0.0, "kl", 1, 1.0, True), None, None)
+        other = outputs(images.flip(3))
+        expected = (outputs(images) + (other.flip(3) if other.ndim == 4 else other)) / 2
+        assert torch.equal(trainer._wanted(images), expected)
+    alike = tuned(small, x, steps=40, augment=("shift=1",)).network.digest
+    assert tuned(small, x, steps=40, augment=("shift=1", "flip")).network.digest != alike
+
+
 def test_a_rate_that_explodes_keeps_the_start(small, x):
     found = tuned(small, x, learning_rate=1.0, steps=20)
     assert found.report.best_step == 0

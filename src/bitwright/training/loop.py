@@ -36,7 +36,8 @@ BAD_STEPS = 20  # in a row without a finite gradient end the training
 class Plan:
     """How long and how: steps, or minutes in their place; rate of Adam; share of labels; evaluations on the way.
 
-    temperature: of the class probabilities in the loss `kl`.
+    temperature: of the class probabilities in the loss `kl`. mirrored: whether the teacher answers for an image and its
+    mirror image, and the mean counts.
     """
 
     steps: int | None
@@ -46,6 +47,7 @@ class Plan:
     loss: str
     evaluations: int
     temperature: float = 1.0
+    mirrored: bool = False
 
     def done(self, state: State) -> float:
         """The part of the work that is behind, 0 to 1."""
@@ -142,8 +144,7 @@ class Trainer:
         outputs, share = self.module(inputs), self.plan.labels
         loss = outputs.new_zeros(())
         if share < 1:
-            with torch.no_grad():
-                wanted = self.teacher(inputs)
+            wanted = self._wanted(inputs)
             loss = (1 - share) * distance(outputs, wanted, self.plan.loss, self.plan.temperature)
         if share > 0 and labels is not None:
             loss = loss + share * self._against(outputs, torch.from_numpy(labels.astype(np.int64)).to(device))
@@ -157,6 +158,15 @@ class Trainer:
         state.bad = 0
         state.total, state.count = state.total + value, state.count + 1
         self._adam(state, rate, norm)
+
+    @torch.no_grad()
+    def _wanted(self, inputs: Tensor) -> Tensor:
+        """The teacher's answers."""
+        wanted = self.teacher(inputs)
+        if not self.plan.mirrored:
+            return wanted
+        other = self.teacher(inputs.flip(3))
+        return (wanted + (other.flip(3) if other.ndim == 4 else other)) / 2
 
     def _against(self, outputs: Tensor, labels: Tensor) -> Tensor:
         if self.plan.loss == "binary":

@@ -37,7 +37,7 @@ class FinetuneOptions:
     )
     label_share: float = _doc(0.0, "share of the labels in the loss, 0 to 1; the rest is the float model's answers")
     loss: str = _doc("auto", f"distance to the float model's outputs: {', '.join(LOSSES)}")
-    temperature: float = _doc(2.0, "of class probabilities in the loss kl: higher ones weigh unlikely classes more")
+    temperature: float = _doc(1.0, "of class probabilities in the loss kl: 2 weighs unlikely classes more")
     augment: tuple[str, ...] = _doc((), "of images: flip, shift=PIXELS, crop=PIXELS")
     evaluations: int = _doc(10, "how often the integer network is measured on the way")
     held_back: int = _doc(2000, "samples kept for measuring where no evaluation data are given; a tenth at most")

@@ -190,7 +190,8 @@ def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> P
         epochs = DEFAULT_EPOCHS if options.epochs is None else options.epochs
         steps = max(1, round(epochs * batches.per_epoch))
     rate, share = options.rate(bits), options.label_share
-    return Plan(steps, options.minutes, rate, share, loss, options.evaluations, options.temperature)
+    how = options.temperature, "flip" in options.pixels
+    return Plan(steps, options.minutes, rate, share, loss, options.evaluations, *how)
 
 
 def _key(job: Job, start: Start, half: bool) -> str:
