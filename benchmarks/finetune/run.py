@@ -157,7 +157,7 @@ def measure_float(bench: Bench, row: Row, seed: int) -> dict:
     samples = samples_of(found.x, found.labels, float_input(found.graph))
     pixels = {"flip": 1, "shift": 4}
     batches = Batches(samples, np.arange(len(found.x)), found.graph, 64, seed, pixels)
-    plan = Plan(options["steps"], None, 5e-3, options["label_share"], "kl", 10)
+    plan = Plan(options["steps"], None, 5e-3, options["label_share"], "kl", 10, options["temperature"], mirrored=True)
     graph = trained_by_loop(found.graph, batches, plan, half=True)
     before = float_accuracy(found.graph, found.test, found.test_labels)
     after = float_accuracy(graph, found.test, found.test_labels)
