@@ -267,7 +267,6 @@ ADVICE = {
     "legal are nearest and linear": [*RESIZE, *LINEAR],
     "legal are finite numbers above 0": RESIZE,
     "legal is along height and width": RESIZE,
-    "pixels linearly": LINEAR,
     "legal are 1-D and 2-D ones": [TRANSPOSED, SERIES_TRANSPOSED],
     "legal are two numbers below the strides or dilations": [TRANSPOSED],
     "legal are DCR and CRD": BLOCKS[:2],

@@ -110,11 +110,6 @@ REFUSED = {
         {"s": np.float32([1, 1, 2, 2])},
         "mode 'cubic'; legal are nearest and linear",
     ),
-    "fraction": (
-        [("Resize", ("x", "", "s"), "y", {"mode": "linear"})],
-        {"s": np.float32([1, 1, 1.5, 2])},
-        r"resizes 6 to 9 pixels linearly \(half_pixel\); legal are whole factors",
-    ),
     "slice": (
         [("Reshape", "xr", "t", {}), ("Slice", "tabc", "y", {})],
         {"r": np.array([1, 10, 9]), "a": np.array([3]), "b": np.array([7]), "c": np.array([1])},

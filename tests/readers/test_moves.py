@@ -30,6 +30,10 @@ MOVES = {
     "cropped": (ops.Pixels((1, 3), (0, 1, 2)), lambda x: x[1:4:2, :3]),
     "stretched": (ops.Stretch((2, 3)), lambda x: stretched(x, 2, 3)),
     "blocks": (ops.DepthToSpace((3, 2)), lambda x: blocks(x, 3, 2)),
+    "between": (
+        ops.Interpolation(ops.Line((0, 2, 4), (1, 2, 0), 3), ops.Line((0, 1, 2, 3), (0,) * 4, 1)),
+        lambda x: np.stack([2 * x[0] + x[1], x[2] + 2 * x[3], 3 * x[4]]) * Fraction(1, 3),
+    ),
     "blended": (ops.Blend((1, 2, 1), (1, 1)), lambda x: blended(x)),
     "mean": (ops.ChannelMean(), lambda x: x.sum(-1, keepdims=True) * Fraction(1, 6)),
     "maximum": (ops.ChannelMax(), lambda x: x.max(-1, keepdims=True)),

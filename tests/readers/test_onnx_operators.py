@@ -89,6 +89,10 @@ IMAGE = {
         {"s": i64(1, 3, 12, 10)},
     ),
     "softmax": ([("Softmax", "x", "y", {"axis": 1})], {}),
+    "standardized weights": (
+        [("BatchNormalization", "wsbsb", ("v", "m", "n"), {"training_mode": 1}), ("Conv", "xv", "y", {})],
+        {"w": f(2, 3, 3, 3), "s": np.ones(3, np.float32), "b": np.zeros(3, np.float32)},
+    ),
     "log softmax": ([("Flatten", "x", "a", {}), ("LogSoftmax", "a", "y", {"axis": -1})], {}),
     "flatten dense": ([("Flatten", "x", "a", {}), ("MatMul", "aw", "y", {})], {"w": f(90, 4)}),
     "reshape gemm": (

@@ -156,6 +156,9 @@ IMAGE |= {
     "linear twice": resized("linear", (2, 2)),
     "linear, other factors": resized("linear", (3, 4), "pytorch_half_pixel"),
     "linear, one axis": resized("linear", (1, 2), "asymmetric"),
+    "linear to the corners": resized("linear", (2, 3), "align_corners"),
+    "linear, half as many again": resized("linear", (1.5, 1.2)),
+    "linear, fewer": resized("linear", (0.5, 0.6), "pytorch_half_pixel"),
     "nearest, half as many again": resized("nearest", (1.5, 1.6), "asymmetric", nearest_mode="floor"),
     "nearest, fewer": resized("nearest", (0.5, 0.4), nearest_mode="round_prefer_floor"),
     "nearest of other pixels": resized("nearest", (2, 2), "align_corners", nearest_mode="round_prefer_ceil"),
@@ -173,6 +176,16 @@ IMAGE |= {
     "stacked": (
         [("Conv", "xw", "a", {}), ("Concat", "xax", "y", {"axis": 2})],
         {"w": f(3, 3, 1, 1)},
+    ),
+    "sum of a stack": (
+        [
+            ("Conv", "xw", "a", {}),
+            ("Unsqueeze", "xz", "b", {}),
+            ("Unsqueeze", "az", "c", {}),
+            ("Concat", "bcb", "d", {"axis": 0}),
+            ("ReduceSum", "dz", "y", {"keepdims": 0}),
+        ],
+        {"w": f(3, 3, 1, 1), "z": i64(0)},
     ),
     "beside": ([("Relu", "x", "a", {}), ("Concat", "ax", "y", {"axis": -1})], {}),
     "tiles": ([("Tile", "xr", "y", {})], {"r": i64(1, 2, 3, 1)}),

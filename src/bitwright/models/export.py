@@ -229,6 +229,17 @@ def _blend(b: _Builder, op: ops.Blend, shape: Shape, x: str) -> str:
     return b.op("Conv", x, b.constant(weight), group=shape[2])
 
 
+def _interpolation(b: _Builder, op: ops.Interpolation, shape: Shape, x: str) -> str:
+    for axis, line, size in ((2, op.rows, shape[0]), (3, op.columns, shape[1])):
+        part = (np.array(line.weights) / line.whole).reshape(-1, *[1] * (3 - axis))
+        sides = []
+        for places, weight in ((line.places, 1 - part), (line.following(size), part)):
+            picked = b.op("Gather", x, b.constant(places, np.int64), axis=axis)
+            sides.append(b.op("Mul", picked, b.constant(weight)))
+        x = b.op("Add", *sides)
+    return x
+
+
 def _depth_to_space(b: _Builder, op: ops.DepthToSpace, shape: Shape, x: str) -> str:
     (h, w, c), (high, wide) = shape, op.factor
     x = b.op("Reshape", x, b.constant([-1, c // (high * wide), high, wide, h, w], np.int64))
@@ -310,6 +321,7 @@ _EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shap
     ops.DepthToSpace: _depth_to_space,
     ops.Stack: lambda b, op, shape, *x: b.op("Concat", *x, axis=2 + op.axis),
     ops.Blend: _blend,
+    ops.Interpolation: _interpolation,
     ops.ChannelMean: _of_channels("ReduceMean"),
     ops.ChannelMax: _of_channels("ReduceMax"),
     ops.Flatten: _flatten,

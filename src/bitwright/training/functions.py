@@ -122,6 +122,19 @@ def _stretch(op: ops.Stretch) -> Function:
     return stretch
 
 
+def _interpolation(op: ops.Interpolation) -> Function:
+    def interpolate(x: Tensor) -> Tensor:
+        for axis, line in ((2, op.rows), (3, op.columns)):
+            part = torch.as_tensor(line.weights, dtype=torch.float32, device=x.device) / line.whole
+            part = part.view(-1, *[1] * (3 - axis))
+            places = torch.as_tensor(line.places, device=x.device)
+            after = torch.clamp(places + 1, max=x.shape[axis] - 1)
+            x = x.index_select(axis, places) * (1 - part) + x.index_select(axis, after) * part
+        return x
+
+    return interpolate
+
+
 def _depth_to_space(op: ops.DepthToSpace) -> Function:
     high, wide = op.factor
 
@@ -189,6 +202,7 @@ MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.DepthToSpace: _depth_to_space,
     ops.Stack: lambda op: lambda a, b: torch.cat((a.to(b.dtype), b), 2 + op.axis),
     ops.Blend: _blend,
+    ops.Interpolation: _interpolation,
     ops.ChannelMean: _plain(lambda x: x.float().mean(1, keepdim=True)),
     ops.ChannelMax: _plain(lambda x: x.amax(1, keepdim=True)),
     ops.Flatten: _plain(_flatten),

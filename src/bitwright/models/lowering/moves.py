@@ -6,13 +6,13 @@ No number changes on the way, so whatever the integers stand for stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.models.exact.chain import ZERO, Affine, Chain, spread
+from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, spread
 from bitwright.models.graph import TypedNode, ops
 from bitwright.models.lowering.sums import add
 from bitwright.models.lowering.values import Builder, Value, realize
@@ -41,11 +41,8 @@ def _pixels(b: Builder, node: TypedNode[ops.Pixels], v: Value) -> Value:
     (rows, *others), (columns, *more) = found
     if not others and not more and rows.repeats == columns.repeats == 1:
         return _cropped(b, node.name, v, rows, columns)
-    for axis, parts in enumerate(found):
-        pieces = [
-            _run(b, f"{node.name}/{'rows' if axis == 0 else 'columns'}{k}", v, axis, run) for k, run in enumerate(parts)
-        ]
-        v = _side_by_side(b, node.name, pieces, axis)
+    for axis, places in enumerate((node.op.rows, node.op.columns)):
+        v = _picked(b, node.name, v, axis, places)
     return v
 
 
@@ -173,21 +170,56 @@ def _mask(b: Builder, name: str, v: Value, factor: tuple[int, int]) -> Value:
 
     The sum over all rows up to one, of an image of ones, is its place.
     """
-    none = Chain()
+    masks = [
+        _of_places(b, name, v, axis, [int(i % step == 0) for i in range(v.type.shape[axis])])
+        for axis, step in enumerate(factor)
+        if step > 1
+    ]
+    return masks[0] if len(masks) == 1 else b.value(f"{name}/mask", Mul(), masks, Chain())
+
+
+def _of_places(b: Builder, name: str, v: Value, axis: int, numbers: Sequence[int]) -> Value:
+    """An image [H, W, 1] of v's size with a number of at least 0 for each row (axis 0) or column (axis 1)."""
+    none, what = Chain(), ("rows", "columns")[axis]
     first = np.zeros((1, 1, 1, v.type.channels), np.int64)
     first[..., 0] = 1
     channel = b.value(f"{name}/channel", Conv2d(first, BIT), [v], none)
     ones = b.value(f"{name}/ones", Requantize(BIT, multiplier=ints([0]), bias=ints([1])), [channel], none)
-    masks = []
-    for axis, what in ((0, "rows"), (1, "columns")):
-        count, step = v.type.shape[axis], factor[axis]
-        if step == 1:
+    count = len(numbers)
+    window, pads = ((count, 1), (count - 1, 0, 0, 0)) if axis == 0 else ((1, count), (0, count - 1, 0, 0))
+    place = b.value(f"{name}/{what}", SumPool(window, (1, 1), pads), [ones], none)
+    table = np.zeros(place.type.dtype.levels, np.int64)
+    table[1 : count + 1] = numbers
+    dtype = IntType.holding(0, max(numbers))
+    return b.value(f"{name}/{what}/numbers", Lookup(place.type.dtype, table[None], dtype), [place], none)
+
+
+def _interpolation(b: Builder, node: TypedNode[ops.Interpolation], v: Value) -> Value:
+    """(whole - w) * q[p] + w * q[p + 1] on the integers, along both axes; the divisions join the chain."""
+    v, scale = realize(b, node, v), ONE
+    v = b.widened(node.inputs[0], v, 0, 0)
+    chain = v.chain
+    for axis, line in enumerate((node.op.rows, node.op.columns)):
+        size, name = v.type.shape[axis], f"{node.name}/{'rows' if axis == 0 else 'columns'}"
+        picked = [_picked(b, f"{name}/{k}", v, axis, p) for k, p in enumerate((line.places, line.following(size)))]
+        if not any(line.weights):
+            v = picked[0]
             continue
-        window, pads = ((count, 1), (count - 1, 0, 0, 0)) if axis == 0 else ((1, count), (0, count - 1, 0, 0))
-        place = b.value(f"{name}/{what}", SumPool(window, (1, 1), pads), [ones], none)
-        table = (place.type.dtype.values() % step == 1).astype(np.int64)
-        masks.append(b.value(f"{name}/{what}/first", Lookup(place.type.dtype, table[None], BIT), [place], none))
-    return masks[0] if len(masks) == 1 else b.value(f"{name}/mask", Mul(), masks, none)
+        sides = []
+        for k, weights in enumerate(([line.whole - w for w in line.weights], line.weights)):
+            factor = _of_places(b, f"{name}/{k}", picked[k], axis, weights)
+            sides.append(b.value(f"{name}/{k}/weighted", Mul(), [picked[k], factor], Chain()))
+        v = b.value(f"{name}/sum", Add(), sides, Chain())
+        low, high = (line.whole * edge for edge in picked[0].reach)
+        v = b.value(name, Requantize(IntType.holding(low, high)), [v], Chain(), (low, high))
+        scale /= line.whole
+    return Value(v.name, v.type, Chain((Affine((scale,), (ZERO,)), *chain.steps)), v.limits)
+
+
+def _picked(b: Builder, name: str, v: Value, axis: int, places: tuple[int, ...]) -> Value:
+    """Rows (axis 0) or columns (axis 1) in any order."""
+    found = ops.runs(places, v.type.shape[axis])
+    return _side_by_side(b, name, [_run(b, f"{name}/{k}", v, axis, run) for k, run in enumerate(found)], axis)
 
 
 def _stretch(b: Builder, node: TypedNode[ops.Stretch], v: Value) -> Value:
@@ -269,6 +301,7 @@ HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
     ops.ChannelMean: _sum_of_channels,
     ops.Channels: _channels,
     ops.DepthToSpace: _depth_to_space,
+    ops.Interpolation: _interpolation,
     ops.Pixels: _pixels,
     ops.Stack: _stack,
     ops.Stretch: _stretch,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from bitwright.models.problems import OrderError
 from bitwright.network.types import Array
 
 SPATIAL = {"CHW": (2, 3), "HWC": (1, 2)}
-FACTORS = "whole factors with half_pixel or asymmetric coordinates"
+MOST_PARTS = 256  # of the way from pixel to pixel
 
 
 def _pad(context: Context, node: NodeView) -> Tensor:
@@ -176,10 +177,17 @@ def _picked(node: NodeView, scale: float, size: int, out: int) -> Array:
 
 
 def _linear(context: Context, node: NodeView, tensor: Tensor, scales: list[float], sizes: list[int]) -> str:
-    """Pixels repeated, their edges spread, and the mean over windows with weights 1, 2, ..., 2, 1 or all 1."""
-    factors, windows, places = [], [], []
-    for scale, size, out in zip(scales, tensor.value_shape[:2], sizes, strict=True):
-        factor, window, before, after = _line(_coordinates(node), scale, size, out)
+    """Pixels repeated, their edges spread, and the mean over windows with weights 1, 2, ..., 2, 1 or all 1.
+
+    That is for whole factors; otherwise pixels between others.
+    """
+    mode, factors, windows, places = _coordinates(node), [], [], []
+    ends = list(zip(scales, tensor.value_shape[:2], sizes, strict=True))
+    found = [_line(mode, *end) for end in ends]
+    if None in found:
+        between = ops.Interpolation(*(_between(mode, *end) for end in ends))
+        return context.emit(between, [tensor.value], node.output)
+    for (factor, window, before, after), (_, size, _) in zip((f for f in found if f), ends, strict=True):
         factors.append(factor)
         windows.append(window)
         places.append(_padded(size * factor, before, after, "edge"))
@@ -191,20 +199,39 @@ def _linear(context: Context, node: NodeView, tensor: Tensor, scales: list[float
     return value
 
 
-def _line(mode: str, scale: float, size: int, out: int) -> tuple[int, tuple[int, ...], int, int]:
-    """Repeats of a pixel, weights of a window, and pads before and after, along an axis."""
+def _line(mode: str, scale: float, size: int, out: int) -> tuple[int, tuple[int, ...], int, int] | None:
+    """Repeats of a pixel, weights of a window, and pads before and after, along an axis; None where none are exact."""
     factor = out // size
     if out == size and scale == 1:
         return 1, (1,), 0, 0
     if size == 1:
         return out, (1,), 0, 0
     if out != size * factor or scale != factor or mode in ("align_corners", "tf_half_pixel_for_nn"):
-        raise ModelError(f"resizes {size} to {out} pixels linearly ({mode}); legal are {FACTORS}")
+        return None
     if mode == "asymmetric":
         return factor, (1,) * factor, 0, factor - 1
     if factor % 2:
         return factor, (1,) * factor, factor // 2, factor // 2
     return factor, (1, *(2,) * (factor - 1), 1), factor // 2, factor // 2
+
+
+def _between(mode: str, scale: float, size: int, out: int) -> ops.Line:
+    """Where the pixels along an axis lie between those of the input, in parts of at most `MOST_PARTS`."""
+    step = Fraction(size, out) if abs(scale * size - out) < 1e-3 else 1 / Fraction(scale).limit_denominator(1 << 12)
+    at = [i * step for i in range(out)]
+    if mode == "align_corners":
+        at = [Fraction(i * (size - 1), max(1, out - 1)) for i in range(out)]
+    elif mode == "pytorch_half_pixel" and out == 1:
+        at = [Fraction(0)]
+    elif mode != "asymmetric":
+        shift = Fraction(0) if mode == "tf_half_pixel_for_nn" else Fraction(1, 2)
+        at = [(i + Fraction(1, 2)) * step - shift for i in range(out)]
+    at = [min(max(a, Fraction(0)), Fraction(size - 1)) for a in at]
+    whole = math.lcm(*(a.denominator for a in at))
+    whole = whole if whole <= MOST_PARTS else MOST_PARTS
+    places = [math.floor(a) for a in at]
+    weights = [round((a - p) * whole) for a, p in zip(at, places, strict=True)]
+    return ops.Line(tuple(places), tuple(weights), whole)
 
 
 def _conv_transpose(context: Context, node: NodeView) -> Tensor:

@@ -157,7 +157,7 @@ def _size(context: Context, node: NodeView) -> Constant:
 def _concat(context: Context, node: NodeView) -> Tensor:
     tensors = [context.arranged(context.plain(node.tensor(i))) for i in range(len(node.inputs))]
     axis = node.attribute("axis", 1) % len(tensors[0].shape)
-    if axis == 0:
+    if axis == 0 and len(tensors[0].shape) < 5:
         raise ModelError("joins along the batch; legal are the other axes")
     layout = tensors[0].layout
     spatial = {"CHW": (2, 3), "HWC": (1, 2)}.get(layout, ())

@@ -65,8 +65,8 @@ def check(context: Context, node: NodeView, reader: Reader | None) -> None:
     """Raise `ModelError` for an attribute, input or output that is used and would not be read."""
     if node.domain in ("", "ai.onnx") and node.op in RANDOM:
         raise ModelError("computes random numbers; legal are constants: draw them before exporting")
-    if reader is None:
-        return
+    if reader is None or (node.op == "BatchNormalization" and node.all_constant):
+        return  # standardized weights are constants
     for name in node.attribute_names:
         _check_attribute(node, reader, name)
     if any(node.given[reader.inputs :]):

@@ -185,6 +185,38 @@ class Blend(Mean):
         return self.window.size == 1
 
 
+@dataclass(frozen=True)
+class Line:
+    """Places along an axis between two rows or columns: weights[i] / whole of the way from places[i] to the next."""
+
+    places: tuple[int, ...]
+    weights: tuple[int, ...]
+    whole: int
+
+    def following(self, size: int) -> tuple[int, ...]:
+        """The next one of each place; the last of `size` is its own."""
+        return tuple(min(p + 1, size - 1) for p in self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class Interpolation(Mean):
+    """Pixels between others: (1 - w / whole) * x[p] + (w / whole) * x[p + 1], along height and width."""
+
+    homogeneous: ClassVar[bool] = True
+    rows: Line
+    columns: Line
+
+    def shape(self, *inputs: Shape) -> Shape:
+        h, w, c = image(inputs[0])
+        for line, whole in ((self.rows, h), (self.columns, w)):
+            legal = min(line.places) >= 0 and max(line.places) < whole and len(line.weights) == len(line.places)
+            require(legal and 0 <= min(line.weights) <= max(line.weights) <= line.whole, f"picks places of {whole}")
+        return (len(self.rows.places), len(self.columns.places), c)
+
+    def work(self, shape: Shape) -> int:
+        return 4 * math.prod(shape)
+
+
 @dataclass(frozen=True, eq=False)
 class ChannelMean(Mean):
     """The mean of all channels, as one channel."""
