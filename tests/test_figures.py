@@ -15,12 +15,13 @@ from bitwright import demo
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
-README, TLMAC, BITSYS, RAP, QUANTIZATION = (
+README, TLMAC, BITSYS, RAP, QUANTIZATION, READERS = (
     "README.md",
     "docs/targets/tlmac.md",
     "docs/targets/bitsys.md",
     "docs/targets/rap.md",
     "docs/quantization.md",
+    "docs/readers.md",
 )
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -101,6 +102,19 @@ def clock():
     middle = f"{estimated['mid']:.0f} MHz (grade 6, {estimated['low']:.0f} to {estimated['high']:.0f})"
     yield BITSYS, f"{cells['lut']:,} LUT4 and {cells['ff']:,} registers before placement and is estimated at {middle}"
     yield BITSYS, f"with the first seed, it reaches {mhz:.1f} MHz"
+
+
+def models():
+    """What comes in of public architectures, and how near the integers come."""
+    found = results("models/results.json").values()
+    exported = [row for row in found if "failed" not in row]
+    read = [row for row in exported if row["read"]]
+    gain = [row["sqnr"] - row["onnxruntime_sqnr"] for row in read]
+    yield READERS, f"{len(read)} of {len(exported)} models come in"
+    near = sum(g >= -0.3 for g in gain)
+    yield READERS, f"median {statistics.median(gain):.1f} dB above it, and at least as good within 0.3 dB on {near}"
+    slowest = max(row["quantize_seconds"] for row in read)
+    yield READERS, f"They take at most {slowest:.0f} processor seconds to quantize"
 
 
 def quantization():
@@ -270,7 +284,19 @@ def networks():
         yield TLMAC, f"| {shown} | {cells} | {plan['interval_cycles']:,} | {plan['frames_per_second']:,.0f} |"
 
 
-GROUPS = (small, clock, quantization, finetuning, bitsys, bitsys_networks, rap, rap_measured, published, networks)
+GROUPS = (
+    small,
+    clock,
+    models,
+    quantization,
+    finetuning,
+    bitsys,
+    bitsys_networks,
+    rap,
+    rap_measured,
+    published,
+    networks,
+)
 FIGURES = [(page, text) for group in GROUPS for page, text in group()]
 
 
