@@ -268,7 +268,7 @@ def test_a_dask_cluster_gives_the_same_front(graph, data, tmp_path):
     ("target", "quantity", "target_options"),
     [
         ("tlmac", "lut", {}),
-        ("tlmac", "cycles", {"interval": 1152}),
+        ("tlmac", "cycles", {"interval": 1000}),
         ("rap", "cycles", {}),
         ("bitsys", "cycles", {}),
     ],
