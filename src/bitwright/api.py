@@ -75,14 +75,15 @@ def compile(
     program, and found there the next time. Raises `OptionError` for an unknown target or option and `ModelError` with
     every node that the target refuses, or for goals out of reach.
     """
+    made: Plan | None = None
     if goals is not None:
-        options, _ = reach(network, target, options, goals)
+        options, made = reach(network, target, options, goals)
     root = cache.folder(cache_dir) / "designs"
     key = _design_key(network, target, options)
     if key is not None and (found := _cached(root, key)) is not None:
         return found
     start = time.perf_counter()
-    design = targets.get(target).emit(accepted_plan(network, target, options))
+    design = targets.get(target).emit(made or accepted_plan(network, target, options))
     if key is not None and time.perf_counter() - start > WORTH_KEEPING:
         cache.entry(root, key, lambda folder: [_packed(design, folder)], [ARCHIVE])
     return design

@@ -15,7 +15,7 @@ from bitwright.data.raw import orders, raw_options
 from bitwright.data.table import read_table
 from bitwright.errors import DataError, OptionError
 from bitwright.network import InputSpec
-from bitwright.network.inputs import accepts, check_finite, check_raw
+from bitwright.network.inputs import accepts, check_raw
 from bitwright.network.types import Array
 
 CHUNK = 256
@@ -38,10 +38,8 @@ class Samples:
 
     def take(self, indices: Array) -> Array:
         """The model's float inputs [n, *input shape] of some samples; `DataError` for what does not fit."""
-        raw = self.raw[indices]
         try:
-            check_finite(raw, indices)
-            return self.spec.prepare(raw)
+            return self.spec.prepare(self.raw[indices], indices)
         except DataError as error:
             raise DataError(f"{self.where}: {error}") from None
 

@@ -85,9 +85,9 @@ class InputSpec:
         if not np.isfinite(self.data_scale) or 0 in self.data_std:
             raise ModelError(f"data scale {self.data_scale} must be finite and data std {self.data_std} not zero")
 
-    def prepare(self, raw: Array) -> Array:
+    def prepare(self, raw: Array, numbers: Array | None = None) -> Array:
         """Raw data [N, ...] as the model's float input; see the function `prepare`."""
-        return prepare(self, raw)
+        return prepare(self, raw, numbers)
 
     def quantize(self, x: Array) -> Array:
         """The model's float input [N, *shape] as integers, int64 [N, *type.shape]; see the function `quantize`."""
@@ -127,17 +127,17 @@ class OutputSpec:
         return dequantize(self, q)
 
 
-def prepare(spec: InputSpec, raw: Array) -> Array:
+def prepare(spec: InputSpec, raw: Array, numbers: Array | None = None) -> Array:
     """Raw data [N, ...] as the model's own float input [N, *shape]: (raw * data_scale - data_mean) / data_std.
 
     Computed in float32, mean and std by channel. Raw images are in `data_layout`, or of the model's own shape where
     that is its order, too; an axis of size 1 may be missing. Raises `DataError` where the shape, the type or a value
-    does not fit.
+    does not fit; numbers [N] are those by which it names samples.
     """
     raw = np.asarray(raw)
     check_raw(spec, raw.dtype, raw.shape)
     layout, shape = _model_layout(spec), data_shape(spec)
-    check_finite(raw)
+    check_finite(raw, numbers)
     x: Array = raw.astype(np.float32).reshape(len(raw), *shape)
     mean, std = (_along_channels(v, spec.data_layout, len(shape)) for v in (spec.data_mean, spec.data_std))
     x = (x * np.float32(spec.data_scale) - mean) / std

@@ -189,9 +189,16 @@ def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> P
     if steps is None and options.minutes is None:
         epochs = DEFAULT_EPOCHS if options.epochs is None else options.epochs
         steps = max(1, round(epochs * batches.per_epoch))
-    rate, share = options.rate(bits), options.label_share
-    how = options.temperature, "flip" in options.pixels
-    return Plan(steps, options.minutes, rate, share, loss, options.evaluations, *how)
+    return Plan(
+        steps,
+        options.minutes,
+        options.rate(bits),
+        options.label_share,
+        loss,
+        options.evaluations,
+        options.temperature,
+        mirrored="flip" in options.pixels,
+    )
 
 
 def _key(job: Job, start: Start, half: bool) -> str:

@@ -12,7 +12,6 @@ from bitwright.hardware.clock import LOWEST_MHZ
 from bitwright.network import Network
 from bitwright.targets.contract import Problem, Refusal
 from bitwright.targets.tlmac.assemble import pool_cycles
-from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit, build_circuit
 from bitwright.targets.tlmac.model.clock import ClockGoal
@@ -102,16 +101,18 @@ def _within(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
 
 def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     """The goal where the user sets none: about 64 multiplications a cycle in the busiest layer."""
-    layers = [unit.mac for unit in circuit.stages if unit.mac and unit.name not in options.layers]
     busiest = max((unit.mac.macs for unit in circuit.stages if unit.mac), default=0)
-    least = max((fold.fastest(layer, options.elements or FOLDED) or 1 for layer in layers), default=1)
+    least = shortest_interval(circuit, options, options.elements or FOLDED)
     return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
 
 
-def shortest_interval(circuit: Circuit, options: TlmacOptions) -> int:
-    """Cycles a frame of the layer that cannot be faster; 1 where a layer has no circuit at all."""
+def shortest_interval(circuit: Circuit, options: TlmacOptions, elements: tuple[str, ...] | None) -> int:
+    """Cycles a frame of the layer that cannot be faster with these elements, None for the planner's choice.
+
+    Layers that the user folds do not count; one without a circuit counts as 1.
+    """
     layers = [unit.mac for unit in circuit.stages if unit.mac and unit.name not in options.layers]
-    return max((choice.fastest(layer, options.elements) or 1 for layer in layers), default=1)
+    return max((choice.fastest(layer, elements) or 1 for layer in layers), default=1)
 
 
 def slowest(circuit: Circuit) -> int:

@@ -48,7 +48,8 @@ class Tlmac:
         simple = simpler(network)
         if unsupported(simple):  # `plan` says so
             return given
-        return {**limits, **given, "interval": max(interval, shortest_interval(build_circuit(simple), options))}
+        least = shortest_interval(build_circuit(simple), options, options.elements)
+        return {**limits, **given, "interval": max(interval, least)}
 
     def emit(self, plan: TlmacPlan) -> Design:
         """The circuit as SystemVerilog."""
