@@ -55,6 +55,11 @@ def last_function(graph: FloatGraph) -> Op:
     return next(node.op for node in reversed(graph.nodes) if not isinstance(node.op, Quant))
 
 
+def mirror(x: Array, layout: str) -> Array:
+    """Samples [N, ...] from right to left, where the layout has a width."""
+    return np.flip(x, 1 + layout.index("W")) if "W" in layout else x
+
+
 def loss_of(graph: FloatGraph, asked: str) -> str:
     """The loss for a graph: kl of class probabilities, binary of independent ones, or error, relative and squared."""
     if asked != "auto":
@@ -69,15 +74,24 @@ def loss_of(graph: FloatGraph, asked: str) -> str:
 
 
 class Examiner:
-    """Measures networks on fixed samples against the float model's outputs, which are computed once."""
+    """Measures networks on fixed samples against the float model's outputs, which are computed once.
 
-    def __init__(self, teacher: FloatGraph, samples: Samples, indices: Ints, loss: str, jobs: int = 0) -> None:
+    mirrored: whether the loss is measured against the mean of the answers for an image and for its mirror image, as
+    training aims at it where images are flipped.
+    """
+
+    def __init__(
+        self, teacher: FloatGraph, samples: Samples, indices: Ints, loss: str, jobs: int = 0, mirrored: bool = False
+    ) -> None:
         self.graph, self.samples, self.indices, self.loss, self.jobs = teacher, samples, indices, loss, jobs
+        self.last = last_function(teacher)
         runner = FloatRunner(teacher, jobs=jobs)
         parts = [runner.outputs(x) for _, x in samples.chunks(indices)]
-        self.reference = np.concatenate(parts)
+        self.reference = self.wanted = np.concatenate(parts)
+        if mirrored and not isinstance(self.last, ArgMax):
+            parts = [runner.outputs(mirror(x, teacher.input_layout)) for _, x in samples.chunks(indices)]
+            self.wanted = self._between(self.reference, mirror(np.concatenate(parts), teacher.output_layout))
         self.labels = None if samples.labels is None else np.asarray(samples.labels)[indices]
-        self.last = last_function(teacher)
         if self.labels is not None and self._answers(self.reference).ndim > 1:
             self.labels = None  # an answer for every pixel has no label
 
@@ -96,9 +110,17 @@ class Examiner:
         loss = self._loss(outputs)
         return Score(accuracy, agreement, loss if np.isfinite(loss) else MOST)
 
+    def _between(self, y: Array, other: Array) -> Array:
+        """The mean of two answers; of probabilities the softmax of the mean of their logits."""
+        if not isinstance(self.last, Softmax):
+            return (y + other) / 2
+        both = np.sqrt(y.astype(np.float64) * other)
+        channel = 1 if self.graph.output_layout == "CHW" else -1
+        return both / np.maximum(both.sum(channel, keepdims=True), 1e-300)
+
     def _loss(self, outputs: Array) -> float:
         """Of outputs [N, ...] against the float model's."""
-        reference, outputs = self._by_channel(self.reference), self._by_channel(outputs)
+        reference, outputs = self._by_channel(self.wanted), self._by_channel(outputs)
         if isinstance(self.last, ArgMax):
             return float(np.mean(reference != outputs))
         if self.loss == "binary":

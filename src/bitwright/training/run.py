@@ -75,7 +75,8 @@ def finetune_job(job: Job, progress: Progress = quiet) -> Finetuned:
         start = start_of(job.graph, calibration, job.quantize, job.narrower, progress)
         _check_teacher(job, start)
         loss = loss_of(start.teacher, job.options.loss)
-        examiner = Examiner(start.teacher, job.evaluation or job.data, measured, loss, job.options.jobs)
+        mirrored = "flip" in job.options.pixels
+        examiner = Examiner(start.teacher, job.evaluation or job.data, measured, loss, job.options.jobs, mirrored)
         return _trained(job, start, train, examiner, progress)
 
 
