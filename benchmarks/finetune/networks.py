@@ -83,7 +83,7 @@ def digits(data: Path) -> Case:
     layers += [FloatNode("d", _dense(10, 128), ("flat",))]
     graph = FloatGraph.build(layers, input_shape=(1, 8, 8), input_layout="CHW", name="digits")
     test_x = (test["images"].reshape(-1, 1, 8, 8) / 16).astype(np.float32)
-    return Case(trained_in_floats(graph, x, y, {"shift": 1}, DIGITS_EPOCHS), x, y, test_x, test["labels"])
+    return Case(trained_in_floats(graph, x, y, {"shift": (1, 1)}, DIGITS_EPOCHS), x, y, test_x, test["labels"])
 
 
 def tfc(data: Path) -> Case:
@@ -100,7 +100,7 @@ def tfc(data: Path) -> Case:
             value = f"{value}/relu"
     graph = FloatGraph.build(nodes, input_shape=(1, 28, 28), input_layout="CHW", name="tfc")
     train, test = (x[:4000], labels[:4000]), (x[4000:], labels[4000:])
-    return Case(trained_in_floats(graph, *train, {"shift": 2}, TFC_EPOCHS), *train, *test)
+    return Case(trained_in_floats(graph, *train, {"shift": (2, 2)}, TFC_EPOCHS), *train, *test)
 
 
 def _random(shape: tuple[int, ...]) -> np.ndarray:
@@ -124,7 +124,7 @@ def _halved(name: str) -> FloatNode:
 
 
 def trained_in_floats(
-    graph: FloatGraph, x: np.ndarray, labels: np.ndarray, pixels: dict[str, int], epochs: int
+    graph: FloatGraph, x: np.ndarray, labels: np.ndarray, pixels: dict[str, tuple[int, int]], epochs: int
 ) -> FloatGraph:
     """The float network trained by the same loop from labels alone."""
     batches = Batches(samples_of(x, labels, float_input(graph)), np.arange(len(x)), graph, 64, 1, pixels)

@@ -155,7 +155,7 @@ def measure_float(bench: Bench, row: Row, seed: int) -> dict:
     """The float network trained by the same loop, for comparison with quantized ones that see labels."""
     found, options = case(row.network, bench.data), dict(row.options)
     samples = samples_of(found.x, found.labels, float_input(found.graph))
-    pixels = {"flip": 1, "shift": 4}
+    pixels = {"flip": (0, 0), "shift": (4, 4)}
     batches = Batches(samples, np.arange(len(found.x)), found.graph, 64, seed, pixels)
     plan = Plan(options["steps"], None, 5e-3, options["label_share"], "kl", 10, options["temperature"], mirrored=True)
     graph = trained_by_loop(found.graph, batches, plan, half=True)

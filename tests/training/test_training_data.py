@@ -22,7 +22,7 @@ def test_wrong_shapes(spec, x):
 
 def batches(small, x, **more):
     spec, graph = float_input(small.graph()), small.graph()
-    how = {"size": 32, "seed": 7, "pixels": {"flip": 1, "shift": 2}, **more}
+    how = {"size": 32, "seed": 7, "pixels": {"flip": (0, 0), "shift": (2, 2)}, **more}
     return Batches(samples_of(x, np.arange(len(x)), spec), np.arange(len(x)), graph, **how)
 
 
@@ -50,11 +50,13 @@ def test_few_samples_are_one_batch(small, x):
 
 def test_augmentations():
     x = np.arange(2 * 4 * 4, dtype=np.float32).reshape(2, 4, 4, 1).repeat(3, 3)
-    flips = [augmented(x, {"flip": 1}, generator(1, 1, i)) for i in range(20)]
+    flips = [augmented(x, {"flip": (0, 0)}, generator(1, 1, i)) for i in range(20)]
     assert {tuple(f[0, 0, :, 0]) for f in flips} == {(0, 1, 2, 3), (3, 2, 1, 0)}
-    moved = {augmented(x, {"shift": 1}, generator(1, 1, i))[0, 1, 1, 0] for i in range(60)}
+    moved = {augmented(x, {"shift": (1, 1)}, generator(1, 1, i))[0, 1, 1, 0] for i in range(60)}
     assert moved == {x[0, i, j, 0] for i in range(3) for j in range(3)}
-    cut = [augmented(x, {"crop": 3}, generator(1, 1, i)) for i in range(60)]
+    in_time = {augmented(x, {"shift": (1, 0)}, generator(1, 1, i))[0, 1, 1, 0] for i in range(60)}
+    assert in_time == {x[0, i, 1, 0] for i in range(3)}
+    cut = [augmented(x, {"crop": (3, 3)}, generator(1, 1, i)) for i in range(60)]
     assert {len(np.unique(c[0])) for c in cut} >= {1, 4, 9, 16}
     assert all(c.shape == x.shape for c in cut)
 
@@ -74,6 +76,9 @@ def test_augmentation_is_for_images(model_kit, x):
         ({"augment": ("turn",)}, "augment holds 'turn'"),
         ({"augment": ("shift=0",)}, "augment holds 'shift=0'"),
         ({"augment": ("flip=2",)}, "augment holds 'flip=2'"),
+        ({"augment": ("shift=0x0",)}, "augment holds 'shift=0x0'"),
+        ({"augment": ("crop=1x65",)}, "augment holds 'crop=1x65'"),
+        ({"augment": ("shift=1x2x3",)}, "augment holds 'shift=1x2x3'"),
         ({"loss": "l1"}, "loss is 'l1'; legal are auto, kl, binary, error"),
         ({"steps": 0}, "steps is 0"),
         ({"batch": 2.5}, "option batch is 2.5"),
@@ -93,6 +98,11 @@ def test_options_are_for_training_or_for_the_quantizer():
     assert (training.steps, training.seed, training.jobs) == (5, 9, 1)
     assert (quantize.weight_bits, quantize.activation_bits, quantize.seed, quantize.jobs) == (3, 4, 9, 1)
     assert quantize.weight_rounding == "second_order"
+    assert FinetuneOptions(augment=("flip", "shift=4x0", "crop=2")).pixels == {
+        "flip": (0, 0),
+        "shift": (4, 0),
+        "crop": (2, 2),
+    }
     assert FinetuneOptions().rate(2) == 0.01
     assert FinetuneOptions().rate(3) == 0.005
     assert FinetuneOptions().rate(4) == FinetuneOptions().rate(8) == 0.0025

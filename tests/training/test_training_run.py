@@ -19,7 +19,7 @@ from bitwright.quantization.floatrun import FloatRunner, float_input  # noqa: E4
 from bitwright.training import checkpoint as checkpoints  # noqa: E402
 from bitwright.training import finetune_model, loop  # noqa: E402
 from bitwright.training.batches import Batches  # noqa: E402
-from bitwright.training.measure import Score  # noqa: E402
+from bitwright.training.measure import Examiner, Score  # noqa: E402
 from bitwright.training.module import GraphModule  # noqa: E402
 
 HOW = {"weight_bits": 2, "activation_bits": 2, "jobs": 1, "batch": 32}
@@ -206,6 +206,31 @@ def test_the_teacher_answers_for_mirror_images_where_they_are_trained_on(small, 
         assert torch.equal(trainer._wanted(images), expected)
     alike = tuned(small, x, steps=40, augment=("shift=1",)).network.digest
     assert tuned(small, x, steps=40, augment=("shift=1", "flip")).network.digest != alike
+
+
+@pytest.mark.parametrize("end", ["classes", "softmax", "image"])
+def test_networks_are_measured_against_both_answers(model_kit, end):
+    """An examiner of mirrored training: the mean of logits, or of pixels put back in place; what is told is plain."""
+    m = model_kit((2, 4, 6))
+    m.add("Conv", m.weight(4, 2, 3, 3), pads=[1, 1, 1, 1])
+    if end != "image":
+        m.add("Flatten")
+        m.add("Gemm", m.weight(5, 96), transB=1)
+    if end == "softmax":
+        m.add("Softmax", axis=1)
+    graph = m.graph()
+    x = np.random.default_rng(0).normal(size=(12, 2, 4, 6)).astype(np.float32)
+    samples = samples_of(x, None, float_input(graph))
+    plain, both = (Examiner(graph, samples, np.arange(12), "kl", 1, mirrored) for mirrored in (False, True))
+    y, other = (FloatRunner(graph).outputs(v).astype(np.float64) for v in (x, x[..., ::-1].copy()))
+    if end == "softmax":
+        mean = np.exp((np.log(y) + np.log(other)) / 2)
+        expected = mean / mean.sum(1, keepdims=True)
+    else:
+        expected = (y + (other[..., ::-1] if end == "image" else other)) / 2
+    assert np.allclose(both.wanted, expected, atol=1e-6)
+    assert np.array_equal(both.reference, plain.reference)
+    assert np.array_equal(plain.wanted, plain.reference)
 
 
 def test_a_rate_that_explodes_keeps_the_start(small, x):

@@ -25,7 +25,9 @@ Epochs = Annotated[float | None, typer.Option(help="passes over the data; defaul
 Steps = Annotated[int | None, typer.Option(help="batches in all, in place of --epochs")]
 Minutes = Annotated[float | None, typer.Option(help="time for training, in place of --epochs")]
 Labels = Annotated[float, typer.Option(help="share of the labels in the loss, 0 to 1")]
-Augment = Annotated[str | None, typer.Option(help="of images: flip, shift=PIXELS, crop=PIXELS, separated by commas")]
+Augment = Annotated[
+    str | None, typer.Option(help="of images: flip, shift=PIXELS, crop=PIXELS (or ROWSxCOLUMNS), separated by commas")
+]
 Checkpoint = Annotated[Path | None, typer.Option(help="to resume from; default the output's name with .ckpt")]
 Plot = Annotated[Path | None, typer.Option(help="write the training curve here, as HTML")]
 Options = Annotated[list[str], typer.Option("--option", "-O", help="key=value, a further option of training")]

@@ -40,7 +40,7 @@ class Batches:
     graph: FloatGraph
     size: int
     seed: int
-    pixels: Mapping[str, int]
+    pixels: Mapping[str, tuple[int, int]]
 
     def __post_init__(self) -> None:
         if self.pixels and len(self.graph.shapes[INPUT]) != 3:
@@ -63,16 +63,20 @@ class Batches:
         return x, None if self.samples.labels is None else self.samples.labels[chosen]
 
 
-def augmented(x: Array, pixels: Mapping[str, int], rng: np.random.Generator) -> Array:
+def augmented(x: Array, pixels: Mapping[str, tuple[int, int]], rng: np.random.Generator) -> Array:
     """Images [N, H, W, C], each flipped by chance, moved, or cut and enlarged to its old size (nearest pixels).
 
-    flip: from left to right; shift: by so many pixels at most, where the border repeats; crop: a window whose sides
-    are shorter by so many pixels at most.
+    flip: from left to right; shift: by so many rows and columns at most, where the border repeats; crop: a window that
+    has so many rows and columns less at most.
     """
-    rows, columns = (_axis(len(x), size, pixels, rng) for size in x.shape[1:3])
+    rows, columns = (_axis(len(x), x.shape[1 + axis], _along(pixels, axis), rng) for axis in (0, 1))
     if "flip" in pixels:
         columns = np.where(rng.random(len(x))[:, None] < 0.5, columns[:, ::-1], columns)
     return x[np.arange(len(x))[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def _along(pixels: Mapping[str, tuple[int, int]], axis: int) -> dict[str, int]:
+    return {name: reach[axis] for name, reach in pixels.items()}
 
 
 def _axis(count: int, size: int, pixels: Mapping[str, int], rng: np.random.Generator) -> Ints:

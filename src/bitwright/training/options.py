@@ -16,7 +16,8 @@ DEFAULT_EPOCHS = 10.0
 LOSSES = ("auto", "kl", "binary", "error")
 PRECISIONS = ("auto", "float32", "bf16")
 DEVICES = ("auto", "cpu", "cuda")
-AUGMENTATIONS = {"flip": None, "shift": (1, 64), "crop": (1, 64)}  # with the range of their pixels
+AUGMENTATIONS = {"flip": False, "shift": True, "crop": True}  # whether they have pixels
+MAX_PIXELS = 64
 LEARNING_RATES = {2: 1e-2, 3: 5e-3, 4: 2.5e-3}  # of bits: as the steps of a grid; the ends hold beyond
 
 
@@ -38,7 +39,7 @@ class FinetuneOptions:
     label_share: float = _doc(0.0, "share of the labels in the loss, 0 to 1; the rest is the float model's answers")
     loss: str = _doc("auto", f"distance to the float model's outputs: {', '.join(LOSSES)}")
     temperature: float = _doc(1.0, "of class probabilities in the loss kl: 2 weighs unlikely classes more")
-    augment: tuple[str, ...] = _doc((), "of images: flip, shift=PIXELS, crop=PIXELS")
+    augment: tuple[str, ...] = _doc((), "of images: flip, shift=PIXELS, crop=PIXELS, or ROWSxCOLUMNS of pixels")
     evaluations: int = _doc(10, "how often the integer network is measured on the way")
     held_back: int = _doc(2000, "samples kept for measuring where no evaluation data are given; a tenth at most")
     precision: str = _doc("auto", f"of convolutions while training: {', '.join(PRECISIONS)}")
@@ -76,17 +77,20 @@ class FinetuneOptions:
         self.pixels  # noqa: B018 - checks the augmentations
 
     @property
-    def pixels(self) -> dict[str, int]:
-        """Augmentations with their pixels, 1 for those that have none; `OptionError` where one is unknown."""
-        found: dict[str, int] = {}
+    def pixels(self) -> dict[str, tuple[int, int]]:
+        """Augmentations with their rows and columns of pixels; `OptionError` where one is unknown."""
+        found: dict[str, tuple[int, int]] = {}
         for text in self.augment:
             name, equals, value = text.partition("=")
-            legal = AUGMENTATIONS.get(name)
-            number = int(value) if value.isdecimal() else 0
-            plain = name in AUGMENTATIONS and legal is None and not equals
-            if not plain and not (legal and legal[0] <= number <= legal[1]):
-                raise OptionError(f"augment holds {text!r}; legal are flip, shift=1 to 64 and crop=1 to 64")
-            found[name] = number or 1
+            sides = [int(side) if side.isdecimal() else MAX_PIXELS + 1 for side in value.split("x")] if equals else [0]
+            reach = (sides[0], sides[-1])
+            legal = 0 < max(reach) <= MAX_PIXELS and len(sides) <= 2 if AUGMENTATIONS.get(name) else not equals
+            if name not in AUGMENTATIONS or not legal:
+                raise OptionError(
+                    f"augment holds {text!r}; legal are flip, and shift and crop with =PIXELS or =ROWSxCOLUMNS, "
+                    f"1 to {MAX_PIXELS} in one of them"
+                )
+            found[name] = reach
         return found
 
     def rate(self, bits: int) -> float:
