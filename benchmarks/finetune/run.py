@@ -145,9 +145,8 @@ def measure_training(bench: Bench, row: Row, seed: int) -> dict:
         result = parts[0]
     else:
         mean = {k: float(np.mean([p[k] for p in parts])) for k in ("float_accuracy", "accuracy", "loss")}
-        better = sum(p["loss"] < p["post_training_loss"] for p in parts)
         lost = float(np.mean([p["post_training_loss"] for p in parts]))
-        result = {**mean, "post_training_loss": lost, "folds": parts, "folds_better": better}
+        result = {**mean, "post_training_loss": lost, "folds": parts}
     return {"options": plain(row), **result, **({} if row.max_loss is None else {"max_loss": row.max_loss})}
 
 

@@ -200,12 +200,33 @@ def test_the_teacher_answers_for_mirror_images_where_they_are_trained_on(small, 
     """The mean of both answers, put back in place where there is one for each pixel."""
     images = torch.from_numpy(x[:3])
     for outputs in (lambda v: v.flatten(1), lambda v: v * torch.arange(v.shape[3])):
-        trainer = loop.Trainer(None, outputs, None, loop.Plan(1, None, 0.1, 0.0, "kl", 1, 1.0, True), None, None)
+        teacher = lambda v, features=None, outputs=outputs: outputs(v)  # noqa: E731
+        trainer = loop.Trainer(None, teacher, None, loop.Plan(1, None, 0.1, 0.0, "kl", 1, 1.0, True), None, None)
         other = outputs(images.flip(3))
         expected = (outputs(images) + (other.flip(3) if other.ndim == 4 else other)) / 2
-        assert torch.equal(trainer._wanted(images), expected)
+        assert torch.equal(trainer._wanted(images)[0], expected)
     alike = tuned(small, x, steps=40, augment=("shift=1",)).network.digest
     assert tuned(small, x, steps=40, augment=("shift=1", "flip")).network.digest != alike
+
+
+def test_features_are_what_the_layers_compute(small, x):
+    """Of every layer but the last one, before quantizers and activations; equal for a float module and itself."""
+    module = GraphModule(small.graph())
+    inputs = loop.inputs_of(x[:4].transpose(0, 2, 3, 1), module.flat.device)
+    features = {}
+    assert torch.equal(module(inputs, features=features), module(inputs))
+    layers = [node.name for node in small.graph().layers]
+    assert list(features) == layers[:-1]
+    outputs = FloatRunner(small.graph(), layers[:1]).run(x[:4])[layers[0]]
+    assert np.allclose(features[layers[0]].detach().permute(0, 2, 3, 1).numpy(), outputs, atol=1e-4)
+
+
+def test_the_loss_counts_features(small, x):
+    """Adds the mean of the layers' relative squared errors, times the weight; a quantized model has none."""
+    plain, more = (tuned(small, x, steps=60, features=weight).report for weight in (0.0, 2.0))
+    assert more.curve[0].training_loss > plain.curve[0].training_loss
+    assert more.curve[-1].training_loss < more.curve[0].training_loss
+    assert more.fine_tuned.loss < more.post_training.loss
 
 
 @pytest.mark.parametrize("end", ["classes", "softmax", "image"])
@@ -361,6 +382,8 @@ def test_a_quantized_model_is_refined_with_labels(model_kit, x):
     assert {layer.weight_bits for layer in report.quantization.layers} == {4}
     with pytest.raises(OptionError, match="is quantized already and learns nothing from itself"):
         finetune_model(graph, x, **how)
+    with pytest.raises(OptionError, match="its layers learn nothing from features; legal is 0"):
+        finetune_model(graph, x, labels, features=1.0, label_share=0.5, steps=5)
     with pytest.raises(OptionError, match="keeps its grids; weight_rounding would do nothing without widths"):
         finetune_model(graph, x, labels, label_share=1.0, weight_rounding="nearest", **how)
 

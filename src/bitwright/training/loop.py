@@ -48,6 +48,7 @@ class Plan:
     evaluations: int
     temperature: float = 1.0
     mirrored: bool = False
+    features: float = 0.0
 
     def done(self, state: State) -> float:
         """The part of the work that is behind, 0 to 1."""
@@ -141,11 +142,13 @@ class Trainer:
         device = self.module.flat.device
         x, labels = self.batches[state.step]
         inputs = inputs_of(x, device)
-        outputs, share = self.module(inputs), self.plan.labels
-        loss = outputs.new_zeros(())
-        if share < 1:
-            wanted = self._wanted(inputs)
+        outputs, features = self._answers(self.module, inputs)
+        share, loss = self.plan.labels, outputs.new_zeros(())
+        if share < 1 or features:
+            wanted, known = self._wanted(inputs)
             loss = (1 - share) * distance(outputs, wanted, self.plan.loss, self.plan.temperature)
+            for name, value in features.items():
+                loss = loss + self.plan.features / len(features) * distance(value, known[name], "error")
         if share > 0 and labels is not None:
             loss = loss + share * self._against(outputs, torch.from_numpy(labels.astype(np.int64)).to(device))
         self.module.gradient.zero_()
@@ -159,14 +162,19 @@ class Trainer:
         state.total, state.count = state.total + value, state.count + 1
         self._adam(state, rate, norm)
 
+    def _answers(self, module: GraphModule, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What a module answers and, where they count, what its layers compute."""
+        features: dict[str, Tensor] = {}
+        return module(inputs, features=features if self.plan.features else None), features
+
     @torch.no_grad()
-    def _wanted(self, inputs: Tensor) -> Tensor:
-        """The teacher's answers."""
-        wanted = self.teacher(inputs)
-        if not self.plan.mirrored:
-            return wanted
-        other = self.teacher(inputs.flip(3))
-        return (wanted + (other.flip(3) if other.ndim == 4 else other)) / 2
+    def _wanted(self, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The teacher's answers and features."""
+        wanted, features = self._answers(self.teacher, inputs)
+        if self.plan.mirrored:
+            other = self.teacher(inputs.flip(3))
+            wanted = (wanted + (other.flip(3) if other.ndim == 4 else other)) / 2
+        return wanted, features
 
     def _against(self, outputs: Tensor, labels: Tensor) -> Tensor:
         if self.plan.loss == "binary":

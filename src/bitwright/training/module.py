@@ -233,8 +233,16 @@ class GraphModule(nn.Module):
         self.flat = self._flattened()
         return self
 
-    def forward(self, x: Tensor, seen: Callable[[Function, Tensor], None] | None = None) -> Tensor:
-        """[N, C, H, W] or [N, C], float32, to logits of the same kind; seen(function, input) comes before each node."""
+    def forward(
+        self,
+        x: Tensor,
+        seen: Callable[[Function, Tensor], None] | None = None,
+        features: dict[str, Tensor] | None = None,
+    ) -> Tensor:
+        """[N, C, H, W] or [N, C], float32, to logits of the same kind.
+
+        seen(function, input) comes before each node. features: takes what each layer but the last computes.
+        """
         values = {INPUT: x}
         y = x
         for node, function in self.work:
@@ -242,6 +250,8 @@ class GraphModule(nn.Module):
                 seen(function, values[node.inputs[0]])
             y = function(*(values[name] for name in node.inputs))
             values[node.name] = y
+        if features is not None:
+            features.update((node.name, values[node.name].float()) for node in self.graph.layers[:-1])
         return y.float()
 
 

@@ -39,6 +39,7 @@ class FinetuneOptions:
     label_share: float = _doc(0.0, "share of the labels in the loss, 0 to 1; the rest is the float model's answers")
     loss: str = _doc("auto", f"distance to the float model's outputs: {', '.join(LOSSES)}")
     temperature: float = _doc(1.0, "of class probabilities in the loss kl: 2 weighs unlikely classes more")
+    features: float = _doc(0.0, "weight in the loss of what every layer computes, against the float model's layers")
     augment: tuple[str, ...] = _doc((), "of images: flip, shift=PIXELS, crop=PIXELS, or ROWSxCOLUMNS of pixels")
     evaluations: int = _doc(10, "how often the integer network is measured on the way")
     held_back: int = _doc(2000, "samples kept for measuring where no evaluation data are given; a tenth at most")
@@ -65,6 +66,7 @@ class FinetuneOptions:
             ("learning_rate", 1e-9, 1.0),
             ("label_share", 0, 1),
             ("temperature", 0.1, 100),
+            ("features", 0, 1000),
             ("evaluations", 1, 1 << 20),
             ("held_back", 1, 1 << 40),
             ("checkpoint_seconds", 0, 1e6),

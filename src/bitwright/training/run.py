@@ -107,6 +107,10 @@ def _check_teacher(job: Job, start: Start) -> None:
             f"{job.graph.source or job.graph.name} is quantized already and learns nothing from itself; "
             "legal are other widths, or a share of labels"
         )
+    if start.prepared is None and job.options.features:
+        raise OptionError(
+            f"{job.graph.source or job.graph.name} keeps its grids: its layers learn nothing from features; legal is 0"
+        )
 
 
 def _split(job: Job) -> tuple[Ints, Ints]:
@@ -157,7 +161,7 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
     device = _device(options)
     half = _in_half(options, device)
     module = GraphModule(start.graph, Rules(is_power_of_two(start.graph), start.prepared is None, half)).on(device)
-    teacher = GraphModule(start.teacher, Rules(half=half)).on(device)
+    teacher = GraphModule(start.prepared.graph if start.prepared else start.teacher, Rules(half=half)).on(device)
     batches = Batches(job.data, train, start.graph, options.batch, options.seed, options.pixels)
     module.center(inputs_of(batches[0][0], module.flat.device))
     plan = _plan(options, batches, narrowest(start.graph), examiner.loss)
@@ -199,6 +203,7 @@ def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> P
         options.evaluations,
         options.temperature,
         mirrored="flip" in options.pixels,
+        features=options.features,
     )
 
 
