@@ -2,9 +2,9 @@
 // Accumulators of one lane of an element: both halves, updated in place in two stages, with a second read for the
 // slots.
 //
-//   sum:     old <= first_i ? what any value replaces : add_i || keep_i ? new : mem[addr_i]
+//   sum:     old <= first_i ? what any value replaces : same_i ? new : mem[addr_i]
 //   update:  mem[waddr_i] <= new where we_i;   new = max_now_i ? max(old, value_i) : old + value_i
-// One a cycle; add_i, keep_i: the operation before, which adds or keeps the larger, writes the same accumulator.
+// One a cycle; same_i: the operation before writes the same accumulator.
 module rap_accumulators #(
     parameter int unsigned Count = 32,
     localparam int unsigned AddrBits = $clog2(Count)
@@ -13,8 +13,7 @@ module rap_accumulators #(
     // stage sum
     input  logic                       first_i,
     input  logic                       max_i,
-    input  logic                       add_i,
-    input  logic                       keep_i,
+    input  logic                       same_i,
     input  logic        [AddrBits-1:0] addr_i,
     // stage update
     input  logic                       we_i,
@@ -29,18 +28,17 @@ module rap_accumulators #(
   (* ram_style = "distributed" *)
   logic [31:0] mem[Count];
   logic signed [31:0] old_q;
-  logic [31:0] sum, larger, early;
+  logic [31:0] sum, changed;
   logic below;
   logic [31:0] unused;
   assign sum = old_q + value_i;
   assign {below, unused} = 33'(old_q) - 33'(value_i);  // a sum ends in one carry chain, a compare in logic behind it
-  assign larger = below ? value_i : old_q;
-  assign early = ({32{add_i}} & sum) | ({32{!add_i && !keep_i}} & mem[addr_i]);
+  assign changed = !max_now_i ? sum : below ? value_i : old_q;
   always_ff @(posedge clk_i) begin
     if (first_i) old_q <= {max_i, 31'd0};
-    else old_q <= early | ({32{keep_i}} & larger);
+    else old_q <= same_i ? changed : mem[addr_i];
   end
-  always_ff @(posedge clk_i) if (we_i) mem[waddr_i] <= max_now_i ? larger : sum;
+  always_ff @(posedge clk_i) if (we_i) mem[waddr_i] <= changed;
   assign old_o   = old_q;
   assign drain_o = mem[drain_addr_i];
 endmodule

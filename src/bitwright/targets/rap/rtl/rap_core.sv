@@ -195,14 +195,11 @@ module rap_core #(
   logic [rap_pkg::CyclesGetWrite-rap_pkg::StageUpdate-1:0] got_q;  // GET is done, as many cycles behind its update
   always_ff @(posedge clk_i) got_q <= rst_i ? '0 : {got_q[0], write.get};
   rap_pkg::sum_t sum, sum_q;
-  logic follows;  // the operation before works on the same accumulator
   always_comb begin
     sum.we = {4{adding.valid}} & {
       {2{adding.lanes && lanes.width == rap_pkg::WidthW4}}, adding.lanes && lanes.width != rap_pkg::WidthW16, 1'b1
     };
-    follows = sum_q.acc == adding.acc;
-    sum.add = sum_q.we & {4{follows && !sum_q.max}};
-    sum.keep = sum_q.we & {4{follows && sum_q.max}};
+    sum.same = sum_q.we & {4{sum_q.acc == adding.acc}};
     sum.lanes = adding.lanes;
     sum.first = adding.first;
     sum.max = adding.max;

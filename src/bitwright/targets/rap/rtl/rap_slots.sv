@@ -67,7 +67,8 @@ module rap_slots #(
   assign p_step_o = {p_step && slot, p_step && !slot};
   assign r_step_o = {r_step && slot, r_step && !slot};
 
-  // Positions come two cycles behind the step; then the memory is read in two, and the slots begin.
+  // Positions come two cycles behind the step; then the memory is read in two, its word takes a register on its way
+  // to all rows, and the slots begin.
   rap_delay #(
       .Bits  ($bits(element)),
       .Cycles(1)
@@ -88,7 +89,7 @@ module rap_slots #(
   );
   logic [rap_pkg::AddressBits:0] addr;
   logic [ParamAddr-1:0] addr_q;
-  logic [rap_pkg::ParamBits-1:0] param;
+  logic [rap_pkg::ParamBits-1:0] param, param_q;
   assign addr = placed.seed ? (placed.slot ? r_addr_i[1] : r_addr_i[0]) : placed.slot ? p_addr_i[1] : p_addr_i[0];
   always_ff @(posedge clk_i) addr_q <= addr[ParamAddr-1:0];
   rap_memory #(
@@ -103,6 +104,7 @@ module rap_slots #(
       .raddr_i(addr_q),
       .rdata_o(param)
   );
+  always_ff @(posedge clk_i) param_q <= param;
 
   rap_results #(
       .Size(Size)
@@ -118,7 +120,7 @@ module rap_slots #(
       .words_o     (words),
       .element_i   (taken),
       .acc_i,
-      .param_i     (param),
+      .param_i     (param_q),
       .valid_o,
       .slot_o,
       .word_o

@@ -83,11 +83,9 @@ typedef struct packed {
   update_t update;
 } control_t;
 
-// The accumulators in stage sum. By lane: the value comes from the operation before, which is in stage update and adds or
-// keeps the larger; and writes.
+// The accumulators in stage sum. By lane: the value comes from the operation before, which is in stage update; and writes.
 typedef struct packed {
-  logic [3:0] add;
-  logic [3:0] keep;
+  logic [3:0] same;
   logic [3:0] we;
   logic lanes;
   logic first;
