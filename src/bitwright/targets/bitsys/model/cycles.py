@@ -19,12 +19,14 @@ from bitwright.targets.bitsys.registers import LAYER_WORDS
 
 FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, the decision to start, the start
 END = 1  # busy_i of the sequencer is a register
-POST = 8  # registers of the post stage without a table, apart from the multiplier's
+POST = 11  # registers of the post stage without a table, apart from the multiplier's
 TURNS = 3  # searches that take turns in the post stage, and cycles of a comparison
 LOOKUP = 2  # cycles of a table of results
+READ = 7  # from the walk over a source to what the activation memory answers
+ROWS = 1  # from there to the row buffers
 VECTOR = 3  # of the vector stage
 OPERANDS = 3  # of row buffers and weights
-RESULT = 2  # of the result buffer
+RESULT = 3  # of the result buffer
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +42,13 @@ class LayerTiming:
 
 def layer_timing(fields: Mapping[str, int], hardware: Hardware) -> LayerTiming:
     """The times of a layer that waits for nothing."""
-    runs = _vector(fields, hardware) if fields.get("vector") else _array(fields, hardware)
+    runs = _vector(fields) if fields.get("vector") else _array(fields, hardware)
     post = POST + multiply_pipe.latency(32, hardware.multiplier_bits) + _table(fields)
     high = int(fields["wide_out"] and not fields["to_output"])
     first, count, step = runs[-1]
     stored = first + (count - 1) * step + post + 1  # the cycle of the last write
     writes = np.array([(at + post + 1, n, step, 1 + high) for at, n, step in runs], np.int64)
     return LayerTiming(FETCH + stored + 1 + high + END, writes[:0] if fields["to_output"] else writes)
-
-
-def read_latency(hardware: Hardware) -> int:
-    """Cycles from the walk over a source to what the activation memory answers."""
-    return 6 if hardware.planes else 5
 
 
 def array_cycles(fields: Mapping[str, int], hardware: Hardware) -> int:
@@ -88,11 +85,11 @@ def _steps(fields: Mapping[str, int], hardware: Hardware) -> int:
     return pairs * fields["taps"] * fields["tap_words"]
 
 
-def _vector(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
+def _vector(fields: Mapping[str, int]) -> list[tuple[int, int, int]]:
     """(first cycle, number, distance) of groups that enter the post stage."""
     reads = group_items(fields)
     groups = fields["frames"] * fields["out_h"] * fields["out_w"] * fields["groups"]
-    return [(1 + reads - 1 + read_latency(hardware) + VECTOR, groups, max(reads, fields["interval"]))]
+    return [(1 + reads - 1 + READ + VECTOR, groups, max(reads, fields["interval"]))]
 
 
 def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
@@ -115,7 +112,7 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     for m in range(fields["tiles_m"]):
         rows = fields["rows_last"] if m == fields["tiles_m"] - 1 else hardware.rows
         read_end = max(read_end + 1, released[0] + 2) + rows * row_reads - 1
-        loaded = read_end + read_latency(hardware) + 1
+        loaded = read_end + READ + ROWS + 1
         for n in range(fields["tiles_n"]):
             count = rows * (fields["groups_last"] if n == fields["tiles_n"] - 1 else groups)
             go = max(loaded + 1, end, go + hardware.rows, drained[0] + 2)

@@ -51,6 +51,19 @@ module bitsys_array #(
     $error("bitsys_array: Unit 0..2, Rows >= 2, Columns >= 8 and Slots >= 2, all three powers of two, are legal");
   end
 
+  // Words for the row buffers, a cycle later.
+  logic row_we_q, row_half_q, row_last_q, loaded_q;
+  logic [7:0] row_q;
+  logic [9:0] row_pos_q;
+  logic [3:0] row_plane_q;
+  logic [63:0] row_data_q;
+  always_ff @(posedge clk_i) begin
+    row_we_q <= row_we_i;
+    loaded_q <= loaded_i && !rst_i;
+    {row_half_q, row_q, row_pos_q, row_plane_q, row_last_q} <= {row_half_i, row_i, row_pos_i, row_plane_i, row_last_i};
+    row_data_q <= row_data_i;
+  end
+
   // Halves of the row buffers: claimed by the loader's last read, loaded by its last write, released by the last step.
   logic release_half, next_half, half, claimed_q;
   logic [1:0] taken_q, full_q;
@@ -64,7 +77,7 @@ module bitsys_array #(
         taken_q[claimed_q] <= 1'b1;
         claimed_q <= !claimed_q;
       end
-      if (loaded_i) full_q[row_half_i] <= 1'b1;
+      if (loaded_q) full_q[row_half_q] <= 1'b1;
       if (release_half) begin
         taken_q[half] <= 1'b0;
         full_q[half] <= 1'b0;
@@ -135,11 +148,11 @@ module bitsys_array #(
       .Planes(Planes)
   ) u_rows (
       .clk_i(clk_i),
-      .we_i(row_we_i),
-      .whalf_i(row_half_i),
-      .row_i(row_i),
-      .pos_i(row_pos_i),
-      .wdata_i(row_data_i),
+      .we_i(row_we_q),
+      .whalf_i(row_half_q),
+      .row_i(row_q),
+      .pos_i(row_pos_q),
+      .wdata_i(row_data_q),
       .rhalf_i(half),
       .raddr_i(a_addr),
       .operand_o(a)
@@ -214,12 +227,12 @@ module bitsys_array #(
         .clk_i(clk_i),
         .start_i(start_i),
         .layer_i(layer_i),
-        .we_i(row_we_i),
-        .row_i(row_i),
-        .plane_i(row_plane_i),
-        .last_i(row_last_i),
-        .tile_end_i(loaded_i),
-        .data_i(row_data_i),
+        .we_i(row_we_q),
+        .row_i(row_q),
+        .plane_i(row_plane_q),
+        .last_i(row_last_q),
+        .tile_end_i(loaded_q),
+        .data_i(row_data_q),
         .rtile_i(sum_tile),
         .rrow_i(rrow),
         .sum_o(sum)

@@ -196,7 +196,8 @@ module bitsys_core #(
   logic [3:0] row_plane;
   logic item_valid, item_inside, item_first, item_last, item_b, item_half, item_pixel_last;
   logic [11:0] item_group;
-  assign input_start = input_base[15:0] + (buffer_select ? input_base[31:16] : 16'd0);
+  // Of the buffer at work, which is chosen long before a layer reads it.
+  always_ff @(posedge clk_i) input_start <= input_base[15:0] + (buffer_select ? input_base[31:16] : 16'd0);
   assign base_a = layer[FSrcBase+:WSrcBase] + (layer[FSrcInput] ? input_start : 16'd0);
   assign base_b = layer[FSrcbBase+:WSrcbBase] + (layer[FSrcbInput] ? input_start : 16'd0);
   bitsys_fetch #(
@@ -252,6 +253,8 @@ module bitsys_core #(
   // Computation
   logic array_busy, array_valid, vector_busy, vector_valid, post_busy, post_valid, store_busy, out_we;
   logic [255:0] array_value, vector_value, code, out_data;
+  logic vector_q;  // of the layer, whose first group comes long after its start
+  always_ff @(posedge clk_i) vector_q <= layer[FVector];
   logic [15:0] array_group, array_pixel, vector_group, vector_pixel, code_group, code_pixel, out_addr;
   bitsys_array #(
       .Unit(Unit),
@@ -325,9 +328,9 @@ module bitsys_core #(
       .windex_i(windex),
       .wdata_i(wdata),
       .valid_i(array_valid || vector_valid),
-      .value_i(layer[FVector] ? vector_value : array_value),
-      .group_i(layer[FVector] ? vector_group : array_group),
-      .pixel_i(layer[FVector] ? vector_pixel : array_pixel),
+      .value_i(vector_q ? vector_value : array_value),
+      .group_i(vector_q ? vector_group : array_group),
+      .pixel_i(vector_q ? vector_pixel : array_pixel),
       .busy_o(post_busy),
       .valid_o(post_valid),
       .code_o(code),

@@ -3,7 +3,7 @@
 //
 // Slots are claimed when a tile starts, become ready when its last sum is written, and are free again when the tile has
 // left. A group leaves as its number in the parameters (channel group of the layer) and the first word of its pixel's
-// result. Latency from the read of the result buffer to valid_o 2 cycles, to group_o 1; value_o is the sum, unscaled:
+// result. Latency from the read of the result buffer to valid_o 3 cycles, to group_o 2; value_o is the sum, unscaled:
 //   containers: acc >> 6, 6, 4, 0 in modes 0 to 3;  planes: acc, or 2 * acc - sum of the activations (correct), doubled
 module bitsys_drain #(
     parameter int unsigned Rows    = 4,
@@ -126,27 +126,26 @@ module bitsys_drain #(
   end
 
   // Read, then choose the eight columns and scale.
-  logic [1:0] valid_q;
-  logic [7:0] column_qq;
-  logic [15:0] group_qq, pixel_qq, pixel_qqq;
+  logic [2:0] valid_q;
+  logic [7:0] column_qq, column_qqq;
+  logic [15:0] group_qq, group_qqq, pixel_qq, pixel_qqq, pixel_qqqq;
   logic [255:0] chosen, value_q;
   assign rslot_o = slot_q;
   assign rrow_o = row_q[RowBits-1:0];
   assign sum_tile_o = tile_q;
   always_ff @(posedge clk_i) begin
-    if (rst_i) valid_q <= 2'd0;
-    else valid_q <= {valid_q[0], issue};
+    if (rst_i) valid_q <= 3'd0;
+    else valid_q <= {valid_q[1:0], issue};
   end
   if (Groups > 1) begin : g_choose
-    assign chosen = rdata_i[256*column_qq[$clog2(Groups)-1:0]+:256];
+    assign chosen = rdata_i[256*column_qqq[$clog2(Groups)-1:0]+:256];
   end else begin : g_all
     assign chosen = rdata_i;
   end
   always_ff @(posedge clk_i) begin
-    column_qq <= column_q;
-    group_qq <= group_base_q + 16'(column_q);
-    pixel_qq <= pixel_q;
-    pixel_qqq <= pixel_qq;
+    {column_qqq, column_qq} <= {column_qq, column_q};
+    {group_qqq, group_qq} <= {group_qq, group_base_q + 16'(column_q)};
+    {pixel_qqqq, pixel_qqq, pixel_qq} <= {pixel_qqq, pixel_qq, pixel_q};
   end
   for (genvar k = 0; k < 8; k++) begin : g_lane
     logic signed [31:0] acc;
@@ -165,9 +164,9 @@ module bitsys_drain #(
       end
     end
   end
-  assign busy_o = busy_q || valid_q != 2'd0;
-  assign valid_o = valid_q[1];
+  assign busy_o = busy_q || valid_q != 3'd0;
+  assign valid_o = valid_q[2];
   assign value_o = value_q;
-  assign group_o = group_qq;
-  assign pixel_o = pixel_qqq;
+  assign group_o = group_qqq;
+  assign pixel_o = pixel_qqqq;
 endmodule

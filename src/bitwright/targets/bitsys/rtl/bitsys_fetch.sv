@@ -5,8 +5,8 @@
 // half of the row buffers is free while half_free_i;
 // claim_o takes it with the last word's read, loaded_o comes with its last write. Vector layer: for each pixel, group and tap, one 8-bit half of an
 // operand a cycle; groups start at least `interval` cycles apart. Words outside the image are marked.
-// An address takes two cycles, the memory Read more (three, or four where Planes): what stands at the outputs comes
-// with its answer. Of the fields of layer_i and the bases, all must be there a cycle before start_i.
+// An address takes two cycles, the memory Read more: what stands at the outputs comes with its answer. Of the fields of
+// layer_i and the bases, all must be there a cycle before start_i.
 module bitsys_fetch #(
     parameter int unsigned Rows   = 8,
     parameter bit          Planes = 1'b0
@@ -43,7 +43,7 @@ module bitsys_fetch #(
     output logic             item_pixel_last_o
 );
   `include "bitsys_registers.svh"
-  localparam int unsigned Read = Planes ? 4 : 3;
+  localparam int unsigned Read = 5;
   localparam int unsigned Stages = 2 + Read;
   logic vector, active, next, in_image, first, last, last_inner, last_outer, pixel_end, last_pixel;
   logic [15:0] addr;
@@ -80,24 +80,20 @@ module bitsys_fetch #(
       .last_pixel_o(last_pixel)
   );
 
-  // Issue: a free half of the row buffers, as it was a cycle before, or the time of the next group.
+  // Issue, decided a cycle ahead: a free half of the row buffers, or the time of the next group.
   logic [9:0] wait_q, wait_start_q;
-  logic half_q, free_q, wait_end_q, one_wait_q, tile_end;
-  assign next = active && free_q && (!first || wait_end_q);
+  logic half_q, next_q, wait_end_q, wait_end, one_wait_q, tile_end, going, free;
+  assign next = next_q;
+  assign going = active && !(next && pixel_end && last_pixel);
+  assign free = vector || half_free_i[half_q^(next && tile_end)];
+  assign wait_end = next && first && vector ? one_wait_q : wait_end_q || wait_q == 10'd1;
   always_ff @(posedge clk_i) begin
+    next_q <= !rst_i && (start_i || (going && free && (wait_end || !(next ? last : first))));
     wait_start_q <= layer_i[FInterval+:WInterval] - 10'd1;
     one_wait_q <= layer_i[FInterval+:WInterval] == 10'd1;
-    if (start_i) begin
-      wait_q <= 10'd0;
-      wait_end_q <= 1'b1;
-    end else if (next && first && vector) begin
-      wait_q <= wait_start_q;
-      wait_end_q <= one_wait_q;
-    end else if (!wait_end_q) begin
-      wait_q <= wait_q - 10'd1;
-      wait_end_q <= wait_q == 10'd1;
-    end
-    free_q <= start_i || vector || half_free_i[half_q ^ (next && tile_end)];
+    wait_end_q <= start_i || wait_end;
+    if (next && first) wait_q <= wait_start_q;
+    else wait_q <= wait_q - 10'd1;
   end
 
   // Tiles of Rows pixels.

@@ -90,10 +90,14 @@ module bitsys_input #(
     elements_valid_q <= word_valid_q && !rst_q;
   end
   for (genvar k = 0; k < 8; k++) begin : g_element
-    logic [7:0] raw;
-    logic sign;
+    logic [7:0] raw, extend;
+    logic [2:0] bits;
+    logic sign, bipolar;
+    // keep: every element has its own.
+    (* keep *)
+    always_ff @(posedge clk_i) {bits, extend, bipolar} <= {bits_q, extend_q, bipolar_q};
     always_comb begin
-      case (bits_q)
+      case (bits)
         3'd1: {sign, raw} = {word_q[k], 7'd0, word_q[k]};
         3'd2: {sign, raw} = {word_q[2*k+1], 6'd0, word_q[2*k+:2]};
         3'd3: {sign, raw} = {word_q[3*k+2], 5'd0, word_q[3*k+:3]};
@@ -105,7 +109,7 @@ module bitsys_input #(
       endcase
     end
     always_ff @(posedge clk_i)
-      elements_q[8*k+:8] <= raw | (extend_q & {8{sign ^ bipolar_q}}) | {7'd0, bipolar_q};
+      elements_q[8*k+:8] <= raw | (extend & {8{sign ^ bipolar}}) | {7'd0, bipolar};
   end
 
   // The ring: element e lies in lane e mod 8. ahead_q counts what has been accepted, more_q

@@ -5,7 +5,7 @@
 // a group is n bytes of one word (containers), or byte b of n consecutive words (Planes, one word a bit plane), and
 // either takes one cycle. Words are read as a whole with rgroup_i = 0 and rbyte_i = 0; what is read begins at byte
 // rbyte_i of word raddr_i. What is written is a half of 8 bits of group wgroup_i of the pixel at wpixel_i.
-// Latency of a read 3 cycles, 4 where Planes; what is written can be read 5 cycles later. One read and one write a cycle.
+// Latency of a read 5 cycles; what is written can be read 5 cycles later. One read and one write a cycle.
 module bitsys_memory #(
     parameter int unsigned Depth  = 1024,
     parameter bit          Planes = 1'b0
@@ -43,34 +43,19 @@ module bitsys_memory #(
       .data_o(wdata)
   );
 
-  // Lane addresses (with Planes, every lane has its own, from a register), the memory's two registers, rotation.
+  // Lane addresses in registers of their own, the memory's two, one of what its blocks yield, rotation.
   logic [2:0] turn, turn_q, turn_qq, turn_qqq;
-  logic [63:0] lanes, rdata_q;
+  logic [63:0] lanes_q, rdata_q;
   assign turn = rbyte_i + raddr_i[2:0];
-  if (Planes) begin : g_turn
-    always_ff @(posedge clk_i) turn_q <= turn;
-  end else begin : g_turn
-    logic unused;
-    assign unused = &{1'b0, rgroup_i};
-    assign turn_q = turn;
-  end
-  always_ff @(posedge clk_i) begin
-    turn_qq <= turn_q;
-    turn_qqq <= turn_qq;
-  end
+  always_ff @(posedge clk_i) {turn_q, turn_qq, turn_qqq} <= {turn, turn_q, turn_qq};
   for (genvar l = 0; l < 8; l++) begin : g_lane
-    logic [2:0] from;
-    logic [15:0] raddr;
-    if (Planes) begin : g_address
-      logic [2:0] index;
-      logic [15:0] raddr_q;
-      assign index = 3'(l) - turn;
-      always_ff @(posedge clk_i) raddr_q <= raddr_i + (rgroup_i ? {13'd0, index} : 16'd0);
-      assign raddr = raddr_q;
-    end else begin : g_address
-      assign raddr = raddr_i;
-    end
-    assign from = 3'(l) + turn_qqq;
+    logic [2:0] index, from_q;
+    logic [7:0] lane;
+    logic [15:0] raddr_q;
+    assign index = 3'(l) - turn;
+    // keep: lanes with the same address each have theirs, near their blocks.
+    (* keep *)
+    always_ff @(posedge clk_i) raddr_q <= raddr_i + (Planes && rgroup_i ? {13'd0, index} : 16'd0);
     ram_sdp #(
         .Width(8),
         .Depth(Depth),
@@ -81,10 +66,14 @@ module bitsys_memory #(
         .waddr_i(waddr[16*l+:AddrBits]),
         .wdata_i(wdata[8*l+:8]),
         .re_i(1'b1),
-        .raddr_i(raddr[AddrBits-1:0]),
-        .rdata_o(lanes[8*l+:8])
+        .raddr_i(raddr_q[AddrBits-1:0]),
+        .rdata_o(lane)
     );
-    always_ff @(posedge clk_i) rdata_q[8*l+:8] <= lanes[8*from+:8];
+    always_ff @(posedge clk_i) begin
+      lanes_q[8*l+:8] <= lane;
+      from_q <= 3'(l) + turn_qqq;
+      rdata_q[8*l+:8] <= lanes_q[8*from_q+:8];
+    end
   end
   assign rdata_o = rdata_q;
 endmodule

@@ -24,10 +24,16 @@ module bitsys_output #(
     output logic         m_axis_tlast
 );
   localparam int unsigned AddrBits = $clog2(Groups);
-  logic argmax;
-  logic [15:0] channels;
-  assign channels = {1'b0, shape_i[30:16]};
-  assign argmax = shape_i[31];
+  // Settings, which are those of some cycles ago.
+  logic argmax, one_channel_q, one_pixel_q;
+  logic [15:0] channels, pixels;
+  logic [31:0] shape_q;
+  assign {argmax, channels, pixels} = {shape_q[31], 1'b0, shape_q[30:0]};
+  always_ff @(posedge clk_i) begin
+    shape_q <= shape_i;
+    one_channel_q <= channels == 16'd1;
+    one_pixel_q <= pixels == 16'd1;
+  end
 
   // Groups wait in the memory's registers (what stands there behind the last one goes with active_q); step takes an element of the second one to element_q, where advance uses it.
   logic active_q, read_valid_q, word_valid_q, element_valid_q, read, take, step, free, advance, pixel_end, index_q;
@@ -57,7 +63,7 @@ module bitsys_output #(
   logic [15:0] channel_q, channels_left_q, pixels_left_q, element_index_q;
   logic [7:0] frames_left_q;
   logic element_last_q, last_pixel_q, last_frame_q, done, next_last;
-  assign next_last = last_channel_q ? channels == 16'd1 : channels_left_q == 16'd2;
+  assign next_last = last_channel_q ? one_channel_q : channels_left_q == 16'd2;
   assign advance = element_valid_q && (argmax ? !index_q : m_axis_tready);
   assign pixel_end = m_axis_tready && (argmax ? index_q : element_valid_q && element_last_q);
   assign done = pixel_end && last_pixel_q && last_frame_q;
@@ -86,10 +92,10 @@ module bitsys_output #(
       addr_q <= '0;
       channel_q <= 16'd0;
       channels_left_q <= channels;
-      last_channel_q <= channels == 16'd1;
-      group_end_q <= channels == 16'd1;
-      pixels_left_q <= shape_i[15:0];
-      last_pixel_q <= shape_i[15:0] == 16'd1;
+      last_channel_q <= one_channel_q;
+      group_end_q <= one_channel_q;
+      pixels_left_q <= pixels;
+      last_pixel_q <= one_pixel_q;
       frames_left_q <= frames_i;
       last_frame_q <= frames_i == 8'd1;
     end else begin
@@ -101,8 +107,8 @@ module bitsys_output #(
         group_end_q <= next_last || (!last_channel_q && channel_q[2:0] == 3'd6);
       end
       if (pixel_end) begin
-        pixels_left_q <= last_pixel_q ? shape_i[15:0] : pixels_left_q - 16'd1;
-        last_pixel_q <= last_pixel_q ? shape_i[15:0] == 16'd1 : pixels_left_q == 16'd2;
+        pixels_left_q <= last_pixel_q ? pixels : pixels_left_q - 16'd1;
+        last_pixel_q <= last_pixel_q ? one_pixel_q : pixels_left_q == 16'd2;
         if (last_pixel_q) begin
           frames_left_q <= frames_left_q - 8'd1;
           last_frame_q <= frames_left_q == 8'd2;

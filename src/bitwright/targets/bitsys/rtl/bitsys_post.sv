@@ -6,8 +6,9 @@
 // comparison every third cycle: three groups take turns. Groups enter B or more cycles apart; the distances are one number
 // and multiples of 3 more, which is no multiple of 3 unless it is at least 3B.
 // A channel's thresholds ascend from entry 0 on; table_base is a multiple of a channel's entries.
-// Latency 8 cycles and the multiplier's, and 3B more with thresholds, 2 more with a table of results.
-// Memories are written through the control bus. Python: Threshold, Lookup, Requantize.
+// Latency 11 cycles and the multiplier's, and 3B more with thresholds, 2 more with a table of results.
+// Memories are written through the control bus, lane k's 1 + k cycles later: lanes pass the words on.
+// Python: Threshold, Lookup, Requantize.
 module bitsys_post #(
     parameter int unsigned ParamGroups    = 256,
     parameter int unsigned TableEntries   = 1024,
@@ -34,13 +35,16 @@ module bitsys_post #(
   localparam int unsigned ParamBits = $clog2(ParamGroups);
   localparam int unsigned TableBits = $clog2(TableEntries);
   localparam int unsigned Multiply = 2 + 1 + (MultiplierBits > 18 ? 1 : 0);  // latency of multiply_pipe
-  localparam int unsigned Depth = Multiply + 6;  // of a lane
+  localparam int unsigned Depth = Multiply + 9;  // from x_q on
   // Of the layer, whose first group comes long after its start.
-  logic [3:0] table_bits;
+  logic [3:0] table_bits, table_bits_q;
   logic has_table_q, lookup_q, single_q;
+  logic [TableBits-1:0] table_base_q;
   logic [7:0] mask_q, first_bit_q;  // of a channel's entries; the bit that the first comparison decides
   assign table_bits = layer_i[FTableBits+:WTableBits];
   always_ff @(posedge clk_i) begin
+    table_bits_q <= table_bits;
+    table_base_q <= layer_i[FTableBase+:TableBits];
     has_table_q <= table_bits != 4'd0;
     lookup_q <= layer_i[FLookup];
     single_q <= layer_i[FLookup] || table_bits == 4'd1;
@@ -60,7 +64,7 @@ module bitsys_post #(
   logic x_valid_q;
   assign turn_goes_on = turn_valid_q && !turn_last_q;
   assign move_goes_on = move_valid_q && !move_last_q;
-  assign first_entry = layer_i[FTableBase+:TableBits] + shifted_q;
+  assign first_entry = table_base_q + shifted_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       enter_valid_q <= 1'b0;
@@ -78,7 +82,7 @@ module bitsys_post #(
   end
   always_ff @(posedge clk_i) begin
     group_q <= group_i;
-    shifted_q <= TableBits'(group_i) << table_bits;
+    shifted_q <= TableBits'(group_i) << table_bits_q;
     enter_q <= value_i;
     enter_place_q <= {group_q, pixel_i};
     wait_q <= move_goes_on ? move_q : enter_q;
@@ -107,14 +111,34 @@ module bitsys_post #(
     assign place_q[32*(d+1)+:32] = p_q;
   end
 
-  // Parameters: the multiplier comes with x, bias and shift with the product.
-  logic [ParamBits-1:0] param_addr;
-  logic [(Multiply+1)*ParamBits-1:0] param_addr_q;
-  assign param_addr = layer_i[FParamBase+:ParamBits] + (!has_table_q ? group_q[ParamBits-1:0]
-    : lookup_q ? wait_place_q[16+:ParamBits] : turn_place_q[16+:ParamBits]);
-  assign param_addr_q[ParamBits-1:0] = param_addr;
-  always_ff @(posedge clk_i) param_addr_q[ParamBits+:Multiply*ParamBits] <= param_addr_q[0+:Multiply*ParamBits];
+  // Parameters: the multiplier comes with x a register later, bias and shift a cycle before the product.
+  logic [ParamBits-1:0] param_base_q;
+  logic [Multiply*ParamBits-1:0] param_addr_q;
+  always_ff @(posedge clk_i) begin
+    param_base_q <= layer_i[FParamBase+:ParamBits];
+    param_addr_q[ParamBits-1:0] <= param_base_q + (!has_table_q ? group_i[ParamBits-1:0]
+      : lookup_q ? enter_place_q[16+:ParamBits] : wait_place_q[16+:ParamBits]);
+    param_addr_q[ParamBits+:(Multiply-1)*ParamBits] <= param_addr_q[0+:(Multiply-1)*ParamBits];
+  end
+
+  localparam int unsigned IndexBits = ParamBits + 5 > TableBits + 3 ? ParamBits + 5 : TableBits + 3;
+  localparam int unsigned WriteBits = 2 + IndexBits + 32;
+  logic [9*WriteBits-1:0] write;
+  assign write[WriteBits-1:0] = {param_we_i, table_we_i, windex_i[IndexBits-1:0], wdata_i};
   for (genvar k = 0; k < 8; k++) begin : g_lane
+    logic param_we_q, table_we_q;
+    logic [IndexBits-1:0] windex_q;
+    logic [31:0] wdata_q, x_qq;
+    logic [ParamBits-1:0] addr_q, late_addr_q;  // of the multiplier, of the rest
+    always_ff @(posedge clk_i) begin
+      {param_we_q, table_we_q, windex_q, wdata_q} <= write[WriteBits*k+:WriteBits];
+      x_qq <= x_q[32*k+:32];
+    end
+    assign write[WriteBits*(k+1)+:WriteBits] = {param_we_q, table_we_q, windex_q, wdata_q};
+    // keep: every lane has addresses of its own, near its blocks.
+    (* keep *)
+    always_ff @(posedge clk_i)
+      {late_addr_q, addr_q} <= {param_addr_q[(Multiply-1)*ParamBits+:ParamBits], param_addr_q[ParamBits-1:0]};
     logic [95:0] param;
     for (genvar w = 0; w < 3; w++) begin : g_word
       ram_sdp #(
@@ -123,11 +147,11 @@ module bitsys_post #(
           .Latency(2)
       ) u_param (
           .clk_i  (clk_i),
-          .we_i   (param_we_i && windex_i[4:0] == 5'(4 * k + w)),
-          .waddr_i(windex_i[5+:ParamBits]),
-          .wdata_i(wdata_i),
+          .we_i   (param_we_q && windex_q[4:0] == 5'(4 * k + w)),
+          .waddr_i(windex_q[5+:ParamBits]),
+          .wdata_i(wdata_q),
           .re_i   (1'b1),
-          .raddr_i(param_addr_q[(w == 0 ? 0 : Multiply)*ParamBits+:ParamBits]),
+          .raddr_i(w == 0 ? addr_q : late_addr_q),
           .rdata_o(param[32*w+:32])
       );
     end
@@ -155,9 +179,9 @@ module bitsys_post #(
         .Latency(2)
     ) u_table (
         .clk_i  (clk_i),
-        .we_i   (table_we_i && windex_i[2:0] == 3'(k)),
-        .waddr_i(windex_i[3+:TableBits]),
-        .wdata_i(wdata_i),
+        .we_i   (table_we_q && windex_q[2:0] == 3'(k)),
+        .waddr_i(windex_q[3+:TableBits]),
+        .wdata_i(wdata_q),
         .re_i   (1'b1),
         .raddr_i(address),
         .rdata_o(entry)
@@ -168,7 +192,7 @@ module bitsys_post #(
         .MultiplierBits(MultiplierBits)
     ) u_lane (
         .clk_i(clk_i),
-        .x_i(x_q[32*k+:32]),
+        .x_i(x_qq),
         .multiplier_i(param[MultiplierBits-1:0]),
         .bias_i(param[32+:58]),
         .shift_i(param[90+:6]),

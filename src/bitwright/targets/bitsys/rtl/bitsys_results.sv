@@ -3,7 +3,7 @@
 //
 // done_i comes with the last word of a dot product. Element (r, c)'s sum then stands in acc_i Latency + r + c cycles
 // later; each column takes its rows one a cycle into its memory. written_o: the tile's last sum is in.
-// Reads: all columns of row rrow_i in slot rslot_i, latency 1.
+// Reads: all columns of row rrow_i in slot rslot_i, latency 2.
 module bitsys_results #(
     parameter int unsigned Rows    = 4,
     parameter int unsigned Columns = 4,
@@ -54,8 +54,12 @@ module bitsys_results #(
   for (genvar c = 0; c < Columns; c++) begin : g_column
     logic delayed_q;
     logic [AddrBits-1:0] address_q;
+    logic [AddrBits-1:0] raddr_q;
     logic [31:0] sum_q;
     logic [RowBits-1:0] row;
+    // keep: every column has an address of its own, near its memory.
+    (* keep *)
+    always_ff @(posedge clk_i) raddr_q <= {rslot_i, rrow_i};
     assign row = address[AddrBits*c+:RowBits];
     always_ff @(posedge clk_i) begin
       delayed_q <= active[c] && !rst_i;
@@ -74,7 +78,7 @@ module bitsys_results #(
         .waddr_i(address_q),
         .wdata_i(sum_q),
         .re_i   (1'b1),
-        .raddr_i({rslot_i, rrow_i}),
+        .raddr_i(raddr_q),
         .rdata_o(rdata_o[32*c+:32])
     );
   end

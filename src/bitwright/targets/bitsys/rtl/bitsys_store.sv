@@ -37,7 +37,7 @@ module bitsys_store #(
   `include "bitsys_registers.svh"
   logic valid_q, high_q, result, result_q, wide;
   logic [255:0] code_q;
-  logic [15:0] pixel_q;
+  logic [15:0] pixel_q, out_addr_q;
   logic [11:0] group_q;
   logic [63:0] low, high;
   assign wide = layer_i[FWideOut];
@@ -49,6 +49,7 @@ module bitsys_store #(
     if (valid_i) begin
       code_q <= code_i;
       pixel_q <= pixel_i;
+      out_addr_q <= pixel_i + {4'd0, group_i[11:0]};
       group_q <= group_i[11:0];
     end
   end
@@ -68,7 +69,7 @@ module bitsys_store #(
   assign whalf_o = high_q;
 
   assign out_we_o = valid_q && layer_i[FToOutput];
-  assign out_addr_o = pixel_q + {4'd0, group_q};
+  assign out_addr_o = out_addr_q;
   assign out_data_o = code_q;
   assign busy_o = valid_i || valid_q || high_q;
 endmodule

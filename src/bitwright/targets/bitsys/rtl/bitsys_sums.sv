@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sum of each window's activations, counted while bit planes are loaded; read by tile and row, latency 1.
+// Sum of each window's activations, counted while bit planes are loaded; read by tile and row, latency 2.
 //
 // Plane p of a word adds 2^p times its number of ones, the top plane of a signed source subtracts. The sums of 2 * Slots
 // tiles are kept: the loader is never further ahead of the drain.
@@ -65,6 +65,8 @@ module bitsys_sums #(
       if (tile_end_q[2]) tile_q <= tile_q + 1'b1;
     end
   end
+  logic [TileBits+RowBits-1:0] raddr_q;
+  always_ff @(posedge clk_i) raddr_q <= {rtile_i, rrow_i};
   ram_sdp #(
       .Width(32),
       .Depth(2 * Slots * Rows),
@@ -75,7 +77,7 @@ module bitsys_sums #(
       .waddr_i({write_tile_q, write_row_q}),
       .wdata_i(sum_q),
       .re_i   (1'b1),
-      .raddr_i({rtile_i, rrow_i}),
+      .raddr_i(raddr_q),
       .rdata_o(sum_o)
   );
 endmodule

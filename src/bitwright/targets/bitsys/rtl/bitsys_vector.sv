@@ -50,10 +50,13 @@ module bitsys_vector #(
 
   // fresh_q: the first item was only a low half, and the group is still fresh with its second.
   logic item_q, complete_q, wide_q, signed_q, inside_q, first_q, last_q, end_q, fresh_q;
-  logic value_valid_q, value_fresh_q, value_last_q, value_end_q, valid_q;
+  logic value_valid_q, value_last_q, value_end_q, valid_q;
+  // What a value does, decided a cycle ahead: it is the total, or added to it (always_q), or the total if it is greater.
+  logic maximum_q, fresh, load_q, always_q, greater_q;
   logic [11:0] item_group_q, group_q;
   logic [63:0] elements_q, low_q;
   logic [15:0] pixel_q, pixel_qq;
+  assign fresh = first_q || fresh_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       item_q <= 1'b0;
@@ -78,7 +81,10 @@ module bitsys_vector #(
     if (item_q) low_q <= elements_q;
     if (start_i) fresh_q <= 1'b0;
     else if (item_q) fresh_q <= first_q && !complete_q;
-    value_fresh_q <= first_q || fresh_q;
+    maximum_q <= layer_i[FMaximum];
+    load_q <= fresh || maximum_q;
+    always_q <= item_q && complete_q && (fresh || !maximum_q);
+    greater_q <= item_q && complete_q && !fresh && maximum_q;
     value_last_q <= last_q;
     value_end_q <= end_q;
     group_q <= item_group_q;
@@ -99,12 +105,9 @@ module bitsys_vector #(
     assign value = {code_q[17], {15{code_q[16]}}, code_q[15:0]};
     assign total = total_q[32*k+:32];
     always_ff @(posedge clk_i) begin
-      code_q <= inside_q ? {code[16], code} : {layer_i[FMaximum], 17'd0};
-      if (value_valid_q) begin
-        if (value_fresh_q) total_q[32*k+:32] <= value;
-        else if (!layer_i[FMaximum]) total_q[32*k+:32] <= total + value;
-        else if ($signed(code_q) > $signed({total[31:30], total[15:0]})) total_q[32*k+:32] <= value;
-      end
+      code_q <= inside_q ? {code[16], code} : {maximum_q, 17'd0};
+      if (always_q || (greater_q && $signed(code_q) > $signed({total[31:30], total[15:0]})))
+        total_q[32*k+:32] <= load_q ? value : total + value;
     end
   end
   assign busy_o = item_q || value_valid_q || valid_q;

@@ -2,7 +2,7 @@
 // Weight memory: a line of one operand word for each column, read by all columns with systolic delay.
 //
 // Writes: 64-bit word windex_i = LineWords * line + word, its halves by we_i; a half holds four columns' containers or
-// half a column's plane. They are written a cycle later.
+// half a column's plane. Column c is written 1 + c cycles later: columns pass them on.
 // Column c is read c cycles after column 0. Latency 3 + c cycles.
 module bitsys_weights #(
     parameter int unsigned Columns = 8,
@@ -21,11 +21,11 @@ module bitsys_weights #(
   localparam int unsigned IndexBits = LineWords > 1 ? $clog2(LineWords) : 1;
   localparam int unsigned LineBits = $clog2(Lines);
   localparam int unsigned Part = Planes ? 32 : 8;
-  logic [LineBits-1:0] address[Columns], line, line_q;
-  logic [IndexBits-1:0] index, index_q;
-  logic [1:0] we_q;
-  logic [63:0] wdata_q;
-  always_ff @(posedge clk_i) {we_q, line_q, index_q, wdata_q} <= {we_i, line, index, wdata_i};
+  localparam int unsigned WriteBits = 2 + LineBits + IndexBits + 64;
+  logic [LineBits-1:0] address[Columns], line;
+  logic [IndexBits-1:0] index;
+  logic [WriteBits-1:0] write[Columns+1];
+  assign write[0] = {we_i, line, index, wdata_i};
   assign address[0] = raddr_i[LineBits-1:0];
   if (LineWords > 1) begin : g_words
     assign index = windex_i[IndexBits-1:0];
@@ -37,6 +37,12 @@ module bitsys_weights #(
   for (genvar c = 0; c < Columns; c++) begin : g_column
     logic [LineBits-1:0] address_q;
     logic [WordBits-1:0] word, operand_q;
+    logic [1:0] we_q;
+    logic [LineBits-1:0] line_q;
+    logic [IndexBits-1:0] index_q;
+    logic [63:0] wdata_q;
+    always_ff @(posedge clk_i) {we_q, line_q, index_q, wdata_q} <= write[c];
+    assign write[c+1] = {we_q, line_q, index_q, wdata_q};
     if (c > 0) begin : g_delay
       always_ff @(posedge clk_i) address_q <= address[c-1];
       assign address[c] = address_q;

@@ -74,9 +74,11 @@ module bitsys_write #(
     logic [15:0] lane_addr_q;
     logic lane_we_q;
     assign index = 3'(l) - turn_q;
+    // keep: lanes with the same address each have theirs, near their blocks.
+    (* keep *)
+    always_ff @(posedge clk_i) lane_addr_q <= addr_q + (Planes ? {13'd0, index} : 16'd0);
     always_ff @(posedge clk_i) begin
       lane_we_q <= we_qq && {1'b0, index} < count_qq;
-      lane_addr_q <= addr_q + (Planes ? {13'd0, index} : 16'd0);
       data_q <= bytes_qq[8*index+:8];
     end
     assign we_o[l] = lane_we_q;
