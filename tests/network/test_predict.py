@@ -30,7 +30,7 @@ def with_specs(network: Network, rng: np.random.Generator) -> Network:
         "CHW" if chw_out else ("HWC" if image_out else "C"),
         str(rng.choice(FUNCTIONS)),
     )
-    return dataclasses.replace(network, input=InputSpec(t, scale, offset, shape, layout), output=output)
+    return dataclasses.replace(network, inputs=InputSpec(t, scale, offset, shape, layout), outputs=output)
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -60,7 +60,7 @@ def rewritten(data: bytes, **changed: object) -> bytes:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"version": 7}, "file format version 7; this bitwright reads version 1"),
+        ({"version": 7}, "file format version 7; this bitwright reads versions 1 and 2"),
         ({"format": "something"}, "not a bitwright network"),
         ({"digest": "0"}, "the file is damaged: its digest does not fit its content"),
     ],

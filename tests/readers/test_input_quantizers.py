@@ -135,7 +135,7 @@ def test_predict_computes_each_rule(rule, dtype, channels, far):
 def test_old_files_keep_their_meaning(random_network):
     """A file without a rule multiplies by the reciprocal, as the program that wrote it did."""
     network = random_network(5)
-    network = dataclasses.replace(network, input=dataclasses.replace(network.input, scale=[0.042551294], offset=[0.0]))
+    network = dataclasses.replace(network, inputs=dataclasses.replace(network.input, scale=[0.042551294], offset=[0.0]))
     tree = storage.to_bytes(network)
     assert storage.from_bytes(tree).input.rule == "multiply"
     entries = storage._unzip(tree)
@@ -148,7 +148,7 @@ def test_old_files_keep_their_meaning(random_network):
     again = storage.from_bytes(storage._zip({"format.json": storage._json(header), **entries}))
     assert again.input.rule == "multiply"
     assert again.digest == network.digest
-    divided = dataclasses.replace(network, input=dataclasses.replace(network.input, rule="divide"))
+    divided = dataclasses.replace(network, inputs=dataclasses.replace(network.input, rule="divide"))
     assert storage.from_bytes(storage.to_bytes(divided)).input.rule == "divide"
     assert divided.digest != network.digest
 

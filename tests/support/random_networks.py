@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.errors import ModelError
-from bitwright.network import BIPOLAR, INPUT, InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.network import BIPOLAR, INPUT, InputSpec, IntType, Network, Node, OutputSpec, TensorType, ops
+from bitwright.network.bundles import bundled
 
 MAX_LOOKUP_BITS = 10
 
@@ -52,10 +53,37 @@ def random_network(seed: int, **shape: object) -> Network:
     return _Grower(*rngs, Shape(**shape)).network(f"random_{seed}")
 
 
+def random_ports(seed: int, inputs: int, outputs: int, **shape: object) -> Network:
+    """A random network whose result meets other inputs one after the other, with outputs among all of its values."""
+    rng, network = np.random.default_rng((seed, 2)), random_network(seed, **shape)
+    tip, types = network.output_name, dict(network.types)
+    specs, nodes = list(network.inputs), list(network.nodes)
+    for k in range(1, inputs):
+        side = f"side {k}"
+        types[side] = TensorType(types[tip].shape, IntType(int(rng.integers(1, 9)), bool(rng.integers(2))))
+        specs.append(InputSpec(types[side], name=side))
+        op = (ops.Add, ops.Concat)[rng.integers(2)]() if types[tip].dtype.bits < 30 else ops.Concat()
+        pair = (tip, side) if rng.integers(2) else (side, tip)
+        join = Node(f"join {k}", op, pair)
+        types[join.name] = op.infer(*(types[name] for name in pair))
+        less = max(0, types[join.name].dtype.bits - 4)
+        step = ops.Requantize(IntType(4, bool(rng.integers(2))), shift=np.array([less]))
+        tip = f"step {k}"
+        nodes += [join, Node(tip, step, (join.name,))]
+        types[tip] = step.infer(types[join.name])
+    names = [node.name for node in nodes[:-1]]
+    chosen = [*rng.permutation(names)[: outputs - 1], nodes[-1].name]
+    ends = [OutputSpec(value=str(name), name=f"out {k}") for k, name in enumerate(rng.permutation(chosen))]
+    return Network([specs[k] for k in rng.permutation(len(specs))], nodes, ends, f"ports_{seed}")
+
+
 def random_input(network: Network, count: int, seed: int = 0) -> np.ndarray:
-    """`count` random integer inputs, the extremes of the type among them, int64 [count, *shape]."""
+    """`count` random integer inputs, the type's extremes among them, int64 [count, *shape]; several as a bundle."""
     rng = np.random.default_rng(seed)
-    t = network.input.type
+    return bundled({spec.name: _random_values(rng, spec.type, count) for spec in network.inputs})
+
+
+def _random_values(rng: np.random.Generator, t: TensorType, count: int) -> np.ndarray:
     x = (
         t.dtype.values()[rng.integers(0, t.dtype.levels, (count, *t.shape))]
         if t.dtype.bits <= 16

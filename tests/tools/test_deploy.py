@@ -134,7 +134,7 @@ def test_the_driver_takes_floats_as_the_network_does(doubler, tmp_path, monkeypa
     network = doubler.network
     spec = dataclasses.replace(network.input, scale=np.array([0.5, 0.3, 1.7]), offset=2.0, low=1, high=14)
     output = dataclasses.replace(network.output, scale=np.array([0.1]), offset=np.array([1, 2, 3]), function=function)
-    design = dataclasses.replace(doubler, network=dataclasses.replace(network, input=spec, output=output))
+    design = dataclasses.replace(doubler, network=dataclasses.replace(network, inputs=spec, outputs=output))
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     x = np.random.default_rng(1).normal(0, 5, (30, 3)).astype(np.float32)
     expected = output.dequantize(evaluate(design.network, spec.quantize(x))["sum"])
@@ -187,7 +187,7 @@ def test_the_driver_prepares_and_packs_as_the_network_does(doubler, tmp_path, mo
     rng = np.random.default_rng(seed)
     spec, shape = random_specification(rng)
     network = Network(spec, (Node("sum", Add(), ("input", "input")),))
-    network = dataclasses.replace(network, output=random_output(rng, network))
+    network = dataclasses.replace(network, outputs=random_output(rng, network))
     lanes = [int(rng.integers(1, t.size + 1)) for t in (spec.type, network.output_type)]
     streams = [StreamSpec(t, n) for t, n in zip((spec.type, network.output_type), lanes, strict=True)]
     design = dataclasses.replace(doubler, network=network, input=streams[0], output=streams[1])
@@ -227,7 +227,7 @@ def test_raw_data_are_declared_or_refused(changes, declared):
 
 def test_each_method_of_the_driver_takes_one_kind_of_data(doubler, tmp_path, monkeypatch):
     spec = dataclasses.replace(doubler.network.input, data_scale=1 / 255)
-    design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, input=spec))
+    design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, inputs=spec))
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     driver = module.Driver()
     x = np.ones((4, 3))
@@ -247,7 +247,7 @@ def test_each_method_of_the_driver_takes_one_kind_of_data(doubler, tmp_path, mon
 def test_the_driver_is_as_accurate_as_the_network(doubler, tmp_path, monkeypatch, shared_data):
     """TFC_2W2A on raw pixels: the driver prepares them, so it loses nothing."""
     network = bw.load(shared_data / "qonnx/TFC_2W2A.onnx")
-    network = dataclasses.replace(network, input=dataclasses.replace(network.input, data_scale=1 / 255))
+    network = dataclasses.replace(network, inputs=dataclasses.replace(network.input, data_scale=1 / 255))
     streams = StreamSpec(network.input.type, 16), StreamSpec(network.output_type, 1)
     design = dataclasses.replace(doubler, network=network, input=streams[0], output=streams[1])
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
@@ -261,7 +261,7 @@ def test_the_driver_is_as_accurate_as_the_network(doubler, tmp_path, monkeypatch
 def test_the_driver_quantizes_the_output_where_the_network_does(doubler, tmp_path, monkeypatch):
     ending = {"function": "softmax", "step": 1 / 255, "zero_point": 3, "low": 0, "high": 200}
     output = dataclasses.replace(doubler.network.output, scale=np.array([0.1]), **ending)
-    design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, output=output))
+    design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, outputs=output))
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     q = np.random.default_rng(1).integers(0, 31, (300, 3))
     np.testing.assert_array_equal(module.dequantize(module.OUTPUT, q), output.dequantize(q))
@@ -274,7 +274,7 @@ def test_the_driver_rounds_the_input_by_the_networks_rule(doubler, tmp_path, mon
     network = doubler.network
     offset = 2.0 if rule == "divide_then_add" else 2.3
     spec = dataclasses.replace(network.input, scale=np.array([0.0425, 0.3, 1.7]), offset=offset, rule=rule)
-    design = dataclasses.replace(doubler, network=dataclasses.replace(network, input=spec))
+    design = dataclasses.replace(doubler, network=dataclasses.replace(network, inputs=spec))
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     ties = (np.random.default_rng(1).integers(-4, 18, (20000, 3)) + 0.5 - offset) * spec.scale
     for x in (ties.astype(np.float32), np.nextafter(ties.astype(np.float32), np.float32(9))):

@@ -73,7 +73,7 @@ def test_floats_are_quantized_and_returned(doubler, model_cache):
     network = doubler.network
     spec = dataclasses.replace(network.input, scale=0.5)
     output = dataclasses.replace(network.output, scale=0.25)
-    design = dataclasses.replace(doubler, network=dataclasses.replace(network, input=spec, output=output))
+    design = dataclasses.replace(doubler, network=dataclasses.replace(network, inputs=spec, outputs=output))
     result = simulate(design, np.array([[0.5, 1.2, 99.0]], np.float32), cache_dir=model_cache)
     assert result.outputs.tolist() == [[2, 4, 30]]
     assert result.floats.tolist() == [[0.5, 1.0, 7.5]]

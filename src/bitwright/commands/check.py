@@ -63,7 +63,7 @@ def _describe_network(console: Console, network: Network, options: Mapping[str, 
     weights = sum(n.op.weight.size for n in network.nodes if isinstance(n.op, (Conv2d, Dense)))
     bits = sum(n.op.weight.size * n.op.weight_type.bits for n in network.nodes if isinstance(n.op, (Conv2d, Dense)))
     kinds = Counter(type(n.op).__name__ for n in network.nodes)
-    console.say(f"integer network {network.name}: {network.input.type} -> {network.output_type}")
+    console.say(f"integer network {network.name}: {network.signature}")
     console.say(f"{weights:,} weights, {bits / 8:,.0f} bytes")
     console.table("operations", ["operation", "nodes"], sorted(kinds.items()))
     if console.verbose:
@@ -76,8 +76,8 @@ def _describe_network(console: Console, network: Network, options: Mapping[str, 
         for problem in verdict["problems"]:
             console.say(f"  {name}: {problem}")
     return {
-        "input": str(network.input.type),
-        "output": str(network.output_type),
+        "inputs": {spec.name: str(spec.type) for spec in network.inputs},
+        "outputs": {spec.name: str(network.types[spec.value]) for spec in network.outputs},
         "weights": weights,
         "weight_bits": bits,
         "operations": dict(kinds),
@@ -92,13 +92,19 @@ def _verdict(name: str, problems: Sequence[object]) -> dict[str, Any]:
     return {"summary": targets.get(name).summary, "accepts": not told, "problems": told}
 
 
+def _port(port: Any, count: int, rest: str = "") -> str:
+    """The shape of an input or output, with its name where there are several."""
+    return f"{port.name + ' ' if count > 1 else ''}{port.shape}{rest}"
+
+
 def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:
     from bitwright import models
 
     kinds = Counter(node.kind for node in graph.nodes)
     weights = sum(node.op.weight.size for node in graph.layers)
-    shapes = f"{graph.input_shape} ({graph.input_layout}) -> {graph.output_shape}"
-    console.say(f"float network {graph.name}: {shapes}, {weights:,} weights")
+    ins = ", ".join(_port(port, len(graph.inputs), f" ({port.layout})") for port in graph.inputs)
+    outs = ", ".join(_port(port, len(graph.outputs)) for port in graph.outputs)
+    console.say(f"float network {graph.name}: {ins} -> {outs}, {weights:,} weights")
     console.table("operations", ["operation", "nodes"], sorted(kinds.items()))
     problems = models.node_problems(graph)
     for problem in problems:
@@ -106,9 +112,8 @@ def _describe_graph(console: Console, graph: Any) -> dict[str, Any]:
     if not problems:
         console.say("targets compile integer networks: `bitwright quantize` makes one of this model")
     return {
-        "input": list(graph.input_shape),
-        "input_layout": graph.input_layout,
-        "output": list(graph.output_shape),
+        "inputs": {port.name: {"shape": list(port.shape), "layout": port.layout} for port in graph.inputs},
+        "outputs": {port.name: {"shape": list(port.shape)} for port in graph.outputs},
         "weights": weights,
         "operations": dict(kinds),
         "problems": problems,

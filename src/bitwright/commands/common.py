@@ -72,11 +72,11 @@ class Shared:
         """How raw data become the model's input, as `with_data_options` takes it."""
         return self.input_layout, self.input_scale, self.input_mean, self.input_std
 
-    def samples(self, path: Path, spec: InputSpec) -> Samples:
+    def samples(self, path: Path, *specs: InputSpec) -> Samples:
         """Those of a file or folder."""
         from bitwright.data.samples import open_samples
 
-        return open_samples(path, spec, layout_given=self.input_layout is not None)
+        return open_samples(path, *specs, layout_given=self.input_layout is not None)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def read_graph(model: Path, output_name: str | None, shape: str | None = None) -
     if shape is not None:
         raise OptionError(f"--shape is for ONNX models; {model} is a network, whose input has a shape")
     if output_name is not None:
-        raise OptionError(f"--output-name is for ONNX models; {model} is a network, which has one output")
+        raise OptionError(f"--output-name is for ONNX models; {model} is a network, whose outputs are chosen")
     return None
 
 
@@ -178,12 +178,12 @@ def load_network(
     from dataclasses import replace
 
     from bitwright import models
-    from bitwright.data.raw import with_data_options
+    from bitwright.data.raw import with_options_of_all
     from bitwright.network import storage
 
     graph = read_graph(model, output_name, shape)
     network = storage.load(model) if graph is None else models.lower(graph)
-    return replace(network, input=with_data_options(network.input, layout, scale, mean, std))
+    return replace(network, inputs=with_options_of_all(network.inputs, layout, scale, mean, std))
 
 
 def options_by_target(texts: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -51,12 +51,14 @@ def run(
     console = Console(json, verbose)
     own = (None, None) if is_network_file(model) and float_model is not None else (output_name, shape)
     network = load_network(model, input_layout, input_scale, input_mean, input_std, *own)
-    read = open_samples(data, network.input, layout_given=input_layout is not None)
+    read = open_samples(data, *network.inputs, layout_given=input_layout is not None)
     read = read.first(samples) if samples is not None else read
     graph = None if float_model is None else models.read(float_model, output_name, input_shape(shape))
     with console.progress() as progress:
         measured = bw.evaluate(network, read.prepared(), read.labels, float_model=graph, progress=progress)
     found = {"model": str(model), **measured.as_dict()}
-    rows = [[name, value] for name, value in found.items() if name != "model"]
+    ratios = measured.float_sqnr_db or {}
+    rows = [[name, value] for name, value in found.items() if name not in ("model", "float_sqnr_db")]
+    rows += [[f"SQNR of {name}, dB", "exact" if ratio is None else ratio] for name, ratio in ratios.items()]
     console.table(f"{network.name} on {data.name}", ["figure", "value"], rows)
     console.result(found)

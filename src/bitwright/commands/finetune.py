@@ -82,7 +82,7 @@ def run(
     saved.unlink(missing_ok=True)
     if plot is not None:
         write_file(plot, made.report.html(f"Fine-tuning of {network.name}"))
-    console.say(f"{output}: {network.input.type} -> {network.output_type}, {len(network.nodes)} operations")
+    console.say(f"{output}: {network.signature}, {len(network.nodes)} operations")
     console.result({"output": str(output), "digest": network.digest, "report": made.report.as_dict()})
 
 

@@ -46,7 +46,7 @@ def run(
     given = {name: bits for name, bits in widths.items() if bits is not None}
     network, report = _network(console, model, (data, evaluate), option, given, shared)
     bw.save(network, output)
-    console.say(f"{output}: {network.input.type} -> {network.output_type}, {len(network.nodes)} operations")
+    console.say(f"{output}: {network.signature}, {len(network.nodes)} operations")
     console.result({"output": str(output), "digest": network.digest, "report": report})
 
 
@@ -60,11 +60,11 @@ def _network(
 ) -> tuple[Network, dict[str, Any] | None]:
     """The network and, of a float model, the report of its quantization."""
     from bitwright import models
-    from bitwright.data.raw import remembering, with_data_options
+    from bitwright.data.raw import remembering, with_options_of_all
     from bitwright.errors import OptionError
     from bitwright.network import storage
     from bitwright.options import parse_options
-    from bitwright.quantization.floatrun import float_input
+    from bitwright.quantization.floatrun import float_inputs
     from bitwright.quantization.options import QuantizeOptions
     from bitwright.quantization.ptq import quantize_model
 
@@ -74,17 +74,17 @@ def _network(
         if given:
             raise OptionError(f"{model} is quantized already and keeps its grids; {', '.join(given)} would do nothing")
         network = storage.load(model) if graph is None else models.lower(graph)
-        return replace(network, input=with_data_options(network.input, *shared.raw)), None
+        return replace(network, inputs=with_options_of_all(network.inputs, *shared.raw)), None
     if data[0] is None:
         raise OptionError(f"{model} is a float model: --data with calibration samples is needed")
     options = QuantizeOptions(**{"seed": shared.seed, "jobs": job_count(shared.jobs), **given})
-    spec = with_data_options(float_input(graph), *shared.raw)
-    calibration = shared.samples(data[0], spec)
+    specs = with_options_of_all(float_inputs(graph), *shared.raw)
+    calibration = shared.samples(data[0], *specs)
     x = calibration.prepared()
-    test = calibration if data[1] is None else shared.samples(data[1], spec)
+    test = calibration if data[1] is None else shared.samples(data[1], *specs)
     wanted = data[1] is not None or test.labels is not None
     evaluation = ((x if test is calibration else test.prepared()), test.labels) if wanted else None
     with console.progress() as progress:
         made = quantize_model(graph, x, options, progress, evaluation)
     console.lines(made.report.table() if console.verbose else made.report.summary())
-    return remembering(made.network, calibration.spec), made.report.as_dict()
+    return remembering(made.network, *calibration.specs), made.report.as_dict()

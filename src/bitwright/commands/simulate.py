@@ -80,13 +80,15 @@ def _frames(design: Design, data: Path | None, frames: int | None, seed: int) ->
     import numpy as np
 
     from bitwright.data.samples import open_samples
+    from bitwright.network.bundles import bundled
 
-    spec = design.network.input
+    specs = design.network.inputs
     if data is None:
-        t = spec.type
-        shape = (frames or RANDOM_FRAMES, *t.shape)
-        words = np.random.default_rng(seed).integers(0, 1 << t.dtype.bits, shape)
-        return t.dtype.decode(words), None
-    read = open_samples(data, spec)
+        random, made = np.random.default_rng(seed), {}
+        for spec in specs:
+            words = random.integers(0, 1 << spec.type.dtype.bits, (frames or RANDOM_FRAMES, *spec.type.shape))
+            made[spec.name] = spec.type.dtype.decode(words)
+        return bundled(made), None
+    read = open_samples(data, *specs)
     read = read.first(frames) if frames else read
     return read.prepared(), read.labels

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,8 +50,7 @@ def read_npy(path: Path, names: tuple[str, ...]) -> tuple[Array, Array | None]:
 
 def read_npz(path: Path, spec: InputSpec, names: tuple[str, ...]) -> tuple[Array, Array | None]:
     """Samples and labels: of the arrays named, else by their usual names, else the one array that fits the model."""
-    large = path.is_file() and path.stat().st_size > limits.current().bytes
-    entries, array = _mapped_archive(path) if large else _archive(path)
+    entries, array = _open(path)
     if len(names) > 2 or "" in names:
         raise DataError(f"{path}:{','.join(names)} names no arrays; legal is FILE:SAMPLES or FILE:SAMPLES,LABELS")
     for name in names:
@@ -61,6 +60,23 @@ def read_npz(path: Path, spec: InputSpec, names: tuple[str, ...]) -> tuple[Array
         return array(names[0]), array(names[1]) if len(names) == 2 else None
     usual = next((n for n in SAMPLES if n in entries), None)
     return array(usual) if usual else _fitting(path, spec, entries, array), _labels(entries, array)
+
+
+def read_several(path: Path, specs: Sequence[InputSpec]) -> tuple[dict[str, Array], Array | None]:
+    """Samples of several inputs, the arrays of their names, and labels by their usual name among the others."""
+    entries, array = _open(path)
+    names = [spec.name for spec in specs]
+    missing = [name for name in names if name not in entries]
+    if missing:
+        legal = f"an array for every input: {', '.join(names)}"
+        raise DataError(f"{path} has no array {missing[0][:40]!r}; it holds {_listed(entries)}; legal is {legal}")
+    return {name: array(name) for name in names}, _labels([name for name in entries if name not in names], array)
+
+
+def _open(path: Path) -> tuple[list[str], Callable[[str], Array]]:
+    """The names of a file's arrays, and a function that reads one."""
+    large = path.is_file() and path.stat().st_size > limits.current().bytes
+    return _mapped_archive(path) if large else _archive(path)
 
 
 def _fitting(path: Path, spec: InputSpec, entries: list[str], array: Callable[[str], Array]) -> Array:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -34,6 +35,16 @@ def with_data_options(
     return dataclasses.replace(spec, **changes) if changes else spec
 
 
+def with_options_of_all(specs: Sequence[InputSpec], *given: str | None) -> tuple[InputSpec, ...]:
+    """The specifications of all inputs with those ways of raw data, which are for one input."""
+    if len(specs) == 1:
+        return (with_data_options(specs[0], *given),)
+    if any(value is not None for value in given):
+        names = ", ".join(spec.name for spec in specs)
+        raise OptionError(f"--input-layout, -scale, -mean and -std are for models of one input; this one has {names}")
+    return tuple(specs)
+
+
 def orders(spec: InputSpec) -> list[InputSpec]:
     """The specification, and for images that with the other order of axes."""
     if len(spec.type.shape) != 3 or spec.data_layout not in LAYOUTS[:2]:
@@ -46,9 +57,11 @@ def raw_options(spec: InputSpec) -> dict[str, Any]:
     return {name: getattr(spec, name) for name in ("data_layout", "data_scale", "data_mean", "data_std")}
 
 
-def remembering(network: Network, spec: InputSpec) -> Network:
-    """The network with what `spec` says of raw data."""
-    return dataclasses.replace(network, input=dataclasses.replace(network.input, **raw_options(spec)))
+def remembering(network: Network, *specs: InputSpec) -> Network:
+    """The network with what the specifications of its inputs say of raw data."""
+    pairs = zip(network.inputs, specs, strict=True)
+    inputs = tuple(dataclasses.replace(own, **raw_options(spec)) for own, spec in pairs)
+    return dataclasses.replace(network, inputs=inputs)
 
 
 def _number(text: str, option: str) -> float:

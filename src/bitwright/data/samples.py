@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright.data.arrays import Raw, read_npy, read_npz
+from bitwright.data.arrays import Raw, read_npy, read_npz, read_several
 from bitwright.data.images import read_images
 from bitwright.data.raw import orders, raw_options
 from bitwright.data.table import read_table
 from bitwright.errors import DataError, OptionError
 from bitwright.network import InputSpec
+from bitwright.network.bundles import bundled
 from bitwright.network.inputs import accepts, check_raw
 from bitwright.network.types import Array
 
@@ -26,22 +27,35 @@ OTHER_ORDER = "; --input-layout names another order of images"
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Raw samples, how they become the model's input, and their labels [N], if they have any."""
+    """Raw samples, how they become the model's input, and their labels [N], if they have any.
+
+    more: the same of the model's other inputs, in their order.
+    """
 
     raw: Raw
     labels: Array | None
     spec: InputSpec
     where: str = "data"
+    more: tuple[Samples, ...] = ()
 
     def __len__(self) -> int:
         return len(self.raw)
 
+    @property
+    def specs(self) -> tuple[InputSpec, ...]:
+        """The specifications of all inputs."""
+        return (self.spec, *(other.spec for other in self.more))
+
     def take(self, indices: Array) -> Array:
-        """The model's float inputs [n, *input shape] of some samples; `DataError` for what does not fit."""
+        """The model's float inputs [n, *input shape] of some samples, of several inputs as a bundle.
+
+        `DataError` for what does not fit.
+        """
         try:
-            return self.spec.prepare(self.raw[indices], indices)
+            own = self.spec.prepare(self.raw[indices], indices)
         except DataError as error:
             raise DataError(f"{self.where}: {error}") from None
+        return bundled({self.spec.name: own} | {other.spec.name: other.take(indices) for other in self.more})
 
     def prepared(self) -> Array:
         """The model's float inputs [N, *input shape] of all samples."""
@@ -51,9 +65,9 @@ class Samples:
         """The first samples; `OptionError` where there are fewer."""
         if not 1 <= count <= len(self):
             raise OptionError(f"{count} samples asked for; {self.where} has {len(self)}")
-        return replace(
-            self, raw=self.raw[np.arange(count)], labels=None if self.labels is None else self.labels[:count]
-        )
+        labels = None if self.labels is None else self.labels[:count]
+        more = tuple(other.first(count) for other in self.more)
+        return replace(self, raw=self.raw[np.arange(count)], labels=labels, more=more)
 
     def chunks(self, indices: Array) -> Iterator[tuple[slice, Array]]:
         """(positions, inputs) of some samples, a few at a time."""
@@ -86,14 +100,18 @@ def samples_of(x: Array, labels: Array | None, spec: InputSpec, what: str = "dat
     return Samples(x, None if labels is None else check_labels(labels, len(x)), spec, what)
 
 
-def open_samples(source: str | Path, spec: InputSpec, *, layout_given: bool = False) -> Samples:
-    """The samples of a file or folder for a model's input; `DataError` where they are missing, damaged or do not fit.
+def open_samples(source: str | Path, *specs: InputSpec, layout_given: bool = False) -> Samples:
+    """The samples of a file or folder for a model's inputs; `DataError` where they are missing, damaged or do not fit.
 
-    source: an `.npz`, `.npy` or `.csv` file or a folder of images, and what is taken of a file behind a colon:
-    `FILE.npz:X` or `FILE.npz:X,LABELS` names arrays, `FILE.csv:COLUMN` the column of labels. Images are HWC or CHW, as
-    their shape says; where both fit, in the order of `spec`, as always with `layout_given`. docs/data.md says more.
+    Those of several inputs are the arrays of an `.npz` file that have the inputs' names. source of one input: an
+    `.npz`, `.npy` or `.csv` file or a folder of images, and what is taken of a file behind a colon: `FILE.npz:X` or
+    `FILE.npz:X,LABELS` names arrays, `FILE.csv:COLUMN` the column of labels. Images are HWC or CHW, as their shape
+    says; where both fit, in the order of `spec`, as always with `layout_given`. docs/data.md says more.
     """
     path, names = _split(str(source))
+    if len(specs) > 1:
+        return _of_several(path, names, specs)
+    (spec,) = specs
     raw: Raw
     labels: Array | None
     if path.is_dir():
@@ -109,6 +127,23 @@ def open_samples(source: str | Path, spec: InputSpec, *, layout_given: bool = Fa
         raw, labels = read_npy(path, names)
     else:
         raw, labels = read_npz(path, spec, names)
+    return _checked(path, raw, labels, spec, layout_given)
+
+
+def _of_several(path: Path, names: tuple[str, ...], specs: tuple[InputSpec, ...]) -> Samples:
+    legal = f"an .npz file with the arrays {', '.join(spec.name for spec in specs)}, which the inputs are called"
+    if names or path.suffix.lower() in (*TABLES, ".npy") or path.is_dir():
+        raise DataError(f"{path} holds no samples of several inputs; legal is {legal}")
+    arrays, labels = read_several(path, specs)
+    first, *more = (_checked(path, arrays[spec.name], labels, spec, False) for spec in specs)
+    counts = {len(samples) for samples in (first, *more)}
+    if len(counts) > 1:
+        raise DataError(f"{path} holds {' and '.join(map(str, sorted(counts)))} samples of inputs; legal is one number")
+    return replace(first, more=tuple(more))
+
+
+def _checked(path: Path, raw: Raw, labels: Array | None, spec: InputSpec, layout_given: bool) -> Samples:
+    """Samples that fit the model's input."""
     if raw.ndim < 1 or len(raw) == 0:
         raise DataError(f"{path} has no samples: its array has shape {raw.shape}; legal is at least one, (N, ...)")
     if labels is not None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import overload
 
@@ -13,8 +13,9 @@ import onnxruntime
 
 from bitwright.fast.session import open_session
 from bitwright.fast.translate import translate
-from bitwright.network.graph import INPUT, Network, check_integers
-from bitwright.network.inputs import check_floats, dequantize
+from bitwright.network.bundles import bundled, parts
+from bitwright.network.graph import Network, check_integers
+from bitwright.network.inputs import check_floats
 from bitwright.network.types import Array
 
 TENSOR_BYTES = 1 << 20  # of a batch's largest tensor: batches that stay in the caches are fastest
@@ -40,30 +41,37 @@ class Evaluator:
         return {**self.__dict__, "_sessions": {}}  # sessions do not travel to other processes
 
     @overload
-    def run(self, x: Array, values: None = None) -> Array: ...
+    def run(self, x: Array | Mapping[str, Array], values: None = None) -> Array: ...
 
     @overload
-    def run(self, x: Array, values: Sequence[str]) -> dict[str, Array]: ...
+    def run(self, x: Array | Mapping[str, Array], values: Sequence[str]) -> dict[str, Array]: ...
 
-    def run(self, x: Array, values: Sequence[str] | None = None) -> Array | dict[str, Array]:
+    def run(self, x: Array | Mapping[str, Array], values: Sequence[str] | None = None) -> Array | dict[str, Array]:
         """The output for integer inputs x [N, *shape], int64; or, with `values`, a dict of the named values.
 
-        Raises `DataError` where x does not fit the input type, `KeyError` for an unknown value.
+        Several inputs and outputs are bundles. Raises `DataError` where x does not fit the input types, `KeyError` for
+        an unknown value.
         """
-        x = check_integers(self.network, x)
-        names = (self.network.output_name,) if values is None else tuple(dict.fromkeys(values))
+        x, network = check_integers(self.network, x), self.network
+        names = tuple(dict.fromkeys(network.output_values if values is None else values))
         for name in names:
-            self.network.types[name]
-        computed = [name for name in names if name != INPUT]
+            network.types[name]
+        computed = [name for name in names if name not in network.input_names]
         found = dict(zip(computed, self._batches(tuple(computed), False, x), strict=True))
-        found[INPUT] = x
-        return found[names[0]] if values is None else {name: found[name] for name in names}
+        found |= parts(x, network.input_names)
+        return network.leaving(found) if values is None else {name: found[name] for name in names}
 
-    def predict(self, x: Array) -> Array:
-        """Float outputs for float inputs x [N, *shape] in the model's own units, shape and layout, float32."""
-        x = check_floats(self.network.input, x)
-        (q,) = self._batches((self.network.output_name,), True, x)
-        return dequantize(self.network.output, np.moveaxis(q, 1, -1))
+    def predict(self, x: Array | Mapping[str, Array]) -> Array:
+        """Float outputs for float inputs x [N, *shape] in the model's own units, shape and layout, float32.
+
+        Several inputs and outputs are bundles.
+        """
+        network = self.network
+        given = parts(x, network.input_names)
+        x = bundled({spec.name: check_floats(spec, given[spec.name]) for spec in network.inputs})
+        names = tuple(dict.fromkeys(network.output_values))
+        found = dict(zip(names, self._batches(names, True, x), strict=True))
+        return network.dequantize(network.leaving({name: np.moveaxis(q, 1, -1) for name, q in found.items()}))
 
     def _batches(self, names: tuple[str, ...], floats: bool, x: Array) -> list[Array]:
         if not names:
@@ -73,17 +81,18 @@ class Evaluator:
         slices = [x[i : i + self.batch] for i in range(0, max(len(x), 1), self.batch)]
 
         def work(part: Array) -> list[Array]:
-            results: list[Array] = session.run(None, {"x": part})
+            given = parts(part, self.network.input_names).values()
+            results: list[Array] = session.run(None, {f"x{i}": np.ascontiguousarray(a) for i, a in enumerate(given)})
             return results
 
         if together:
-            parts = [work(part) for part in slices]
+            found = [work(part) for part in slices]
         else:
             with ThreadPoolExecutor(self.threads) as pool:
-                parts = list(pool.map(work, slices))
-        if len(parts) == 1:
-            return parts[0]
-        return [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+                found = list(pool.map(work, slices))
+        if len(found) == 1:
+            return found[0]
+        return [np.concatenate(pieces) for pieces in zip(*found, strict=True)]
 
     def _session(self, names: tuple[str, ...], floats: bool, threads: int) -> onnxruntime.InferenceSession:
         key = (names, floats, threads)

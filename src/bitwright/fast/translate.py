@@ -30,7 +30,8 @@ from bitwright.fast.staircase import steps_of
 from bitwright.fast.step_fallbacks import requantize, search, table
 from bitwright.fast.step_forms import Form, emit, emit_tail, forms, per_channel
 from bitwright.network import ops
-from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.graph import Network, Node
+from bitwright.network.inputs import InputSpec
 from bitwright.network.ranges import intervals
 from bitwright.network.types import Floats, Interval
 
@@ -40,13 +41,13 @@ class Value:
     """A tensor of the ONNX graph: its name and whether it is float64.
 
     order: for a vector that is kept in channel-major order, the (H, W, C) of the image it comes from.
-    codes: the tensor is uint8 and holds the value minus `code_base`.
+    codes: the tensor is uint8 and holds the value minus this number; None where it holds the value.
     """
 
     name: str
     wide: bool
     order: tuple[int, ...] = ()
-    codes: bool = False
+    codes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ class _Product:
 def translate(network: Network, values: tuple[str, ...], *, floats: bool) -> bytes:
     """The ONNX model that computes the named values.
 
-    floats: the input is the model's own float input and the outputs are float NCHW tensors, named by
-    position; otherwise the input is int64 [N, *shape] and so are the outputs.
+    Inputs are named x and outputs y, with their positions. floats: inputs are the model's own float inputs, and outputs
+    float NCHW tensors; otherwise all are int64 [N, *shape].
     """
     return _Translator(network, values).model(floats)
 
@@ -87,7 +88,9 @@ class _Translator:
 
     def model(self, floats: bool) -> bytes:
         needed = _needed(self.network, self.wanted)
-        self.values[INPUT] = self._float_input() if floats else self._integer_input()
+        for position, spec in enumerate(self.network.inputs):
+            made = self._float_input if floats else self._integer_input
+            self.values[spec.name] = made(spec, f"x{position}")
         for node in self.network.nodes:
             if node.name in needed and not self._is_deferred(node):
                 self.values[node.name] = self._node(node)
@@ -95,23 +98,22 @@ class _Translator:
             self._output(name, f"y{position}", floats)
         return self.g.model()
 
-    def _integer_input(self) -> Value:
-        t = self.network.input.type
-        wide = self.intervals[INPUT].reach > FLOAT32_EXACT
-        x = self.g.cast(self.g.input("x", "int64", t.shape), "float64" if wide else "float32")
+    def _integer_input(self, spec: InputSpec, x: str) -> Value:
+        t = spec.type
+        wide = self.intervals[spec.name].reach > FLOAT32_EXACT
+        x = self.g.cast(self.g.input(x, "int64", t.shape), "float64" if wide else "float32")
         return Value(self.g.transpose(x, 0, 3, 1, 2) if len(t.shape) == 3 else x, wide)
 
-    def _float_input(self) -> Value:
-        spec = self.network.input
-        x = self.g.input("x", "float32", spec.shape)
-        if self._codes_suffice():
-            return Value(coding(self.g, spec, x), False, codes=True)
-        wide = self.intervals[INPUT].reach > FLOAT32_EXACT
+    def _float_input(self, spec: InputSpec, x: str) -> Value:
+        x = self.g.input(x, "float32", spec.shape)
+        if self._codes_suffice(spec):
+            return Value(coding(self.g, spec, x), False, codes=code_base(spec))
+        wide = self.intervals[spec.name].reach > FLOAT32_EXACT
         return Value(quantizing(self.g, spec, x, wide), wide)
 
-    def _codes_suffice(self) -> bool:
+    def _codes_suffice(self, spec: InputSpec) -> bool:
         """Whether the input is only read by Dense nodes, behind Flattens, that integer kernels compute exactly."""
-        name, spec = INPUT, self.network.input
+        name = spec.name
         readers = self.network.consumers[name]
         while len(readers) == 1 and isinstance(readers[0].op, ops.Flatten) and name not in self.wanted:
             name = readers[0].name
@@ -170,8 +172,8 @@ class _Translator:
             shapes = self.network.types[node.inputs[0]].shape, self.network.types[node.name].shape
             return Value(*conv(self.g, op, self.in_order(x).name, x.wide, interval, shapes))
         op = _channel_major(op, x.order)
-        if x.codes:
-            return Value(dense_of_codes(self.g, op, x.name, code_base(self.network.input)), False)
+        if x.codes is not None:
+            return Value(dense_of_codes(self.g, op, x.name, x.codes), False)
         return Value(*dense(self.g, op, x.name, x.wide, _reorder(interval, x.order)))
 
     def _step(self, node: Node, op: ops.Threshold | ops.Requantize) -> Value:
@@ -220,7 +222,7 @@ class _Translator:
         """Whether a product may be computed in float32 with other weights and another bias."""
         x, op = self.values[product.source], product.op
         padded = isinstance(op, ops.Conv2d) and op.pad_value and any(op.pads)
-        return not (x.wide or x.codes or padded)
+        return not (x.wide or x.codes is not None or padded)
 
     def _folds(self, product: _Product, form: Form) -> bool:
         """Whether a product may carry the m and b of a form without changing a result."""

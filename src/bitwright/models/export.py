@@ -11,20 +11,18 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from bitwright.models.graph import INPUT, ExtraRounding, FloatGraph, FloatNode, Quantizer, Shape, ops
+from bitwright.models.graph import ExtraRounding, FloatGraph, FloatNode, Port, Quantizer, Shape, ops
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Rounding
 
 OPSET, IR_VERSION = 17, 8
-OUTPUT = "output"
 
 
 def to_onnx(graph: FloatGraph, outputs: Sequence[str] | None = None) -> onnx.ModelProto:
     """The graph in float32, opset 17, with a free batch dimension.
 
-    The input is called "input" and has the model's own shape and order, [N, *graph.input_shape].
-    Without `outputs` there is one output, "output", in the model's own shape and order,
-    [N, *graph.output_shape]. With `outputs`, exactly those values are the outputs, each under its own
+    Inputs are called as the graph's and have the model's own shape and order, [N, *shape]; without `outputs` so are and
+    have the outputs. With `outputs`, exactly those values are the outputs, each under its own
     name, as [N, H, W, C] or [N, C]. Inside, images are in NCHW order, which
     ONNX Runtime computes fastest. A Quant node becomes Div, Add, rounding, Clip, Sub and Mul in float32;
     stochastic rounding adds draw / 2**32 before the floor.
@@ -33,14 +31,14 @@ def to_onnx(graph: FloatGraph, outputs: Sequence[str] | None = None) -> onnx.Mod
     for node in graph.nodes:
         build.add(node)
     if outputs is None:
-        named = [(OUTPUT, build.model_output())]
+        named = [(port.name, build.model_output(port)) for port in graph.outputs]
     else:
         named = [(name, build.value_output(name)) for name in dict.fromkeys(outputs)]
     float_info = helper.make_tensor_value_info
     model = helper.make_graph(
         build.nodes,
         graph.name,
-        [float_info(INPUT, TensorProto.FLOAT, ["N", *graph.input_shape])],
+        [float_info(port.value, TensorProto.FLOAT, ["N", *port.shape]) for port in graph.inputs],
         [float_info(name, TensorProto.FLOAT, ["N", *shape]) for name, shape in named],
         build.constants,
     )
@@ -56,7 +54,7 @@ class _Builder:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
         self.count = 0
-        self.inside = {INPUT: self._model_input()}
+        self.inside = {port.value: self._model_input(port) for port in graph.inputs}
 
     def op(self, kind: str, *inputs: str, name: str = "", **attributes: Any) -> str:
         """Append a node; the name of its result."""
@@ -84,24 +82,21 @@ class _Builder:
             return self.constant(value.reshape(()))
         return self.constant(value.reshape(-1, 1, 1) if len(shape) == 3 else value)
 
-    def _model_input(self) -> str:
-        graph = self.graph
-        value, layout = graph.shapes[INPUT], graph.input_layout
-        order = (value[2], *value[:2]) if layout == "CHW" else value
-        inside = INPUT
-        if order != graph.input_shape:
-            inside = self.op("Reshape", INPUT, self.constant([-1, *order], np.int64))
-        return self.op("Transpose", inside, perm=[0, 3, 1, 2]) if layout == "HWC" else inside
+    def _model_input(self, port: Port) -> str:
+        value = self.graph.shapes[port.value]
+        order = (value[2], *value[:2]) if port.layout == "CHW" else value
+        inside = port.value
+        if order != port.shape:
+            inside = self.op("Reshape", inside, self.constant([-1, *order], np.int64))
+        return self.op("Transpose", inside, perm=[0, 3, 1, 2]) if port.layout == "HWC" else inside
 
-    def model_output(self) -> tuple[int, ...]:
-        """Name the last value "output", in the model's own shape; that shape."""
-        graph = self.graph
-        inside = self.inside[graph.output_name]
-        if len(graph.shapes[graph.output_name]) == 3 and graph.output_layout == "HWC":
+    def model_output(self, port: Port) -> tuple[int, ...]:
+        """Give an output's value its name, in the model's own shape; that shape."""
+        inside = self.inside[port.value]
+        if len(self.graph.shapes[port.value]) == 3 and port.layout == "HWC":
             inside = self.op("Transpose", inside, perm=[0, 2, 3, 1])
-        shape = self.constant([-1, *graph.output_shape], np.int64)
-        self.op("Reshape", inside, shape, name=OUTPUT)
-        return graph.output_shape
+        self.op("Reshape", inside, self.constant([-1, *port.shape], np.int64), name=port.name)
+        return port.shape
 
     def value_output(self, name: str) -> tuple[int, ...]:
         """Give the value its own name, as [N, H, W, C] or [N, C]; its shape."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from bitwright.limits import Deadline
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode
 from bitwright.models.graph.ops import Affine, ArgMax, Conv, Distribution, Layer, MaxPool, Pad, Quant
 
 
@@ -34,7 +34,7 @@ def simplify(graph: FloatGraph, deadline: Deadline) -> FloatGraph:
 def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | None:
     if node.op.is_trivial(graph.shapes[node.inputs[0]]) and len(graph.nodes) > 1:
         return _without(graph, node)
-    if len(node.inputs) != 1 or node.inputs[0] == INPUT:
+    if len(node.inputs) != 1 or node.inputs[0] in graph.input_names:
         return None
     before = graph.node(node.inputs[0])
     if len(graph.consumers[before.name]) != 1:
@@ -43,14 +43,18 @@ def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | No
     if merged is None:
         return None
     kept = [merged if n is node else n for n in graph.nodes if n is not before]
-    return graph.with_nodes(_renamed(n, node.name, merged.name) for n in kept)
+    return graph.with_nodes((_renamed(n, node.name, merged.name) for n in kept), {node.name: merged.name})
 
 
 def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
-    """The graph without a node that changes nothing; the last node must stay a node."""
-    if node is graph.nodes[-1] and node.inputs[0] != graph.nodes[-2].name:
-        return None
-    return graph.with_nodes(_renamed(n, node.name, node.inputs[0]) for n in graph.nodes if n is not node)
+    """The graph without a node that changes nothing; an output must stay a node, and one output the last one."""
+    (source,) = node.inputs
+    if node.name in graph.output_values:
+        legal = graph.nodes[-2:-1] if len(graph.outputs) == 1 else graph.nodes
+        if source not in [n.name for n in legal]:
+            return None
+    kept = (_renamed(n, node.name, source) for n in graph.nodes if n is not node)
+    return graph.with_nodes(kept, {node.name: source})
 
 
 def _renamed(node: FloatNode, old: str, new: str) -> FloatNode:

@@ -9,20 +9,31 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 
 from bitwright import limits
 from bitwright.errors import DataError, ModelError
+from bitwright.network.bundles import bundled, parts
+from bitwright.network.inputs import MAX_NAME as MAX_NAME
 from bitwright.network.inputs import InputSpec, OutputSpec
 from bitwright.network.nodes import INPUT as INPUT
 from bitwright.network.nodes import NodeGraph
 from bitwright.network.ops import Op
 from bitwright.network.sizes import check_op
-from bitwright.network.types import Array, Ints, TensorType
+from bitwright.network.types import Array, Interval, Ints, TensorType
 
-MAX_NAME = 4096  # characters
+
+@dataclass(frozen=True, eq=False)
+class Output(Op):
+    """What reads a value that leaves the network: the operation of `Network.sinks`, which no node has."""
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        raise ModelError("leaves the network; legal are operations that make a value")
+
+    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
+        return inputs[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,36 +59,44 @@ class Node:
 class Evaluator(Protocol):
     """What `fast.evaluator.Evaluator` offers."""
 
-    def run(self, x: Array, values: Sequence[str] | None = None) -> Ints | dict[str, Ints]: ...
+    def run(self, x: Array | Mapping[str, Array], values: Sequence[str] | None = None) -> Ints | dict[str, Ints]: ...
 
-    def predict(self, x: Array) -> Array: ...
+    def predict(self, x: Array | Mapping[str, Array]) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
 class Network(NodeGraph[Node]):
-    """A validated, acyclic graph of integer operations with one input, named "input", and one output.
+    """A validated, acyclic graph of integer operations between inputs and outputs.
 
-    `nodes` are in topological order; the last node is the output. Construction checks every rule and
-    raises `ModelError` with the node's name; a Network that exists is valid. `source` says where it
-    came from. Compare networks by `digest`.
+    inputs: each is a value of its own name; `nodes` are in topological order; outputs: each is a value that some node
+    makes, whether or not others read it; without one named, that of the last node. One specification may stand for a
+    tuple of one. Construction checks every rule and raises `ModelError` with the node's name; a Network that exists is
+    valid. `source` says where it came from. Compare networks by `digest`.
     """
 
-    input: InputSpec
+    inputs: tuple[InputSpec, ...]
     nodes: tuple[Node, ...]
-    output: OutputSpec = field(default_factory=OutputSpec)
+    outputs: tuple[OutputSpec, ...] = field(default_factory=lambda: (OutputSpec(),))
     name: str = "network"
     source: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(self.nodes))
+        for what, kind in (("inputs", InputSpec), ("outputs", OutputSpec)):
+            given = getattr(self, what)
+            object.__setattr__(self, what, (given,) if isinstance(given, kind) else tuple(given))
+            names = [spec.name for spec in getattr(self, what)]
+            if len(set(names)) < len(names) or not names:
+                raise ModelError(f"the {what} are called {', '.join(names) or 'nothing'}; legal are one or more names")
         if not self.nodes:
             raise ModelError("a network has at least one node")
         for what in ("name", "source"):
             if not isinstance(getattr(self, what), str):
                 raise ModelError(f"a network's {what} is a text, not {str(getattr(self, what))[:40]!r}")
         limits.check("nodes", len(self.nodes), "the network has")
-        limits.check_shape(self.input.type.shape, "the network's input has")
-        types = {INPUT: self.input.type}
+        for given in self.inputs:
+            limits.check_shape(given.type.shape, f"the network's {given.title} has")
+        types = {given.name: given.type for given in self.inputs}
         work = 0
         for node in self.nodes:
             where = f"node {node.name!r} ({type(node.op).__name__})"
@@ -96,34 +115,67 @@ class Network(NodeGraph[Node]):
                 raise ModelError(f"{where}: {error}") from None
         limits.check("macs", work, "one sample takes")
         limits.check("bytes", 4 * sum(t.size for t in types.values()), "the values of one sample have")
-        used = {name for node in self.nodes for name in node.inputs}
-        unused = [n.name for n in self.nodes[:-1] if n.name not in used]
-        if unused:
-            names = ", ".join(unused[:3]) + (f" and {len(unused) - 3} more" if len(unused) > 3 else "")
-            raise ModelError(f"values {names} lead nowhere; only the last node may be the output")
         object.__setattr__(self, "types", types)
-        out = types[self.nodes[-1].name]
-        spec = self.output
-        image = len(out.shape) == 3
-        spec = replace(spec, shape=spec.shape or out.shape, layout=spec.layout or ("HWC" if image else "C"))
-        for name in ("scale", "offset"):
-            value = getattr(spec, name)
-            if value.shape not in ((1,), (out.channels,)) or not np.all(np.isfinite(value)):
-                raise ModelError(f"output {name} must be finite, one value or one per channel, not {value}")
-        if math.prod(spec.shape) != out.size or spec.layout not in (("HWC", "CHW") if image else ("C",)):
-            raise ModelError(f"output shape {spec.shape} and layout {spec.layout!r} do not fit {out}")
-        object.__setattr__(self, "output", spec)
+        object.__setattr__(self, "outputs", tuple(self._output(spec) for spec in self.outputs))
+        self._check_ends()
 
     types: Mapping[str, TensorType] = field(init=False, repr=False)
 
+    def _output(self, spec: OutputSpec) -> OutputSpec:
+        """The specification of an output with its value, shape and layout."""
+        value = spec.value or self.nodes[-1].name
+        if value not in self.types or value in self.input_names:
+            raise ModelError(f"{spec.title} is {value!r}, which no node makes")
+        out = self.types[value]
+        image = len(out.shape) == 3
+        shape, layout = spec.shape or out.shape, spec.layout or ("HWC" if image else "C")
+        for name in ("scale", "offset"):
+            numbers = getattr(spec, name)
+            if numbers.shape not in ((1,), (out.channels,)) or not np.all(np.isfinite(numbers)):
+                raise ModelError(f"{spec.title} {name} must be finite, one value or one per channel, not {numbers}")
+        if math.prod(shape) != out.size or layout not in (("HWC", "CHW") if image else ("C",)):
+            raise ModelError(f"{spec.title} shape {shape} and layout {layout!r} do not fit {out}")
+        return replace(spec, value=value, shape=shape, layout=layout)
+
+    def _check_ends(self) -> None:
+        """Raise `ModelError` where a value leads nowhere, or an input of several."""
+        used = {name for node in (*self.nodes, *self.sinks) for name in node.inputs}
+        unused = [n.name for n in self.nodes if n.name not in used]
+        if unused:
+            names = ", ".join(unused[:3]) + (f" and {len(unused) - 3} more" if len(unused) > 3 else "")
+            raise ModelError(f"values {names} lead nowhere; legal are outputs, and values that nodes read")
+        idle = [name for name in self.input_names if name not in used]
+        if idle and len(self.inputs) > 1:
+            raise ModelError(f"no node reads the inputs {', '.join(idle)}; legal are inputs that are read")
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self.inputs)
+
+    @cached_property
+    def sinks(self) -> tuple[Node, ...]:
+        return tuple(Node(spec.name, Output(), (spec.value,)) for spec in self.outputs)
+
+    @property
+    def input(self) -> InputSpec:
+        """The only input; `ModelError` where there are several."""
+        return only(self.inputs, "inputs", "what is asked for takes networks of one")
+
+    @property
+    def output(self) -> OutputSpec:
+        """The only output; `ModelError` where there are several."""
+        return only(self.outputs, "outputs", "what is asked for takes networks of one")
+
     @property
     def output_type(self) -> TensorType:
-        return self.types[self.output_name]
+        """The type of the only output."""
+        return self.types[self.output.value]
 
     @cached_property
     def digest(self) -> str:
         """SHA-256, in hex, of everything that `evaluate` and the float scales depend on."""
         h = hashlib.sha256()
+        several = len(self.inputs) + len(self.outputs) > 2
 
         def add(value: object) -> None:
             if isinstance(value, np.ndarray):
@@ -132,18 +184,21 @@ class Network(NodeGraph[Node]):
             elif isinstance(value, (InputSpec, OutputSpec, Op)):
                 h.update(type(value).__name__.encode())
                 for f in fields(value):
-                    h.update(f.name.encode())
-                    add(getattr(value, f.name))
+                    if several or f.name not in ("name", "value"):  # what one input and one output are called is free
+                        h.update(f.name.encode())
+                        add(getattr(value, f.name))
             else:  # with its length, since names may hold what looks like other parts
                 data = str(value).encode(errors="surrogatepass")
                 h.update(f"{len(data)}:".encode() + data)
 
-        add(self.input)
+        for given in self.inputs:
+            add(given)
         for node in self.nodes:
             add(node.name)
             add(node.inputs)
             add(node.op)
-        add(self.output)
+        for spec in self.outputs:
+            add(spec)
         return h.hexdigest()
 
     @cached_property
@@ -152,40 +207,80 @@ class Network(NodeGraph[Node]):
         module = importlib.import_module("bitwright.fast.evaluator")  # by name: it stands above this module
         return cast(Evaluator, module.Evaluator(self))
 
-    def predict(self, x: Array) -> Array:
+    def predict(self, x: Array | Mapping[str, Array]) -> Array:
         """Float outputs for float inputs x [N, *input.shape], in the model's own units, shapes and layouts, float32.
 
-        Exactly output.dequantize(evaluate(input.quantize(x))), computed in batches. Raises `DataError`
-        where x does not fit or holds NaN or infinity.
+        Exactly output.dequantize(evaluate(input.quantize(x))), computed in batches. Several inputs come as arrays by
+        name, and several outputs leave as records of them (`bundles`). Raises `DataError` where x does not fit or holds
+        NaN or infinity.
         """
         return self.evaluator.predict(x)
 
+    def quantize(self, x: Array | Mapping[str, Array]) -> Ints:
+        """Float inputs as the network's integers, int64; several as a bundle."""
+        given = parts(x, self.input_names)
+        return bundled({spec.name: spec.quantize(given[spec.name]) for spec in self.inputs})
+
+    def dequantize(self, q: Ints | Mapping[str, Ints]) -> Array:
+        """Integer outputs as the model's floats, float32; several as a bundle."""
+        given = parts(q, [spec.name for spec in self.outputs])
+        return bundled({spec.name: spec.dequantize(given[spec.name]) for spec in self.outputs})
+
+    def leaving(self, values: Mapping[str, Ints]) -> Ints:
+        """The outputs among named values; several as a bundle."""
+        return bundled({spec.name: values[spec.value] for spec in self.outputs})
+
     def __repr__(self) -> str:
-        return f"<Network {self.name!r}: {self.input.type} -> {self.output_type}, {len(self.nodes)} nodes>"
+        return f"<Network {self.name!r}: {self.signature}, {len(self.nodes)} nodes>"
+
+    @property
+    def signature(self) -> str:
+        """The types of inputs and outputs, as people read them."""
+        ins = [(spec.name, spec.type) for spec in self.inputs]
+        outs = [(spec.name, self.types[spec.value]) for spec in self.outputs]
+        return f"{_listed(ins)} -> {_listed(outs)}"
 
 
-def evaluate(network: Network, x: Array) -> dict[str, Ints]:
-    """The meaning of a network: every named value for integer inputs x [N, *shape].
+Spec = TypeVar("Spec", InputSpec, OutputSpec)
 
-    Returns int64 arrays [N, *shape], "input" included. Raises `DataError` where x does not fit the
-    input type. This is the definition, in plain NumPy; `fast.Evaluator` computes the same faster.
+
+def only(specs: tuple[Spec, ...], what: str, legal: str) -> Spec:
+    """The one of the specifications; `ModelError` where there are several, which names them and what is legal."""
+    if len(specs) > 1:
+        raise ModelError(f"the network has {len(specs)} {what} ({', '.join(s.name for s in specs)}); {legal}")
+    return specs[0]
+
+
+def _listed(named: Sequence[tuple[str, TensorType]]) -> str:
+    """Types, with their names where there are several."""
+    return ", ".join(str(t) if len(named) == 1 else f"{name} {t}" for name, t in named)
+
+
+def evaluate(network: Network, x: Array | Mapping[str, Array]) -> dict[str, Ints]:
+    """The meaning of a network: every named value for integer inputs x [N, *shape], several by their names.
+
+    Returns int64 arrays [N, *shape], inputs included. Raises `DataError` where x does not fit the
+    input types. This is the definition, in plain NumPy; `fast.Evaluator` computes the same faster.
     """
-    x = check_integers(network, x)
-    values = {INPUT: x}
+    values = parts(check_integers(network, x), network.input_names)
     for node in network.nodes:
         values[node.name] = node.op.evaluate(*(values[n] for n in node.inputs))
     return values
 
 
-def check_integers(network: Network, x: Array) -> Ints:
-    """x as int64 [N, *shape] if it fits the network's input type, else `DataError`."""
-    x = np.asarray(x)
-    t = network.input.type
+def check_integers(network: Network, x: Array | Mapping[str, Array]) -> Ints:
+    """x as int64 [N, *shape] if it fits the network's input type, else `DataError`; several inputs as a bundle."""
+    given = parts(x, network.input_names)
+    return bundled({spec.name: _checked(spec, np.asarray(given[spec.name])) for spec in network.inputs})
+
+
+def _checked(spec: InputSpec, x: Array) -> Ints:
+    t = spec.type
     if x.shape[1:] != t.shape or x.ndim != len(t.shape) + 1:
-        raise DataError(f"input has shape {x.shape}; legal is (N, {', '.join(map(str, t.shape))})")
+        raise DataError(f"{spec.title} has shape {x.shape}; legal is (N, {', '.join(map(str, t.shape))})")
     if x.dtype.kind not in "iub":
-        raise DataError(f"integer input expected, not {x.dtype}")
+        raise DataError(f"integer {spec.title} expected, not {x.dtype}")
     x = x.astype(np.int64)
     if not t.dtype.contains(x):
-        raise DataError(f"input spans [{x.min()}, {x.max()}], outside {t.dtype} [{t.dtype.min}, {t.dtype.max}]")
+        raise DataError(f"{spec.title} spans [{x.min()}, {x.max()}], outside {t.dtype} [{t.dtype.min}, {t.dtype.max}]")
     return x

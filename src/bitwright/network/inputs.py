@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from bitwright.errors import DataError, ModelError
+from bitwright.network.nodes import INPUT, OUTPUT
 from bitwright.network.types import Array, Floats, Ints, TensorType, derived
 
 RULES = ("multiply", "divide", "divide_then_add")
+MAX_NAME = 4096  # characters
 FUNCTIONS = ("identity", "softmax", "log_softmax", "sigmoid")
 
 
@@ -44,9 +46,16 @@ class InputSpec:
     low: int = derived()
     high: int = derived()
     rule: str = "multiply"  # what files without a rule mean
+    name: str = INPUT  # which is also that of its value
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name if self.name == INPUT else f"input {self.name!r}"
 
     def __post_init__(self) -> None:
         dtype = self.type.dtype
+        _check_name(self.name)
         object.__setattr__(self, "low", dtype.min if self.low is None else int(self.low))
         object.__setattr__(self, "high", dtype.max if self.high is None else int(self.high))
         if not dtype.min <= self.low <= self.high <= dtype.max:
@@ -112,8 +121,16 @@ class OutputSpec:
     zero_point: int = 0
     low: int = 0
     high: int = 255
+    value: str = ""  # which of the network's values it is; the last one's where it is empty
+    name: str = OUTPUT
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return self.name if self.name == OUTPUT else f"output {self.name!r}"
 
     def __post_init__(self) -> None:
+        _check_name(self.name)
         for name in ("scale", "offset"):
             object.__setattr__(self, name, np.atleast_1d(np.asarray(getattr(self, name), np.float64)))
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
@@ -125,6 +142,11 @@ class OutputSpec:
     def dequantize(self, q: Array) -> Array:
         """The network's last integers [N, ...] as floats, float32 [N, *shape]; see the function `dequantize`."""
         return dequantize(self, q)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME:
+        raise ModelError(f"an input's or output's name is {str(name)[:40]!r}; legal are texts of 1 to {MAX_NAME}")
 
 
 def prepare(spec: InputSpec, raw: Array, numbers: Array | None = None) -> Array:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from bitwright.network.affine import channels_of
-from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.graph import Network, Node, Output
 from bitwright.network.ops import (
     Add,
     Concat,
@@ -46,15 +46,17 @@ def lowered(network: Network, *passes: Callable[[Network], Network]) -> Network:
 
 def flatten_first(network: Network) -> Network:
     """Move a Flatten to the input, before elementwise operations that treat all channels alike: it is a view there."""
-    for flat in network.nodes[:-1]:
+    inputs = network.input_names
+    for flat in (node for node in network.nodes if node.name not in network.output_values):
         chain = [flat]
-        while isinstance(flat.op, Flatten) and (before := chain[0].inputs[0]) != INPUT:
+        while isinstance(flat.op, Flatten) and (before := chain[0].inputs[0]) not in inputs:
             node = network.node(before)
             alike = isinstance(node.op, Elementwise) and channels_of(node.op) == 1
             if not alike or len(network.consumers[before]) > 1:
                 break
             chain.insert(0, node)
-        if len(chain) > 1 and chain[0].inputs == (INPUT,) and len(network.consumers[INPUT]) == 1:
+        source = chain[0].inputs[0]
+        if len(chain) > 1 and source in inputs and len(network.consumers[source]) == 1:
             return _moved(network, flat, chain[0], chain[-2].name)
     return network
 
@@ -74,10 +76,11 @@ def _moved(network: Network, flat: Node, first: Node, last: str) -> Network:
 
 def is_view(network: Network, flat: Node) -> bool:
     """Whether all readers of a Flatten can read the image as it is stored: a Dense layer does, and what leaves."""
-    if flat.inputs[0] == INPUT and all(isinstance(n.op, Flatten) for n in network.consumers[INPUT]):
+    source = flat.inputs[0]
+    if source in network.input_names and all(isinstance(n.op, Flatten) for n in network.consumers[source]):
         return True
-    pixels, readers = network.types[flat.inputs[0]].pixels, network.consumers[flat.name]
-    return pixels == 1 or all(isinstance(n.op, Dense) for n in readers)
+    readers = network.consumers[flat.name]
+    return network.types[source].pixels == 1 or all(isinstance(n.op, (Dense, Output)) for n in readers)
 
 
 def flatten_by_products(network: Network) -> Network:

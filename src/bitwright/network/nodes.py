@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
-INPUT = "input"  # the value that no node makes
+INPUT = "input"  # what the input is called where there is one: a value that no node makes
+OUTPUT = "output"  # what the output is called where there is one
 
 
 class Named(Protocol):
@@ -24,13 +26,30 @@ N = TypeVar("N", bound=Named)
 
 
 class NodeGraph(Generic[N]):
-    """Nodes in topological order; the last one is the output."""
+    """Nodes in topological order between inputs, which are values that no node makes, and outputs, which are values."""
 
     nodes: tuple[N, ...]
 
     @property
+    @abstractmethod
+    def input_names(self) -> tuple[str, ...]:
+        """The values that no node makes."""
+
+    @property
+    @abstractmethod
+    def sinks(self) -> tuple[N, ...]:
+        """A reader for every output, which is no node of the graph: its name is the output's, its input the value."""
+
+    @cached_property
+    def output_values(self) -> tuple[str, ...]:
+        """The values that leave, in the order of the outputs."""
+        return tuple(sink.inputs[0] for sink in self.sinks)
+
+    @property
     def output_name(self) -> str:
-        return self.nodes[-1].name
+        """The value that leaves, where it is one."""
+        (value,) = self.output_values
+        return value
 
     def node(self, name: str) -> N:
         """The node of that name; `KeyError` where there is none."""
@@ -42,17 +61,17 @@ class NodeGraph(Generic[N]):
 
     @cached_property
     def consumers(self) -> dict[str, tuple[N, ...]]:
-        """For every value the nodes that read it, in order; a node that reads it twice stands twice."""
-        found: dict[str, list[N]] = {name: [] for name in (INPUT, *self._by_name)}
-        for node in self.nodes:
+        """For every value what reads it, in order: nodes, then sinks; a node that reads it twice stands twice."""
+        found: dict[str, list[N]] = {name: [] for name in (*self.input_names, *self._by_name)}
+        for node in (*self.nodes, *self.sinks):
             for name in node.inputs:
                 found[name].append(node)
         return {name: tuple(nodes) for name, nodes in found.items()}
 
 
-def needed(nodes: Sequence[N], output: str) -> tuple[N, ...]:
-    """The nodes that a value depends on, in order."""
-    wanted, kept = {output}, []
+def needed(nodes: Sequence[N], outputs: Iterable[str]) -> tuple[N, ...]:
+    """The nodes that some values depend on, in order."""
+    wanted, kept = set(outputs), []
     for node in reversed(nodes):
         if node.name in wanted:
             kept.append(node)

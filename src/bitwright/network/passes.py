@@ -39,14 +39,16 @@ def _rebuilt(network: Network, ops: Mapping[str, Op | None], renamed: Mapping[st
         op = ops.get(node.name, node.op)
         if op is not None:
             nodes.append(Node(node.name, op, tuple(final(name) for name in node.inputs)))
-    return replace(network, nodes=tuple(nodes))
+    outputs = tuple(replace(spec, value=final(spec.value)) for spec in network.outputs)
+    return replace(network, nodes=tuple(nodes), outputs=outputs)
 
 
 def remove_trivial(network: Network) -> Network:
     """Leave out nodes that hand on their input as it is: identity steps, 1x1 pools, empty pads, flat Flattens."""
     trivial = {n.name: n.inputs[0] for n in network.nodes if n.op.is_trivial(network.types[n.inputs[0]])}
-    if len(trivial) == len(network.nodes):
-        del trivial[network.output_name]
+    for name in network.output_values:
+        if name in trivial and (len(network.outputs) > 1 or len(trivial) == len(network.nodes)):
+            del trivial[name]
     return _rebuilt(network, dict.fromkeys(trivial), trivial) if trivial else network
 
 
@@ -57,7 +59,7 @@ def merge_equal(network: Network) -> Network:
     for node in network.nodes:
         inputs = tuple(renamed.get(name, name) for name in node.inputs)
         twin = next((k for k in kept if k.inputs == inputs and k.op == node.op), None)
-        if twin is not None and node.name != network.output_name:
+        if twin is not None and node.name not in network.output_values:
             renamed[node.name] = twin.name
         else:
             kept.append(Node(node.name, node.op, inputs))

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from bitwright.network.affine import channels_of, parameters
-from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.graph import Network, Node
 from bitwright.network.ops import Conv2d, Lookup, Op, Requantize, Rounding, Threshold
 from bitwright.network.types import Ints, IntType
 
@@ -54,7 +54,7 @@ def _upward(network: Network, name: str) -> Network | None:
     """All selections of a value done before what makes it."""
     readers = network.consumers[name]
     picks = [picked(reader.op) for reader in readers]
-    if name == INPUT or any(p is None for p in picks):
+    if name in network.input_names or any(p is None for p in picks):
         return None
     chosen = np.concatenate([p for p in picks if p is not None])
     made = network.node(name)

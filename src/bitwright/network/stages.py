@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.graph import Network, Node
 from bitwright.network.ops import (
     Add,
     ArgMax,
@@ -172,19 +172,31 @@ class Staged(Generic[S]):
     """All stages of a network in topological order.
 
     stored: for every value that outlasts its stage the stored one that it is, or is a view of. types: of the stored
-    values, as `Rules.stream` has it. argmax: what leaves is the index of the largest channel of the output.
+    values, as `Rules.stream` has it. argmaxes: of every output, whether the index of its largest channel leaves.
     """
 
     network: Network
     stages: tuple[S, ...]
     stored: Mapping[str, str]
     types: Mapping[str, TensorType]
-    argmax: bool
+    argmaxes: tuple[bool, ...]
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The stored values that leave."""
+        return tuple(self.stored[value] for value in self.network.output_values)
 
     @property
     def output(self) -> str:
-        """The stored value that leaves."""
-        return self.stored[self.network.output_name]
+        """The stored value that leaves, where it is one."""
+        (value,) = self.outputs
+        return value
+
+    @property
+    def argmax(self) -> bool:
+        """Whether an index leaves, where there is one output."""
+        (found,) = self.argmaxes
+        return found
 
     def readers(self, value: str) -> list[tuple[int, int]]:
         """(stage, input) pairs that read a stored value."""
@@ -218,12 +230,15 @@ def is_staged(op: Op) -> bool:
     return known or op.repeats is not None
 
 
-def last_node(network: Network) -> Node:
-    """The node of the output, or of what a Flatten there only hands on."""
-    node = network.nodes[-1]
-    while isinstance(node.op, Flatten) and node.inputs[0] != INPUT:
-        node = network.node(node.inputs[0])
-    return node
+def last_nodes(network: Network) -> list[Node]:
+    """For every output its node, or that of what a Flatten there only hands on."""
+    found = []
+    for value in network.output_values:
+        node = network.node(value)
+        while isinstance(node.op, Flatten) and node.inputs[0] not in network.input_names:
+            node = network.node(node.inputs[0])
+        found.append(node)
+    return found
 
 
 def staged(network: Network, rules: Rules) -> Staged[Stage]:
@@ -235,31 +250,35 @@ class _Cutter:
     def __init__(self, network: Network, rules: Rules) -> None:
         self.network = network
         self.rules = rules
-        self.stored = {INPUT: INPUT}
-        flat = all(isinstance(node.op, Flatten) for node in network.consumers[INPUT])
-        t = network.input.type
-        self.types = {INPUT: self._kept(TensorType((t.size,), t.dtype) if flat and not rules.stream else t)}
+        self.stored = {name: name for name in network.input_names}
+        self.types = {}
+        for name, t in ((spec.name, spec.type) for spec in network.inputs):
+            flat = all(isinstance(node.op, Flatten) for node in network.consumers[name])
+            self.types[name] = self._kept(TensorType((t.size,), t.dtype) if flat and not rules.stream else t)
         self.stages: list[Stage] = []
-        last = last_node(network)
-        self.argmax = last if isinstance(last.op, ArgMax) and not rules.argmax else None
+        self.last = last_nodes(network)
+        self.argmaxes = tuple(isinstance(node.op, ArgMax) and not rules.argmax for node in self.last)
+        self.left = [node for node, found in zip(self.last, self.argmaxes, strict=True) if found]
 
     def run(self) -> Staged[Stage]:
         network, done = self.network, set[str]()
         for node in network.nodes:
             if node.name in done:
                 continue
-            if isinstance(node.op, Flatten) or node is self.argmax:
+            if isinstance(node.op, Flatten) or node in self.left:
                 if node.inputs[0] in self.stored:  # otherwise it stands within a chain
                     self.stored[node.name] = self.stored[node.inputs[0]]
                 continue
             results = self._results(node)
             done |= {n.name for result in results for n in result.chain}
             self._add(node, results)
-        if self.rules.wire and self.stored[network.output_name] == INPUT:
-            name, t = network.output_name, self.types[INPUT]
-            result = Result(name, network.output_type if self.rules.stream else t)
-            self._store(Stage(None, (INPUT,), (t,), t, Window(), (result,)))
-        return Staged(network, tuple(self.stages), self.stored, self.types, self.argmax is not None)
+        for name in network.output_values if self.rules.wire else ():
+            source = self.stored[name]
+            if source in network.input_names:
+                t = self.types[source]
+                result = Result(name, network.types[name] if self.rules.stream else t)
+                self._store(Stage(None, (source,), (t,), t, Window(), (result,)))
+        return Staged(network, tuple(self.stages), self.stored, self.types, self.argmaxes)
 
     def _kept(self, t: TensorType) -> TensorType:
         return t if self.rules.stream else image(t)

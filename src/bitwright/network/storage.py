@@ -3,11 +3,12 @@
 
 A zip archive, entries in fixed order with a fixed date, so that the same network gives the same bytes:
 
-    format.json     {"format": "bitwright network", "version": 1, "digest": SHA-256 over all other entries}
+    format.json     {"format": "bitwright network", "version": 2, "digest": SHA-256 over all other entries}
     network.json    everything but arrays; an array stands as {"array": entry name}
     arrays/N.npy    the arrays, NPY version 1, no pickled objects
 
-A field that a file lacks has its default, which is what older files mean: the input rule is "multiply".
+A field that a file lacks has its default, which is what older files mean: the input rule is "multiply". Files of
+version 1 have one "input" and one "output" in place of "inputs" and "outputs".
 
 `save` writes a temporary file beside the target and renames it; `load` refuses whatever is not exactly this.
 """
@@ -38,7 +39,7 @@ from bitwright.options import check_fields
 from bitwright.parsing import MALFORMED, parse_json, parse_npy, summary, unzip
 
 FORMAT = "bitwright network"
-VERSION = 1
+VERSION = 2
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -63,8 +64,8 @@ def to_bytes(network: Network) -> bytes:
     tree = {
         "name": network.name,
         "source": network.source,
-        "input": _encode(network.input, arrays),
-        "output": _encode(network.output, arrays),
+        "inputs": [_encode(spec, arrays) for spec in network.inputs],
+        "outputs": [_encode(spec, arrays) for spec in network.outputs],
         "nodes": [
             {"name": n.name, "inputs": list(n.inputs), "op": type(n.op).__name__, **_encode(n.op, arrays)}
             for n in network.nodes
@@ -85,8 +86,10 @@ def from_bytes(data: bytes) -> Network:
     header = _parse(entries.pop("format.json"))
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ModelError("not a bitwright network")
-    if header.get("version") != VERSION:
-        raise ModelError(f"file format version {header.get('version')!r}; this bitwright reads version {VERSION}")
+    if header.get("version") not in (1, VERSION):
+        raise ModelError(
+            f"file format version {header.get('version')!r}; this bitwright reads versions 1 and {VERSION}"
+        )
     if header.get("digest") != _digest(entries):
         raise ModelError("the file is damaged: its digest does not fit its content")
     try:
@@ -185,9 +188,10 @@ def _decode_network(entries: Mapping[str, bytes]) -> Network:
         if node["op"] not in OPS:
             raise ModelError(f"node {node['name']!r}: unknown operation {node['op']!r}")
         nodes.append(Node(node["name"], build(OPS[node["op"]], fields), tuple(node["inputs"])))
-    return Network(
-        build(InputSpec, tree["input"]), tuple(nodes), build(OutputSpec, tree["output"]), tree["name"], tree["source"]
-    )
+    first = {f"{what}s": [tree[what]] for what in ("input", "output") if what in tree}  # of version 1
+    ins, outs = ((first | tree)[what] for what in ("inputs", "outputs"))
+    inputs, outputs = tuple(build(InputSpec, s) for s in ins), tuple(build(OutputSpec, s) for s in outs)
+    return Network(inputs, tuple(nodes), outputs, tree["name"], tree["source"])
 
 
 def _check_arrays(kind: type, values: Mapping[str, Any]) -> None:

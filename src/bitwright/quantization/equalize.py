@@ -39,7 +39,7 @@ def find_pairs(graph: FloatGraph) -> list[Pair]:
     for node in graph.layers:
         clips: list[str] = []
         at: FloatNode = node
-        while len(readers[at.name]) == 1 and at is not graph.nodes[-1]:
+        while len(readers[at.name]) == 1:
             at = readers[at.name][0]
             if isinstance(at.op, Clip):
                 clips.append(at.name)
@@ -107,4 +107,4 @@ def _rebuild(graph: FloatGraph, weights: Mapping[str, Floats], total: Mapping[Pa
             bias = bias / first[node.name] if node.name in first and bias is not None else bias
             node = node.having(weight=weights[node.name], bias=bias)
         built.append(replace(node, inputs=inputs))
-    return graph.with_nodes(built)
+    return graph.with_nodes(built, renamed)

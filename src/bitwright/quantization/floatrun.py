@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bitwright.errors import DataError
 from bitwright.fast.session import open_session
-from bitwright.models.export import OUTPUT, to_onnx
-from bitwright.models.graph import INPUT, FloatGraph
+from bitwright.models.export import to_onnx
+from bitwright.models.graph import FloatGraph, Port
 from bitwright.network import InputSpec, IntType, TensorType
+from bitwright.network.bundles import bundled, parts
+from bitwright.network.graph import only
 from bitwright.quantization.threads import side_by_side
 
 BATCH_BYTES = 192 << 20
@@ -22,14 +24,16 @@ PIECES = 8  # of a batch, which threads compute side by side
 class FloatRunner:
     """One ONNX Runtime session for a float graph and some of its values; `run` maps floats to them.
 
-    Without `outputs` the only result is "output", in the model's own shape; others are [N, H, W, C] or [N, C].
+    Without `outputs` the results are the model's outputs, by name, in their own shapes; others are [N, H, W, C] or
+    [N, C]. Several inputs and outputs are bundles (`network.bundles`).
     A session has one thread and a piece of a batch a fixed size, so that no bit depends on `jobs`, the threads.
     """
 
     def __init__(self, graph: FloatGraph, outputs: Sequence[str] | None = None, jobs: int = 0) -> None:
         self.graph = graph
-        self.names = [OUTPUT] if outputs is None else [name for name in outputs if name != INPUT]
-        self.with_input = outputs is not None and INPUT in outputs
+        own = [port.name for port in graph.outputs]
+        self.names = own if outputs is None else [name for name in outputs if name not in graph.input_names]
+        self.given = [name for name in outputs or () if name in graph.input_names]
         model = to_onnx(graph, None if outputs is None else self.names)
         self.jobs = jobs
         self._session = open_session(model.SerializeToString(), 1)
@@ -39,48 +43,75 @@ class FloatRunner:
         self.piece = -(-self.batch // PIECES)
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Values for one batch x, float32 in the model's own shape [N, *input_shape]."""
+        """Values for one batch x, in the model's own shape [N, *input_shape]."""
         found = dict(zip(self.names, self._computed(x), strict=True)) if self.names else {}
-        if self.with_input:
-            found[INPUT] = to_value(self.graph, x)
+        if self.given:
+            inputs = to_values(self.graph, x)
+            found |= {name: inputs[name] for name in self.given}
         return found
 
     def _computed(self, x: np.ndarray) -> list[np.ndarray]:
         pieces = [x[start : start + self.piece] for start in range(0, len(x), self.piece)]
-        parts = side_by_side(lambda piece: self._session.run(self.names, {INPUT: piece}), pieces, self.jobs)
-        return parts[0] if len(parts) == 1 else [np.concatenate(values) for values in zip(*parts, strict=True)]
+        found = side_by_side(lambda piece: self._session.run(self.names, self._feeds(piece)), pieces, self.jobs)
+        return found[0] if len(found) == 1 else [np.concatenate(values) for values in zip(*found, strict=True)]
+
+    def _feeds(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        given = parts(x, self.graph.input_names)
+        return {name: np.ascontiguousarray(a, np.float32) for name, a in given.items()}
 
     def batches(self, x: np.ndarray) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """(start, values) of each batch of x."""
         for start in range(0, len(x), self.batch):
-            yield start, self.run(np.ascontiguousarray(x[start : start + self.batch], np.float32))
+            yield start, self.run(x[start : start + self.batch])
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
-        """The first result for all of x."""
-        return np.concatenate([next(iter(values.values())) for _, values in self.batches(x)])
+        """All results for all of x, [N, *shape]; several as a bundle."""
+        return np.concatenate([bundled(values) for _, values in self.batches(x)])
 
 
-def to_value(graph: FloatGraph, x: np.ndarray) -> np.ndarray:
-    """The model's own input [N, *input_shape], of whatever rank, as the value "input": [N, H, W, C] or [N, C]."""
-    shape = graph.shapes[INPUT]
-    if graph.input_layout == "CHW":
+def to_values(graph: FloatGraph, x: np.ndarray) -> dict[str, np.ndarray]:
+    """The model's own inputs [N, *shape], of whatever rank, as values, float32 [N, H, W, C] or [N, C]."""
+    given = parts(x, graph.input_names)
+    return {port.value: _to_value(port, graph.shapes[port.value], given[port.value]) for port in graph.inputs}
+
+
+def _to_value(port: Port, shape: tuple[int, ...], x: np.ndarray) -> np.ndarray:
+    x = np.asarray(x, np.float32)
+    if port.layout == "CHW":
         return np.ascontiguousarray(np.moveaxis(x.reshape(len(x), shape[2], *shape[:2]), 1, 3))
     return x.reshape(len(x), *shape)
 
 
+def float_inputs(graph: FloatGraph) -> tuple[InputSpec, ...]:
+    """The float model's inputs, to prepare data by; the integer type plays no part in that."""
+    types = {port: TensorType(graph.shapes[port.value], IntType(8)) for port in graph.inputs}
+    return tuple(InputSpec(t, shape=port.shape, layout=port.layout, name=port.name) for port, t in types.items())
+
+
+def to_value(graph: FloatGraph, x: np.ndarray) -> np.ndarray:
+    """The only input [N, *shape] as a value; see `to_values`."""
+    return to_values(graph, x)[graph.input.value]
+
+
 def float_input(graph: FloatGraph) -> InputSpec:
-    """The float model's input, to prepare data by; the integer type plays no part in that."""
-    t = TensorType(graph.shapes[INPUT], IntType(8))
-    return InputSpec(t, shape=graph.input_shape, layout=graph.input_layout)
+    """The only input; see `float_inputs`."""
+    return only(float_inputs(graph), "inputs", "what is asked for takes networks of one")
 
 
-def check_data(graph: FloatGraph, x: np.ndarray, what: str) -> np.ndarray:
-    """x as an array [N, *input_shape] of finite reals; `DataError` says what does not fit."""
+def check_data(graph: FloatGraph, x: np.ndarray | Mapping[str, np.ndarray], what: str) -> np.ndarray:
+    """x as an array [N, *input_shape] of finite reals, a bundle of several inputs; `DataError` where x does not fit."""
+    given = parts(x, graph.input_names)
+    several = len(graph.inputs) > 1
+    titles = {port: f"{what} for input {port.name!r}" if several else what for port in graph.inputs}
+    return bundled({port.value: _check(port, given[port.value], title) for port, title in titles.items()})
+
+
+def _check(port: Port, x: np.ndarray, what: str) -> np.ndarray:
     x = np.asarray(x)
     if x.dtype.kind not in "fiub":
         raise DataError(f"{what} has type {x.dtype}; legal are real numbers")
-    if x.shape[1:] != graph.input_shape:
-        legal = ", ".join(map(str, graph.input_shape))
+    if x.shape[1:] != port.shape:
+        legal = ", ".join(map(str, port.shape))
         raise DataError(f"{what} has shape {x.shape}; legal is (N, {legal}), the model's own input")
     if len(x) == 0:
         raise DataError(f"{what} has no samples; legal is at least one")

@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+
 import numpy as np
+
+from bitwright.network.types import Array
 
 METRICS = ("kl", "error")
 
@@ -24,6 +29,20 @@ def output_loss(reference: np.ndarray, outputs: np.ndarray, metric: str, *, prob
     else:
         p, q = log_softmax(reference, -1), log_softmax(outputs, -1)
     return float((np.exp(p) * (p - q)).sum(-1).mean())
+
+
+def sqnr_db(signal: float, noise: float) -> float | None:
+    """10 log10(signal / noise); None without noise."""
+    return None if noise <= 0 else 10 * math.log10(max(signal, 1e-300) / noise)
+
+
+def output_sqnr(reference: Array, outputs: Array) -> Mapping[str, float | None]:
+    """Of every output of two bundles: power of the reference over that of the difference, in dB; None where equal."""
+    found = {}
+    for name in reference.dtype.names or ():
+        a, b = (y[name].astype(np.float64) for y in (reference, outputs))
+        found[name] = sqnr_db(float(np.square(a).sum()), float(np.square(a - b).sum()))
+    return found
 
 
 def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from bitwright.errors import OptionError
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode, Quantizer
+from bitwright.models.graph import FloatGraph, FloatNode, Output, Quantizer
 from bitwright.models.graph.ops import (
     Add,
     ArgMax,
@@ -79,11 +79,11 @@ def own_widths(graph: FloatGraph, widths: Widths) -> dict[str, int]:
     """Every raw value that gets a quantizer of its own, with its bits, in order."""
     moved = on_grid(graph)
     own: dict[str, int] = {}
-    for value in [INPUT, *(node.name for node in graph.nodes)]:
+    for value in [*graph.input_names, *(node.name for node in graph.nodes)]:
         if value in moved:
             continue
         bits = _own_bits(value, graph, widths)
-        if value == INPUT:
+        if value in graph.input_names:
             bits = bits or widths.input
         elif bits is None and _needs_output_grid(value, graph):
             bits = widths.output
@@ -97,7 +97,7 @@ def _needs_output_grid(value: str, graph: FloatGraph) -> bool:
     readers = [node.op for node in graph.consumers[value]]
     if any(isinstance(op, ArgMax) for op in readers):
         return True
-    at_end = not readers or any(isinstance(op, Distribution) for op in readers)
+    at_end = any(isinstance(op, (Output, Distribution)) for op in readers)
     return at_end and isinstance(graph.node(value).op, Elementwise)
 
 
@@ -107,7 +107,7 @@ def calibrated_values(graph: FloatGraph, widths: Widths) -> list[str]:
     needed = set(own_widths(graph, widths))
     for node in graph.of(Join):
         needed.update(v for v in node.inputs if v not in moved)
-    return [v for v in [INPUT, *(n.name for n in graph.nodes)] if v in needed]
+    return [v for v in [*graph.input_names, *(n.name for n in graph.nodes)] if v in needed]
 
 
 Choose = Callable[[str, int], Quantizer]
@@ -138,6 +138,7 @@ def insert_quantizers(
 ) -> FloatGraph:
     """The graph with `Quant` nodes; `choose(value, bits)` gives the quantizer of a calibrated raw value.
 
+    An output that is read inside the model, too, leaves as its readers see it.
     silent: values whose scales count only where no operand of an addition or concatenation has another one.
     """
     own, build = own_widths(graph, widths), _Builder(set(graph.shapes))
@@ -146,18 +147,19 @@ def insert_quantizers(
         if value in own:
             build.names[value] = build.quantize(value, value + SUFFIX, choose(value, own[value]))
 
-    own_grid(INPUT)
+    for value in graph.input_names:
+        own_grid(value)
     for node in graph.nodes:
         inputs = tuple(build.names.get(v, v) for v in node.inputs)
         if isinstance(node.op, Join) and node.op.one_scale:
             inputs = _aligned_inputs(node, build, widths, choose, silent)
-        elif isinstance(node.op, Elementwise) and not node.op.by_table and INPUT not in node.inputs:
+        elif isinstance(node.op, Elementwise) and not node.op.by_table and node.inputs[0] not in graph.input_names:
             inputs = node.inputs  # functions fold into the quantizer behind them, before any grid
         build.nodes.append(replace(node, inputs=inputs))
         if isinstance(node.op, (Move, Concat)) and inputs[0] in build.grids:
             build.grids[node.name] = _widest([build.grids[v] for v in inputs])
         own_grid(node.name)
-    return graph.with_nodes(build.nodes)
+    return graph.with_nodes(build.nodes, build.names)
 
 
 def _widest(grids: list[Quantizer]) -> Quantizer:

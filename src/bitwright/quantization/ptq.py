@@ -14,9 +14,10 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.models import lower, read
-from bitwright.models.graph import INPUT, FloatGraph, LayerNode, Quantizer, is_a
+from bitwright.models.graph import FloatGraph, LayerNode, Quantizer, is_a
 from bitwright.models.graph.ops import Elementwise, Layer, Quant
 from bitwright.network import Network
+from bitwright.network.bundles import parts
 from bitwright.network.ops import Rounding
 from bitwright.quantization import placement
 from bitwright.quantization.equalize import equalize
@@ -159,7 +160,7 @@ def place(prepared: Prepared, widths: placement.Widths, progress: Progress = qui
 
     def choose_refined(value: str, bits: int) -> Quantizer:
         quantizer = chosen[value] if own.get(value) == bits else choose(value, bits)
-        made = None if value == INPUT else graph.node(value).op
+        made = None if value in graph.input_names else graph.node(value).op
         if not isinstance(made, Elementwise) or made.limits is None:
             return quantizer
         return within_clip(prepared.seen[value], quantizer, *made.limits, options.scales)
@@ -177,7 +178,7 @@ def resolve_widths(graph: FloatGraph, options: QuantizeOptions) -> placement.Wid
     wide = max(8, options.activation_bits)
     bits: dict[str, tuple[int, int]] = {}
     for node in graph.layers:
-        activation = (options.input_bits or wide) if node.inputs[0] == INPUT else options.activation_bits
+        activation = (options.input_bits or wide) if node.inputs[0] in graph.input_names else options.activation_bits
         bits[node.name] = (options.weight_bits, activation)
     names = list(bits)
     for name, own in ((names[:1], options.first_bits), (names[-1:], options.last_bits)):
@@ -228,9 +229,9 @@ def chooser(prepared: Prepared, silent: frozenset[str]) -> Callable[[str, int], 
 
     def choose(value: str, bits: int) -> Quantizer:
         rule = range_rule(options, positions[value])
-        if value == INPUT:  # the user's side quantizes the input, always to the nearest code
+        if value in graph.input_names:  # the user's side quantizes inputs, always to the nearest code
             rule = replace(rule, rounding=Rounding.HALF_EVEN)
-            exact = exact_input(x, bits)
+            exact = exact_input(parts(x, graph.input_names)[value], bits)
             if exact is not None and (options.scales == "free" or np.log2(exact.scale[0]).is_integer()):
                 return exact
         if bits == 1 and (value in silent or _is_padded(graph, value)):  # -1 and +1 leave no code for a zero

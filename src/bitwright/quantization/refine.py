@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from bitwright.models.graph import INPUT, FloatGraph, LayerNode, Quantizer, is_a
+from bitwright.models.graph import FloatGraph, LayerNode, Quantizer, is_a
 from bitwright.models.graph.ops import Layer
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.ranges.calibrate import Progress, quiet
@@ -50,7 +50,7 @@ def refine(
     With `correct_bias` the mean of the error does not count, since the bias will take it.
     """
     readers = {v: [n for n in graph.consumers[v] if is_a(n, Layer)] for v in chosen}
-    values = [v for v in chosen if v != INPUT and readers[v] and not chosen[v].dtype.bipolar]
+    values = [v for v in chosen if v not in graph.input_names and readers[v] and not chosen[v].dtype.bipolar]
     refined = dict(chosen)
     for done, value in enumerate(values):
         # One value at a time: all values of a large network together would not fit.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bitwright.models.graph import FloatGraph, LayerNode, Quantizer
 from bitwright.models.graph.ops import Quant
 from bitwright.network import Network
 from bitwright.quantization.floatrun import FloatRunner, check_data
+from bitwright.quantization.measures import output_sqnr, sqnr_db
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.placement import grids
 from bitwright.quantization.ranges.criteria import clipped_fraction, signal_power, squared_error
@@ -61,7 +62,8 @@ class ValueReport:
 class QuantizationReport:
     """The whole: sizes in bytes of all parameters; accuracies in percent where they were measured.
 
-    agreement: percent of the `evaluated_samples` on which both networks have the same answer.
+    agreement: percent of the `evaluated_samples` on which both networks have the same answer. output_sqnr_db: for a
+    model of several outputs, in place of all that, how near each comes on them; None where it is equal.
     """
 
     options: Mapping[str, object]
@@ -75,6 +77,7 @@ class QuantizationReport:
     accuracy: float | None = None
     agreement: float | None = None
     evaluated_samples: int = 0
+    output_sqnr_db: Mapping[str, float | None] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able form with stable names."""
@@ -104,6 +107,7 @@ class QuantizationReport:
             lines.append(f"accuracy: {self.accuracy_float:.2f} % in float, {self.accuracy:.2f} % in integers")
         if self.agreement is not None:
             lines.append(f"agreement: the same answer on {self.agreement:.2f} % of {self.evaluated_samples:,} samples")
+        lines += [f"{printable(name)}: SQNR {_decibel(ratio)} dB" for name, ratio in self.output_sqnr_db.items()]
         return "\n".join(lines)
 
 
@@ -114,11 +118,6 @@ def _tail(name: str) -> str:
 
 def _decibel(value: float | None) -> str:
     return "exact" if value is None else f"{value:.1f}"
-
-
-def sqnr_db(signal: float, noise: float) -> float | None:
-    """10 log10(signal / noise); None without noise."""
-    return None if noise <= 0 else 10 * math.log10(max(signal, 1e-300) / noise)
 
 
 def layer_report(node: LayerNode, activation_bits: int) -> LayerReport:
@@ -185,7 +184,10 @@ def evaluated(
 ) -> QuantizationReport:
     """The report with the agreement of both networks on samples x and, with labels [N], their accuracies."""
     x = check_data(graph, x, "evaluation data")
-    before, after = classes(FloatRunner(graph).outputs(x)), classes(network.predict(x))
+    pair = FloatRunner(graph).outputs(x), network.predict(x)
+    if len(graph.outputs) > 1:
+        return replace(report, evaluated_samples=len(x), output_sqnr_db=output_sqnr(*pair))
+    before, after = map(classes, pair)
     found: dict[str, Any] = {"agreement": 100 * float(np.mean(before == after))}
     if labels is not None:
         labels = check_labels(labels, len(x))

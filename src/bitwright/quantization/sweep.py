@@ -19,7 +19,7 @@ from bitwright.models.graph import INPUT, FloatGraph, FloatNode, LayerNode
 from bitwright.models.graph.ops import Add, Conv, Join, Layer
 from bitwright.network.ops import windows
 from bitwright.network.types import Array, Floats, Ints
-from bitwright.quantization.floatrun import FloatRunner, to_value
+from bitwright.quantization.floatrun import FloatRunner, to_values
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.quantization.threads import one_blas_thread, side_by_side
 from bitwright.quantization.weights.second_order import Moments
@@ -79,8 +79,8 @@ class _Walk:
     def __init__(self, graph: FloatGraph, quantized: FloatGraph, x: Array, jobs: int) -> None:
         self.graphs = {True: graph, False: quantized}
         self.jobs = jobs
-        start = to_value(graph, np.asarray(x, np.float32))
-        self.values = {side: {INPUT: start} for side in (True, False)}
+        start = to_values(graph, x)
+        self.values = {side: dict(start) for side in (True, False)}
         self.readers = {side: {v: len(r) for v, r in g.consumers.items()} for side, g in self.graphs.items()}
         self.replaced: dict[str, FloatNode] = {}
 
@@ -102,7 +102,7 @@ class _Walk:
 
     def _is_known(self, value: str) -> bool:
         """Whether all layers before a value of the float graph are quantized already."""
-        if value == INPUT:
+        if value in self.graphs[True].input_names:
             return True
         node = self.graphs[True].node(value)
         if isinstance(node.op, Layer):
@@ -128,7 +128,7 @@ class _Walk:
         chain = [graph.node(name)]
         while not isinstance(chain[0].op, (Join, Layer)):
             before = chain[0].inputs[0]
-            if before == INPUT or before in self.values[side] or len(graph.consumers[before]) > 1:
+            if before in graph.input_names or before in self.values[side] or len(graph.consumers[before]) > 1:
                 break
             if isinstance(graph.node(before).op, Join):
                 break

@@ -24,7 +24,7 @@ from bitwright.hardware.text import Port
 from bitwright.network import Network, TensorType
 from bitwright.network.lowering import MOST_MOVED, is_view
 from bitwright.network.ops import ArgMax, Flatten
-from bitwright.network.stages import is_staged, last_node
+from bitwright.network.stages import is_staged, last_nodes
 from bitwright.text import is_identifier
 
 
@@ -280,9 +280,17 @@ def make_options(target: Target, values: Mapping[str, Any]) -> Any:
     return target.options(**values)
 
 
+def objections(target: Target, network: Network, options: Any) -> list[Problem]:
+    """All that speaks against a network: that of the target, or that the network has several inputs or outputs."""
+    ends = {"inputs": network.input_names, "outputs": tuple(spec.name for spec in network.outputs)}
+    many = {what: names for what, names in ends.items() if len(names) > 1}
+    found = [Problem(None, f"it has the {what} {', '.join(names)}", "one") for what, names in many.items()]
+    return found or target.check(network, options)
+
+
 def make_plan(target: Target, network: Network, options: Any) -> Plan | Refusal:
     """The target's plan for a network, checked first, or its refusal."""
-    problems = target.check(network, options)
+    problems = objections(target, network, options)
     return Refusal(tuple(problems)) if problems else target.plan(network, options)
 
 
@@ -321,7 +329,7 @@ def unstaged(network: Network) -> list[Problem]:
             found.append(
                 Problem(node.name, f"{type(node.op).__name__} has no mapping", "operations that stages compute")
             )
-        elif isinstance(node.op, ArgMax) and node is not last_node(network):
+        elif isinstance(node.op, ArgMax) and node not in last_nodes(network):
             found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
         elif isinstance(node.op, Flatten) and not is_view(network, node):
             rule = f"it puts {size} elements in another order"

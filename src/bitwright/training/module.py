@@ -172,7 +172,7 @@ class GraphModule(nn.Module):
         key = self.keys[node.name]
         if is_a(node, Layer):
             layer = self.layers[key] = TrainedLayer(node.op, self.rules)
-            if self.rules.power_of_two and node.op.quantized is not None and self.graph.consumers[node.name]:
+            if self.rules.power_of_two and node.op.quantized is not None and node.name not in self.graph.output_values:
                 layer.input_step = self._step_of(node.inputs[0])
             return layer
         if is_a(node, Quant) and node.name in self.groups:

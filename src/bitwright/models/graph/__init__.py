@@ -9,7 +9,7 @@ the weights behind a flattened image are in (H, W, C) order.
 
 from bitwright.models.exact.quantizer import Quantizer
 from bitwright.models.exact.rounding import ExtraRounding
-from bitwright.models.graph.graph import FloatGraph, FloatNode, LayerNode, TypedNode, is_a, value_shape
+from bitwright.models.graph.graph import FloatGraph, FloatNode, LayerNode, Output, Port, TypedNode, is_a, value_shape
 from bitwright.models.graph.ops import QuantizedWeight, Shape
 from bitwright.network.nodes import INPUT
 
@@ -19,6 +19,8 @@ __all__ = [
     "FloatGraph",
     "FloatNode",
     "LayerNode",
+    "Output",
+    "Port",
     "QuantizedWeight",
     "Quantizer",
     "Shape",

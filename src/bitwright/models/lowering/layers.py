@@ -158,7 +158,7 @@ def _flatten(b: Builder, node: FloatNode, v: Value) -> Value:
     chain = v.chain.map(lambda a: a * pixels if len(a) == channels and channels > 1 else a)
     if not v.name:
         flat = type(v.type)((channels * pixels,), v.type.dtype)
-        return Value("", flat, chain)
+        return Value("", flat, chain, source=v.source)
     return b.value(node.name, Flatten(), [v], chain, v.limits)
 
 

@@ -10,6 +10,7 @@ of the chain at the end is the scale and offset of the output.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from bitwright import limits
 from bitwright.errors import ModelError, OptionError
 from bitwright.models.exact.chain import ZERO, Affine, Chain, rationals, spread
-from bitwright.models.graph import FloatGraph, FloatNode, Quantizer, ops
+from bitwright.models.graph import FloatGraph, FloatNode, Output, Port, Quantizer, ops
 from bitwright.models.lowering import layers as lower_layers
 from bitwright.models.lowering import moves as lower_moves
 from bitwright.models.lowering import quant as lower_quant
@@ -28,7 +29,7 @@ from bitwright.models.lowering.values import Builder, Value, realize
 from bitwright.models.problems import Breach, refusal
 from bitwright.network.graph import Network
 from bitwright.network.inputs import InputSpec, OutputSpec
-from bitwright.network.nodes import INPUT, needed
+from bitwright.network.nodes import needed
 from bitwright.network.ops import ArgMax, Rounding
 from bitwright.network.types import IntType, TensorType
 
@@ -70,8 +71,7 @@ def lower(
     check_weights(graph)
     graph = quantizers_first(graph)
     b = Builder(graph, multiplier_bits, [] if notes is None else notes, align_bits)
-    start = _input(b, input_type, input_scale)
-    values: dict[str, Value | None] = {INPUT: start}
+    values: dict[str, Value | None] = {p.value: _input(b, p, input_type, input_scale) for p in graph.inputs}
     problems: list[Breach] = []
     deadline = limits.Deadline()
     for node in graph.nodes:
@@ -86,12 +86,19 @@ def lower(
             problems.append(Breach(node.kind, node.name, str(error)))
     if problems:
         raise refusal(graph.source or graph.name, problems)
-    last = values[graph.output_name]
-    assert last is not None
-    if last.alignment is not None and last.alignment.name in b.inexact:
-        b.inexact[last.alignment.name][1].append(False)
+    outputs = []
+    for port in graph.outputs:
+        last = values[port.value]
+        assert last is not None
+        if last.alignment is not None and last.alignment.name in b.inexact:
+            b.inexact[last.alignment.name][1].append(False)
+        outputs.append(_output(b, port, last))
     b.notes.extend(note for note, proofs in b.inexact.values() if not proofs or not all(proofs))
-    return _network(b, last)
+    idle = [name for name in graph.input_names if name not in b.inputs]
+    if idle:
+        raise ModelError(f"{graph.source or graph.name}: input {idle[0]!r} has no quantizer; legal is one for each")
+    nodes = needed(b.nodes, [spec.value for spec in outputs])
+    return Network(tuple(b.inputs[name] for name in graph.input_names), nodes, tuple(outputs), graph.name, graph.source)
 
 
 def node_problems(graph: FloatGraph) -> list[str]:
@@ -116,28 +123,27 @@ def check_weights(graph: FloatGraph) -> None:
         )
 
 
-def _input(b: Builder, input_type: IntType | str | None, input_scale: float | None) -> Value:
-    shape = b.graph.shapes[INPUT]
+def _input(b: Builder, port: Port, input_type: IntType | str | None, input_scale: float | None) -> Value:
+    shape = b.graph.shapes[port.value]
     if input_type is None:
         if input_scale is not None:
             raise ModelError("an input scale needs an input type, for instance input_type='uint8'")
-        return Value("", TensorType(shape, IntType(1)), Chain())
+        return Value("", TensorType(shape, IntType(1)), Chain(), source=port.value)
     dtype = IntType.parse(input_type) if isinstance(input_type, str) else input_type
     scale = 1.0 if input_scale is None else float(input_scale)
-    own, layout = b.graph.input_shape, b.graph.input_layout
-    spec = InputSpec(TensorType(shape, dtype), scale=np.array([scale]), shape=own, layout=layout, rule="divide")
+    t = TensorType(shape, dtype)
+    spec = InputSpec(t, scale=np.array([scale]), shape=port.shape, layout=port.layout, rule="divide", name=port.value)
     b.start(spec)
     chain = Chain() if scale == 1 else Chain((Affine(rationals(scale), (ZERO,)),))
-    return Value(INPUT, spec.type, chain)
+    return Value(port.value, spec.type, chain)
 
 
 def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
     v, op = inputs[0], node.op
     if isinstance(op, ops.Elementwise):
         return v.then(*op.steps)
-    if isinstance(op, ops.Quant) and b.function != "identity":  # whose only reader it is
-        b.output = _output_quantizer(op.quantizer)
-        return v
+    if isinstance(op, ops.Quant) and v.end is not None:  # whose only reader it is
+        return replace(v, end={**v.end, **_output_quantizer(op.quantizer)})
     if isinstance(op, ops.Quant):
         return lower_quant.quantize(b, node, v, op.quantizer)
     for i in inputs:
@@ -150,11 +156,11 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
         )
     if isinstance(op, ops.Distribution):
         behind = b.graph.consumers[node.name]
-        ends = [n for n in behind if isinstance(n.op, ops.Quant) and n is b.graph.nodes[-1]]
-        if len(behind) != len(ends):
+        if len(behind) == 1 and isinstance(behind[0].op, ops.Quant):
+            behind = b.graph.consumers[behind[0].name]
+        if not all(isinstance(reader.op, Output) for reader in behind):
             raise ModelError("stands inside the model; legal is the end, or one quantizer at the end behind it")
-        b.function = op.function
-        return v
+        return replace(v, end={"function": op.function})
     return HANDLERS.get(type(op), lower_layers.move)(b, node, *inputs)
 
 
@@ -187,34 +193,33 @@ HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
 }
 
 
-def _network(b: Builder, last: Value) -> Network:
-    """The nodes that the output needs, and the scale and offset that make it real."""
-    graph = b.graph
+def _output(b: Builder, port: Port, last: Value) -> OutputSpec:
+    """The value that leaves, and the scale and offset that make it real."""
+    graph, end = b.graph, last.end or {}
     steps = list(last.chain.steps)
-    if steps and isinstance(steps[-1], ops.Sigmoid) and b.function == "identity":
-        b.function = "sigmoid"
+    if steps and isinstance(steps[-1], ops.Sigmoid) and not end:
+        end = {"function": "sigmoid"}
         last = Value(last.name, last.type, Chain(tuple(steps[:-1])))
     if last.name:
-        last = realize(b, graph.nodes[-1], last)
-    if last.name in ("", INPUT):
+        last = realize(b, graph.node(port.value), last)
+    if not last.name or last.name in b.inputs:
         raise ModelError(f"{graph.source or graph.name}: nothing is computed behind the quantizer of the input")
     line = last.line()
     channels = max(len(line.scale), len(line.shift))
     scale, shift = spread(line.scale, channels), spread(line.shift, channels)
-    pairs = [_output(*pair) for pair in zip(scale, shift, strict=True)]
-    output = OutputSpec(
+    pairs = [_of_code(*pair) for pair in zip(scale, shift, strict=True)]
+    return OutputSpec(
         scale=np.array([p[0] for p in pairs]),
         offset=np.array([p[1] for p in pairs]),
-        shape=graph.output_shape,
-        layout=graph.output_layout,
-        function=b.function,
-        **b.output,
+        shape=port.shape,
+        layout=port.layout,
+        value=last.name,
+        name=port.name,
+        **end,
     )
-    assert b.input is not None
-    return Network(b.input, needed(b.nodes, last.name), output, graph.name, graph.source)
 
 
-def _output(scale: Fraction, shift: Fraction) -> tuple[float, float]:
+def _of_code(scale: Fraction, shift: Fraction) -> tuple[float, float]:
     """Scale and offset of (q - offset) * scale; a constant channel gets a scale too small to be seen."""
     if scale == 0:
         return TINY, -float(shift) / TINY

@@ -16,7 +16,6 @@ from bitwright.models.lowering.narrow_sums import build, narrow_sum
 from bitwright.models.lowering.requantize import clamped
 from bitwright.models.lowering.steps import tabulate
 from bitwright.models.lowering.values import Builder, Value
-from bitwright.network.graph import INPUT
 from bitwright.network.inputs import InputSpec
 from bitwright.network.ops import Add, Flatten, Rounding
 from bitwright.network.types import TensorType
@@ -87,7 +86,7 @@ def _changes_nothing(v: Value, quantizer: Quantizer) -> bool:
 
 def _quantized_input(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> Value:
     """The input specification that computes affine chain, clips and quantizer at once."""
-    shape = b.graph.shapes[INPUT]
+    shape = b.graph.shapes[v.source]
     flat = v.type.shape != shape
     lines = clamped(v.chain, v.type.channels)
     hint = "give bitwright.load the input's integer type (input_type='uint8', input_scale=1/255)"
@@ -105,10 +104,11 @@ def _quantized_input(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer
     if known is None:
         raise ModelError(f"the flattened input is scaled element by element; {hint}")
     (reach,) = limits
-    _add_input(b, node, quantizer, known, reach, quantizer.zero_after and not any(f.shift for f in lines))
-    first = Value(INPUT, b.types[INPUT], dequantized(quantizer), reach)
+    after = quantizer.zero_after and not any(f.shift for f in lines)
+    _add_input(b, node, v.source, quantizer, known, reach, after)
+    first = Value(v.source, b.types[v.source], dequantized(quantizer), reach)
     if flat:
-        return b.value(f"{INPUT}/flat", Flatten(), [first], first.chain, first.limits)
+        return b.value(f"{v.source}/flat", Flatten(), [first], first.chain, first.limits)
     return first
 
 
@@ -129,6 +129,7 @@ def _unflattened(values: list[tuple[Fraction, Fraction]], channels: int) -> list
 def _add_input(
     b: Builder,
     node: FloatNode,
+    source: str,
     quantizer: Quantizer,
     per_channel: list[tuple[Fraction, Fraction]],
     limits: tuple[int, int],
@@ -141,17 +142,19 @@ def _add_input(
     if not exact:
         b.note(node, f"the input is rounded half to even in place of {quantizer.rounding}, the same but for ties")
     moved = 0.0 if quantizer.dtype.bipolar else OFFSETS.get(quantizer.rounding, 0.0)
+    port = next(port for port in b.graph.inputs if port.value == source)
     spec = InputSpec(
-        TensorType(b.graph.shapes[INPUT], quantizer.dtype),
+        TensorType(b.graph.shapes[source], quantizer.dtype),
         scale=_single([float(s) for s, _ in per_channel]),
         offset=_single([float(o) + moved for _, o in per_channel]),
-        shape=b.graph.input_shape,
-        layout=b.graph.input_layout,
+        shape=port.shape,
+        layout=port.layout,
         low=limits[0],
         high=limits[1],
         rule="divide_then_add" if after else "divide",
+        name=source,
     )
-    if b.input is not None and not _same(b.input, spec):
+    if source in b.inputs and not _same(b.inputs[source], spec):
         raise ModelError("is a second, different quantizer of the model's input; legal is one")
     b.start(spec)
 

@@ -52,4 +52,4 @@ def _moved(graph: FloatGraph, pool: FloatNode, run: list[FloatNode]) -> FloatGra
             kept.append(node)
         if node.name == last.name:
             kept.append(replace(pool, inputs=(last.name,)))
-    return graph.with_nodes(kept)
+    return graph.with_nodes(kept, {last.name: pool.name})

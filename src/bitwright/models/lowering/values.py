@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,7 +13,7 @@ from bitwright.models.exact.chain import ONE, Affine, Chain, Step
 from bitwright.models.graph import FloatGraph, FloatNode
 from bitwright.models.lowering.alignment import Alignment
 from bitwright.models.lowering.requantize import Clamped, clamped
-from bitwright.network.graph import INPUT, Node
+from bitwright.network.graph import Node
 from bitwright.network.inputs import InputSpec
 from bitwright.network.ops import Op, Requantize
 from bitwright.network.types import IntType, TensorType, ints
@@ -22,10 +22,11 @@ from bitwright.text import unique
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """real = chain(integer value `name`), of that type. An empty name is the model's unquantized input.
+    """real = chain(integer value `name`), of that type. An empty name is the model's unquantized input `source`.
 
     `limits` are those of the integers where they are narrower than the type's, as behind a narrow quantizer.
-    `alignment` tells how near an inexact sum comes.
+    `alignment` tells how near an inexact sum comes. `end`: the function that an output has, and the quantizer behind
+    it, as fields of `OutputSpec`.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Value:
     chain: Chain
     limits: tuple[int, int] | None = None
     alignment: Alignment | None = None
+    source: str = ""
+    end: Mapping[str, Any] | None = None
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -40,7 +43,7 @@ class Value:
         return self.limits or (self.type.dtype.min, self.type.dtype.max)
 
     def then(self, *steps: Step) -> Value:
-        return Value(self.name, self.type, self.chain.then(*steps), self.limits, self.alignment)
+        return replace(self, chain=self.chain.then(*steps))
 
     def line(self) -> Affine:
         """The chain as an affine function; `ModelError` where it is none."""
@@ -62,15 +65,13 @@ class Builder:
         self.align_bits = align_bits
         self.nodes: list[Node] = []
         self.types: dict[str, TensorType] = {}
-        self.input: InputSpec | None = None
-        self.function = "identity"
-        self.output: dict[str, Any] = {}  # the quantizer behind the function, as `OutputSpec` has it
+        self.inputs: dict[str, InputSpec] = {}
         self.inexact: dict[str, tuple[str, list[bool]]] = {}  # note, and whether each reader is exact all the same
 
     def start(self, spec: InputSpec) -> None:
-        """Take `spec` as the network's input; `ModelError` where another one was taken."""
-        self.input = spec
-        self.types[INPUT] = spec.type
+        """Take `spec` as an input of the network."""
+        self.inputs[spec.name] = spec
+        self.types[spec.name] = spec.type
 
     def value(
         self,

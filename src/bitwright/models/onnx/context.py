@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +14,7 @@ from onnx import helper
 
 from bitwright import limits
 from bitwright.errors import ModelError
-from bitwright.models.graph import INPUT, FloatNode, Quantizer, ops
+from bitwright.models.graph import FloatNode, Quantizer, ops
 from bitwright.models.onnx.budget import array, result_shapes
 from bitwright.models.onnx.tensors import (
     Codes,
@@ -36,13 +36,14 @@ class Context:
     """Tensors by ONNX name, the float nodes made so far, the shapes of their values, and the problems met.
 
     guessed: values behind a node that is not supported, of which only the shape is known.
-    views: what else the model's input may be, where the model reshapes it into an image.
+    inputs: the ONNX names of the input values. views: what else an input may be, where the model reshapes it into an
+    image.
     """
 
-    def __init__(self, opset: int, model: onnx.ModelProto, input_name: str) -> None:
+    def __init__(self, opset: int, model: onnx.ModelProto, inputs: Mapping[str, str]) -> None:
         self.opset = opset
         self.model = model
-        self.input_name = input_name
+        self.inputs = inputs
         self.env: dict[str, Constant | Tensor | None] = {}
         self.nodes: list[FloatNode] = []
         self.by_name: dict[str, FloatNode] = {}
@@ -51,7 +52,7 @@ class Context:
         self.problems: list[Breach] = []
         self.read_before_problem = 0  # nodes
         self.guessed: set[str] = set()
-        self.views: list[InputView] = []
+        self.views: list[tuple[str, InputView]] = []
         self.held = 0  # bytes of the constants, weights and indices made so far
         self.deadline = limits.Deadline()
 
@@ -105,16 +106,18 @@ class Context:
         flat = tensor.index.ravel()
         c, h, w = tensor.shape[1:]
         views = {"CHW": np.arange(flat.size), "HWC": np.arange(flat.size).reshape(h, w, c).transpose(2, 0, 1).ravel()}
-        start = fresh(INPUT, self.shapes[INPUT], self._input_layout()).index.ravel()
+        root = self._root(tensor.value)
+        start = fresh(root, self.shapes[root], self._input_layout(root)).index.ravel()
         position = np.empty_like(start)
         position[start] = np.arange(start.size)  # of each value element in the model's own input
         if flat.size == start.size and tensor.value not in self.guessed:
-            self.views += [(k, (h, w, c)) for k, order in views.items() if np.array_equal(position[flat], order)]
+            found = [(k, (h, w, c)) for k, order in views.items() if np.array_equal(position[flat], order)]
+            self.views += [(root, view) for view in found]
         raise OrderError("takes an image, but its input was reshaped or transposed in a way that is none")
 
     def is_computed_vector(self, tensor: Tensor) -> bool:
         """Whether it is a vector that the model computes: what its input is shows only when it is read as an image."""
-        return len(tensor.value_shape) == 1 and tensor.value != INPUT and tensor.value not in self.guessed
+        return len(tensor.value_shape) == 1 and tensor.value not in {*self.inputs, *self.guessed}
 
     def pixel(self, tensor: Tensor) -> str:
         """The value of a vector as an image of one pixel."""
@@ -189,8 +192,14 @@ class Context:
             joined = self.emit(ops.Concat(), [joined, part], name)
         return joined
 
-    def _input_layout(self) -> str:
-        tensor = self.env[self.input_name]
+    def _root(self, value: str) -> str:
+        """The input that a value comes from, by first operands."""
+        while value in self.by_name:
+            value = self.by_name[value].inputs[0]
+        return value if value in self.inputs else next(iter(self.inputs))
+
+    def _input_layout(self, value: str) -> str:
+        tensor = self.env[self.inputs[value]]
         return tensor.layout if isinstance(tensor, Tensor) and tensor.layout else "C"
 
     def vector(self, tensor: Tensor) -> Tensor:
@@ -250,7 +259,7 @@ class Context:
         copy = onnx.ModelProto()
         copy.CopyFrom(self.model)
         for info in copy.graph.input:
-            if info.name == self.input_name:
+            if info.name in self.inputs.values():
                 info.type.tensor_type.shape.dim[0].dim_value = 1
         try:
             inferred = onnx.shape_inference.infer_shapes(copy)

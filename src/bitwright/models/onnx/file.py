@@ -20,6 +20,7 @@ from bitwright.files import read_file
 from bitwright.models.onnx.budget import array, check_nodes, check_texts
 from bitwright.models.onnx.external import load_external
 from bitwright.models.onnx.rewrites import written_out
+from bitwright.network.nodes import INPUT
 
 QUANT_DOMAINS = ("onnx.brevitas", "finn.custom_op.general", "qonnx.custom_op.general", "")
 QUANT_OPS = ("Quant", "IntQuant", "BipolarQuant", "Trunc")
@@ -29,9 +30,10 @@ MIN_OPSET = 7
 
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """The one real input: its name, ONNX element type, and shape with the batch set to 1."""
+    """A real input: name, the name of its value, ONNX element type, and shape with the batch set to 1."""
 
     name: str
+    value: str
     element_type: int
     shape: tuple[int, ...]
 
@@ -83,19 +85,29 @@ def initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
     return found
 
 
-def model_input(model: onnx.ModelProto, stored: Iterable[str], shape: tuple[int, ...] | None = None) -> ModelInput:
-    """The one input that is no initializer; `ModelError` where there are several or sizes are not fixed.
+def model_inputs(
+    model: onnx.ModelProto,
+    stored: Iterable[str],
+    needed: Iterable[onnx.NodeProto],
+    shape: tuple[int, ...] | None = None,
+) -> list[ModelInput]:
+    """The inputs that are no initializers and that the needed nodes read; `ModelError` where sizes are not fixed.
 
-    With a shape the model's sizes, which are changed in place, are these.
+    With a shape the sizes of the only input, which are changed in place, are these.
     """
     stored = set(stored)
-    used = {name for node in model.graph.node for name in node.input}
+    used = _names_read(needed)
     inputs = [i for i in model.graph.input if i.name not in stored]
-    inputs = [i for i in inputs if i.name in used] or inputs
-    if len(inputs) != 1:
-        names = ", ".join(repr(i.name) for i in inputs) or "none"
-        raise ModelError(f"the model has {len(inputs)} inputs ({names}); legal is one")
-    (info,) = inputs
+    inputs = [i for i in inputs if i.name in used] or inputs[:1]
+    if not inputs:
+        raise ModelError("the model has no inputs; legal are one or more")
+    if shape is not None and len(inputs) > 1:
+        names = ", ".join(repr(i.name) for i in inputs)
+        raise ModelError(f"a shape is given for a model of the inputs {names}; legal is one for a model of one input")
+    return [_model_input(info, INPUT if len(inputs) == 1 else info.name, shape) for info in inputs]
+
+
+def _model_input(info: onnx.ValueInfoProto, value: str, shape: tuple[int, ...] | None) -> ModelInput:
     if not info.type.HasField("tensor_type"):
         raise ModelError(f"input {info.name!r} is no tensor")
     tensor = info.type.tensor_type
@@ -113,7 +125,7 @@ def model_input(model: onnx.ModelProto, stored: Iterable[str], shape: tuple[int,
         raise ModelError(f"input {info.name!r} has the batch size {dims[0]}; legal are 1 or a dynamic batch")
     shape = tuple(int(d) for d in dims[1:])
     limits.check_shape(shape, f"input {info.name!r} has")
-    return ModelInput(info.name, tensor.elem_type, (1, *shape))
+    return ModelInput(info.name, value, tensor.elem_type, (1, *shape))
 
 
 def _fix_sizes(info: onnx.ValueInfoProto, shape: tuple[int, ...]) -> None:
@@ -131,34 +143,40 @@ def _fix_sizes(info: onnx.ValueInfoProto, shape: tuple[int, ...]) -> None:
         dim.dim_value = size
 
 
-def choose_output(model: onnx.ModelProto, wanted: str | None) -> onnx.ValueInfoProto:
-    """The output to read: the wanted one, else the only one; labels beside scores do not count."""
+def choose_outputs(model: onnx.ModelProto, wanted: str | None) -> list[str]:
+    """The outputs to read: the wanted one, else all; labels beside scores do not count."""
     outputs: list[onnx.ValueInfoProto] = list(model.graph.output)
     names = ", ".join(repr(o.name) for o in outputs)
     if wanted is not None:
         found = [o for o in outputs if o.name == wanted]
         if not found:
             raise ModelError(f"the model has no output {wanted!r}; legal are {names}")
-        return found[0]
+        return [wanted]
     labels = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING)
     if len(outputs) > 1:
         outputs = [o for o in outputs if o.type.tensor_type.elem_type not in labels] or outputs
-    if len(outputs) > 1:
-        raise ModelError(f"the model has the outputs {names}; legal is one: choose it with `output` (--output-name)")
-    return outputs[0]
+    return list(dict.fromkeys(o.name for o in outputs))
 
 
-def needed_nodes(model: onnx.ModelProto, output: str) -> list[onnx.NodeProto]:
-    """The nodes that the output depends on, in the order of the file."""
-    wanted, kept = {output}, []
+def needed_nodes(model: onnx.ModelProto, outputs: Iterable[str]) -> list[onnx.NodeProto]:
+    """The nodes that the outputs depend on, in the order of the file."""
+    wanted, kept = set(outputs), []
     for node in reversed(model.graph.node):
         if wanted & set(node.output):
             kept.append(node)
-            wanted |= set(node.input)
-            for attribute in node.attribute:
-                for inner in (attribute.g, *attribute.graphs):
-                    wanted |= {name for n in inner.node for name in n.input} | {o.name for o in inner.output}
+            wanted |= _names_read([node])
     return kept[::-1]
+
+
+def _names_read(nodes: Iterable[onnx.NodeProto]) -> set[str]:
+    """What nodes read, those of their inner graphs included."""
+    found: set[str] = set()
+    for node in nodes:
+        found |= set(node.input)
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                found |= {name for n in inner.node for name in n.input} | {o.name for o in inner.output}
+    return found
 
 
 def _unify_domains(model: onnx.ModelProto) -> None:

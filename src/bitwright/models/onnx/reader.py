@@ -12,6 +12,7 @@ by its shape alone: the order of the elements there is a guess.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import onnx
 from onnx import TensorProto
 
 from bitwright.errors import ModelError
-from bitwright.models.graph import INPUT, FloatGraph, Quantizer, ops, value_shape
+from bitwright.models.graph import FloatGraph, Port, Quantizer, ops, value_shape
 from bitwright.models.onnx import elementwise as onnx_elementwise
 from bitwright.models.onnx import layers as onnx_layers
 from bitwright.models.onnx import pixels as onnx_pixels
@@ -32,9 +33,9 @@ from bitwright.models.onnx.budget import array
 from bitwright.models.onnx.context import Context, InputView, NodeView
 from bitwright.models.onnx.file import (
     ModelInput,
-    choose_output,
+    choose_outputs,
     initializers,
-    model_input,
+    model_inputs,
     needed_nodes,
     node_problem,
     open_model,
@@ -44,7 +45,7 @@ from bitwright.models.onnx.file import (
 from bitwright.models.onnx.tensors import Constant, Tensor, fresh
 from bitwright.models.problems import Breach, OrderError, refusal
 from bitwright.models.simplify import simplify
-from bitwright.network.nodes import needed
+from bitwright.network.nodes import OUTPUT, needed
 from bitwright.network.types import IntType
 
 TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_pixels, onnx_quant)
@@ -57,6 +58,7 @@ INTEGER_INPUTS: dict[int, IntType] = {
 }
 # What NumPy and Python raise for a node whose shapes, axes or numbers contradict each other.
 MALFORMED = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
+MOST_ATTEMPTS = 64  # at what inputs may be
 FLOAT_INPUTS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
@@ -67,16 +69,29 @@ class Refused(ModelError):
     before the first problem, of `count` problems.
     """
 
-    def __init__(self, error: ModelError, views: list[InputView], read: int, count: int) -> None:
+    def __init__(self, error: ModelError, views: list[tuple[str, InputView]], read: int, count: int) -> None:
         super().__init__(*error.args)
         self.views, self.read, self.count = views, read, count
+
+
+@dataclass(frozen=True, eq=False)
+class _File:
+    """What is read of a model: its constants, inputs, nodes, and outputs by name."""
+
+    model: onnx.ModelProto
+    stored: dict[str, np.ndarray]
+    inputs: list[ModelInput]
+    nodes: list[onnx.NodeProto]
+    outputs: list[str]
+    name: str
+    source: str
 
 
 def read(path: str | Path, output: str | None = None, shape: tuple[int, ...] | None = None) -> FloatGraph:
     """The float graph of an ONNX file, quantized or not.
 
-    `output` chooses one where the model has several; `shape` is that of the input, with a batch of 1, where sizes are
-    dynamic. Raises `ModelError`: one line about the file, or
+    `output` chooses one where the model has several and not all are wanted; `shape` is that of the only input, with a
+    batch of 1, where sizes are dynamic. Raises `ModelError`: one line about the file, or
     every node that is not supported, one line for each operator and rule, with what would be legal.
     """
     path = Path(path)
@@ -93,67 +108,69 @@ def read_model(
 ) -> FloatGraph:
     """The float graph of an opened model; see `read`."""
     model = prepared(model, source or name)
-    stored = initializers(model)
-    given = model_input(model, stored, shape)
-    attempts: list[InputView] = _input_views(given)
+    stored, outputs = initializers(model), choose_outputs(model, output)
+    nodes = needed_nodes(model, outputs)
+    file = _File(model, stored, model_inputs(model, stored, nodes, shape), nodes, outputs, name, source)
+    attempts = _input_views(file.inputs)
     refusals: list[Refused] = []
-    for layout, shape in attempts:  # which grow as the model reshapes its input
+    for views in attempts:  # which grow as the model reshapes its inputs
         try:
-            return _read_as(model, stored, given, layout, shape, name, source, output)
+            return _read_as(file, views)
         except Refused as refused:
             refusals.append(refused)
-            attempts += [a for a in refused.views if a not in attempts]
+            more = [{**views, value: view} for value, view in refused.views]
+            attempts += [a for a in more if a not in attempts][: MOST_ATTEMPTS - len(attempts)]
     raise ModelError(*min(refusals, key=lambda r: (-r.read, r.count)).args)
 
 
-def _input_views(given: ModelInput) -> list[InputView]:
-    """What the input may be, likeliest first: layout and (H, W, C) or (C,). The model's first image decides."""
-    shape = given.shape[1:]
-    if len(shape) == 3:
-        return [("CHW", value_shape(shape, "CHW")), ("HWC", shape)]
-    return [("C", (math.prod(shape),))]
+def _input_views(inputs: list[ModelInput]) -> list[dict[str, InputView]]:
+    """What each input may be, likeliest first: layout and (H, W, C) or (C,). The model's first images decide.
+
+    All inputs of 4 axes are in the same order to begin with.
+    """
+
+    def views(shape: tuple[int, ...]) -> list[InputView]:
+        if len(shape) == 3:
+            return [("CHW", value_shape(shape, "CHW")), ("HWC", shape)]
+        return [("C", (math.prod(shape),))] * 2
+
+    both = [{given.value: views(given.shape[1:])[k] for given in inputs} for k in range(2)]
+    return both if both[0] != both[1] else both[:1]
 
 
-def _read_as(
-    model: onnx.ModelProto,
-    stored: dict[str, np.ndarray],
-    given: ModelInput,
-    layout: str,
-    shape: tuple[int, ...],
-    name: str,
-    source: str,
-    output: str | None,
-) -> FloatGraph:
-    wanted = choose_output(model, output).name
-    context = Context(opset_version(model), model, given.name)
-    context.env.update({key: Constant(array) for key, array in stored.items()})
-    context.env[given.name] = _input_tensor(context, given, layout, shape)
-    read_nodes(context, needed_nodes(model, wanted))
-    last = context.env.get(wanted)
-    if not context.problems and not isinstance(last, Tensor):
-        context.problems.append(Breach("", "", f"output {wanted!r} does not depend on the input"))
+def _read_as(file: _File, views: dict[str, InputView]) -> FloatGraph:
+    names = {given.value: given.name for given in file.inputs}
+    context = Context(opset_version(file.model), file.model, names)
+    context.env.update({key: Constant(array) for key, array in file.stored.items()})
+    for given in file.inputs:
+        context.shapes[given.value] = views[given.value][1]
+    for given in file.inputs:
+        context.env[given.name] = _input_tensor(context, given, views[given.value])
+    read_nodes(context, file.nodes)
+    for name in file.outputs:
+        if not context.problems and not isinstance(context.env.get(name), Tensor):
+            context.problems.append(Breach("", "", f"output {name!r} does not depend on the input"))
     if context.problems:
-        error = refusal(source or name, context.problems)
+        error = refusal(file.source or file.name, context.problems)
         raise Refused(error, context.views, context.read_before_problem, len(context.problems))
-    assert isinstance(last, Tensor)
     try:
-        return simplify(_finish(context, last, given, layout, shape, name, source), context.deadline)
+        return simplify(_finish(context, file, views), context.deadline)
     except ModelError as error:
         raise Refused(error, context.views, context.read_before_problem, 1) from None
 
 
-def _input_tensor(context: Context, given: ModelInput, layout: str, shape: tuple[int, ...]) -> Tensor:
-    context.shapes[INPUT] = shape
-    whole = fresh(INPUT, shape, layout)
+def _input_tensor(context: Context, given: ModelInput, view: InputView) -> Tensor:
+    layout, shape = view
+    whole = fresh(given.value, shape, layout)
     index = whole.index.reshape(given.shape)
-    tensor = context.view(INPUT, index)
+    tensor = context.view(given.value, index)
     if given.element_type in FLOAT_INPUTS:
         return tensor
     if given.element_type not in INTEGER_INPUTS:
         legal = "float, int8, uint8, int16 and uint16"
         raise ModelError(f"input {given.name!r} has an element type that is not supported; legal are {legal}")
     quantizer = Quantizer(INTEGER_INPUTS[given.element_type], np.ones(1))
-    return tensor.on(context.emit(ops.Quant(quantizer), [INPUT], f"{given.name}/codes"))
+    return tensor.on(context.emit(ops.Quant(quantizer), [given.value], f"{given.name}/codes"))
 
 
 def read_nodes(context: Context, nodes: list[onnx.NodeProto]) -> None:
@@ -210,33 +227,25 @@ def _read_node(context: Context, node: NodeView) -> tuple[Tensor | Constant | No
     return made if isinstance(made, tuple) else (made,)
 
 
-def _finish(
-    context: Context,
-    last: Tensor,
-    given: ModelInput,
-    layout: str,
-    shape: tuple[int, ...],
-    name: str,
-    source: str,
-) -> FloatGraph:
-    """The graph that ends in the output's value."""
-    last = context.arranged(context.plain(last))
-    layout_out = _order(last)
-    if not layout_out:
-        raise ModelError(f"{source or name}: the output is a transposed image; legal orders are CHW and HWC")
-    nodes = needed(context.nodes, last.value)
-    if not nodes:
-        raise ModelError(f"{source or name}: the model computes nothing")
-    return FloatGraph.build(
-        nodes,
-        input_shape=given.shape[1:],
-        input_layout=layout,
-        output_shape=last.shape[1:] if last.shape[:1] == (1,) else last.shape,
-        output_layout=layout_out,
-        name=name,
-        source=source,
-        input_value=shape,
-    )
+def _finish(context: Context, file: _File, views: dict[str, InputView]) -> FloatGraph:
+    """The graph that ends in the outputs' values."""
+    outputs = []
+    for name in file.outputs:
+        found = context.env[name]
+        assert isinstance(found, Tensor)
+        last = context.arranged(context.plain(found))
+        layout = _order(last)
+        title = "the output" if len(file.outputs) == 1 else f"the output {name!r}"
+        if not layout:
+            where = f"{file.source or file.name}: {title}"
+            raise ModelError(f"{where} is a transposed image; legal orders are CHW and HWC")
+        if last.value in context.inputs:
+            raise ModelError(f"{file.source or file.name}: the model computes nothing for {title}")
+        shape = last.shape[1:] if last.shape[:1] == (1,) else last.shape
+        outputs.append(Port(name if len(file.outputs) > 1 else OUTPUT, last.value, shape, layout))
+    inputs = {Port(i.value, i.value, i.shape[1:], views[i.value][0]): views[i.value][1] for i in file.inputs}
+    nodes = needed(context.nodes, [port.value for port in outputs])
+    return FloatGraph.between(nodes, inputs, outputs, file.name, file.source)
 
 
 def _order(last: Tensor) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitwright.models.graph import INPUT, FloatGraph, FloatNode, LayerNode, TypedNode, is_a
+from bitwright.models.graph import FloatGraph, FloatNode, LayerNode, TypedNode, is_a
 from bitwright.models.graph.ops import Add, AveragePool, Concat, Layer, Move, Op, Relu
 from bitwright.network.types import Array, Floats
 from bitwright.quantization.placement import Widths, own_widths
@@ -174,12 +174,12 @@ def best_scales(parts: Sequence[Part]) -> tuple[Floats, Floats]:
 
 def find_groups(graph: FloatGraph) -> list[list[str]]:
     """Values that must share the scales of their channels, where layers alone make them and take them."""
-    group_of = {name: [name] for name in (INPUT, *(node.name for node in graph.nodes))}
+    group_of = {name: [name] for name in (*graph.input_names, *(node.name for node in graph.nodes))}
     for node in graph.nodes:
         if _passes(node.op):
             for name in node.inputs:
                 _join(group_of, node.name, name)
-    fixed = {INPUT, graph.output_name}
+    fixed = {*graph.input_names, *graph.output_values}
     for node in graph.nodes:
         if not isinstance(node.op, Layer) and not _passes(node.op):
             fixed |= {node.name, *node.inputs}

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bitwright.models.graph import INPUT, FloatGraph
+from bitwright.models.graph import FloatGraph
 from bitwright.models.graph.ops import Clip, Op
 from bitwright.quantization.ranges.histogram import Distribution
 
 
 def silent_values(graph: FloatGraph, seen: Mapping[str, Distribution]) -> frozenset[str]:
     """The values that were always zero, and those that are made of such values alone."""
-    silent = {INPUT} if INPUT in seen and seen[INPUT].peak == 0 else set()
+    silent = {name for name in graph.input_names if name in seen and seen[name].peak == 0}
     for node in graph.nodes:
         zero = node.op.is_homogeneous and silent.issuperset(node.inputs)
         if seen[node.name].peak == 0 if node.name in seen else zero:
