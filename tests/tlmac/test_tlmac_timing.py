@@ -47,14 +47,14 @@ def test_parts_of_a_word_leave_one_by_one():
 def test_a_fork_waits_for_its_slower_branch(depth, cycles):
     """A branch of 14 stages and a FIFO meet in an adder; depth + 1 words fit the FIFO and its output."""
     fork = Process(events.FORK, (0,), (1, 2))
-    slow, fifo = Process(events.PIPE, (1,), (3,), size=14), Process(events.FIFO, (2,), (4,), size=depth)
+    slow, fifo = Process(events.PIPE, (1,), (3,), size=14), Process(events.FIFO, (2,), (4,), size=depth, latency=2)
     add = moves([WORD], 3, 4, output=5)
     assert frames(fork, slow, fifo, add, words=60)[0] == pytest.approx(cycles, abs=6)
 
 
 def test_more_frames_go_on_from_the_first_ones():
     """Of a fork whose branches wait for each other, behind parts that are gathered again."""
-    fork, fifo = Process(events.FORK, (2,), (3, 4)), Process(events.FIFO, (4,), (6,), size=5)
+    fork, fifo = Process(events.FORK, (2,), (3, 4)), Process(events.FIFO, (4,), (6,), size=5, latency=2)
     inner = (moves([NEEDS | YIELDS, WORD], 0, output=1), moves([NEEDS | TAKES, WORD, WORD], 1, output=2))
     slow, add = Process(events.PIPE, (3,), (5,), size=14), moves([WORD], 5, 6, output=7)
     graph = [Process(events.SOURCE, (), (0,)), *inner, fork, slow, fifo, add, Process(events.SINK, (7,), ())]
@@ -74,14 +74,12 @@ def test_a_circuit_that_stands_still_is_noticed():
 
 def test_a_window_takes_its_own_cycles_and_waits_for_its_last_word():
     window = Window(8, 6, 5, 1, kernel=(3, 3), pads=(1, 1, 1, 1))
-    first, position, lag = window.waits(9)
-    reader = Process(
-        events.WINDOW, (0,), (1,), 9, 0, 5, window.depth, window.in_words, window.oldest, first, position, lag
-    )
+    waits, sizes = window.waits(9), (window.depth, window.in_words)
+    reader = Process(events.WINDOW, (0,), (1,), 9, window.arrival, 5, *sizes, window.oldest, *waits)
     interval, latency = frames(reader, words=30)
     assert interval == window.interval_cycles == 270
-    # The first tap, padding, waits two cycles for the frame's first word; all windows follow, and the way out.
-    assert latency == 2 + (30 * 9 - 1) + 4
+    # The first tap, padding, waits three cycles for the frame's first word; all windows follow, and the way out.
+    assert latency == 3 + (30 * 9 - 1) + 4
 
 
 def test_a_pool_whose_buffer_fills_slowly_waits_for_its_words():

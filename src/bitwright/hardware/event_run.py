@@ -193,7 +193,7 @@ def _window(p: Array, s: Array, channels: Array, tables: Tables, rings: Array, c
             n = s[BASE] + position[p[NEED] + i]
             if counts[DONE, p[IN]] <= n:
                 return
-            ready = rings[TIMES, c[RING] + (n & c[MASK])] + 1
+            ready = rings[TIMES, c[RING] + (n & c[MASK])] + p[SECOND]
             if not _gone(p, s, out, rings, counts, ready, 1):
                 return
             place = max(place, max(ready - s[STILL], s[LAST]) + lag[p[NEED] + i])
@@ -227,12 +227,12 @@ def _buffered(p: Array, channels: Array, rings: Array, counts: Array) -> None:
         if not fifo and n >= size:
             time = max(time, rings[TIMES, out[RING] + ((n - size) & out[MASK])] + piece)
         if fifo and n >= size:
-            time = max(time, rings[TIMES, c[RING] + ((n - size) & c[MASK])] + 2)
+            time = max(time, rings[TIMES, c[RING] + ((n - size) & c[MASK])] + p[LATENCY])
         if fifo and n > size:
             time = max(time, rings[TIMES, out[RING] + ((n - size - 1) & out[MASK])] + 1)
         rings[TIMES, c[RING] + (n & c[MASK])] = time
         counts[DONE, p[IN]] = n + 1
-        rings[OFFERS, out[RING] + (n & out[MASK])] = time + (2 if fifo else 1 if piece else size)
+        rings[OFFERS, out[RING] + (n & out[MASK])] = time + (p[LATENCY] if fifo else 1 if piece else size)
         counts[OFFERED, p[OUT]] = n + 1
 
 

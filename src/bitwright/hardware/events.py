@@ -6,7 +6,8 @@ in cycle T[n] >= max(V[n], T[n-1] + 1). Processes say when they offer and when t
 
 PIPE    (stages S)  elastic registers:  V_out[n] = T_in[n] + S,  T_in[n] >= T_out[n-S]
 SLICE   (words D)   register whose ready is a register, too: V_out[n] = T_in[n] + 1,  T_in[n] >= T_out[n-D] + 1
-FIFO    (words D)   module stream_fifo: V_out[n] = T_in[n] + 2,  T_in[n] >= max(T_in[n-D] + 1, T_out[n-D-1]) + 1
+FIFO    (words D, latency L)  module stream_fifo: V_out[n] = T_in[n] + L,
+        T_in[n] >= max(T_in[n-D] + L - 1, T_out[n-D-1]) + 1
 FORK                V_branch[n] = V_in[n],  T_in[n] = max over branches of T_branch[n]
 CONCAT  (words A, B a pixel)  passes the words of two inputs on in turns
 MOVES   a table of moves, one a cycle: each may need an offered word (of every input), take it, and yield a result
@@ -37,11 +38,12 @@ SPARE = 4  # words a ring has more than anything looks back
 class Process:
     """One row of the graph. Parameters by kind:
 
-    PIPE, SLICE, FIFO: size. CONCAT: size and second, words a pixel of either input. MOVES: latency, table of flags.
-    WINDOW: latency from the choice of a tile's last word, size (cycles a tile), depth (words of the buffer), frame
-    (input words), table of base positions of the windows, and, by tile of a frame, `first` [tiles + 1], `position` and
+    PIPE, SLICE: size. FIFO: size, latency. CONCAT: size and second, words a pixel of either input. MOVES: latency,
+    table of flags. WINDOW: latency from the choice of a tile's last word, second (cycles from when a word is handed
+    over until it can be read), size (cycles a tile), depth (words of the buffer), frame (input words), table of base
+    positions of the windows, and, by tile of a frame, `first` [tiles + 1], `position` and
     `lag`: constraint i of tile t (first[t] <= i < first[t+1]) says that the tile ends at least `lag` cycles after word
-    `position` can be read, which is one cycle after it is handed over.
+    `position` can be read.
     """
 
     kind: int

@@ -64,7 +64,7 @@ module layer_2_dense (
       .Steps(36),
       .Tiles(1),
       .Delay(1),
-      .Wait(0)
+      .Waits(0)
   ) i_front (
       .clk_i(clk_i),
       .rst_i(rst_i),

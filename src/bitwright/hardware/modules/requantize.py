@@ -11,7 +11,7 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.hardware.module import NOTHING, Memory, Module, all_alike, by_lane, signed_bits, tiles_of
-from bitwright.hardware.modules.control import counter
+from bitwright.hardware.modules.control import counter, pipe
 from bitwright.hardware.modules.rounding import ROUNDINGS, lfsr, lfsr_jump, round_up, saturate
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import Sized
@@ -133,7 +133,7 @@ class RequantizeModule(Module):
     @property
     def cost(self) -> Resources:
         """A multiplier becomes DSP blocks, but a constant power of two is wiring."""
-        found = Resources(lut=self.latency, ff=self.latency)
+        found = pipe(self.latency)
         if self.jump is not None and self.frame_words is not None:
             found += counter(self.frame_words) + lfsr(self.jump.value) * self.lanes
         if not self.uniform:  # a constant module reads no tile
@@ -180,7 +180,10 @@ class RequantizeModule(Module):
             wired = factor and factor & (factor - 1) == 0
             # the other bits of the product repeat its sign
             product = min(acc, self.in_bits + (not self.in_signed) + self.mult_bits)
-            found += Resources(ff=product - zeros, dsp=0 if wired else math.ceil(self.mult_bits / 18))
+            blocks = 0 if wired else math.ceil(self.mult_bits / DSP_MULTIPLIER_BITS)
+            # one block takes in the registers before and behind it
+            found = Resources() if blocks == 1 else found + Resources(ff=product - zeros)
+            found += Resources(dsp=blocks)
         if self.bias_bits:
             bias = (self.bias.value if self.uniform else -1) & ((1 << acc) - 1)
             carry, zeros = math.ceil((acc - trailing_zeros(bias)) / 4), min(zeros, trailing_zeros(bias))

@@ -23,7 +23,12 @@ class StreamFifo(Module):
 
     @property
     def latency(self) -> int:
-        return 1 if self.depth == 1 else 2
+        return 1 if self.depth == 1 else 2 + self.waits
+
+    @property
+    def waits(self) -> bool:
+        """Whether a word waits in a register until it is written."""
+        return self.depth > 64
 
     @property
     def cost(self) -> Resources:
@@ -31,6 +36,7 @@ class StreamFifo(Module):
             return Resources(lut=2, ff=self.width + 1)
         address, fill = index_bits(self.depth), index_bits(self.depth + 1)
         control = Resources(lut=2 * address + 2 * fill + 4, ff=2 * address + fill + 2, carry=3 * math.ceil(fill / 4))
+        control += Resources(ff=(self.width + 1) * self.waits)
         return control + ram(self.width, self.depth, is_block(self.width, self.depth), late=True)
 
     @property
@@ -40,7 +46,7 @@ class StreamFifo(Module):
         banks = -(-self.depth // 64) * (not is_block(self.width, self.depth))
         return (
             Path("fill of a FIFO", (3, 4), 8, index_bits(self.depth), end=ENABLE),
-            Path("write of a FIFO", (2, *((3,) if banks > 1 else ()), 2), 16, self.width, end=WRITE),
+            Path("write of a FIFO", (*((3,) if banks > 1 else (2,)), 2), 16, self.width, end=WRITE),
             Path("read of a FIFO", (5, *mux(max(1, banks))), 2 * self.width),
         )
 

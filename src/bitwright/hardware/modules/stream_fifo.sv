@@ -2,8 +2,9 @@
 // First-in first-out buffer of Depth words and one more in its output register.
 //
 // Depth 1 is a plain register stage (Depth words in all). Latency 2 (Depth 1: 1), one word a cycle. Depth > 1
-// uses ram_sdp: LUT RAM or, by size, block RAM; its read register is the output register. s_ready_o and
-// m_valid_o are registers (Depth 1: s_ready_o depends on m_ready_i).
+// uses ram_sdp: LUT RAM or, by size, block RAM; its read register is the output register. Of more than 64 words, which may
+// lie all over the part, a word waits in a register until it is written: latency 3. s_ready_o and m_valid_o are registers
+// (Depth 1: s_ready_o depends on m_ready_i).
 module stream_fifo #(
     parameter int unsigned Width = 8,
     parameter int unsigned Depth = 16
@@ -42,6 +43,20 @@ module stream_fifo #(
     logic [FillBits-1:0] fill_q, up, down;
     logic full_q, more_q, write, read;
     assign write = s_valid_i && !full_q;
+
+    logic arrive;  // a word enters the memory
+    logic [Width-1:0] arrival;
+    if (Depth > 64) begin : g_waiting
+      always_ff @(posedge clk_i) begin
+        if (rst_i) arrive <= 1'b0;
+        else arrive <= write;
+      end
+      always_ff @(posedge clk_i) arrival <= s_data_i;
+    end else begin : g_at_once
+      assign arrive  = write;
+      assign arrival = s_data_i;
+    end
+
     assign read  = more_q && advance;
 
     assign up    = fill_q + 1'b1;
@@ -57,7 +72,7 @@ module stream_fifo #(
       end else begin
         fill_q <= (write && !read ? up : '0) | (read && !write ? down : '0) | (write == read ? fill_q : '0);
         full_q <= !read && (full_q || (write && fill_q == FillBits'(Depth - 1)));
-        more_q <= write || (more_q && !(read && fill_q == FillBits'(1)));
+        more_q <= arrive || (more_q && !(read && fill_q == FillBits'(1)));
         valid_q <= read || (valid_q && !m_ready_i);
       end
     end
@@ -68,7 +83,7 @@ module stream_fifo #(
     ) u_waddr (
         .clk_i,
         .rst_i,
-        .step_i (write),
+        .step_i (arrive),
         .count_o(waddr),
         .first_o(unused[0]),
         .last_o (unused[1])
@@ -89,9 +104,9 @@ module stream_fifo #(
         .Late (1'b1)
     ) u_ram (
         .clk_i,
-        .we_i   (write),
+        .we_i   (arrive),
         .waddr_i(waddr),
-        .wdata_i(s_data_i),
+        .wdata_i(arrival),
         .re_i   (read),
         .raddr_i(raddr),
         .rdata_o(m_data_o)

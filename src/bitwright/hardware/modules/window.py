@@ -118,7 +118,12 @@ class Window:
     @property
     def latency(self) -> int:
         """Cycles from the arrival of a word to its first emission."""
-        return 0 if self.is_wire else 1 + self.stages
+        return 0 if self.is_wire else self.arrival + self.stages
+
+    @property
+    def arrival(self) -> int:
+        """Cycles from the arrival of a word until it can be chosen; on its way to LUT RAM it waits in a register."""
+        return 1 + (not self.is_block)
 
     @property
     def depth(self) -> int:
@@ -144,7 +149,8 @@ class Window:
         """Cells of the module."""
         if self.is_wire:
             return counter(self.chunks // self.groups)
-        return ram(self.width, self.depth, self.is_block, self.stages) + self._control()
+        waiting = Resources(ff=(self.width + 1) * (self.arrival - 1))
+        return ram(self.width, self.depth, self.is_block, self.stages) + waiting + self._control()
 
     def _control(self) -> Resources:
         """Loops, positions and flags."""
@@ -161,6 +167,8 @@ class Window:
             ff=positions + 2 * address + 6,
             carry=2 * math.ceil(lead / 4) + 2 * math.ceil(address / 4),
         )
+        # How an item moves the positions: registers, of which few differ where only words and repetitions step.
+        found += Resources(ff=lead + address) if several else Resources(lut=4, ff=4)
         if self.depth & (self.depth - 1):
             found += Resources(lut=2 * address, carry=math.ceil(address / 4))
         if any(self.pads):
@@ -179,7 +187,7 @@ class Window:
             Path("position of a window", (5, Carry(lead + 1)), 4 * lead),
             Path("words that a window frees", (*((4,) if any(self.pads) else ()), 5, Carry(lead + 2)), 12),
             Path("next word of a window", (4, 2), 4 * lead, 4 * lead, end=ENABLE),
-            Path("write of a window", (2, *((3,) if banks > 2 else ()), 2), 16, self.width // 2, end=WRITE),
+            Path("write of a window", (*((3,) if banks > 2 else ()), 2), self.width // 2, end=WRITE),
             Path("read of a window", (5, *mux(banks, 1)), self.width),
         )
 

@@ -6,10 +6,12 @@
 //     or PadWord where that lies outside the image
 //
 // Input: pixels in raster order, Chunks words each. m_first_o and m_last_o mark the first and last word of each
-// pass, one (g, r). One word a cycle, latency 2 from the arrival of a word to its first emission, 3 where the buffer has
-// more than 64 words; a word is emitted as soon as it has arrived. What is emitted moves only while m_ready_i, words and bubbles
-// alike, so m_ready_i must not wait for m_valid_o. The buffer holds the last `Depth` words of the endless input stream; a
-// word is overwritten once no later window needs it, so the next rows and the next frame are taken meanwhile.
+// pass, one (g, r). One word a cycle, latency 3 from the arrival of a word to its first emission, one more where the
+// buffer has more than 64 words, one less where it is block RAM: LUT RAM lies all over the part, so a word waits in a
+// register until it is written there. A word is emitted as soon as it has arrived. What is emitted moves only while
+// m_ready_i, words and bubbles alike, so m_ready_i must not wait for m_valid_o. The buffer holds the last `Depth` words of
+// the endless input stream; a word is overwritten once no later window needs it, so the next rows and the next frame are
+// taken meanwhile.
 // Without anything to repeat (1x1 kernel, stride 1, no pads, Repeats 1) the module is a wire, latency 0.
 //
 // Word positions are linear in the input stream. Every move from one item to the next adds one of 8 constants
@@ -136,7 +138,7 @@ module window_reader #(
 
     // ------------------------------------------------------------------ the item: where it is, whether it may go
     logic [2:0] ahead, level_q;  // how to move on from the next item, and from this one
-    logic prime_q, ready, fire, write, pad_q, skip_q, start_q, first_q;
+    logic prime_q, ready, fire, write, pad_q, skip_q, first_q;
     logic [LeadBits-1:0] lead_q;
     logic [NeedBits-1:0] need_q;
     logic [AddrBits-1:0] read_q, write_q;
@@ -145,6 +147,19 @@ module window_reader #(
     assign write = s_valid_i && s_ready_o;
     assign ready = !lead_q[LeadBits-1] || (skip_q && lead_q[LeadBits-2]);
     assign fire = m_ready_i && ready;
+
+    logic arrive;  // a word enters the memory
+    logic [Width-1:0] arrival;
+    if (Block) begin : g_at_once
+      assign arrive  = write;
+      assign arrival = s_data_i;
+    end else begin : g_waiting
+      always_ff @(posedge clk_i) begin
+        if (rst_i) arrive <= 1'b0;
+        else arrive <= write;
+      end
+      always_ff @(posedge clk_i) arrival <= s_data_i;
+    end
 
     window_loops #(
         .GroupChunks(GroupChunks),
@@ -172,10 +187,14 @@ module window_reader #(
       end
     end
 
-    logic [LeadBits-1:0] move;  // minus the distance to the next item
-    logic [NeedBits-1:0] drop;  // minus the number of words that the next item frees
+    // What the next item adds to `lead`, minus its distance to the one behind it, and to `need`, minus the number of words
+    // that it frees; known one item ahead, too.
+    logic start;  // the next item is a frame's first one, which has the lead of the frame's first word
+    logic [LeadBits-1:0] move, move_q;
+    logic [NeedBits-1:0] drop, drop_q;
+    assign start = Origin != 0 && (prime_q || level_q == 3'd7);
     always_comb begin
-      unique case (level_q)
+      unique case (ahead)
         3'd0: move = LeadBits'(-1);
         3'd1: move = LeadBits'(-ToTap);
         3'd2: move = LeadBits'(-ToTapRow);
@@ -185,21 +204,30 @@ module window_reader #(
         3'd6: move = LeadBits'(-ToRow);
         default: move = LeadBits'(Origin - ToFrame);
       endcase
-      if (start_q) move = LeadBits'(ToSecond);
-      unique case (level_q)
+      if (start) move = LeadBits'(ToSecond);
+      unique case (ahead)
         3'd5: drop = NeedBits'(-NextWindow);
         3'd6: drop = NeedBits'(-NextRow);
         3'd7: drop = NeedBits'(-NextFrame);
         default: drop = '0;
       endcase
     end
+    always_ff @(posedge clk_i) begin
+      if (rst_i) begin
+        move_q <= LeadBits'(-1);
+        drop_q <= '0;
+      end else if (fire) begin
+        move_q <= move;
+        drop_q <= drop;
+      end
+    end
 
-    // The lowest bit of each sum brings in `write` as a carry, so that one carry chain does all.
+    // The lowest bit of each sum brings in the word as a carry, so that one carry chain does all.
     logic unused_lead, unused_need;
     logic [LeadBits-1:0] lead_d;
     logic [NeedBits-1:0] need_d;
-    assign {lead_d, unused_lead} = {lead_q, 1'b1} + {fire ? move : '0, write};
-    assign {need_d, unused_need} = {need_q, 1'b1} + {fire ? drop : '0, write};
+    assign {lead_d, unused_lead} = {lead_q, 1'b1} + {fire ? move_q : '0, arrive};
+    assign {need_d, unused_need} = {need_q, 1'b1} + {fire ? drop_q : '0, write};
     always_ff @(posedge clk_i) begin
       if (rst_i) begin
         lead_q <= '0;
@@ -212,16 +240,7 @@ module window_reader #(
 
     // ------------------------------------------------------------------ padding
     // A frame that starts with padding waits for its first word, so that nothing comes out before something goes in:
-    // its first item has that word's lead.
-    if (Origin != 0) begin : g_start
-      always_ff @(posedge clk_i) begin
-        if (rst_i) start_q <= 1'b0;
-        else if (fire) start_q <= prime_q || level_q == 3'd7;
-      end
-    end else begin : g_no_start
-      assign start_q = 1'b0;
-    end
-
+    // its first item has that word's lead (see `start`).
     if (PadTop != 0 || LastY + SpanH >= Height || PadLeft != 0 || LastX + SpanW >= ImageWidth) begin : g_pad
       localparam int XBits = 1 + $clog2(max(max(PadLeft, ImageWidth), LastX + SpanW) + 1);
       localparam int YBits = 1 + $clog2(max(max(PadTop, Height), LastY + SpanH) + 1);
@@ -254,7 +273,7 @@ module window_reader #(
           ix_q   <= ix_q + move_x;
           iy_q   <= iy_q + move_y;
           pad_q  <= pad;
-          skip_q <= pad && !(Origin != 0 && (prime_q || level_q == 3'd7));
+          skip_q <= pad && !start;
         end
       end
     end else begin : g_no_pad
@@ -263,24 +282,22 @@ module window_reader #(
     end
 
     // ------------------------------------------------------------------ memory
-    logic [AddrBits-1:0] read_d, write_d;
+    logic [AddrBits-1:0] write_d;
     window_step #(
         .Depth(Depth),
+        .Start(((Origin - 1) % Depth + Depth) % Depth),
         .Steps({ToFrame, ToRow, ToWindow, ToGroup, ToRepeat, ToTapRow, ToTap, 32'd1})
-    ) u_read_step (
-        .level_i  (level_q),
-        .address_i(read_q),
-        .address_o(read_d)
+    ) u_read (
+        .clk_i,
+        .rst_i,
+        .step_i   (fire),
+        .ahead_i  (ahead),
+        .address_o(read_q)
     );
     assign write_d = write_q == AddrBits'(Depth - 1) ? '0 : write_q + 1'b1;
     always_ff @(posedge clk_i) begin
-      if (rst_i) begin
-        read_q  <= AddrBits'(((Origin - 1) % Depth + Depth) % Depth);
-        write_q <= '0;
-      end else begin
-        if (fire) read_q <= read_d;
-        if (write) write_q <= write_d;
-      end
+      if (rst_i) write_q <= '0;
+      else if (arrive) write_q <= write_d;
     end
 
     logic [Width-1:0] data;
@@ -291,9 +308,9 @@ module window_reader #(
         .Latency(Stages)
     ) u_ram (
         .clk_i,
-        .we_i   (write),
+        .we_i   (arrive),
         .waddr_i(write_q),
-        .wdata_i(s_data_i),
+        .wdata_i(arrival),
         .re_i   (m_ready_i),
         .raddr_i(read_q),
         .oe_i   (m_ready_i),

@@ -114,7 +114,7 @@ def _operations(plan: UnitPlan, name: str, inputs: list[Stream], last: Stream) -
     text += main.declare() if plan.posts and plan.unit.node else ""
     if plan.mac is not None:
         text += emit_mac(plan.mac, name, inputs[0], main)
-        files = {f"{name}_{rom.name}.mem": rom_file(rom) for rom in plan.mac.element.roms()}
+        files = {f"{name}_{rom.name}.mem": rom_file(rom) for rom in plan.mac.element.roms(plan.mac.rom_styles)}
     elif plan.unit.node is not None:
         text += emit_main(plan, inputs, main)
     elif plan.posts:

@@ -135,8 +135,8 @@ class MacPlan:
         return -(-self.levels // self.every)
 
     @property
-    def waits(self) -> bool:
-        """Whether the digits wait a cycle for what block RAM gives."""
+    def waits(self) -> int:
+        """Cycles that the digits wait for what a ROM gives."""
         return self.element.waits(self.rom_styles)
 
     @property
@@ -245,7 +245,7 @@ def _front(plan: MacPlan) -> dict[str, object]:
         "Steps": fold.steps(layer),
         "Tiles": fold.tiles(layer),
         "Delay": plan.delay,
-        "Wait": plan.waits,
+        "Waits": plan.waits,
     }
 
 

@@ -120,8 +120,8 @@ def leaves_apart(plan: UnitPlan) -> bool:
 
 
 def end_slice(plan: UnitPlan) -> StreamSkid | None:
-    """The register slice at the end of a unit whose accumulators are not held."""
-    if plan.mac is None or plan.mac.held_words:
+    """The register slice at the end of a unit whose accumulators are not held, and of one without a main operation."""
+    if plan.mac.held_words if plan.mac is not None else plan.unit.node is not None or not plan.posts:
         return None
     return StreamSkid(plan.out_lanes * end_bits(plan))
 

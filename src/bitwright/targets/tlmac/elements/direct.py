@@ -14,11 +14,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from bitwright.hardware.memory import rom_latency
+from bitwright.hardware.memory import index_bits, rom_latency
 from bitwright.hardware.resources import Resources
-from bitwright.hardware.text import SizedRows, concat, instance, literal, pack_words
+from bitwright.hardware.text import SizedRows, concat, instance, literal, pack_words, wire
 from bitwright.hardware.timing.classes import Path
-from bitwright.targets.tlmac.elements.element import Leaf, Rom, rom_cost, rom_instance, rom_paths, rom_start
+from bitwright.targets.tlmac.elements.element import (
+    COLUMNS,
+    Leaf,
+    Rom,
+    rom_cost,
+    rom_instance,
+    rom_paths,
+    rom_start,
+    spread,
+)
 from bitwright.targets.tlmac.layer import Fold, MacLayer, ordered_weights, per_output
 
 ADDRESS_BITS = 6
@@ -131,7 +140,7 @@ class Direct:
         """The distinct weight groups [U, group], and the code of every group of `weights`."""
         return distinct(self.weights)
 
-    def roms(self) -> tuple[Rom, ...]:
+    def roms(self, styles: dict[str, int]) -> tuple[Rom, ...]:
         if not self.code_bits:
             return ()
         if self.kind == "products":
@@ -140,7 +149,19 @@ class Direct:
             w = self.weights[..., 0]
             codes = np.abs(w) | ((w < 0).astype(np.int64) << self.leaf_bits)
         columns = codes.transpose(0, 1, 3, 2).reshape(len(codes), -1)  # block, lane, output
-        return (Rom("weights", columns, self.code_bits),)
+        if not self._spread(styles):
+            return (Rom("weights", columns, self.code_bits),)
+        step = self.part_columns // self.code_bits
+        parts = range(0, columns.shape[1], step)
+        return tuple(Rom(f"weights_{i}", columns[:, k : k + step], self.code_bits) for i, k in enumerate(parts))
+
+    @property
+    def part_columns(self) -> int:
+        """Columns of the ROM that share an address register where it is spread: whole codes."""
+        return -(-COLUMNS // self.code_bits) * self.code_bits
+
+    def _spread(self, styles: dict[str, int]) -> bool:
+        return any(spread(*shape, styles[name]) for name, shape in self.rom_shapes.items())
 
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Tables or gates: one LUT and one register a leaf bit; the ROM apart."""
@@ -148,6 +169,8 @@ class Direct:
         found = {"gates" if gates else "tables": Resources(lut=bits, ff=bits)}
         for name, (width, depth) in self.rom_shapes.items():
             found["rom"] = rom_cost(width, depth, styles[name])
+            if self._spread(styles):
+                found["addresses"] = Resources(ff=-(-width // self.part_columns) * index_bits(depth))
         return found
 
     def paths(self, styles: dict[str, int]) -> tuple[Path, ...]:
@@ -162,17 +185,26 @@ class Direct:
         for name, (width, depth) in self.rom_shapes.items():
             start = rom_start(width, depth, styles[name])
             found += [Path("table behind the ROM", (inputs,), bits, start=start)]
-            found += rom_paths(name, width, depth, styles[name])
+            found += rom_paths(name, width, depth, styles[name], self.part_columns if self._spread(styles) else None)
         return tuple(found)
 
-    def waits(self, styles: dict[str, int]) -> bool:
-        return any(rom_latency(*shape, styles[name]) > 1 for name, shape in self.rom_shapes.items())
+    def waits(self, styles: dict[str, int]) -> int:
+        found = (rom_latency(*shape, styles[name]) - 1 for name, shape in self.rom_shapes.items())
+        return max(found, default=0) + self._spread(styles)
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text = ""
         for name, (width, depth) in self.rom_shapes.items():
             text += f"  logic [{width - 1}:0] code;\n"
-            text += rom_instance(name, width, depth, prefix, styles[name], "code")
+            if not self._spread(styles):
+                text += rom_instance(name, width, depth, prefix, styles[name], "code")
+                continue
+            bits = index_bits(depth)
+            for i, low in enumerate(range(0, width, self.part_columns)):
+                columns, data = min(self.part_columns, width - low), f"addr_{i}"
+                ports = {"clk_i": "clk_i", "en_i": "en", "data_i": "addr", "data_o": data}
+                text += wire(data, bits) + instance("tlmac_copy", f"i_addr_{i}", {"Bits": bits}, ports)
+                text += rom_instance(f"{name}_{i}", columns, depth, prefix, 2, f"code[{low}+:{columns}]", data)
         for lane in range(self.fold.blocks * self.fold.lane_groups):
             text += self._lane(lane)
         return text

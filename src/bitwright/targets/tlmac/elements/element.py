@@ -20,6 +20,9 @@ from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import instance, memory_file, pack_words
 from bitwright.hardware.timing.classes import ADDRESS, BLOCK_REGISTER, REGISTER, Path, mux, table
 
+LUT_WORDS, MOST_LOADS = 64, 1024  # words of a LUT; LUTs that one address may lead to
+COLUMNS, MOST_COLUMNS = 16, 1024  # of a ROM that share an address; beyond, synthesis takes ROMs apart by themselves
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -85,8 +88,8 @@ class Element(Protocol):
     @property
     def reads_signed(self) -> bool: ...
 
-    def roms(self) -> tuple[Rom, ...]:
-        """Memories that the element reads."""
+    def roms(self, styles: dict[str, int]) -> tuple[Rom, ...]:
+        """Memories that the element reads, as `emit` names them."""
 
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Resources of tables, multiplexers and ROMs, each apart; styles of the ROMs by name, as in `emit`."""
@@ -94,8 +97,8 @@ class Element(Protocol):
     def paths(self, styles: dict[str, int]) -> tuple[Path, ...]:
         """Classes of its slow paths, from `digits`, `step` and `addr` to the leaves."""
 
-    def waits(self, styles: dict[str, int]) -> bool:
-        """Whether `digits` and `step` come one cycle later, as what goes with them is read in two cycles."""
+    def waits(self, styles: dict[str, int]) -> int:
+        """Cycles by which `digits` and `step` come later, as what goes with them is not read in one cycle."""
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         """Wiring from `digits` (all lanes), `step` (with the digits), `early` (the step a cycle after `addr`), `addr`
@@ -110,6 +113,12 @@ def rom_instance(name: str, width: int, depth: int, prefix: str, style: int, dat
     return instance("rom", f"i_{name}", parameters, ports)
 
 
+def spread(width: int, depth: int, style: int) -> bool:
+    """Whether the columns of a ROM are so many that every few of them follow an address register of their own."""
+    loads = width * math.ceil(depth / LUT_WORDS)
+    return not is_block(width, depth, style) and loads > MOST_LOADS and width <= MOST_COLUMNS
+
+
 def rom_cost(width: int, depth: int, style: int) -> Resources:
     """What `rom_instance` costs, with contents of no regularity."""
     return rom(width, depth, style, rom_latency(width, depth, style))
@@ -121,12 +130,17 @@ def rom_start(width: int, depth: int, style: int) -> str:
     return BLOCK_REGISTER if block and block_geometry(width, depth, False).stacked == 1 else REGISTER
 
 
-def rom_paths(name: str, width: int, depth: int, style: int) -> tuple[Path, ...]:
-    """Classes of the paths to the ROM's output."""
+def rom_paths(name: str, width: int, depth: int, style: int, columns: int | None = None) -> tuple[Path, ...]:
+    """Classes of the paths to the ROM's output; columns: how many of them share an address, if not all."""
     if not is_block(width, depth, style):
         banks = -(-depth // BANK) if rom_latency(width, depth, style) > 1 else 1
-        found = Path(f"ROM {name} in LUTs", table(index_bits(depth if banks == 1 else BANK)), banks * width)
-        return (found, Path(f"banks of ROM {name}", mux(banks), width)) if banks > 1 else (found,)
+        loads = banks * (columns or width)
+        found = [Path(f"ROM {name} in LUTs", table(index_bits(depth if banks == 1 else BANK)), loads)]
+        if banks > 1:
+            found.append(Path(f"banks of ROM {name}", mux(banks), columns or width))
+        if columns:
+            found.append(Path(f"address of ROM {name}", (), -(-width // columns)))
+        return tuple(found)
     block = block_geometry(width, depth, False)
     loads = math.ceil(2 * block.bram36)
     address = Path(f"address of ROM {name}", (), loads, loads, end=ADDRESS)

@@ -101,7 +101,7 @@ class Shared:
         """Wires from arrays to outputs."""
         return sum(len(used) for lane in self.lanes for used in lane.inputs)
 
-    def roms(self) -> tuple[Rom, ...]:
+    def roms(self, styles: dict[str, int]) -> tuple[Rom, ...]:
         return self.rom_columns
 
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
@@ -130,8 +130,8 @@ class Shared:
             found += rom_paths(name, width, depth, styles[name])
         return tuple(found)
 
-    def waits(self, styles: dict[str, int]) -> bool:
-        return SELECTS in self.rom_shapes and rom_latency(*self.rom_shapes[SELECTS], styles[SELECTS]) > 1
+    def waits(self, styles: dict[str, int]) -> int:
+        return rom_latency(*self.rom_shapes[SELECTS], styles[SELECTS]) - 1 if SELECTS in self.rom_shapes else 0
 
     def emit(self, prefix: str, styles: dict[str, int]) -> str:
         text, position = "", 0

@@ -105,8 +105,10 @@ def _ready(plan: UnitPlan, port: int, after: Ready) -> Ready:
         return (2,)
     ready: Ready = ()  # of taps side by side, that ready counts with them
     if plan.mac is not None:
-        if plan.mac.window.is_wire and not plan.mac.held_words and not plan.mac.patches:
+        if end_slice(plan) is not None and not plan.mac.patches:
             ready = (3,) * (len(plan.posts) + 1)
+    elif end_slice(plan) is not None:
+        ready = (3,) * len(plan.posts)
     elif main_slice(plan) is None and not any(not window.is_wire for window in readers(plan)):
         ready = (*after, *(3,) * (len(plan.posts) + (plan.unit.node is not None)))
     elif main_module(plan) is not None and plan.unit.kind in JOINS:

@@ -9,6 +9,7 @@ import numpy as np
 
 from bitwright.hardware import event_run, events
 from bitwright.hardware.events import NEEDS, WORD, YIELDS, Process
+from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.hardware.modules.window import Window
 from bitwright.network import INPUT
 from bitwright.targets.tlmac.circuit.mac import MacPlan
@@ -147,7 +148,9 @@ class _Graph:
         return self._fifo(self._convert(plan, k, stream), plan.behind_words[k])
 
     def _fifo(self, stream: int, words: int) -> int:
-        return self.add(events.FIFO, stream, size=words) if words > 1 else self._pipe(stream, words)
+        if words < 2:
+            return self._pipe(stream, words)
+        return self.add(events.FIFO, stream, size=words, latency=StreamFifo(1, words).latency)
 
     def _convert(self, plan: UnitPlan, k: int, stream: int) -> int:
         module = plan.converter(k)
@@ -209,6 +212,7 @@ class _Graph:
             stream,
             size=tile,
             latency=window.stages + latency,
+            second=window.arrival,
             depth=window.depth,
             frame=window.in_words,
             table=window.oldest,

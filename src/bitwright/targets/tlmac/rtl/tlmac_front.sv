@@ -5,8 +5,9 @@
 // significant first: bits [(Digits-1-d)*DigitBits +: DigitBits] of the lane, filled up with zeros at the top.
 // Flip inverts the lanes' sign bits, which turns two's complement into offset binary.
 // addr_o counts the steps of a frame's pixel: Steps words a pass, Tiles passes, each for every digit.
-// Latency: early_o, the step, one cycle after the word; digits_o, step_o as many or, with Wait, one more; valid_o, clear_o, shift_o Delay + 1 cycles after it (they
-// accompany the sum of the word's products), and so does last_o, of the word that finishes the accumulators.
+// Latency: early_o, the step, one cycle after the word; digits_o, step_o Waits cycles later; valid_o, clear_o, shift_o
+// Delay + 1 cycles after the word (they accompany the sum of its products), and so does last_o, of the word that
+// finishes the accumulators.
 // Everything moves only while en_i, whose complement is stop_i; II one word a cycle. Implements the schedule of Conv2d and Dense.
 module tlmac_front #(
     parameter int unsigned Lanes = 1,
@@ -17,7 +18,7 @@ module tlmac_front #(
     parameter int unsigned Steps = 1,
     parameter int unsigned Tiles = 1,
     parameter int unsigned Delay = 1,
-    parameter bit Wait = 1'b0,
+    parameter int unsigned Waits = 0,
     localparam int unsigned AddrBits = (Steps * Tiles > 1) ? $clog2(Steps * Tiles) : 1
 ) (
     input  logic                       clk_i,
@@ -135,17 +136,20 @@ module tlmac_front #(
       early_o  <= addr_o;
     end
   end
-  if (Wait) begin : gen_wait
+  logic [Waits:0][Lanes*DigitBits-1:0] waiting;
+  logic [Waits:0][AddrBits-1:0] steps;
+  assign waiting[0] = digits_q;
+  assign steps[0]   = early_o;
+  for (genvar w = 0; w < Waits; w++) begin : gen_wait
     always_ff @(posedge clk_i) begin
       if (en_i) begin
-        digits_o <= digits_q;
-        step_o   <= early_o;
+        waiting[w+1] <= waiting[w];
+        steps[w+1]   <= steps[w];
       end
     end
-  end else begin : gen_now
-    assign digits_o = digits_q;
-    assign step_o   = early_o;
   end
+  assign digits_o = waiting[Waits];
+  assign step_o   = steps[Waits];
 
   // ---- flags, delayed until the word's sum stands at the accumulators
   logic [Delay:0] valid_q, clear_q, shift_q, last_q;

@@ -89,11 +89,11 @@ class Unrolled:
     def latency(self) -> int:
         return max(1, stages(self.graph, self.every))
 
-    def roms(self) -> tuple[Rom, ...]:
+    def roms(self, styles: dict[str, int]) -> tuple[Rom, ...]:
         return ()
 
-    def waits(self, styles: dict[str, int]) -> bool:
-        return False
+    def waits(self, styles: dict[str, int]) -> int:
+        return 0
 
     def cost(self, styles: dict[str, int]) -> dict[str, Resources]:
         """Tables, and adders with the registers between levels."""
