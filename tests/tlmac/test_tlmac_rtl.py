@@ -17,6 +17,7 @@ from bitwright.targets import get
 from bitwright.targets.contract import make_options
 from bitwright.targets.tlmac.circuit.patch import variants
 from bitwright.targets.tlmac.circuit.units import build_circuit
+from bitwright.targets.tlmac.elements import direct, element
 from bitwright.tools.model import Stalls
 
 TLMAC = get("tlmac")
@@ -77,6 +78,18 @@ def test_every_element_computes_the_convolution(element, fold):
     assert plan.units[0].mac.element.kind == element.removesuffix("_signed")
     result = run(network, plan, random_input(network, 3))
     assert result.interval_cycles == plan.estimate.interval_cycles
+
+
+@pytest.mark.parametrize(("name", "fold"), [("products", {"lanes": 1, "digit": 3}), ("gates", {"lanes": 3})])
+def test_columns_of_a_wide_rom_have_an_address_of_their_own(monkeypatch, name, fold):
+    monkeypatch.setattr(element, "MOST_LOADS", 4)
+    monkeypatch.setattr(direct, "COLUMNS", 4)
+    network = conv_network(IntType(3), IntType(2, True), pads=(1, 1, 1, 0))
+    plan = plan_of(network, layers={"conv": {"element": name, "outputs": 4, **fold}})
+    mac = plan.units[0].mac
+    files = TLMAC.emit(plan).files
+    assert files["layer_0_conv2d.sv"].count("tlmac_copy #(") == len(mac.element.roms(mac.rom_styles)) > 1
+    check_cycles(plan, run(network, plan, random_input(network, 3), STALLS))
 
 
 def plan_of_shared_tables(element):
