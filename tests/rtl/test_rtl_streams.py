@@ -5,6 +5,7 @@ import pytest
 from rtl_bank import HEAVY, LIGHT, STARVED, Case, pack
 
 from bitwright.hardware import library as rtl
+from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.tools.model import Stalls
 
 WORDS = 400
@@ -132,7 +133,9 @@ def test_throughput_and_latency(bank):
             continue
         busy = max(taken, given, key=len)
         assert np.all(np.diff(busy) == 1), f"{case} pauses"
-        latency = {"stream_skid": 1, "stream_fifo": 1 if case.parameters.get("Depth") == 1 else 2}.get(case.module)
+        latency = {"stream_skid": 1}.get(case.module)
+        if case.module == "stream_fifo":
+            latency = StreamFifo(case.parameters["Width"], case.parameters["Depth"]).latency
         if latency is not None:
             assert np.all(given - taken == latency), case
 
