@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+import keras_models
 import torch
 from torch import Tensor, nn
 
@@ -117,14 +119,16 @@ SEGMENTATION = ["lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large", "fc
 # Of segmentation_models_pytorch, each on two encoders.
 DECODERS = ["Unet", "UnetPlusPlus", "FPN", "Linknet", "PAN", "MAnet", "PSPNet", "DeepLabV3", "DeepLabV3Plus"]
 ENCODERS = ["resnet18", "mobilenet_v2"]
+ULTRALYTICS = ["yolov5n", "yolov8n", "yolo11n"]
 
 
 @dataclass(frozen=True)
 class Model:
-    """A network and the shape of its input."""
+    """A network of PyTorch, or of Keras, and the shape of its input, channels first; Keras takes them last."""
 
-    make: Callable[[], nn.Module]
+    make: Callable[[], Any]
     shape: tuple[int, ...] = IMAGE
+    keras: bool = False
 
 
 def block(inputs: int, outputs: int, act: nn.Module, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -291,12 +295,40 @@ def _decoder(name: str, encoder: str) -> nn.Module:
     return getattr(smp, name)(encoder, encoder_weights=None, classes=CLASSES)
 
 
+class Detector(nn.Module):
+    """A detector of Ultralytics up to the raw maps of its head: boxes and scores, of all places of all scales.
+
+    What follows in a full export are a softmax of every 16 numbers and the decoding of boxes.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        _operators()
+        from ultralytics.nn.tasks import DetectionModel
+
+        self.net = DetectionModel(f"{name}.yaml", verbose=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        made = self.net(x)
+        found = made if isinstance(made, dict) else made[1]
+        return torch.cat([found["boxes"], found["scores"]], 1)
+
+
 def _timm(name: str) -> nn.Module:
     _operators()
     import timm
 
     more = {"img_size": SMALL[1]} if name.startswith("vit") else {}
     return timm.create_model(name, pretrained=False, num_classes=CLASSES, exportable=True, **more)
+
+
+def _decoder_shape(name: str) -> tuple[int, ...]:
+    """Two decoders pool the smallest maps to sizes that larger images have."""
+    return {"PAN": (3, 128, 128), "PSPNet": IMAGE}.get(name, SMALL)
+
+
+def _of_keras(make: Callable[..., Any], shape: tuple[int, ...], *given: Any) -> Model:
+    return Model(lambda: make(*given, (*shape[1:], shape[0]), CLASSES), shape, keras=True)
 
 
 def _shape(name: str) -> tuple[int, ...]:
@@ -309,9 +341,21 @@ MODELS: dict[str, Model] = {
     **{f"torchvision/{name}": Model(lambda name=name: _torchvision(name)) for name in TORCHVISION},
     **{f"segmentation/{name}": Model(lambda name=name: Segmentation(name)) for name in SEGMENTATION},
     **{
-        f"segmentation/{name}_{encoder}": Model(lambda name=name, encoder=encoder: _decoder(name, encoder), SMALL)
+        f"segmentation/{name}_{encoder}": Model(
+            lambda name=name, encoder=encoder: _decoder(name, encoder), _decoder_shape(name)
+        )
         for name in DECODERS
         for encoder in ENCODERS
     },
+    **{f"ultralytics/{name}": Model(lambda name=name: Detector(name)) for name in ULTRALYTICS},
+    **{
+        f"keras/act_{name.lower()}{'_layer' * (name in keras_models.LAYERS)}": _of_keras(
+            keras_models.activated, IMAGE, name
+        )
+        for name in (*keras_models.ACTIVATIONS, *keras_models.LAYERS)
+    },
+    **{f"keras/{name.lower()}": _of_keras(keras_models.application, IMAGE, name) for name in keras_models.APPLICATIONS},
+    "keras/autoencoder": _of_keras(keras_models.autoencoder, IMAGE),
+    "keras/series": _of_keras(keras_models.series, SERIES),
     **{f"timm/{name}": Model(lambda name=name: _timm(name), _shape(name)) for name in TIMM},
 }

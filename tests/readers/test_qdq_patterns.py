@@ -306,3 +306,55 @@ def test_bounds_as_attributes(onnx_tools):
     network = lower(read_model(onnx_tools.model(nodes, constants, ("N", 3), opset=10)))
     assert str(network.input.type.dtype) == "int3"
     assert network.nodes[0].op.weight_type == IntType(3, signed=True)
+
+
+def series(kind, zero, per_channel):
+    """A quantized series [N, 4, 16] -> Conv -> QDQ -> MaxPool -> QDQ, as ONNX Runtime writes it."""
+    local = np.random.default_rng(1)
+    scales = local.uniform(0.002, 0.01, 6 if per_channel else 1).astype(np.float32)
+    constants = {
+        "s": np.float32(0.02), "z": kind(zero), "t": np.float32(0.0191), "o": kind(zero - 36),
+        "w": local.integers(-127, 128, (6, 4, 3)).astype(np.int8), "sw": scales if per_channel else scales[0],
+        "b": local.integers(-500, 500, 6).astype(np.int32), "sb": np.float32(0.02) * (scales if per_channel else scales[0]),
+    }  # fmt: skip
+    nodes = [
+        ("QuantizeLinear", "xsz", "q", {}),
+        ("DequantizeLinear", "qsz", "d", {}),
+        ("DequantizeLinear", ("w", "sw"), "v", {"axis": 0}),
+        ("DequantizeLinear", ("b", "sb"), "c", {"axis": 0}),
+        ("Conv", "dvc", "l", {"pads": [1, 1]}),
+        ("QuantizeLinear", "lto", "m", {}),
+        ("DequantizeLinear", "mto", "n", {}),
+        ("MaxPool", "n", "p", {"kernel_shape": [2], "strides": [2]}),
+        ("QuantizeLinear", "pto", "r", {}),
+        ("DequantizeLinear", "rto", "y", {}),
+    ]
+    return nodes, constants
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_series_with_a_quantizer_in_front_is_an_image_of_one_row(per_channel, onnx_tools):
+    """What the quantizer makes of the input is the input still: no dense layer stands for its convolution."""
+    model = onnx_tools.model(*series(np.uint8, 128, per_channel), shape=(1, 4, 16), opset=21)
+    network = lower(read_model(model))
+    assert [type(n.op).__name__ for n in network.nodes] == ["Conv2d", "Requantize", "MaxPool"]
+    x = np.random.default_rng(2).normal(size=(4, 4, 16)).astype(np.float32)
+    expected = np.concatenate([onnx_tools.run_plain(model, x[i : i + 1]) for i in range(4)])
+    differing, most = steps_apart(network.predict(x), expected, 0.0191)
+    assert differing <= 1
+    assert most < 1.01
+
+
+@pytest.mark.parametrize("zero", [32768, 32767])
+def test_codes_of_16_bits_with_even_and_odd_zero_points(zero, onnx_tools):
+    """An odd zero point sends ties to odd codes: one Requantize does that, too."""
+    model = onnx_tools.model(*series(np.uint16, zero, True), shape=(1, 4, 16), opset=21)
+    notes = []
+    network = lower(read_model(model), notes=notes)
+    assert [type(n.op).__name__ for n in network.nodes] == ["Conv2d", "Requantize", "MaxPool"]
+    assert all("no exact one exists and the steps are too many" in note for note in notes)
+    x = np.random.default_rng(2).normal(size=(4, 4, 16)).astype(np.float32)
+    expected = np.concatenate([onnx_tools.run_plain(model, x[i : i + 1]) for i in range(4)])
+    differing, most = steps_apart(network.predict(x), expected, 0.0191)
+    assert differing <= 8
+    assert most < 1.01

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from bitwright.models.exact.boundaries import Steps
 from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Clip, spread
-from bitwright.models.graph import Quantizer
+from bitwright.models.graph import ExtraRounding, Quantizer
 from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.types import Ints, IntType, ints
 
@@ -101,8 +101,10 @@ def line(chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int) -> L
     fitting = [t for t in types if all(_clamps(t, r) for r in reach)]
     clamps = None if fitting else inner_clamps(narrowest(quantizer), reach)
     scale, zero = spread(steps.scale, channels), spread(steps.zero, channels)
-    # Ties to even, or away from zero, depend on the zero point, which the quantizer adds before it rounds.
+    # Ties to even, or away from zero, depend on the zero point, which the quantizer adds before it rounds; ties to odd
+    # are those to even one code further.
     shared = 0 if quantizer.rounding in (Rounding.HALF_EVEN, Rounding.HALF_AWAY) else int(zero[0])
+    shared += quantizer.rounding == ExtraRounding.HALF_ODD and shared % 2 == 0
     pairs = list(zip(functions, scale, zero, strict=True))
     multiplier = tuple(f.scale / s for f, s, _ in pairs)
     offset = tuple(f.shift / s + z - shared for f, s, z in pairs)
@@ -171,8 +173,8 @@ def exact_requantize(
     chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int
 ) -> tuple[Requantize, ...] | None:
     """The Requantize whose multiplier and bias are the line's own, where they are binary fractions, and its clamps."""
-    found = line(chain, quantizer, dtype, channels)
-    if found is None or not isinstance(quantizer.rounding, Rounding):
+    found, rounding = line(chain, quantizer, dtype, channels), line_rounding(quantizer)
+    if found is None or rounding is None:
         return None
     denominators = [v.denominator for v in (*found.multiplier, *found.offset)]
     shift = max(denominators).bit_length() - 1
@@ -181,7 +183,14 @@ def exact_requantize(
     multiplier, bias = ([int(v * (1 << shift)) for v in values] for values in (found.multiplier, found.offset))
     if not _fits(multiplier, bias, dtype):
         return None
-    return _made(found, multiplier, [shift], bias, Rounding(quantizer.rounding), quantizer.seed)
+    return _made(found, multiplier, [shift], bias, rounding, quantizer.seed)
+
+
+def line_rounding(quantizer: Quantizer) -> Rounding | None:
+    """How `line` of the quantizer rounds, where Requantize can."""
+    if quantizer.rounding == ExtraRounding.HALF_ODD:
+        return Rounding.HALF_EVEN
+    return Rounding(quantizer.rounding) if quantizer.rounding in set(Rounding) else None
 
 
 def _fits(multiplier: list[int], bias: list[int], dtype: IntType) -> bool:
@@ -209,14 +218,14 @@ def fixed_point(
     A multiplier that is a power of two stays one: m = 1 and a pure shift. Clamps that the type does not make follow.
     None where the chain is no clamped line or the rounding is one that Requantize does not have.
     """
-    found = line(chain, quantizer, dtype, channels)
-    if found is None or quantizer.rounding not in set(Rounding):
+    found, rounding = line(chain, quantizer, dtype, channels), line_rounding(quantizer)
+    if found is None or rounding is None:
         return None
     parts = [_fixed(m, o, dtype, multiplier_bits) for m, o in zip(found.multiplier, found.offset, strict=True)]
     multiplier, shift, bias = ([p[i] for p in parts] for i in range(3))
     if not _fits(multiplier, bias, dtype):
         return None
-    return _made(found, multiplier, shift, bias, Rounding(quantizer.rounding), quantizer.seed)
+    return _made(found, multiplier, shift, bias, rounding, quantizer.seed)
 
 
 def _fixed(m: Fraction, offset: Fraction, dtype: IntType, bits: int) -> tuple[int, int, int]:

@@ -116,8 +116,14 @@ class Context:
         raise OrderError("takes an image, but its input was reshaped or transposed in a way that is none")
 
     def is_computed_vector(self, tensor: Tensor) -> bool:
-        """Whether it is a vector that the model computes: what its input is shows only when it is read as an image."""
-        return len(tensor.value_shape) == 1 and tensor.value not in {*self.inputs, *self.guessed}
+        """Whether it is a vector that the model computes: what its input is shows only when it is read as an image.
+
+        Functions of the input's elements, such as its quantizer, are the input in this.
+        """
+        value = tensor.value
+        while value in self.by_name and isinstance(self.by_name[value].op, ops.Pointwise):
+            value = self.by_name[value].inputs[0]
+        return len(tensor.value_shape) == 1 and value not in {*self.inputs, *self.guessed}
 
     def pixel(self, tensor: Tensor) -> str:
         """The value of a vector as an image of one pixel."""
