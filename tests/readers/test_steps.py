@@ -138,6 +138,7 @@ def test_every_integer_is_quantized_exactly(start, rational):
 def test_wide_inputs_are_quantized_exactly(start, rational, monkeypatch):
     """Without Lookup, as for inputs of many bits: valleys and peaks become sums of two Thresholds."""
     monkeypatch.setattr(steps, "LOOKUP_BITS", 0)
+    monkeypatch.setattr(steps, "MAX_LOOKUP_BITS", 0)
     monkeypatch.setattr(steps, "FEW_STEPS", 3)
     kinds = Counter(check(seed, rational) for seed in range(start, start + 20))
     assert kinds["Threshold"] >= 2

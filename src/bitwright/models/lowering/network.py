@@ -24,7 +24,7 @@ from bitwright.models.lowering import layers as lower_layers
 from bitwright.models.lowering import moves as lower_moves
 from bitwright.models.lowering import quant as lower_quant
 from bitwright.models.lowering import sums as lower_sums
-from bitwright.models.lowering.reorder import quantizers_first
+from bitwright.models.lowering.reorder import inputs_quantized, quantizers_first
 from bitwright.models.lowering.values import Builder, Value, realize
 from bitwright.models.problems import Breach, refusal
 from bitwright.network.graph import Network
@@ -69,7 +69,7 @@ def lower(
     if align_bits is not None and not 8 <= align_bits <= 30:
         raise OptionError(f"align_bits is {align_bits!r}; legal are 8 to 30, and None for exact sums")
     check_weights(graph)
-    graph = quantizers_first(graph)
+    graph = quantizers_first(inputs_quantized(graph))
     b = Builder(graph, multiplier_bits, [] if notes is None else notes, align_bits)
     values: dict[str, Value | None] = {p.value: _input(b, p, input_type, input_scale) for p in graph.inputs}
     problems: list[Breach] = []

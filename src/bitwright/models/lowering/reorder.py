@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quantizers before pools: the maximum of few bits costs less than that of an accumulator."""
+"""Quantizers before pools, since the maximum of few bits costs less than that of an accumulator, and at the input."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitwright.models.graph import FloatGraph, FloatNode
+from bitwright.models.graph import FloatGraph, FloatNode, Quantizer, ops
 from bitwright.models.graph.ops import Elementwise, MaxPool, Quant
+
+MOVES = (ops.Channels, ops.Concat, ops.Flatten, ops.MaxPool, ops.Pad, ops.Pixels, ops.Resize)
 
 
 def quantizers_first(graph: FloatGraph) -> FloatGraph:
@@ -53,3 +55,44 @@ def _moved(graph: FloatGraph, pool: FloatNode, run: list[FloatNode]) -> FloatGra
         if node.name == last.name:
             kept.append(replace(pool, inputs=(last.name,)))
     return graph.with_nodes(kept, {last.name: pool.name})
+
+
+def inputs_quantized(graph: FloatGraph) -> FloatGraph:
+    """The same function with the quantizer of each input in front of the moves that stand before it.
+
+    A focus stem slices the image, joins the parts and quantizes them. Moved where all that reads moved elements
+    quantizes them alike, with one scale and zero point, to a grid that holds what pads add.
+    """
+    for name in graph.input_names:
+        graph = _input_quantized(graph, name)
+    return graph
+
+
+def _input_quantized(graph: FloatGraph, name: str) -> FloatGraph:
+    moved = {name}
+    for node in graph.nodes:
+        if isinstance(node.op, MOVES) and moved.issuperset(node.inputs):
+            moved.add(node.name)
+    ends = [n for n in graph.nodes if n.name not in moved and not moved.isdisjoint(n.inputs)]
+    grids = [n.op.quantizer for n in ends if isinstance(n.op, Quant)]
+    pads = [n.op.value for n in graph.of(ops.Pad) if n.name in moved]
+    gone = {n.name: n.inputs[0] for n in ends}
+    if len(moved) == 1 or not grids or len(grids) < len(ends) or not {*moved, *gone}.isdisjoint(graph.output_values):
+        return graph
+    if not all(q.same_as(grids[0]) and _holds(q, pads) for q in grids):
+        return graph
+    first = replace(ends[0], inputs=(name,))
+    kept = [first]
+    for node in graph.nodes:
+        if node.name not in gone:
+            inputs = (gone.get(i, i) for i in node.inputs)
+            kept.append(replace(node, inputs=tuple(first.name if i == name else i for i in inputs)))
+    return graph.with_nodes(kept)
+
+
+def _holds(quantizer: Quantizer, numbers: list[float]) -> bool:
+    """Whether numbers are on the grid of a quantizer with one scale and zero point."""
+    if quantizer.dtype.bipolar or quantizer.scale.size > 1 or quantizer.zero_point.size > 1:
+        return False
+    codes = np.array(numbers) / quantizer.scale + quantizer.zero_point
+    return bool(np.all((codes == np.rint(codes)) & (codes >= quantizer.low) & (codes <= quantizer.high)))

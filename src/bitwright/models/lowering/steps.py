@@ -29,7 +29,7 @@ from bitwright.network.types import Array, IntType, ints
 
 MAX_THRESHOLD_COUNT = 4096
 FEW_STEPS = 15
-LOOKUP_BITS = 12
+LOOKUP_BITS, MAX_LOOKUP_BITS = 12, 16  # of what is tabulated where other forms exist, and where none does
 CLOSEST_MULTIPLIER_BITS = 24
 
 
@@ -113,9 +113,12 @@ def tabulate(
 def _closest(wanted: Tabulation) -> Tabulated:
     bits = CLOSEST_MULTIPLIER_BITS
     ops = fixed_point(wanted.chain, wanted.quantizer, wanted.dtype, wanted.channels, bits)
+    if ops is None and wanted.dtype.bits <= MAX_LOOKUP_BITS:
+        return Tabulated((_lookup(wanted),))
     if ops is None:
         raise ModelError(
-            f"takes more than {MAX_THRESHOLD_COUNT} steps and is not affine; legal are quantizers of at most 12 bits"
+            f"takes more than {MAX_THRESHOLD_COUNT} steps and is not affine; legal are quantizers of at most 12 bits, "
+            f"or values of at most {MAX_LOOKUP_BITS} bits before the function"
         )
     return Tabulated.of(ops, f"rounded to a {bits}-bit multiplier: no exact one exists and the steps are too many")
 
@@ -215,14 +218,16 @@ def _lookup(wanted: Tabulation) -> Lookup:
 
 
 def _not_monotone(wanted: Tabulation) -> Tabulated:
-    if wanted.dtype.bits <= LOOKUP_BITS:
+    product = any(isinstance(step, Product) for step in wanted.chain.steps)
+    at = [i for i, step in enumerate(wanted.chain.steps) if np.any(step.direction() == 0)]
+    halves = len(at) == 1 and wanted.quantizer.high - wanted.quantizer.low <= MAX_THRESHOLD_COUNT
+    if wanted.dtype.bits <= (LOOKUP_BITS if product or halves else MAX_LOOKUP_BITS):
         return Tabulated((_lookup(wanted),))
-    if any(isinstance(step, Product) for step in wanted.chain.steps):
+    if product:
         raise ModelError(
             f"multiplies two functions of a value of {wanted.dtype.bits} bits; legal are at most {LOOKUP_BITS} bits: "
             "quantize the value before the functions"
         )
-    at = [i for i, step in enumerate(wanted.chain.steps) if np.any(step.direction() == 0)]
     if len(at) > 1:
         raise ModelError("has several functions that are not monotone before its quantizer; legal is one")
     turn = _turn(wanted, at[0])

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole networks of 64 x 64 pixels as hardware, simulated cycle by cycle on two images.
+
+    python benchmarks/models/simulated.py
+
+Needs the extra `models`. The networks are quantized to 8-bit weights and activations; every element of both outputs is
+compared with the integer network's. Translating and compiling a design takes minutes to an hour of one core; designs
+and simulators are kept in the cache.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import run as floats
+from apart import Clock, Failed, Row, main, short
+from architectures import MODELS, SMALL, Model
+
+import bitwright as bw
+from bitwright.models import read
+
+HERE = Path(__file__).parent
+FRAMES = 2
+DESIGNS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "resnet18 on tlmac": ("torchvision/resnet18", "tlmac", {}),
+    "mobilenet_v3_small on tlmac": ("torchvision/mobilenet_v3_small", "tlmac", {}),
+    "yolov8n on tlmac": ("ultralytics/yolov8n", "tlmac", {}),
+    "resnet18 on rap": ("torchvision/resnet18", "rap", {"a_words": 65536, "b_words": 1 << 20}),
+    "resnet18 on bitsys": ("torchvision/resnet18", "bitsys", {"hardware": str(HERE / "hardware" / "large.toml")}),
+}
+
+
+def measured(name: str, folder: Path) -> Row:
+    """The row of a design."""
+    architecture, target, options = DESIGNS[name]
+    model = Model(MODELS[architecture].make, SMALL)
+    path = folder / f"{architecture.replace('/', '_')}.onnx"
+    try:
+        if not path.exists():
+            floats.export(model, path)
+    except Exception as error:
+        raise Failed(short(error)) from error
+    network = bw.quantize(read(path), floats.inputs(model, floats.CALIBRATION, 3))
+    clock = Clock()
+    design = bw.compile(network, target, **options)
+    row: Row = {"frames": FRAMES, "compile_seconds": clock.lap()}
+    result = bw.simulate(design, floats.inputs(model, FRAMES, 4))
+    row |= {"simulate_seconds": clock.lap(), "elements": int(np.size(result.outputs))}
+    row |= {k: v for k, v in result.as_dict().items() if k in ("latency_cycles", "interval_cycles", "cycles", "tool")}
+    return row | {"mismatches": result.mismatches, "estimated_cycles": design.estimate.interval_cycles}
+
+
+if __name__ == "__main__":
+    rows = main(__doc__, DESIGNS, measured, HERE / "simulated.json", minutes=180)
+    print(f"{sum(r.get('mismatches') == 0 for r in rows.values())} of {len(rows)} designs are bit-exact")
