@@ -117,6 +117,30 @@ def models():
     yield READERS, f"They take at most {slowest:.0f} processor seconds to quantize"
 
 
+def quantized_files():
+    """What comes in of files that other tools quantized, and whether it computes what they say."""
+    found = [row for row in results("models/quantized.json").values() if "failed" not in row]
+    read = [row for row in found if row.get("read")]
+    yield READERS, f"{len(read)} of {len(found)} quantized files come in"
+    rounded = [row for row in read if row["notes"]]
+    exact = [row for row in read if not row["notes"]]
+    same = sum(row["equal"] == 1 for row in exact)
+    yield READERS, f"{same} of the {len(exact)} without a note equal the file's own arithmetic in every element"
+    least, most = min(row["equal"] for row in rounded), max(row["largest_difference"] for row in rounded)
+    digits = f"{percent(least, 0)} % of the elements, and differ by at most {percent(most, 3)} % of the largest magnitude"
+    yield READERS, f"The other {len(rounded)} equal it in at least {digits}"
+    slowest = max(row["load_seconds"] for row in read)
+    yield READERS, f"take at most {slowest:.1f} processor seconds to load"
+
+
+def simulated():
+    """Whole networks as hardware."""
+    for name, row in results("models/simulated.json").items():
+        assert row["mismatches"] == 0, name
+        interval, latency = (f"{int(row[f'{kind}_cycles']):,}" for kind in ("interval", "latency"))
+        yield READERS, f"| {name} | {interval} | {latency} | {row['elements']} | 0 |"
+
+
 def quantization():
     """Accuracy lost."""
     found = results("quantization/results.json")["accuracy"]
@@ -288,6 +312,8 @@ GROUPS = (
     small,
     clock,
     models,
+    quantized_files,
+    simulated,
     quantization,
     finetuning,
     bitsys,

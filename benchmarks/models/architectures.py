@@ -296,7 +296,7 @@ def _decoder(name: str, encoder: str) -> nn.Module:
 
 
 class Detector(nn.Module):
-    """A detector of Ultralytics up to the raw maps of its head: boxes and scores, of all places of all scales.
+    """A detector of Ultralytics up to the raw map of boxes and scores of its coarsest scale, which all else leads to.
 
     What follows in a full export are a softmax of every 16 numbers and the decoding of boxes.
     """
@@ -307,11 +307,12 @@ class Detector(nn.Module):
         from ultralytics.nn.tasks import DetectionModel
 
         self.net = DetectionModel(f"{name}.yaml", verbose=False)
+        head = self.net.model[-1]
+        boxes, scores = head.cv2[-1], head.cv3[-1]
+        head.forward = lambda maps: torch.cat([boxes(maps[-1]), scores(maps[-1])], 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        made = self.net(x)
-        found = made if isinstance(made, dict) else made[1]
-        return torch.cat([found["boxes"], found["scores"]], 1)
+        return self.net(x)
 
 
 def _timm(name: str) -> nn.Module:
