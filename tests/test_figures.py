@@ -127,7 +127,9 @@ def quantized_files():
     same = sum(row["equal"] == 1 for row in exact)
     yield READERS, f"{same} of the {len(exact)} without a note equal the file's own arithmetic in every element"
     least, most = min(row["equal"] for row in rounded), max(row["largest_difference"] for row in rounded)
-    digits = f"{percent(least, 0)} % of the elements, and differ by at most {percent(most, 3)} % of the largest magnitude"
+    digits = (
+        f"{percent(least, 0)} % of the elements, and differ by at most {percent(most, 3)} % of the largest magnitude"
+    )
     yield READERS, f"The other {len(rounded)} equal it in at least {digits}"
     slowest = max(row["load_seconds"] for row in read)
     yield READERS, f"take at most {slowest:.1f} processor seconds to load"

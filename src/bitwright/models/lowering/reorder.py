@@ -10,8 +10,6 @@ import numpy as np
 from bitwright.models.graph import FloatGraph, FloatNode, Quantizer, ops
 from bitwright.models.graph.ops import Elementwise, MaxPool, Quant
 
-MOVES = (ops.Channels, ops.Concat, ops.Flatten, ops.MaxPool, ops.Pad, ops.Pixels, ops.Resize)
-
 
 def quantizers_first(graph: FloatGraph) -> FloatGraph:
     """The same function with every maximum pool moved behind the quantizer that follows it.
@@ -71,11 +69,11 @@ def inputs_quantized(graph: FloatGraph) -> FloatGraph:
 def _input_quantized(graph: FloatGraph, name: str) -> FloatGraph:
     moved = {name}
     for node in graph.nodes:
-        if isinstance(node.op, MOVES) and moved.issuperset(node.inputs):
+        if isinstance(node.op, (ops.Move, ops.Concat)) and moved.issuperset(node.inputs):
             moved.add(node.name)
     ends = [n for n in graph.nodes if n.name not in moved and not moved.isdisjoint(n.inputs)]
     grids = [n.op.quantizer for n in ends if isinstance(n.op, Quant)]
-    pads = [n.op.value for n in graph.of(ops.Pad) if n.name in moved]
+    pads = [0.0, *(n.op.value for n in graph.of(ops.Pad) if n.name in moved)]
     gone = {n.name: n.inputs[0] for n in ends}
     if len(moved) == 1 or not grids or len(grids) < len(ends) or not {*moved, *gone}.isdisjoint(graph.output_values):
         return graph
