@@ -132,3 +132,30 @@ def test_parts_of_the_input_with_two_quantizers_are_refused(onnx_tools):
     model = onnx_tools.model(*focus(False), ("N", 3, 8, 8))
     with pytest.raises(ModelError, match="reads the model's input before any quantizer"):
         lower(read_model(model))
+
+
+def test_products_that_pass_32_bits_halve_a_factor(onnx_tools):
+    """Of two values of 16 bits: one code of 65,536 off at most, and a note."""
+    constants = {"s": np.float32(0.0002), "z": np.uint16(30000), "t": np.float32(1 / 65535), "o": np.uint16(0)}
+    nodes = [
+        ("QuantizeLinear", "xsz", "q", {}),
+        ("DequantizeLinear", "qsz", "d", {}),
+        ("Sigmoid", "d", "f", {}),
+        ("QuantizeLinear", "fto", "g", {}),
+        ("DequantizeLinear", "gto", "h", {}),
+        ("Mul", "dh", "p", {}),
+        ("QuantizeLinear", "psz", "r", {}),
+        ("DequantizeLinear", "rsz", "y", {}),
+    ]
+    notes = []
+    model = onnx_tools.model(nodes, constants, ("N", 3), opset=21)
+    network = lower(read_model(model), notes=notes)
+    assert any("is halved and rounded, since the product passes 32 bits" in note for note in notes)
+    x = rng.uniform(-7, 8, (400, 3)).astype(np.float32)
+    step, gate = np.float64(constants["s"]), np.float64(constants["t"])
+    real = (np.clip(np.rint(x / step) + 30000, 0, 65535) - 30000) * step
+    product = real * np.clip(np.rint(1 / (1 + np.exp(-real)) / gate), 0, 65535) * gate
+    expected = (np.clip(np.rint(product / step) + 30000, 0, 65535) - 30000) * step
+    differing, most = steps_apart(network.predict(x), expected, step)
+    assert 0 < differing < x.size
+    assert most < 1.01

@@ -14,7 +14,7 @@ from bitwright.models.graph import FloatNode, ops
 from bitwright.models.lowering.alignment import Alignment
 from bitwright.models.lowering.values import Builder, Value, realize
 from bitwright.network.ops import Add, Concat, Mul, Requantize
-from bitwright.network.types import IntType, ints
+from bitwright.network.types import MAX_BITS, IntType, ints
 
 SUM_BITS = 30  # of an aligned sum: the widest that leaves room for the sum itself
 ALIGN_BITS = 24
@@ -128,11 +128,37 @@ def common_grid(b: Builder, node: FloatNode, v: Value, line: Affine) -> Value:
 
 
 def _mul(b: Builder, node: FloatNode, v: Value, w: Value) -> Value:
-    """(s * (q - z)) * (t * (r - y)) = s * t * (q - z) * (r - y), with the integers z, y that stand for 0."""
+    """(s * (q - z)) * (t * (r - y)) = s * t * (q - z) * (r - y), with the integers z, y that stand for 0.
+
+    Where that passes 32 bits, as of two values of 16, the wider factor is halved and rounded.
+    """
     v, w = (_factor(b, node, realize(b, node, x), k) for k, x in enumerate((v, w)))
+    while _is_too_wide(v, w):
+        first_wider = v.type.dtype.bits >= w.type.dtype.bits
+        v, w = (_halved(b, node, v), w) if first_wider else (v, _halved(b, node, w))
     (first, zero), (second, other) = (_scaled_zero(x) for x in (v, w))
     scale = combine(first, second, lambda x, y: x * y)
     return b.value(node.name, Mul((zero, other)), [v, w], Chain((Affine(single(scale), (ZERO,)),)))
+
+
+def _is_too_wide(v: Value, w: Value) -> bool:
+    """Whether the product of what both stand for passes the integers of 32 bits."""
+    ends = []
+    for x in (v, w):
+        (_, zero), t = _scaled_zero(x), x.type.dtype
+        ends.append((t.min - zero, t.max - zero))
+    products = [p * q for p in ends[0] for q in ends[1]]
+    wide = IntType(MAX_BITS, signed=min(products) < 0)
+    return min(products) < wide.min or max(products) > wide.max
+
+
+def _halved(b: Builder, node: FloatNode, v: Value) -> Value:
+    """(q - z) / 2 rounded, which has one bit less; a note tells."""
+    (scale, zero), t = _scaled_zero(v), v.type.dtype
+    dtype = IntType.holding((t.min - zero) // 2, (t.max - zero + 1) // 2)
+    op = Requantize(dtype, multiplier=ints([1]), shift=ints([1]), bias=ints([-zero]))
+    b.note(node, f"{v.name!r} is halved and rounded, since the product passes {MAX_BITS} bits")
+    return b.value(f"{v.name}/half", op, [v], Chain((Affine(tuple(2 * s for s in scale), (ZERO,)),)))
 
 
 def _scaled_zero(v: Value) -> tuple[Rationals, int]:
