@@ -27,7 +27,6 @@ DESIGNS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "resnet18 on tlmac": ("torchvision/resnet18", "tlmac", {}),
     "mobilenet_v3_small on tlmac": ("torchvision/mobilenet_v3_small", "tlmac", {}),
     "yolov8n on tlmac": ("ultralytics/yolov8n", "tlmac", {}),
-    "resnet18 on rap": ("torchvision/resnet18", "rap", {"a_words": 65536, "b_words": 1 << 20}),
     "resnet18 on bitsys": ("torchvision/resnet18", "bitsys", {"hardware": str(HERE / "hardware" / "large.toml")}),
 }
 
