@@ -21,7 +21,7 @@ from bitwright.errors import ModelError, OptionError, UserError
 from bitwright.files import read_head
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
-from bitwright.targets.contract import Design, Plan, Problem, Refusal, accepted, make_options, make_plan, objections
+from bitwright.targets.contract import Design, Plan, Problem, Refusal, accepted, make_options, make_plan
 from bitwright.targets.goals import Goals, reach
 from bitwright.tools import cache
 
@@ -139,7 +139,7 @@ def check(
     """
     simple, options = simplify(network), options or {}
     known = {name: targets.get(name) for name in dict.fromkeys([*targets.names(), *options])}
-    return {name: tuple(objections(t, simple, make_options(t, options.get(name, {})))) for name, t in known.items()}
+    return {name: tuple(t.check(simple, make_options(t, options.get(name, {})))) for name, t in known.items()}
 
 
 def plan(network: Network, target: str, options: Mapping[str, object]) -> Plan | Refusal:

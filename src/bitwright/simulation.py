@@ -6,15 +6,18 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import joblib
 import numpy as np
 
-from bitwright.design.packing import filling, pack, unpack
+from bitwright.design.packing import cut_frames, filling, pack_frames, unpack
 from bitwright.errors import DataError
 from bitwright.fast.evaluator import Evaluator
 from bitwright.hardware.shell import WEIGHT_STREAM
+from bitwright.network.bundles import bundled
+from bitwright.network.bundles import parts as arrays
 from bitwright.network.graph import check_integers
 from bitwright.targets.contract import Design
 from bitwright.tools import verilator
@@ -32,7 +35,7 @@ INPUT, OUTPUT = "s_axis", "m_axis"
 class SimulationResult:
     """What a design did in simulation. Cycles are clock cycles, measured without stalls.
 
-    outputs: int64 [N, *shape]; floats: the same in the model's own units and layout.
+    outputs: int64 [N, *shape], of several outputs a bundle; floats: the same in the model's own units and layout.
     latency_cycles: from the edge that takes the first input word of the first frame to the edge that
     delivers its last output word. interval_cycles: between the last output words of consecutive frames,
     mean over the later half of the frames; None for a single frame. A design that computes frames in batches is timed
@@ -61,13 +64,16 @@ class SimulationResult:
 
     @property
     def predictions(self) -> np.ndarray:
-        """Class of each frame, [N]: the output itself where it is one number, else the index of the first largest."""
+        """Class of each frame, [N]: the output itself where it is one number, else the index of the first largest.
+
+        For networks of one output.
+        """
         flat = self.floats.reshape(self.frames, -1)
         return self.outputs.reshape(-1) if flat.shape[1] == 1 else flat.argmax(axis=1)
 
     @property
     def mismatches(self) -> int | None:
-        return None if self.expected is None else int(np.count_nonzero(self.outputs != self.expected))
+        return None if self.expected is None else sum(int(np.count_nonzero(a != b)) for _, a, b in self._pairs())
 
     @property
     def bit_exact(self) -> bool | None:
@@ -77,8 +83,16 @@ class SimulationResult:
         """Frame, index and both values of the first element that differs, if one does."""
         if self.expected is None or not self.mismatches:
             return None
-        where = tuple(int(i) for i in np.argwhere(self.outputs != self.expected)[0])
-        return f"frame {where[0]}, element {where[1:]}: {self.outputs[where]} instead of {self.expected[where]}"
+        name, found, expected = next((n, a, b) for n, a, b in self._pairs() if (a != b).any())
+        where = tuple(int(i) for i in np.argwhere(found != expected)[0])
+        output = f" of output {name!r}" if name else ""
+        return f"frame {where[0]}, element {where[1:]}{output}: {found[where]} instead of {expected[where]}"
+
+    def _pairs(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Name, values and expected ones of every output."""
+        assert self.expected is not None
+        for name in self.outputs.dtype.names or ("",):
+            yield (name, self.outputs[name], self.expected[name]) if name else ("", self.outputs, self.expected)
 
     def as_dict(self) -> dict[str, object]:
         """The figures, without arrays, for reports."""
@@ -88,7 +102,7 @@ class SimulationResult:
 
 def simulate(
     design: Design,
-    x: np.ndarray,
+    x: np.ndarray | Mapping[str, np.ndarray],
     *,
     stalls: Stalls | None = None,
     seed: int = 0,
@@ -100,7 +114,8 @@ def simulate(
     """Stream the frames `x` through the compiled design.
 
     x: integers [N, *input shape], or floats in the model's own layout and units, which the network's
-    InputSpec quantizes. stalls: random pauses on all streams. seed: of the initial state of registers.
+    InputSpec quantizes; of several inputs by their names. stalls: random pauses on all streams. seed: of the initial
+    state of registers.
     trace: file for a waveform up to the end of the first result, VCD or FST by its name, or a `Waveform` that says how
     long it is. Many frames are split over `jobs` models.
     Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream
@@ -121,7 +136,7 @@ def simulate(
     latency, interval = _timing(design, _timed(design, model, x, runs[0] if stalls is None else None, seed))
     return SimulationResult(
         outputs=outputs,
-        floats=design.network.output.dequantize(outputs),
+        floats=design.network.dequantize(outputs),
         expected=Evaluator(design.network).run(x) if check else None,
         latency_cycles=latency,
         interval_cycles=interval,
@@ -145,18 +160,22 @@ def compile_model(
 
 def stream_words(design: Design, x: np.ndarray) -> dict[str, np.ndarray]:
     """The words of all input streams for the integers x [N, *input shape]."""
-    words = {INPUT: pack(design.input, x)}
+    words = {INPUT: pack_frames(design.input, arrays(x, design.network.input_names).values())}
     if design.weights is not None:
         words[WEIGHT_STREAM] = design.weights.passes(len(x))
     return words
 
 
-def _inputs(design: Design, x: np.ndarray) -> np.ndarray:
+def _inputs(design: Design, x: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
     """The integers of the frames to simulate."""
-    x = np.asarray(x)
-    if len(x) == 0:
-        raise DataError("no frames to simulate")
-    return check_integers(design.network, design.network.input.quantize(x) if x.dtype.kind == "f" else x)
+    network = design.network
+    given = arrays(x, network.input_names)
+    for spec in network.inputs:
+        if len(given[spec.name]) == 0:
+            raise DataError("no frames to simulate")
+        if given[spec.name].dtype.kind == "f":
+            given[spec.name] = spec.quantize(given[spec.name])
+    return check_integers(network, given)
 
 
 def _stream(
@@ -183,17 +202,20 @@ def _stream(
 
 def _outputs(design: Design, run: Run) -> np.ndarray:
     """The values of a run's output words, after a look at tlast and at the bits that must be zero."""
-    spec, words = design.output, run.outputs[OUTPUT]
-    position, bit = divmod(spec.tdata_bits, 32)
-    last = (words[:, position] >> np.uint32(bit) & 1).reshape(-1, spec.words)
-    wrong = np.argwhere(last != (np.arange(spec.words) == spec.words - 1))
+    frames, words = design.output, run.outputs[OUTPUT]
+    position, bit = divmod(frames.tdata_bits, 32)
+    last = (words[:, position] >> np.uint32(bit) & 1).reshape(-1, frames.words)
+    wrong = np.argwhere(last != (np.arange(frames.words) == frames.words - 1))
     if len(wrong):
         frame, word = (int(i) for i in wrong[0])
-        raise ProtocolError(f"{OUTPUT}: tlast is {last[frame, word]} at word {word} of {spec.words} of frame {frame}")
-    filled = filling(spec, words)
-    if filled.any():
-        raise ProtocolError(f"{OUTPUT}: bits without an element are not zero in frame {int(np.argmax(filled))}")
-    return unpack(spec, words)
+        raise ProtocolError(f"{OUTPUT}: tlast is {last[frame, word]} at word {word} of {frames.words} of frame {frame}")
+    found = {}
+    for end, spec, part in zip(design.network.outputs, frames.tensors, cut_frames(frames, words), strict=True):
+        filled = filling(replace(spec, bus_bits=frames.tdata_bits), part)
+        if filled.any():
+            raise ProtocolError(f"{OUTPUT}: bits without an element are not zero in frame {int(np.argmax(filled))}")
+        found[end.name] = unpack(spec, part)
+    return bundled(found)
 
 
 def _timed(design: Design, model: Model, x: np.ndarray, run: Run | None, seed: int) -> Run:

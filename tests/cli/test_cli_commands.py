@@ -98,7 +98,7 @@ def test_compile_writes_a_folder_that_reads_back(build, network):
     assert {p.name for p in build.iterdir()} == names
     design = bw.load_design(build)
     assert design.options == {"lanes": 2, "shape": []}
-    assert (design.input.lanes, design.output.bus_bits) == (2, 64)
+    assert (design.input.only.lanes, design.output.only.bus_bits) == (2, 64)
     assert design.program.tolist() == [[0, 1], [2, 3], [4, 5]]
     assert design.files["rtl/table.mem"] == "0f\n"
     assert design.estimate.layers[1].resources.lut == 11
@@ -122,7 +122,7 @@ def test_an_earlier_build_is_replaced(run, build, model):
         (build / name).write_text("{}")
     assert run("compile", model, "-o", build)[0] == 0
     assert not (build / "simulation.json").exists()
-    assert bw.load_design(build).input.lanes == 1
+    assert bw.load_design(build).input.only.lanes == 1
 
 
 @pytest.mark.parametrize("name", ["rtl/top.sv", "design.json", "estimate.json", "network.bw"])

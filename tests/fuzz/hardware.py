@@ -107,7 +107,7 @@ def _tried(network: Network, target: Target, options, plan, seed: int, frames: i
         return {"status": "refused", "problems": [str(p) for p in told]}
     rng = np.random.default_rng([seed, 2])
     x = random_input(network, frames or int(rng.integers(3, 10)), seed)
-    expected = evaluate(network, x)[network.output_name]
+    expected = network.leaving(evaluate(network, x))
     design = target.emit(made)
     quiet = simulate(design, x, jobs=1, check=False, **more)
     stalls = Stalls(seed, float(rng.uniform(0, 0.7)), float(rng.uniform(0, 0.7)))

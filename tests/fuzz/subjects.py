@@ -70,10 +70,9 @@ def _exercise(network: Network) -> None:
     work = sum(check_op(n.op, [types[i] for i in n.inputs], types[n.name]) for n in network.nodes)
     if work > SMALL_WORK:
         return
-    x = network.input.type.dtype.decode(np.zeros((1, *network.input.type.shape), np.int64))
-    Evaluator(network, threads=1).run(x)
-    network.output.dequantize(np.zeros((1, *network.output_type.shape)))
-    network.input.quantize(np.zeros((1, *network.input.shape), np.float32))
+    x = {s.name: s.type.dtype.decode(np.zeros((1, *s.type.shape), np.int64)) for s in network.inputs}
+    network.dequantize(Evaluator(network, threads=1).run(x))
+    network.quantize({s.name: np.zeros((1, *s.shape), np.float32) for s in network.inputs})
     for name, problems in answers.items():
         if not problems and name != "tlmac":  # whose search takes long
             api.plan(network, name, {})

@@ -4,7 +4,7 @@ import numpy as np
 
 from bitwright.models import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower
 from bitwright.models.graph import ops as graph_ops
-from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
+from bitwright.network import InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate, ops
 
 
 def image_network() -> Network:
@@ -116,3 +116,24 @@ def every_operation() -> Network:
     bias = -(weight @ usual).astype(np.int64)  # no class wins by itself
     nodes += [Node("fc", ops.Dense(weight, int2, bias), ("again",)), Node("y", ops.ArgMax(), ("fc",))]
     return Network(InputSpec(source), nodes, name="every")
+
+
+def branches() -> Network:
+    """Two inputs that meet, and four outputs: a value that is read on, an image behind a Flatten, a wide sum, a class.
+
+    The second input is declared first, and the output that is made first is the last one.
+    """
+    rng = np.random.default_rng(5)
+    image, side = TensorType((6, 6, 2), IntType(4)), TensorType((3, 3, 4), IntType(3, True))
+    nodes = [
+        Node("conv", ops.Conv2d(rng.integers(-2, 2, (4, 3, 3, 2)), IntType(2, True), pads=(1, 1, 1, 1)), ("image",)),
+        Node("code", ops.Requantize(IntType(4), shift=[2]), ("conv",)),
+        Node("small", ops.MaxPool((2, 2), (2, 2)), ("code",)),
+        Node("sum", ops.Add(), ("small", "side")),
+        Node("both", ops.Requantize(IntType(3), shift=[1]), ("sum",)),
+        Node("flat", ops.Flatten(), ("both",)),
+        Node("fc", ops.Dense(rng.integers(-2, 2, (5, 36)), IntType(2, True)), ("flat",)),
+        Node("class", ops.ArgMax(), ("fc",)),
+    ]
+    outputs = [OutputSpec(value=value, name=f"the {value}") for value in ("class", "flat", "fc", "code")]
+    return Network((InputSpec(side, name="side"), InputSpec(image, name="image")), nodes, outputs, "branches")

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from contract_network import every_operation, gates, image_network, moves
+from contract_network import branches, every_operation, gates, image_network, moves
 from random_networks import random_input
 
 import bitwright as bw
@@ -63,8 +63,8 @@ def test_design_is_complete(name, compiled):
     design = compiled(name)
     network = design.network
     assert design.target == name
-    assert design.input.type == network.input.type
-    assert design.output.type == network.output_type
+    assert design.input.only.type == network.input.type
+    assert design.output.only.type == network.output_type
     assert design.estimate.interval_cycles >= 1
     assert design.estimate.latency_cycles >= 1
     assert design.estimate.total.lut > 0
@@ -138,3 +138,21 @@ def test_moves_of_pixels_are_computed(name, part):
     result = bw.simulate(design, x, stalls=Stalls(seed=5, input=0.2, output=0.3))
     assert result.first_mismatch() is None
     assert len(np.unique(result.outputs)) > 5
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_several_inputs_and_outputs(name):
+    """A target computes them, or says in one line for each that it takes one."""
+    network, options = simplify(branches()), CHEAP.get(name, {})
+    problems = targets.get(name).check(network, make_options(targets.get(name), options))
+    if problems:
+        assert [(p.node, p.legal) for p in problems] == [(None, "one")] * 2
+        return
+    design = bw.compile(network, target=name, **options)
+    assert [spec.type for spec in design.input.tensors] == [spec.type for spec in network.inputs]
+    x = random_input(network, 12)
+    result = bw.simulate(design, x, stalls=Stalls(seed=6, input=0.2, output=0.3))
+    assert result.first_mismatch() is None
+    for output in network.outputs:
+        assert len(np.unique(result.outputs[output.name])) > 2
+    compile(driver_text(design, 100), "driver.py", "exec")

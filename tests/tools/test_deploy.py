@@ -20,8 +20,9 @@ from bitwright.errors import DeviceError, OptionError
 from bitwright.hardware.closure import flatten
 from bitwright.hardware.shell import control
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate
-from bitwright.network.ops import Add
-from bitwright.targets.contract import StreamSpec, WeightStream
+from bitwright.network.bundles import parts
+from bitwright.network.ops import Add, MaxPool
+from bitwright.targets.contract import FrameSpec, StreamSpec, WeightStream
 from bitwright.tools import verilator
 from bitwright.tools.bench import Bench, axis_input, axis_output
 from bitwright.tools.model import Stalls
@@ -52,16 +53,23 @@ class Board:
         self.target = buffer[start : start + length]
 
     def send(self, buffer, start, length):
-        spec, out = self.stream_in, self.stream_out
-        raw = np.array(buffer[start : start + length]).reshape(-1, spec.tdata_bits // 8)
-        codes = from_bytes(raw, spec.type.dtype.bits, spec.lanes, spec.type.size)
-        x = spec.type.dtype.decode(codes).reshape(-1, *spec.type.shape)
-        y = evaluate(self.network, x)[self.network.output_name].reshape(len(x), -1)
-        packed = to_bytes(out.type.dtype.encode(y), out.type.dtype.bits, out.lanes)
-        words = np.zeros((len(packed), out.tdata_bits // 8), np.uint8)
-        words[:, : packed.shape[1]] = packed
-        self.target[:] = words.reshape(-1)
-        self.received.append(x)
+        frame, out, network = self.stream_in, self.stream_out, self.network
+        raw = np.array(buffer[start : start + length]).reshape(-1, frame.words, frame.tdata_bits // 8)
+        x, first = {}, 0
+        for end, spec in zip(network.inputs, frame.tensors, strict=True):
+            own = raw[:, first : first + spec.words].reshape(-1, raw.shape[2])
+            codes = from_bytes(own, spec.type.dtype.bits, spec.lanes, spec.type.size)
+            x[end.name] = spec.type.dtype.decode(codes).reshape(-1, *spec.type.shape)
+            first += spec.words
+        y = parts(network.leaving(evaluate(network, x)), [end.name for end in network.outputs])
+        blocks = []
+        for spec, values in zip(out.tensors, y.values(), strict=True):
+            packed = to_bytes(spec.type.dtype.encode(values.reshape(len(raw), -1)), spec.type.dtype.bits, spec.lanes)
+            words = np.zeros((len(packed), out.tdata_bits // 8), np.uint8)
+            words[:, : packed.shape[1]] = packed
+            blocks.append(words.reshape(len(raw), -1))
+        self.target[:] = np.concatenate(blocks, axis=1).reshape(-1)
+        self.received.append(next(iter(x.values())))
 
 
 def load_driver(design, folder, monkeypatch):
@@ -76,6 +84,35 @@ def load_driver(design, folder, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module, board, pynq
+
+
+def test_the_driver_takes_and_gives_arrays_by_name(doubler, tmp_path, monkeypatch):
+    t = TensorType((2, 2, 3), IntType(5))
+    nodes = [Node("sum", Add(), ("left", "right")), Node("max", MaxPool((2, 2), (1, 1)), ("sum",))]
+    inputs = InputSpec(t, scale=0.5, name="left"), InputSpec(t, scale=0.25, name="right")
+    outputs = OutputSpec(value="max", name="top", scale=2), OutputSpec(value="sum", name="all")
+    network = Network(inputs, nodes, outputs)
+    types = [network.types[value] for value in network.output_values]
+    frames = (
+        FrameSpec((StreamSpec(t, 3), StreamSpec(t, 4))),
+        FrameSpec((StreamSpec(types[0], 1), StreamSpec(types[1], 2))),
+    )
+    design = dataclasses.replace(doubler, network=network, input=frames[0], output=frames[1])
+    module, *_ = load_driver(design, tmp_path, monkeypatch)
+    driver, rng = module.Driver(max_frames=4), np.random.default_rng(0)
+    x = {spec.name: rng.uniform(0, 9, (6, 2, 2, 3)).astype(np.float32) for spec in inputs}
+    expected, found = network.predict(x), driver.execute_float(x)
+    assert list(found) == ["top", "all"]
+    for name, y in found.items():
+        np.testing.assert_array_equal(y, expected[name])
+    q = network.quantize(x)
+    y = driver.execute_integers({name: q[name] for name in x})
+    np.testing.assert_array_equal(y["all"], q["left"] + q["right"])
+    assert driver.throughput_test()["frames"] == 4
+    with pytest.raises(ValueError, match="legal is an array for every input, by name: left, right"):
+        driver.execute_integers(q["left"])
+    with pytest.raises(ValueError, match=r"right spans \[0, 32\], outside uint5"):
+        driver.execute_integers({"left": q["left"], "right": np.where(q["right"] > 9, 32, 0)})
 
 
 def test_the_driver_notices_writes_that_the_design_ignored(doubler, tmp_path, monkeypatch):
@@ -264,7 +301,7 @@ def test_the_driver_quantizes_the_output_where_the_network_does(doubler, tmp_pat
     design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, outputs=output))
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     q = np.random.default_rng(1).integers(0, 31, (300, 3))
-    np.testing.assert_array_equal(module.dequantize(module.OUTPUT, q), output.dequantize(q))
+    np.testing.assert_array_equal(module.dequantize(module.OUTPUTS["output"], q), output.dequantize(q))
     assert len(np.unique(output.dequantize(q))) > 50
     assert output.dequantize(q).max() == np.float32(197) * np.float32(1 / 255)
 
@@ -278,7 +315,7 @@ def test_the_driver_rounds_the_input_by_the_networks_rule(doubler, tmp_path, mon
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     ties = (np.random.default_rng(1).integers(-4, 18, (20000, 3)) + 0.5 - offset) * spec.scale
     for x in (ties.astype(np.float32), np.nextafter(ties.astype(np.float32), np.float32(9))):
-        np.testing.assert_array_equal(module.quantize(module.INPUT, x), spec.quantize(x))
+        np.testing.assert_array_equal(module.quantize(module.INPUTS["input"], x), spec.quantize(x))
 
 
 def test_the_wrapper_and_its_helper_are_clean(doubler, tmp_path):

@@ -7,6 +7,7 @@ import ast
 import dataclasses
 import inspect
 import pprint
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ from bitwright.deployment.rendering import Code, render
 from bitwright.design import packing
 from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.network import InputSpec, OutputSpec, inputs
-from bitwright.targets.contract import Design, StreamSpec
+from bitwright.targets.contract import Design, FrameSpec, StreamSpec
 
 
 def write_driver(design: Design, folder: Path, *, clock_mhz: float = DEFAULT_MHZ) -> list[Path]:
@@ -50,9 +51,9 @@ def driver_text(design: Design, clock_mhz: float) -> str:
         "program": "program.npy" if design.program is not None else None,
         "weights": "weights.npy" if _streams_weights(design) else None,
         "counters": dict(design.counters or {}),
-        "raw_data": declares_raw_data(network.input),
-        "input": _stream(design.input) | {"floats": _fields(network.input)},
-        "output": _stream(design.output) | {"floats": _fields(network.output)},
+        "raw_data": any(map(declares_raw_data, network.inputs)),
+        "inputs": _sides(design.input, network.inputs),
+        "outputs": _sides(design.output, network.outputs),
     }
     helpers = [inspect.getsource(f) for f in (packing.to_bytes, packing.from_bytes, classes)]
     code = Code("\n\n".join([*helpers, _definitions(inputs)]))
@@ -78,7 +79,13 @@ def _definitions(module: ModuleType) -> str:
     return "\n\n".join(f"{ast.get_source_segment(text, node)}\n" for node in kept)
 
 
-def _stream(spec: StreamSpec) -> dict[str, object]:
+def _sides(frame: FrameSpec, specs: Sequence[InputSpec | OutputSpec]) -> list[dict[str, object]]:
+    """What the driver knows of inputs or outputs, in the order of their words in a frame."""
+    pairs = zip(frame.tensors, specs, strict=True)
+    return [_stream(own, frame.tdata_bits // 8) | {"name": s.name, "floats": _fields(s)} for own, s in pairs]
+
+
+def _stream(spec: StreamSpec, word_bytes: int) -> dict[str, object]:
     dtype = spec.type.dtype
     return {
         "shape": spec.type.shape,
@@ -88,7 +95,7 @@ def _stream(spec: StreamSpec) -> dict[str, object]:
         "bipolar": dtype.bipolar,
         "lanes": spec.lanes,
         "words": spec.words,
-        "word_bytes": spec.tdata_bits // 8,
+        "word_bytes": word_bytes,
     }
 
 

@@ -7,7 +7,7 @@ Scripts, drivers and the simulator's job are written from these values, and a fo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.network import Network, TensorType
-from bitwright.targets.contract import Design, Estimate, StreamSpec, SynthesisUnit
+from bitwright.targets.contract import Design, Estimate, FrameSpec, StreamSpec, SynthesisUnit
 
 MAX_BUS_BITS = 1 << 16
 MAX_CYCLES = 1 << 53
@@ -28,8 +28,8 @@ def check_design(design: Design) -> None:
     """Raise `ModelError` for the first value that no design has."""
     network = design.network
     _need(isinstance(design.target, str), "target", "text")
-    _stream("input", design.input, network.input.type)
-    _stream("output", design.output, network.output_type)
+    _frame("input", design.input, [spec.type for spec in network.inputs])
+    _frame("output", design.output, [network.types[value] for value in network.output_values])
     for unit in design.units:
         _unit(unit, len(design.estimate.rows))
     _estimate(design.estimate, network)
@@ -47,6 +47,12 @@ def _need(fact: bool, what: str, legal: str) -> None:
 
 def _whole(value: Any, low: int, high: int) -> bool:
     return type(value) is int and low <= value <= high
+
+
+def _frame(name: str, frame: FrameSpec, types: Sequence[TensorType]) -> None:
+    _need(len(frame.tensors) == len(types), f"tensors of stream {name}", f"the network's, {len(types)}")
+    for spec, t in zip(frame.tensors, types, strict=True):
+        _stream(name, spec, t)
 
 
 def _stream(name: str, spec: StreamSpec, t: TensorType) -> None:

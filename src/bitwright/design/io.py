@@ -37,6 +37,7 @@ from bitwright.parsing import MALFORMED, parse_json, parse_npy, summary
 from bitwright.targets.contract import (
     Design,
     Estimate,
+    FrameSpec,
     LayerEstimate,
     StreamSpec,
     SynthesisUnit,
@@ -45,7 +46,7 @@ from bitwright.targets.contract import (
 
 T = TypeVar("T")
 FORMAT = "bitwright design"
-VERSION = 4
+VERSION = 5
 DESIGN, ESTIMATE, NETWORK, RTL = "design.json", "estimate.json", "network.bw", "rtl"
 PROGRAM, WEIGHTS = "program.npy", "weights.npy"
 RESULTS = ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html")
@@ -171,8 +172,8 @@ def _design_dict(design: Design) -> dict[str, Any]:
         "top": design.top,
         "digest": design.digest,
         "files": list(design.files),
-        "input": _stream_dict(design.input),
-        "output": _stream_dict(design.output),
+        "input": [_stream_dict(spec) for spec in design.input.tensors],
+        "output": [_stream_dict(spec) for spec in design.output.tensors],
         "units": [dataclasses.asdict(unit) for unit in design.units],
         "options": design.options,
         "program": design.program is not None,
@@ -235,8 +236,8 @@ def _read(folder: Path) -> Design:
         Design,
         network=storage.load(_own(folder / NETWORK)),
         files={path: _source(folder / RTL, path) for path in tree["files"]},
-        input=_stream(tree["input"]),
-        output=_stream(tree["output"]),
+        input=FrameSpec(tuple(map(_stream, tree["input"]))),
+        output=FrameSpec(tuple(map(_stream, tree["output"]))),
         units=tuple(_made(SynthesisUnit, **unit) for unit in tree["units"]),
         estimate=_estimate(_parse(folder / ESTIMATE)),
         program=_words(folder / PROGRAM) if tree["program"] else None,

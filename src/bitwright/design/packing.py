@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
-from bitwright.targets.contract import StreamSpec
+from bitwright.targets.contract import FrameSpec, StreamSpec
 
 
 def pack(spec: StreamSpec, values: np.ndarray) -> np.ndarray:
@@ -36,6 +37,25 @@ def filling(spec: StreamSpec, words: np.ndarray) -> np.ndarray:
     above = planes[:, spec.word_bits :].reshape(len(words) // spec.words, -1).any(axis=1)
     inside = planes[:, : spec.word_bits].reshape(len(words) // spec.words, -1)
     return np.logical_or(above, inside[:, spec.type.size * spec.type.dtype.bits :].any(axis=1))
+
+
+def pack_frames(frame: FrameSpec, tensors: Iterable[np.ndarray]) -> np.ndarray:
+    """Values of all tensors of frames, each [N, *shape], as stream words, uint32 [N * words, ceil(tdata_bits / 32)]."""
+    columns, blocks = math.ceil(frame.tdata_bits / 32), []
+    for spec, values in zip(frame.tensors, tensors, strict=True):
+        words = pack(spec, values)
+        words = np.pad(words, [(0, 0), (0, columns - words.shape[1])])
+        blocks.append(words.reshape(len(values), spec.words, columns))
+    return np.concatenate(blocks, axis=1).reshape(-1, columns)
+
+
+def cut_frames(frame: FrameSpec, words: np.ndarray) -> list[np.ndarray]:
+    """The words of each tensor of frames, uint32 [N * its words, ...]."""
+    whole, first, parts = words.reshape(-1, frame.words, words.shape[1]), 0, []
+    for spec in frame.tensors:
+        parts.append(whole[:, first : first + spec.words].reshape(-1, words.shape[1]))
+        first += spec.words
+    return parts
 
 
 def to_bytes(encoded: np.ndarray, bits: int, lanes: int) -> np.ndarray:

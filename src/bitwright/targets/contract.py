@@ -106,10 +106,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class StreamSpec:
-    """One AXI4-Stream: a frame is the value's elements in (H, W, C) row-major order, `lanes` a word.
+    """A tensor on an AXI4-Stream: the value's elements in (H, W, C) row-major order, `lanes` a word.
 
     The first element lies in the lowest bits; each takes `type.dtype.bits` bits (bipolar: 1 is +1).
-    The last word of a frame is filled up with zeros; tdata is rounded up to whole bytes, or as wide as
+    The last word is filled up with zeros; tdata is rounded up to whole bytes, or as wide as
     the hardware's bus where that is fixed (`bus_bits`); tlast marks the last word of a frame (outputs
     drive it, inputs ignore it).
     """
@@ -130,6 +130,31 @@ class StreamSpec:
     def words(self) -> int:
         """Words a frame."""
         return math.ceil(self.type.size / self.lanes)
+
+
+@dataclass(frozen=True)
+class FrameSpec:
+    """The words of a frame on one AXI4-Stream: those of its tensors, one after the other, each from a word of its own.
+
+    The bits of a word above those of its tensor are zeros; tlast marks the last word of the frame.
+    """
+
+    tensors: tuple[StreamSpec, ...]
+
+    @property
+    def tdata_bits(self) -> int:
+        return max(spec.tdata_bits for spec in self.tensors)
+
+    @property
+    def words(self) -> int:
+        """Words a frame."""
+        return sum(spec.words for spec in self.tensors)
+
+    @property
+    def only(self) -> StreamSpec:
+        """The tensor of a frame of one."""
+        (spec,) = self.tensors
+        return spec
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,6 +204,8 @@ class Design:
     counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame. One that is called
     "errors" is 0 unless the design ignored a write.
     batch: frames that are computed together, whose results leave one right after the other.
+    input, output: what the streams carry, in the order of the network's inputs and outputs; one `StreamSpec` may stand
+    for a frame of one tensor.
     parameters: facts of the design for reports and drivers (JSON-able).
     Names of modules and files reach scripts: `ModelError` where they are not plain.
     """
@@ -187,8 +214,8 @@ class Design:
     network: Network
     top: str
     files: Mapping[str, str]
-    input: StreamSpec
-    output: StreamSpec
+    input: FrameSpec
+    output: FrameSpec
     units: tuple[SynthesisUnit, ...]
     estimate: Estimate
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -199,6 +226,9 @@ class Design:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for side in ("input", "output"):
+            given = getattr(self, side)
+            object.__setattr__(self, side, FrameSpec((given,)) if isinstance(given, StreamSpec) else given)
         check_paths(self.files)
         for name in (self.top, *(unit.top for unit in self.units)):
             if not is_identifier(name):
@@ -280,17 +310,16 @@ def make_options(target: Target, values: Mapping[str, Any]) -> Any:
     return target.options(**values)
 
 
-def objections(target: Target, network: Network, options: Any) -> list[Problem]:
-    """All that speaks against a network: that of the target, or that the network has several inputs or outputs."""
+def several(network: Network) -> list[Problem]:
+    """What a target says that takes networks of one input and one output."""
     ends = {"inputs": network.input_names, "outputs": tuple(spec.name for spec in network.outputs)}
     many = {what: names for what, names in ends.items() if len(names) > 1}
-    found = [Problem(None, f"it has the {what} {', '.join(names)}", "one") for what, names in many.items()]
-    return found or target.check(network, options)
+    return [Problem(None, f"it has the {what} {', '.join(names)}", "one") for what, names in many.items()]
 
 
 def make_plan(target: Target, network: Network, options: Any) -> Plan | Refusal:
     """The target's plan for a network, checked first, or its refusal."""
-    problems = objections(target, network, options)
+    problems = target.check(network, options)
     return Refusal(tuple(problems)) if problems else target.plan(network, options)
 
 

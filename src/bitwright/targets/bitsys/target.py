@@ -40,6 +40,7 @@ from bitwright.targets.bitsys.weights import stream_words
 from bitwright.targets.contract import (
     Design,
     Estimate,
+    FrameSpec,
     LayerEstimate,
     Problem,
     Refusal,
@@ -47,6 +48,7 @@ from bitwright.targets.contract import (
     SynthesisUnit,
     WeightStream,
     first_fast,
+    several,
     traced,
 )
 from bitwright.text import unique
@@ -139,6 +141,8 @@ def _simpler(network: Network, machine: Hardware) -> Network:
 
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is lowered once for both
 def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered | Refusal:
+    if many := several(network):
+        return Refusal(tuple(many))
     simple = _simpler(network, machine)
     found = _staged(simple, machine, batch)
     return found if isinstance(found, _Lowered) else Refusal(traced(found, simple))
@@ -200,8 +204,8 @@ class Bitsys:
             network=plan.network,
             top=TOP,
             files=files(plan.hardware),
-            input=StreamSpec(plan.network.input.type, INPUT_LANES, INPUT_BITS),
-            output=StreamSpec(plan.network.output_type, 1, OUTPUT_BITS),
+            input=FrameSpec((StreamSpec(plan.network.input.type, INPUT_LANES, INPUT_BITS),)),
+            output=FrameSpec((StreamSpec(plan.network.output_type, 1, OUTPUT_BITS),)),
             units=(SynthesisUnit(shared.name, TOP, row=0),),
             estimate=plan.estimate,
             options=dataclasses.asdict(plan.options),

@@ -21,7 +21,7 @@ from bitwright.network.lowering import (
 )
 from bitwright.network.stages import Staged
 from bitwright.network.types import TensorType
-from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec, traced
+from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec, several, traced
 from bitwright.targets.rap import cost
 from bitwright.targets.rap.check import MAX_STEPS, extent_problems, operation_problems, table_problems, value_problems
 from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
@@ -74,6 +74,8 @@ def _simpler(network: Network, size: int) -> Network:
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is planned once for both
 def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     """The plan, or all reasons against it by the names of the network's nodes."""
+    if many := several(network):
+        return Refusal(tuple(many))
     tabled = products_by_squares(network)
     found = table_problems(tabled, options)
     if found:

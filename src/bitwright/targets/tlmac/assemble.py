@@ -7,7 +7,6 @@ from collections.abc import Set
 from dataclasses import replace
 
 from bitwright.hardware.modules.window import Window
-from bitwright.network import INPUT
 from bitwright.network.ops import MaxPool, SumPool
 from bitwright.targets.tlmac.circuit import fold
 from bitwright.targets.tlmac.circuit.joins import fifo_pixels
@@ -33,10 +32,10 @@ def assemble(
     lanes = {unit.name: _lanes(unit, chosen, goal) for unit in circuit.stages}
     by_rows = {name for name, found in chosen.items() if any(patch.module == ROWS for patch in found.plan.patches)}
     depths = fifo_pixels(circuit, by_rows)
-    first = circuit.readers(INPUT)[0][0]
+    sources = circuit.network.input_names
     apart: set[str] = set()  # values whose words come at most every second cycle
-    delay = {INPUT: 0}  # register stages on the longest way to a value
-    produced = {INPUT: lanes[circuit.stages[first].name]}
+    delay = dict.fromkeys(sources, 0)  # register stages on the longest way to a value
+    produced = {name: lanes[circuit.stages[circuit.readers(name)[0][0]].name] for name in sources}
     for unit in circuit.stages:
         reads = lanes[unit.name]
         wanted = [lanes[circuit.stages[i].name] for i, _ in circuit.readers(unit.value)]

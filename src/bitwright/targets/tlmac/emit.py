@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bitwright.hardware import library as rtl
 from bitwright.hardware.closure import instantiated
+from bitwright.hardware.modules.stream_join import StreamJoin
 from bitwright.hardware.shell import top_ports
 from bitwright.hardware.text import (
     CLOCK,
@@ -22,11 +23,12 @@ from bitwright.hardware.text import (
     stream_ports,
     wire,
 )
-from bitwright.network import INPUT, Network
-from bitwright.targets.contract import Design, StreamSpec, SynthesisUnit
+from bitwright.network import Network
+from bitwright.targets.contract import Design, FrameSpec, StreamSpec, SynthesisUnit
 from bitwright.targets.tlmac.circuit.mac import emit_mac
-from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
+from bitwright.targets.tlmac.circuit.plan import Ends, TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.circuit.stages import emit_input, emit_main, emit_posts, end_bits, end_slice, resize
+from bitwright.targets.tlmac.circuit.units import streams_of
 from bitwright.targets.tlmac.elements.element import rom_file
 from bitwright.targets.tlmac.remarks import resource_remark, unit_remarks
 from bitwright.text import comment, unique
@@ -46,6 +48,10 @@ def emit_design(plan: TlmacPlan) -> Design:
         files |= memories
         units.append(SynthesisUnit(unit.unit.name, name, row=i))
     streams = _Streams(plan)
+    for name, text in (("frame_in", _frame_in(streams)), ("frame_out", _frame_out(streams))):
+        if text:
+            files[f"{name}.sv"] = text
+            units.append(SynthesisUnit(unique(f"{name} (streams)", plan.circuit.network.types), name))
     for value, readers in streams.forked.items():
         files[f"{streams.fork_module(value)}.sv"] = _fork_module(streams, value, len(readers), plan.circuit.network)
         units.append(SynthesisUnit(unique(f"{value} (fork)", plan.circuit.network.types), streams.fork_module(value)))
@@ -133,24 +139,33 @@ class _Streams:
     def __init__(self, plan: TlmacPlan) -> None:
         circuit = plan.circuit
         self.producers = {unit.unit.value: i for i, unit in enumerate(plan.units)}
-        self.readers = {v: circuit.readers(v) for v in (INPUT, *self.producers)}
+        self.sources = plan.network.input_names
+        self.outputs = circuit.outputs
+        self.readers = {v: streams_of(circuit, v) for v in (*self.sources, *self.producers)}
         self.forked = {v: r for v, r in self.readers.items() if len(r) > 1}
-        first, port = self.readers[INPUT][0]
-        self.input_spec = StreamSpec(plan.network.input.type, plan.units[first].in_lanes[port])
-        last = plan.units[self.producers[circuit.output]]
-        self.output_spec = StreamSpec(plan.network.output_type, last.out_lanes)
-        self.widths = {INPUT: self.input_spec.word_bits}
+        ends, types = Ends.of(circuit, plan.units), plan.network.types
+        ins = [StreamSpec(spec.type, n) for spec, n in zip(plan.network.inputs, ends.in_lanes, strict=True)]
+        outs = [StreamSpec(types[v], n) for v, n in zip(plan.network.output_values, ends.out_lanes, strict=True)]
+        self.input_spec, self.output_spec = FrameSpec(tuple(ins)), FrameSpec(tuple(outs))
+        self.widths = {name: spec.word_bits for name, spec in zip(self.sources, ins, strict=True)}
         self.widths |= {u.unit.value: u.out_lanes * u.unit.type.dtype.bits for u in plan.units}
 
     def of(self, value: str) -> Stream:
         """The stream that leaves a value's producer."""
         width = self.widths[value]
-        if value == INPUT:
+        if self.sources == (value,):
             return Stream(f"s_axis_tdata[{width - 1}:0]", "s_axis_tvalid", "s_axis_tready", width)
         return Stream.named(self._name(value), width)
 
     def _name(self, value: str) -> str:
-        return "source" if value == INPUT else f"value_{self.producers[value]}"
+        if value in self.producers:
+            return f"value_{self.producers[value]}"
+        return "source" if self.sources == (value,) else f"source_{self.sources.index(value)}"
+
+    def leaving(self) -> list[Stream]:
+        """The streams of the outputs, each for its own."""
+        unit = len(self.producers)
+        return [self.branch(value, (unit, k)) for k, value in enumerate(self.outputs)]
 
     def fork_module(self, value: str) -> str:
         return f"fork_{self._name(value)}"
@@ -184,8 +199,7 @@ def _top(plan: TlmacPlan, streams: _Streams) -> str:
     cycles = f"a frame every {figures.interval_cycles} cycles, {figures.latency_cycles} from first word to last"
     remarks.append(f"Estimated: {cycles}; {resource_remark(figures.total)}")
     text = "".join(streams.of(value).declare() for value in streams.producers)
-    if source.tdata_bits > source.word_bits:
-        text += f"  logic unused;\n  assign unused = &s_axis_tdata[{source.tdata_bits - 1}:{source.word_bits}];\n"
+    text += _source(streams)
     for value, readers in streams.forked.items():
         text += _fork_instance(streams, value, readers)
     for i, unit in enumerate(plan.units):
@@ -195,15 +209,111 @@ def _top(plan: TlmacPlan, streams: _Streams) -> str:
         ports |= streams.of(unit.unit.value).source()
         text += f"  // Computes {', '.join(map(comment, unit.unit.nodes))}\n"
         text += instance(module_name(unit, i), f"i_layer_{i}", {}, ports)
-    text += _frame_end(streams.of(plan.circuit.output), output)
+    text += _result(streams)
     return module(TOP, top_ports(source.tdata_bits, output.tdata_bits), text, remarks)
 
 
-def _stream_remarks(name: str, spec: StreamSpec) -> tuple[str, str]:
-    return (
-        f"{name}: {spec.words} words a frame, {spec.lanes} elements of {spec.type} a word,",
-        "  the first element in the lowest bits",
+def _stream_remarks(name: str, frame: FrameSpec) -> list[str]:
+    first, *more = (
+        f"{spec.words} words a frame, {spec.lanes} elements of {spec.type} a word," for spec in frame.tensors
     )
+    return [f"{name}: {first}", *(f"  then {line}" for line in more), "  the first element in the lowest bits"]
+
+
+def _source(streams: _Streams) -> str:
+    """The inputs' streams from the words of the frames."""
+    frame = streams.input_spec
+    bits = frame.tdata_bits if len(frame.tensors) > 1 else frame.only.word_bits
+    text = ""
+    if frame.tdata_bits > bits:
+        text += f"  logic unused;\n  assign unused = &s_axis_tdata[{frame.tdata_bits - 1}:{bits}];\n"
+    if len(frame.tensors) == 1:
+        return text
+    ports = CLOCK | Stream(f"s_axis_tdata[{bits - 1}:0]", "s_axis_tvalid", "s_axis_tready", bits).sink()
+    for k, name in enumerate(streams.sources):
+        text += streams.of(name).declare()
+        ports |= streams.of(name).source(f"m{k}")
+    return text + instance("frame_in", "i_frame_in", {}, ports)
+
+
+def _frame_in(streams: _Streams) -> str:
+    """The module that deals the words of a frame out to several inputs; all but the last hold a frame in a FIFO."""
+    frame, count = streams.input_spec, len(streams.sources)
+    if count == 1:
+        return ""
+    width, words = frame.tdata_bits, [spec.words for spec in frame.tensors]
+    ports, held = [*CLOCK_PORTS, *stream_ports("s", width, output=False)], Stream.named("held", width)
+    text = held.declare()
+    text += instance(
+        "stream_skid", "i_slice", {"Width": width}, CLOCK | stream_of("s", width, False).sink() | held.source()
+    )
+    copies = [Stream.named(f"copy_{k}", width) for k in range(count)]
+    text += "".join(copy.declare() for copy in copies)
+    text += _forked(held, copies, "i_fork")
+    for k, (spec, copy) in enumerate(zip(frame.tensors, copies, strict=True)):
+        bits, out = spec.word_bits, stream_of(f"m{k}", spec.word_bits, output=True)
+        ports += stream_ports(f"m{k}", bits, output=True)
+        own = out if k == count - 1 else Stream.named(f"own_{k}", bits)
+        text += own.declare() if own is not out else ""
+        sizes = {"Width": bits, "First": sum(words[:k]), "Size": words[k], "Words": sum(words)}
+        narrow = Stream(f"{copy.data}[{bits - 1}:0]", copy.valid, copy.ready, bits)
+        text += instance("tlmac_part", f"i_part_{k}", sizes, CLOCK | narrow.sink() | own.source())
+        if own is not out:
+            depth = {"Width": bits, "Depth": max(words[k], 2)}
+            text += instance("stream_fifo", f"i_fifo_{k}", depth, CLOCK | own.sink() | out.source())
+        if bits < width:
+            text += f"  logic unused_{k};\n  assign unused_{k} = &{copy.data}[{width - 1}:{bits}];\n"
+    return module("frame_in", ports, text, ["The words of a frame for each input."])
+
+
+def _forked(source: Stream, branches: list[Stream], name: str) -> str:
+    """Instance of a fork."""
+    ports = CLOCK | source.sink()
+    ports |= {
+        "m_data_o": concat([branch.data for branch in branches]),
+        "m_valid_o": concat([branch.valid for branch in branches]),
+        "m_ready_i": concat([branch.ready for branch in branches]),
+    }
+    return instance("stream_fork", name, {"Width": source.width, "Outputs": len(branches)}, ports)
+
+
+def _result(streams: _Streams) -> str:
+    """The words of the frames from the outputs' streams."""
+    frame, leaving = streams.output_spec, streams.leaving()
+    if len(leaving) == 1:
+        return _frame_end(leaving[0], frame)
+    last, ports, text = Stream.named("joined", frame.tdata_bits), dict(CLOCK), ""
+    for k, stream in enumerate(leaving):
+        ports |= stream.sink(f"s{k}")
+    text += last.declare() + instance("frame_out", "i_frame_out", {}, ports | last.source())
+    return text + _frame_end(last, frame)
+
+
+def _frame_out(streams: _Streams) -> str:
+    """The module that sends the words of several outputs in turns; all but the first hold a frame in a FIFO."""
+    frame = streams.output_spec
+    if len(frame.tensors) == 1:
+        return ""
+    width, ports, text = frame.tdata_bits, [*CLOCK_PORTS], ""
+    last, words = stream_of("s0", frame.tensors[0].word_bits, output=False), frame.tensors[0].words
+    for k, spec in enumerate(frame.tensors):
+        bits, source = spec.word_bits, stream_of(f"s{k}", spec.word_bits, output=False)
+        ports += stream_ports(f"s{k}", bits, output=False)
+        if k == 0:
+            continue
+        held = Stream.named(f"held_{k}", bits)
+        text += held.declare()
+        depth = {"Width": bits, "Depth": max(spec.words, 2)}
+        text += instance("stream_fifo", f"i_fifo_{k}", depth, CLOCK | source.sink() | held.source())
+        final = k == len(frame.tensors) - 1
+        joined = stream_of("m", width, output=True) if final else Stream.named(f"joined_{k}", width)
+        text += "" if final else joined.declare()
+        join = StreamJoin(1, width, last.width, False, bits, False, words, spec.words)
+        sides = last.sink("a") | held.sink("b")
+        text += instance(join.rtl, f"i_join_{k}", join.parameters(), CLOCK | sides | joined.source())
+        last, words = joined, words + spec.words
+    ports += stream_ports("m", width, output=True)
+    return module("frame_out", ports, text, ["The words of all outputs, frame by frame."])
 
 
 def _fork_instance(streams: _Streams, value: str, readers: list[tuple[int, int]]) -> str:
@@ -218,10 +328,10 @@ def _fork_instance(streams: _Streams, value: str, readers: list[tuple[int, int]]
     return text + instance(streams.fork_module(value), f"i_{streams.fork_module(value)}", {}, ports)
 
 
-def _frame_end(last: Stream, spec: StreamSpec) -> str:
+def _frame_end(last: Stream, spec: FrameSpec) -> str:
     out = Stream(f"m_axis_tdata[{last.width - 1}:0]", "m_axis_tvalid", "m_axis_tready", last.width)
     ports = CLOCK | last.sink() | out.source() | {"m_last_o": "m_axis_tlast"}
     text = instance("tlmac_frame_end", "i_end", {"Width": last.width, "Words": spec.words}, ports)
-    if spec.tdata_bits > spec.word_bits:
-        text += f"  assign m_axis_tdata[{spec.tdata_bits - 1}:{spec.word_bits}] = '0;\n"
+    if spec.tdata_bits > last.width:
+        text += f"  assign m_axis_tdata[{spec.tdata_bits - 1}:{last.width}] = '0;\n"
     return text

@@ -103,7 +103,7 @@ def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     """The goal where the user sets none: about 64 multiplications a cycle in the busiest layer."""
     busiest = max((unit.mac.macs for unit in circuit.stages if unit.mac), default=0)
     least = shortest_interval(circuit, options, options.elements or FOLDED)
-    return max(1, least, busiest // 64, circuit.network.input.type.size // DEFAULT_WORDS)
+    return max(1, least, busiest // 64, sum(spec.type.size for spec in circuit.network.inputs) // DEFAULT_WORDS)
 
 
 def shortest_interval(circuit: Circuit, options: TlmacOptions, elements: tuple[str, ...] | None) -> int:

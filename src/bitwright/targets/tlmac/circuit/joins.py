@@ -17,7 +17,6 @@ from collections.abc import Set
 
 import numpy as np
 
-from bitwright.network import INPUT
 from bitwright.network.stages import image
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit
 
@@ -42,7 +41,7 @@ def needs(circuit: Circuit, fork: str, by_rows: Set[str] = frozenset()) -> dict[
 
 def _pixels(circuit: Circuit) -> dict[str, int]:
     """Pixels of each value's stream; a flattened value keeps those of its image."""
-    found = {INPUT: circuit.network.input.type.pixels}
+    found = {spec.name: spec.type.pixels for spec in circuit.network.inputs}
     for unit in circuit.stages:
         main = unit.main.pixels if unit.node else found[unit.inputs[0]]
         inputs = [found[value] for value in unit.inputs]

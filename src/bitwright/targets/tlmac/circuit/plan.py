@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bitwright.hardware.modules.converters import Converter, converter
@@ -50,6 +51,30 @@ class UnitPlan:
     def main_type(self) -> IntType:
         """Type of the words that leave the main operation; unsigned accumulators of a multiply-accumulate unit."""
         return self.unit.main.dtype if self.mac is None else self.mac.acc_type
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The streams of a circuit: lanes of the words of every input and output, and how many words a frame has."""
+
+    in_lanes: tuple[int, ...]
+    in_words: tuple[int, ...]
+    out_lanes: tuple[int, ...]
+    out_words: tuple[int, ...]
+
+    @staticmethod
+    def of(circuit: Circuit, plans: Sequence[UnitPlan]) -> Ends:
+        """An input has the lanes of its first reader."""
+        first = {spec: circuit.readers(spec.name)[0] for spec in circuit.network.inputs}
+        ins = {spec: plans[unit].in_lanes[port] for spec, (unit, port) in first.items()}
+        made = {plan.unit.value: plan for plan in plans}
+        outs = [made[value] for value in circuit.outputs]
+        return Ends(
+            tuple(ins.values()),
+            tuple(spec.type.size // lanes for spec, lanes in ins.items()),
+            tuple(plan.out_lanes for plan in outs),
+            tuple(plan.unit.type.size // plan.out_lanes for plan in outs),
+        )
 
 
 @dataclass(frozen=True, eq=False)

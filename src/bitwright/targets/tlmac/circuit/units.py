@@ -61,6 +61,12 @@ class Unit(Stage):
 Circuit = Staged[Unit]
 
 
+def streams_of(circuit: Circuit, value: str) -> list[tuple[int, int]]:
+    """(unit, input) of all that take a value's words; a unit behind the last one stands for the network's outputs."""
+    leaving = [(len(circuit.stages), k) for k, name in enumerate(circuit.outputs) if name == value]
+    return [*circuit.readers(value), *leaving]
+
+
 def build_circuit(network: Network) -> Circuit:
     """Cut the network into units."""
     reach = intervals(network)

@@ -30,7 +30,7 @@ from bitwright.targets.tlmac.circuit.joins import JOINS
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.stages import end_slice, main_module, main_slice, post_module, readers
-from bitwright.targets.tlmac.circuit.units import Circuit, Post, Unit, posts
+from bitwright.targets.tlmac.circuit.units import Circuit, Post, Unit, posts, streams_of
 from bitwright.targets.tlmac.elements.unrolled.element import MOST_LEVELS
 from bitwright.targets.tlmac.model.cost import mac_cost
 from bitwright.targets.tlmac.options import TlmacOptions
@@ -92,8 +92,8 @@ def readies(circuit: Circuit, plans: Sequence[UnitPlan]) -> list[Ready]:
     """For every unit the functions between a register of its readers, of all the slowest, and its output's ready."""
     found: list[Ready] = [()] * len(plans)
     for i in reversed(range(len(plans))):
-        readers = circuit.readers(plans[i].unit.value)
-        if len(readers) == 1:  # else a fork with registers
+        readers = streams_of(circuit, plans[i].unit.value)
+        if len(readers) == 1 and readers[0][0] < len(plans):  # else a fork with registers, or the end
             reader, port = readers[0]
             found[i] = _ready(plans[reader], port, found[reader])
     return found

@@ -11,12 +11,11 @@ from bitwright.hardware import event_run, events
 from bitwright.hardware.events import NEEDS, WORD, YIELDS, Process
 from bitwright.hardware.modules.stream_fifo import StreamFifo
 from bitwright.hardware.modules.window import Window
-from bitwright.network import INPUT
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.patch import COLUMNS, Patch
-from bitwright.targets.tlmac.circuit.plan import UnitPlan
+from bitwright.targets.tlmac.circuit.plan import Ends, UnitPlan
 from bitwright.targets.tlmac.circuit.stages import end_slice, main_module, main_slice, post_module, readers
-from bitwright.targets.tlmac.circuit.units import Circuit
+from bitwright.targets.tlmac.circuit.units import Circuit, streams_of
 
 FRAMES = 6  # to begin with; twice as many until the interval is steady
 LARGE, LARGE_FRAMES = 10_000, 3  # input words of a frame against which all that the buffers hold is little
@@ -38,7 +37,8 @@ def unit_cycles(plan: UnitPlan) -> int:
     graph = _Graph()
     inputs = [graph.add(events.SOURCE) for _ in plan.unit.inputs]
     graph.in_words = max(t.size // n for t, n in zip(plan.unit.input_types, plan.in_lanes, strict=True))
-    graph.finish(graph.unit(plan, inputs), plan)
+    graph.out_words = plan.unit.type.size // plan.out_lanes
+    graph.leave([graph.unit(plan, inputs)], (graph.out_words,))
     return _steady(graph)[0]
 
 
@@ -82,16 +82,15 @@ def _post_stages(plan: UnitPlan) -> int:
 def _whole(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> _Graph:
     """The graph of a circuit."""
     graph = _Graph()
-    source, (first, port) = circuit.network.input.type, circuit.readers(INPUT)[0]
-    graph.in_words = source.size // plans[first].in_lanes[port]
-    streams = graph.fork(circuit, INPUT, graph.add(events.SOURCE))
+    ends = Ends.of(circuit, plans)
+    graph.in_words, graph.out_words = sum(ends.in_words), sum(ends.out_words)
+    streams: dict[tuple[int, int], int] = {}
+    for name, stream in zip(circuit.network.input_names, graph.enter(ends.in_words), strict=True):
+        streams |= graph.fork(circuit, name, stream)
     for i, plan in enumerate(plans):
         stream = graph.unit(plan, [streams.pop((i, k)) for k in range(len(plan.unit.inputs))])
-        if plan.unit.value == circuit.output:
-            last, result = stream, plan
-        else:
-            streams |= graph.fork(circuit, plan.unit.value, stream)
-    graph.finish(last, result)
+        streams |= graph.fork(circuit, plan.unit.value, stream)
+    graph.leave([streams[len(plans), k] for k in range(len(ends.out_words))], ends.out_words)
     return graph
 
 
@@ -109,9 +108,25 @@ class _Graph:
         stream = self._pipe(self._main(plan, entered), _post_stages(plan))
         return self.add(events.SLICE, stream, size=2) if end_slice(plan) else stream
 
-    def finish(self, last: int, plan: UnitPlan) -> None:
-        """The output, which `plan` produces."""
-        self.out_words = plan.unit.type.size // plan.out_lanes
+    def enter(self, words: tuple[int, ...]) -> list[int]:
+        """The inputs, each of so many words, which come one after the other: each waits in a FIFO for the last one."""
+        source = self.add(events.SOURCE)
+        if len(words) == 1:
+            return [source]
+        first = self.add(events.FORK, self.add(events.SLICE, source, size=2), outputs=len(words))
+        found = []
+        for k, count in enumerate(words):
+            flags = [WORD | YIELDS * (sum(words[:k]) <= n < sum(words[: k + 1])) for n in range(sum(words))]
+            stream = self._moves(flags, first + k)
+            found.append(self._fifo(stream, max(count, 2)) if k < len(words) - 1 else stream)
+        return found
+
+    def leave(self, streams: list[int], words: tuple[int, ...]) -> None:
+        """The outputs, each of so many words, one after the other: each waits in a FIFO for the first one."""
+        last, before = streams[0], words[0]
+        for stream, count in zip(streams[1:], words[1:], strict=True):
+            last = self.add(events.CONCAT, last, self._fifo(stream, max(count, 2)), size=before, second=count)
+            before += count
         self.add(events.SINK, last, outputs=0)
 
     def run(self) -> event_run.Run:
@@ -137,7 +152,7 @@ class _Graph:
 
     def fork(self, circuit: Circuit, value: str, stream: int) -> dict[tuple[int, int], int]:
         """The channel of every reader of a value."""
-        found = circuit.readers(value)
+        found = streams_of(circuit, value)
         if len(found) > 1:
             stream = self.add(events.FORK, self.add(events.SLICE, stream, size=2), outputs=len(found))
         return {reader: stream + i for i, reader in enumerate(found)}
