@@ -52,7 +52,7 @@ ROWS = (
     Row("kws W3A3, edges 8", "train", "kws", {**widths(3, True), **CLIPS}, folds=5),
     Row("kws W2A2, edges 8", "train", "kws", {**widths(2, True), **CLIPS}, folds=5),
     Row("digits CNN W2A2", "train", "digits", {**widths(2), **SMALL, "augment": ("shift=1",), "epochs": 300}, 0.5),
-    Row("TFC W2A2", "train", "tfc", {**widths(2), **SMALL, "augment": ("shift=1",), "epochs": 400}, 0.5),
+    Row("TFC W2A2", "train", "tfc", {**widths(2), **SMALL, "augment": ("shift=1",), "batch": 256, "epochs": 800}, 0.5),
     Row("killed and resumed", "resume", "resnet8", {**widths(3, True), **IMAGES, "steps": 400}),
     Row("hardware", "hardware", "resnet8", {"images": 100}),
 )
