@@ -47,7 +47,7 @@ def test_package_of_the_hardware():
     assert "    OpMAC = 6'd16,\n" in text
     assert "    logic [15:0] last;\n    logic [15:0] count;\n  } loop_t;\n" in text
     assert "  localparam int unsigned StageExecute = 11;\n" in text
-    assert "  localparam int unsigned CyclesPostDepth = 23;\n" in text
+    assert "  localparam int unsigned CyclesPostDepth = 24;\n" in text
 
 
 @pytest.mark.parametrize("machine", [Machine(), Machine(size=8, a_words=131072, b_words=1000), Machine(size=2)])

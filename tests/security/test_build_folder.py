@@ -105,10 +105,12 @@ def test_tops_are_identifiers(name, build):
 
 WRONG = {
     "design.json": {
-        "input.lanes": [0, -1, 1 << 40, "1", 1.5, True, None, [1]],
-        "output.bus_bits": [-8, 1 << 40, "8", None],
-        "input.dtype": ["uint99", "x", 3, None, ["uint2"]],
-        "input.shape": [[], [2], "x", [2, 2, 1 << 40], None],
+        "input.0.lanes": [0, -1, 1 << 40, "1", 1.5, True, None, [1]],
+        "output.0.bus_bits": [-8, 1 << 40, "8", None],
+        "input.0.dtype": ["uint99", "x", 3, None, ["uint2"]],
+        "input.0.shape": [[], [2], "x", [2, 2, 1 << 40], None],
+        "input": [[], {}, "x", None, [{}], [1]],
+        "output": [[], {}, None],
         "counters": ["x", [1], {"a": "0\ntrace 10 /tmp/x"}, {"a": -1}, {"a": 1 << 40}],
         "units.0.copies": [0, "3", 1 << 60, 1.5],
         "units.0.name": [3, None, ["x"]],

@@ -14,7 +14,7 @@ from bitwright.deployment.driver import driver_text
 from bitwright.design.io import plain
 from bitwright.errors import OptionError
 from bitwright.hardware.closure import flatten
-from bitwright.network import evaluate, ops
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import make_options
 from bitwright.tools.model import Stalls
@@ -138,6 +138,16 @@ def test_moves_of_pixels_are_computed(name, part):
     result = bw.simulate(design, x, stalls=Stalls(seed=5, input=0.2, output=0.3))
     assert result.first_mismatch() is None
     assert len(np.unique(result.outputs)) > 5
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_the_only_input_has_any_name(name):
+    """Also that of a model's input, beside a node called as inputs are."""
+    nodes = [Node("input", ops.Dense(np.eye(8, dtype=int), IntType(2, True)), ("x",))]
+    network = Network(InputSpec(TensorType((8,), IntType(4)), name="x"), nodes)
+    target, options = targets.get(name), CHEAP.get(name, {})
+    assert target.check(network, make_options(target, options)) == []
+    assert target.plan(network, make_options(target, options)).estimate.interval_cycles > 0
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -101,5 +101,6 @@ def _stream(spec: StreamSpec, word_bytes: int) -> dict[str, object]:
 
 def _fields(spec: InputSpec | OutputSpec) -> dict[str, object]:
     """All that a specification says of floats; arrays as lists, tuples as they are."""
-    values = {field.name: getattr(spec, field.name) for field in dataclasses.fields(spec) if field.name != "type"}
+    names = [field.name for field in dataclasses.fields(spec) if field.name not in ("type", "value")]
+    values = {name: getattr(spec, name) for name in names}
     return {name: v.tolist() if isinstance(v, (np.ndarray, np.generic)) else v for name, v in values.items()}

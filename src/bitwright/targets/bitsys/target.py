@@ -26,6 +26,7 @@ from bitwright.network.lowering import (
     split_thresholds,
 )
 from bitwright.network.ops import Add, Conv2d, Dense, Pool
+from bitwright.network.passes import name_input
 from bitwright.network.stages import Rules, Stage, Staged, staged
 from bitwright.targets.bitsys import hardware, lowering, program, storage
 from bitwright.targets.bitsys.check import MOST_THRESHOLDS, TABLE_BITS, fits, too_heavy, too_wide, unsuited
@@ -128,6 +129,7 @@ def _simpler(network: Network, machine: Hardware) -> Network:
     fill = 64 if machine.planes else 8  # channels of a Concat's first value that fill words
     return lowered(
         network,
+        name_input,
         flatten_first,
         partial(pads_apart, legal=pads_are_planes if machine.planes else lambda dtype, value: True),
         pads_by_sums,

@@ -19,6 +19,7 @@ from bitwright.network.lowering import (
     split_thresholds,
     unit_steps,
 )
+from bitwright.network.passes import name_input
 from bitwright.network.stages import Staged
 from bitwright.network.types import TensorType
 from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec, several, traced
@@ -76,7 +77,7 @@ def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     """The plan, or all reasons against it by the names of the network's nodes."""
     if many := several(network):
         return Refusal(tuple(many))
-    tabled = products_by_squares(network)
+    tabled = products_by_squares(name_input(network))
     found = table_problems(tabled, options)
     if found:
         return Refusal(traced(found, tabled))
