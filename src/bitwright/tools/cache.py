@@ -74,7 +74,7 @@ def entry(
                 sums[path.name] = _sum(kept / path.name)
             (kept / MANIFEST).write_text(json.dumps(sums, indent=1, sort_keys=True))
             kept.chmod(0o755)
-            _publish(kept, final, work)
+            _publish(kept, final, work, names)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return final, False
@@ -85,19 +85,19 @@ def drop(root: Path, key: str) -> None:
     shutil.rmtree(root / key, ignore_errors=True)
 
 
-def _publish(kept: Path, final: Path, work: Path) -> None:
+def _publish(kept: Path, final: Path, work: Path, names: Collection[str]) -> None:
     """Rename `kept` to `final`; a damaged entry gives way, an intact one of another process stays."""
     for attempt in range(ATTEMPTS):
-        if os.path.lexists(final):
+        if _intact(final, names):
+            return
+        with contextlib.suppress(FileNotFoundError):  # none is there, or another maker moved it away
             os.replace(final, Path(tempfile.mkdtemp(dir=work)) / "damaged")
         try:
             os.replace(kept, final)
             return
         except OSError:
-            if attempt == ATTEMPTS - 1 or not os.path.lexists(final):
+            if attempt == ATTEMPTS - 1:
                 raise
-        if _intact(final):
-            return
 
 
 def _sweep(root: Path) -> None:
