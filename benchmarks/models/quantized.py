@@ -18,7 +18,6 @@ from typing import Any
 import definition
 import numpy as np
 import onnx
-import onnxruntime as ort
 import quantizers
 import run as floats
 from apart import Clock, Failed, Row, main, short
@@ -68,15 +67,6 @@ FILES: dict[str, tuple[Callable[[Path], Path], tuple[int, ...]]] = {
 }
 
 
-def plain_runtime(path: Path, x: np.ndarray) -> np.ndarray:
-    """ONNX Runtime on the file as it is, image by image."""
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return np.concatenate([session.run(None, {name: x[i : i + 1]})[0] for i in range(len(x))])
-
-
 def share(wanted: np.ndarray, found: np.ndarray) -> dict[str, float]:
     """Of equal elements, and how far the others are off, as a share of the largest magnitude."""
     largest = float(np.abs(wanted).max()) or 1.0
@@ -111,7 +101,7 @@ def measured(name: str, folder: Path) -> Row:
     wanted = definition.run(path, x)
     row |= share(wanted, network.predict(x))
     try:
-        row["onnxruntime_equal"] = share(wanted, plain_runtime(path, x))["equal"]
+        row["onnxruntime_equal"] = share(wanted, floats.runtime(path, x, plain=True))["equal"]
     except Exception:  # QONNX has no operators of its own, and kernels of some widths are missing
         row["onnxruntime_equal"] = None
     return row

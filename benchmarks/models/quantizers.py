@@ -119,23 +119,46 @@ def _layers(bits: int) -> Layers:
     return Layers(conv, dense, act, same, qnn.TruncAvgPool2d)
 
 
-class Plain(nn.Module):
-    """Convolutions, batch norms and pools, as the VGG family has them."""
+class Straight(nn.Module):
+    """Layers one behind the other, and a dense layer."""
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, layers: Callable[[Layers], list[nn.Module]], bits: int) -> None:
         super().__init__()
         import brevitas.nn as qnn
 
         q = _layers(bits)
         self.first = qnn.QuantIdentity(bit_width=8, return_quant_tensor=True)
-        layers: list[nn.Module] = []
-        for a, b in ((3, 16), (16, 32), (32, 32)):
-            layers += [q.conv(a, b, 3, padding=1), nn.BatchNorm2d(b), q.act(), nn.MaxPool2d(2)]
-        self.inner = nn.Sequential(*layers)
+        self.inner = nn.Sequential(*layers(q))
         self.end = nn.Sequential(nn.Flatten(), q.dense(32 * 64, CLASSES))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.end(self.inner(self.first(x)))
+
+
+def plain(bits: int) -> nn.Module:
+    """Convolutions, batch norms and pools, as the VGG family has them."""
+
+    def layers(q: Layers) -> list[nn.Module]:
+        found: list[nn.Module] = []
+        for a, b in ((3, 16), (16, 32), (32, 32)):
+            found += [q.conv(a, b, 3, padding=1), nn.BatchNorm2d(b), q.act(), nn.MaxPool2d(2)]
+        return found
+
+    return Straight(layers, bits)
+
+
+def series(bits: int) -> nn.Module:
+    """1-D convolutions."""
+    import brevitas.nn as qnn
+
+    def layers(q: Layers) -> list[nn.Module]:
+        found: list[nn.Module] = []
+        for a, b in ((4, 16), (16, 32)):
+            found += [qnn.QuantConv1d(a, b, 5, padding=2, weight_bit_width=bits), nn.BatchNorm1d(b), q.act()]
+            found += [nn.MaxPool1d(2)]
+        return found
+
+    return Straight(layers, bits)
 
 
 class Residual(nn.Module):
@@ -188,26 +211,6 @@ class Separable(nn.Module):
         return self.end(self.pool(self.inner(self.first(x))).flatten(1))
 
 
-class Series(nn.Module):
-    """1-D convolutions."""
-
-    def __init__(self, bits: int) -> None:
-        super().__init__()
-        import brevitas.nn as qnn
-
-        q = _layers(bits)
-        self.first = qnn.QuantIdentity(bit_width=8, return_quant_tensor=True)
-        layers: list[nn.Module] = []
-        for a, b in ((4, 16), (16, 32)):
-            layers += [qnn.QuantConv1d(a, b, 5, padding=2, weight_bit_width=bits), nn.BatchNorm1d(b), q.act()]
-            layers += [nn.MaxPool1d(2)]
-        self.inner = nn.Sequential(*layers)
-        self.end = nn.Sequential(nn.Flatten(), q.dense(32 * 64, CLASSES))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.end(self.inner(self.first(x)))
-
-
 def _after_training(name: str, bits: int) -> nn.Module:
     """A network of torchvision that Brevitas traces and quantizes."""
     from brevitas.graph.quantize import preprocess_for_quantize, quantize
@@ -230,10 +233,10 @@ def _widths(bits: int) -> Any:
 
 
 BREVITAS = {
-    "plain": Trained(Plain, (1, 2, 3, 4, 5, 6, 7, 8)),
+    "plain": Trained(plain, (1, 2, 3, 4, 5, 6, 7, 8)),
     "residual": Trained(Residual, (2, 3, 4, 8)),
     "separable": Trained(Separable, (2, 4, 6, 8)),
-    "series": Trained(Series, (2, 4, 8), SERIES),
+    "series": Trained(series, (2, 4, 8), SERIES),
     "resnet18": Trained(lambda bits: _after_training("resnet18", bits), (4, 8)),
     "mobilenet_v2": Trained(lambda bits: _after_training("mobilenet_v2", bits), (8,)),
 }

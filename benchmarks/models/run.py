@@ -71,10 +71,14 @@ def sqnr(wanted: np.ndarray, found: np.ndarray) -> float:
     return float(10 * np.log10(np.square(wanted).sum() / max(np.square(wanted - found).sum(), 1e-30)))
 
 
-def runtime(path: Path, x: np.ndarray) -> np.ndarray:
-    """The outputs of an ONNX file for a fixed batch of 1."""
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return np.concatenate([session.run(None, {"x": x[i : i + 1]})[0] for i in range(len(x))])
+def runtime(path: Path, x: np.ndarray, plain: bool = False) -> np.ndarray:
+    """The outputs of an ONNX file for a fixed batch of 1; plain: without optimizations."""
+    options = ort.SessionOptions()
+    if plain:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return np.concatenate([session.run(None, {name: x[i : i + 1]})[0] for i in range(len(x))])
 
 
 def of_runtime(path: Path, calibration: np.ndarray, x: np.ndarray, wanted: np.ndarray) -> float:

@@ -85,12 +85,15 @@ class Examiner:
     ) -> None:
         self.graph, self.samples, self.indices, self.loss, self.jobs = teacher, samples, indices, loss, jobs
         self.last = last_function(teacher)
-        runner = FloatRunner(teacher, jobs=jobs)
-        parts = [runner.outputs(x) for _, x in samples.chunks(indices)]
+        runner, turned = FloatRunner(teacher, jobs=jobs), mirrored and not isinstance(self.last, ArgMax)
+        parts, others = [], []
+        for _, x in samples.chunks(indices):
+            parts.append(runner.outputs(x))
+            if turned:
+                others.append(mirror(runner.outputs(mirror(x, teacher.input_layout)), teacher.output_layout))
         self.reference = self.wanted = np.concatenate(parts)
-        if mirrored and not isinstance(self.last, ArgMax):
-            parts = [runner.outputs(mirror(x, teacher.input_layout)) for _, x in samples.chunks(indices)]
-            self.wanted = self._between(self.reference, mirror(np.concatenate(parts), teacher.output_layout))
+        if turned:
+            self.wanted = self._between(self.reference, np.concatenate(others))
         self.labels = None if samples.labels is None else np.asarray(samples.labels)[indices]
         if self.labels is not None and self._answers(self.reference).ndim > 1:
             self.labels = None  # an answer for every pixel has no label

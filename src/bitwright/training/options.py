@@ -95,6 +95,11 @@ class FinetuneOptions:
             found[name] = reach
         return found
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether the float model answers for each image and its mirror image: where images are flipped."""
+        return "flip" in self.pixels
+
     def rate(self, bits: int) -> float:
         """The learning rate for a network whose narrowest trained grid has so many bits."""
         if self.learning_rate is not None:

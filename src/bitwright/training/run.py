@@ -75,8 +75,8 @@ def finetune_job(job: Job, progress: Progress = quiet) -> Finetuned:
         start = start_of(job.graph, calibration, job.quantize, job.narrower, progress)
         _check_teacher(job, start)
         loss = loss_of(start.teacher, job.options.loss)
-        mirrored = "flip" in job.options.pixels
-        examiner = Examiner(start.teacher, job.evaluation or job.data, measured, loss, job.options.jobs, mirrored)
+        options, data = job.options, job.evaluation or job.data
+        examiner = Examiner(start.teacher, data, measured, loss, options.jobs, options.mirrored)
         return _trained(job, start, train, examiner, progress)
 
 
@@ -202,7 +202,7 @@ def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> P
         loss,
         options.evaluations,
         options.temperature,
-        mirrored="flip" in options.pixels,
+        mirrored=options.mirrored,
         features=options.features,
     )
 

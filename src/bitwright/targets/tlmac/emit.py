@@ -268,13 +268,17 @@ def _frame_in(streams: _Streams) -> str:
 
 def _forked(source: Stream, branches: list[Stream], name: str) -> str:
     """Instance of a fork."""
-    ports = CLOCK | source.sink()
-    ports |= {
+    sizes = {"Width": source.width, "Outputs": len(branches)}
+    return instance("stream_fork", name, sizes, CLOCK | source.sink() | _side_by_side(branches))
+
+
+def _side_by_side(branches: list[Stream]) -> dict[str, str]:
+    """Ports of a fork to its branches."""
+    return {
         "m_data_o": concat([branch.data for branch in branches]),
         "m_valid_o": concat([branch.valid for branch in branches]),
         "m_ready_i": concat([branch.ready for branch in branches]),
     }
-    return instance("stream_fork", name, {"Width": source.width, "Outputs": len(branches)}, ports)
 
 
 def _result(streams: _Streams) -> str:
@@ -319,12 +323,7 @@ def _frame_out(streams: _Streams) -> str:
 def _fork_instance(streams: _Streams, value: str, readers: list[tuple[int, int]]) -> str:
     branches = [streams.branch(value, reader) for reader in readers]
     text = "".join(branch.declare() for branch in branches)
-    ports = CLOCK | streams.of(value).sink()
-    ports |= {
-        "m_data_o": concat([branch.data for branch in branches]),
-        "m_valid_o": concat([branch.valid for branch in branches]),
-        "m_ready_i": concat([branch.ready for branch in branches]),
-    }
+    ports = CLOCK | streams.of(value).sink() | _side_by_side(branches)
     return text + instance(streams.fork_module(value), f"i_{streams.fork_module(value)}", {}, ports)
 
 
