@@ -61,7 +61,8 @@ class Device:
         if self.counts_estimated_luts:
             return ""
         cells = f"{self.name} counts its LUTs in {self.lut_cell}, the cost models in {ESTIMATED_LUT}"
-        return f"{cells}: the share of its LUTs is not known before `bitwright synthesize`"
+        most = f"{self.traits.luts_per_lut6:g} for one, the most that placed designs took"
+        return f"{cells}: its share allows {most}; `bitwright synthesize` counts them"
 
     @property
     def primitives(self) -> str:
@@ -78,9 +79,9 @@ class Device:
         return {name: getattr(used, name) / getattr(self, name) for name in ("lut", "ff", "bram36", "dsp")}
 
     def estimated_utilization(self, estimate: Resources) -> dict[str, float]:
-        """As `utilization` of what a cost model estimates, without LUTs where those are other cells."""
+        """As `utilization` of what a cost model estimates, its LUT6 as so many of the family's LUTs as they become."""
         shares = self.utilization(estimate)
-        return {name: share for name, share in shares.items() if name != "lut" or self.counts_estimated_luts}
+        return shares | {"lut": shares["lut"] * self.traits.luts_per_lut6}
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,16 @@
 
 import itertools
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bitwright.errors import DataError, OptionError, ToolError
-from bitwright.explore import search as search_module
 from bitwright.explore.cache import ResultCache
 from bitwright.explore.front import Point, mark_front
 from bitwright.explore.program import choose
 from bitwright.explore.search import network_of, search
+from bitwright.explore.study import close_in
 from bitwright.explore.tasks import Pool, run_tasks
 from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization import measures
@@ -166,20 +165,21 @@ def test_search_bounds_the_loss_of_accuracy(graph, data, tmp_path):
         network_of(graph, data, none, QuantizeOptions())
 
 
-def test_the_bound_on_the_loss_is_closed_in_on(monkeypatch):
+def test_the_bound_on_the_loss_is_closed_in_on():
     """Of networks that cost 0, 10 to 200 and lose (200 - cost) / 100 points, down to the cheapest within the bound."""
-    made = [replace(point(cost, 1.0), widths={"layer": (cost, 8)}) for cost in range(0, 201, 10)]
-    monkeypatch.setattr(search_module, "_lost", lambda setting, p: (200 - p.cost) / 100)
-    monkeypatch.setattr(search_module, "_solve", lambda setting, budget: made[int(budget // 10)].widths)
     measured = []
 
-    def measure(setting, candidates):
-        measured.append(candidates[0][1]["layer"][0])
-        return [made[measured[-1] // 10]]
+    def lost(p):
+        return (200 - p.cost) / 100
 
-    monkeypatch.setattr(search_module, "_measure", measure)
-    points = search_module._bisect(None, [made[0], made[-1]], 0.72)
-    assert min(p.cost for p in points if p.lost <= 0.72) == 130
+    def find(budget, points):
+        cost = 10 * int(budget // 10)
+        known = next((p for p in points if p.cost == cost), None)
+        measured.extend([] if known else [cost])
+        return known or point(cost, 1.0), known is None
+
+    points = close_in([point(0, 1.0), point(200, 1.0)], 0.72, lost, lambda p: p.predicted_cost, find)
+    assert min(p.cost for p in points if lost(p) <= 0.72) == 130
     assert len(measured) == len(set(measured)) <= 7
 
 

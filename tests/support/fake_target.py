@@ -50,6 +50,9 @@ class FakeTarget:
         )
         return FakePlan(network, options, Estimate(layers, 110, 250, overlap=True))
 
+    def attempt(self, network: Network, options: FakeOptions) -> FakePlan:
+        return self.plan(network, options)
+
     def paced(self, network: Network, given: Mapping, interval: int, limits: Mapping) -> Mapping:
         return given
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -47,10 +47,30 @@ class LayerCosts:
     fixed: float = 0.0
     bottleneck: bool = False
 
+    @classmethod
+    def of(cls, priced: Sequence[tuple[Mapping[str, Pair], PairCost]]) -> LayerCosts:
+        """From the costs of networks and their widths."""
+        table: dict[str, dict[Pair, float]] = {name: {} for name in priced[0][0]}
+        for chosen, found in priced:
+            for name, pair in chosen.items():
+                table[name].setdefault(pair, found.layers[name])
+        bottleneck = priced[-1][1].bottleneck
+        fixed = [found.rest for _, found in priced]
+        return cls(table, max(fixed) if bottleneck else float(np.mean(fixed)), bottleneck)
+
     def total(self, widths: Mapping[str, Pair]) -> float:
         """Predicted cost of the network at those widths."""
         each = [self.table[name][pair] for name, pair in widths.items()]
         return max([self.fixed, *each]) if self.bottleneck else self.fixed + sum(each)
+
+
+@dataclass(frozen=True)
+class PairCost:
+    """Cost of each layer of one network, of everything else together, and whether it is a pipeline's cycles."""
+
+    layers: Mapping[str, float]
+    rest: float
+    bottleneck: bool
 
 
 def estimate(network: Network, cost: Cost) -> Estimate:
@@ -74,18 +94,31 @@ def layer_costs(prepared: Prepared, widths: Widths, pairs: Mapping[str, tuple[Pa
     if cost.target is None:
         sizes = {node.name: node.op.weight.size for node in prepared.graph.layers}
         return LayerCosts({name: {p: sizes[name] * p[0] / 8 for p in options} for name, options in pairs.items()})
-    quick = replace(prepared, options=replace(prepared.options, weight_rounding="nearest", bias_correction=False))
-    table: dict[str, dict[Pair, float]] = {name: {} for name in pairs}
-    fixed: list[float] = []
-    bottleneck = False
-    for pair in sorted({p for options in pairs.values() for p in options}):
-        chosen = {name: alike(pair, pairs[name]) for name in pairs}
-        network = simplify(finish(quick, replace(widths, layers=chosen)).network)
-        by_layer, rest, bottleneck = _split(estimate(network, cost), cost.quantity, list(pairs))
-        for name, own in chosen.items():
-            table[name].setdefault(own, by_layer[name])
-        fixed.append(rest)
-    return LayerCosts(table, max(fixed) if bottleneck else float(np.mean(fixed)), bottleneck)
+    alone, settings = quick(prepared), uniform_like(pairs)
+    return LayerCosts.of(
+        [(chosen, pair_cost(pair_network(alone, widths, chosen), cost, list(pairs))) for chosen in settings]
+    )
+
+
+def quick(prepared: Prepared) -> Prepared:
+    """With the roundings that take no time, for networks that are only priced."""
+    return replace(prepared, options=replace(prepared.options, weight_rounding="nearest", bias_correction=False))
+
+
+def uniform_like(pairs: Mapping[str, tuple[Pair, ...]]) -> list[dict[str, Pair]]:
+    """For every pair that some layer may have: that pair, and in layers that may not, the legal one most like it."""
+    every = sorted({p for legal in pairs.values() for p in legal})
+    return [{name: alike(pair, legal) for name, legal in pairs.items()} for pair in every]
+
+
+def pair_network(prepared: Prepared, widths: Widths, chosen: Mapping[str, Pair]) -> Network:
+    """The network of these widths."""
+    return simplify(finish(prepared, replace(widths, layers=dict(chosen))).network)
+
+
+def pair_cost(network: Network, cost: Cost, names: list[str]) -> PairCost:
+    """What the layers `names` of a network cost; `ModelError` where the target refuses it."""
+    return PairCost(*_split(estimate(network, cost), cost.quantity, names))
 
 
 def alike(pair: Pair, legal: tuple[Pair, ...]) -> Pair:

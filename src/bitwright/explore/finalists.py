@@ -6,13 +6,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from bitwright.explore.costs import Cost, Pair, network_cost
 from bitwright.explore.front import Point
-from bitwright.explore.tasks import Pool, run_tasks
+from bitwright.explore.tasks import Pool, Result, run_tasks
 from bitwright.fast.evaluator import Evaluator
 from bitwright.models.graph import FloatGraph
 from bitwright.network import Network, storage
@@ -24,7 +23,7 @@ from bitwright.quantization.options import QuantizeOptions
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Measures networks on samples x, with labels or None, against the float model's outputs, in a metric and a price.
+    """Measures networks on samples x, with labels or None, against the float model's outputs, in a metric.
 
     probabilities: whether the outputs are some already.
     """
@@ -34,17 +33,40 @@ class Judge:
     reference: np.ndarray
     metric: str
     probabilities: bool
-    price: Cost
+
+    @property
+    def float_accuracy(self) -> float | None:
+        """Of the float model, in percent, where there are labels."""
+        return None if self.labels is None else measures.accuracy(self.reference, self.labels)
+
+    def lost(self, agreement: float, accuracy: float | None) -> float:
+        """Accuracy lost in points; without labels, the share of answers that differ from the float model's."""
+        full = self.float_accuracy
+        return 100 - agreement if full is None or accuracy is None else full - accuracy
 
     def figures(self, network: Network) -> dict[str, float | None]:
-        """Loss, agreement, accuracy where there are labels, and cost."""
+        """Loss, agreement, and accuracy where there are labels."""
         outputs = Evaluator(network, threads=1).predict(self.x)
         return {
             "loss": measures.output_loss(self.reference, outputs, self.metric, probabilities=self.probabilities),
             "agreement": measures.agreement(self.reference, outputs),
             "accuracy": None if self.labels is None else measures.accuracy(outputs, self.labels),
-            "cost": network_cost(network, self.price),
         }
+
+
+def kept_figures(judge: Judge, network: Network, price: Cost | None, keep: bool) -> Result:
+    """The figures of a network, with its cost by `price`, and with `keep` the network itself, as text."""
+    found: Result = {**judge.figures(network)}
+    if price is not None:
+        found["cost"] = network_cost(network, price)
+    if keep:
+        found["network"] = base64.b64encode(storage.to_bytes(network)).decode()
+    return found
+
+
+def kept_network(text: str) -> Network:
+    """The network that `kept_figures` wrote."""
+    return storage.from_bytes(base64.b64decode(text))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +79,7 @@ class Lesson:
     quantize: QuantizeOptions
 
 
-def fine_tuned_point(lesson: Lesson, judge: Judge, widths: Mapping[str, Pair]) -> dict[str, Any]:
+def fine_tuned_point(lesson: Lesson, judge: Judge, price: Cost | None, widths: Mapping[str, Pair]) -> Result:
     """The figures of the fine-tuned network and the network itself, as text; one task of the search."""
     from bitwright.data.samples import samples_of
     from bitwright.training.options import FinetuneOptions
@@ -66,27 +88,33 @@ def fine_tuned_point(lesson: Lesson, judge: Judge, widths: Mapping[str, Pair]) -
     quantize = replace(lesson.quantize, layer_bits=dict(widths), jobs=1)
     options = FinetuneOptions(steps=lesson.steps, seed=quantize.seed, jobs=1)
     samples = samples_of(lesson.x, None, float_input(lesson.graph), "calibration data")
-    network = finetune_job(Job(lesson.graph, samples, None, options, quantize)).network
-    return {**judge.figures(network), "network": base64.b64encode(storage.to_bytes(network)).decode()}
+    return kept_figures(judge, finetune_job(Job(lesson.graph, samples, None, options, quantize)).network, price, True)
 
 
-def fine_tuned_points(
-    lesson: Lesson, judge: Judge, front: Sequence[Point], pool: Pool
-) -> tuple[list[Point], dict[str, Network]]:
-    """A point more for each of the front, at the same widths, and their networks by label."""
-    key = digest(lesson, judge)
-    results = run_tasks(
+def fine_tuned(
+    lesson: Lesson, judge: Judge, price: Cost | None, widths: Sequence[Mapping[str, Pair]], pool: Pool
+) -> list[Result]:
+    """The figures and the networks of these widths, trained."""
+    key = digest(lesson, judge, price)
+    return run_tasks(
         fine_tuned_point,
-        (lesson, judge),
-        [(point.widths,) for point in front],
-        [digest(key, "fine-tuned", point.widths) for point in front],
+        (lesson, judge, price),
+        [(each,) for each in widths],
+        [digest(key, "fine-tuned", each) for each in widths],
         pool,
         "fine-tuned networks",
     )
+
+
+def fine_tuned_points(
+    lesson: Lesson, judge: Judge, price: Cost, front: Sequence[Point], pool: Pool
+) -> tuple[list[Point], dict[str, Network]]:
+    """A point more for each of the front, at the same widths, and their networks by label."""
+    results = fine_tuned(lesson, judge, price, [point.widths for point in front], pool)
     points, networks = [], {}
     for number, (point, result) in enumerate(zip(front, results, strict=True), 1):
         label = f"{point.label}, fine-tuned ({number})"
         figures = dict(result)
-        networks[label] = storage.from_bytes(base64.b64decode(figures.pop("network")))
+        networks[label] = kept_network(figures.pop("network"))
         points.append(replace(point, label=label, optimal=False, **figures))
     return points, networks

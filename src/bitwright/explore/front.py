@@ -7,6 +7,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from bitwright.explore.costs import Cost, Pair
 from bitwright.explore.sensitivity import Sensitivities
@@ -47,7 +48,7 @@ class SearchResult:
     sensitivities: Sensitivities
     price: Cost
     float_accuracy: float | None
-    widest: Mapping[str, int]
+    widest: Mapping[str, Any]
     tuned: Mapping[str, Network] = field(default_factory=dict)
 
     @property

@@ -170,7 +170,8 @@ class Family:
     cells are only counted; empty where they are needed. primitives: the name of its versions of the primitive wrappers;
     folders: where they lie, the first one first. delays: of its cells and wires. registers: those that Yosys leaves
     beside block RAM and DSP blocks though they hold them. vivado: whether Vivado builds for it.
-    placing: None where nothing that is known here places and routes it.
+    placing: None where nothing that is known here places and routes it. luts_per_lut6: its LUTs that one estimated LUT6
+    becomes, at most, in designs that were placed; 1 where its LUTs are LUT6.
     """
 
     name: str
@@ -185,3 +186,4 @@ class Family:
     memory_step: str = ""
     vivado: bool = False
     placing: Placing | None = None
+    luts_per_lut6: float = 1.0

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -286,6 +287,9 @@ class Target(Protocol):
     def plan(self, network: Network, options: Any) -> Plan | Refusal:
         """Decide folding, mapping and parameters of a network that `check` accepts, or say why there is no plan."""
 
+    def attempt(self, network: Network, options: Any) -> Plan | None:
+        """What `plan` finds, or None where that refuses, without the work of finding what would be legal."""
+
     def emit(self, plan: Any) -> Design:
         """Write the hardware, in memory."""
 
@@ -323,6 +327,23 @@ def make_plan(target: Target, network: Network, options: Any) -> Plan | Refusal:
     return Refusal(tuple(problems)) if problems else target.plan(network, options)
 
 
+def try_plan(target: Target, network: Network, options: Any) -> Plan | None:
+    """The target's plan for a network, checked first, or None."""
+    return None if target.check(network, options) else target.attempt(network, options)
+
+
+_PACES: WeakKeyDictionary[Network, dict[tuple[str, str], int | None]] = WeakKeyDictionary()
+
+
+def _pace(target: Target, network: Network, options: Any) -> int | None:
+    """Cycles a frame of the plan, None without one; remembered as long as the network is."""
+    known, key = _PACES.setdefault(network, {}), (target.name, repr(options))
+    if key not in known:
+        plan = try_plan(target, network, options)
+        known[key] = None if plan is None else plan.estimate.interval_cycles
+    return known[key]
+
+
 def first_fast(
     target: Target, network: Network, choices: Sequence[Mapping[str, object]], interval: int
 ) -> Mapping[str, object]:
@@ -332,9 +353,8 @@ def first_fast(
     """
     fastest: tuple[float, Mapping[str, object]] = math.inf, choices[-1]
     for options in choices:
-        plan = make_plan(target, network, make_options(target, options))
-        if not isinstance(plan, Refusal):
-            cycles = plan.estimate.interval_cycles
+        cycles = _pace(target, network, make_options(target, options))
+        if cycles is not None:
             if cycles <= interval:
                 return options
             fastest = min(fastest, (cycles, options), key=lambda entry: entry[0])

@@ -13,13 +13,14 @@ from bitwright.errors import ModelError, OptionError
 from bitwright.hardware.clock import DEFAULT_MHZ, Clock
 from bitwright.network import Network
 from bitwright.network.passes import simplify
-from bitwright.targets.contract import Plan, Refusal, Target, make_options, make_plan
+from bitwright.targets.contract import Plan, Refusal, Target, make_options, make_plan, try_plan
 from bitwright.text import figure
 
 FASTEST, SMALLEST = "fastest", "smallest"
 DEFAULT_FILL = 0.8
 AMPLE = 1 << 40  # cycles a frame that ask for nothing
 NEAR = 0.02  # intervals are searched to this part of themselves
+COARSE = 0.06  # and where many networks are compared, to this one
 Holds = Callable[[Plan], bool]
 
 
@@ -92,6 +93,19 @@ def reach(network: Network, name: str, given: Mapping[str, object], goals: Goals
     return _Search(targets.get(name), simplify(network), dict(given), goals).best()
 
 
+def designs(
+    network: Network, name: str, given: Mapping[str, object], goals: Goals, *, hint: int = 0, slower: int = 0
+) -> list[tuple[dict[str, object], Plan]]:
+    """Options and plans of target `name` that fit the part and reach the goals, about the fastest first.
+
+    hint: cycles a frame near which the fastest is looked for first, as another network's; 0 for none. The fastest is
+    found to a part `COARSE` of itself. slower: how many more are asked for, each for twice the cycles of the one
+    before; where frames a second are a goal, the last is the least hardware for that. Empty where no design fits;
+    raises `ModelError` where the target refuses the network.
+    """
+    return _Search(targets.get(name), simplify(network), dict(given), goals).ladder(hint, slower)
+
+
 @dataclass(eq=False)
 class _Search:
     """Plans of one network by the cycles that a frame may take."""
@@ -100,7 +114,7 @@ class _Search:
     network: Network
     given: dict[str, object]
     goals: Goals
-    known: dict[int, tuple[dict[str, object], Plan | Refusal]] = field(default_factory=dict)
+    known: dict[int, tuple[dict[str, object], Plan | None]] = field(default_factory=dict)
 
     def best(self) -> tuple[dict[str, object], Plan]:
         goals = self.goals
@@ -128,8 +142,8 @@ class _Search:
             return self.least(goals.fits, 1, slowest)
         if goals.size == SMALLEST or goals.fps or goals.latency_us:
             return min(goals.interval, AMPLE)
-        usual = make_plan(self.target, self.network, make_options(self.target, self.given))
-        if isinstance(usual, Refusal):
+        usual = try_plan(self.target, self.network, make_options(self.target, self.given))
+        if usual is None:
             return self.least(goals.fits, 1, slowest)
         self.known[usual.estimate.interval_cycles] = self.given, usual
         return self.least(goals.fits, usual.estimate.interval_cycles, slowest)
@@ -140,9 +154,62 @@ class _Search:
             goals = self.goals
             limits: dict[str, object] = {"device": goals.device, "fill": goals.fill} if goals.device else {}
             options = dict(self.target.paced(self.network, self.given, interval, limits))
-            self.known[interval] = options, make_plan(self.target, self.network, make_options(self.target, options))
-        found = self.known[interval][1]
-        return None if isinstance(found, Refusal) else found
+            self.known[interval] = options, try_plan(self.target, self.network, make_options(self.target, options))
+        return self.known[interval][1]
+
+    def ladder(self, hint: int, slower: int) -> list[tuple[dict[str, object], Plan]]:
+        """See `designs`."""
+        goals = self.goals
+        ample = self.plan(AMPLE) or self.unlimited()
+        if not goals.fits(ample):
+            return []
+        last = min(max(1, ample.estimate.interval_cycles), goals.interval)
+        usual = None if hint else try_plan(self.target, self.network, make_options(self.target, self.given))
+        hint = hint or (usual.estimate.interval_cycles if usual else last)
+        fastest = self.near(min(hint, last), last)
+        if not fastest:
+            return []
+        asked = [min(fastest << k, last) for k in range(slower + 1)]
+        if goals.fps is not None and slower:
+            asked[-1] = last
+        found = {}
+        for interval in asked:
+            if self.holding(interval, self.fast_enough):
+                options, plan = self.known[interval]
+                assert plan is not None
+                found[repr(sorted(options.items()))] = options, plan
+        return list(found.values())
+
+    def fast_enough(self, plan: Plan) -> bool:
+        """Whether the part holds the plan, and it makes as many frames a second as they are to be."""
+        return self.goals.fits(plan) and plan.estimate.interval_cycles <= self.goals.interval
+
+    def near(self, hint: int, last: int) -> int:
+        """About the fewest cycles a frame up to `last` for which to ask, by doubling and halving from the hint."""
+
+        def taken(interval: int) -> int:
+            plan = self.plan(interval)
+            good = plan is not None and plan.estimate.interval_cycles <= interval and self.goals.fits(plan)
+            return plan.estimate.interval_cycles if plan is not None and good else 0
+
+        failed, high = 0, hint
+        while not (cycles := taken(high)):
+            if high >= last:
+                return 0
+            failed, high = high, min(2 * high, last)
+        trial = min(high, cycles) // 2
+        while not failed and trial:
+            if found := taken(trial):
+                high, cycles, trial = trial, found, min(trial, found) // 2
+            else:
+                failed = trial
+        while cycles > failed + 1 and cycles > failed * (1 + COARSE):
+            middle = _between(failed, cycles)
+            if found := taken(middle):
+                high, cycles = middle, found
+            else:
+                failed = middle
+        return high
 
     def unlimited(self) -> Plan:
         """The smallest design where the part sets no limits; `ModelError` where there is none either."""

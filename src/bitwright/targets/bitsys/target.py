@@ -190,6 +190,11 @@ class Bitsys:
         estimate = _estimate(machine, found)
         return BitsysPlan(network, options, machine, found.staged, found.layout, found.program, estimate)
 
+    def attempt(self, network: Network, options: Any) -> BitsysPlan | None:
+        """The plan, if there is one."""
+        found = self.plan(network, options)
+        return None if isinstance(found, Refusal) else found
+
     def paced(
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
     ) -> Mapping[str, object]:

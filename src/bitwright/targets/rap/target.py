@@ -32,6 +32,11 @@ class Rap:
         """Map every layer, write the program; or all reasons why there is none."""
         return make_plan(network, options)
 
+    def attempt(self, network: Network, options: Any) -> RapPlan | None:
+        """The plan, if there is one."""
+        found = self.plan(network, options)
+        return None if isinstance(found, Refusal) else found
+
     def paced(
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
     ) -> Mapping[str, object]:

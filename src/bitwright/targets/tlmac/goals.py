@@ -42,6 +42,16 @@ def plan_network(network: Network, options: TlmacOptions) -> TlmacPlan | Refusal
         return Refusal(tuple(_told(circuit, options, found)))
 
 
+def try_network(network: Network, options: TlmacOptions) -> TlmacPlan | None:
+    """As `plan_network`, None for every refusal; what takes the time there is finding the nearest goal."""
+    circuit = build_circuit(network)
+    check_names(circuit, options.layers)
+    try:
+        return _planned(circuit, options)
+    except OutOfReach:
+        return None
+
+
 def _planned(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
     if options.lut is not None:
         return _within(circuit, options)

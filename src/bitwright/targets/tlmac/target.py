@@ -14,7 +14,7 @@ from bitwright.targets.tlmac.check import problems, simpler, unsupported
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.circuit.units import build_circuit
 from bitwright.targets.tlmac.emit import emit_design
-from bitwright.targets.tlmac.goals import plan_network, shortest_interval
+from bitwright.targets.tlmac.goals import plan_network, shortest_interval, try_network
 from bitwright.targets.tlmac.options import TlmacOptions
 
 
@@ -36,6 +36,12 @@ class Tlmac:
         found = unsupported(simple)
         made = Refusal(tuple(found)) if found else plan_network(simple, options)
         return Refusal(traced(made.problems, simple)) if isinstance(made, Refusal) else replace(made, network=network)
+
+    def attempt(self, network: Network, options: Any) -> TlmacPlan | None:
+        """The plan for the goal; None where no circuit reaches it, without a look for the nearest that one reaches."""
+        simple = simpler(network)
+        made = None if unsupported(simple) else try_network(simple, options)
+        return None if made is None else replace(made, network=network)
 
     def paced(
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
