@@ -56,7 +56,7 @@ def parameters(function: ast.FunctionDef) -> int:
 
 def is_command(path: Path, function: ast.FunctionDef) -> bool:
     """Whether its parameters are the options of a command."""
-    return path.parent.name == "commands" and function.name == "run"
+    return PACKAGE / "commands" in path.parents and function.name == "run"
 
 
 def test_functions_are_short():

@@ -9,6 +9,7 @@
     bw.evaluate(net, x, labels).accuracy         # of the integers
     bw.check(net), bw.compare(net)               # what each target refuses; what it would cost, estimated
     bw.search("float.onnx", x).chosen            # widths for every layer under a budget
+    best = bw.fit("float.onnx", x, device="xc7z020").recommendation          # target, widths, hardware options
     design = bw.compile(net)                 # hardware; target="..." chooses the architecture
     design = bw.compile(net, goals=bw.Goals(fps=10_000, device="ultra96"))       # what is fast enough, and fits
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from bitwright.design.io import load_design, save_design
     from bitwright.errors import DataError, DeviceError, ModelError, OptionError, ToolError, UserError
     from bitwright.evaluation import evaluate
+    from bitwright.explore.fit import fit
     from bitwright.explore.search import search
     from bitwright.limits import limit
     from bitwright.network import Network
@@ -63,6 +65,7 @@ __all__ = [
     "deploy",
     "evaluate",
     "finetune",
+    "fit",
     "limit",
     "load",
     "load_design",
@@ -93,6 +96,7 @@ _HOMES = {
     "deploy": "deployment",
     "evaluate": "evaluation",
     "finetune": "training",
+    "fit": "explore.fit.run",
     "limit": "limits",
     "load": "api",
     "load_design": "design.io",

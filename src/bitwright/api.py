@@ -96,8 +96,14 @@ def _design_key(network: Network, target: str, options: Mapping[str, object]) ->
     """
     chosen = targets.get(target)
     settings = repr(make_options(chosen, options))
-    file = getattr(sys.modules.get(type(chosen).__module__), "__file__", None)
-    return file and cache.digest([network.digest, target, settings, _sources(file)])
+    program = program_digest(target)
+    return program and cache.digest([network.digest, target, settings, program])
+
+
+def program_digest(target: str) -> str | None:
+    """Of the sources of bitwright and of the target, on which all its plans depend; None for one without a file."""
+    file = getattr(sys.modules.get(type(targets.get(target)).__module__), "__file__", None)
+    return file and _sources(file)
 
 
 @functools.cache

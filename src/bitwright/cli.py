@@ -26,7 +26,8 @@ COMMANDS = (
     "check",
     "quantize",
     "finetune",
-    "search",
+    "explore.search",
+    "explore.fit",
     "evaluate",
     "compare",
     "compile",
@@ -81,7 +82,8 @@ def _budgeted(run: Callable[..., None]) -> Callable[..., None]:
     return with_parameters(command, own, [*own.parameters.values(), extra])
 
 
-RUNS = {name: import_module(f"bitwright.commands.{name}").run for name in COMMANDS} | targets.commands()
+_MODULES = {name.rpartition(".")[2]: f"bitwright.commands.{name}" for name in COMMANDS}
+RUNS = {name: import_module(module).run for name, module in _MODULES.items()} | targets.commands()
 for _name, _run in RUNS.items():
     app.command(_name)(_budgeted(_run))
 

@@ -20,7 +20,6 @@ FASTEST, SMALLEST = "fastest", "smallest"
 DEFAULT_FILL = 0.8
 AMPLE = 1 << 40  # cycles a frame that ask for nothing
 NEAR = 0.02  # intervals are searched to this part of themselves
-COARSE = 0.06  # and where many networks are compared, to this one
 Holds = Callable[[Plan], bool]
 
 
@@ -94,16 +93,23 @@ def reach(network: Network, name: str, given: Mapping[str, object], goals: Goals
 
 
 def designs(
-    network: Network, name: str, given: Mapping[str, object], goals: Goals, *, hint: int = 0, slower: int = 0
+    network: Network,
+    name: str,
+    given: Mapping[str, object],
+    goals: Goals,
+    *,
+    hint: int = 0,
+    slower: int = 0,
+    near: float = NEAR,
 ) -> list[tuple[dict[str, object], Plan]]:
-    """Options and plans of target `name` that fit the part and reach the goals, about the fastest first.
+    """Options and plans of target `name` that fit the part, the fastest first; where none fits, the smallest alone.
 
-    hint: cycles a frame near which the fastest is looked for first, as another network's; 0 for none. The fastest is
-    found to a part `COARSE` of itself. slower: how many more are asked for, each for twice the cycles of the one
-    before; where frames a second are a goal, the last is the least hardware for that. Empty where no design fits;
-    raises `ModelError` where the target refuses the network.
+    hint: cycles a frame near which the fastest is looked for first, as another network's; 0 for none. near: it is
+    found to this part of itself. slower: how many more are asked for, each for twice the cycles of the one before, as
+    far as the goal of frames a second allows; with such a goal the last is the least hardware for it. Raises
+    `ModelError` where the target refuses the network.
     """
-    return _Search(targets.get(name), simplify(network), dict(given), goals).ladder(hint, slower)
+    return _Search(targets.get(name), simplify(network), dict(given), goals).ladder(hint, slower, near)
 
 
 @dataclass(eq=False)
@@ -157,35 +163,31 @@ class _Search:
             self.known[interval] = options, try_plan(self.target, self.network, make_options(self.target, options))
         return self.known[interval][1]
 
-    def ladder(self, hint: int, slower: int) -> list[tuple[dict[str, object], Plan]]:
+    def ladder(self, hint: int, slower: int, near: float) -> list[tuple[dict[str, object], Plan]]:
         """See `designs`."""
         goals = self.goals
-        ample = self.plan(AMPLE) or self.unlimited()
-        if not goals.fits(ample):
-            return []
-        last = min(max(1, ample.estimate.interval_cycles), goals.interval)
+        ample = self.plan(AMPLE)
+        if ample is None or not goals.fits(ample):
+            options = self.target.paced(self.network, self.given, AMPLE, {})
+            return [(dict(options), ample or self.unlimited())]
+        slowest = max(1, ample.estimate.interval_cycles)
         usual = None if hint else try_plan(self.target, self.network, make_options(self.target, self.given))
-        hint = hint or (usual.estimate.interval_cycles if usual else last)
-        fastest = self.near(min(hint, last), last)
-        if not fastest:
-            return []
-        asked = [min(fastest << k, last) for k in range(slower + 1)]
-        if goals.fps is not None and slower:
+        hint = hint or (usual.estimate.interval_cycles if usual else slowest)
+        fastest = self.near(min(hint, slowest), slowest, near)
+        last = min(slowest, goals.interval)
+        asked = [fastest, *(min(fastest << k, last) for k in range(1, slower + 1) if fastest < last)]
+        if goals.fps is not None and len(asked) > 1:
             asked[-1] = last
         found = {}
         for interval in asked:
-            if self.holding(interval, self.fast_enough):
-                options, plan = self.known[interval]
-                assert plan is not None
-                found[repr(sorted(options.items()))] = options, plan
+            plan = self.plan(interval)
+            if plan is not None and goals.fits(plan):
+                options = self.known[interval][0]
+                found[repr(sorted(options.items()))] = dict(options), plan
         return list(found.values())
 
-    def fast_enough(self, plan: Plan) -> bool:
-        """Whether the part holds the plan, and it makes as many frames a second as they are to be."""
-        return self.goals.fits(plan) and plan.estimate.interval_cycles <= self.goals.interval
-
-    def near(self, hint: int, last: int) -> int:
-        """About the fewest cycles a frame up to `last` for which to ask, by doubling and halving from the hint."""
+    def near(self, hint: int, last: int, near: float) -> int:
+        """About the fewest cycles a frame for which to ask, by doubling and halving from the hint; `last` holds."""
 
         def taken(interval: int) -> int:
             plan = self.plan(interval)
@@ -195,7 +197,7 @@ class _Search:
         failed, high = 0, hint
         while not (cycles := taken(high)):
             if high >= last:
-                return 0
+                return AMPLE
             failed, high = high, min(2 * high, last)
         trial = min(high, cycles) // 2
         while not failed and trial:
@@ -203,7 +205,7 @@ class _Search:
                 high, cycles, trial = trial, found, min(trial, found) // 2
             else:
                 failed = trial
-        while cycles > failed + 1 and cycles > failed * (1 + COARSE):
+        while cycles > failed + 1 and cycles > failed * (1 + near):
             middle = _between(failed, cycles)
             if found := taken(middle):
                 high, cycles = middle, found

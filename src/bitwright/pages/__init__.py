@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages that people open: one style, tables that sort, plots as SVG, all in one file that loads nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from bitwright.text import figure, printable
+
+FOLDER = Path(__file__).parent
+
+
+def page(folder: Path, template: str, **values: Any) -> str:
+    """A template of `folder`, which may extend `base.html.j2`, with everything in it escaped but `Markup`."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, FOLDER]),
+        autoescape=True,
+        finalize=_visible,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = figure
+    return environment.get_template(template).render(**values)
+
+
+def _visible(value: Any) -> Any:
+    """What the template prints, but for plots: no control characters."""
+    return value if isinstance(value, Markup) else printable(value)
