@@ -102,7 +102,7 @@ def test_an_earlier_deployment_is_replaced_but_no_results(result, fails, compile
         (["--device", "ultra96", "--clock-mhz", "0"], "clock_mhz is 0; legal are 1 to 1000"),
         (["--device", "ultra96", "--clock-mhz", "nan"], "clock_mhz is nan; legal are 1 to 1000"),
         (["--device", "ultra96", "--jobs", "0"], "Invalid value for '--jobs'"),
-        ([], "Missing option '--device'."),
+        ([], "Missing option '--device' / '--board'."),
     ],
 )
 def test_bad_options(fails, compiled, tmp_path, options, message):

@@ -71,7 +71,7 @@ def test_design_is_complete(name, compiled):
     flat = flatten(design.files)  # refuses two files of one name
     modules = set(re.findall(r"^module (\w+)", "\n".join(t for n, t in flat.items() if n.endswith(".sv")), re.M))
     assert {design.top, *(unit.top for unit in design.units)} <= modules
-    compile(driver_text(design, 100), "driver.py", "exec")
+    compile(driver_text({"net": design}), "driver.py", "exec")
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -165,4 +165,4 @@ def test_several_inputs_and_outputs(name):
     assert result.first_mismatch() is None
     for output in network.outputs:
         assert len(np.unique(result.outputs[output.name])) > 2
-    compile(driver_text(design, 100), "driver.py", "exec")
+    compile(driver_text({"net": design}), "driver.py", "exec")

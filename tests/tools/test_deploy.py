@@ -29,6 +29,9 @@ from bitwright.tools.model import Stalls
 
 
 class Buffer(np.ndarray):
+    def freebuffer(self):
+        self.freed = True
+
     def flush(self):
         self.flushed = True
 
@@ -79,7 +82,7 @@ def load_driver(design, folder, monkeypatch):
     pynq.Clocks = types.SimpleNamespace()
     pynq.allocate = lambda shape, dtype: np.zeros(shape, dtype).view(Buffer)
     monkeypatch.setitem(sys.modules, "pynq", pynq)
-    paths = write_driver(design, folder, clock_mhz=125)
+    paths = write_driver({"net": design}, folder, clock_mhz=125)
     spec = importlib.util.spec_from_file_location("generated_driver", paths[0])
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -99,7 +102,7 @@ def test_the_driver_takes_and_gives_arrays_by_name(doubler, tmp_path, monkeypatc
     )
     design = dataclasses.replace(doubler, network=network, input=frames[0], output=frames[1])
     module, *_ = load_driver(design, tmp_path, monkeypatch)
-    driver, rng = module.Driver(max_frames=4), np.random.default_rng(0)
+    driver, rng = module.Driver(), np.random.default_rng(0)
     x = {spec.name: rng.uniform(0, 9, (6, 2, 2, 3)).astype(np.float32) for spec in inputs}
     expected, found = network.predict(x), driver.execute_float(x)
     assert list(found) == ["top", "all"]
@@ -108,7 +111,7 @@ def test_the_driver_takes_and_gives_arrays_by_name(doubler, tmp_path, monkeypatc
     q = network.quantize(x)
     y = driver.execute_integers({name: q[name] for name in x})
     np.testing.assert_array_equal(y["all"], q["left"] + q["right"])
-    assert driver.throughput_test()["frames"] == 4
+    assert driver.throughput_test(4)["frames"] == 4
     with pytest.raises(ValueError, match="legal is an array for every input, by name: left, right"):
         driver.execute_integers(q["left"])
     with pytest.raises(ValueError, match=r"right spans \[0, 32\], outside uint5"):
@@ -123,21 +126,22 @@ def test_the_driver_notices_writes_that_the_design_ignored(doubler, tmp_path, mo
 
 def test_the_driver_computes_what_the_network_does(doubler, tmp_path, monkeypatch):
     module, board, pynq = load_driver(doubler, tmp_path, monkeypatch)
-    driver = module.Driver(max_frames=16)
+    driver = module.Driver()
+    monkeypatch.setattr(module, "MAX_FRAMES", 16)
     x = np.random.default_rng(0).integers(0, 16, (40, 3))
     np.testing.assert_array_equal(driver.execute_integers(x), 2 * x)
-    assert board.frames_written == [16, 16, 8]
+    assert board.frames_written == [0, 1, 16, 16, 8]
     assert board.writes == [(0, 0xFF)]
     assert pynq.Clocks.fclk0_mhz == 125
     assert driver.counters() == {"words": 104}
-    assert driver.throughput_test()["frames"] == 16
+    assert driver.throughput_test(9)["frames"] == 9
     with pytest.raises(ValueError, match="outside uint4"):
         driver.execute_integers(x + 1)
     with pytest.raises(ValueError, match="legal is integers"):
         driver.execute_integers(x[:, :2])
     board.dma.recvchannel.idle = False
-    driver.timeout_s = 0.01
-    with pytest.raises(TimeoutError, match="no result of 4 frames"):
+    driver.link.timeout_s = 0.01
+    with pytest.raises(TimeoutError, match="not delivered a result of 4 frames within"):
         driver.execute_integers(x[:4])
 
 
@@ -229,7 +233,7 @@ def test_the_driver_prepares_and_packs_as_the_network_does(doubler, tmp_path, mo
     streams = [StreamSpec(t, n) for t, n in zip((spec.type, network.output_type), lanes, strict=True)]
     design = dataclasses.replace(doubler, network=network, input=streams[0], output=streams[1])
     module, board, _ = load_driver(design, tmp_path, monkeypatch)
-    driver = module.Driver(max_frames=4)
+    driver = module.Driver()
     raw = rng.integers(0, 256, (9, *shape)).astype(rng.choice([np.uint8, np.int32, np.float32, np.float64]))
     x = spec.prepare(raw)
     if declares_raw_data(spec):
@@ -301,7 +305,7 @@ def test_the_driver_quantizes_the_output_where_the_network_does(doubler, tmp_pat
     design = dataclasses.replace(doubler, network=dataclasses.replace(doubler.network, outputs=output))
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     q = np.random.default_rng(1).integers(0, 31, (300, 3))
-    np.testing.assert_array_equal(module.dequantize(module.OUTPUTS["output"], q), output.dequantize(q))
+    np.testing.assert_array_equal(module.dequantize(module.Driver().outputs["output"], q), output.dequantize(q))
     assert len(np.unique(output.dequantize(q))) > 50
     assert output.dequantize(q).max() == np.float32(197) * np.float32(1 / 255)
 
@@ -315,7 +319,7 @@ def test_the_driver_rounds_the_input_by_the_networks_rule(doubler, tmp_path, mon
     module, _, _ = load_driver(design, tmp_path, monkeypatch)
     ties = (np.random.default_rng(1).integers(-4, 18, (20000, 3)) + 0.5 - offset) * spec.scale
     for x in (ties.astype(np.float32), np.nextafter(ties.astype(np.float32), np.float32(9))):
-        np.testing.assert_array_equal(module.quantize(module.INPUTS["input"], x), spec.quantize(x))
+        np.testing.assert_array_equal(module.quantize(module.Driver().inputs["input"], x), spec.quantize(x))
 
 
 def test_the_wrapper_and_its_helper_are_clean(doubler, tmp_path):

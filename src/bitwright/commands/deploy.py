@@ -3,33 +3,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bitwright.commands.common import Build, ClockMhz, Json, Output, Verbose
+from bitwright.commands.common import ClockMhz, Json, Output, Verbose
 from bitwright.hardware.clock import DEFAULT_MHZ
+
+Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them; several of one hardware")]
+ClassNames = Annotated[Path | None, typer.Option("--class-names", help="text file: the name of a class a line")]
+DeviceName = Annotated[str, typer.Option("--device", "--board", help="part or board; a board also gets a driver")]
 
 
 def run(
-    build: Build,
+    builds: Builds,
     output: Output,
-    device: Annotated[str, typer.Option("--device", help="part or board; a board with PYNQ also gets a driver")],
+    device: DeviceName,
     clock_mhz: ClockMhz = DEFAULT_MHZ,
+    class_names: ClassNames = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="tasks that Vivado runs at once", min=1)] = 4,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write Vivado scripts and sources of a design, and a driver, into a folder."""
+    """Write all that brings a design onto a board into a folder: bitstream or Vivado scripts, and a driver."""
     import bitwright as bw
     from bitwright.commands.console import Console
     from bitwright.design.results import synthesized_clock
     from bitwright.devices import BOARDS
+    from bitwright.errors import DataError, OptionError
+    from bitwright.files import read_text
 
     console = Console(json, verbose)
-    design = bw.load_design(build)
-    known = synthesized_clock(build, design.digest)
-    found = bw.deploy(design, output, device, clock_mhz=clock_mhz, jobs=jobs)
+    designs = {build.resolve().name: bw.load_design(build) for build in builds}
+    if len(designs) < len(builds):
+        raise OptionError("two build folders have one name; legal are different ones, as the driver loads them by name")
+    design = next(iter(designs.values()))
+    known = synthesized_clock(builds[0], design.digest)
+    names = read_text(class_names, DataError).splitlines() if class_names else []
+    chosen = designs if len(designs) > 1 else design
+    found = bw.deploy(chosen, output, device, clock_mhz=clock_mhz, jobs=jobs, class_names=names)
     files = found["files"]
     for path in files:
         console.detail(f"{output / path}")

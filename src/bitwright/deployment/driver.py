@@ -1,82 +1,169 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PYNQ driver of a design: one Python file that needs NumPy and pynq, and the program as data."""
+"""The driver of a design: one Python file that needs NumPy and its link's package, and programs as data."""
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
 import pprint
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
-from bitwright.data.raw import classes
+from bitwright.data import raw
+from bitwright.deployment.assembly import assemble
 from bitwright.deployment.rendering import Code, render
+from bitwright.deployment.shipped import interface, pynq_host, pynq_link, terminal
 from bitwright.design import packing
+from bitwright.errors import OptionError
 from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.network import InputSpec, OutputSpec, inputs
 from bitwright.targets.contract import Design, FrameSpec, StreamSpec
 
+NETWORKS = "networks"  # the folder of programs and weights, where there are several
 
-def write_driver(design: Design, folder: Path, *, clock_mhz: float = DEFAULT_MHZ) -> list[Path]:
-    """Write `driver.py` and, where the design has them, `program.npy` and `weights.npy`; the files' paths."""
+
+@dataclass(frozen=True)
+class Kind:
+    """A driver of one kind: its file and class, what it runs on and needs, the modules of its link, its class last."""
+
+    file: str
+    name: str
+    board: str
+    needs: str
+    modules: tuple[ModuleType, ...]
+
+
+PYNQ = Kind(
+    "driver.py",
+    "Driver",
+    "for PYNQ",
+    "It needs overlay.bit and overlay.hwh beside it, NumPy and pynq; simulation needs bitwright instead of pynq.",
+    (pynq_link, pynq_host),
+)
+
+
+def write_driver(
+    designs: Mapping[str, Design],
+    folder: Path,
+    kind: Kind = PYNQ,
+    *,
+    clock_mhz: float = DEFAULT_MHZ,
+    class_names: Sequence[str] = (),
+    extra: Mapping[str, object] | None = None,
+) -> list[Path]:
+    """Write the driver and, where the designs have them, their programs and weights; the files' paths.
+
+    designs: of one hardware, by the names under which the driver loads their networks. extra: further facts for the
+    link. Raises `OptionError` for designs of different hardware and class names that fit no network.
+    """
+    text = driver_text(designs, kind, clock_mhz=clock_mhz, class_names=class_names, extra=extra)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / "driver.py"]
-    paths[0].write_text(driver_text(design, clock_mhz))
-    if design.program is not None:
-        paths.append(folder / "program.npy")
-        np.save(paths[-1], np.asarray(design.program, np.uint32))
-    if design.weights is not None and _streams_weights(design):
-        paths.append(folder / "weights.npy")
-        np.save(paths[-1], np.asarray(design.weights.words, np.uint32))
+    paths = [folder / kind.file]
+    paths[0].write_text(text)
+    for words in _words(designs).values():
+        for name, array in words.values():
+            paths.append(folder / name)
+            paths[-1].parent.mkdir(parents=True, exist_ok=True)
+            np.save(paths[-1], array)
     return paths
 
 
-def _streams_weights(design: Design) -> bool:
-    """Whether the network's weights come through the weight stream, if the design has one."""
-    return design.weights is not None and len(design.weights.words) > 0
-
-
-def driver_text(design: Design, clock_mhz: float) -> str:
-    """The driver's source. What it does to data are the functions of `network.inputs`, word for word."""
-    network = design.network
+def driver_text(
+    designs: Mapping[str, Design],
+    kind: Kind = PYNQ,
+    *,
+    clock_mhz: float = DEFAULT_MHZ,
+    class_names: Sequence[str] = (),
+    extra: Mapping[str, object] | None = None,
+) -> str:
+    """The driver's source, see `write_driver`. What it does to data are the functions of `network.inputs`."""
+    first, words = same_hardware(designs), _words(designs)
+    facts: dict[str, object] = {}
+    for name, design in designs.items():
+        files = {what: words[name][what][0] if what in words[name] else None for what in ("program", "weights")}
+        facts[name] = files | _network_facts(design, class_names)
     data = {
-        "network": network.name,
-        "target": design.target,
-        "digest": design.digest,
+        "target": first.target,
+        "digest": first.digest,
         "clock_mhz": clock_mhz,
-        "program": "program.npy" if design.program is not None else None,
-        "weights": "weights.npy" if _streams_weights(design) else None,
-        "counters": dict(design.counters or {}),
+        "counters": dict(first.counters or {}),
+        "control": first.has_control,
+        "in_bytes": first.input.tdata_bits // 8,
+        "out_bytes": first.output.tdata_bits // 8,
+        "weights_bytes": first.weights.tdata_bits // 8 if first.weights is not None else 0,
+        **(extra or {}),
+        "networks": facts,
+    }
+    return _rendered(kind, data)
+
+
+def same_hardware(designs: Mapping[str, Design]) -> Design:
+    """The first of several designs, whose hardware is that of all; `OptionError` where it is not."""
+    (name, first), *others = designs.items()
+    for other, design in others:
+        if design.digest != first.digest:
+            rule = "legal are designs of one target with the same hardware options"
+            raise OptionError(f"{name!r} and {other!r} are of different hardware; {rule}")
+    return first
+
+
+def _words(designs: Mapping[str, Design]) -> dict[str, dict[str, tuple[str, np.ndarray]]]:
+    """File and words of the program and of the weights of each network, where it has them."""
+    found: dict[str, dict[str, tuple[str, np.ndarray]]] = {}
+    for number, (name, design) in enumerate(designs.items()):
+        place = "{}.npy" if len(designs) == 1 else f"{NETWORKS}/{{}}_{number}.npy"
+        own = {} if design.program is None else {"program": design.program}
+        if design.weights is not None and len(design.weights.words):
+            own["weights"] = design.weights.words
+        found[name] = {what: (place.format(what), np.asarray(words, np.uint32)) for what, words in own.items()}
+    return found
+
+
+def _network_facts(design: Design, class_names: Sequence[str]) -> dict[str, object]:
+    network = design.network
+    if class_names and (len(network.outputs) > 1 or network.output.shape[-1] not in (1, len(class_names))):
+        raise OptionError(f"there are {len(class_names)} class names for outputs of shape {network.outputs[0].shape}")
+    return {
+        "classes": list(class_names) or None,
         "raw_data": any(map(declares_raw_data, network.inputs)),
         "inputs": _sides(design.input, network.inputs),
         "outputs": _sides(design.output, network.outputs),
     }
-    helpers = [inspect.getsource(f) for f in (packing.to_bytes, packing.from_bytes, classes)]
-    code = Code("\n\n".join([*helpers, _definitions(inputs)]))
-    return render("driver.py.j2", design=_literal(data), helpers=code)
 
 
-def _literal(data: dict[str, object]) -> Code:
+def _rendered(kind: Kind, data: Mapping[str, object]) -> str:
+    """The file with these facts: the modules that all drivers share, those of its link, its class."""
+    shared = [(packing, ("to_bytes", "from_bytes")), (raw, ("classes",)), (inputs, None), (interface, None)]
+    own = [(module, None) for module in (*kind.modules[:-1], terminal)]
+    _, source = assemble([*shared, *own])
+    imports, _ = assemble([(interface, ()), *((module, ()) for module in (*kind.modules, terminal))])
+    _, host = assemble([(kind.modules[-1], None)])
+    used = set(imports.splitlines()) | {"from typing import Any", "from pathlib import Path"}
+    return render(
+        "driver.py.j2",
+        board=Code(kind.board),
+        module=kind.file.removesuffix(".py"),
+        name=kind.name,
+        needs=Code(kind.needs),
+        imports=Code("\n".join(sorted(used, key=lambda line: (line.startswith("from"), line)))),
+        design=_literal(data),
+        source=Code(source),
+        host=Code(host),
+    )
+
+
+def _literal(data: Mapping[str, object]) -> Code:
     """The data as a Python literal in ASCII: other characters stand only within its strings, and become escapes."""
-    return Code(pprint.pformat(data, width=110, sort_dicts=False).encode("ascii", "backslashreplace").decode())
+    return Code(pprint.pformat(dict(data), width=110, sort_dicts=False).encode("ascii", "backslashreplace").decode())
 
 
 def declares_raw_data(spec: InputSpec) -> bool:
     """Whether the network says how raw data become its floats: by their scale, mean, deviation or layout."""
     plain = (spec.data_scale, set(spec.data_mean), set(spec.data_std)) == (1.0, {0.0}, {1.0})
     return not plain or spec.data_layout != spec.layout
-
-
-def _definitions(module: ModuleType) -> str:
-    """The source of a module's constants and functions."""
-    text = inspect.getsource(module)
-    skipped = (ast.Import, ast.ImportFrom, ast.ClassDef, ast.Expr)
-    kept = [node for node in ast.parse(text).body if not isinstance(node, skipped)]
-    return "\n\n".join(f"{ast.get_source_segment(text, node)}\n" for node in kept)
 
 
 def _sides(frame: FrameSpec, specs: Sequence[InputSpec | OutputSpec]) -> list[dict[str, object]]:

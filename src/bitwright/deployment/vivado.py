@@ -86,11 +86,21 @@ def _wrapper(design: Design, ports: list[Port]) -> str:
     outer = [Port("aclk"), Port("aresetn"), Port("frames", bits=32), *ports]
     clock = {"clk_i": "aclk", "rst_i": "reset"}
     batch = {"frames_i": "frames", "valid_i": "m_axis_tvalid", "ready_i": "m_axis_tready"}
-    body = "  wire reset = ~aresetn;\n  wire last;\n"
-    body += instance(design.top, "u_design", {}, clock | wired(ports) | {"m_axis_tlast": "last"})
+    body = "  reg held;\n  always @(posedge aclk) held <= frames == 32'd0;\n"
+    body += "  wire reset = ~aresetn | held;\n  wire last, valid;\n"
+    pins = clock | wired(ports) | {"m_axis_tlast": "last", "m_axis_tvalid": "valid"}
+    for stream in buses:
+        if stream in ("s_axis", WEIGHT_STREAM):  # in reset a design takes no word; a DMA engine must get rid of its own
+            body += f"  wire {stream}_ready;\n  assign {stream}_tready = {stream}_ready | reset;\n"
+            pins |= {f"{stream}_tready": f"{stream}_ready"}
+    body += "  assign m_axis_tvalid = valid & ~reset;\n"
+    body += instance(design.top, "u_design", {}, pins)
     body += instance("axis_batch", "u_batch", {}, clock | batch | {"last_i": "last", "last_o": "m_axis_tlast"})
-    remark = f"{design.top} as a block of a Vivado block design: active-low reset, one tlast per batch of frames."
-    return module(WRAPPER, outer, body, [remark], net="wire", attribute=attribute)
+    remarks = [
+        f"{design.top} as a block of a Vivado block design: active-low reset, one tlast per batch of frames.",
+        "frames = 0 resets the design, which takes and drops all words of its streams meanwhile.",
+    ]
+    return module(WRAPPER, outer, body, remarks, net="wire", attribute=attribute)
 
 
 def weights_bits(design: Design) -> int:

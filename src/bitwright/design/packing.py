@@ -64,7 +64,8 @@ def to_bytes(encoded: np.ndarray, bits: int, lanes: int) -> np.ndarray:
     words = -(-size // lanes)
     elements = np.zeros((frames, words * lanes), "<u1" if bits <= 8 else "<u2" if bits <= 16 else "<u4")
     elements[:, :size] = encoded
-    planes = np.unpackbits(elements.view(np.uint8).reshape(*elements.shape, -1), axis=-1, count=bits, bitorder="little")
+    parts = elements.view(np.uint8).reshape(*elements.shape, elements.itemsize)
+    planes = np.unpackbits(parts, axis=-1, count=bits, bitorder="little")
     return np.packbits(planes.reshape(frames * words, lanes * bits), axis=1, bitorder="little")
 
 
@@ -72,7 +73,7 @@ def from_bytes(raw: np.ndarray, bits: int, lanes: int, size: int) -> np.ndarray:
     """The inverse of `to_bytes`: uint8 [N * words, bytes] as elements int64 [N, size]; bytes above are ignored."""
     words = -(-size // lanes)
     planes = np.unpackbits(raw, axis=1, count=lanes * bits, bitorder="little")
-    planes = planes.reshape(-1, words * lanes, bits)[:, :size]
+    planes = planes.reshape(len(raw) // words, words * lanes, bits)[:, :size]
     stored = np.zeros((*planes.shape[:2], 1 if bits <= 8 else 2 if bits <= 16 else 4), np.uint8)
     part = np.packbits(planes, axis=2, bitorder="little")
     stored[:, :, : part.shape[2]] = part

@@ -64,6 +64,16 @@ def with_vendor(flat: Mapping[str, str], vendor: str) -> dict[str, str]:
     return {name: own[name] if name in own and text == generic.get(name) else text for name, text in flat.items()}
 
 
+def without_vendor(flat: Mapping[str, str]) -> dict[str, str]:
+    """The inverse of `with_vendor`, whichever it was: the generic versions, which need no vendor's cells."""
+    generic, own = (
+        _primitives("generic"),
+        [_primitives(folder) for folder in {f for fs in VENDORS.values() for f in fs}],
+    )
+    vendors = {(name, text) for versions in own for name, text in versions.items() if name in generic}
+    return {name: generic[name] if (name, text) in vendors else text for name, text in flat.items()}
+
+
 def _primitives(folder: str) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted(_PACKAGE.rglob(f"prim/{folder}/*.sv"))}
 

@@ -21,7 +21,7 @@ SETTLE_CYCLES = 64  # after the last expected word, in which surplus words are c
 IDLE_CYCLES = 100_000
 
 
-class SimulationError(Exception):
+class SimulationError(RuntimeError):
     """The hardware misbehaved in simulation: a bug of the design, not of the user."""
 
 

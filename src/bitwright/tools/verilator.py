@@ -26,6 +26,7 @@ from bitwright.tools.model import TRACES, Model
 
 MINIMUM = (5, 20)
 CPP = Path(__file__).with_name("cpp")
+HARNESS, SERVER = "harness", "server"  # programs around a model, see cpp/
 TRANSLATE = (
     *("--cc", "-O3", "--x-assign", "fast", "--x-initial", "unique", "--no-timing", "--noassert"),
     *("--output-split", "40000", "--prefix", f"V{TOP}", "--top-module", TOP),
@@ -105,8 +106,11 @@ def build(
     trace: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     jobs: int = 2,
+    driver: str = HARNESS,
 ) -> Model:
     """Compile the bench's module, of `files` (texts by path), into a `Model` that `Model.run` drives.
+
+    driver: HARNESS, or SERVER for a model that `tools.served` keeps running instead.
 
     `*.mem` files are read at run time and do not enter the compiled model. With `trace`, "vcd" or "fst", the model can
     write waveforms.
@@ -121,12 +125,12 @@ def build(
     flat = flatten(files)
     memory = {name: text for name, text in flat.items() if name.endswith(".mem")}
     sources = {name: text for name, text in flat.items() if name not in memory} | {f"{TOP}.sv": bench.text}
-    identity = [tool.version, tool.compiler_version, *TRANSLATE, f"trace={trace}", *_own_sources()]
+    identity = [tool.version, tool.compiler_version, *TRANSLATE, f"trace={trace}", driver, *_own_sources()]
     for name in sorted(sources):
         identity += [name, sources[name]]
 
     def make(folder: Path) -> list[Path]:
-        return [_compile(tool, sources, folder, root, trace, jobs)]
+        return [_compile(tool, sources, folder, _runtime(tool, root, trace, jobs), driver, trace, jobs)]
 
     folder, hit = cache.entry(root / "verilator", cache.digest(identity), make, ["model"])
     return Model(
@@ -148,19 +152,26 @@ def _write(flat: Mapping[str, str], folder: Path) -> list[str]:
 
 
 def _compile(
-    tool: Verilator, sources: Mapping[str, str], folder: Path, root: Path, trace: str | None, jobs: int
+    tool: Verilator,
+    sources: Mapping[str, str],
+    folder: Path,
+    runtime: Path,
+    driver: str,
+    trace: str | None,
+    jobs: int,
 ) -> Path:
     """Translate and compile in `folder`; the path of the executable."""
     names = _write(sources, folder)
     options = [*TRANSLATE, *([f"--trace-{trace}"] if trace else []), "-I.", "--Mdir", "cpp"]
     tool.run([*options, *names], folder)
-    runtime = _runtime(tool, root, trace, jobs)
     flags = [*tool.flags, *_trace_flags(trace), "-I.", "-include", str(runtime / PRELUDE)]
     cpp = folder / "cpp"
     units = _units(cpp)
     commands = [[tool.compiler, level, *flags, "-c", unit] for unit, level in units]
     joblib.Parallel(n_jobs=jobs, backend="threading")(joblib.delayed(process.run)(c, cpp) for c in commands)
-    objects: list[str | Path] = [*(f"{Path(unit).stem}.o" for unit, _ in units), *sorted(runtime.glob("*.o"))]
+    other = SERVER if driver == HARNESS else HARNESS
+    shared = [path for path in sorted(runtime.glob("*.o")) if path.stem != other]
+    objects: list[str | Path] = [*(f"{Path(unit).stem}.o" for unit, _ in units), *shared]
     libraries = _fst_libraries(tool) if trace == "fst" else []
     process.run([tool.compiler, *objects, "-pthread", *GUARD, *libraries, "-o", "../model"], cpp)
     return folder / "model"
@@ -233,7 +244,7 @@ def _runtime(tool: Verilator, root: Path, trace: str | None, jobs: int) -> Path:
     """Folder of what all models share, compiled once a version: Verilator's runtime, the harness, and Verilator's
     headers in precompiled form, which take most of the time of a small model."""
     names = ["verilated", "verilated_threads", *([f"verilated_{trace}_c"] if trace else [])]
-    own = ["harness.cpp", *(["guard.cpp"] if GUARD else [])]
+    own = [f"{HARNESS}.cpp", f"{SERVER}.cpp", *(["guard.cpp"] if GUARD else [])]
     sources = [*(tool.root / "include" / f"{name}.cpp" for name in names), *(CPP / name for name in own)]
     flags = [*tool.flags, *_trace_flags(trace)]
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Modules that drivers contain word for word: they need Python, NumPy, and what each link says."""

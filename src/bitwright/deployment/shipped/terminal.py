@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver from a terminal: a test of the speed, or the classes of raw data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from bitwright.deployment.shipped.interface import Host
+
+
+def main(open_host: Callable[..., Host]) -> int:
+    """Run what the arguments say; the exit code: 2 for bad input, 1 where the hardware does not answer."""
+    parser = argparse.ArgumentParser(description="Runs networks on hardware, or in simulation.")
+    parser.add_argument("--simulate", action="store_true", help="run the hardware in simulation (needs bitwright)")
+    parser.add_argument("--network", help="load this network first")
+    parser.add_argument("--data", type=Path, help="raw data: .npy, or .npz with x (or images) and, where known, labels")
+    parser.add_argument("--frames", type=int, help="so many frames: all of --data, or 256 random ones")
+    parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the hardware")
+    chosen = parser.parse_args()
+    try:
+        with open_host(simulate=chosen.simulate, timeout_s=chosen.timeout) as host:
+            if chosen.network:
+                host.load(chosen.network)
+            if chosen.data:
+                found = classified(host, chosen.data, chosen.frames)
+            else:
+                found = host.throughput_test(chosen.frames or 256)
+            print(json.dumps({**found, "counters": host.counters()}))
+    except (ValueError, ImportError, OSError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1 if isinstance(error, (TimeoutError, RuntimeError)) else 2
+    return 0
+
+
+def classified(host: Host, path: Path, frames: int | None) -> dict[str, object]:
+    """The classes of the raw data of a file, and the accuracy where it has labels."""
+    loaded = np.load(path, allow_pickle=False)
+    arrays = {"x": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    raw = arrays.get("x", arrays.get("images"))
+    if raw is None:
+        raise ValueError(f"{path} holds {', '.join(arrays)}; legal is an array x, or images")
+    found = host.classify(raw[:frames])
+    result: dict[str, object] = {"network": host.network, "frames": len(found), "classes": found.tolist()}
+    if "labels" in arrays:
+        names, labels = host.facts["classes"], arrays["labels"][:frames]
+        result["accuracy"] = float((found == (np.array(names)[labels] if names else labels)).mean())
+    return result

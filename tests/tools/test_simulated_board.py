@@ -1,0 +1,80 @@
+"""The shipped driver against the board that a user has in simulation."""
+
+import dataclasses
+import importlib.util
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bitwright as bw
+from bitwright.data.raw import classes
+from bitwright.demo.run import FOLDER
+from bitwright.tools.model import SimulationError
+
+
+def shipped(path):
+    """The module of a driver's file."""
+    spec = importlib.util.spec_from_file_location(f"shipped_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_shipped_driver_runs_the_overlay(doubler, tmp_path):
+    bw.deploy(doubler, tmp_path / "board", "ultra96")
+    module = shipped(tmp_path / "board" / "driver.py")
+    x = np.random.default_rng(0).integers(0, 16, (30, 3))
+    with module.Driver(simulate=True) as driver:
+        np.testing.assert_array_equal(driver.execute_integers(x), 2 * x)
+        assert driver.counters() == {"words": 60}
+        driver.load(driver.names[0])
+        assert driver.counters() == {"words": 0}
+        np.testing.assert_array_equal(driver.execute_integers(x[:7]), 2 * x[:7])
+        assert driver.throughput_test(5)["frames"] == 5
+        with pytest.raises(ValueError, match="there is no network 'x'; legal are"):
+            driver.load("x")
+        with pytest.raises(SimulationError, match="register 0x80 answers an error of the slave"):
+            driver.link.write(np.array([[0x80, 1]]))
+
+
+def run_driver(path, *options):
+    """What the driver prints, as a user runs it."""
+    command = [sys.executable, path, "--simulate", "--timeout", "300", *map(str, options)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_raw_pixels_through_the_driver_are_as_accurate_as_evaluate(tmp_path):
+    """The demo's digits, pixels of 0 to 16: `evaluate` and the driver prepare them alike."""
+    network = bw.load(FOLDER / "digits.onnx")
+    network = dataclasses.replace(network, inputs=dataclasses.replace(network.input, data_scale=1 / 16))
+    names = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    bw.deploy(bw.compile(network), tmp_path / "board", "pynq-z2", class_names=names)
+    with np.load(FOLDER / "digits_test.npz") as file:
+        raw, labels = file["images"], file["labels"]
+    expected = classes(network.predict(network.input.prepare(raw)))
+    np.savez(tmp_path / "test.npz", x=raw, labels=labels)
+    found = run_driver(tmp_path / "board" / "driver.py", "--data", tmp_path / "test.npz")
+    assert found["frames"] == len(raw)
+    assert [names.index(name) for name in found["classes"]] == expected.tolist()
+    assert found["accuracy"] == (expected == labels).mean() > 0.9
+
+
+def test_bad_input_of_the_driver_is_one_line(doubler, tmp_path):
+    bw.deploy(doubler, tmp_path / "board", "ultra96")
+    np.savez(tmp_path / "bad.npz", y=np.zeros(3))
+    for options, message in (
+        ((), "No module named 'pynq'"),
+        (("--simulate", "--data", tmp_path / "none.npy"), "No such file or directory"),
+        (("--simulate", "--data", tmp_path / "bad.npz"), "holds y; legal is an array x, or images"),
+        (("--simulate", "--network", "x"), "there is no network 'x'; legal are network"),
+    ):
+        command = [sys.executable, tmp_path / "board" / "driver.py", *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+        assert done.stderr.startswith("error: ")
+        assert message in done.stderr
