@@ -57,11 +57,8 @@ def test_random_networks(random_network, operations, block, least):
 
 def frame_words(plan, name):
     """Words that IN writes and OUT reads."""
-    if name == "a_reads":
-        output = plan.output_storage
-        return output.shape[0] * output.shape[1] * output.pixel_words
-    value = plan.input_storage
-    return value.shape[0] * value.shape[1] * value.pixel_words if name == "writes" else 0
+    values = {"a_reads": plan.sent, "writes": plan.received}.get(name, ())
+    return sum(value.image_words for value in values)
 
 
 @pytest.mark.parametrize("stalls", [None, Stalls(seed=3)], ids=["free", "stalled"])

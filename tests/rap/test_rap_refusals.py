@@ -267,7 +267,7 @@ def test_loops_longer_than_one_counter(op, shape, reuse):
     size, step = (4, []) if isinstance(op, ops.SumPool) else (2, [ops.Requantize(IntType(4), 1, 0)])
     network = chain([op, *step], shape, 4 if isinstance(op, ops.SumPool) else 1)
     plan = run(network, TARGET.options(size=size, reuse=reuse, **ROOMY))
-    assert max(plan.layers[0].inner, plan.layers[0].tiles, 4 * plan.input_storage.pixel_words) > 1 << 14
+    assert max(plan.layers[0].inner, plan.layers[0].tiles, 4 * plan.received[0].pixel_words) > 1 << 14
 
 
 def test_wide_sums_with_a_bias():

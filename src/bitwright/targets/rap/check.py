@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bitwright.network import Network
-from bitwright.network.graph import INPUT, Node
+from bitwright.network.graph import Node
 from bitwright.network.lowering import lookup_steps
 from bitwright.network.ops import (
     Lookup,
@@ -132,14 +132,15 @@ def _shapes(layered: Staged[Layer]) -> Iterator[Problem]:
         if max(h, w) > MAX_EDGE or c > MAX_CHANNELS or h * w * c > MAX_ELEMENTS:
             rule = f"shape ({h}, {w}, {c}) is too large"
             yield Problem(name, rule, f"edges up to {MAX_EDGE}, {MAX_CHANNELS} channels, {MAX_ELEMENTS} elements")
-    for name in (INPUT, layered.output):
+    inputs = layered.network.input_names
+    for name in dict.fromkeys((*inputs, *layered.outputs)):
         h, w, _ = layered.types[name].shape
         if h > 1 and w > MAX_COLUMNS:
             rule = f"it has {w} columns, which IN and OUT take row by row"
             yield Problem(name, rule, f"up to {MAX_COLUMNS} columns, or a single row")
-    dtype = layered.types[INPUT].dtype
-    if dtype.bits > 16:
-        yield Problem(INPUT, f"the input is {dtype}", "at most 16 bits")
+    for name in inputs:
+        if layered.types[name].dtype.bits > 16:
+            yield Problem(name, f"the input is {layered.types[name].dtype}", "at most 16 bits")
 
 
 def _lanes(layered: Staged[Layer], options: RapOptions) -> Iterator[Problem]:
@@ -148,7 +149,7 @@ def _lanes(layered: Staged[Layer], options: RapOptions) -> Iterator[Problem]:
         if weight_bits(layer) > 16:
             yield Problem(layer.name, f"its weights have {weight_bits(layer)} bits", "at most 16")
     for name, lane in lane_bits(layered, options.lane_bits).items():
-        if lane == 0 or (lane == 32 and name != layered.output):
+        if lane == 0 or (lane == 32 and name not in layered.outputs):
             rule = f"{layered.types[name].dtype} is read by another layer and no lane holds it"
             yield Problem(name, rule, "at most 16 bits, 15 where an unsigned value is added to a signed one")
 

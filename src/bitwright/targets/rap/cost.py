@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bitwright.hardware import calibration
 from bitwright.hardware.memory import is_block, ram
 from bitwright.hardware.resources import Resources
-from bitwright.targets.contract import Estimate, LayerEstimate, StreamSpec
+from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.rap.compiler.codegen import Code
 from bitwright.targets.rap.compiler.mapping import LayerPlan, memory_words, schedule
 from bitwright.targets.rap.compiler.storage import Storage
@@ -26,19 +26,27 @@ CONSTANTS = Path(__file__).with_name("cost.toml")
 SLICES = ((1024, 0), (2048, 9), (4096, 4), (8192, 2))  # up to how many words: bits of a slice, 0: all of the word
 
 
-def estimate(
-    plans: Sequence[LayerPlan], code: Code, machine: Machine, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
-) -> Estimate:
-    """Busy cycles of every section of the program and the grid's resources, which no single layer owns."""
-    sections = section_cycles(plans, code, spec_in, spec_out, output)
+def estimate(plans: Sequence[LayerPlan], code: Code, machine: Machine, sent: Sequence[Storage]) -> Estimate:
+    """Busy cycles of every section of the program and the grid's resources, which no single layer owns.
+
+    sent: the values that leave, in their order.
+    """
+    sections = section_cycles(plans, code, sent)
     own = {plan.layer.name for plan in plans}
+    received = len(sections) - len(plans) - len(sent)
     grid = unique("processor", own)
     shared = LayerEstimate(grid, "grid", resources(machine), 0, details={"size": machine.size})
     layers = []
-    kinds = ["input", *(plan.layer.kind for plan in plans), "output"]
-    names = ["input", *(plan.layer.name for plan in plans), unique("output", own)]
-    nodes: list[tuple[str, ...]] = [(), *(plan.layer.nodes for plan in plans), ()]
-    details: list[dict[str, object]] = [{}, *(_details(plan) for plan in plans), {}]
+    kinds = ["input"] * received + [plan.layer.kind for plan in plans] + ["output"] * len(sent)
+    marks = [text for _, text in code.marks]
+    ends: list[str] = []
+    for text in (*marks[:received], *marks[len(marks) - len(sent) :]):
+        ends.append(unique(text, own.union(ends)))
+    names = [*ends[:received], *(plan.layer.name for plan in plans), *ends[received:]]
+    none: list[tuple[str, ...]] = [()]
+    nodes = none * received + [plan.layer.nodes for plan in plans] + none * len(sent)
+    empty: list[dict[str, object]] = [{}]
+    details = empty * received + [_details(plan) for plan in plans] + empty * len(sent)
     for name, kind, busy, computed, facts in zip(names, kinds, sections, nodes, details, strict=True):
         layers.append(LayerEstimate(name, kind, Resources(), busy, computed, facts))
     interval = sum(sections)
@@ -62,41 +70,38 @@ def _details(plan: LayerPlan) -> dict[str, object]:
     }
 
 
-def section_cycles(
-    plans: Sequence[LayerPlan], code: Code, spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
-) -> list[int]:
+def section_cycles(plans: Sequence[LayerPlan], code: Code, sent: Sequence[Storage]) -> list[int]:
     """Cycles of the sections of a program from one frame to the next, as `Code.marks` names them."""
     starts = [index for index, _ in code.marks] + [len(code.program.code)]
     now, idle, ends = 0, 0, [0]
+    received, left = len(code.marks) - len(plans) - len(sent), iter(sent)
     for number, (begin, end) in enumerate(itertools.pairwise(starts)):
         for word in code.program.code[begin:end]:
             instruction, values = decode(int(word))
             if instruction.name in ("LOOP", "MAC", "MACL", "MAXL", "DRAIN"):
-                busy, rest = schedule(plans[number - 1])
+                busy, rest = schedule(plans[number - received])
                 now, idle = now + busy, now + busy + rest + timing.POST_DEPTH
                 break
             if instruction.name in ("POST", "LIMIT", "IN", "OUT") or values.get("stream", 0) >= _FIRST_OUTPUT:
                 now = max(now, idle)
-            now += _instruction(instruction.name, values, spec_in, spec_out, output)
+            now += _instruction(instruction.name, values, left)
         ends.append(now)
     return [after - before for before, after in itertools.pairwise(ends)]
 
 
-def _instruction(
-    name: str, values: Mapping[str, int], spec_in: StreamSpec, spec_out: StreamSpec, output: Storage
-) -> int:
-    """Cycles of an instruction outside the loops."""
+def _instruction(name: str, values: Mapping[str, int], sent: Iterator[Storage]) -> int:
+    """Cycles of an instruction outside the loops; an OUT takes the next of the values that are sent."""
     if name in _CONFIG:
         return timing.CONFIG
     if name == "JUMP":
         return timing.JUMP
     if name == "IN":
-        return timing.IN_START + spec_in.type.size + timing.IN_BEAT * spec_in.words
+        return timing.IN_START + values["count"] + timing.IN_BEAT * -(-values["count"] // values["lanes"])
     if name == "OUT":
-        words = output.shape[0] * output.shape[1] * output.pixel_words
-        places = timing.OUT_PLACE * spec_out.type.size * values["argmax"]
-        reads = timing.OUT_WORD * words + values["count"]
-        return timing.OUT_START + reads + places + timing.OUT_BEAT * spec_out.words
+        elements = values["count"] // values["channels"] if values["argmax"] else values["count"]
+        places = timing.OUT_PLACE * elements * values["argmax"]
+        reads = timing.OUT_WORD * next(sent).image_words + values["count"]
+        return timing.OUT_START + reads + places + timing.OUT_BEAT * -(-elements // values["lanes"])
     return 1
 
 

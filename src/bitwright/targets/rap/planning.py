@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
 from bitwright.network import Network
-from bitwright.network.graph import INPUT
 from bitwright.network.lowering import (
     concats_by_products,
     flatten_by_products,
@@ -19,10 +18,9 @@ from bitwright.network.lowering import (
     split_thresholds,
     unit_steps,
 )
-from bitwright.network.passes import name_input
 from bitwright.network.stages import Staged
 from bitwright.network.types import TensorType
-from bitwright.targets.contract import Estimate, Problem, Refusal, StreamSpec, several, traced
+from bitwright.targets.contract import Estimate, FrameSpec, Problem, Refusal, StreamSpec, traced
 from bitwright.targets.rap import cost
 from bitwright.targets.rap.check import MAX_STEPS, extent_problems, operation_problems, table_problems, value_problems
 from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
@@ -40,16 +38,16 @@ _CONTENTS = {"b_words": "weights", "param_words": "parameters", "program_words":
 
 @dataclass(frozen=True, eq=False)
 class RapPlan:
-    """Mapping of every layer, the program, and what it costs."""
+    """Mapping of every layer, the program, and what it costs. received, sent: where inputs and outputs lie."""
 
     network: Network
     options: RapOptions
     layers: tuple[LayerPlan, ...]
     code: Code
-    input: StreamSpec
-    output: StreamSpec
-    input_storage: Storage
-    output_storage: Storage
+    input: FrameSpec
+    output: FrameSpec
+    received: tuple[Storage, ...]
+    sent: tuple[Storage, ...]
     estimate: Estimate = field(repr=False)
 
 
@@ -75,9 +73,7 @@ def _simpler(network: Network, size: int) -> Network:
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is planned once for both
 def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     """The plan, or all reasons against it by the names of the network's nodes."""
-    if many := several(network):
-        return Refusal(tuple(many))
-    tabled = products_by_squares(name_input(network))
+    tabled = products_by_squares(network)
     found = table_problems(tabled, options)
     if found:
         return Refusal(traced(found, tabled))
@@ -105,10 +101,17 @@ def _plan_lowered(network: Network, options: RapOptions) -> RapPlan | list[Probl
 def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options: RapOptions) -> RapPlan | list[Problem]:
     """The plan of layers whose values have their place in the banks."""
     network = layered.network
-    spec_in, spec_out = stream(network.input.type), stream(network.output_type)
-    frame, found = _instructions(network.output_name, lambda w: send(w, layered, stored, spec_out))
-    count, more = _instructions(INPUT, lambda w: receive(w, stored[INPUT], spec_in))
-    count, found, plans = count + frame, more + found, []
+    frame_in = FrameSpec(tuple(stream(spec.type) for spec in network.inputs))
+    frame_out = FrameSpec(tuple(stream(network.types[name]) for name in network.output_values))
+    received = tuple(stored[name] for name in network.input_names)
+    count, plans = 0, list[LayerPlan]()
+    found: list[Problem] = []
+    for value, spec in zip(received, frame_in.tensors, strict=True):
+        words, problems = _instructions(value.name, partial(receive, value=value, spec=spec))
+        count, found = count + words, found + problems
+    for k, (name, spec) in enumerate(zip(network.output_values, frame_out.tensors, strict=True)):
+        words, problems = _instructions(name, partial(send, layered=layered, stored=stored, number=k, spec=spec))
+        count, found = count + words, found + problems
     for layer in layered.stages:
         plan, words, problems = _map_layer(layer, stored, options)
         plans.append(plan)
@@ -120,10 +123,10 @@ def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options:
         found += _too_full(option, words, options)
     if found:
         return found
-    code = generate(layered, plans, stored, options.machine, spec_in, spec_out)
-    output = stored[layered.output]
-    estimate = cost.estimate(plans, code, options.machine, spec_in, spec_out, output)
-    return RapPlan(network, options, tuple(plans), code, spec_in, spec_out, stored[INPUT], output, estimate)
+    code = generate(layered, plans, stored, options.machine, frame_in, frame_out)
+    sent = tuple(stored[name] for name in layered.outputs)
+    estimate = cost.estimate(plans, code, options.machine, sent)
+    return RapPlan(network, options, tuple(plans), code, frame_in, frame_out, received, sent, estimate)
 
 
 def _map_layer(

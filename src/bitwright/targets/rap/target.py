@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bitwright.network import Network
-from bitwright.targets.contract import Design, FrameSpec, Problem, Refusal, SynthesisUnit, first_fast
+from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit, first_fast
 from bitwright.targets.rap import hardware
 from bitwright.targets.rap.compiler.mapping import memory_words
 from bitwright.targets.rap.isa.machine import SIZES
@@ -55,8 +55,8 @@ class Rap:
             network=plan.network,
             top=hardware.TOP,
             files=hardware.sources(machine, in_bits, out_bits),
-            input=FrameSpec((plan.input,)),
-            output=FrameSpec((plan.output,)),
+            input=plan.input,
+            output=plan.output,
             units=(SynthesisUnit(shared.name, hardware.TOP, row=0),),
             estimate=plan.estimate,
             options={name: getattr(plan.options, name) for name in plan.options.__dataclass_fields__},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program of a whole network: one section for the frame's input, one for each layer, one for its output."""
+"""The program of a whole network: a section for each input, each layer and each output of a frame."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitwright.network.graph import INPUT
 from bitwright.network.ops import Requantize, Threshold
 from bitwright.network.stages import Staged
-from bitwright.targets.contract import StreamSpec
+from bitwright.targets.contract import FrameSpec, StreamSpec
 from bitwright.targets.rap.compiler import images
 from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.compiler.mapping import (
@@ -46,13 +45,14 @@ def generate(
     plans: Sequence[LayerPlan],
     stored: Mapping[str, Storage],
     machine: Machine,
-    spec_in: StreamSpec,
-    spec_out: StreamSpec,
+    frame_in: FrameSpec,
+    frame_out: FrameSpec,
 ) -> Code:
     """Instructions, weights and parameters of all layers."""
     writer = Writer()
-    writer.mark("input")
-    receive(writer, stored[INPUT], spec_in)
+    for name, spec in zip(layered.network.input_names, frame_in.tensors, strict=True):
+        writer.mark("input" if len(frame_in.tensors) == 1 else f"input {name}")
+        receive(writer, stored[name], spec)
     weights = [np.zeros((machine.size, 0), np.uint16)]
     params = [np.zeros((0, PARAM_LANES), np.uint32)]
     weights_at = params_at = 0
@@ -64,8 +64,9 @@ def generate(
         params += _parameters(plan)
         weights_at += weight_words(plan)
         params_at += sum(param_words(plan, s) + seed_words(plan, s) for s in range(len(plan.target)))
-    writer.mark("output")
-    send(writer, layered, stored, spec_out)
+    for number, (output, spec) in enumerate(zip(layered.network.outputs, frame_out.tensors, strict=True)):
+        writer.mark("output" if len(frame_out.tensors) == 1 else f"output {output.name}")
+        send(writer, layered, stored, number, spec)
     image = np.concatenate(weights, axis=1)
     table = np.concatenate(params)
     assert (image.shape[1], len(table)) == (weights_at, params_at)
@@ -104,18 +105,20 @@ def receive(writer: Writer, value: Storage, spec: StreamSpec) -> None:
     writer.add("IN", count=spec.type.size, channels=value.shape[2], bits=dtype.bits, lanes=spec.lanes, sign=sign)
 
 
-def send(writer: Writer, layered: Staged[Layer], stored: Mapping[str, Storage], spec: StreamSpec) -> None:
-    """OUT of a frame, or of the places of the largest elements of its pixels; then from the start again."""
-    value = stored[layered.output]
+def send(writer: Writer, layered: Staged[Layer], stored: Mapping[str, Storage], number: int, spec: StreamSpec) -> None:
+    """OUT of an output, or of the places of the largest elements of its pixels; after the last from the start again."""
+    value, last = stored[layered.outputs[number]], number == len(layered.outputs) - 1
     writer.add("WIDTH", width=_WIDTH[value.bits], asign=int(value.dtype.signed), bsign="unsigned")
     _shape(writer, "A", value)
     writer.stream("A", value.address, _raster(value))
     h, w, c = value.shape
     writer.add(
         "OUT", count=h * w * c, channels=c, bits=spec.type.dtype.bits, lanes=spec.lanes,
-        wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(layered.argmax),
+        wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(layered.argmaxes[number]),
+        more=int(not last),
     )  # fmt: skip
-    writer.add("JUMP", target=0)
+    if last:
+        writer.add("JUMP", target=0)
 
 
 def write_layer(writer: Writer, plan: LayerPlan, weights_at: int = 0, params_at: int = 0) -> None:

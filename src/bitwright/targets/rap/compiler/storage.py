@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from bitwright.network.graph import INPUT
 from bitwright.network.stages import Staged
 from bitwright.network.types import IntType
 from bitwright.targets.contract import Problem
@@ -47,6 +46,11 @@ class Storage:
     def pixel_words(self) -> int:
         """Words that hold the channels of a pixel."""
         return words_of(self.shape[2], self.bits)
+
+    @property
+    def image_words(self) -> int:
+        """Words of all pixels, as IN writes and OUT reads them."""
+        return self.shape[0] * self.shape[1] * self.pixel_words
 
     @property
     def span(self) -> int:
@@ -88,9 +92,7 @@ def lane_bits(found: Staged[Layer], least: int) -> dict[str, int]:
             for name in layer.inputs:
                 needed[name] = max(needed[n] for n in layer.inputs)
     bits = {name: next((w for w in WIDTHS if w >= max(n, least)), 0) for name, n in needed.items()}
-    if bits[found.output] == 0 and not found.readers(found.output):
-        bits[found.output] = 32
-    return bits
+    return bits | {name: 32 for name in found.outputs if bits[name] == 0 and not found.readers(name)}
 
 
 def weight_bits(layer: Layer) -> int:
@@ -157,13 +159,13 @@ def place(
     An address is free again behind the last layer that reads the value; the first gap that is large enough is taken.
     """
     types, layers = layered.types, layered.stages
-    until = dict.fromkeys(types, 0) | {layered.output: len(layers)}
+    until = dict.fromkeys(types, 0) | dict.fromkeys(layered.outputs, len(layers))
     for index, layer in enumerate(layers):
         for name in layer.inputs:
             until[name] = max(until[name], index)
     placed: dict[str, Storage] = {}
     top = 0
-    made = [[INPUT], *([result.name for result in layer.results] for layer in layers)]
+    made = [list(layered.network.input_names), *([result.name for result in layer.results] for layer in layers)]
     for index, names in enumerate(made):
         for name in (n for n in names if n not in placed):
             (h, w, c), dtype = types[name].shape, types[name].dtype

@@ -360,9 +360,10 @@ TABLE: tuple[Instruction, ...] = (
             _flag("wide", "1: an element is two words, low first"),
             _flag("bipolar", "1: +1 becomes 1 and -1 becomes 0"),
             _flag("argmax", "1: a pixel is sent as one element, the place of its first largest element"),
+            _flag("more", "1: the frame goes on with the next OUT"),
         ),
         "Send elements that lie in lanes of the current width along stream A; a pixel begins a new word. The last "
-        "stream word carries tlast. count is that of the elements that are read.",
+        "stream word carries tlast, unless the frame goes on. count is that of the elements that are read.",
         f"{timing.OUT_START}, {timing.OUT_WORD} a word, one an element, one a pixel with argmax, one a stream word, "
         "and waits for the stream",
     ),

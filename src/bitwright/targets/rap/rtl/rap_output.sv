@@ -5,7 +5,7 @@
 // stream word, and the wait for the stream; out_i stays meanwhile. An element is extended, cut, and put into its stream
 // word in three stages, which the last one of a word passes before it is sent. Wide elements are two words, low first.
 // With argmax a pixel is sent as one element, the index of the first of its largest elements, and takes one cycle more
-// (bitwright ArgMax).
+// (bitwright ArgMax). The last word carries tlast, unless the frame goes on with the next OUT.
 module rap_output #(
     parameter int unsigned StreamBits = 32
 ) (
@@ -161,7 +161,7 @@ module rap_output #(
   assign read_o = state_q == Read && wait_q == Wait;
   assign m_axis_tdata = StreamBits'(beat_q);
   assign m_axis_tvalid = state_q == Send;
-  assign m_axis_tlast = last_q;
+  assign m_axis_tlast = last_q && !out_i.more;
   assign waiting_o = state_q == Send && !m_axis_tready;
   assign done_o = state_q == Finish;
 endmodule
