@@ -169,7 +169,7 @@ def test_bit_exact_and_cycle_exact(make, unit, bitsys_cache):
     assert result.counters["errors"] == 0
 
 
-WITHOUT_REGISTER = (address("control", 18), address("control", 64), 5 << REGION_SHIFT)
+WITHOUT_REGISTER = (address("control", 15), address("control", 64), 7 << REGION_SHIFT)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def test_header_and_documentation_come_from_the_description():
 
 def test_fields_do_not_overlap():
     taken = set()
-    for f in registers.layer_fields().values():
+    for f in registers.fields("layer").values():
         bits = {(f.word, f.low + k) for k in range(f.bits)}
         assert not bits & taken
         assert f.low + f.bits <= 32
@@ -29,10 +29,10 @@ def test_fields_do_not_overlap():
 
 
 def test_encode_layer():
-    words = registers.encode_layer({"vector": 1, "table_bits": 5, "step_y": -3, "clamp_low": -128})
+    words = registers.encode("layer", {"vector": 1, "table_bits": 5, "step_y": -3, "clamp_low": -128})
     assert (words[0], words[4], words[25]) == (1 | 5 << 8, (1 << 20) - 3, 0xFFFFFF80)
     with pytest.raises(ValueError, match="out_w = 4096 does not fit 12 bits"):
-        registers.encode_layer({"out_w": 4096})
+        registers.encode("layer", {"out_w": 4096})
 
 
 def test_illegal_hardware(tmp_path):

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from contract_network import branches
+from random_networks import random_input
 
-from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, ops
+from bitwright.network.passes import simplify
 from bitwright.simulation import compile_model, simulate, stream_words
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys.model import timeline
 from bitwright.targets.bitsys.target import accelerator
+from bitwright.tools.model import Stalls
 
 TARGET = get("bitsys")
 HARDWARE = Path(__file__).parent / "hardware"
@@ -28,7 +32,23 @@ def network(shape, *operations, dtype=UINT4):
     return Network(InputSpec(TensorType(shape, dtype)), nodes)
 
 
+def pair(small, large):
+    """Two inputs that are added behind a pool, and as outputs the sum, its largest channel and the pool."""
+    a, b = TensorType((1, 1, 11), UINT4), TensorType((large, large, 11), UINT4)
+    nodes = [
+        Node("pool", ops.MaxPool((large, large)), ("b",)),
+        Node("sum", ops.Add(), ("a", "pool")),
+        Node("most", ops.ArgMax(), ("sum",)),
+    ]
+    ends = [OutputSpec(value=value, name=value) for value in ("sum", "pool", "most")]
+    inputs = (InputSpec(a, name="a"), InputSpec(b, name="b"))
+    return Network(inputs if small else inputs[::-1], nodes, ends)
+
+
 NETWORKS = {
+    "branches": simplify(branches()),
+    "small_input_first": pair(True, 5),
+    "small_input_last": pair(False, 3),
     "layers": network((6, 6, 8), ops.Conv2d(weights(24, 3, 3, 8), INT2), STEP, ops.Conv2d(weights(9, 2, 2, 24), INT2)),
     "output": network((4, 4, 8), ops.Conv2d(weights(33, 1, 1, 8), INT2)),
     "input": network((10, 10, 3), STEP, ops.MaxPool((5, 5), (5, 5))),
@@ -50,7 +70,7 @@ def test_every_frame_leaves_when_the_model_says(unit, bitsys_cache):
             options = TARGET.options(hardware=str(HARDWARE / f"{unit}.toml"), batch=batch)
             plan = contract.accepted(TARGET, net, options)
             design = TARGET.emit(plan)
-            x = np.random.default_rng(1).integers(0, 16, (8 * batch, *net.input.type.shape))
+            x = random_input(net, 8 * batch, 1)
             words = {"m_axis": len(x) * design.output.words}
             model = compile_model(design, cache_dir=bitsys_cache)
             run = model.run(stream_words(design, x), words, program=design.program)
@@ -68,6 +88,18 @@ def test_simulation_measures_the_estimate(name, batch, bitsys_cache):
     assert result.bit_exact
     assert np.ceil(result.interval_cycles) == plan.estimate.interval_cycles
     assert result.latency_cycles == plan.estimate.latency_cycles
+
+
+@pytest.mark.parametrize("name", ["branches", "small_input_last"])
+def test_a_batch_of_several_tensors_that_is_not_full(name, bitsys_cache):
+    """A batch starts after a pause between frames, and never between the tensors of one."""
+    options = TARGET.options(hardware=str(HARDWARE / "container.toml"), batch=3)
+    plan = contract.accepted(TARGET, NETWORKS[name], options)
+    x = random_input(NETWORKS[name], 7)
+    stalls = Stalls(seed=2, input=0.99, output=0.4)  # pauses are longer than the one that starts a batch
+    result = simulate(TARGET.emit(plan), x, stalls=stalls, jobs=1, cache_dir=bitsys_cache)
+    assert result.first_mismatch() is None
+    assert result.counters["batches"] > 3
 
 
 def test_a_layer_that_waits_for_the_output_is_counted_apart(bitsys_cache):

@@ -2,8 +2,9 @@
 
     python tests/fuzz/hardware.py TARGET --count 300 --seed 0 --out results.jsonl
 
-A seed draws a network, a set of options of the target, stalls and frames (`campaigns.toml`). Each one is checked,
-planned, emitted and simulated twice, without stalls and with random ones, and appended to the file as one line of JSON.
+A seed draws a network, some with several inputs and outputs, a set of options of the target, stalls and frames
+(`campaigns.toml`). Each one is checked, planned, emitted and simulated twice, without stalls and with random ones, and
+appended to the file as one line of JSON.
 A run resumes where the file ends, until `count` networks of the range have been simulated. Refused networks do not
 count; `check` and `plan` must agree on what they refuse. The command ends with 1 where anything is wrong.
 
@@ -30,7 +31,7 @@ import numpy as np
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "support"))
 
-from random_networks import random_input, random_network  # noqa: E402
+from random_networks import random_input, random_network, random_ports  # noqa: E402
 
 from bitwright import targets  # noqa: E402
 from bitwright.network import Network, evaluate  # noqa: E402
@@ -41,6 +42,7 @@ from bitwright.targets.contract import Plan, Refusal, Target, make_options  # no
 from bitwright.tools.model import Stalls  # noqa: E402
 
 CAMPAIGNS = Path(__file__).with_name("campaigns.toml")
+SEVERAL = 0.3  # share of the networks that are drawn with several inputs, outputs or both
 GOOD = ("exact", "refused")
 RELATIONS = {
     "equal": lambda measured, estimated: math.ceil(measured) == estimated,
@@ -82,11 +84,20 @@ def run_seed(name: str, seed: int, frames: int = 0, fixed: Mapping[str, Any] = {
     shape, options = drawn(plan, seed, fixed)
     record = {"target": name, "seed": seed, "shape": shape, "options": options}
     try:
-        network = simplify(random_network(seed, **plan["shapes"][shape]))
+        network = simplify(_network(seed, plan["shapes"][shape]))
         record |= _tried(network, targets.get(name), options, plan, seed, frames, more)
     except Exception as error:
         record |= {"status": "failed", "error": f"{type(error).__name__}: {error}", "where": _where(error)}
     return record | {"seconds": round(time.perf_counter() - start, 2)}
+
+
+def _network(seed: int, shape: Mapping[str, Any]) -> Network:
+    """The network of a seed, of a shape; some have up to four inputs and outputs."""
+    rng = np.random.default_rng([seed, 3])
+    if rng.random() >= SEVERAL:
+        return random_network(seed, **shape)
+    inputs, outputs = (int(n) for n in rng.integers(1, 5, 2))
+    return random_ports(seed, inputs, outputs, **shape)
 
 
 def _where(error: Exception) -> list[str]:

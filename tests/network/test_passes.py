@@ -59,21 +59,6 @@ def test_a_network_of_trivial_nodes_keeps_one():
     assert len(passes.remove_trivial(network).nodes) == 1
 
 
-def test_the_only_input_has_its_usual_name():
-    """Where a model of two inputs reads one; a node that has the name gives it up, and nothing else changes."""
-    t = TensorType((3,), IntType(4))
-    nodes = [
-        Node("input", ops.Lookup(IntType(4), np.arange(16)[None] % 5, IntType(3, False)), ("x",)),
-        Node("input_0", ops.Dense(np.eye(3, dtype=int), IntType(2, True)), ("input",)),
-    ]
-    network = Network(InputSpec(t, name="x"), nodes)
-    named = passes.name_input(network)
-    assert [(n.name, n.inputs) for n in named.nodes] == [("input_1", ("input",)), ("input_0", ("input_1",))]
-    assert passes.name_input(named) is named
-    x = random_input(network, 20)
-    assert np.array_equal(evaluate(named, x)["input_0"], evaluate(network, x)["input_0"])
-
-
 def test_pads_move_into_convolutions():
     network = build((3, 3, 4), ("p", ops.Pad((1, 2, 0, 1), value=5), ("input",)), ("c", WEIGHT, ("p",)))
     after = passes.fold_pads(network)

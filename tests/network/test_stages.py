@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, affine, ops
+from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, affine, ops
 from bitwright.network.stages import Rules, Stage, staged
 
 U4, I8 = IntType(4), IntType(8, True)
@@ -88,6 +88,44 @@ def test_a_network_that_computes_nothing_is_a_copy(rules):
     (stage,) = staged(build(("flat", ops.Flatten(), ("input",))), rules).stages
     assert (stage.name, stage.kind, stage.inputs, stage.nodes) == ("flat", "Copy", ("input",), ())
     assert staged(build(("flat", ops.Flatten(), ("input",))), TWO).stages == ()
+
+
+def test_a_value_too_wide_to_be_stored_is_computed_anew_for_each_reader():
+    """And once more where it leaves."""
+    steps = [(f"r{k}", STEP, ("conv",)) for k in range(2)]
+    nodes = [Node(*node) for node in (("conv", CONV, ("input",)), *steps, ("sum", ops.Add(), ("r0", "r1")))]
+    ends = [OutputSpec(value=value, name=value) for value in ("conv", "sum")]
+    network = Network(InputSpec(TensorType((4, 5, 3), U4)), nodes, ends)
+    bits = network.types["conv"].dtype.bits
+    assert summary(staged(network, Rules(widest=bits - 1))) == [
+        ("Conv2d", ("input",), [("r0", ["r0"])]),
+        ("Conv2d", ("input",), [("r1", ["r1"])]),
+        ("Conv2d", ("input",), [("conv", [])]),
+        ("Add", ("r0", "r1"), [("sum", [])]),
+    ]
+    assert summary(staged(network, Rules(widest=bits)))[0] == ("Conv2d", ("input",), [("conv", [])])
+
+
+def test_what_leaves_and_is_read_is_copied_where_it_must_stand_apart():
+    """One copy for all outputs of a value, right behind what makes it."""
+    nodes = [
+        Node("a", STEP, ("input",)),
+        Node("b", ops.MaxPool((2, 1)), ("a",)),
+        Node("flat", ops.Flatten(), ("a",)),
+        Node("most", ops.ArgMax(), ("b",)),
+    ]
+    ends = [OutputSpec(value=value, name=value) for value in ("a", "flat", "most", "b")]
+    network = Network(InputSpec(TensorType((4, 5, 3), U4)), nodes, ends)
+    found = staged(network, Rules(apart=True))
+    copy = found.outputs[0]
+    assert summary(found) == [
+        ("Requantize", ("input",), [("a", ["a"])]),
+        ("Copy", ("a",), [(copy, [])]),
+        ("MaxPool", ("a",), [("b", [])]),
+    ]
+    assert found.outputs == (copy, copy, "b", "b")
+    assert found.argmaxes == (False, False, True, False)
+    assert staged(network, Rules()).outputs == ("a", "a", "b", "b")
 
 
 def test_an_input_that_is_only_flattened_is_stored_as_a_vector():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bitwright import api, targets
-from bitwright.targets.bitsys.registers import address_of, decode_layer, encode_layer
+from bitwright.targets.bitsys.registers import address_of, decode, encode
 from bitwright.targets.rap.isa.assembler import assemble
 
 
@@ -40,12 +40,12 @@ def test_the_listing_of_a_program_assembles_to_it():
 def test_descriptors_are_read_back_as_they_were_written():
     plan = api.accepted_plan(golden.network(), "bitsys", {})
     for layer in plan.program.layers:
-        words = dict(enumerate(encode_layer(layer.fields)))
-        assert {name: value for name, value in decode_layer(words).items() if value} == {
+        words = dict(enumerate(encode("layer", layer.fields)))
+        assert {name: value for name, value in decode("layer", words).items() if value} == {
             name: value for name, value in layer.fields.items() if value
         }
     regions = [address_of(int(at))[0] for at, _ in targets.get("bitsys").emit(plan).program]
-    assert list(dict.fromkeys(regions)) == ["control", "layers", "parameters", "tables", "weights"]
+    assert list(dict.fromkeys(regions)) == ["control", "inputs", "outputs", "layers", "parameters", "tables", "weights"]
 
 
 def test_no_module_renames_a_signal():

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from bitwright.errors import ModelError
 from bitwright.network.affine import folded
-from bitwright.network.graph import INPUT, Network, Node
+from bitwright.network.graph import Network, Node
 from bitwright.network.ops import Conv2d, Op, Pad, Product, Requantize, Threshold
 from bitwright.network.selections import fold_selections
 
@@ -50,22 +50,6 @@ def remove_trivial(network: Network) -> Network:
         if name in trivial and (len(network.outputs) > 1 or len(trivial) == len(network.nodes)):
             del trivial[name]
     return _rebuilt(network, dict.fromkeys(trivial), trivial) if trivial else network
-
-
-def name_input(network: Network) -> Network:
-    """The only input called `INPUT`, whatever it was called; a node of that name gets another one."""
-    (given,) = network.inputs
-    if given.name == INPUT:
-        return network
-    names, taken = {given.name: INPUT}, {node.name for node in network.nodes}
-    if INPUT in taken:
-        names[INPUT] = next(name for i in range(len(taken) + 1) if (name := f"{INPUT}_{i}") not in taken)
-    nodes = [
-        replace(node, name=names.get(node.name, node.name), inputs=tuple(names.get(v, v) for v in node.inputs))
-        for node in network.nodes
-    ]
-    outputs = [replace(spec, value=names.get(spec.value, spec.value)) for spec in network.outputs]
-    return replace(network, inputs=(replace(given, name=INPUT),), nodes=tuple(nodes), outputs=tuple(outputs))
 
 
 def merge_equal(network: Network) -> Network:

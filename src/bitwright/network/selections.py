@@ -78,7 +78,7 @@ def _part(network: Network, made: Node, reader: Node, channels: Ints) -> Sequenc
     op = made.op
     if isinstance(op, Conv2d) and op.groups == 1 and picked(op) is None:
         bias = None if op.bias is None else op.bias[channels]
-        return [Node(reader.name, replace(op, weight=op.weight[channels], bias=bias), made.inputs, made.origin)]
+        return [Node(reader.name, replace(op, weight=op.weight[channels], bias=bias), made.inputs)]
     stochastic = isinstance(op, Requantize) and op.rounding is Rounding.STOCHASTIC
     source = made.inputs[0]
     if not isinstance(op, Threshold | Requantize | Lookup) or stochastic or network.types[source].dtype.bipolar:
@@ -91,8 +91,8 @@ def _part(network: Network, made: Node, reader: Node, channels: Ints) -> Sequenc
     fields = {name: getattr(op, name) for name in parameters(op)} if channels_of(op) > 1 else {}
     own = {name: value[channels] if len(value) > 1 else value for name, value in fields.items()}
     return [
-        Node(before, reader.op, (source,), reader.origin),
-        Node(reader.name, replace(op, **own), (before,), made.origin),
+        Node(before, reader.op, (source,)),
+        Node(reader.name, replace(op, **own), (before,)),
     ]
 
 

@@ -32,6 +32,7 @@ from bitwright.network.ops import (
     Threshold,
 )
 from bitwright.network.types import Ints, IntType, TensorType
+from bitwright.text import unique
 
 Elementwise = Threshold | Requantize | Lookup
 
@@ -44,17 +45,20 @@ class Rules:
     they are stored as images (H, W, C), a vector as one pixel, and a Dense reads the whole image.
     absorbing: main operations behind which elementwise ones join; chain: how many of them, one after the other.
     results: of a main operation in one stage. Of more than one it stores every elementwise reader's, and computes the
-    operation anew for those that are too many; with one, a value with several readers is stored as it is.
+    operation anew for those that are too many; with one, a value with several readers is stored as it is, unless it has
+    more than `widest` bits.
     argmax: ArgMax is a stage; otherwise the output's is left to what sends it.
-    wire: a network that computes nothing else gets a stage that copies its input.
+    wire: an input that leaves gets a stage that copies it. apart: so does a value that leaves and that a stage reads.
     """
 
     stream: bool = False
     absorbing: tuple[type[Op], ...] = (Op,)
     chain: int = 1
     results: int = 1
+    widest: int = 32
     argmax: bool = False
     wire: bool = True
+    apart: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +142,11 @@ class Stage:
         return self.results[0].type
 
     @property
+    def values(self) -> tuple[str, ...]:
+        """The names of its results."""
+        return tuple(result.name for result in self.results)
+
+    @property
     def chain(self) -> tuple[Node, ...]:
         """The elementwise operations that make its first result."""
         return self.results[0].chain
@@ -172,19 +181,16 @@ class Staged(Generic[S]):
     """All stages of a network in topological order.
 
     stored: for every value that outlasts its stage the stored one that it is, or is a view of. types: of the stored
-    values, as `Rules.stream` has it. argmaxes: of every output, whether the index of its largest channel leaves.
+    values, as `Rules.stream` has it. outputs: the stored values that leave. argmaxes: of each, whether the index of its
+    largest channel leaves.
     """
 
     network: Network
     stages: tuple[S, ...]
     stored: Mapping[str, str]
     types: Mapping[str, TensorType]
+    outputs: tuple[str, ...]
     argmaxes: tuple[bool, ...]
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """The stored values that leave."""
-        return tuple(self.stored[value] for value in self.network.output_values)
 
     @property
     def output(self) -> str:
@@ -272,13 +278,25 @@ class _Cutter:
             results = self._results(node)
             done |= {n.name for result in results for n in result.chain}
             self._add(node, results)
-        for name in network.output_values if self.rules.wire else ():
-            source = self.stored[name]
-            if source in network.input_names:
-                t = self.types[source]
-                result = Result(name, network.types[name] if self.rules.stream else t)
-                self._store(Stage(None, (source,), (t,), t, Window(), (result,)))
-        return Staged(network, tuple(self.stages), self.stored, self.types, self.argmaxes)
+        outputs = self._outputs()
+        return Staged(network, tuple(self.stages), self.stored, self.types, outputs, self.argmaxes)
+
+    def _outputs(self) -> tuple[str, ...]:
+        """The stored values that leave; those that must be copied for that are, as soon as they are there."""
+        found: dict[str, str] = {}
+        outputs = [self.stored[name] for name in self.network.output_values]
+        for name, source in zip(self.network.output_values, outputs, strict=True):
+            wired = self.rules.wire and source in self.network.input_names
+            read = self.rules.apart and any(source in stage.inputs for stage in self.stages)
+            if source in found or not (wired or read):
+                continue
+            t = self.types[source]
+            result = Result(unique(name, self.types), self.network.types[name] if self.rules.stream else t)
+            copy = Stage(None, (source,), (t,), t, Window(), (result,))
+            made = next((k + 1 for k, stage in enumerate(self.stages) if source in stage.values), 0)
+            self._store(copy, made)
+            found[source] = result.name
+        return tuple(found.get(source, source) for source in outputs)
 
     def _kept(self, t: TensorType) -> TensorType:
         return t if self.rules.stream else image(t)
@@ -296,8 +314,9 @@ class _Cutter:
     def _types(self, names: tuple[str, ...]) -> list[TensorType]:
         return [self.types[name] for name in names]
 
-    def _store(self, stage: Stage) -> None:
-        self.stages.append(stage)
+    def _store(self, stage: Stage, place: int | None = None) -> None:
+        """Put the stage at a place among the others, else at their end."""
+        self.stages.insert(len(self.stages) if place is None else place, stage)
         for result in stage.results:
             self.types[result.name] = result.type
             self.stored[result.name] = result.name
@@ -309,7 +328,8 @@ class _Cutter:
         raw = Result(node.name, self._kept(self.network.types[node.name]))
         readers = list(self._readers(node.name)) if isinstance(node.op, self.rules.absorbing) else []
         found = [self._result(r.name, [r]) for r in readers if isinstance(r.op, Elementwise)]
-        if not found or (self.rules.results == 1 and len(readers) > 1):
+        kept = self.rules.results == 1 and len(readers) > 1 and raw.type.dtype.bits <= self.rules.widest
+        if not found or kept:
             return [raw]
         return found + [raw] * any(not isinstance(r.op, Elementwise) for r in readers)
 

@@ -314,13 +314,6 @@ def make_options(target: Target, values: Mapping[str, Any]) -> Any:
     return target.options(**values)
 
 
-def several(network: Network) -> list[Problem]:
-    """What a target says that takes networks of one input and one output."""
-    ends = {"inputs": network.input_names, "outputs": tuple(spec.name for spec in network.outputs)}
-    many = {what: names for what, names in ends.items() if len(names) > 1}
-    return [Problem(None, f"it has the {what} {', '.join(names)}", "one") for what, names in many.items()]
-
-
 def make_plan(target: Target, network: Network, options: Any) -> Plan | Refusal:
     """The target's plan for a network, checked first, or its refusal."""
     problems = target.check(network, options)

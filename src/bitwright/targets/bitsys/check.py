@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bitwright.network import Network, TensorType
-from bitwright.network.graph import INPUT
 from bitwright.network.ops import (
     Concat,
     Conv2d,
@@ -23,15 +22,17 @@ from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer, pads_are_words, weight_lines
 from bitwright.targets.bitsys.post import HIGH, LOW
 from bitwright.targets.bitsys.program import Program
-from bitwright.targets.bitsys.registers import layer_fields
+from bitwright.targets.bitsys.registers import fields as register_fields
 from bitwright.targets.bitsys.storage import Layout, stored
 from bitwright.targets.contract import Problem, unstaged
 
 MOST_THRESHOLDS = 255
+STORED_BITS = 16  # of a value that layers read
 TABLE_BITS = 8
 POST_BITS = 58  # of products, biases and their sums in the post stage
 MOST_GROUPS = 4095  # groups of eight channels of a pixel, which addresses count in 12 bits
 MOST_PIXELS = 65535  # of a frame that leaves
+MOST_TENSORS, MOST_WORDS = 32, 65535  # inputs or outputs of a frame; words of an input where there are several
 FAR_TOO_MANY = 2  # times the lines of all packets: then no layers are made to count their descriptors
 MOST_REACH = 8191  # columns or rows from the first to the last tap of a frame
 
@@ -71,19 +72,25 @@ def _unsupported(op: Op, source: TensorType) -> tuple[str, str] | None:
 def too_wide(staged: Staged[Stage], hardware: Hardware) -> list[Problem]:
     """Values, windows and copies that the hardware's widths do not hold."""
     found = []
+    inputs = staged.network.input_names
+    for what, names in (("inputs", inputs), ("outputs", staged.outputs)):
+        if len(names) > MOST_TENSORS:
+            found.append(Problem(None, f"it has {len(names)} {what}", f"at most {MOST_TENSORS}"))
     for name, t in staged.types.items():
         if -(-t.channels // 8) > MOST_GROUPS:
             found.append(Problem(name, f"a pixel has {t.channels} channels", f"at most {8 * MOST_GROUPS}"))
-        if name == staged.stages[-1].value:
+        if name in staged.outputs:
             if t.pixels > MOST_PIXELS:
                 found.append(Problem(name, f"the output has {t.pixels} pixels", f"at most {MOST_PIXELS}"))
             continue
+        if name in inputs and len(inputs) > 1 and t.size > 8 * MOST_WORDS:
+            found.append(Problem(name, f"one of several inputs has {t.size} elements", f"at most {8 * MOST_WORDS}"))
         arrays = [s for s in staged.stages if name in s.inputs and s.window.multiplies]
-        if t.dtype.bits > 16:
-            found.append(Problem(name, f"the stored value is {t.dtype}", "at most 16 bits between layers"))
+        if t.dtype.bits > STORED_BITS:
+            found.append(Problem(name, f"the stored value is {t.dtype}", f"at most {STORED_BITS} bits between layers"))
         elif arrays and t.dtype.bits > 8:
             found.append(Problem(name, f"{_reading(arrays[0])} reads {t.dtype}", "operands of at most 8 bits"))
-        elif name == INPUT and t.dtype.bits > 8:
+        elif name in inputs and t.dtype.bits > 8:
             found.append(Problem(name, f"the input is {t.dtype}", "at most 8 bits"))
     return found + [p for s in staged.stages for p in (*_reach(s), *_pads(s, staged, hardware))]
 
@@ -131,13 +138,11 @@ def too_heavy(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list
 def fits(hardware: Hardware, staged: Staged[Stage], places: Layout, program: Program) -> list[Problem]:
     """Memories and descriptor fields that are too small."""
     usage, found = program.usage, []
-    result = staged.stages[-1].type
-    output = places.batch * result.pixels * -(-result.channels // 8)
     for what, need, have, unit in (
         ("activations of a batch", places.words, hardware.act_words, "64-bit words"),
         ("parameters", usage.param_groups, hardware.param_groups, "channel groups"),
         ("thresholds and tables", usage.table_entries, hardware.table_entries, "entries"),
-        ("results of a batch", output, hardware.output_groups, "channel groups"),
+        ("results of a batch", places.output_groups, hardware.output_groups, "channel groups"),
         ("layers", usage.layers, hardware.layers, "descriptors"),
     ):
         if need > have:
@@ -171,10 +176,11 @@ def _layer_fits(layer: Layer, hardware: Hardware) -> list[Problem]:
         found.append(
             Problem(name, f"a window takes {window} words", f"at most {hardware.row_words} in hardware {hardware.name}")
         )
+    known = register_fields("layer")
     for key, value in fields.items():
-        low, high = layer_fields()[key].limits
+        low, high = known[key].limits
         if not low <= value <= high:
-            found.append(Problem(name, f"{layer_fields()[key].doc}: {value}", f"{low} to {high}"))
+            found.append(Problem(name, f"{known[key].doc}: {value}", f"{low} to {high}"))
     limit = 1 << (hardware.multiplier_bits - 1)
     most = max(int(layer.post.multiplier.max()), -int(layer.post.multiplier.min()))
     if most >= limit:

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bitwright.targets.bitsys.registers import address_of, control_registers, decode_layer
+from bitwright.targets.bitsys.registers import address_of, control_registers, decode
 from bitwright.text import comment
 
-LANES, LAYER_STRIDE = 8, 32  # channels of a group; words from one descriptor to the next
+LANES = 8  # channels of a group
+STRIDES = {"layer": 32, "input": 4, "output": 4}  # words from one entry to the next
 WIDTH = 118  # of a line
 
 
@@ -21,7 +22,9 @@ def listing(writes: np.ndarray, names: Sequence[str] = ()) -> str:
         region, index = address_of(at)
         words.setdefault(region, {})[index] = word
     lines = list(_settings(words["control"]))
-    lines += _layers(words.get("layers", {}), names)
+    for kind in ("input", "output"):
+        lines += _entries(kind, words[f"{kind}s"])
+    lines += _entries("layer", words.get("layers", {}), names)
     lines += _parameters(words.get("parameters", {}))
     lines += _tables(words.get("tables", {}))
     return "\n".join([*lines, *_weights(words.get("weights", {}))]) + "\n"
@@ -33,11 +36,13 @@ def _settings(words: Mapping[int, int]) -> Iterator[str]:
     yield from (f"  {names[index]} = {word:#x}" for index, word in words.items())
 
 
-def _layers(words: Mapping[int, int], names: Sequence[str]) -> Iterator[str]:
-    for number in sorted({index // LAYER_STRIDE for index in words}):
+def _entries(kind: str, words: Mapping[int, int], names: Sequence[str] = ()) -> Iterator[str]:
+    """Descriptors of layers, or settings of inputs or outputs."""
+    stride = STRIDES[kind]
+    for number in sorted({index // stride for index in words}):
         name = f": {comment(names[number])}" if number < len(names) else ""
-        yield f"layer {number}{name}"
-        fields = decode_layer({i % LAYER_STRIDE: w for i, w in words.items() if i // LAYER_STRIDE == number})
+        yield f"{kind} {number}{name}"
+        fields = decode(kind, {i % stride: w for i, w in words.items() if i // stride == number})
         line = " "
         for text in (f"{field}={value}" for field, value in fields.items() if value):
             if len(line) + len(text) > WIDTH:

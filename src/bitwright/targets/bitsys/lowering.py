@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bitwright.network import IntType
-from bitwright.network.graph import INPUT
 from bitwright.network.ops import Add, Concat, SumPool
 from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
@@ -68,13 +67,14 @@ def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[La
     """All layers in order, without the places of weights, parameters and tables."""
     found = []
     for stage in staged.stages:
-        target = None if stage is staged.stages[-1] else places.values[stage.value]
+        target = places.values.get(stage.value)
         for part in parts(stage):
             lower = _array if stage.window.multiplies else _vector
             fields, sums, weights = lower(stage, part, places, hardware)
             coded = stage.type.dtype.bipolar if target is None else target.coded
             made = post(stage.results[0].op, sums, stage.type.dtype, coded)
-            fields |= _source(stage, part, places) | _target(stage, part, target) | _post_fields(made)
+            first = places.leaving.get(stage.value, 0) if target is None else target.base
+            fields |= _source(stage, part, places) | _target(stage, part, target, first) | _post_fields(made)
             fields["interval"] = _interval(fields)
             found.append(Layer(stage, fields, made, sums, weights))
     reading = [k for k, layer in enumerate(found) if layer.fields["src_input"] or layer.fields.get("srcb_input")]
@@ -97,7 +97,7 @@ def _source(stage: Stage, part: Part, places: Layout) -> dict[str, int]:
     across, down = (ow - 1) * sx * pitch, (oh - 1) * sy * row
     pad = pad_word(source, window.pad_value) if window.multiplies else 0
     return {
-        "src_input": int(name == INPUT),
+        "src_input": int(source.fed),
         "src_base": (source.base - top * row - left * pitch) & 0xFFFF,  # of the first tap, maybe outside the image
         "wide_a": int(source.wide),
         "signed_a": int(source.signed),
@@ -130,15 +130,15 @@ def _copies(stage: Stage) -> bool:
     return stage.op is not None and (isinstance(stage.op, Concat) or stage.op.repeats is not None)
 
 
-def _target(stage: Stage, part: Part, target: Stored | None) -> dict[str, int]:
-    """Where the results go: to memory, or for the last stage to the output buffer, a group of eight channels a word."""
+def _target(stage: Stage, part: Part, target: Stored | None, first: int) -> dict[str, int]:
+    """Where the results go, from word `first` on: to memory, or to the output buffer, a group of channels a word."""
     pitch = math.ceil(stage.type.channels / 8) if target is None else target.pitch
     ahead = part.channel // 8 if target is None else part.channel * target.bits // 64
     return {
         "to_output": int(target is None),
         "wide_out": int(target is not None and target.wide),
         "stored_out": 0 if target is None or target.wide else target.bits,
-        "out_base": (0 if target is None else target.base) + ahead + part.column * pitch,
+        "out_base": first + ahead + part.column * pitch,
         "out_pitch": part.step * pitch,
     }
 
@@ -195,7 +195,7 @@ def _vector(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Low
         b = sources[1]
         fields |= {
             "add": 1,
-            "srcb_input": int(stage.inputs[1] == INPUT),
+            "srcb_input": int(b.fed),
             "srcb_base": b.base,
             "wide_b": int(b.wide),
             "signed_b": int(b.signed),
@@ -315,11 +315,11 @@ def plane_code(conv: Window, source: Stored) -> tuple[IntType, bool]:
     """Type whose planes hold the weights, and whether bipolar ones are stored as bits with a correction.
 
     With bits q, weights 2q - 1 need the sum of the activations of each window, which the loader counts: all
-    channels of its words must then be the value's own, or zeros as in the input (which lies at base 0).
+    channels of its words must then be the value's own, or zeros as in an input.
     """
     bipolar = conv.weight_type.bipolar
     channels = source.type.channels
-    clean = channels % PLANE_CHANNELS == 0 or (source.base == 0 and not any(conv.pads))
+    clean = channels % PLANE_CHANNELS == 0 or (source.fed and not any(conv.pads))
     if bipolar and conv.groups == 1 and clean:
         return IntType(1), True
     return (IntType(2, True), False) if bipolar else (conv.weight_type, False)

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.network.graph import INPUT
 from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys import weights
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
-from bitwright.targets.bitsys.registers import address, control_registers, encode_layer
-from bitwright.targets.bitsys.storage import Layout
+from bitwright.targets.bitsys.registers import address, control_registers, encode
+from bitwright.targets.bitsys.storage import Layout, Stored, groups_of
 from bitwright.targets.bitsys.weights import Packet
 from bitwright.tools.model import to_words
 
@@ -66,7 +65,7 @@ def writes(program: Program, staged: Staged[Stage], places: Layout, hardware: Ha
     """All writes in order, uint32 [n, 2]; the last one starts the hardware."""
     pairs: list[tuple[int, int]] = [*_settings(staged, places)]
     for k, layer in enumerate(program.layers):
-        for w, word in enumerate(encode_layer(layer.fields)):
+        for w, word in enumerate(encode("layer", layer.fields)):
             pairs.append((address("layers", 32 * k + w), word))
         if layer.fields.get("first_group", 0) == 0:  # the parts of a split layer share what the first one writes
             pairs += _parameters(layer)
@@ -81,18 +80,44 @@ def _control(name: str) -> int:
     return address("control", 0) + control_registers()[name].offset
 
 
-def _settings(staged: Staged[Stage], places: Layout) -> Iterable[tuple[int, int]]:
-    value, result = places.values[INPUT], staged.stages[-1].type
-    dtype = value.type.dtype
-    sign, numbers = int(dtype.signed and not dtype.bipolar), int(dtype.bipolar and not value.coded)
+def _settings(staged: Staged[Stage], places: Layout) -> Iterator[tuple[int, int]]:
     yield _control("run"), 0
     yield _control("batch"), places.batch
-    yield _control("input_type"), (dtype.bits | sign << 4 | value.bits << 5 | numbers << 9 | value.type.channels << 16)
     yield _control("input_base"), places.input_words << 16
-    yield _control("input_shape"), value.type.pixels | value.pitch << 16
-    yield _control("output_shape"), result.pixels | result.channels << 16 | int(staged.argmax) << 31
-    yield _control("output_bits"), 32 if staged.argmax else result.dtype.bits
+    yield _control("tensors"), len(places.inputs) - 1 | len(staged.outputs) - 1 << 8
     yield _control("idle"), IDLE_CYCLES
+    yield from _entries("input", [_input(places.values[name], len(places.inputs) > 1) for name in places.inputs])
+    several = len(staged.outputs) > 1
+    outputs = []
+    for name, argmax in zip(staged.outputs, staged.argmaxes, strict=True):
+        t = staged.types[name]
+        bits = 32 if argmax else t.dtype.bits
+        entry = {"pixels": t.pixels, "channels": t.channels, "argmax": int(argmax), "bits": bits}
+        outputs.append(entry | {"base": places.leaving[name], "groups": groups_of(t) * several})
+    yield from _entries("output", outputs)
+
+
+def _input(value: Stored, several: bool) -> dict[str, int]:
+    """The settings of an input."""
+    dtype = value.type.dtype
+    return {
+        "bits": dtype.bits,
+        "signed": int(dtype.signed and not dtype.bipolar),
+        "stored": value.bits,
+        "numbers": int(dtype.bipolar and not value.coded),
+        "channels": value.type.channels,
+        "pixels": value.type.pixels,
+        "pitch": value.pitch,
+        "base": value.base,
+        "words": -(-value.type.size // 8) * several,
+    }
+
+
+def _entries(kind: str, settings: Sequence[Mapping[str, int]]) -> Iterator[tuple[int, int]]:
+    """Writes of the settings of all inputs or outputs."""
+    for k, values in enumerate(settings):
+        for w, word in enumerate(encode(kind, values)):
+            yield address(f"{kind}s", 4 * k + w), word
 
 
 def _parameters(layer: Layer) -> Iterable[tuple[int, int]]:

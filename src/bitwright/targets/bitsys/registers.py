@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Registers, memory map and layer descriptors, all from registers.toml."""
+"""Registers, memory map, layer descriptors and settings of tensors, all from registers.toml."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bitwright.hardware.text import SPDX
 
 SOURCE = Path(__file__).with_name("registers.toml")
 LAYER_WORDS = 28  # of the 32 words that each descriptor takes
+WORDS = {"layer": LAYER_WORDS, "input": 3, "output": 3}  # of the entries of regions that have fields
 REGION_SHIFT = 21
 ADDRESS_BITS = 24
 NUMBERS = ("zero_point", "clamp_low", "clamp_high")
@@ -22,7 +23,7 @@ DISTANCES = ("step_x", "step_y", "step_f", "tap_x", "tap_y")
 
 @dataclass(frozen=True)
 class Field:
-    """Bits of a layer descriptor."""
+    """Bits of a layer descriptor, or of what is laid out like one."""
 
     name: str
     word: int
@@ -54,9 +55,9 @@ def _source() -> dict[str, Any]:
 
 
 @cache
-def layer_fields() -> dict[str, Field]:
-    """All fields of a layer descriptor by name."""
-    return {name: Field(name, *values) for name, values in _source()["layer"].items()}
+def fields(kind: str) -> dict[str, Field]:
+    """All fields by name of a "layer" descriptor, or of the settings of an "input" or an "output"."""
+    return {name: Field(name, *values) for name, values in _source()[kind].items()}
 
 
 @cache
@@ -82,19 +83,22 @@ def address_of(byte: int) -> tuple[str, int]:
     return names[byte >> REGION_SHIFT], byte % (1 << REGION_SHIFT) // 4
 
 
-def encode_layer(values: Mapping[str, int]) -> list[int]:
-    """The words of a descriptor; fields that are not given are 0. `ValueError` where a value does not fit its field."""
-    words = [0] * LAYER_WORDS
+def encode(kind: str, values: Mapping[str, int]) -> list[int]:
+    """The words of a descriptor or of settings; fields that are not given are 0.
+
+    kind: as in `fields`. `ValueError` where a value does not fit its field.
+    """
+    words = [0] * WORDS[kind]
     for name, value in values.items():
-        f = layer_fields()[name]
+        f = fields(kind)[name]
         words[f.word] |= _encode(f, value)
     return words
 
 
-def decode_layer(words: Mapping[int, int]) -> dict[str, int]:
-    """The values of all fields of a descriptor, from its words by number; words that are missing are 0."""
+def decode(kind: str, words: Mapping[int, int]) -> dict[str, int]:
+    """The values of all fields, from the words by their number; words that are missing are 0."""
     found = {}
-    for name, f in layer_fields().items():
+    for name, f in fields(kind).items():
         value = words.get(f.word, 0) >> f.low & ((1 << f.bits) - 1)
         found[name] = value - (1 << f.bits) if value > f.limits[1] else value
     return found
@@ -129,7 +133,7 @@ def header() -> str:
     for r in control_registers().values():
         lines.append(f"localparam logic [7:0] Reg{_camel(r.name)} = 8'd{r.offset};")
     lines.append(f"localparam logic [7:0] RegHighest = 8'd{max(r.offset for r in control_registers().values())};")
-    for f in layer_fields().values():
+    for f in fields("layer").values():
         lines.append(f"localparam int unsigned F{_camel(f.name)} = {32 * f.word + f.low};")
         lines.append(f"localparam int unsigned W{_camel(f.name)} = {f.bits};")
     for f in packet_fields().values():
@@ -144,10 +148,11 @@ def tables() -> str:
     lines += [f"| {name} | {number} | {doc} |" for name, (number, doc) in _source()["regions"].items()]
     lines += ["", "| register | offset | access | meaning |", "| --- | --- | --- | --- |"]
     lines += [f"| {r.name} | {r.offset:#04x} | {r.access} | {r.doc} |" for r in control_registers().values()]
-    lines += ["", "| field | word | bits | meaning |", "| --- | --- | --- | --- |"]
-    for f in layer_fields().values():
-        place = f"{f.low + f.bits - 1}..{f.low}" if f.bits > 1 else str(f.low)
-        lines.append(f"| {f.name} | {f.word} | {place} | {f.doc} |")
+    for kind, title in (("input", "of an input"), ("output", "of an output"), ("layer", "field")):
+        lines += ["", f"| {title} | word | bits | meaning |", "| --- | --- | --- | --- |"]
+        for f in fields(kind).values():
+            place = f"{f.low + f.bits - 1}..{f.low}" if f.bits > 1 else str(f.low)
+            lines.append(f"| {f.name} | {f.word} | {place} | {f.doc} |")
     lines += ["", "| head of a packet of weights | bits | meaning |", "| --- | --- | --- |"]
     lines += [f"| {f.name} | {f.low + f.bits - 1}..{f.low} | {f.doc} |" for f in packet_fields().values()]
     return "\n".join(lines) + "\n"

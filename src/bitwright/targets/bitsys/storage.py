@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bitwright.network import IntType, TensorType
-from bitwright.network.graph import INPUT
 from bitwright.network.ops import Add, Concat, SumPool
 from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
@@ -19,7 +18,8 @@ from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, con
 class Stored:
     """A value in memory, (H, W, C) of `bits` bits an element (16: two halves), one frame after the other.
 
-    coded: a bipolar value as 0 and 1; otherwise elements are their own two's complement or unsigned code.
+    coded: a bipolar value as 0 and 1; otherwise elements are their own two's complement or unsigned code. fed: whether
+    it comes in from the stream; base is then its place in each of the two input buffers.
     """
 
     type: TensorType
@@ -27,6 +27,7 @@ class Stored:
     coded: bool
     planes: bool
     base: int = 0
+    fed: bool = False
 
     @property
     def wide(self) -> bool:
@@ -106,33 +107,49 @@ def stored(name: str, staged: Staged[Stage], hardware: Hardware) -> Stored:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything lies; the input has two buffers, one being filled while the other is computed."""
+    """Where everything lies; inputs have two buffers, one being filled while the other is computed.
+
+    values: those in memory. inputs, outputs: in the order of the network's, with the words of one input buffer and the
+    channel groups of the output buffer. leaving: the first channel group of every value that leaves.
+    """
 
     values: Mapping[str, Stored]
+    inputs: tuple[str, ...]
+    leaving: Mapping[str, int]
     batch: int
     words: int
+    input_words: int
+    output_groups: int
 
-    @property
-    def input_words(self) -> int:
-        """Words of one input buffer."""
-        return self.values[INPUT].words * self.batch
+
+def groups_of(t: TensorType) -> int:
+    """Groups of eight channels of an image."""
+    return t.pixels * math.ceil(t.channels / 8)
 
 
 def layout(staged: Staged[Stage], hardware: Hardware, batch: int) -> Layout:
     """First-fit allocation by lifetime; may need more words than the memory has, which `check` reports."""
-    values = {name: stored(name, staged, hardware) for name in staged.types if name != staged.stages[-1].value}
-    end = top = 2 * values[INPUT].words * batch
+    inputs, placed, buffer = staged.network.input_names, dict[str, Stored](), 0
+    for name in inputs:
+        placed[name] = replace(stored(name, staged, hardware), base=buffer, fed=True)
+        buffer += placed[name].words * batch
+    leaving, groups = dict[str, int](), 0
+    for name in dict.fromkeys(staged.outputs):
+        leaving[name] = groups
+        groups += groups_of(staged.types[name]) * batch
+    end = top = 2 * buffer
     live: list[tuple[int, int, int]] = []  # first word, word after the last, last stage that reads it
-    placed = {INPUT: values[INPUT]}
-    for k, stage in enumerate(staged.stages[:-1]):
+    for k, stage in enumerate(staged.stages):
+        if stage.value in leaving:
+            continue
         live = [entry for entry in live if entry[2] >= k]
-        value = values[stage.value]
+        value = stored(stage.value, staged, hardware)
         base = _gap(sorted(live), end, value.words * batch)
         last = max(i for i, _ in staged.readers(stage.value))
         live.append((base, base + value.words * batch, last))
-        placed[stage.value] = Stored(value.type, value.bits, value.coded, value.planes, base)
+        placed[stage.value] = replace(value, base=base)
         top = max(top, base + value.words * batch)
-    return Layout(placed, batch, top)
+    return Layout(placed, inputs, leaving, batch, top, buffer, groups)
 
 
 def _gap(live: list[tuple[int, int, int]], start: int, size: int) -> int:

@@ -13,7 +13,6 @@ from typing import Any
 from bitwright.errors import OptionError
 from bitwright.hardware.resources import Resources
 from bitwright.network import IntType, Network
-from bitwright.network.graph import INPUT
 from bitwright.network.lowering import (
     concats_by_products,
     flatten_by_products,
@@ -26,10 +25,9 @@ from bitwright.network.lowering import (
     split_thresholds,
 )
 from bitwright.network.ops import Add, Conv2d, Dense, Pool
-from bitwright.network.passes import name_input
 from bitwright.network.stages import Rules, Stage, Staged, staged
 from bitwright.targets.bitsys import hardware, lowering, program, storage
-from bitwright.targets.bitsys.check import MOST_THRESHOLDS, TABLE_BITS, fits, too_heavy, too_wide, unsuited
+from bitwright.targets.bitsys.check import MOST_THRESHOLDS, STORED_BITS, TABLE_BITS, fits, too_heavy, too_wide, unsuited
 from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model import cost, cycles, timeline
@@ -49,14 +47,13 @@ from bitwright.targets.contract import (
     SynthesisUnit,
     WeightStream,
     first_fast,
-    several,
     traced,
 )
 from bitwright.text import unique
 from bitwright.tools.model import to_words
 
 INPUT_LANES = 8
-RULES = Rules(absorbing=(Conv2d, Dense, Pool, Add))
+RULES = Rules(absorbing=(Conv2d, Dense, Pool, Add), widest=STORED_BITS, apart=True)
 
 
 @dataclass(frozen=True)
@@ -114,9 +111,7 @@ def _batches(batch: int, staged: Staged[Stage], machine: Hardware) -> tuple[int,
 
 
 def _has_room(staged: Staged[Stage], places: Layout, machine: Hardware) -> bool:
-    result = staged.stages[-1].type
-    groups = places.batch * result.pixels * math.ceil(result.channels / 8)
-    return places.words <= machine.act_words and groups <= machine.output_groups
+    return places.words <= machine.act_words and places.output_groups <= machine.output_groups
 
 
 def pads_are_planes(dtype: IntType, value: int) -> bool:
@@ -129,7 +124,6 @@ def _simpler(network: Network, machine: Hardware) -> Network:
     fill = 64 if machine.planes else 8  # channels of a Concat's first value that fill words
     return lowered(
         network,
-        name_input,
         flatten_first,
         partial(pads_apart, legal=pads_are_planes if machine.planes else lambda dtype, value: True),
         pads_by_sums,
@@ -143,8 +137,6 @@ def _simpler(network: Network, machine: Hardware) -> Network:
 
 @lru_cache(maxsize=1)  # `plan` follows `check`: the network is lowered once for both
 def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered | Refusal:
-    if many := several(network):
-        return Refusal(tuple(many))
     simple = _simpler(network, machine)
     found = _staged(simple, machine, batch)
     return found if isinstance(found, _Lowered) else Refusal(traced(found, simple))
@@ -204,15 +196,15 @@ class Bitsys:
 
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""
-        registers, shared = control_registers().values(), plan.estimate.shared
+        registers, shared, types = control_registers().values(), plan.estimate.shared, plan.network.types
         assert shared is not None
         return Design(
             target=self.name,
             network=plan.network,
             top=TOP,
             files=files(plan.hardware),
-            input=FrameSpec((StreamSpec(plan.network.input.type, INPUT_LANES, INPUT_BITS),)),
-            output=FrameSpec((StreamSpec(plan.network.output_type, 1, OUTPUT_BITS),)),
+            input=FrameSpec(tuple(StreamSpec(spec.type, INPUT_LANES, INPUT_BITS) for spec in plan.network.inputs)),
+            output=FrameSpec(tuple(StreamSpec(types[name], 1, OUTPUT_BITS) for name in plan.network.output_values)),
             units=(SynthesisUnit(shared.name, TOP, row=0),),
             estimate=plan.estimate,
             options=dataclasses.asdict(plan.options),
@@ -271,9 +263,14 @@ def _accelerator(machine: Hardware, found: _Lowered, timings: Sequence[LayerTimi
         packet = packets.get(k)
         stream = (packet.lines * machine.line_words, packet.ahead) if packet else ()
         steps.append(timeline.Step(timing, *flags, *stream))
-    source, result = found.layout.values[INPUT].type, found.staged.stages[-1].type
-    ends = [timeline.Ends(t.pixels, t.channels) for t in (source, result)]
-    return timeline.Accelerator(steps, found.layout.batch, ends[0], machine.planes, ends[1], found.staged.argmax)
+    places, cut = found.layout, found.staged
+    sources = [places.values[name].type for name in places.inputs]
+    received = tuple(timeline.Ends(t.pixels, t.channels) for t in sources)
+    results = [cut.types[name] for name in cut.outputs]
+    sent = tuple(
+        timeline.Ends(t.pixels, t.channels + int(argmax)) for t, argmax in zip(results, cut.argmaxes, strict=True)
+    )
+    return timeline.Accelerator(steps, places.batch, received, machine.planes, sent)
 
 
 def _facts(plan: BitsysPlan) -> dict[str, Any]:

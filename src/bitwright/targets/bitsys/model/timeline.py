@@ -20,12 +20,17 @@ from bitwright.targets.bitsys.model.cycles import FETCH, LayerTiming
 PERIODS = 4  # batches over which the interval is averaged: the two input buffers may take turns
 WARM_UP = 6  # batches before them
 RING_FULL = 112  # elements that have been accepted when no more are
-_RESET = [0, 1, 0, 0, 0, 0, 0, 0]  # cycle, ready, ahead, word, elements, count, lanes, group as bitsys_input names them
+# cycle, ready, ahead, word, elements, count, lanes, group as bitsys_input names them; the tensor, its words that are to
+# come, the cycle from which on words of the next one are taken
+_RESET = [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+NEXT_GROUP = 7  # cycles from the last group of one of several tensors to the first of the next, at least
+NEXT_WORD = 6  # cycles from there to that in which it is seen that words may come again
+NEXT_OUTPUT = 8  # cycles between the last word of one of several tensors and the first of the next
 
 
 @dataclass(frozen=True)
 class Ends:
-    """The elements of a frame: pixels and channels of input or output."""
+    """A tensor of a frame: its pixels, the cycles of each that leaves, or the channels of each that comes in."""
 
     pixels: int
     channels: int
@@ -48,10 +53,9 @@ class Accelerator:
 
     steps: Sequence[Step]
     frames: int
-    source: Ends
+    sources: tuple[Ends, ...]
     planes: bool
-    result: Ends
-    argmax: bool
+    results: tuple[Ends, ...]
 
 
 def frame_ends(machine: Accelerator, batches: int) -> np.ndarray:
@@ -73,6 +77,8 @@ class _State:
     def __init__(self, machine: Accelerator) -> None:
         self.machine = machine
         self.input = np.array(_RESET, np.int64)
+        self.tensors = _tensors(machine)
+        self.input[-2] = self.tensors[0, -1]
         self.closed: list[int] = []  # a batch's last group on its way into its input buffer
         self.released: list[int] = []  # the buffer's release
         self.done = -1  # end of the last layer
@@ -85,8 +91,7 @@ class _State:
         """Run a batch; the cycles in which its frames have left."""
         machine = self.machine
         before = np.concatenate(self.writes)
-        shape = machine.source.pixels, *_channels(machine)
-        closed = _closed(self.input, self._opened(), machine.frames, *shape, before)
+        closed = _closed(self.input, self._opened(), machine.frames, self.tensors, before)
         self.closed.append(closed)
         fetch = max(closed + 1, self.done) + 2
         writes = []
@@ -111,7 +116,8 @@ class _State:
         index = len(self.closed)
         if not index:
             return 0
-        return max(self.closed[-1] + 1, self.released[index - 2] if index > 1 else 0) + 2
+        settled = self.closed[-1] + NEXT_GROUP if len(self.tensors) > 1 else 0
+        return max(settled, max(self.closed[-1] + 1, self.released[index - 2] if index > 1 else 0) + 2)
 
     def _arrived(self, step: Step) -> int:
         """The cycle from which on the weights of a layer are there."""
@@ -124,10 +130,17 @@ class _State:
         return self.head
 
 
-def _channels(machine: Accelerator) -> tuple[int, int]:
-    """Channels of an input pixel, and with what fills up its last word of bit planes."""
-    channels = machine.source.channels
-    return channels, math.ceil(channels / 64) * 64 if machine.planes else channels
+def _tensors(machine: Accelerator) -> np.ndarray:
+    """Of every input: pixels, channels, with what fills up its last word of bit planes, words; int64 [inputs, 4].
+
+    An only input has no last word.
+    """
+    rows = []
+    for t in machine.sources:
+        padded = math.ceil(t.channels / 64) * 64 if machine.planes else t.channels
+        words = math.ceil(t.pixels * t.channels / 8) if len(machine.sources) > 1 else 1 << 62
+        rows.append((t.pixels, t.channels, padded, words))
+    return np.array(rows, np.int64)
 
 
 def _sent(machine: Accelerator) -> np.ndarray:
@@ -135,23 +148,22 @@ def _sent(machine: Accelerator) -> np.ndarray:
 
     The first group takes three cycles through the memory and its registers. ArgMax takes a cycle more for each pixel.
     """
-    pixels = machine.result.pixels * np.arange(1, machine.frames + 1)
-    return 3 + pixels * (machine.result.channels + int(machine.argmax))
+    frame = sum(t.pixels * t.channels for t in machine.results)
+    between = NEXT_OUTPUT if len(machine.results) > 1 else 0
+    frame += between * len(machine.results)
+    return 3 - between + frame * np.arange(1, machine.frames + 1)
 
 
 @njit
-def _closed(
-    state: np.ndarray, opened: int, frames: int, pixels: int, channels: int, padded: int, writes: np.ndarray
-) -> int:
+def _closed(state: np.ndarray, opened: int, frames: int, tensors: np.ndarray, writes: np.ndarray) -> int:
     """The cycle in which a batch's last group leaves the ring of bitsys_input, whose buffer opens in cycle `opened`.
 
     writes [runs, 4]: cycles that belong to results. state: the cycle that is next and what its registers hold, of
     `_RESET`'s order; it goes on with the next batch.
     """
     after = writes[:, 0] + (writes[:, 1] - 1) * writes[:, 2] + writes[:, 3]
-    cycle, ready, ahead, word, elements, count, lanes, group = state
+    cycle, ready, ahead, word, elements, count, lanes, group, tensor, left, resumed = state
     run = frame = pixel = channel = 0
-    pad = -channels * pixels % 8
     while frame < frames:
         if cycle < opened and ready + word + elements + lanes + group == 0 and ahead >= RING_FULL:
             cycle = opened  # nothing moves before
@@ -159,9 +171,12 @@ def _closed(
             run += 1
         hold = group == 1 and run < len(writes) and cycle >= writes[run, 0]
         hold = hold and (cycle - writes[run, 0]) % writes[run, 2] < writes[run, 3]
+        pixels, channels, padded, _ = tensors[tensor]
         needed = min(8, max(0, channels - channel))
         emit = cycle >= opened and needed <= count and not hold
         taken = 0
+        left -= ready
+        stopped = left == 0 or cycle < resumed
         if emit:
             taken = needed
             channel += 8
@@ -169,14 +184,20 @@ def _closed(
                 channel = 0
                 pixel += 1
                 if pixel == pixels:
+                    taken += -channels * pixels % 8
                     pixel = 0
-                    frame += 1
-                    taken += pad
+                    tensor += 1
+                    if len(tensors) > 1:
+                        opened, resumed = cycle + NEXT_GROUP, cycle + NEXT_WORD
+                        left = tensors[tensor % len(tensors), 3]
+                    if tensor == len(tensors):
+                        tensor = 0
+                        frame += 1
         if not hold:
             group, lanes = lanes, int(emit)
         count += 8 * elements - taken
         word, elements = ready, word
-        ready, ahead = int(ahead < RING_FULL), ahead + 8 * ready - taken
+        ready, ahead = int(ahead < RING_FULL and not stopped), ahead + 8 * ready - taken
         cycle += 1
-    state[:] = np.array([cycle, ready, ahead, word, elements, count, lanes, group])
+    state[:] = np.array([cycle, ready, ahead, word, elements, count, lanes, group, tensor, left, resumed])
     return int(cycle) - 1

@@ -18,17 +18,17 @@ module bitsys_control (
     output logic        param_we_o,
     output logic        table_we_o,
     output logic        weight_we_o,
+    output logic        inputs_we_o,
+    output logic        outputs_we_o,
     output logic [18:0] windex_o,
     output logic [31:0] wdata_o,
     // Settings
     output logic        run_o,
     output logic [ 7:0] batch_o,
-    output logic [31:0] input_type_o,
     output logic [31:0] input_base_o,
-    output logic [31:0] input_shape_o,
-    output logic [31:0] output_shape_o,
+    output logic [ 4:0] inputs_o,   // of a frame, less one
+    output logic [ 4:0] outputs_o,
     output logic [31:0] idle_o,
-    output logic [ 5:0] output_bits_o,
     // Observation
     input  logic        input_seen_i,
     input  logic        running_i,
@@ -57,18 +57,20 @@ module bitsys_control (
     param_we_o <= we_i && region == RegionParameters;
     table_we_o <= we_i && region == RegionTables;
     weight_we_o <= we_i && region == RegionWeights;
+    inputs_we_o <= we_i && region == RegionInputs;
+    outputs_we_o <= we_i && region == RegionOutputs;
     windex_o <= addr_i[20:2];
     wdata_o <= wdata_i;
   end
   assign writable_o = known_q;
   assign readable_o = readable_q;
-  assign known = region == RegionControl ? addr_i[20:8] == 13'd0 && register <= RegHighest : region <= RegionWeights;
+  assign known = region == RegionControl ? addr_i[20:8] == 13'd0 && register <= RegHighest : region <= RegionOutputs;
 
   logic run_q, seen_q;
   logic [1:0] errors_q;
-  logic [5:0] output_bits_q;
+  logic [4:0] inputs_q, outputs_q;
   logic [7:0] batch_q, select_q, timed_q;
-  logic [31:0] type_q, base_q, in_shape_q, out_shape_q, idle_q;
+  logic [31:0] base_q, idle_q;
   logic [31:0] total_q, busy_q, array_q, weights_q, output_q, batches_q, timer_q, layer_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -79,12 +81,9 @@ module bitsys_control (
     if (control_we) begin
       case (register)
         RegBatch: batch_q <= wdata_i[7:0];
-        RegInputType: type_q <= wdata_i;
         RegInputBase: base_q <= wdata_i;
-        RegInputShape: in_shape_q <= wdata_i;
-        RegOutputShape: out_shape_q <= wdata_i;
+        RegTensors: {outputs_q, inputs_q} <= {wdata_i[12:8], wdata_i[4:0]};
         RegIdle: idle_q <= wdata_i;
-        RegOutputBits: output_bits_q <= wdata_i[5:0];
         RegLayerSelect: select_q <= wdata_i[7:0];
         default: ;
       endcase
@@ -130,51 +129,45 @@ module bitsys_control (
   end
 
   // Which register, then its value: of either half of them, then of both.
-  logic [17:0] hit_q;
-  logic [31:0] values[18];
+  logic [14:0] hit_q;
+  logic [31:0] values[15];
   logic [1:0][31:0] value, value_q;
   logic [1:0] re_q;
   assign values[0] = {31'd0, run_q};
   assign values[1] = {29'd0, output_busy_q, waiting_q, running_q};
   assign values[2] = {30'd0, errors_q};
   assign values[3] = {24'd0, batch_q};
-  assign values[4] = type_q;
-  assign values[5] = base_q;
-  assign values[6] = in_shape_q;
-  assign values[7] = out_shape_q;
-  assign values[8] = idle_q;
-  assign values[9] = {26'd0, output_bits_q};
-  assign values[10] = total_q;
-  assign values[11] = busy_q;
-  assign values[12] = array_q;
-  assign values[13] = weights_q;
-  assign values[14] = output_q;
-  assign values[15] = batches_q;
-  assign values[16] = {24'd0, select_q};
-  assign values[17] = layer_q;
+  assign values[4] = base_q;
+  assign values[5] = {19'd0, outputs_q, 3'd0, inputs_q};
+  assign values[6] = idle_q;
+  assign values[7] = total_q;
+  assign values[8] = busy_q;
+  assign values[9] = array_q;
+  assign values[10] = weights_q;
+  assign values[11] = output_q;
+  assign values[12] = batches_q;
+  assign values[13] = {24'd0, select_q};
+  assign values[14] = layer_q;
   always_comb begin
     value = 64'd0;
-    for (int k = 0; k < 18; k++) value[k%2] = value[k%2] | (hit_q[k] ? values[k] : 32'd0);
+    for (int k = 0; k < 15; k++) value[k%2] = value[k%2] | (hit_q[k] ? values[k] : 32'd0);
   end
   always_ff @(posedge clk_i) begin
     hit_q[0] <= register == RegRun;
     hit_q[1] <= register == RegStatus;
     hit_q[2] <= register == RegErrors;
     hit_q[3] <= register == RegBatch;
-    hit_q[4] <= register == RegInputType;
-    hit_q[5] <= register == RegInputBase;
-    hit_q[6] <= register == RegInputShape;
-    hit_q[7] <= register == RegOutputShape;
-    hit_q[8] <= register == RegIdle;
-    hit_q[9] <= register == RegOutputBits;
-    hit_q[10] <= register == RegCyclesTotal;
-    hit_q[11] <= register == RegCyclesBusy;
-    hit_q[12] <= register == RegCyclesArray;
-    hit_q[13] <= register == RegCyclesWeights;
-    hit_q[14] <= register == RegCyclesOutput;
-    hit_q[15] <= register == RegBatches;
-    hit_q[16] <= register == RegLayerSelect;
-    hit_q[17] <= register == RegLayerCycles;
+    hit_q[4] <= register == RegInputBase;
+    hit_q[5] <= register == RegTensors;
+    hit_q[6] <= register == RegIdle;
+    hit_q[7] <= register == RegCyclesTotal;
+    hit_q[8] <= register == RegCyclesBusy;
+    hit_q[9] <= register == RegCyclesArray;
+    hit_q[10] <= register == RegCyclesWeights;
+    hit_q[11] <= register == RegCyclesOutput;
+    hit_q[12] <= register == RegBatches;
+    hit_q[13] <= register == RegLayerSelect;
+    hit_q[14] <= register == RegLayerCycles;
     value_q <= value;
     rdata_o <= value_q[0] | value_q[1];
     re_q <= rst_i ? 2'd0 : {re_q[0], re_i};
@@ -182,10 +175,8 @@ module bitsys_control (
   end
   assign run_o = run_q;
   assign batch_o = batch_q;
-  assign input_type_o = type_q;
   assign input_base_o = base_q;
-  assign input_shape_o = in_shape_q;
-  assign output_shape_o = out_shape_q;
+  assign inputs_o = inputs_q;
+  assign outputs_o = outputs_q;
   assign idle_o = idle_q;
-  assign output_bits_o = output_bits_q;
 endmodule

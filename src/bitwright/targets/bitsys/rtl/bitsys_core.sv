@@ -4,7 +4,7 @@
 // One layer at a time: bitsys_fetch reads its source, the array or the vector stage computes, the post stage turns sums
 // into the next layer's activations, bitsys_store writes them. Input and output of other batches go on meanwhile.
 // Inside, time is fixed by the descriptors alone: only the streams at the edge can wait.
-// s_axis_tdata: eight elements of the input's bits; m_axis_tdata: one element of 32 bits. With WeightStream, weights
+// s_axis_tdata: eight elements of an input's bits; m_axis_tdata: one element of 32 bits. With WeightStream, weights
 // that do not fit on chip come in on s_axis_weights, as bitsys_weight_stream takes them; without it, it is never ready.
 module bitsys_core #(
     parameter int unsigned Unit           = 0,
@@ -58,10 +58,11 @@ module bitsys_core #(
 
   // Control
   logic [23:0] bus_addr;
-  logic [31:0] bus_wdata, bus_rdata, wdata, input_type, input_base, input_shape, output_shape, idle;
-  logic bus_we, bus_re, bus_rvalid, writable, readable, layers_we, param_we, table_we, weight_we, run;
+  logic [31:0] bus_wdata, bus_rdata, wdata, input_base, idle;
+  logic bus_we, bus_re, bus_rvalid, writable, readable, layers_we, param_we, table_we, weight_we, inputs_we, outputs_we;
+  logic run;
   logic [18:0] windex;
-  logic [5:0] output_bits;
+  logic [4:0] inputs, outputs;
   logic [7:0] batch, batch_frames, layer_index, output_frames;
   logic running, waiting, output_busy, operands, output_start, fetching, weights_ready, weights_free, weights_wait;
   logic output_wait;
@@ -95,16 +96,16 @@ module bitsys_core #(
       .param_we_o(param_we),
       .table_we_o(table_we),
       .weight_we_o(weight_we),
+      .inputs_we_o(inputs_we),
+      .outputs_we_o(outputs_we),
       .windex_o(windex),
       .wdata_o(wdata),
       .run_o(run),
       .batch_o(batch),
-      .input_type_o(input_type),
       .input_base_o(input_base),
-      .input_shape_o(input_shape),
-      .output_shape_o(output_shape),
+      .inputs_o(inputs),
+      .outputs_o(outputs),
       .idle_o(idle),
-      .output_bits_o(output_bits),
       .input_seen_i(s_axis_tvalid && s_axis_tready),
       .running_i(running),
       .waiting_i(waiting),
@@ -162,10 +163,12 @@ module bitsys_core #(
       .clk_i, .rst_i,
       .run_i(run),
       .batch_i(batch),
-      .type_i(input_type),
       .base_i(input_base),
-      .shape_i(input_shape),
       .idle_i(idle),
+      .tensors_i(inputs),
+      .we_i(inputs_we),
+      .windex_i(windex[6:0]),
+      .wdata_i(wdata),
       .s_axis_tdata(s_axis_tdata),
       .s_axis_tvalid(s_axis_tvalid),
       .s_axis_tready(s_axis_tready),
@@ -372,8 +375,10 @@ module bitsys_core #(
   ) u_output (
       .clk_i(clk_i),
       .rst_i(rst_i),
-      .shape_i(output_shape),
-      .bits_i(output_bits),
+      .tensors_i(outputs),
+      .settings_we_i(outputs_we),
+      .windex_i(windex[6:0]),
+      .settings_i(wdata),
       .start_i(output_start),
       .frames_i(output_frames),
       .busy_o(output_busy),

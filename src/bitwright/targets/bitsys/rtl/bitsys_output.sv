@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Output buffer to the AXI4-Stream output: one 32-bit element a word, channel by channel, pixel by pixel.
 //
-// start_i begins a batch of frames_i frames, whose first word leaves four cycles later. With argmax (shape_i[31]) a pixel
-// yields one word, the index of the first of its greatest channels, in a cycle of its own. Groups of eight channels come
-// through the memory's two registers, their elements through one more. Only the low bits_i bits of an element are sent.
-// m_axis_tlast marks the last word of a frame. Python: ArgMax.
+// start_i begins a batch of frames_i frames, whose first word leaves four cycles later. A frame is one tensor or more,
+// one after the other (tensors_i: how many, less one); the first word of the next tensor leaves nine cycles after the
+// last one. With argmax (shape[31]) a pixel yields one word, the index of the first of its greatest channels, in a cycle
+// of its own. Groups of eight channels come through the memory's two registers, their elements through one more. Only
+// the low `bits` bits of an element are sent. m_axis_tlast marks the last word of a frame. Python: ArgMax.
 module bitsys_output #(
     parameter int unsigned Groups = 64
 ) (
     input  logic         clk_i,
     input  logic         rst_i,
-    input  logic [ 31:0] shape_i,
-    input  logic [  5:0] bits_i,
+    input  logic [  4:0] tensors_i,
+    // Settings of a tensor: word w of tensor t at 4 * t + w
+    input  logic         settings_we_i,
+    input  logic [  6:0] windex_i,
+    input  logic [ 31:0] settings_i,
     input  logic         start_i,
     input  logic [  7:0] frames_i,
     output logic         busy_o,
@@ -24,13 +28,27 @@ module bitsys_output #(
     output logic         m_axis_tlast
 );
   localparam int unsigned AddrBits = $clog2(Groups);
+  // The tensor that leaves. Behind it, what follows from its settings settles before the next one.
+  logic [31:0] shape, form, place;
+  logic [4:0] tensor_q;
+  logic [2:0] settle_q;
+  logic several_q, last_tensor_q, tensor_end, pending_q;
+  bitsys_tensors u_tensors (
+      .clk_i,
+      .we_i(settings_we_i),
+      .windex_i,
+      .wdata_i(settings_i),
+      .tensor_i(tensor_q),
+      .settings_o({place, form, shape})
+  );
+
   // Settings, which are those of some cycles ago.
   logic argmax, one_channel_q, one_pixel_q;
   logic [15:0] channels, pixels;
   logic [31:0] shape_q;
   assign {argmax, channels, pixels} = {shape_q[31], 1'b0, shape_q[30:0]};
   always_ff @(posedge clk_i) begin
-    shape_q <= shape_i;
+    shape_q <= shape;
     one_channel_q <= channels == 16'd1;
     one_pixel_q <= pixels == 16'd1;
   end
@@ -39,6 +57,22 @@ module bitsys_output #(
   logic active_q, read_valid_q, word_valid_q, element_valid_q, read, take, step, free, advance, pixel_end, index_q;
   logic last_channel_q, group_end_q;  // of the next element
   logic [AddrBits-1:0] addr_q;
+  logic [15:0] first, resumed;  // of the tensor's groups in this frame
+  logic later_q;  // the frame is not the first one of its batch
+  assign first = later_q ? resumed : place[15:0];
+  ram_sdp #(
+      .Width(16),
+      .Depth(32),
+      .Style(2)
+  ) u_next (
+      .clk_i,
+      .we_i(tensor_end && several_q),
+      .waddr_i(tensor_q),
+      .wdata_i(first + place[31:16]),
+      .re_i(1'b1),
+      .raddr_i(tensor_q),
+      .rdata_o(resumed)
+  );
   logic [255:0] word;
   assign free = !element_valid_q || (argmax ? !index_q : m_axis_tready);
   assign step = word_valid_q && free;
@@ -66,15 +100,23 @@ module bitsys_output #(
   assign next_last = last_channel_q ? one_channel_q : channels_left_q == 16'd2;
   assign advance = element_valid_q && (argmax ? !index_q : m_axis_tready);
   assign pixel_end = m_axis_tready && (argmax ? index_q : element_valid_q && element_last_q);
-  assign done = pixel_end && last_pixel_q && last_frame_q;
+  assign tensor_end = active_q && pixel_end && last_pixel_q;
+  assign done = tensor_end && last_tensor_q && last_frame_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
       active_q <= 1'b0;
+      pending_q <= 1'b0;
       index_q <= 1'b0;
       {read_valid_q, word_valid_q, element_valid_q} <= 3'd0;
+      {tensor_q, settle_q} <= 8'd0;
     end else begin
-      if (!active_q) active_q <= start_i;
-      else if (done) active_q <= 1'b0;
+      if (!active_q) active_q <= start_i || (pending_q && settle_q == 3'd0);
+      else if (done || (tensor_end && several_q)) active_q <= 1'b0;
+      pending_q <= start_i || (pending_q && !done);
+      if (tensor_end && several_q) begin
+        tensor_q <= last_tensor_q ? 5'd0 : tensor_q + 5'd1;
+        settle_q <= 3'd4;
+      end else if (settle_q != 3'd0) settle_q <= settle_q - 3'd1;
       if (!active_q) index_q <= 1'b0;
       else if (advance && element_last_q && argmax) index_q <= 1'b1;
       else if (m_axis_tready) index_q <= 1'b0;
@@ -88,16 +130,16 @@ module bitsys_output #(
     end
   end
   always_ff @(posedge clk_i) begin
+    several_q <= tensors_i != 5'd0;
+    last_tensor_q <= tensor_q == tensors_i;
     if (!active_q) begin
-      addr_q <= '0;
+      addr_q <= first[AddrBits-1:0];
       channel_q <= 16'd0;
       channels_left_q <= channels;
       last_channel_q <= one_channel_q;
       group_end_q <= one_channel_q;
       pixels_left_q <= pixels;
       last_pixel_q <= one_pixel_q;
-      frames_left_q <= frames_i;
-      last_frame_q <= frames_i == 8'd1;
     end else begin
       if (read) addr_q <= addr_q + 1'b1;
       if (step) begin
@@ -109,11 +151,16 @@ module bitsys_output #(
       if (pixel_end) begin
         pixels_left_q <= last_pixel_q ? pixels : pixels_left_q - 16'd1;
         last_pixel_q <= last_pixel_q ? one_pixel_q : pixels_left_q == 16'd2;
-        if (last_pixel_q) begin
-          frames_left_q <= frames_left_q - 8'd1;
-          last_frame_q <= frames_left_q == 8'd2;
-        end
       end
+    end
+    if (!pending_q) begin
+      frames_left_q <= frames_i;
+      last_frame_q <= frames_i == 8'd1;
+      later_q <= 1'b0;
+    end else if (tensor_end && last_tensor_q) begin
+      frames_left_q <= frames_left_q - 8'd1;
+      last_frame_q <= frames_left_q == 8'd2;
+      later_q <= 1'b1;
     end
   end
 
@@ -121,7 +168,7 @@ module bitsys_output #(
   logic [15:0] best_index_q;
   logic first_q;
   always_ff @(posedge clk_i) begin
-    mask_q <= ~(32'hFFFF_FFFF << bits_i);
+    mask_q <= ~(32'hFFFF_FFFF << form[5:0]);
     if (step) begin
       element_q <= word[32*channel_q[2:0]+:32];
       element_index_q <= channel_q;
@@ -134,8 +181,8 @@ module bitsys_output #(
       best_index_q <= element_index_q;
     end
   end
-  assign busy_o = active_q;
+  assign busy_o = pending_q;
   assign m_axis_tvalid = argmax ? index_q : element_valid_q && active_q;
   assign m_axis_tdata = argmax ? {16'd0, best_index_q} : element_q & mask_q;
-  assign m_axis_tlast = last_pixel_q && (argmax || element_last_q);
+  assign m_axis_tlast = last_pixel_q && last_tensor_q && (argmax || element_last_q);
 endmodule

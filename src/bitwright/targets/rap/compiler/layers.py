@@ -42,7 +42,7 @@ def make_layers(network: Network) -> Staged[Layer]:
     """The layers in the order of the nodes of a lowered network; `check` must accept them."""
     found = staged(network, RULES)
     layers = tuple(layer for stage in found.stages for layer in _layers(stage))
-    return Staged(network, layers, found.stored, found.types, found.argmaxes)
+    return Staged(network, layers, found.stored, found.types, found.outputs, found.argmaxes)
 
 
 def _layers(stage: Stage) -> Iterator[Layer]:

@@ -77,7 +77,7 @@ def build_circuit(network: Network) -> Circuit:
         return Unit(**vars(stage), mac=mac, channels=channels)
 
     found = staged(network, RULES)
-    return Circuit(network, tuple(map(unit, found.stages)), found.stored, found.types, found.argmaxes)
+    return Circuit(network, tuple(map(unit, found.stages)), found.stored, found.types, found.outputs, found.argmaxes)
 
 
 def posts(unit: Unit, acc: IntType | None = None, constant: np.ndarray | None = None, dsp: bool = True) -> list[Post]:
