@@ -96,7 +96,7 @@ def test_a_batch_of_several_tensors_that_is_not_full(name, bitsys_cache):
     options = TARGET.options(hardware=str(HARDWARE / "container.toml"), batch=3)
     plan = contract.accepted(TARGET, NETWORKS[name], options)
     x = random_input(NETWORKS[name], 7)
-    stalls = Stalls(seed=2, input=0.99, output=0.4)  # pauses are longer than the one that starts a batch
+    stalls = Stalls(seed=2, input=0.995, output=0.4)  # pauses are longer than the one that starts a batch
     result = simulate(TARGET.emit(plan), x, stalls=stalls, jobs=1, cache_dir=bitsys_cache)
     assert result.first_mismatch() is None
     assert result.counters["batches"] > 3
