@@ -40,7 +40,7 @@ class FitOptions:
     weight_candidates: tuple[int, ...] = _doc((2, 3, 4, 6, 8), "weight bits that a layer may have")
     activation_candidates: tuple[int, ...] = _doc((4, 6, 8), "bits that a layer's input may have")
     points: int = _doc(5, "networks for each target between its cheapest and its dearest")
-    finalists: int = _doc(8, "networks for each target that get hardware")
+    finalists: int = _doc(6, "networks for each target that get hardware")
     slower: int = _doc(3, "smaller designs of each of these, each with half the frames a second")
     metric: str = _doc("kl", "loss that tells widths apart: kl (of class probabilities) or error (relative, squared)")
     samples: int = _doc(64, "calibration samples that the loss of each width is measured on")
