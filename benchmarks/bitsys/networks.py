@@ -11,8 +11,8 @@ from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, Tensor
 from bitwright.network.ops import Dense, Requantize, Threshold
 
 MIXED = {
-    **{f"batch_normalization_{k}": (4, 4) for k in (3, 4)},
-    **{f"batch_normalization_{k}": (2, 2) for k in (5, 6)},
+    **{f"conv2d_{k}": (4, 4) for k in (3, 4)},
+    **{f"conv2d_{k}": (2, 2) for k in (6, 7)},
     "conv2d_5": (4, 4),
     "conv2d_8": (2, 2),
 }

@@ -33,7 +33,7 @@ from bitwright.tools import nextpnr, yosys
 
 RESULTS = Path(__file__).with_name("results.json")
 TARGET = get("rap")
-MIXED = {"batch_normalization_3": (4, 4), "batch_normalization_4": (4, 4), "batch_normalization_5": (16, 16)}
+MIXED = {"conv2d_3": (4, 4), "conv2d_4": (4, 4), "conv2d_6": (16, 16)}
 CALIBRATION, BEST_CALIBRATION, IMAGES = 256, 1000, 100
 WIDTHS = (16, 8, 4)
 BOUNDS = {16: 1.0, 8: 1.9, 4: 3.5}

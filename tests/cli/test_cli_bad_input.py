@@ -89,7 +89,7 @@ def test_dynamic_size(fails, one_node_onnx, data, tmp_path, command):
 def test_float_weights(fails, float_onnx, data, tmp_path, command):
     line = fails(*arguments(command, float_onnx, tmp_path))
     assert line == (
-        "float.onnx: 2 of 2 layers have float weights (a, y); "
+        "float.onnx: 2 of 2 layers have float weights (conv, fc); "
         "quantize the model first (`bitwright quantize`, or `bitwright.quantize`)"
     )
 

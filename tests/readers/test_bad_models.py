@@ -165,7 +165,7 @@ def test_too_new_opset(onnx_tools):
 def test_float_weights_ask_for_quantization(tmp_path, onnx_tools):
     path = tmp_path / "model.onnx"
     onnx.save(onnx_tools.model([("Conv", "xw", "y", {})], {"w": W}), str(path))
-    with pytest.raises(ModelError, match=r"1 of 1 layers have float weights \(y\); quantize the model first"):
+    with pytest.raises(ModelError, match=r"1 of 1 layers have float weights \(Conv_0\); quantize the model first"):
         load(path)
 
 
@@ -194,7 +194,7 @@ def test_layers_on_unquantized_inputs(onnx_tools):
 
 def test_layers_behind_an_activation_without_quantizer(onnx_tools):
     graph = quantized(onnx_tools, QUANT_U, ("Sigmoid", "c", "d", {}), ("Conv", "de", "y", {}), u=f(2, 4, 1, 1))
-    assert "Conv 'y': reads the result of an activation that has no quantizer behind it" in lowering_error(graph)
+    assert "Conv 'Conv_5': reads the result of an activation that has no quantizer behind it" in lowering_error(graph)
 
 
 def test_averages_of_fewer_pixels_at_the_edges(onnx_tools):
@@ -205,5 +205,5 @@ def test_averages_of_fewer_pixels_at_the_edges(onnx_tools):
 def test_accumulators_of_more_than_32_bits(onnx_tools):
     wide = {"u": 1e6 * f(2, 4, 1, 1), "b": np.float32(16)}
     error = lowering_error(quantized(onnx_tools, QUANT_U, ("Conv", "ce", "y", {}), **wide))
-    assert error.startswith("model: Conv 'y': range [")
+    assert error.startswith("model: Conv 'Conv_4': range [")
     assert error.endswith("values have at most 32 bits")

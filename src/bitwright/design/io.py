@@ -181,7 +181,22 @@ def _design_dict(design: Design) -> dict[str, Any]:
         "counters": design.counters,
         "batch": design.batch,
         "parameters": design.parameters,
+        "layers": layers_dict(design),
     }
+
+
+def layers_dict(design: Design) -> dict[str, Any]:
+    """By the name of every layer: the nodes of the network that it computes, and the modules that it is made of.
+
+    Names are those of the model's nodes; modules are numbered, since no name of a file becomes an identifier. Waveforms
+    and netlists have instances of the modules.
+    """
+    modules: dict[int, list[str]] = {}
+    for unit in design.units:
+        if unit.row is not None:
+            modules.setdefault(unit.row, []).append(unit.top)
+    rows = enumerate(design.estimate.rows)
+    return {row.name: {"kind": row.kind, "nodes": list(row.nodes), "modules": modules.get(i, [])} for i, row in rows}
 
 
 def _stream_dict(stream: StreamSpec) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from onnx import TensorProto
 
 from bitwright.errors import ModelError
 from bitwright.models.graph import FloatGraph, Port, Quantizer, ops, value_shape
+from bitwright.models.naming import named
 from bitwright.models.onnx import elementwise as onnx_elementwise
 from bitwright.models.onnx import layers as onnx_layers
 from bitwright.models.onnx import pixels as onnx_pixels
@@ -154,7 +155,7 @@ def _read_as(file: _File, views: dict[str, InputView]) -> FloatGraph:
         error = refusal(file.source or file.name, context.problems)
         raise Refused(error, context.views, context.read_before_problem, len(context.problems))
     try:
-        return simplify(_finish(context, file, views), context.deadline)
+        return named(simplify(_finish(context, file, views), context.deadline), file.model)
     except ModelError as error:
         raise Refused(error, context.views, context.read_before_problem, 1) from None
 
