@@ -17,11 +17,9 @@ from bitwright.models import read
 from bitwright.models.graph import FloatGraph, FloatNode, ops
 from bitwright.quantization.floatrun import FloatRunner, float_input
 from bitwright.training.batches import Batches
-from bitwright.training.checkpoint import State
-from bitwright.training.export import trained_graph
-from bitwright.training.loop import Plan, Trainer, inputs_of
-from bitwright.training.measure import Score
-from bitwright.training.module import GraphModule, Rules
+from bitwright.training.loop import Plan
+from bitwright.training.module import Rules
+from bitwright.training.teach import taught
 
 TFC_EPOCHS = 100
 DIGITS_EPOCHS = 150
@@ -133,15 +131,7 @@ def trained_in_floats(
 
 def trained_by_loop(graph: FloatGraph, batches: Batches, plan: Plan, half: bool = False) -> FloatGraph:
     """The float network after that plan; half: with convolutions in bfloat16, as integers are trained."""
-    module, teacher = (GraphModule(graph, Rules(half=half)) for _ in range(2))
-    module.center(inputs_of(batches[0][0], module.flat.device))
-    flat = module.flat.numpy()
-    state = State(
-        flat.copy(), np.zeros_like(flat), np.zeros_like(flat), flat.copy(), flat.copy(), Score(None, None, np.inf)
-    )
-    last = lambda: Score(None, None, -float(state.step))  # noqa: E731 - the last network is the best one
-    Trainer(module, teacher, batches, plan, last, lambda *rest: None).run(state)
-    return trained_graph(module)
+    return taught(graph, batches, plan, Rules(half=half), "cpu")[0]
 
 
 def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:

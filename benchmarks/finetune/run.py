@@ -24,15 +24,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from networks import Case, accuracy, case, float_accuracy, trained_by_loop
+from networks import Case, accuracy, case, float_accuracy
 from rows import ROWS, Row, widths
 
 import bitwright as bw
-from bitwright.data.samples import samples_of
-from bitwright.quantization.floatrun import float_input, to_value
+from bitwright.quantization.floatrun import to_value
 from bitwright.training import finetune_model
-from bitwright.training.batches import Batches
-from bitwright.training.loop import Plan
 from bitwright.training.module import GraphModule
 from bitwright.training.run import Finetuned
 
@@ -110,7 +107,12 @@ def figures(found: Case, made: Finetuned) -> dict[str, object]:
     value = torch.from_numpy(to_value(made.graph, found.test[:COMPARED]))
     with torch.no_grad():
         y = GraphModule(made.graph)(value.permute(0, 3, 1, 2) if value.ndim == 4 else value).numpy()
+    taught = {}
+    if made.report.given_accuracy is not None:
+        best = float_accuracy(made.teacher, found.test, found.test_labels)
+        taught = {"taught_float_accuracy": best, "taught_loss": best - after}
     return {
+        **taught,
         "test_samples": len(found.test),
         "float_accuracy": full,
         "accuracy": after,
@@ -148,19 +150,6 @@ def measure_training(bench: Bench, row: Row, seed: int) -> dict:
         lost = float(np.mean([p["post_training_loss"] for p in parts]))
         result = {**mean, "post_training_loss": lost, "folds": parts}
     return {"options": plain(row), **result, **({} if row.max_loss is None else {"max_loss": row.max_loss})}
-
-
-def measure_float(bench: Bench, row: Row, seed: int) -> dict:
-    """The float network trained by the same loop, for comparison with quantized ones that see labels."""
-    found, options = case(row.network, bench.data), dict(row.options)
-    samples = samples_of(found.x, found.labels, float_input(found.graph))
-    pixels = {"flip": (0, 0), "shift": (4, 4)}
-    batches = Batches(samples, np.arange(len(found.x)), found.graph, 64, seed, pixels)
-    plan = Plan(options["steps"], None, 5e-3, options["label_share"], "kl", 10, options["temperature"], mirrored=True)
-    graph = trained_by_loop(found.graph, batches, plan, half=True)
-    before = float_accuracy(found.graph, found.test, found.test_labels)
-    after = float_accuracy(graph, found.test, found.test_labels)
-    return {"options": plain(row), "float_accuracy": before, "accuracy": after, "loss": before - after}
 
 
 def measure_resume(bench: Bench, row: Row, seed: int) -> dict:
@@ -225,7 +214,6 @@ def measure_hardware(bench: Bench, row: Row, seed: int) -> dict:
 
 KINDS: dict[str, Callable[[Bench, Row, int], dict]] = {
     "train": measure_training,
-    "float": measure_float,
     "resume": measure_resume,
     "hardware": measure_hardware,
 }

@@ -77,9 +77,10 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("step", [7, 31, 58])
-def test_an_interrupted_run_resumes_to_the_same_bytes(small, x, tmp_path, monkeypatch, step):
-    expected = tuned(small, x).network.digest
+@pytest.mark.parametrize(("step", "float_epochs"), [(7, 0), (31, 0), (58, 0), (7, 1), (31, 1)])
+def test_an_interrupted_run_resumes_to_the_same_bytes(small, x, labels, tmp_path, monkeypatch, step, float_epochs):
+    how = {"labels": labels, "label_share": 0.5, "float_epochs": float_epochs} if float_epochs else {}
+    expected = tuned(small, x, **how).network.digest
     path, adam = tmp_path / "run.ckpt", loop.Trainer._adam
 
     def dies(self, state, *rest):
@@ -89,9 +90,9 @@ def test_an_interrupted_run_resumes_to_the_same_bytes(small, x, tmp_path, monkey
 
     monkeypatch.setattr(loop.Trainer, "_adam", dies)
     with pytest.raises(Killed):
-        tuned(small, x, checkpoint=path, checkpoint_seconds=0)
+        tuned(small, x, checkpoint=path, checkpoint_seconds=0, **how)
     monkeypatch.setattr(loop.Trainer, "_adam", adam)
-    found = tuned(small, x, checkpoint=path, checkpoint_seconds=0)
+    found = tuned(small, x, checkpoint=path, checkpoint_seconds=0, **how)
     assert found.network.digest == expected
     assert found.report.steps == 60
 
@@ -286,9 +287,22 @@ def test_labels_teach_more_than_the_model_knows(small, x, labels):
     assert with_labels.fine_tuned.accuracy > without.fine_tuned.accuracy + 20
 
 
+def test_the_float_model_learns_from_labels_first(small, x, labels):
+    other = (labels + 1) % 4
+    how = {"label_share": 0.5, "learning_rate": 0.03}
+    plain = tuned(small, x, other, **how).report
+    taught = tuned(small, x, other, float_epochs=20.0, **how).report
+    assert plain.given_accuracy is None
+    assert taught.given_accuracy == plain.float_accuracy
+    assert taught.float_accuracy > taught.given_accuracy + 20
+    assert taught.fine_tuned.accuracy > plain.fine_tuned.accuracy
+    assert [row[0] for row in taught.rows()[1]] == ["float as given", "float, taught", "post-training", "fine-tuned"]
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
+        ({"float_epochs": 1.0}, OptionError, "float_epochs needs labels"),
         ({"label_share": 0.5}, OptionError, "data has none"),
         ({"device": "cuda"}, OptionError, "torch finds no GPU"),
     ],

@@ -68,6 +68,8 @@ def run(
     from bitwright.training import need_torch
 
     need_torch()
+    from bitwright.training.teach import teacher_file
+
     if data is None:
         raise OptionError("--data with training samples is needed")
     console = Console(shared.json, shared.verbose)
@@ -79,7 +81,8 @@ def run(
     made, spec = _finetuned(console, model, (data, evaluate), (options, asked, quantize), saved, shared)
     network = remembering(made.network, spec)
     bw.save(network, output)
-    saved.unlink(missing_ok=True)
+    for file in (saved, teacher_file(saved)):
+        file.unlink(missing_ok=True)
     if plot is not None:
         write_file(plot, made.report.html(f"Fine-tuning of {network.name}"))
     console.say(f"{output}: {network.signature}, {len(network.nodes)} operations")

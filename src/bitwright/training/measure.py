@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,8 +105,15 @@ class Examiner:
         return None if self.labels is None else self._correct(self.reference, self.labels)
 
     def score(self, network: Network) -> Score:
-        evaluator = Evaluator(network, threads=self.jobs or None)
-        outputs = np.concatenate([evaluator.predict(x) for _, x in self.samples.chunks(self.indices)])
+        """Of an integer network."""
+        return self._score(Evaluator(network, threads=self.jobs or None).predict)
+
+    def score_model(self, graph: FloatGraph) -> Score:
+        """Of another float model with the same inputs and outputs."""
+        return self._score(FloatRunner(graph, jobs=self.jobs).outputs)
+
+    def _score(self, answers: Callable[[Array], Array]) -> Score:
+        outputs = np.concatenate([answers(x) for _, x in self.samples.chunks(self.indices)])
         accuracy = None if self.labels is None else self._correct(outputs, self.labels)
         agreement = None
         if self.loss != "error":

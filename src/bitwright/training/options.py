@@ -37,6 +37,7 @@ class FinetuneOptions:
         None, "of Adam; default 0.01 where 2 bits or fewer are trained, 0.005 of 3, 0.0025 of more"
     )
     label_share: float = _doc(0.0, "share of the labels in the loss, 0 to 1; the rest is the float model's answers")
+    float_epochs: float = _doc(0.0, "passes in which the float model learns from labels first, so that it teaches more")
     loss: str = _doc("auto", f"distance to the float model's outputs: {', '.join(LOSSES)}")
     temperature: float = _doc(1.0, "of class probabilities in the loss kl: 2 weighs unlikely classes more")
     features: float = _doc(0.0, "weight in the loss of what every layer computes, against the float model's layers")
@@ -65,6 +66,7 @@ class FinetuneOptions:
             ("batch", 1, 1 << 16),
             ("learning_rate", 1e-9, 1.0),
             ("label_share", 0, 1),
+            ("float_epochs", 0, 1e6),
             ("temperature", 0.1, 100),
             ("features", 0, 1000),
             ("evaluations", 1, 1 << 20),
@@ -76,6 +78,8 @@ class FinetuneOptions:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise OptionError(f"{name} is {value!r}; legal are {low:g} to {high:g}")
+        if self.float_epochs and not self.label_share:
+            raise OptionError("float_epochs needs labels: legal with a label_share above 0")
         self.pixels  # noqa: B018 - checks the augmentations
 
     @property

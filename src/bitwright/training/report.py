@@ -17,7 +17,8 @@ class FinetuneReport:
     """quantization: of the network that was kept, with the float model's accuracy and its own.
 
     post_training, fine_tuned: scores on the `measured` samples; best_step: of the network that was kept, 0 for that
-    of post-training quantization; held_back: whether the samples are a part of the training data.
+    of post-training quantization; held_back: whether the samples are a part of the training data; given_accuracy: of
+    the float model as it was given, where it has learned from labels first.
     """
 
     options: Mapping[str, object]
@@ -33,6 +34,7 @@ class FinetuneReport:
     seconds: float
     curve: tuple[CurvePoint, ...]
     notes: tuple[str, ...] = ()
+    given_accuracy: float | None = None
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able form with stable names."""
@@ -41,6 +43,8 @@ class FinetuneReport:
     def rows(self) -> tuple[list[str], list[list[object]]]:
         """Column names and one row for each network: float, post-training, fine-tuned."""
         rows: list[list[object]] = [["float", self.float_accuracy, None, None]]
+        if self.given_accuracy is not None:
+            rows = [["float as given", self.given_accuracy, None, None], ["float, taught", *rows[0][1:]]]
         for name, score in (("post-training", self.post_training), ("fine-tuned", self.fine_tuned)):
             rows.append([name, score.accuracy, score.agreement, score.loss])
         return ["network", "accuracy %", "agreement %", "loss"], rows

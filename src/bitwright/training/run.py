@@ -15,7 +15,7 @@ import torch
 from bitwright.data.samples import Samples
 from bitwright.errors import DataError, OptionError
 from bitwright.models.graph import FloatGraph
-from bitwright.models.graph.ops import ArgMax
+from bitwright.models.graph.ops import ArgMax, Quant
 from bitwright.network import Network
 from bitwright.network.types import Ints
 from bitwright.quantization.digests import digest
@@ -30,6 +30,7 @@ from bitwright.training.module import GraphModule, Rules
 from bitwright.training.options import DEFAULT_EPOCHS, FinetuneOptions
 from bitwright.training.report import FinetuneReport
 from bitwright.training.start import Start, is_power_of_two, narrowest, start_of
+from bitwright.training.teach import RATE, taught, teacher_file
 
 SPLIT = 2  # a stream of random numbers beside those of the batches
 LEAST_SAMPLES = 10
@@ -38,11 +39,15 @@ WHERE = ("jobs", "device", "checkpoint_seconds")  # options that a resumed run m
 
 @dataclass(frozen=True, eq=False)
 class Finetuned:
-    """The integer network that is kept, its report, and the quantized float graph that it was lowered from."""
+    """The integer network that is kept, its report, the quantized graph that it was lowered from, and its teacher.
+
+    teacher: the float model whose answers were learned; the given one but with `float_epochs`.
+    """
 
     network: Network
     report: FinetuneReport
     graph: FloatGraph
+    teacher: FloatGraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +77,39 @@ def finetune_job(job: Job, progress: Progress = quiet) -> Finetuned:
         train, measured = _split(job)
         some = generator(job.options.seed, SPLIT, 1).permutation(train)[: job.quantize.samples]
         calibration = job.data.take(np.sort(some))
+        job, given, notes = _with_teacher(job, train, measured, progress)
         start = start_of(job.graph, calibration, job.quantize, job.narrower, progress)
         _check_teacher(job, start)
-        loss = loss_of(start.teacher, job.options.loss)
-        options, data = job.options, job.evaluation or job.data
-        examiner = Examiner(start.teacher, data, measured, loss, options.jobs, options.mirrored)
-        return _trained(job, start, train, examiner, progress)
+        made = _trained(job, start, train, _examiner(job, start.teacher, measured), progress)
+        report = replace(made.report, given_accuracy=given, notes=(*notes, *made.report.notes))
+        return replace(made, report=report)
+
+
+def _examiner(job: Job, teacher: FloatGraph, measured: Ints) -> Examiner:
+    options, data = job.options, job.evaluation or job.data
+    return Examiner(teacher, data, measured, loss_of(teacher, options.loss), options.jobs, options.mirrored)
+
+
+def _with_teacher(job: Job, train: Ints, measured: Ints, progress: Progress) -> tuple[Job, float | None, list[str]]:
+    """The job with the float model that has learned from labels, the given one's accuracy, and notes."""
+    options = job.options
+    if not options.float_epochs:
+        return job, None, []
+    if job.graph.of(Quant):
+        raise OptionError(
+            f"{job.graph.source or job.graph.name} is quantized already: no float model learns first; legal is "
+            "float_epochs 0"
+        )
+    examiner, device = _examiner(job, job.graph, measured), _device(options)
+    half = _in_half(options, device)
+    batches = Batches(job.data, train, job.graph, options.batch, options.seed, options.pixels)
+    plan = replace(_plan(options, batches, 3, examiner.loss), features=0.0, rate=options.learning_rate or RATE)
+    plan = replace(plan, steps=max(1, round(options.float_epochs * batches.per_epoch)), minutes=None)
+    saved = None
+    if job.checkpoint is not None:
+        saved = (teacher_file(job.checkpoint), _key(job, job.graph, job.graph, half), options.checkpoint_seconds)
+    graph, notes = taught(job.graph, batches, plan, Rules(half=half), device, examiner, progress, saved)
+    return replace(job, graph=graph), examiner.float_accuracy, notes
 
 
 def _check(job: Job) -> None:
@@ -170,7 +202,7 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
         return examiner.score(start.lowered(trained_graph(module)))
 
     first = examiner.score(start.network)
-    key = _key(job, start, half)
+    key = _key(job, start.teacher, start.graph, half)
     count = module.flat.numel()
     found = None if job.checkpoint is None else load_state(job.checkpoint, key, count)
     state = found or _fresh(module, first)
@@ -181,7 +213,8 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
     if state.best_step:
         graph = trained_graph(module)
         network = start.lowered(graph)
-    return Finetuned(network, _report(job, start, (graph, network), examiner, first, trainer, state), graph)
+    report = _report(job, start, (graph, network), examiner, first, trainer, state)
+    return Finetuned(network, report, graph, start.teacher)
 
 
 def _fresh(module: GraphModule, first: Score) -> State:
@@ -207,11 +240,11 @@ def _plan(options: FinetuneOptions, batches: Batches, bits: int, loss: str) -> P
     )
 
 
-def _key(job: Job, start: Start, half: bool) -> str:
+def _key(job: Job, teacher: FloatGraph, graph: FloatGraph, half: bool) -> str:
     """Of all that the result depends on, but for threads and the device."""
     options = {name: value for name, value in asdict(job.options).items() if name not in WHERE}
     data = [job.data.identity(), job.evaluation.identity() if job.evaluation else None]
-    return digest("finetune", start.teacher, start.graph, options, half, data)
+    return digest("finetune", teacher, graph, options, half, data)
 
 
 def _report(
