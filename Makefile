@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEVELOP := $(VENV)/.developed
 
-.PHONY: venv demo test test-all golden fuzz lint format clean
+.PHONY: venv demo test test-all golden fuzz proofs lint format clean
 
 venv: $(DEVELOP)
 
@@ -29,6 +29,10 @@ test: venv
 # Mutated files through everything that reads files; failures are kept in fuzz-failures.
 fuzz: venv
 	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),5000) --seed $(or $(SEED),0)
+
+# Formal proofs of the RTL; rows and verdicts as JSON in benchmarks/trust/proofs.json.
+proofs: venv
+	$(BIN)/python tests/formal/prove.py --json benchmarks/trust/proofs.json
 
 # Write the designs of tests/golden anew, where a change of what is generated is meant.
 golden: venv
