@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import bitwright as bw
+from bitwright.data.samples import open_samples
 from bitwright.models.graph import FloatGraph, FloatNode
 from bitwright.models.graph import ops as float_ops
 from bitwright.network import INPUT, InputSpec, IntType, Network, Node, TensorType, ops
@@ -55,6 +57,25 @@ def test_accuracy_beside_the_float_model(tmp_path):
     assert (beside.accuracy, beside.float_agreement, beside.float_accuracy) == (0.25, 0.5, 0.75)
     with pytest.raises(bw.DataError, match="labels of shape"):
         bw.evaluate(network, x, np.array([1]))
+
+
+def test_many_samples_are_read_a_few_at_a_time(tmp_path):
+    """A stored archive is mapped: 48 MB of samples need a fraction of that, and the figures are those of arrays."""
+    rng = np.random.default_rng(0)
+    weight = rng.integers(-2, 2, (3, 64))
+    network = Network(InputSpec(TensorType((64,), IntType(8))), (Node("d", ops.Dense(weight, IntType(3)), (INPUT,)),))
+    x, labels = rng.integers(0, 128, (200_000, 64)).astype(np.float32), rng.integers(0, 3, 200_000)
+    np.savez(tmp_path / "data.npz", x=x, labels=labels)
+    read = open_samples(tmp_path / "data.npz", *network.inputs)
+    assert isinstance(read.raw, np.memmap)
+    tracemalloc.start()
+    found = bw.evaluate(network, read)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.accuracy == bw.evaluate(network, x, labels).accuracy
+    assert peak < x.nbytes / 8
+    np.savez_compressed(tmp_path / "small.npz", x=x[:10], labels=labels[:10])
+    assert bw.evaluate(network, open_samples(tmp_path / "small.npz", *network.inputs)).samples == 10
 
 
 def test_what_targets_say():

@@ -55,7 +55,7 @@ def run(
     read = read.first(samples) if samples is not None else read
     graph = None if float_model is None else models.read(float_model, output_name, input_shape(shape))
     with console.progress() as progress:
-        measured = bw.evaluate(network, read.prepared(), read.labels, float_model=graph, progress=progress)
+        measured = bw.evaluate(network, read, float_model=graph, progress=progress)
     found = {"model": str(model), **measured.as_dict()}
     ratios = measured.float_sqnr_db or {}
     rows = [[name, value] for name, value in found.items() if name not in ("model", "float_sqnr_db")]

@@ -24,6 +24,7 @@ from bitwright.parsing import parse_npy, unzip
 SAMPLES, LABELS = ("x", "images"), ("labels", "label", "y")
 BROKEN = "is no .npz file of plain arrays, or it is damaged"
 MOST_SHOWN = 5
+MAPPED = 1 << 24  # bytes of a file whose arrays are mapped rather than read, where they are stored as they are
 
 
 class Raw(Protocol):
@@ -75,8 +76,19 @@ def read_several(path: Path, specs: Sequence[InputSpec]) -> tuple[dict[str, Arra
 
 def _open(path: Path) -> tuple[list[str], Callable[[str], Array]]:
     """The names of a file's arrays, and a function that reads one."""
-    large = path.is_file() and path.stat().st_size > limits.current().bytes
-    return _mapped_archive(path) if large else _archive(path)
+    size = path.stat().st_size if path.is_file() else 0
+    if size > limits.current().bytes or (size > MAPPED and _is_stored(path)):
+        return _mapped_archive(path)
+    return _archive(path)
+
+
+def _is_stored(path: Path) -> bool:
+    """Whether the arrays lie in the archive as they are, as `np.savez` writes them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
+    except (zipfile.BadZipFile, OSError):
+        return False
 
 
 def _fitting(path: Path, spec: InputSpec, entries: list[str], array: Callable[[str], Array]) -> Array:

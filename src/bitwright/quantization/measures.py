@@ -36,13 +36,18 @@ def sqnr_db(signal: float, noise: float) -> float | None:
     return None if noise <= 0 else 10 * math.log10(max(signal, 1e-300) / noise)
 
 
-def output_sqnr(reference: Array, outputs: Array) -> Mapping[str, float | None]:
-    """Of every output of two bundles: power of the reference over that of the difference, in dB; None where equal."""
+def output_powers(reference: Array, outputs: Array) -> Mapping[str, tuple[float, float]]:
+    """Of every output of two bundles: sum of squares of the reference, and of the difference, for `sqnr_db`."""
     found = {}
     for name in reference.dtype.names or ():
         a, b = (y[name].astype(np.float64) for y in (reference, outputs))
-        found[name] = sqnr_db(float(np.square(a).sum()), float(np.square(a - b).sum()))
+        found[name] = float(np.square(a).sum()), float(np.square(a - b).sum())
     return found
+
+
+def output_sqnr(reference: Array, outputs: Array) -> Mapping[str, float | None]:
+    """Of every output of two bundles: power of the reference over that of the difference, in dB; None where equal."""
+    return {name: sqnr_db(*powers) for name, powers in output_powers(reference, outputs).items()}
 
 
 def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
