@@ -62,7 +62,7 @@ def test_accuracy_beside_the_float_model(tmp_path):
 def test_many_samples_are_read_a_few_at_a_time(tmp_path):
     """A stored archive is mapped: 48 MB of samples need a fraction of that, and the figures are those of arrays."""
     rng = np.random.default_rng(0)
-    weight = rng.integers(-2, 2, (3, 64))
+    weight = rng.integers(0, 4, (3, 64))
     network = Network(InputSpec(TensorType((64,), IntType(8))), (Node("d", ops.Dense(weight, IntType(3)), (INPUT,)),))
     x, labels = rng.integers(0, 128, (200_000, 64)).astype(np.float32), rng.integers(0, 3, 200_000)
     np.savez(tmp_path / "data.npz", x=x, labels=labels)
