@@ -296,7 +296,7 @@ ADVICE = {
     "legal are affine and clip": [QDQ],
     "takes a part of a tensor or repeats it": [MOVE, PICKED],
     "leaves out rows or columns; legal are at most": [PICKED],
-    "insert a quantizer there": [SNAPPED],
+    "insert a quantizer before the function or behind it": [SNAPPED],
     "without a quantizer behind it; insert one": [SNAPPED],
     "layers have float weights": [QDQ],
     "quantizes a function": [PRODUCT],

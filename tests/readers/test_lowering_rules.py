@@ -1,5 +1,7 @@
 """Single rules of lowering: what a pattern becomes, and that it computes the same."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -203,8 +205,24 @@ def test_output_functions():
         network = lower(build(*start, node("y", kind, "a")))
         assert network.output.function == function
         assert np.allclose(network.output.offset, [-2, -1, 0])
-    with pytest.raises(ModelError, match="no quantizer behind it"):
-        lower(build(*start, node("y", "Tanh", "a")))
+
+
+def test_a_function_without_a_quantizer_gets_a_grid_of_its_own(rational):
+    """Of 12 bits that reach just as far as its values, with a note; for a layer behind it, and at the end."""
+    start = (quant("q", "input"), dense("a", "q", 3, 6, scale=0.25, bias=np.array([0.5, 0.25, 0.0])))
+    graph = build(*start, node("t", "Silu", "a"), dense("y", "t", 2, 3))
+    notes = []
+    network = lower(graph, notes=notes)
+    assert notes == ["Dense 'y': its input, a function without a quantizer behind it, is rounded to 12 bits"]
+    x = rng.normal(size=(50, 6)) * 4
+    exact = np.stack([rational.run(graph, np.clip(np.rint(row), -8, 7))["t"].astype(float) for row in x])
+    step = max(exact.max() / 2047, -exact.min() / 2048) * 2  # of the samples; that of the grid is larger
+    found = network.predict(x)
+    weights = graph.node("y").op.weight
+    assert np.abs(found - exact @ weights.T).max() < 3 * 3 * step
+    assert np.corrcoef(found.ravel(), (exact @ weights.T).ravel())[0, 1] > 0.9999
+    end = lower(build(*start, node("y", "Tanh", "a")))
+    assert np.abs(end.predict(x) - np.tanh(lower(build(*start)).predict(x))).max() < 1 / 2047
 
 
 def test_both_probabilities_of_a_binary_classifier():
@@ -256,8 +274,22 @@ def test_input_quantizer_takes_in_affine_functions_and_clips(rational):
     assert (spec.scale[0], spec.offset[0], spec.low, spec.high) == (0.125, -7.0, -3, 7)
 
 
-def test_a_second_quantizer_of_the_input_is_refused():
+def test_two_quantizers_of_the_input_read_one_of_16_bits():
     graph = build(quant("q", "input"), quant("p", "input", 2.0), node("s", "Add", "q", "p"))
+    notes = []
+    network = lower(graph, notes=notes)
+    assert str(network.input.type) == "int16[6]"
+    assert notes == ["input 'input': has 2 quantizers, and one of 16 bits in front of them"]
+    x = rng.normal(size=(200, 6)) * 9
+    wanted = np.clip(np.rint(x), -8, 7) + 2 * np.clip(np.rint(x / 2), -8, 7)
+    near = np.abs(x - np.floor(x) - 0.5) < 2.0**-10  # of a tie of either quantizer
+    assert np.array_equal(network.predict(x)[~near], wanted[~near])
+    assert near.mean() < 0.02
+
+
+def test_a_second_quantizer_of_the_input_is_refused():
+    half = node("h", "Affine", "input", scale=np.array([0.5]), shift=np.zeros(1))
+    graph = build(quant("q", "input"), half, quant("p", "h", 2.0), node("s", "Add", "q", "p"))
     with pytest.raises(ModelError, match="is a second, different quantizer of the model's input"):
         lower(graph)
 
@@ -281,3 +313,44 @@ def test_named_outputs_of_the_exported_graph():
     assert q.shape == (3, 5, 4, 2)
     assert c.shape == (3, 3, 2, 2)
     assert np.array_equal(q, np.clip(np.rint(x), -8, 7).transpose(0, 2, 3, 1))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_sums_of_more_than_32_bits_come_in_parts(bits):
+    """Of the upper and lower bits of weights, or of more parts; the total is rounded to 30 bits."""
+    dtype, wide = IntType(bits, True), IntType(16, True)
+    values = rng.integers(dtype.min, dtype.max + 1, (4, 3, 3, 600))
+    weight = QuantizedWeight(values, dtype, np.array([2.0**-7]))
+    bias = np.array([1.0, -2.0, 0.5, 0.0])
+    layer = node("c", "Conv", "q", weight=values * 2.0**-7, quantized=weight, bias=bias, pads=(1, 1, 1, 1))
+    last = quant("y", "c", 2.0 ** (bits - 3), dtype=wide)
+    graph = FloatGraph.build(
+        (quant("q", "input", 2.0**-8, dtype=wide), layer, last), input_shape=(4, 4, 600), input_layout="HWC"
+    )
+    notes = []
+    network = lower(graph, notes=notes)
+    assert re.fullmatch(r"Conv 'c': its sums pass 32 bits; they are rounded to multiples of \d+", notes[0])
+    x = rng.normal(size=(20, 4, 4, 600)) * 60
+    codes = np.pad(np.clip(np.rint(x * 256), wide.min, wide.max), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(codes, (3, 3), (1, 2))
+    sums = np.einsum("nyxcij,oijc->nyxo", windows, values) * 2.0**-15 + bias
+    wanted = np.clip(np.rint(sums / last.op.quantizer.scale), wide.min, wide.max)
+    off = np.abs(network.predict(x) / last.op.quantizer.scale - wanted)
+    assert off.max() <= 1
+    assert np.mean(off == 0) > 0.99
+
+
+def test_float_weights_among_integers_get_8_bits():
+    values = rng.normal(size=(5, 6))
+    values[2] = 0
+    nodes = (quant("q", "input"), node("f", "Dense", "q", weight=values), quant("r", "f"), dense("y", "r", 3, 5))
+    graph, notes = build(*nodes), []
+    network = lower(graph, notes=notes)
+    assert notes == ["Dense 'f': its float weights are rounded to 8 bits"]
+    scale = np.abs(values).max(1, keepdims=True) / 127
+    rounded = np.rint(np.divide(values, scale, where=scale > 0, out=np.zeros_like(values))) * scale
+    x = np.clip(np.rint(rng.normal(size=(50, 6)) * 3), -8, 7)
+    inner = np.clip(np.rint(x @ rounded.T), -8, 7)
+    assert np.allclose(network.predict(x), inner @ graph.node("y").op.weight.T)
+    with pytest.raises(ModelError, match=r"2 of 2 layers have float weights \(f, y\); quantize the model first"):
+        lower(build(quant("q", "input"), nodes[1], node("y", "Dense", "f", weight=rng.normal(size=(3, 5)))))

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from bitwright.errors import ModelError
 from bitwright.models import lower, read_model
 from bitwright.network import evaluate
 
@@ -128,10 +127,17 @@ def test_the_quantizer_behind_a_focus_stem_is_that_of_the_input(onnx_tools):
     assert np.allclose(network.predict(x), onnx_tools.run_plain(model, x), atol=1e-5)
 
 
-def test_parts_of_the_input_with_two_quantizers_are_refused(onnx_tools):
+def test_parts_of_the_input_with_two_quantizers_read_one_of_16_bits(onnx_tools):
     model = onnx_tools.model(*focus(False), ("N", 3, 8, 8))
-    with pytest.raises(ModelError, match="reads the model's input before any quantizer"):
-        lower(read_model(model))
+    notes = []
+    network = lower(read_model(model), notes=notes)
+    assert str(network.input.type) == "int16[8, 8, 3]"
+    assert notes == ["input 'input': has 2 quantizers, and one of 16 bits in front of them"]
+    x = rng.normal(size=(40, 3, 8, 8)).astype(np.float32)
+    off = np.abs(network.predict(x) - onnx_tools.run_plain(model, x)).reshape(40, -1)
+    assert np.mean(off[:, :6] < 1e-5) > 0.95  # the others are one code of the quantizer off
+    assert off[:, :6].max() < 0.031
+    assert off[:, 6:].max() < 0.02 * 127 * 0.01 * 3
 
 
 def test_products_that_pass_32_bits_halve_a_factor(onnx_tools):

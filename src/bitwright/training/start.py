@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from bitwright.errors import ModelError, OptionError
-from bitwright.models import is_quantized, lower
+from bitwright.models import lower
 from bitwright.models.graph import FloatGraph, FloatNode, TypedNode, is_a
 from bitwright.models.graph.ops import (
     Affine,
@@ -64,7 +64,7 @@ def start_of(
 ) -> Start:
     """Quantize a float model; take a quantized one as it is or, where `narrower`, with other widths."""
     if graph.of(Quant) or any(node.op.quantized is not None for node in graph.layers):
-        if not is_quantized(graph):
+        if not graph.layers or any(node.op.quantized is None for node in graph.layers):
             raise ModelError(f"{graph.source or graph.name} is quantized in part; legal are float and quantized models")
         if not narrower:
             _check_unused(graph, options)

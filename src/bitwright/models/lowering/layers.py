@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,9 +12,11 @@ import numpy as np
 from bitwright.errors import ModelError
 from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Rationals, rationals, single, spread
 from bitwright.models.graph import FloatNode, LayerNode, TypedNode, ops
-from bitwright.models.lowering.values import Builder, Value, realize
-from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Op, Pad, Requantize, SumPool
-from bitwright.network.types import Ints, IntType, ints
+from bitwright.models.lowering.grids import realize
+from bitwright.models.lowering.sums import SUM_BITS
+from bitwright.models.lowering.values import Builder, Value
+from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Pad, Requantize, SumPool
+from bitwright.network.types import MAX_BITS, Interval, Ints, IntType, ints
 
 
 def _layer(b: Builder, node: LayerNode, v: Value) -> Value:
@@ -35,13 +38,68 @@ def _layer(b: Builder, node: LayerNode, v: Value) -> Value:
     steps: tuple[Affine, ...] = (Affine(single(real_scale), single(bias)),)
     if any(correction):
         steps = (Affine((ONE,), tuple(-c for c in correction)), *steps)
-    return b.value(node.name, _layer_op(layer, weights, layer.quantized.dtype, pad_value), [v], Chain(steps))
+    op = _layer_op(layer, weights, layer.quantized.dtype, pad_value)
+    if _sum_bits(op, v) <= MAX_BITS:
+        return b.value(node.name, op, [v], Chain(steps))
+    acc, unit = _in_parts(b, node, v, op)
+    return replace(acc, chain=Chain((Affine((Fraction(unit),), (ZERO,)), *steps)))
 
 
-def _layer_op(layer: ops.Layer, weights: Ints, dtype: IntType, pad_value: int) -> Op:
+def _layer_op(layer: ops.Layer, weights: Ints, dtype: IntType, pad_value: int) -> Conv2d | Dense:
     if not isinstance(layer, ops.Conv):
         return Dense(weights, dtype)
     return Conv2d(weights, dtype, layer.stride, layer.pads, layer.dilation, layer.groups, pad_value)
+
+
+def _sum_bits(op: Conv2d | Dense, v: Value) -> int:
+    """Bits of the sums of a product with constant weights, over all integers of the value's type."""
+    t = v.type.dtype
+    ends = op.interval(v.type.shape, Interval.of([t.min] * v.type.channels, [t.max] * v.type.channels))
+    low, high = min(int(ends.low.min()), 0), max(int(ends.high.max()), 0)
+    return max(high, -low - 1).bit_length() + (low < 0)
+
+
+def _in_parts(b: Builder, node: LayerNode, v: Value, op: Conv2d | Dense) -> tuple[Value, int]:
+    """(value, unit): unit * value is the sum, which passes 32 bits, rounded.
+
+    The weights are cut into parts of k bits, the sum of each part is exact, and the unit is the least with which the
+    sum of all fits.
+    """
+    parts = _cut(op, v)
+    if parts is None:
+        raise ModelError(f"its sums take {_sum_bits(op, v)} bits, those of one bit of its weights more than {MAX_BITS}")
+    shift = max(0, *(_sum_bits(part, v) + place - SUM_BITS for place, part in parts))
+    scaled: list[Value] = []
+    for k, (place, part) in enumerate(parts):
+        more, less = max(place - shift, 0), max(shift - place, 0)
+        found = b.value(f"{node.name}/part{k}", part, [v], Chain())
+        t = found.type.dtype
+        dtype = IntType.holding((t.min << more) >> less, (t.max << more) >> less)
+        op_scaled = Requantize(dtype, multiplier=ints([1 << more]), shift=ints([less]))
+        scaled.append(b.value(f"{node.name}/part{k}/scaled", op_scaled, [found], Chain()))
+    total = scaled[0]
+    for k, addend in enumerate(scaled[1:], 2):
+        name = node.name if k == len(scaled) else f"{node.name}/sum{k}"
+        total = b.value(name, Add(), [total, addend], Chain())
+    b.note(node, f"its sums pass {MAX_BITS} bits; they are rounded to multiples of {1 << shift}")
+    return total, 1 << shift
+
+
+def _cut(op: Conv2d | Dense, v: Value) -> list[tuple[int, Conv2d | Dense]] | None:
+    """(place, part), the lowest first: weights are the sum of 2**place * part, of the fewest parts whose sums fit."""
+    bits = op.weight_type.bits
+    for count in range(2, bits + 1):
+        k, rest = -(-bits // count), op.weight
+        parts: list[tuple[int, Conv2d | Dense]] = []
+        for place in range(0, bits, k):
+            upper = (rest + (1 << k >> 1)) >> k if place + k < bits else np.zeros_like(rest)
+            part = rest - (upper << k)
+            dtype = IntType.holding(int(part.min()), int(part.max()))
+            parts.append((place, replace(op, weight=part, weight_type=dtype)))
+            rest = upper
+        if all(_sum_bits(part, v) <= MAX_BITS for _, part in parts):
+            return parts
+    return None
 
 
 def _group_scales(v: Value, groups: int) -> Rationals:

@@ -14,8 +14,9 @@ import numpy as np
 from bitwright.errors import ModelError
 from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, spread
 from bitwright.models.graph import TypedNode, ops
+from bitwright.models.lowering.grids import realize
 from bitwright.models.lowering.sums import add
-from bitwright.models.lowering.values import Builder, Value, realize
+from bitwright.models.lowering.values import Builder, Value
 from bitwright.network.ops import Add, Conv2d, Dense, Lookup, Mul, Op, Pad, Requantize, SumPool, repeated
 from bitwright.network.types import IntType, ints
 

@@ -24,8 +24,10 @@ from bitwright.models.lowering import layers as lower_layers
 from bitwright.models.lowering import moves as lower_moves
 from bitwright.models.lowering import quant as lower_quant
 from bitwright.models.lowering import sums as lower_sums
+from bitwright.models.lowering.completion import integer_weights
+from bitwright.models.lowering.grids import realize
 from bitwright.models.lowering.reorder import inputs_quantized, quantizers_first
-from bitwright.models.lowering.values import Builder, Value, realize
+from bitwright.models.lowering.values import Builder, Value
 from bitwright.models.problems import Breach, refusal
 from bitwright.network.graph import Network
 from bitwright.network.inputs import InputSpec, OutputSpec
@@ -37,8 +39,9 @@ TINY = 2.0**-200
 
 
 def is_quantized(graph: FloatGraph) -> bool:
-    """Whether every layer with weights has integer weights, so that the graph can be lowered."""
-    return all(n.op.quantized for n in graph.layers) and bool(graph.layers or graph.of(ops.Quant))
+    """Whether the graph is to be lowered: it has integer weights, or quantizers that do not just read an input."""
+    inner = (n for n in graph.of(ops.Quant) if not graph.layers or n.inputs[0] not in graph.input_names)
+    return any(n.op.quantized for n in graph.layers) or any(True for _ in inner)
 
 
 def lower(
@@ -55,6 +58,9 @@ def lower(
     The first quantizer becomes the `InputSpec`. With `input_type` the network takes integers of that type,
     x = q * input_scale (1 unless given), and the first quantizer is tabulated like all others.
 
+    Layers with float weights among quantized ones get weights of 8 bits, and functions of few bits that no quantizer
+    follows a grid of 12 bits; `notes` says where.
+
     Quantizers are tabulated exactly. With `multiplier_bits` those of affine chains become a Requantize with
     the quantizer's own rounding and multipliers below 2**multiplier_bits, a pure shift (multiplier 1)
     where the ratio of the scales is a power of two; stochastic rounding is always of that kind, and functions
@@ -69,8 +75,9 @@ def lower(
     if align_bits is not None and not 8 <= align_bits <= 30:
         raise OptionError(f"align_bits is {align_bits!r}; legal are 8 to 30, and None for exact sums")
     check_weights(graph)
-    graph = quantizers_first(inputs_quantized(graph))
-    b = Builder(graph, multiplier_bits, [] if notes is None else notes, align_bits)
+    notes = [] if notes is None else notes
+    graph = quantizers_first(inputs_quantized(integer_weights(graph, notes), notes))
+    b = Builder(graph, multiplier_bits, notes, align_bits)
     values: dict[str, Value | None] = {p.value: _input(b, p, input_type, input_scale) for p in graph.inputs}
     problems: list[Breach] = []
     deadline = limits.Deadline()
@@ -113,9 +120,9 @@ def node_problems(graph: FloatGraph) -> list[str]:
 
 
 def check_weights(graph: FloatGraph) -> None:
-    """Raise `ModelError` where a layer has float weights."""
+    """Raise `ModelError` where layers have float weights in a model that is not quantized."""
     floats = [n.name for n in graph.layers if not n.op.quantized]
-    if floats:
+    if floats and not is_quantized(graph):
         shown = ", ".join(floats[:3]) + (", ..." if len(floats) > 3 else "")
         raise ModelError(
             f"{graph.source or graph.name}: {len(floats)} of {len(graph.layers)} layers have float weights ({shown}); "

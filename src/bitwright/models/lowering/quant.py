@@ -9,26 +9,20 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.models.exact.boundaries import Steps
-from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, rationals, spread
+from bitwright.models.exact.chain import spread
 from bitwright.models.graph import ExtraRounding, FloatNode, Quantizer
 from bitwright.models.lowering.alignment import deviation
+from bitwright.models.lowering.grids import coded, dequantized
 from bitwright.models.lowering.narrow_sums import build, narrow_sum
 from bitwright.models.lowering.requantize import clamped
 from bitwright.models.lowering.steps import tabulate
 from bitwright.models.lowering.values import Builder, Value
 from bitwright.network.inputs import InputSpec
-from bitwright.network.ops import Add, Flatten, Rounding
+from bitwright.network.ops import Flatten, Rounding
 from bitwright.network.types import TensorType
 
 # How far a boundary moves, in codes, so that rounding half to even is rounding down or up.
 OFFSETS = {Rounding.FLOOR: -0.5 + 2.0**-20, ExtraRounding.CEIL: 0.5 - 2.0**-20}
-
-
-def dequantized(quantizer: Quantizer) -> Chain:
-    """real = (code - zero_point) * scale."""
-    scale, zero = rationals(quantizer.scale), rationals(quantizer.zero_point)
-    less = () if not any(zero) else (Affine((ONE,), tuple(-z for z in zero)),)
-    return Chain((*less, Affine(scale, (ZERO,))))
 
 
 def quantize(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> Value:
@@ -53,15 +47,7 @@ def quantize(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> Val
         if off is not None and off.any():
             text = f"over all pairs of its inputs, codes are off by {off.mean():.2g} on average and {off.max()} at most"
             b.note(node, f"{text}, since the sum {v.alignment.name!r} is aligned to fewer bits")
-    if len(table.ops) == 1:
-        *before, last = *table.ops, *table.then
-        for op in before:
-            v = b.value(f"{node.name}/unclamped", op, [v], chain)
-        return b.value(node.name, last, [v], chain, limits)
-    first, second, narrowing = table.ops
-    halves = [b.value(f"{node.name}/{k}", op, [v], chain) for k, op in (("first", first), ("second", second))]
-    both = b.value(f"{node.name}/sum", Add(), halves, chain)
-    return b.value(node.name, narrowing, [both], chain, limits)
+    return coded(b, node.name, v, table, quantizer)
 
 
 def _changes_nothing(v: Value, quantizer: Quantizer) -> bool:

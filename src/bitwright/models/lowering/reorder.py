@@ -9,6 +9,10 @@ import numpy as np
 
 from bitwright.models.graph import FloatGraph, FloatNode, Quantizer, ops
 from bitwright.models.graph.ops import Elementwise, MaxPool, Quant
+from bitwright.network.types import IntType
+from bitwright.text import unique
+
+WIDE = 16  # bits of an input that several quantizers read
 
 
 def quantizers_first(graph: FloatGraph) -> FloatGraph:
@@ -55,18 +59,19 @@ def _moved(graph: FloatGraph, pool: FloatNode, run: list[FloatNode]) -> FloatGra
     return graph.with_nodes(kept, {last.name: pool.name})
 
 
-def inputs_quantized(graph: FloatGraph) -> FloatGraph:
-    """The same function with the quantizer of each input in front of the moves that stand before it.
+def inputs_quantized(graph: FloatGraph, notes: list[str]) -> FloatGraph:
+    """The graph with a quantizer of each input in front of the moves that stand before its quantizers.
 
-    A focus stem slices the image, joins the parts and quantizes them. Moved where all that reads moved elements
-    quantizes them alike, with one scale and zero point, to a grid that holds what pads add.
+    A focus stem slices the image, joins the parts and quantizes them. Where all that reads moved elements
+    quantizes them alike, with one scale and zero point, to a grid that holds what pads add, that quantizer moves.
+    Where the parts have several quantizers, one of 16 bits stands in front of them that holds the numbers of all.
     """
     for name in graph.input_names:
-        graph = _input_quantized(graph, name)
+        graph = _input_quantized(graph, name, notes)
     return graph
 
 
-def _input_quantized(graph: FloatGraph, name: str) -> FloatGraph:
+def _input_quantized(graph: FloatGraph, name: str, notes: list[str]) -> FloatGraph:
     moved = {name}
     for node in graph.nodes:
         if isinstance(node.op, (ops.Move, ops.Concat)) and moved.issuperset(node.inputs):
@@ -75,17 +80,29 @@ def _input_quantized(graph: FloatGraph, name: str) -> FloatGraph:
     grids = [n.op.quantizer for n in ends if isinstance(n.op, Quant)]
     pads = [0.0, *(n.op.value for n in graph.of(ops.Pad) if n.name in moved)]
     gone = {n.name: n.inputs[0] for n in ends}
-    if len(moved) == 1 or not grids or len(grids) < len(ends) or not {*moved, *gone}.isdisjoint(graph.output_values):
+    several = len(moved) > 1 or len(ends) > 1
+    if not several or not grids or len(grids) < len(ends) or not {*moved, *gone}.isdisjoint(graph.output_values):
         return graph
-    if not all(q.same_as(grids[0]) and _holds(q, pads) for q in grids):
-        return graph
-    first = replace(ends[0], inputs=(name,))
+    if all(q.same_as(grids[0]) for q in grids) and (len(moved) == 1 or _holds(grids[0], pads)):
+        first = replace(ends[0], inputs=(name,))
+    else:
+        first = FloatNode(unique(f"{name}/quantized", graph.shapes), Quant(_of_all(grids, pads)), (name,))
+        notes.append(f"input {name!r}: has {len(grids)} quantizers, and one of {WIDE} bits in front of them")
+        gone = {}
     kept = [first]
     for node in graph.nodes:
         if node.name not in gone:
             inputs = (gone.get(i, i) for i in node.inputs)
             kept.append(replace(node, inputs=tuple(first.name if i == name else i for i in inputs)))
     return graph.with_nodes(kept)
+
+
+def _of_all(grids: list[Quantizer], numbers: list[float]) -> Quantizer:
+    """A quantizer of 16 bits whose grid reaches from the lowest to the highest number of all grids."""
+    ends = [((edge - q.zero_point) * q.scale) for q in grids for edge in (q.low, q.high)]
+    low, high = (float(pick([*map(pick, ends), *numbers])) for pick in (min, max))
+    dtype = IntType(WIDE, signed=low < 0)
+    return Quantizer(dtype, np.array([max(high / dtype.max, low / dtype.min if low < 0 else 0.0)]))
 
 
 def _holds(quantizer: Quantizer, numbers: list[float]) -> bool:

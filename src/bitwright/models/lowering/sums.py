@@ -12,7 +12,8 @@ from bitwright.errors import ModelError
 from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Leaky, Rationals, Step, combine, single, spread
 from bitwright.models.graph import FloatNode, ops
 from bitwright.models.lowering.alignment import Alignment
-from bitwright.models.lowering.values import Builder, Value, realize
+from bitwright.models.lowering.grids import realize
+from bitwright.models.lowering.values import Builder, Value
 from bitwright.network.ops import Add, Concat, Mul, Requantize
 from bitwright.network.types import MAX_BITS, IntType, ints
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any
 
 from bitwright.errors import ModelError
-from bitwright.models.exact.chain import ONE, Affine, Chain, Step
+from bitwright.models.exact.chain import Affine, Chain, Step
 from bitwright.models.graph import FloatGraph, FloatNode
 from bitwright.models.lowering.alignment import Alignment
-from bitwright.models.lowering.requantize import Clamped, clamped
 from bitwright.network.graph import Node
 from bitwright.network.inputs import InputSpec
 from bitwright.network.ops import Op, Requantize
-from bitwright.network.types import IntType, TensorType, ints
+from bitwright.network.types import IntType, TensorType
 from bitwright.text import unique
 
 
@@ -101,34 +99,3 @@ class Builder:
 
     def note(self, node: FloatNode, text: str) -> None:
         self.notes.append(f"{node.kind} {node.name!r}: {text}")
-
-
-def realize(b: Builder, node: FloatNode, v: Value) -> Value:
-    """The value with an affine chain: a rectifier at an integer of every channel is computed on the integers.
-
-    max(a * q + b, low) = |a| * max(sign(a) * q + n, 0) + low with n = (b - low) / |a|, if n is an integer.
-    """
-    if v.chain.affine() is not None:
-        return v
-    lines = clamped(v.chain, v.type.channels)
-    parts = None if lines is None else [_rectified(f) for f in lines]
-    if parts is None or any(p is None for p in parts):
-        raise ModelError("reads the result of an activation that has no quantizer behind it; insert a quantizer there")
-    sign, bias, scale, shift = zip(*(p for p in parts if p is not None), strict=True)
-    t = v.type.dtype
-    most = max(max(s * t.min, s * t.max) + n for s, n in zip(sign, bias, strict=True))
-    op = Requantize(IntType.holding(0, max(most, 1)), multiplier=ints(sign), bias=ints(bias))
-    return b.value(f"{node.inputs[0]}/rectified", op, [v], Chain((Affine(scale, shift),)))
-
-
-def _rectified(f: Clamped) -> tuple[int, int, Fraction, Fraction] | None:
-    """Sign, bias, scale and shift of one channel, or None where it is no rectifier at an integer."""
-    if f.low is None or f.high is not None:
-        return None
-    if f.scale == 0:
-        return 0, 0, ONE, max(f.shift, f.low)
-    size = abs(f.scale)
-    n = (f.shift - f.low) / size
-    if n.denominator != 1:
-        return None
-    return (1 if f.scale > 0 else -1), int(n), size, f.low
