@@ -10,7 +10,7 @@ import numpy as np
 
 from bitwright import limits
 from bitwright.errors import ModelError
-from bitwright.models.graph import ops
+from bitwright.models.graph import Quantizer, ops
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.layers import WINDOW, finite, moved, pads_of, pair
 from bitwright.models.onnx.shapes import move
@@ -84,7 +84,8 @@ def _expand(context: Context, node: NodeView) -> Tensor:
 
 
 def _resize(context: Context, node: NodeView) -> Tensor:
-    tensor = context.ordered(node.tensor())
+    given = node.tensor()
+    tensor = context.ordered(given)
     if tensor.layout not in SPATIAL:
         raise OrderError("resizes what is no image")
     mode = node.attribute("mode", "nearest")
@@ -98,9 +99,18 @@ def _resize(context: Context, node: NodeView) -> Tensor:
         raise OrderError(f"resizes by {scales}; legal is along height and width")
     limits.check_shape(sizes, "its value has")
     read = _linear if mode != "nearest" else _nearest
-    return context.fresh(
-        read(context, node, tensor, [scales[a] for a in axes], [sizes[a] for a in axes]), tensor.layout
-    )
+    value = read(context, node, tensor, [scales[a] for a in axes], [sizes[a] for a in axes])
+    if mode != "nearest" and given.codes is not None:
+        value = _whole(context, given, value, node.output)
+    return context.fresh(value, tensor.layout)
+
+
+def _whole(context: Context, codes: Tensor, value: str, name: str) -> str:
+    """What lies between codes as integers of their type, rounded half to even as ONNX's own evaluator does."""
+    made = context.by_name[codes.value].op
+    assert isinstance(made, ops.Quant)
+    q = made.quantizer
+    return context.quantize(value, f"{name}/rounded", Quantizer(q.dtype, np.ones(1), low=q.low, high=q.high))
 
 
 def _scales(node: NodeView, tensor: Tensor) -> tuple[list[float], list[int]]:
