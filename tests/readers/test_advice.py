@@ -295,7 +295,6 @@ ADVICE = {
     "more than 12 bits; legal are at most 12": [PRODUCT],
     "legal are affine and clip": [QDQ],
     "takes a part of a tensor or repeats it": [MOVE, PICKED],
-    "leaves out rows or columns; legal are at most": [PICKED],
     "insert a quantizer before the function or behind it": [SNAPPED],
     "without a quantizer behind it; insert one": [SNAPPED],
     "layers have float weights": [QDQ],

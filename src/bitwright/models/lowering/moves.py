@@ -7,6 +7,7 @@ No number changes on the way, so whatever the integers stand for stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -21,7 +22,7 @@ from bitwright.network.ops import Add, Conv2d, Dense, Lookup, Mul, Op, Pad, Requ
 from bitwright.network.types import IntType, ints
 
 BIT = IntType(1)
-MOST_CROPPED = 16  # rows or columns of the window that picks one
+MOST_CROPPED = 16  # rows or columns of a window that picks one
 
 
 def _channels(b: Builder, node: TypedNode[ops.Channels], v: Value) -> Value:
@@ -81,19 +82,46 @@ def _on_axis(b: Builder, name: str, v: Value, axis: int, run: ops.Run) -> Value:
 
 
 def _cropped(b: Builder, name: str, v: Value, *axes: ops.Run) -> Value:
-    """A weight of 1 in a window of each channel that reaches from the first pixel to where no other window fits."""
-    kernel, stride = [], []
-    for run, whole in zip(axes, v.type.shape, strict=False):
-        step = run.step if run.count > 1 else max(run.step, whole - run.first)
-        own = (whole - run.first - 1) // step + 1 == run.count
-        kernel.append(run.first + 1 if own else whole - (run.count - 1) * step)
-        stride.append(step)
+    """A weight of 1 in a window of each channel that reaches from the first pixel to where no other window fits.
+
+    Windows are small: rows and columns at the edges that are too many go before, some at a time.
+    """
+    runs = list(axes)
+    for axis, run in enumerate(axes):
+        while run.first >= MOST_CROPPED:
+            run = replace(run, first=run.first - MOST_CROPPED + 1)
+            v = _shortened(b, f"{name}/start", v, axis, MOST_CROPPED - 1, 0)
+        while _window(run, v.type.shape[axis])[0] > MOST_CROPPED:
+            v = _shortened(b, f"{name}/end", v, axis, 0, min(MOST_CROPPED - 1, v.type.shape[axis] - 1 - _last(run)))
+        runs[axis] = run
+    pairs = [_window(run, whole) for run, whole in zip(runs, v.type.shape, strict=False)]
+    return _at(b, name, v, [k for k, _ in pairs], [s for _, s in pairs], [run.first for run in runs])
+
+
+def _last(run: ops.Run) -> int:
+    return run.first + (run.count - 1) * run.step
+
+
+def _window(run: ops.Run, whole: int) -> tuple[int, int]:
+    """Size and step of the windows that find just the places of a run among so many."""
+    step = run.step if run.count > 1 else max(run.step, whole - run.first)
+    own = (whole - run.first - 1) // step + 1 == run.count
+    return run.first + 1 if own else whole - (run.count - 1) * step, step
+
+
+def _shortened(b: Builder, name: str, v: Value, axis: int, start: int, end: int) -> Value:
+    """Without so many rows (axis 0) or columns (axis 1) at the start or at the end."""
+    kernel, place = [1, 1], [0, 0]
+    kernel[axis], place[axis] = start + end + 1, start
+    return _at(b, name, v, kernel, [1, 1], place)
+
+
+def _at(b: Builder, name: str, v: Value, kernel: list[int], stride: list[int], place: list[int]) -> Value:
+    """The pixels at one place of every window."""
     if (*kernel, *stride) == (1, 1, 1, 1):
         return v
-    if max(kernel) > MOST_CROPPED:
-        raise ModelError(f"leaves out {max(kernel) - 1} rows or columns; legal are at most {MOST_CROPPED - 1}")
     weight = np.zeros((v.type.channels, *kernel, 1), np.int64)
-    weight[:, axes[0].first, axes[1].first] = 1
+    weight[:, place[0], place[1]] = 1
     op = Conv2d(weight, BIT, (stride[0], stride[1]), groups=v.type.channels)
     return b.value(name, op, [v], v.chain, v.limits)
 

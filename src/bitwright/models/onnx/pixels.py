@@ -55,15 +55,16 @@ def _pad(context: Context, node: NodeView) -> Tensor:
 
 
 def _padded(size: int, before: int, after: int, mode: str) -> tuple[int, ...]:
-    """The row or column of which each one of a padded image is a copy."""
-    reflected = mode == "reflect" and max(before, after) >= size
-    if reflected or max(before, after) > size or size + before + after < 1:
+    """The row or column of which each one of a padded image is a copy; negative pads cut first."""
+    first, size = max(-before, 0), size + min(before, 0) + min(after, 0)
+    before, after = max(before, 0), max(after, 0)
+    if size < 1 or (max(before, after) > size - (mode == "reflect") and max(before, after) > 0 and mode != "edge"):
         raise ModelError(f"pads {size} rows or columns with {before} and {after} by mode {mode!r}")
     at = np.arange(-before, size + after)
     if mode == "reflect":
         at = np.where(at >= size, 2 * (size - 1) - at, np.abs(at))
     at = at % size if mode == "wrap" else np.clip(at, 0, size - 1)
-    return tuple(at.tolist())
+    return tuple((first + at).tolist())
 
 
 def _expand(context: Context, node: NodeView) -> Tensor:
@@ -162,28 +163,35 @@ def _nearest(context: Context, node: NodeView, tensor: Tensor, scales: list[floa
 
 
 def _picked(node: NodeView, scale: float, size: int, out: int) -> Array:
-    """The source pixel of each pixel along an axis, as the node's modes say."""
-    index, mode = np.arange(out), _coordinates(node)
+    """The source pixel of each pixel along an axis, as the node's modes say, in float32, which decides ties."""
+    index, by, half, mode = np.arange(out, dtype=np.float32), np.float32(scale), np.float32(0.5), _coordinates(node)
     at: Array
     if mode == "asymmetric":
-        at = index / scale
+        at = index / by
     elif mode == "align_corners":
-        at = index * (size - 1) / max(1, out - 1)
+        at = index * np.float32(size - 1) / np.float32(max(1, out - 1))
     elif mode == "tf_half_pixel_for_nn":
-        at = (index + 0.5) / scale
+        at = (index + half) / by
     elif mode == "pytorch_half_pixel" and out == 1:
         at = np.zeros(1)
     else:
-        at = (index + 0.5) / scale - 0.5
+        at = _off_center(mode, by, size, out) + (index + half) / by - half
     older = node.op == "Upsample" or len(node.inputs) == 2
     pick = "floor" if older else node.attribute("nearest_mode", "round_prefer_floor")
     whole = {
         "floor": np.floor(at),
         "ceil": np.ceil(at),
-        "round_prefer_floor": np.ceil(at - 0.5),
-        "round_prefer_ceil": np.floor(at + 0.5),
+        "round_prefer_floor": np.ceil(at - half),
+        "round_prefer_ceil": np.floor(at + half),
     }[pick]
     return np.clip(whole, 0, size - 1).astype(np.int64)
+
+
+def _off_center(mode: str, scale: np.float32, size: int, out: int) -> np.float32:
+    """How far half_pixel_symmetric moves pixels, such that what rounding cuts off is missing on both sides alike."""
+    if mode != "half_pixel_symmetric":
+        return np.float32(0)
+    return np.float32(np.float32(size / 2) * (np.float32(1) - np.float32(out) / (scale * np.float32(size))))
 
 
 def _linear(context: Context, node: NodeView, tensor: Tensor, scales: list[float], sizes: list[int]) -> str:
@@ -235,7 +243,8 @@ def _between(mode: str, scale: float, size: int, out: int) -> ops.Line:
         at = [Fraction(0)]
     elif mode != "asymmetric":
         shift = Fraction(0) if mode == "tf_half_pixel_for_nn" else Fraction(1, 2)
-        at = [(i + Fraction(1, 2)) * step - shift for i in range(out)]
+        moved = Fraction(size, 2) * (1 - out * step / size) if mode == "half_pixel_symmetric" else 0
+        at = [moved + (i + Fraction(1, 2)) * step - shift for i in range(out)]
     at = [min(max(a, Fraction(0)), Fraction(size - 1)) for a in at]
     whole = math.lcm(*(a.denominator for a in at))
     whole = whole if whole <= MOST_PARTS else MOST_PARTS
