@@ -245,7 +245,7 @@ ADVICE = {
     "legal is dilation 1": POOL[:1],
     "legal is the maxima alone": POOL[:1],
     "legal is the channel axis, ": [SOFTMAX, ARGMAX],
-    "legal is along the channels": [SOFTMAX],
+    "legal are the channels, height or width of an image": [SOFTMAX],
     "legal is the first": [ARGMAX],
     "legal are pads smaller than the window": POOL[2:],
     "legal are four numbers of at least 0": [([("Conv", "xw", "y", {"pads": [1, 0, 2, 0]})], {"w": W}, IMAGE)],

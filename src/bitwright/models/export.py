@@ -252,6 +252,14 @@ def _flatten(b: _Builder, op: ops.Flatten, shape: Shape, x: str) -> str:
     return b.op("Flatten", x)
 
 
+def _softmax(b: _Builder, op: ops.Distribution, shape: Shape, x: str) -> str:
+    kind = type(op).__name__
+    if op.axis != "all":
+        return b.op(kind, x, axis={"": 1, "height": 2, "width": 3}[op.axis])
+    flat = b.op(kind, b.op("Flatten", x), axis=1)
+    return b.op("Reshape", flat, b.constant([-1, shape[2], *shape[:2]], np.int64))
+
+
 def _arg_max(b: _Builder, op: ops.ArgMax, shape: Shape, x: str) -> str:
     return b.op("Cast", b.op("ArgMax", x, axis=1, keepdims=1), to=TensorProto.FLOAT)
 
@@ -320,8 +328,8 @@ _EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shap
     ops.ChannelMean: _of_channels("ReduceMean"),
     ops.ChannelMax: _of_channels("ReduceMax"),
     ops.Flatten: _flatten,
-    ops.Softmax: lambda b, op, shape, x: b.op("Softmax", x, axis=1),
-    ops.LogSoftmax: lambda b, op, shape, x: b.op("LogSoftmax", x, axis=1),
+    ops.Softmax: _softmax,
+    ops.LogSoftmax: _softmax,
     ops.ArgMax: _arg_max,
     ops.Quant: _quant,
 }

@@ -15,7 +15,9 @@ from bitwright.network.types import Array, Floats, Ints, TensorType, derived
 
 RULES = ("multiply", "divide", "divide_then_add")
 MAX_NAME = 4096  # characters
-FUNCTIONS = ("identity", "softmax", "log_softmax", "sigmoid")
+AXES = {"": (-1,), "_height": (1,), "_width": (2,), "_all": (1, 2, 3)}  # of [N, H, W, C], or [N, C], by name
+SOFTMAX = {f"{kind}{name}": axes for kind in ("softmax", "log_softmax") for name, axes in AXES.items()}
+FUNCTIONS = ("identity", *SOFTMAX, "sigmoid")
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +110,9 @@ class OutputSpec:
     """How the network's last integers become the model's floats: y = function((q - offset) * scale).
 
     scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
-    function is one of `FUNCTIONS`; softmax and log_softmax are over the channels. Where `step` is not 0 the floats are
-    quantized at last, as QuantizeLinear does: (clamp(round(y / step) + zero_point, low, high) - zero_point) * step.
+    function is one of `FUNCTIONS`; softmax and log_softmax are over the channels, softmax_height and the like along
+    other axes, softmax_all over all elements of an image. Where `step` is not 0 the floats are quantized at last, as
+    QuantizeLinear does: (clamp(round(y / step) + zero_point, low, high) - zero_point) * step.
     """
 
     scale: Floats = field(default_factory=lambda: np.ones(1))
@@ -276,14 +279,15 @@ def affine(spec: InputSpec) -> tuple[Array, Array, Floats]:
 def dequantize(spec: OutputSpec, q: Array) -> Array:
     """The network's last integers [N, H, W, C] or [N, C] as the model's floats, float32 [N, *shape].
 
-    y = function((q - offset) * scale), computed in float64; softmax and log_softmax are over the channels. Then, in
-    float32, the output's own quantizer, where it has one.
+    y = function((q - offset) * scale), computed in float64; `SOFTMAX` has the axes. Then, in float32, the output's own
+    quantizer, where it has one.
     """
     y: Floats = (np.asarray(q, np.float64) - spec.offset) * spec.scale
-    if spec.function in ("softmax", "log_softmax"):
-        y = y - y.max(axis=-1, keepdims=True)
-        total = np.exp(y).sum(axis=-1, keepdims=True)
-        y = np.exp(y) / total if spec.function == "softmax" else y - np.log(total)
+    if spec.function in SOFTMAX:
+        axis = SOFTMAX[spec.function]
+        y = y - y.max(axis=axis, keepdims=True)
+        total = np.exp(y).sum(axis=axis, keepdims=True)
+        y = y - np.log(total) if spec.function.startswith("log") else np.exp(y) / total
     elif spec.function == "sigmoid":
         with np.errstate(over="ignore"):
             y = 1 / (1 + np.exp(-y))

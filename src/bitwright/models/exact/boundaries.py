@@ -18,6 +18,8 @@ from bitwright.models.exact.quantizer import Quantizer
 from bitwright.models.exact.rounding import boundary, round_exactly
 from bitwright.network.types import Array, Floats
 
+FEW_LEVELS = 1 << 12  # whose boundaries are computed without asking which of them occur
+
 
 @dataclass(frozen=True, eq=False)
 class Steps:
@@ -72,9 +74,10 @@ class Steps:
         good = np.ones(codes.shape, bool)
         for offset in (0, 2 if q.dtype.bipolar else 1):
             level = codes + offset
-            levels = np.unique(level)
+            low, high = (int(pick) for pick in (level.min(initial=0), level.max(initial=0)))
+            levels = np.arange(low, high + 1) if high - low < FEW_LEVELS else np.unique(level)
             (limit, slack), inclusive = self.limits(levels)
-            position = np.searchsorted(levels, level)
+            position = level - low if high - low < FEW_LEVELS else np.searchsorted(levels, level)
             rows = np.minimum(np.arange(len(codes))[:, None], len(limit) - 1)
             limit, slack, inclusive = limit[rows, position], slack[rows, position] + error, inclusive[position]
             above = np.where(inclusive, real >= limit, real > limit)

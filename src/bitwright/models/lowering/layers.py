@@ -140,11 +140,15 @@ def _correction(weights: Ints, zero: Rationals, groups: int) -> Rationals:
     outputs = len(weights)
     sums = weights.reshape(outputs, -1, weights.shape[-1]).sum(1)  # per input channel of the group
     size = sums.shape[1]
-    rows = []
-    for o in range(outputs):
-        start = (o * groups // outputs) * size
-        rows.append(sum((int(w) * zero[start + i] for i, w in enumerate(sums[o])), ZERO))
-    return tuple(rows)
+    group = np.arange(outputs) * groups // outputs
+    channels = group[:, None] * size + np.arange(size)  # that each column of the sums belongs to
+    if all(z.denominator == 1 for z in zero):
+        whole = np.array([int(z) for z in zero], object)  # Python's integers: no overflow
+        return tuple(Fraction(int(n)) for n in (sums.astype(object) * whole[channels]).sum(1))
+    return tuple(
+        sum((int(w) * zero[c] for w, c in zip(row, own, strict=True)), ZERO)
+        for row, own in zip(sums, channels, strict=True)
+    )
 
 
 def _max_pool(b: Builder, node: TypedNode[ops.MaxPool], v: Value) -> Value:

@@ -57,7 +57,9 @@ def narrow_sum(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> l
     codes = exact_pairs(aligned, v.chain, quantizer, v.type.channels).reshape(-1, *sizes)
     if quantizer.dtype.bipolar:
         codes = (codes + 1) // 2
-    distinct, channel = np.unique(codes, axis=0, return_inverse=True)
+    numbers: dict[bytes, int] = {}  # of the tables of codes that differ
+    channel = ints(numbers.setdefault(row.tobytes(), len(numbers)) for row in codes)
+    distinct = codes[np.unique(channel, return_index=True)[1]]
     found = find_tables(distinct, _starts(aligned, v, quantizer, channel))
     if found is None:
         return None

@@ -9,7 +9,7 @@ shifted to its limits, saturate there and are shifted back: one Requantize more 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -22,6 +22,7 @@ from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.types import Ints, IntType, ints
 
 MAX_SHIFT, MAX_PRODUCT = 32, 1 << 62
+FEW_CHANNELS = 8
 INFINITY = None
 Bound = Fraction | None
 Bools = npt.NDArray[np.bool_]
@@ -267,7 +268,11 @@ def searched_requantize(
     within = (code + found.moved >= found.dtype.min + 1) & (code + found.moved <= found.dtype.max)
     rows, k = rows[:, within], code[within] - (found.zero - found.moved)
     inside, outside = np.where(falling, rows - 1, rows), np.where(falling, rows, rows - 1)
+    some = np.arange(0, len(first), -(-len(first) // FEW_CHANNELS))  # a shift that is too small for these is for all
+    sample = replace(found, multiplier=tuple(found.multiplier[c] for c in some))
     for shift in range(MAX_SHIFT + 1):
+        if len(some) < len(first) and _at_shift(sample, dtype, shift, k, inside[some], outside[some]) is None:
+            continue
         made = _at_shift(found, dtype, shift, k, inside, outside)
         if made is not None:
             return made

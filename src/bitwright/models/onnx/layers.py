@@ -335,11 +335,26 @@ def _softmax(context: Context, node: NodeView) -> Tensor:
     axis = node.attribute("axis", 1 if context.opset < 13 else -1) % len(given.shape)
     if context.opset >= 13 and node.op == "Softmax" and not given.layout and given.shape[axis] == 2:
         return _softmax_of_two(context, node, given, axis)
-    tensor = _channels_last(context, node, 1 if context.opset < 13 else -1)
-    if context.opset < 13 and math.prod(tensor.value_shape[:-1]) > 1:
-        raise OrderError("runs over all pixels together, as before opset 13; legal is along the channels")
-    op = ops.Softmax() if node.op == "Softmax" else ops.LogSoftmax()
-    return tensor.on(context.emit(op, [tensor.value], node.output))
+    merged = given
+    if context.opset < 13:  # over all axes from this one on
+        merged = context.view(given.value, given.index.reshape(*given.shape[:axis], -1))
+    kind = ops.Softmax if node.op == "Softmax" else ops.LogSoftmax
+    return given.on(context.emit(kind(_along(merged, axis)), [given.value], node.output))
+
+
+def _along(tensor: Tensor, axis: int) -> str:
+    """Which axis of its value an axis of a tensor is, whatever the order along it; "all" for all elements."""
+    lines = np.moveaxis(tensor.index, axis, -1).reshape(-1, tensor.shape[axis])
+    shape = tensor.value_shape
+    names = ("height", "width", "") if len(shape) == 3 else ("",)
+    places = np.unravel_index(lines, shape)
+    for k, (name, size) in enumerate(zip(names, shape, strict=True)):
+        others = [p for i, p in enumerate(places) if i != k]
+        if lines.shape[1] == size and all(np.all(p == p[:, :1]) for p in others):
+            return name
+    if lines.shape[1] == math.prod(shape):
+        return "all"
+    raise OrderError(f"works along axis {axis}; legal are the channels, height or width of an image, and all elements")
 
 
 def _softmax_of_two(context: Context, node: NodeView, tensor: Tensor, axis: int) -> Tensor:

@@ -160,23 +160,31 @@ class Flatten(Move):
 
 @dataclass(frozen=True, eq=False)
 class Distribution(Op):
-    """A function along the channels at the end, which the output's specification computes under the name `function`."""
+    """A function along an axis at the end, which the output's specification computes under the name `function`.
 
-    function: ClassVar[str]
+    axis: "" for the channels, "height", "width", or "all" for all elements of an image.
+    """
+
+    kind: ClassVar[str]
+    axis: str = ""
+
+    @property
+    def function(self) -> str:
+        return f"{self.kind}_{self.axis}" if self.axis else self.kind
 
 
 @dataclass(frozen=True, eq=False)
 class Softmax(Distribution):
-    """exp(x) over its sum along the channels."""
+    """exp(x) over its sum."""
 
-    function: ClassVar[str] = "softmax"
+    kind: ClassVar[str] = "softmax"
 
 
 @dataclass(frozen=True, eq=False)
 class LogSoftmax(Distribution):
     """The logarithm of the softmax: x less the logarithm of the sum of exp(x)."""
 
-    function: ClassVar[str] = "log_softmax"
+    kind: ClassVar[str] = "log_softmax"
 
 
 @dataclass(frozen=True, eq=False)
