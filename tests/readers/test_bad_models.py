@@ -125,10 +125,13 @@ REFUSED = {
         "along the height and width",
     ),
     "nan": ([("Conv", "xw", "y", {})], {"w": np.full((4, 3, 3, 3), np.nan, np.float32)}, "weights hold NaN"),
-    "softmax rows": (
-        [("Conv", "xw", "a", {}), ("Softmax", "a", "y", {"axis": 3})],
-        {"w": W},
-        "works along axis 3; legal is the channel axis, 1",
+    "softmax of rows of all channels": (
+        [
+            *[("Conv", "xw", "a", {}), ("Transpose", "a", "b", {"perm": [0, 2, 1, 3]})],
+            *[("Reshape", "bs", "c", {}), ("Softmax", "c", "y", {"axis": 2})],
+        ],
+        {"w": W, "s": np.array([0, 0, -1])},
+        "works along axis 3; legal are the channels, height or width of an image, and all elements",
     ),
     "malformed": (
         [("Resize", ("x", "", "s"), "y", {"mode": "nearest", "nearest_mode": "bogus"})],

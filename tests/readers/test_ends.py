@@ -15,6 +15,7 @@ CASES = {
     "channels": ([("c", "y", {"axis": 1})], 17),
     "height": ([("c", "y", {"axis": -2})], 17),
     "width": ([("c", "y", {"axis": 3})], 17),
+    "all pixels of a channel": ([("p", "y", {"axis": -1})], 17),
     "all of an image, as before opset 13": ([("c", "y", {})], 11),
     "all of a flattened image": ([("f", "y", {"axis": -1})], 17),
 }
@@ -24,8 +25,9 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_softmax_along_any_axis(op, case, onnx_tools):
     ((source, result, attributes),), opset = CASES[case]
-    nodes = [CONV, *([("Flatten", "c", "f", {})] if source == "f" else []), (op, source, result, attributes)]
-    model = onnx_tools.model(nodes, {"w": WEIGHT}, ("N", 3, 5, 6), opset)
+    before = {"c": [], "f": [("Flatten", "c", "f", {})], "p": [("Reshape", "cs", "p", {})]}[source]
+    constants = {"w": WEIGHT, **({"s": np.array([0, 0, -1])} if source == "p" else {})}
+    model = onnx_tools.model([CONV, *before, (op, source, result, attributes)], constants, ("N", 3, 5, 6), opset)
     x = rng.normal(size=(12, 3, 5, 6)).astype(np.float32)
     session = ort.InferenceSession(model.SerializeToString())
     wanted = np.concatenate([session.run(None, {"x": row[None]})[0] for row in x])

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -254,9 +255,10 @@ def _flatten(b: _Builder, op: ops.Flatten, shape: Shape, x: str) -> str:
 
 def _softmax(b: _Builder, op: ops.Distribution, shape: Shape, x: str) -> str:
     kind = type(op).__name__
-    if op.axis != "all":
+    if op.axis in ("", "height", "width"):
         return b.op(kind, x, axis={"": 1, "height": 2, "width": 3}[op.axis])
-    flat = b.op(kind, b.op("Flatten", x), axis=1)
+    lines = [-1, shape[2], shape[0] * shape[1]] if op.axis == "pixels" else [-1, 1, math.prod(shape)]
+    flat = b.op(kind, b.op("Reshape", x, b.constant(lines, np.int64)), axis=2)
     return b.op("Reshape", flat, b.constant([-1, shape[2], *shape[:2]], np.int64))
 
 

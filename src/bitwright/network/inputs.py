@@ -15,7 +15,13 @@ from bitwright.network.types import Array, Floats, Ints, TensorType, derived
 
 RULES = ("multiply", "divide", "divide_then_add")
 MAX_NAME = 4096  # characters
-AXES = {"": (-1,), "_height": (1,), "_width": (2,), "_all": (1, 2, 3)}  # of [N, H, W, C], or [N, C], by name
+AXES = {  # of [N, H, W, C], or [N, C], by name
+    "": (-1,),
+    "_height": (1,),
+    "_width": (2,),
+    "_pixels": (1, 2),
+    "_all": (1, 2, 3),
+}
 SOFTMAX = {f"{kind}{name}": axes for kind in ("softmax", "log_softmax") for name, axes in AXES.items()}
 FUNCTIONS = ("identity", *SOFTMAX, "sigmoid")
 

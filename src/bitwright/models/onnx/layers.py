@@ -335,15 +335,14 @@ def _softmax(context: Context, node: NodeView) -> Tensor:
     axis = node.attribute("axis", 1 if context.opset < 13 else -1) % len(given.shape)
     if context.opset >= 13 and node.op == "Softmax" and not given.layout and given.shape[axis] == 2:
         return _softmax_of_two(context, node, given, axis)
-    merged = given
-    if context.opset < 13:  # over all axes from this one on
-        merged = context.view(given.value, given.index.reshape(*given.shape[:axis], -1))
+    rest = (-1,) if context.opset < 13 else given.shape[axis:]  # before opset 13, over all axes from this one on
+    merged = context.view(given.value, given.index.reshape(*given.shape[:axis], *rest))
     kind = ops.Softmax if node.op == "Softmax" else ops.LogSoftmax
     return given.on(context.emit(kind(_along(merged, axis)), [given.value], node.output))
 
 
 def _along(tensor: Tensor, axis: int) -> str:
-    """Which axis of its value an axis of a tensor is, whatever the order along it; "all" for all elements."""
+    """Which axis of its value an axis of a tensor is, whatever the order along it; "pixels" for height and width."""
     lines = np.moveaxis(tensor.index, axis, -1).reshape(-1, tensor.shape[axis])
     shape = tensor.value_shape
     names = ("height", "width", "") if len(shape) == 3 else ("",)
@@ -352,6 +351,8 @@ def _along(tensor: Tensor, axis: int) -> str:
         others = [p for i, p in enumerate(places) if i != k]
         if lines.shape[1] == size and all(np.all(p == p[:, :1]) for p in others):
             return name
+    if lines.shape[1] == math.prod(shape[:-1]) and np.all(places[-1] == places[-1][:, :1]):
+        return "pixels"
     if lines.shape[1] == math.prod(shape):
         return "all"
     raise OrderError(f"works along axis {axis}; legal are the channels, height or width of an image, and all elements")

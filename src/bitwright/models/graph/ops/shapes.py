@@ -162,7 +162,7 @@ class Flatten(Move):
 class Distribution(Op):
     """A function along an axis at the end, which the output's specification computes under the name `function`.
 
-    axis: "" for the channels, "height", "width", or "all" for all elements of an image.
+    axis: "" for the channels, "height", "width", "pixels" for both of them, or "all" for all elements of an image.
     """
 
     kind: ClassVar[str]
