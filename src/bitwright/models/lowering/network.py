@@ -9,7 +9,7 @@ of the chain at the end is the scale and offset of the output.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -93,13 +93,7 @@ def lower(
             problems.append(Breach(node.kind, node.name, str(error)))
     if problems:
         raise refusal(graph.source or graph.name, problems)
-    outputs = []
-    for port in graph.outputs:
-        last = values[port.value]
-        assert last is not None
-        if last.alignment is not None and last.alignment.name in b.inexact:
-            b.inexact[last.alignment.name][1].append(False)
-        outputs.append(_output(b, port, last))
+    outputs = _outputs(b, values)
     b.notes.extend(note for note, proofs in b.inexact.values() if not proofs or not all(proofs))
     idle = [name for name in graph.input_names if name not in b.inputs]
     if idle:
@@ -198,6 +192,17 @@ HANDLERS: dict[type[ops.Op], Callable[..., Value]] = {
     **lower_sums.HANDLERS,
     ops.ArgMax: _arg_max,
 }
+
+
+def _outputs(b: Builder, values: Mapping[str, Value | None]) -> list[OutputSpec]:
+    found = []
+    for port in b.graph.outputs:
+        last = values[port.value]
+        assert last is not None
+        if last.alignment is not None and last.alignment.name in b.inexact:
+            b.inexact[last.alignment.name][1].append(False)
+        found.append(_output(b, port, last))
+    return found
 
 
 def _output(b: Builder, port: Port, last: Value) -> OutputSpec:
