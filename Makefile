@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEVELOP := $(VENV)/.developed
 
-.PHONY: venv demo test test-all golden fuzz proofs lint format clean
+.PHONY: venv demo test test-all golden fuzz proofs docs lint format clean
 
 venv: $(DEVELOP)
 
@@ -33,6 +33,11 @@ fuzz: venv
 # Formal proofs of the RTL; rows and verdicts as JSON in benchmarks/trust/proofs.json.
 proofs: venv
 	$(BIN)/python tests/formal/prove.py --json benchmarks/trust/proofs.json
+
+# The documentation as a web site, in site/; warnings are errors.
+docs: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 # Write the designs of tests/golden anew, where a change of what is generated is meant.
 golden: venv

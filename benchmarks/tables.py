@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 IDLE_LOAD = 1.5  # load average; quantization just before counts for some of it
-PAGES = ("README.md", "docs/targets/tlmac.md", "docs/timing.md")
+PAGES = ("README.md", "docs/targets/tlmac.md", "docs/timing.md", "docs/choosing-a-target.md")
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -212,7 +212,28 @@ def _error(rows: Iterable[dict]) -> list[str]:
     return [str(len(errors)), f"{100 * statistics.median(errors):.1f} %", f"{100 * max(errors):.1f} %"]
 
 
-WRITERS = (predict, unrolled, unrolled_layers, clock_routed, clock_estimated, clock_cells, clock_cycles, clock_units)
+def hardware() -> str:
+    """One network on all targets, simulated."""
+    designs = results("finetune/results.json")["hardware"]["1"]["designs"]
+    rows = [
+        [name.split()[1], name.split()[0], *(f"{row[key]:,.0f}" for key in HARDWARE)] for name, row in designs.items()
+    ]
+    columns = ["LUT, estimated", "cycles a frame", "frames a second at an assumed 200 MHz"]
+    return markdown(["network", "target", *columns], rows)
+
+
+HARDWARE = ("lut_estimated", "interval_cycles", "frames_per_second_at_200_mhz")
+WRITERS = (
+    predict,
+    unrolled,
+    unrolled_layers,
+    clock_routed,
+    clock_estimated,
+    clock_cells,
+    clock_cycles,
+    clock_units,
+    hardware,
+)
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 
 

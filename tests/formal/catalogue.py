@@ -70,7 +70,7 @@ def join(parameters: str, held: int, expected: str = "a + b", **values: object) 
 
 def window(height: int, width: int, kernel: tuple[int, int], pads: tuple[int, ...] = (0,) * 4, **values: int) -> Proof:
     """window_reader; pads: top, left, bottom, right."""
-    base = {"STRIDE": 1, "DILATION": 1, "CHUNKS": 1, "GROUPS": 1, "REPEATS": 1, "LIMIT": 8, "REACH_COUNT": 12, **values}
+    base = {"STRIDE": 1, "DILATION": 1, "CHUNKS": 1, "GROUPS": 1, "REPEATS": 1, "LIMIT": 8, "REACH_COUNT": 3, **values}
     sides = dict(zip(("TOP", "LEFT", "BOTTOM", "RIGHT"), pads, strict=True))
     size = {"BITS": 4, "HEIGHT": height, "WIDTH": width, "KH": kernel[0], "KW": kernel[1]}
     return Proof("window_reader", "window", {**size, **sides, **base})
