@@ -134,6 +134,26 @@ def test_operations(case, reuse):
     assert counters["cycles"] == FRAMES * plan.estimate.interval_cycles - 1
 
 
+@pytest.mark.parametrize("stalls", [None, Stalls(seed=5)], ids=["free", "stalled"])
+def test_parameters_that_all_channels_share_lie_in_the_memory_once(stalls):
+    """Two slots: one with 20 thresholds for all of 24 channels, in six words, and one with a word a channel."""
+    rng = np.random.default_rng(3)
+    steps = ops.Threshold([np.arange(-200, 200, 20)], IntType(5))
+    each = ops.Requantize(IntType(4), rng.integers(1, 9, 24), 9)
+    nodes = (
+        Node("a", conv(rng, 24, 3, 8), (INPUT,)), Node("t", steps, ("a",)), Node("r", each, ("a",)),
+        Node("s", ops.Add(), ("t", "r")),
+    )  # fmt: skip
+    network = Network(InputSpec(TensorType((6, 7, 8), IntType(4))), nodes)
+    x = random_input(network, FRAMES, 2)
+    outputs, counters, plan = run(network, TARGET.options(), x)
+    assert np.array_equal(outputs, Evaluator(network).run(x))
+    assert plan.code.param_words == 6 + 24
+    result = bw.simulate(TARGET.emit(plan), x, stalls=stalls)
+    assert result.bit_exact
+    assert result.counters == counters | {"errors": 0}
+
+
 def concat_network():
     """Channels of an image and of a narrower and a wider result of it, side by side."""
     rng = np.random.default_rng(4)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bitwright.network import Network
+from bitwright.network.affine import channels_of
 from bitwright.network.graph import Node
 from bitwright.network.lowering import lookup_steps
 from bitwright.network.ops import (
@@ -43,7 +44,7 @@ LAYER_INSTRUCTIONS = 11  # no layer has fewer
 def table_problems(network: Network, options: RapOptions) -> list[Problem]:
     """Lookups whose thresholds are too many to be made."""
     lookups = ((node, node.op) for node in network.nodes if isinstance(node.op, Lookup))
-    return [p for node, op in lookups for p in _lookup(node, op, network.types[node.name].channels, options)]
+    return [p for node, op in lookups for p in _lookup(node, op, options)]
 
 
 def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
@@ -58,10 +59,10 @@ def operation_problems(network: Network, options: RapOptions) -> list[Problem]:
     return found
 
 
-def _lookup(node: Node, op: Lookup, channels: int, options: RapOptions) -> Iterator[Problem]:
+def _lookup(node: Node, op: Lookup, options: RapOptions) -> Iterator[Problem]:
     """What the thresholds of a table cannot hold; it is known before they are written out, as they may be very many."""
     base = op.table[:, 0]
-    words = channels * threshold_words(lookup_steps(op))
+    words = channels_of(op) * threshold_words(lookup_steps(op))
     if words > options.param_words:
         rule = f"its table takes {words} words of parameters, more than {options.param_words}"
         yield Problem(node.name, rule, f"param_words up to {LIMITS['param_words']}, or fewer steps or channels")

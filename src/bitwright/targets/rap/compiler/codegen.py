@@ -16,6 +16,7 @@ from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.compiler.mapping import (
     LayerPlan,
     element_words,
+    is_shared,
     is_stochastic,
     param_words,
     seed_words,
@@ -221,6 +222,8 @@ def _slot(writer: Writer, plan: LayerPlan, slot: int, params_at: int) -> int:
         return params_at
     element = plan.elements * words
     levels = [Level(element, 1), Level(plan.pixels, 0), Level(tiles, element), Level(places, 0)]
+    if is_shared(plan, slot):
+        levels = [Level(words, 1), Level(plan.elements * plan.pixels, 0), Level(tiles * places, 0)]
     writer.stream(f"P{slot}", params_at, levels)
     params_at += param_words(plan, slot)
     if is_stochastic(result):

@@ -8,7 +8,7 @@ import numpy as np
 from bitwright.network.affine import folded
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Lookup, Requantize, Threshold
-from bitwright.targets.rap.compiler.mapping import LayerPlan, element_words
+from bitwright.targets.rap.compiler.mapping import LayerPlan, element_words, is_shared
 from bitwright.targets.rap.compiler.storage import WORD
 from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
 
@@ -74,6 +74,7 @@ def parameters(plan: LayerPlan, slot: int) -> np.ndarray:
         table[:channels] = _requantize(op, channels, words)
     else:
         table[:channels] = _threshold(op, channels, words)
+    table = table[:1] if is_shared(plan, slot) else table
     return (table.reshape(-1, PARAM_LANES) & 0xFFFFFFFF).astype(np.uint32)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitwright.network.affine import channels_of
 from bitwright.network.ops import Requantize, Rounding, Threshold
 from bitwright.network.stages import Result
 from bitwright.targets.rap.compiler import body as bodies
@@ -177,11 +178,19 @@ def weight_words(plan: LayerPlan) -> int:
     return plan.loads_b * plan.channel_tiles * plan.groups
 
 
+def is_shared(plan: LayerPlan, slot: int) -> bool:
+    """Whether all channels of a slot have the same parameters, which then lie in the memory once."""
+    op, bias = plan.layer.results[slot].op, plan.layer.window.bias
+    return op is not None and channels_of(op) == 1 and (bias is None or bool((bias == bias[0]).all()))
+
+
 def param_words(plan: LayerPlan, slot: int) -> int:
     """Words of a slot's parameters."""
     result = plan.layer.results[slot]
+    if result.op is None:
+        return 0
     words = element_words(result, plan.target[slot].bits)
-    return 0 if result.op is None else plan.elements * words * plan.channel_tiles * plan.groups
+    return words if is_shared(plan, slot) else plan.elements * words * plan.channel_tiles * plan.groups
 
 
 def seed_words(plan: LayerPlan, slot: int) -> int:
