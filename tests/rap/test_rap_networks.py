@@ -154,6 +154,18 @@ def test_parameters_that_all_channels_share_lie_in_the_memory_once(stalls):
     assert result.counters == counters | {"errors": 0}
 
 
+def test_sums_that_share_operands_have_lanes_of_one_width():
+    """A later Add that widens the lanes of a value widens those of the others that it was added to before."""
+    narrow, wide = ops.Requantize(IntType(4, True)), ops.Requantize(IntType(7, True), 5)
+    nodes = (
+        Node("a", narrow, (INPUT,)), Node("b", narrow, (INPUT,)), Node("c", wide, (INPUT,)),
+        Node("ab", ops.Add(), ("a", "b")), Node("ac", ops.Add(), ("a", "c")), Node("y", ops.Add(), ("ab", "ac")),
+    )  # fmt: skip
+    network = Network(InputSpec(TensorType((2, 3, 8), IntType(4, True))), nodes)
+    x = random_input(network, FRAMES, 2)
+    assert np.array_equal(run(network, TARGET.options(), x)[0], Evaluator(network).run(x))
+
+
 def concat_network():
     """Channels of an image and of a narrower and a wider result of it, side by side."""
     rng = np.random.default_rng(4)

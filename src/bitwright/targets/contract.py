@@ -23,9 +23,10 @@ from bitwright.hardware.shell import ADDRESS_BITS, top_ports
 from bitwright.hardware.source_rules import check_paths
 from bitwright.hardware.text import Port
 from bitwright.network import Network, TensorType
+from bitwright.network.graph import Output
 from bitwright.network.lowering import MOST_MOVED, is_view
 from bitwright.network.ops import ArgMax, Flatten
-from bitwright.network.stages import is_staged, last_nodes
+from bitwright.network.stages import is_staged
 from bitwright.text import is_identifier
 
 
@@ -371,12 +372,18 @@ def unstaged(network: Network) -> list[Problem]:
             found.append(
                 Problem(node.name, f"{type(node.op).__name__} has no mapping", "operations that stages compute")
             )
-        elif isinstance(node.op, ArgMax) and node not in last_nodes(network):
+        elif isinstance(node.op, ArgMax) and not _only_leaves(network, node.name):
             found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
         elif isinstance(node.op, Flatten) and not is_view(network, node):
             rule = f"it puts {size} elements in another order"
             found.append(Problem(node.name, rule, f"at most {MOST_MOVED}, or Flatten before Dense or at the end"))
     return found
+
+
+def _only_leaves(network: Network, name: str) -> bool:
+    """Whether nothing but outputs reads a value, or Flattens that hand it on to them."""
+    handing = (r.name for r in network.consumers[name] if not isinstance(r.op, Output))
+    return all(isinstance(network.node(r).op, Flatten) and _only_leaves(network, r) for r in handing)
 
 
 def traced(problems: Iterable[Problem], network: Network) -> tuple[Problem, ...]:

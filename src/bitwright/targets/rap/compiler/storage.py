@@ -87,10 +87,10 @@ def lane_bits(found: Staged[Layer], least: int) -> dict[str, int]:
         for name in layer.inputs:
             extra = len(signs) == 2 and not types[name].dtype.signed
             needed[name] = max(needed[name], types[name].dtype.bits + extra, weight_bits(layer))
-    for layer in layers:
-        if len(layer.inputs) == 2:
-            for name in layer.inputs:
-                needed[name] = max(needed[n] for n in layer.inputs)
+    pairs = [layer.inputs for layer in layers if len(layer.inputs) == 2]
+    while uneven := [pair for pair in pairs if len({needed[name] for name in pair}) > 1]:  # one Add widens another's
+        for pair in uneven:
+            needed |= dict.fromkeys(pair, max(needed[name] for name in pair))
     bits = {name: next((w for w in WIDTHS if w >= max(n, least)), 0) for name, n in needed.items()}
     return bits | {name: 32 for name in found.outputs if bits[name] == 0 and not found.readers(name)}
 

@@ -33,7 +33,9 @@ from bitwright.targets.rap.simulator.state import (
     OUTPUT_WORDS,
     PAD,
     PC,
+    RECEIVED,
     ROWS,
+    SENT,
     SIZE,
     STALLS,
     STRIP,
@@ -191,18 +193,24 @@ def _transfer(m: State, op: int, f: np.ndarray, inputs: np.ndarray, outputs: np.
             store(m.a_mem, m.streams[O0 + f[0]], m.a[f[1]], f[2], s, n)
         return 1
     if op == IN:
-        if f[0] > inputs.shape[1]:
+        begin = s[RECEIVED]
+        if begin + f[0] > inputs.shape[1]:
             s[FAULT] = 5
             return 1
         n[INPUT_WORDS] += -(-f[0] // f[3])
-        return receive(f, inputs[s[FRAMES]], m.a_mem, m.streams[O0], s, n)
+        s[RECEIVED] += f[0]
+        return receive(f, inputs[s[FRAMES], begin:], m.a_mem, m.streams[O0], s, n)
+    begin = s[SENT]
     sent = -(-f[0] // f[1]) if f[6] else f[0]
-    if sent > outputs.shape[1]:
+    if begin + sent > outputs.shape[1]:
         s[FAULT] = 6
         return 1
     n[OUTPUT_WORDS] += -(-sent // f[3])
-    cycles = send(f, outputs[s[FRAMES]], m.a_mem, m.streams[A], s, n)
-    s[FRAMES] += 1
+    cycles = send(f, outputs[s[FRAMES], begin:], m.a_mem, m.streams[A], s, n)
+    s[SENT] += sent
+    if not f[7]:
+        s[FRAMES] += 1
+        s[RECEIVED] = s[SENT] = 0
     return cycles
 
 

@@ -32,7 +32,7 @@ class ProgramError(UserError):
 
 @dataclass(frozen=True, eq=False)
 class Execution:
-    """What a program did. outputs: int64 [frames, elements], as they stand in the stream, without sign.
+    """What a program did. outputs: int64 [frames, elements], as they stand in the stream, without sign or filling.
 
     counters as in `isa.registers.COUNTERS`.
 
@@ -76,6 +76,7 @@ def execute(
 ) -> Execution:
     """Run a program on frames, integers [n, elements], until HALT or, where none follows, the last frame is sent.
 
+    The elements of a frame are those of all its IN, and those of its results those of all its OUT, in their order.
     Input words are taken as always there, outputs as always taken. Raises `ProgramError` where the program leaves the
     memories, does not fit them, or does not end within `cycle_limit` cycles.
     """

@@ -12,10 +12,11 @@ from bitwright.targets.rap.isa.registers import COUNTERS
 from bitwright.targets.rap.isa.table import LOOP_DEPTH, STREAMS
 
 LANES = 4
-# indices of `State.scalars`
+# indices of `State.scalars`; RECEIVED, SENT: elements of the frame so far
 (
     SIZE, TORUS, PC, CYCLE, BITS, ASIGN, BSIGN, ROWS, COLS, PAD, HALF, LOOPS, DRAIN_FREE, IDLE, FRAMES, FAULT, CUT,
-) = range(17)  # fmt: skip
+    RECEIVED, SENT,
+) = range(19)  # fmt: skip
 # indices of `State.counters`
 (
     CYCLES, STALLS, INSTRUCTIONS, OPERATIONS, A_READS, B_READS, WRITES, PARAM_READS, INPUT_WORDS, OUTPUT_WORDS,
@@ -55,7 +56,7 @@ class State(NamedTuple):
 def make_state(machine: Machine, program: Program, rows: np.ndarray, trace: int) -> State:
     """State after reset and loading; `rows` are the decoded instructions."""
     n = machine.size
-    scalars = np.zeros(17, np.int64)
+    scalars = np.zeros(SENT + 1, np.int64)
     scalars[[SIZE, TORUS, BITS, ROWS, COLS]] = n, machine.torus, 16, (1 << n) - 1, (1 << n) - 1
     params = np.zeros((machine.param_words, 4), np.int64)
     params[: len(program.params)] = program.params

@@ -29,8 +29,8 @@ def trace(
         kind: [f["count"] for i, f in zip(names, fields, strict=True) if i.name == kind] for kind in ("IN", "OUT")
     }
     if frames is None:
-        frames = np.zeros((1, max(counts["IN"], default=1)), np.int64)
-    output_elements = output_elements or max(counts["OUT"], default=0)
+        frames = np.zeros((1, max(1, sum(counts["IN"]))), np.int64)
+    output_elements = output_elements or sum(counts["OUT"])
     done = execute(machine, program, frames, output_elements, trace=cycles)
     issued = {int(cycle): int(pc) for cycle, pc in done.trace if cycle}
     texts = [disassemble(program.code[i : i + 1]).split("\n")[0].strip() for i in range(len(program.code))]
