@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bitwright.errors import DeviceError
 from bitwright.hardware.families import families
-from bitwright.hardware.family import Family
+from bitwright.hardware.family import Family, Pin
 
 if TYPE_CHECKING:
     from bitwright.hardware.resources import Resources
@@ -85,14 +85,35 @@ class Device:
 
 
 @dataclass(frozen=True)
+class Serial:
+    """A board whose host is at a serial line: oscillator in MHz, pins (of which those called high_* are 1), baud.
+
+    loader: the command that loads a bitstream, before its file. note: what else a user must know.
+    """
+
+    oscillator_mhz: float
+    pins: tuple[Pin, ...]
+    baud: int
+    loader: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Board:
     """A board and the name of its device. processor: Vivado's block of the processors beside the logic, where
-    there are some; board_files: pattern of the board's name among Vivado's board files."""
+    there are some; board_files: pattern of the board's name among Vivado's board files. serial: for boards that get
+    a bitstream without a vendor's tool."""
 
     name: str
     device: str
     processor: str = ""
     board_files: str = ""
+    serial: Serial | None = None
+
+
+def _pins(clk: str, rx: str, tx: str, led: str, **high: str) -> tuple[Pin, ...]:
+    places = {"clk_i": clk, "rx_i": rx, "tx_o": tx, "led_o": led} | high
+    return tuple(Pin(port, place) for port, place in places.items())
 
 
 _DEVICES = (
@@ -109,6 +130,7 @@ _DEVICES = (
     Device("ecp5-25k", "ecp5", "LFE5U-25F-6BG381C", "CABGA381", "6", 24_288, 24_288, 28, 28),
     Device("ecp5-45k", "ecp5", "LFE5U-45F-6BG381C", "CABGA381", "6", 43_848, 43_848, 54, 72),
     Device("ecp5-85k", "ecp5", "LFE5U-85F-6BG381C", "CABGA381", "6", 83_640, 83_640, 104, 156),
+    Device("ecp5-85k-285", "ecp5", "LFE5U-85F-8MG285C", "CSFBGA285", "8", 83_640, 83_640, 104, 156),
     Device("ecp5-25k-8", "ecp5", "LFE5U-25F-8BG381C", "CABGA381", "8", 24_288, 24_288, 28, 28),
     Device("ecp5-45k-8", "ecp5", "LFE5U-45F-8BG381C", "CABGA381", "8", 43_848, 43_848, 54, 72),
     Device("ecp5-85k-8", "ecp5", "LFE5U-85F-8BG381C", "CABGA381", "8", 83_640, 83_640, 104, 156),
@@ -123,7 +145,39 @@ _BOARDS = (
     Board("pynq-z2", "xc7z020", "processing_system7", "*pynq-z2*"),
     Board("arty-a7-35", "xc7a35t"),
     Board("arty-a7-100", "xc7a100t"),
-    Board("ulx3s-85f", "ecp5-85k"),
+    Board(
+        "ulx3s-85f",
+        "ecp5-85k",
+        serial=Serial(
+            25,
+            _pins("G2", "M1", "L4", "B2", high_wifi_gpio0="L2"),
+            3_000_000,
+            "openFPGALoader -b ulx3s",
+            "USB port US1",
+        ),
+    ),
+    Board(
+        "orangecrab-85f",
+        "ecp5-85k-285",
+        serial=Serial(
+            48,
+            _pins("A9", "N17", "M18", "M3"),
+            3_000_000,
+            "openFPGALoader -b orangeCrab",
+            "revision 0.2; connect a USB serial adapter of 3.3 V: its TX to pin 0, its RX to pin 1, and ground",
+        ),
+    ),
+    Board(
+        "colorlight-i9",
+        "ecp5-45k",
+        serial=Serial(
+            25,
+            _pins("P3", "H18", "J17", "L2"),
+            921_600,
+            "openFPGALoader -b colorlight-i9",
+            "version 7.2 on its extension board, whose USB port has the serial line",
+        ),
+    ),
 )
 DEVICES = {device.name: device for device in _DEVICES}
 BOARDS = {board.name: board for board in _BOARDS}

@@ -96,7 +96,8 @@ def test_an_earlier_deployment_is_replaced_but_no_results(result, fails, compile
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--device", "ulx3s-85f"], "Vivado does not know ulx3s-85f; legal are xczu3eg, "),
+        (["--board", "ulx3s-85f", "--baud", "9600"], "baud is 9600; legal are 115200, 230400, "),
+        (["--board", "ulx3s-85f", "--class-names", "none.txt"], "cannot read none.txt: No such file"),
         (["--device", "ecp5-85k"], "Vivado does not know ecp5-85k; legal are xczu3eg, "),
         (["--device", "stratix"], "unknown device 'stratix'; legal are parts xczu3eg, "),
         (["--device", "ultra96", "--clock-mhz", "0"], "clock_mhz is 0; legal are 1 to 1000"),
@@ -133,3 +134,19 @@ def test_a_full_disk_leaves_nothing(fails, compiled, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", full)
     assert fails("deploy", build, "-o", tmp_path / "out", "--device", "ultra96").endswith("No space left on device")
     assert names(tmp_path) == {"build", "tiny.bw"}
+
+
+@pytest.mark.slow
+def test_a_board_with_a_serial_line_gets_a_bitstream(run, result, compiled, tmp_path):
+    out = tmp_path / "board"
+    found = result("deploy", compiled(), "-o", out, "--board", "ulx3s-85f", "--clock-mhz", 60)
+    assert names(out) == {"deploy.json", "sources", "host.py", "board.lpf", "board.bit", "README.md"}
+    assert found["clock_mhz"] <= 60
+    assert found["fmax_mhz"] >= found["clock_mhz"]
+    assert (out / "board.bit").stat().st_size > 100_000
+    assert found["load"] == "openFPGALoader -b ulx3s board.bit"
+    assert "`openFPGALoader -b ulx3s board.bit`" in (out / "README.md").read_text()
+    assert "EHXPLLL" in (out / "sources" / "board_clock.sv").read_text()
+    code, said, _ = run("deploy", tmp_path / "build", "-o", out, "--board", "ulx3s-85f", "--clock-mhz", 60)
+    assert code == 0
+    assert "try it without the board:" in said

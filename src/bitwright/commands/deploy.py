@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bitwright.commands.common import ClockMhz, Json, Output, Verbose
 from bitwright.hardware.clock import DEFAULT_MHZ
+
+if TYPE_CHECKING:
+    from bitwright.commands.console import Console
+    from bitwright.hardware.clock import Clock
 
 Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them; several of one hardware")]
 ClassNames = Annotated[Path | None, typer.Option("--class-names", help="text file: the name of a class a line")]
@@ -22,6 +26,7 @@ def run(
     device: DeviceName,
     clock_mhz: ClockMhz = DEFAULT_MHZ,
     class_names: ClassNames = None,
+    baud: Annotated[int | None, typer.Option("--baud", help="of the serial line; the board's own without it")] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="tasks that Vivado runs at once", min=1)] = 4,
     json: Json = False,
     verbose: Verbose = False,
@@ -30,7 +35,6 @@ def run(
     import bitwright as bw
     from bitwright.commands.console import Console
     from bitwright.design.results import synthesized_clock
-    from bitwright.devices import BOARDS
     from bitwright.errors import DataError, OptionError
     from bitwright.files import read_text
 
@@ -42,18 +46,34 @@ def run(
     known = synthesized_clock(builds[0], design.digest)
     names = read_text(class_names, DataError).splitlines() if class_names else []
     chosen = designs if len(designs) > 1 else design
-    found = bw.deploy(chosen, output, device, clock_mhz=clock_mhz, jobs=jobs, class_names=names)
-    files = found["files"]
-    for path in files:
+    with console.busy("placing and routing, where the board gets a bitstream"):
+        found = bw.deploy(chosen, output, device, clock_mhz=clock_mhz, jobs=jobs, class_names=names, baud=baud)
+    for path in found["files"]:
         console.detail(f"{output / path}")
-    console.say(f"{output}: {len(files)} files for {found['part']} at {clock_mhz:g} MHz")
+    console.say(f"{output}: {len(found['files'])} files for {found['part']} at {found['clock_mhz']:.4g} MHz")
+    if "load" in found:
+        console.say(f"try it without the board:  python {output / 'host.py'} --simulate")
+        console.say(f"load the bitstream:        {found['load']}")
+        console.say("run it:                    host.py; README.md says more")
+    else:
+        _say_vivado(console, found, known, clock_mhz)
+    console.result({"output": str(output), **found})
+
+
+def _say_vivado(console: Console, found: dict[str, Any], known: tuple[str, Clock] | None, clock_mhz: float) -> None:
+    """What to type for a part or board that Vivado builds for."""
+    from bitwright.devices import BOARDS
+
     if known and known[0] == found["device"] and known[1].mhz < clock_mhz:
         console.say(f"the design reaches {known[1]} there: --clock-mhz must be lower")
     console.say("resources and timing:  vivado -mode batch -source reports.tcl")
-    if "overlay.tcl" in files:
+    if "overlay.tcl" in found["files"]:
         console.say("bitstream:             vivado -mode batch -source overlay.tcl")
         console.say("on the board:          driver.py, beside overlay.bit and overlay.hwh")
     else:
-        boards = ", ".join(board.name for board in BOARDS.values() if board.processor)
-        console.say(f"no overlay and no driver for {device}; the boards that run PYNQ are {boards}")
-    console.result({"output": str(output), **found})
+        names = {
+            kind: ", ".join(b.name for b in BOARDS.values() if getattr(b, kind)) for kind in ("processor", "serial")
+        }
+        device = found["board"] or found["device"]
+        console.say(f"no overlay and no driver for {device}; the boards that run PYNQ are {names['processor']}")
+        console.say(f"boards with a serial line get a bitstream and a host program: {names['serial']}")

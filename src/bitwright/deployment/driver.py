@@ -15,7 +15,15 @@ import numpy as np
 from bitwright.data import raw
 from bitwright.deployment.assembly import assemble
 from bitwright.deployment.rendering import Code, render
-from bitwright.deployment.shipped import interface, pynq_host, pynq_link, terminal
+from bitwright.deployment.shipped import (
+    interface,
+    packets,
+    pynq_host,
+    pynq_link,
+    serial_host,
+    serial_link,
+    terminal,
+)
 from bitwright.design import packing
 from bitwright.errors import OptionError
 from bitwright.hardware.clock import DEFAULT_MHZ
@@ -42,6 +50,13 @@ PYNQ = Kind(
     "for PYNQ",
     "It needs overlay.bit and overlay.hwh beside it, NumPy and pynq; simulation needs bitwright instead of pynq.",
     (pynq_link, pynq_host),
+)
+SERIAL = Kind(
+    "host.py",
+    "Board",
+    "for a board at a serial port",
+    "It needs NumPy; simulation needs bitwright, too.",
+    (packets, serial_link, serial_host),
 )
 
 

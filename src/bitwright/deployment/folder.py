@@ -8,28 +8,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bitwright.deployment.driver import NETWORKS, same_hardware, write_driver
-from bitwright.deployment.vivado import write_overlay, write_vivado
+from bitwright.deployment.bitstream import board_sources, build
+from bitwright.deployment.driver import NETWORKS, SERIAL, same_hardware, write_driver
+from bitwright.deployment.rendering import render
+from bitwright.deployment.serial_top import CLOCK, check_rate, check_serial
+from bitwright.deployment.vivado import write_overlay, write_sources, write_vivado
 from bitwright.design.io import as_json
-from bitwright.devices import BOARDS, find_device
+from bitwright.devices import BOARDS, Board, find_device
 from bitwright.files import check_replaceable, new_folder
 from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 from bitwright.targets.contract import Design
 
 DEPLOYMENT = "deploy.json"
-CONTENTS = frozenset(
-    {
-        DEPLOYMENT,
-        "overlay.tcl",
-        "reports.tcl",
-        "sources",
-        "__pycache__",
-        "driver.py",
-        "program.npy",
-        "weights.npy",
-        NETWORKS,
-    }
-)
+VIVADO = frozenset({"overlay.tcl", "reports.tcl"})
+PROGRAMS = frozenset({"driver.py", "host.py", "program.npy", "weights.npy", NETWORKS, "__pycache__"})
+BOARD_FILES = frozenset({"board.lpf", "board.bit", "README.md"})
+CONTENTS = frozenset({DEPLOYMENT, "sources"}) | VIVADO | PROGRAMS | BOARD_FILES
 
 
 def deploy(
@@ -40,17 +34,19 @@ def deploy(
     clock_mhz: float = DEFAULT_MHZ,
     jobs: int = 4,
     class_names: Sequence[str] = (),
+    baud: int | None = None,
 ) -> dict[str, Any]:
-    """Write sources and Vivado scripts, and for a board that runs PYNQ a driver; what was written.
+    """Write all that brings a design onto a part or board into a folder; what was written.
 
-    design: one, or several of one hardware by the names under which the driver loads their networks. device: a part or
-    board of `devices.py` with Xilinx logic. Every one gets `sources/` and `reports.tcl`, which measures the design
-    alone; a board with processors also `overlay.tcl`, which builds the bitstream, and `driver.py` (with programs and
-    weights where the design has them), which runs frames on it.
-    clock_mhz: of the design. jobs: Vivado's. class_names: what the driver calls classes. The folder appears whole or
-    not at all; an earlier deployment is replaced, unless it holds results of Vivado. Raises `DeviceError` for a device
-    that is unknown to Vivado, and `OptionError` for an illegal clock, designs of different hardware, class names
-    that do not fit, or a folder with other files.
+    design: one, or several of one hardware by the names under which the driver loads their networks. device: of
+    `devices.py`. A board with a serial line gets a bitstream and `host.py`; the clock is the fastest that routing
+    allows, up to clock_mhz. Xilinx parts get `sources/` and `reports.tcl`, which measures the design alone, at
+    clock_mhz; a board with processors also `overlay.tcl`, which builds the bitstream, and `driver.py`. jobs: Vivado's.
+    class_names: what the driver calls classes. baud: of the serial line, the board's own where it is None.
+
+    The folder appears whole or not at all; an earlier deployment is replaced, unless it holds results of Vivado. Raises
+    `DeviceError` for a device that gets neither, or that the design does not fit, and `OptionError` for an illegal
+    clock or rate, designs of different hardware, class names that do not fit, or a folder with other files.
     """
     folder = Path(folder)
     check_deployment_folder(folder)
@@ -59,10 +55,13 @@ def deploy(
     designs = {design.network.name: design} if isinstance(design, Design) else design
     first = same_hardware(designs)
     with new_folder(folder) as made:
-        paths = set(write_vivado(first, device, made, clock_mhz=clock_mhz))
-        if board and board.processor:
-            paths |= {*write_overlay(first, board.name, made, clock_mhz=clock_mhz, jobs=jobs)}
-            paths |= {*write_driver(designs, made, clock_mhz=clock_mhz, class_names=class_names)}
+        if board and board.serial:
+            paths, facts = _serial(designs, board, made, clock_mhz, class_names, baud)
+        else:
+            paths, facts = set(write_vivado(first, device, made, clock_mhz=clock_mhz)), {"clock_mhz": clock_mhz}
+            if board and board.processor:
+                paths |= {*write_overlay(first, board.name, made, clock_mhz=clock_mhz, jobs=jobs)}
+                paths |= {*write_driver(designs, made, clock_mhz=clock_mhz, class_names=class_names)}
         found = {
             "design": first.digest,
             "target": first.target,
@@ -71,11 +70,47 @@ def deploy(
             "device": part.name,
             "board": board.name if board else None,
             "part": part.part,
-            "clock_mhz": clock_mhz,
+            **facts,
             "files": sorted(path.relative_to(made).as_posix() for path in paths),
         }
         (made / DEPLOYMENT).write_text(as_json(found))
     return found
+
+
+def _serial(
+    designs: Mapping[str, Design],
+    board: Board,
+    made: Path,
+    most_mhz: float,
+    class_names: Sequence[str],
+    baud: int | None,
+) -> tuple[set[Path], dict[str, Any]]:
+    """Files and facts of a board with a serial line."""
+    first, serial = next(iter(designs.values())), board.serial
+    boards = find_device(board.name).traits.boards
+    assert serial is not None
+    assert boards is not None
+    for design in designs.values():
+        check_serial(design)
+    rate = serial.baud if baud is None else baud
+    check_rate(rate)
+    sources = board_sources(first, board)
+    built = build(first, board, sources, most_mhz, rate)
+    paths = {*write_sources({**sources, f"{CLOCK}.sv": built.clock_source}, made)}
+    mhz = built.clock_mhz
+    paths |= {*write_driver(designs, made, SERIAL, clock_mhz=mhz, class_names=class_names, extra={"baud": rate})}
+    command = f"{serial.loader} {boards.bitstream}"
+    words = {"board": board.name, "command": command, "note": serial.note, "baud": rate}
+    clock = f"{mhz:.4g} MHz, of {built.fmax_mhz:.4g} MHz that routing allows"
+    texts = {
+        boards.constraints_file: boards.constraints(serial.pins, serial.oscillator_mhz),
+        "README.md": render("board.md.j2", **words, clock=clock),
+    }
+    for name, text in texts.items():
+        (made / name).write_text(text)
+    (made / boards.bitstream).write_bytes(built.content)
+    paths |= {made / name for name in (*texts, boards.bitstream)}
+    return paths, {**built.as_dict(), "baud": rate, "load": command, "note": serial.note}
 
 
 def check_deployment_folder(folder: Path) -> None:

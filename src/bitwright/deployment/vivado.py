@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def write_vivado(design: Design, device: str, folder: Path, *, clock_mhz: float 
     part = _for_vivado(device)
     options = Reports(part.part, design.top, clock_mhz)
     sources = with_vendor(flatten(design.files), part.primitives)
-    paths = _write_sources(sources, folder)
+    paths = write_sources(sources, folder)
     text = render(
         "reports.tcl.j2",
         **dataclasses.asdict(options),
@@ -67,7 +68,7 @@ def write_overlay(
         jobs=jobs,
     )
     sources = with_vendor(flatten(design.files), part.primitives) | overlay_files(design)
-    paths = _write_sources(sources, folder)
+    paths = write_sources(sources, folder)
     return [*paths, _write(folder / "overlay.tcl", render("overlay.tcl.j2", **dataclasses.asdict(options)))]
 
 
@@ -124,7 +125,8 @@ def _for_vivado(name: str) -> Device:
     return part
 
 
-def _write_sources(sources: dict[str, str], folder: Path) -> list[Path]:
+def write_sources(sources: Mapping[str, str], folder: Path) -> list[Path]:
+    """The sources and memories in a folder of their own; their paths."""
     target = folder / "sources"
     target.mkdir(parents=True, exist_ok=True)
     kept = {name: text for name, text in sources.items() if not name.endswith(".vlt")}

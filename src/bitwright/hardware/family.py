@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -163,6 +163,37 @@ class Registers:
 
 
 @dataclass(frozen=True)
+class BoardClock:
+    """A clock made of an oscillator's: its frequency in MHz, and Verilog that makes `clk_o` and `locked` of `osc_i`."""
+
+    mhz: float
+    body: str
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A pin of a board: the top's port, its place, and its electrical standard."""
+
+    port: str
+    place: str
+    standard: str = "LVCMOS33"
+
+
+@dataclass(frozen=True)
+class Boards:
+    """How boards of the family get their clock and pins.
+
+    clock: of an oscillator's MHz, the fastest of at most so many MHz; None where there is none. constraints: the text
+    of the file of that name, for these pins and an oscillator at port clk_i of so many MHz. bitstream: its file's name.
+    """
+
+    clock: Callable[[float, float], BoardClock | None]
+    constraints: Callable[[Sequence[Pin], float], str]
+    constraints_file: str
+    bitstream: str
+
+
+@dataclass(frozen=True)
 class Family:
     """One family. lut_cell: what its LUTs are, for people.
 
@@ -186,4 +217,5 @@ class Family:
     memory_step: str = ""
     vivado: bool = False
     placing: Placing | None = None
+    boards: Boards | None = None
     luts_per_lut6: float = 1.0

@@ -44,6 +44,7 @@ class PlaceRoute:
     seed: int = 1
     placer: str = "heap"
     router: str = "router1"
+    constraints: str = ""  # the file of the pins; all of them are free without one
 
     def arguments(self, netlist: str) -> list[str]:
         return [
@@ -51,7 +52,8 @@ class PlaceRoute:
             *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed)),
             *("--placer", self.placer, "--router", self.router),
             *("--json", netlist, "--textcfg", CONFIG, "--report", REPORT, "--detailed-timing-report"),
-            *("--lpf-allow-unconstrained", "--timing-allow-fail"),
+            *(("--lpf", self.constraints) if self.constraints else ("--lpf-allow-unconstrained",)),
+            "--timing-allow-fail",
         ]
 
 

@@ -18,13 +18,15 @@ def main(open_host: Callable[..., Host]) -> int:
     """Run what the arguments say; the exit code: 2 for bad input, 1 where the hardware does not answer."""
     parser = argparse.ArgumentParser(description="Runs networks on hardware, or in simulation.")
     parser.add_argument("--simulate", action="store_true", help="run the hardware in simulation (needs bitwright)")
+    parser.add_argument("--port", help="serial port, where the board has one")
     parser.add_argument("--network", help="load this network first")
     parser.add_argument("--data", type=Path, help="raw data: .npy, or .npz with x (or images) and, where known, labels")
     parser.add_argument("--frames", type=int, help="so many frames: all of --data, or 256 random ones")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the hardware")
     chosen = parser.parse_args()
+    options = {"port": chosen.port} if chosen.port else {}
     try:
-        with open_host(simulate=chosen.simulate, timeout_s=chosen.timeout) as host:
+        with open_host(simulate=chosen.simulate, timeout_s=chosen.timeout, **options) as host:
             if chosen.network:
                 host.load(chosen.network)
             if chosen.data:

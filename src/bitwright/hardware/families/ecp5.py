@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lattice ECP5."""
 
+from collections.abc import Sequence
+
 from bitwright.hardware.family import (
+    BoardClock,
+    Boards,
     Cells,
     Delays,
     Embedded,
@@ -10,6 +14,7 @@ from bitwright.hardware.family import (
     Inverter,
     Logic,
     NetDelay,
+    Pin,
     Placing,
     Registers,
     Stage,
@@ -77,6 +82,50 @@ def _multiplier(register: str, enables: str = "0123") -> Stage:
     return Stage({f"REG_{register}_CLK": "CLK0"}, tuple(f"CE{i}" for i in enables), choice, ties={"RST0": "0"})
 
 
+def _clock(osc_mhz: float, most_mhz: float) -> BoardClock | None:
+    """By an EHXPLLL with feedback from its output: osc / ref * feedback, times a divider between 400 and 800 MHz."""
+    found = [
+        (osc_mhz / ref * feedback, -ref, feedback)
+        for ref in range(1, 17)
+        for feedback in range(1, 81)
+        if osc_mhz / ref >= 3.125 and 10 <= osc_mhz / ref * feedback <= min(most_mhz, 400)
+    ]
+    if not found:
+        return None
+    mhz, ref, feedback = max(found)
+    divider = int(800 / mhz)
+    off = "".join(f'      .CLKO{name}_ENABLE("DISABLED"),\n' for name in ("S", "S2", "S3"))
+    idle = "".join(
+        f"      .{name}(1'b0),\n"
+        for name in ("RST", "STDBY", "PHASESEL0", "PHASESEL1", "PHASEDIR", "PHASESTEP", "PHASELOADREG", "PLLWAKESYNC")
+    )
+    body = f"""  (* ICP_CURRENT="12", LPF_RESISTOR="8", MFG_ENABLE_FILTEROPAMP="1", MFG_GMCREF_SEL="2" *)
+  EHXPLLL #(
+      .CLKI_DIV({-ref}),
+      .CLKFB_DIV({feedback}),
+      .CLKOP_DIV({divider}),
+      .CLKOP_CPHASE({divider // 2}),
+      .CLKOP_ENABLE("ENABLED"),
+{off}      .FEEDBK_PATH("CLKOP")
+  ) u_pll (
+      .CLKI(osc_i),
+      .CLKFB(clk_o),
+      .CLKOP(clk_o),
+      .ENCLKOP(1'b0),
+{idle}      .LOCK(locked)
+  );
+"""
+    return BoardClock(mhz, body)
+
+
+def _constraints(pins: Sequence[Pin], osc_mhz: float) -> str:
+    lines = [f'FREQUENCY PORT "clk_i" {osc_mhz:g} MHZ;']
+    for pin in pins:
+        lines.append(f'LOCATE COMP "{pin.port}" SITE "{pin.place}";')
+        lines.append(f'IOBUF PORT "{pin.port}" IO_TYPE={pin.standard};')
+    return "\n".join(lines) + "\n"
+
+
 OUTPUT = _multiplier("OUTPUT", "0")
 REGISTERS = Registers(
     Flop("TRELLIS_FF", "CLK", "DI", "Q", "CE", "LSR", {"CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}, "CEMUX"),
@@ -119,4 +168,5 @@ FAMILY = Family(
         pins={"M": "DI"},
     ),
     luts_per_lut6=2.65,  # of seven placed designs of `benchmarks/clock`: 1.56 to 2.64
+    boards=Boards(_clock, _constraints, "board.lpf", "board.bit"),
 )

@@ -1,0 +1,208 @@
+"""What `deploy` makes, run against simulated boards: bitstreams, host programs, drivers, noise on a serial line.
+
+    python benchmarks/boards/run.py [--data ../shared/data] [--only ROW ...] [--again] [--work FOLDER]
+
+Rows:
+  serial ...      a bitstream for a board with a serial line, its clock after routing, and 200 raw samples through
+                  host.py and the simulated board: differences from `Network.predict`, and accuracy
+  noise           10,000 bytes dropped, flipped or inserted on the line of a small design: wrong results, and whether a
+                  clean line works afterwards
+  pynq tfc        1,000 raw images through driver.py and the simulated overlay, against `evaluate`
+  bitsys switch   three networks in one overlay, loaded in turn
+Results go to results.json row by row; what is there stays, unless --again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.util
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import bitwright as bw
+from bitwright.data.raw import classes
+from bitwright.demo.run import FOLDER as DEMO
+from bitwright.deployment.serial_top import top_files
+from bitwright.deployment.shipped.serial_link import SerialLink
+from bitwright.deployment.simulated_serial import Line, Noise, serial_model
+from bitwright.design.packing import pack_frames, unpack
+from bitwright.hardware.closure import flatten
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate
+from bitwright.network.ops import MaxPool
+
+RESULTS = Path(__file__).with_name("results.json")
+FAULTS, SAMPLES, IMAGES = 10_000, 200, 1_000
+TIMEOUT_S = 3_600.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that knows how to prepare its raw data, these, and their labels."""
+
+    network: Network
+    raw: np.ndarray
+    labels: np.ndarray
+
+
+def _subject(model: Path, arrays: Path, raw: str, scale: Callable[[Any], float]) -> Subject:
+    network = bw.load(model)
+    with np.load(arrays) as file:
+        spec = dataclasses.replace(network.input, data_scale=scale(file))
+        return Subject(dataclasses.replace(network, inputs=spec), file[raw], file["labels"])
+
+
+def digits(data: Path) -> Subject:
+    return _subject(DEMO / "digits.onnx", DEMO / "digits_test.npz", "images", lambda _: 1 / 16)
+
+
+def tfc(data: Path) -> Subject:
+    return _subject(data / "qonnx/TFC_2W2A.onnx", data / "mnist/dev.npz", "images", lambda _: 1 / 255)
+
+
+def kws(data: Path) -> Subject:
+    model = data / "qonnx/kws_finn_submission_v0.7.onnx"
+    samples = data / "mlperf_tiny/speech_commands_dev.npz"
+    return _subject(model, samples, "x_int8", lambda file: float(file["input_scale"]))
+
+
+SUBJECTS = {"digits": digits, "tfc": tfc, "kws": kws}
+SERIAL = {
+    "serial digits": ("digits", "ulx3s-85f", {"interval": 2304}),
+    "serial tfc": ("tfc", "ulx3s-85f", {"interval": 784}),
+    "serial kws": ("kws", "ulx3s-85f", {"interval": 1960}),
+    "serial digits orangecrab": ("digits", "orangecrab-85f", {"interval": 2304}),
+    "serial digits colorlight": ("digits", "colorlight-i9", {"interval": 2304}),
+}
+
+
+def shipped(path: Path) -> ModuleType:
+    """The module of a driver's file."""
+    spec = importlib.util.spec_from_file_location(f"shipped_{path.parent.name}_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def compared(host: Any, subject: Subject, count: int) -> dict[str, Any]:
+    """Raw data through a host program against the network."""
+    network, raw, labels = subject.network, subject.raw[:count], subject.labels[:count]
+    start = time.perf_counter()
+    found = host.execute(raw)
+    seconds = time.perf_counter() - start
+    x = network.input.prepare(raw)
+    expected = network.predict(x)
+    return {
+        "samples": len(raw),
+        "differences": int(np.count_nonzero(found != expected)),
+        "accuracy": float((classes(found) == labels).mean()),
+        "accuracy_of_the_network": float((classes(expected) == labels).mean()),
+        "simulated_seconds": round(seconds, 1),
+    }
+
+
+def serial(row: str, data: Path, work: Path) -> dict[str, Any]:
+    name, board, options = SERIAL[row]
+    subject = SUBJECTS[name](data)
+    design = bw.compile(subject.network, target="tlmac", **options)
+    folder = work / row.replace(" ", "_")
+    found = bw.deploy(design, folder, board)
+    facts = {key: found[key] for key in ("board", "clock_mhz", "fmax_mhz", "baud", "used", "tool")}
+    in_bytes, out_bytes = (side.words * side.tdata_bits // 8 for side in (design.input, design.output))
+    line = found["baud"] / 10
+    facts["frames_per_second_of_the_line"] = round(line / max(in_bytes, out_bytes), 1)
+    facts["frames_per_second_of_the_design"] = round(found["clock_mhz"] * 1e6 / design.estimate.interval_cycles, 1)
+    facts["bitstream_bytes"] = sum(path.stat().st_size for path in folder.glob("board.[bf][is]*"))
+    with shipped(folder / "host.py").Board(simulate=True, timeout_s=TIMEOUT_S) as host:
+        return {**facts, "options": options, **compared(host, subject, SAMPLES)}
+
+
+def noise(row: str, data: Path, work: Path) -> dict[str, Any]:
+    """Random frames through the line until it has had all its faults."""
+    image = TensorType((8, 8, 1), IntType(8))
+    network = Network(InputSpec(image), (Node("max", MaxPool((2, 2), (2, 2)), ("input",)),))
+    design = bw.compile(network, target="tlmac")
+    model = serial_model(flatten(design.files) | top_files(design), 12, 3_000_000)  # the fewest cycles a bit
+    port = Noise(Line(model, 12e6), 0.004)
+    link = SerialLink(port, bytes.fromhex(design.digest)[:8], design.input.tdata_bits // 8, 600, 0.001)
+    link.reset(None)
+    rng, frames, wrong = np.random.default_rng(0), 0, 0
+
+    def run() -> int:
+        x = rng.integers(0, 256, (50, 8, 8, 1))
+        words = pack_frames(design.input, [x]).view(np.uint8)[:, : design.input.tdata_bits // 8]
+        size = design.output.tdata_bits // 8
+        found = link.transfer(words.reshape(len(x), -1), design.output.words * size).reshape(-1, size)
+        padded = np.zeros((len(found), 4 * -(-size // 4)), np.uint8)
+        padded[:, :size] = found
+        return int(np.count_nonzero(unpack(design.output.only, padded.view("<u4")) != evaluate(network, x)["max"]))
+
+    while port.faults < FAULTS:
+        wrong += run()
+        frames += 50
+    port.probability, faults = 0.0, port.faults
+    recovered = run() == 0
+    port.close()
+    return {"faults": faults, "frames": frames, "wrong_results": wrong, "recovered": recovered}
+
+
+def pynq_tfc(row: str, data: Path, work: Path) -> dict[str, Any]:
+    subject = tfc(data)
+    bw.deploy(bw.compile(subject.network, target="tlmac", interval=196), work / "pynq_tfc", "ultra96")
+    with shipped(work / "pynq_tfc" / "driver.py").Driver(simulate=True, timeout_s=TIMEOUT_S) as driver:
+        found = compared(driver, subject, IMAGES)
+    x = subject.network.input.prepare(subject.raw[:IMAGES])
+    measured = bw.evaluate(subject.network, x, subject.labels[:IMAGES])
+    return {**found, "accuracy_of_evaluate": measured.accuracy}
+
+
+def bitsys_switch(row: str, data: Path, work: Path) -> dict[str, Any]:
+    subjects = {name: make(data) for name, make in SUBJECTS.items()}
+    designs = {name: bw.compile(subject.network, target="bitsys") for name, subject in subjects.items()}
+    bw.deploy(designs, work / "bitsys", "ultra96")
+    found: dict[str, Any] = {"networks": list(designs), "loads": []}
+    with shipped(work / "bitsys" / "driver.py").Driver(simulate=True, timeout_s=TIMEOUT_S) as driver:
+        for name in ("digits", "tfc", "kws", "digits", "kws", "tfc"):
+            driver.load(name)
+            found["loads"].append({"network": name, **compared(driver, subjects[name], 20)})
+    found["differences"] = sum(load["differences"] for load in found["loads"])
+    return found
+
+
+ROWS: dict[str, Callable[[str, Path, Path], dict[str, Any]]] = {
+    "noise": noise,
+    "pynq tfc": pynq_tfc,
+    "bitsys switch": bitsys_switch,
+    **dict.fromkeys(SERIAL, serial),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--only", nargs="+", choices=ROWS, default=list(ROWS), metavar="ROW")
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "bitwright-boards")
+    chosen = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    for row in chosen.only:
+        if row not in results or chosen.again:
+            results[row] = ROWS[row](row, chosen.data, chosen.work)
+            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+        print(row, json.dumps(results[row]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

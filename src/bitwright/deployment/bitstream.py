@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A bitstream for a board with a serial line: synthesized, placed and routed with tools that install from PyPI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bitwright.deployment.serial_top import CLOCK, CLOCK_PORTS, TOP, check_serial, step_of, top_files
+from bitwright.devices import DEVICES, Board, Device
+from bitwright.errors import DeviceError
+from bitwright.hardware.closure import closure, flatten
+from bitwright.hardware.family import BoardClock, Boards, Placing
+from bitwright.hardware.library import with_vendor
+from bitwright.hardware.text import module
+from bitwright.targets.contract import Design
+from bitwright.tools import cache, nextpnr, yosys
+
+TRIES = 4
+MARGIN = 0.97  # of the clock that one try reached, for the next
+FIRST_MHZ = 80.0  # where nothing is known of the design's clock
+LEAST_MHZ = 12.0
+
+
+@dataclass(frozen=True)
+class Bitstream:
+    """What was built: clock of the design, and the clock that routing allows, in MHz; cells in use and on the part.
+
+    clock_source: the module of the clock.
+    """
+
+    content: bytes
+    clock_source: str
+    clock_mhz: float
+    fmax_mhz: float
+    used: Mapping[str, int]
+    available: Mapping[str, int]
+    tool: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The figures, for reports."""
+        names = ("clock_mhz", "fmax_mhz", "used", "available", "tool")
+        return {name: getattr(self, name) for name in names}
+
+
+def board_sources(design: Design, board: Board) -> dict[str, str]:
+    """All sources of the bitstream but its clock, with the part's primitives; `OptionError` for a streamed design."""
+    assert board.serial is not None
+    check_serial(design)
+    high = tuple(pin.port for pin in board.serial.pins if pin.port.startswith("high_"))
+    part = DEVICES[board.device]
+    return with_vendor(flatten(design.files) | top_files(design, high), part.primitives)
+
+
+def clock_source(clock: BoardClock, baud: int) -> str:
+    """The module of a board's clock: the PLL, a reset of 16 cycles after it has locked, and the UARTs' step."""
+    body = f"  wire locked;\n{clock.body}  reg [3:0] wait_q = 4'd0;\n"
+    body += "  always @(posedge clk_o) wait_q <= !locked ? 4'd0 : wait_q == 4'd15 ? wait_q : wait_q + 4'd1;\n"
+    body += f"  assign rst_o = wait_q != 4'd15;\n  assign step_o = 16'd{step_of(baud, clock.mhz)};\n"
+    return module(CLOCK, CLOCK_PORTS, body, [f"{clock.mhz:.4g} MHz, {baud} baud"], net="wire")
+
+
+def build(design: Design, board: Board, sources: Mapping[str, str], most_mhz: float, baud: int) -> Bitstream:
+    """Synthesize once, then place and route until the clock that a PLL makes is one that routing allows.
+
+    most_mhz: the fastest clock to try. Raises `DeviceError` where the design does not fit or no clock is slow enough.
+    """
+    part = DEVICES[board.device]
+    family = part.traits
+    assert family.boards is not None
+    assert family.placing is not None
+    root = cache.folder(None)
+    estimated = design.estimate.clock
+    goal = min(most_mhz, estimated.mhz if estimated else FIRST_MHZ)
+    base = _netlist(
+        closure({**sources, f"{CLOCK}.sv": module(CLOCK, CLOCK_PORTS, "", net="wire")}, TOP), TOP, part, root
+    )
+    reached = 0.0
+    for _ in range(TRIES):
+        clock = family.boards.clock(board.serial.oscillator_mhz, goal) if board.serial else None
+        if clock is None or goal < LEAST_MHZ:
+            break
+        text = clock_source(clock, baud)
+        own = _netlist({f"{CLOCK}.sv": text}, CLOCK, part, root)
+        own["modules"][CLOCK]["attributes"].pop("top", None)
+        merged = {**base, "modules": {**base["modules"], CLOCK: own["modules"][CLOCK]}}
+        placed, content, tool = _route(json.dumps(merged), board, part, family.placing, family.boards, clock.mhz, root)
+        reached = max(placed.fmax_mhz.values(), default=0.0) if len(placed.fmax_mhz) == 1 else _slowest(placed)
+        if reached >= clock.mhz:
+            return Bitstream(content, text, clock.mhz, reached, placed.used, placed.available, tool)
+        goal = MARGIN * reached
+    raise DeviceError(f"no clock for {board.name}: routing reached {reached:.4g} MHz, legal is a smaller design")
+
+
+def _slowest(placed: nextpnr.Placed) -> float:
+    """The clock of the design, which the PLL makes; that of the oscillator itself only enters the PLL."""
+    return min(mhz for name, mhz in placed.fmax_mhz.items() if name != "clk_i")
+
+
+def _netlist(files: Mapping[str, str], top: str, part: Device, root: Path) -> dict[str, Any]:
+    options = yosys.Synthesis(part.family, top, netlist=True, boxes=() if top == CLOCK else (CLOCK,))
+    _, folder, _ = yosys.synthesize_module(files, options, yosys.find(), root)
+    found: dict[str, Any] = json.loads((folder / yosys.NETLIST).read_text())
+    return found
+
+
+def _route(
+    netlist: str, board: Board, part: Device, placing: Placing, boards: Boards, mhz: float, root: Path
+) -> tuple[nextpnr.Placed, bytes, str]:
+    """Place, route and pack; figures, bitstream and tool. Cached."""
+    assert board.serial is not None
+    tool = nextpnr.find(placing)
+    options = nextpnr.PlaceRoute(
+        part.size, part.package, int(part.grade), mhz, constraints=boards.constraints_file, router="router2"
+    )
+    constraints = boards.constraints(board.serial.pins, board.serial.oscillator_mhz)
+    key = cache.digest([tool.version, *options.arguments("netlist.json"), constraints, netlist])
+    logs = root / "logs"
+
+    def make(folder: Path) -> list[Path]:
+        logs.mkdir(parents=True, exist_ok=True)
+        (folder / "netlist.json").write_text(netlist)
+        (folder / boards.constraints_file).write_text(constraints)
+        nextpnr.run(tool, options, "netlist.json", folder, logs / f"board-{key[:12]}.log")
+        return [folder / nextpnr.REPORT, folder / nextpnr.BITSTREAM]
+
+    folder, _ = cache.entry(root / "nextpnr", "board-" + key, make, (nextpnr.REPORT, nextpnr.BITSTREAM))
+    placed = nextpnr.read((folder / nextpnr.REPORT).read_text())
+    return placed, (folder / nextpnr.BITSTREAM).read_bytes(), f"{placing.program} {tool.version}"

@@ -1,0 +1,165 @@
+"""Boards at a serial line: the link under noise, the top that goes into the bitstream, the shipped host program."""
+
+import dataclasses
+import importlib.util
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitwright.deployment.bitstream import board_sources, clock_source
+from bitwright.deployment.driver import SERIAL, write_driver
+from bitwright.deployment.serial_top import check_serial, step_of, top_files
+from bitwright.deployment.shipped.packets import Packet, Packets
+from bitwright.deployment.shipped.serial_link import SerialLink
+from bitwright.deployment.simulated_serial import Line, Noise, serial_model
+from bitwright.deployment.vivado import write_sources
+from bitwright.devices import BOARDS
+from bitwright.errors import OptionError
+from bitwright.hardware.closure import flatten
+from bitwright.hardware.families import families
+from bitwright.targets.contract import WeightStream
+
+MHZ, BAUD = 12, 3_000_000  # the fewest cycles a bit
+
+
+def identity(design):
+    return bytes.fromhex(design.digest)[:8]
+
+
+@pytest.fixture(scope="module")
+def line(doubler):
+    """The doubler's board at a quick line."""
+    model = serial_model(flatten(doubler.files) | top_files(doubler), MHZ, BAUD)
+    yield Line(model, MHZ * 1e6)
+    model.close()
+
+
+def doubled(x):
+    return ((x & 15).astype(np.uint16) * 2) | ((x >> 4).astype(np.uint16) * 2 << 5)
+
+
+def test_packets_survive_garbage():
+    rng, packets, found = random.Random(1), Packets(), []
+    sent = [Packet(0x51, i & 255, i, 2 * i, 3, rng.randbytes(i % 40)) for i in range(300)]
+    line = b"".join(packet.encoded + rng.randbytes(rng.randrange(4)) for packet in sent)
+    for i in range(0, len(line), 7):
+        found += packets.feed(line[i : i + 7])
+    assert [p for p in found if p in sent] == found
+    assert len(found) > 200
+    assert list(Packets().feed(b"".join(p.encoded for p in sent))) == sent
+
+
+def test_frames_and_registers_over_the_line(doubler, line):
+    link = SerialLink(line, identity(doubler), 1)
+    link.reset(None)
+    assert link.read(0) == 0
+    link.write(np.array([[0, 0xFF]]))
+    assert link.read(0) == 0xFF
+    with pytest.raises(RuntimeError, match="register 0x80 answers 2"):
+        link.write(np.array([[0x80, 1]]))
+    link.write(np.array([[0, 0xFF]]))
+    x = np.random.default_rng(0).integers(0, 256, (500, 2), np.uint8)
+    start = line.cycles
+    y = link.transfer(x, 4)
+    np.testing.assert_array_equal(y.view("<u2"), doubled(x))
+    assert line.cycles - start < 1.4 * 10 * MHZ * 1e6 / BAUD * (x.size + y.size)  # the line is used well
+    assert link.read(4) == 1000
+    assert link.transfer(x[:0], 4).shape == (0, 4)
+    link.reset(None)
+    assert (link.read(0), link.read(4)) == (0, 0)
+
+
+def test_noise_costs_time_and_nothing_else(doubler, line):
+    """Every result right, none twice, and a clean line works as before."""
+    noise = Noise(line, 0.004)
+    link = SerialLink(noise, identity(doubler), 1, timeout_s=60, retry_s=0.001)
+    rng = np.random.default_rng(0)
+    link.reset(None)
+    link.write(np.array([[0, 0xFF]]))
+    while noise.faults < 300:
+        x = rng.integers(0, 256, (400, 2), np.uint8)
+        np.testing.assert_array_equal(link.transfer(x, 4).view("<u2"), doubled(x))
+    words = link.read(4)
+    clean = SerialLink(line, identity(doubler), 1)
+    clean.port.write(bytes(rng.integers(0, 256, 500, np.uint8)))
+    clean.reset(None)
+    clean.write(np.array([[0, 0xFF]]))
+    np.testing.assert_array_equal(clean.transfer(x, 4).view("<u2"), doubled(x))
+    assert words % 800 == 0
+
+
+def test_another_design_and_a_dead_line_are_told(doubler, line):
+    with pytest.raises(RuntimeError, match="the board runs another design"):
+        SerialLink(line, bytes(8), 1).reset(None)
+
+    class Dead:
+        def write(self, data):
+            pass
+
+        def read(self, seconds):
+            return b""
+
+    with pytest.raises(TimeoutError, match="the board has not answered within"):
+        SerialLink(Dead(), bytes(8), 1, timeout_s=0.02, retry_s=0.01).reset(None)
+    link = SerialLink(line, identity(doubler), 1, timeout_s=0.02, retry_s=0.001)
+    link.reset(None)
+    with pytest.raises(TimeoutError, match=r"no progress within 0.02 s: .* 4 of 4 to come"):
+        link.transfer(np.zeros((1, 2), np.uint8), 4)  # the doubler waits for its register
+
+
+def test_the_host_program_runs_the_top_of_the_bitstream(doubler, tmp_path):
+    """As `deploy` ships it, behind a pseudo-terminal."""
+    board = BOARDS["ulx3s-85f"]
+    clock = families()["ecp5"].boards.clock(25, 50)
+    sources = board_sources(doubler, board) | {"board_clock.sv": clock_source(clock, BAUD)}
+    write_sources(sources, tmp_path)
+    write_driver({"net": doubler}, tmp_path, SERIAL, clock_mhz=clock.mhz, extra={"baud": BAUD})
+    spec = importlib.util.spec_from_file_location("shipped_host", tmp_path / "host.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["shipped_host"] = module  # its dataclass looks itself up
+    spec.loader.exec_module(module)
+    x = np.random.default_rng(0).integers(0, 16, (50, 3))
+    with module.Board(simulate=True) as host:
+        np.testing.assert_array_equal(host.execute_integers(x), 2 * x)
+        assert host.counters() == {"words": 100}
+        host.load("net")
+        assert host.counters() == {"words": 0}
+
+
+def test_clocks_of_the_pll_are_legal():
+    for oscillator in (12, 25, 48):
+        for most in (20, 33.3, 77, 100, 181.5, 390):
+            clock = families()["ecp5"].boards.clock(oscillator, most)
+            facts = dict(part.strip(" .,)").split("(") for part in clock.body.splitlines() if "_DIV(" in part)
+            ref, feedback, out = (int(facts[name]) for name in ("CLKI_DIV", "CLKFB_DIV", "CLKOP_DIV"))
+            assert clock.mhz == pytest.approx(oscillator / ref * feedback)
+            assert 0.93 * most < clock.mhz <= most
+            assert 400 <= clock.mhz * out <= 800
+    assert families()["ecp5"].boards.clock(25, 5) is None
+
+
+def test_what_a_serial_line_cannot_do_is_refused(doubler):
+    with pytest.raises(OptionError, match="come by a stream, which a serial link lacks"):
+        check_serial(dataclasses.replace(doubler, weights=WeightStream(np.zeros((2, 2)), 1)))
+    check_serial(dataclasses.replace(doubler, weights=WeightStream(np.zeros((0, 2)), 1)))
+    with pytest.raises(OptionError, match="3000000 baud need a clock of 12 to 384 MHz, not 10"):
+        step_of(BAUD, 10)
+    with pytest.raises(OptionError, match="baud is 9601; legal are 115200"):
+        step_of(9601, 100)
+
+
+@pytest.mark.parametrize("name", ["ulx3s-85f", "orangecrab-85f", "colorlight-i9"])
+def test_constraints_name_every_pin(doubler, name):
+    board = BOARDS[name]
+    text = families()["ecp5"].boards.constraints(board.serial.pins, board.serial.oscillator_mhz)
+    top = board_sources(doubler, board)["board_top.sv"]
+    ports = [line.split()[-1].strip(",") for line in top.splitlines() if line.startswith("    ") and "put " in line]
+    assert len(ports) >= 4
+    for port in ports:
+        assert f'LOCATE COMP "{port}" SITE' in text
+        assert f'IOBUF PORT "{port}"' in text
+    assert f'FREQUENCY PORT "clk_i" {board.serial.oscillator_mhz} MHZ;' in text
+    assert Path(board.serial.loader.split()[0]).name == "openFPGALoader"
