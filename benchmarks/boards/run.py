@@ -136,7 +136,7 @@ def noise(row: str, data: Path, work: Path) -> dict[str, Any]:
     design = bw.compile(network, target="tlmac")
     model = serial_model(flatten(design.files) | top_files(design), 12, 3_000_000)  # the fewest cycles a bit
     port = Noise(Line(model, 12e6), 0.004)
-    link = SerialLink(port, bytes.fromhex(design.digest)[:8], design.input.tdata_bits // 8, 600, 0.001)
+    link = SerialLink(port, 3_000_000, bytes.fromhex(design.digest)[:8], design.input.tdata_bits // 8, 600, 0.001)
     link.reset(None)
     rng, frames, wrong = np.random.default_rng(0), 0, 0
 

@@ -53,7 +53,7 @@ def test_packets_survive_garbage():
 
 
 def test_frames_and_registers_over_the_line(doubler, line):
-    link = SerialLink(line, identity(doubler), 1)
+    link = SerialLink(line, BAUD, identity(doubler), 1)
     link.reset(None)
     assert link.read(0) == 0
     link.write(np.array([[0, 0xFF]]))
@@ -75,7 +75,7 @@ def test_frames_and_registers_over_the_line(doubler, line):
 def test_noise_costs_time_and_nothing_else(doubler, line):
     """Every result right, none twice, and a clean line works as before."""
     noise = Noise(line, 0.004)
-    link = SerialLink(noise, identity(doubler), 1, timeout_s=60, retry_s=0.001)
+    link = SerialLink(noise, BAUD, identity(doubler), 1, timeout_s=60, retry_s=0.001)
     rng = np.random.default_rng(0)
     link.reset(None)
     link.write(np.array([[0, 0xFF]]))
@@ -83,7 +83,7 @@ def test_noise_costs_time_and_nothing_else(doubler, line):
         x = rng.integers(0, 256, (400, 2), np.uint8)
         np.testing.assert_array_equal(link.transfer(x, 4).view("<u2"), doubled(x))
     words = link.read(4)
-    clean = SerialLink(line, identity(doubler), 1)
+    clean = SerialLink(line, BAUD, identity(doubler), 1)
     clean.port.write(bytes(rng.integers(0, 256, 500, np.uint8)))
     clean.reset(None)
     clean.write(np.array([[0, 0xFF]]))
@@ -93,7 +93,7 @@ def test_noise_costs_time_and_nothing_else(doubler, line):
 
 def test_another_design_and_a_dead_line_are_told(doubler, line):
     with pytest.raises(RuntimeError, match="the board runs another design"):
-        SerialLink(line, bytes(8), 1).reset(None)
+        SerialLink(line, BAUD, bytes(8), 1).reset(None)
 
     class Dead:
         def write(self, data):
@@ -103,8 +103,8 @@ def test_another_design_and_a_dead_line_are_told(doubler, line):
             return b""
 
     with pytest.raises(TimeoutError, match="the board has not answered within"):
-        SerialLink(Dead(), bytes(8), 1, timeout_s=0.02, retry_s=0.01).reset(None)
-    link = SerialLink(line, identity(doubler), 1, timeout_s=0.02, retry_s=0.001)
+        SerialLink(Dead(), BAUD, bytes(8), 1, timeout_s=0.02, retry_s=0.01).reset(None)
+    link = SerialLink(line, BAUD, identity(doubler), 1, timeout_s=0.02, retry_s=0.001)
     link.reset(None)
     with pytest.raises(TimeoutError, match=r"no progress within 0.02 s: .* 4 of 4 to come"):
         link.transfer(np.zeros((1, 2), np.uint8), 4)  # the doubler waits for its register

@@ -27,7 +27,9 @@ class Board(Host):
             self._simulation = simulated.Terminal(FOLDER, DESIGN)
             port, retry_s = self._simulation.path, self._simulation.retry_s
         line = SerialPort(port or only_port(), DESIGN["baud"])
-        link = SerialLink(line, bytes.fromhex(DESIGN["digest"])[:8], DESIGN["in_bytes"], timeout_s, retry_s)
+        link = SerialLink(
+            line, DESIGN["baud"], bytes.fromhex(DESIGN["digest"])[:8], DESIGN["in_bytes"], timeout_s, retry_s
+        )
         super().__init__(link, DESIGN, FOLDER)
 
     def close(self) -> None:

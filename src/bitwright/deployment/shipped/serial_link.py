@@ -14,8 +14,8 @@ import numpy as np
 
 from bitwright.deployment.shipped.packets import DATA, DATA_ANSWER, RESET, RESET_ANSWER, Packet, Packets
 
-PAYLOAD = 512  # bytes of a packet: a fault costs so many
-ANSWER = 2048  # bytes that an answer may bring
+LEAST, MOST = 32, 512  # bytes of a packet: a fault costs so many, so they become fewer on a noisy line
+ANSWER = 4  # times as many bytes may an answer bring
 WORDS, WRITE, READ = 1, 2, 3  # commands of the module `link_bridge`
 
 
@@ -68,19 +68,27 @@ class SerialPort:
 
 
 class SerialLink:
-    """The link over a port. identity: what the design answers to a reset. word_bytes: of the design's input stream.
+    """The link over a port of so many baud. identity: what the design answers to a reset.
 
-    retry_s: how long to wait for an answer before the request is sent again. timeout_s: without progress.
+    word_bytes: of the design's input stream. retry_s: how long to wait for an answer, beside the time that the line
+    takes, before the request is sent again. timeout_s: without progress.
     """
 
     def __init__(
-        self, port: Port, identity: bytes, word_bytes: int, timeout_s: float = 10.0, retry_s: float = 0.05
+        self,
+        port: Port,
+        baud: int,
+        identity: bytes,
+        word_bytes: int,
+        timeout_s: float = 10.0,
+        retry_s: float = 0.05,
     ) -> None:
+        self.byte_s = 10 / baud
         self.port, self.identity, self.word_bytes = port, identity, word_bytes
         self.timeout_s, self.retry_s = timeout_s, retry_s
         self.packets = Packets()
         self.number = self.accepted = self.received = 0
-        self.room = 0
+        self.room, self.size = 0, MOST
 
     def reset(self, weights: np.ndarray | None) -> None:
         """Reset link and design, and check that it is the right one."""
@@ -89,13 +97,14 @@ class SerialLink:
         deadline = time.perf_counter() + self.timeout_s
         while True:
             number = self._next()
-            self.port.write(Packet(RESET, number).encoded)
-            for packet in self._answers(number):
+            line = Packet(RESET, number).encoded
+            self.port.write(line)
+            for packet in self._answers(number, len(line)):
                 if packet.kind == RESET_ANSWER and packet.number == number:
                     if packet.payload != self.identity:
                         raise RuntimeError("the board runs another design: load this one's bitstream")
                     self.accepted = self.received = 0
-                    self.room = PAYLOAD
+                    self.room = MOST
                     return
             if time.perf_counter() > deadline:
                 raise TimeoutError(f"the board has not answered within {self.timeout_s:g} s: is its bitstream loaded?")
@@ -136,7 +145,9 @@ class SerialLink:
             sent += self._round(data[sent : sent + max(self.room, 1)], found)
             if len(found) > expected:
                 raise RuntimeError(f"the design has sent {len(found) - expected} bytes too many")
-            if (sent, len(found)) != before:
+            progress = (sent, len(found)) != before
+            self.size = min(MOST, 2 * self.size) if progress else max(LEAST, self.size // 2)
+            if progress:
                 deadline = time.perf_counter() + self.timeout_s
             elif time.perf_counter() > deadline:
                 raise TimeoutError(
@@ -147,14 +158,15 @@ class SerialLink:
 
     def _round(self, data: bytes, found: bytearray) -> int:
         """Send packets with the data, take what their answers bring; how many bytes were accepted."""
-        pieces = [data[i : i + PAYLOAD] for i in range(0, len(data), PAYLOAD)] if self.room else [b""]
+        size = self.size
+        pieces = [data[i : i + size] for i in range(0, len(data), size)] if self.room else [b""]
         line, first = bytearray(), self.accepted
         for index, piece in enumerate(pieces or [b""]):
             number = self._next()
-            position = (first + index * PAYLOAD) & 0xFFFF
-            line += Packet(DATA, number, position, self.received & 0xFFFF, ANSWER, piece).encoded
+            position = (first + index * size) & 0xFFFF
+            line += Packet(DATA, number, position, self.received & 0xFFFF, ANSWER * size, piece).encoded
         self.port.write(bytes(line))
-        for packet in self._answers(number):
+        for packet in self._answers(number, len(line)):
             if packet.kind != DATA_ANSWER:
                 continue
             new = (packet.ack - self.accepted) & 0xFFFF
@@ -169,17 +181,15 @@ class SerialLink:
                 break
         return self.accepted - first
 
-    def _answers(self, number: int) -> list[Packet]:
+    def _answers(self, number: int, sent: int) -> list[Packet]:
         """Packets up to the answer to this request, or those that come before the next try."""
         found: list[Packet] = []
-        deadline = time.perf_counter() + self.retry_s
+        wait = self.retry_s + sent * self.byte_s  # as long as the last bytes need to get there
         while not any(packet.number == number for packet in found):
-            data = self.port.read(max(0.0, deadline - time.perf_counter()))
-            if not data and time.perf_counter() >= deadline:
+            data = self.port.read(wait)
+            if not data:
                 break
             found += self.packets.feed(data)
-            if data:
-                deadline = time.perf_counter() + self.retry_s
         return found
 
     def _next(self) -> int:
