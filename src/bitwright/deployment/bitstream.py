@@ -113,9 +113,7 @@ def _route(
     """Place, route and pack; figures, bitstream and tool. Cached."""
     assert board.serial is not None
     tool = nextpnr.find(placing)
-    options = nextpnr.PlaceRoute(
-        part.size, part.package, int(part.grade), mhz, constraints=boards.constraints_file, router="router2"
-    )
+    options = nextpnr.PlaceRoute(part.size, part.package, int(part.grade), mhz, constraints=boards.constraints_file)
     constraints = boards.constraints(board.serial.pins, board.serial.oscillator_mhz)
     key = cache.digest([tool.version, *options.arguments("netlist.json"), constraints, netlist])
     logs = root / "logs"

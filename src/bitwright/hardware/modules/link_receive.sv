@@ -9,7 +9,7 @@
 //   header_o: of the present packet, first byte in the lowest bits; it holds from the last header byte to the next packet.
 //   good_o: for one cycle, the packet ended, and length and CRC are right. All others are dropped without a word.
 //
-// Bytes come at least two cycles apart. Garbage costs at most the packet that it stands before or in.
+// Bytes come at least four cycles apart: what follows from their number has a register each. Garbage costs at most the packet that it stands before or in.
 module link_receive (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -29,7 +29,8 @@ module link_receive (
   logic [79:0] header_q;
   logic [15:0] count_q, length;
   logic [31:0] crc_q, crc;
-  logic escape_q, wrong_q, take, is_end;
+  logic [15:0] end_q, at_q;
+  logic escape_q, wrong_q, take, is_end, whole_q, payload_q;
   logic [7:0] plain;
 
   assign is_end = valid_i && byte_i == End;
@@ -46,11 +47,15 @@ module link_receive (
   assign header_o = header_q;
   assign begun_o  = count_q == 16'd10;
   assign byte_o   = plain;
-  assign at_o     = count_q - 16'd10;
-  assign write_o  = take && count_q >= 16'd10 && at_o < length;
+  assign at_o     = at_q;
+  assign write_o  = take && payload_q;
 
   always_ff @(posedge clk_i) begin
-    good_o <= is_end && !wrong_q && !escape_q && count_q == length + 16'd14 && crc_q == Residue;
+    good_o <= is_end && !wrong_q && !escape_q && whole_q;
+    end_q    <= length + 16'd14;
+    at_q     <= count_q - 16'd10;
+    payload_q <= count_q >= 16'd10 && at_q < length;
+    whole_q  <= count_q == end_q && crc_q == Residue;
     if (bad_i) wrong_q <= 1'b1;
     if (valid_i) escape_q <= byte_i == Esc && !escape_q;
     if (valid_i && escape_q && byte_i != EscEnd && byte_i != EscEsc) wrong_q <= 1'b1;

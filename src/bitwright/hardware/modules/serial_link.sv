@@ -90,31 +90,42 @@ module serial_link #(
   assign {room, ack, position, length, number, kind} = got;
 
   // The host's stream: stored_q bytes were stored, read_q have left for the bridge.
-  logic [15:0] stored_q, read_q, free;
+  logic [15:0] stored_q, read_q, held_q, free_q;
   logic fits_q, in_valid, in_ready, ahead_q;
   logic [7:0] in_byte;
-  assign free = Most - (stored_q - read_q);
 
   // The design's stream: made_q bytes were made, acked_q of them have reached the host.
-  logic [15:0] made_q, acked_q, waiting;
+  logic [15:0] made_q, acked_q, waiting_q;
   logic out_valid, out_ready;
   logic [7:0] out_byte, sent_byte;
-  assign waiting   = made_q - acked_q;
-  assign out_ready = waiting != Most;
+  logic room_left_q, ack_fits_q;
+  logic [15:0] ack_moves_q;
+  assign out_ready = room_left_q;
 
+  // Sums of positions have a register each; what they decide waits for them.
+  localparam logic [2:0] Settle = 3'd5;
+  logic [2:0] settle_q;
   logic reset, ask_q, answer_reset_q, idle, start;
   logic [7:0] number_q;
-  logic [15:0] room_q, sent_at, base_q, answered;
+  logic [15:0] room_q, sent_at, base_q, answer_q;
   logic [4:0] resetting_q;
   assign reset = resetting_q != '0;
   assign reset_o = rst_i || reset;
-  assign start = ask_q && idle && !reset;
-  assign answered = waiting < room_q ? waiting : room_q;
+  assign start = ask_q && idle && !reset && settle_q == '0;
 
   always_ff @(posedge clk_i) begin
-    if (begun) fits_q <= kind == Data && position == stored_q && length <= free;
+    ack_moves_q <= ack - acked_q;
+    ack_fits_q  <= ack_moves_q <= waiting_q;
+    if (begun) fits_q <= kind == Data && position == stored_q && length <= free_q;
     if (in_valid && in_ready) read_q <= read_q + 16'd1;
     if (out_valid && out_ready) made_q <= made_q + 16'd1;
+    held_q    <= stored_q - read_q;
+    free_q    <= Most - held_q;
+    waiting_q <= made_q - acked_q;
+    // A byte that comes while the sums settle still fits.
+    room_left_q <= waiting_q < Most - 16'd3;
+    answer_q  <= waiting_q < room_q ? waiting_q : room_q;
+    settle_q  <= good || reset ? Settle : settle_q != '0 ? settle_q - 3'd1 : settle_q;
     ahead_q <= read_q != stored_q && !(in_valid && in_ready);
     if (reset) resetting_q <= resetting_q - 5'd1;
     if (start) begin
@@ -127,7 +138,7 @@ module serial_link #(
       room_q   <= room;
       ask_q    <= kind == Data || kind == Reset;
       if (kind == Data && length != '0 && fits_q) stored_q <= stored_q + length;
-      if (kind == Data && ack - acked_q <= waiting) acked_q <= ack;
+      if (kind == Data && ack_fits_q) acked_q <= ack;
       if (kind == Reset) begin
         resetting_q <= '1;
         answer_reset_q <= 1'b1;
@@ -168,7 +179,7 @@ module serial_link #(
       .rst_i,
       .start_i (start),
       .header_i({
-        free, stored_q, answer_reset_q ? 16'd0 : acked_q, answer_reset_q ? 16'd8 : answered, number_q,
+        free_q, stored_q, answer_reset_q ? 16'd0 : acked_q, answer_reset_q ? 16'd8 : answer_q, number_q,
         answer_reset_q ? ResetAnswer : DataAnswer
       }),
       .idle_o  (idle),
