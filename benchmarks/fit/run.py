@@ -2,9 +2,9 @@
 
     python benchmarks/fit/run.py [--data ../shared/data] [--only PART ...] [--cache FOLDER]
 
-Each part starts from an empty cache (a folder of its own below FOLDER, which a run that was stopped goes on with), on
-one process. Separately: `quantize` at uniform widths and `search --max-loss 1`, then `compile --device PART --fastest`
-on every target. Results are written after every step; steps that they hold are not repeated. Delete results.json to
+On one process. The first part starts from an empty cache (FOLDER, which a run that was stopped goes on with), the others
+find the networks that it measured there, as a user's second part does. Separately: `quantize` at 8 bits and `search
+--max-loss 1`, then `compile --device PART --fastest` on every target. Results are written after every step; steps that they hold are not repeated. Delete results.json to
 measure anew.
 """
 
@@ -36,7 +36,7 @@ from data import Case, resnet8
 OUTPUT = Path(__file__).with_name("results.json")
 PARTS = ("xc7z020", "ecp5-85k", "xczu3eg")
 MAX_LOSS, MINUTES = 1.0, 15
-UNIFORM = {"quantize W8A8": (8, 8), "quantize W6A8": (6, 8), "quantize W4A8": (4, 8), "quantize W4A4": (4, 4)}
+UNIFORM = {"quantize W8A8": (8, 8)}
 NEAR = 0.03  # to which `fit` finds the fastest designs that it does not recommend
 
 
@@ -58,7 +58,7 @@ def timed(run: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
 
 def fitted(case: Case, part: str, cache: Path) -> dict[str, Any]:
     def run() -> FitResult:
-        settings = {"device": part, "max_loss": MAX_LOSS, "jobs": 1, "cache": str(cache / part)}
+        settings = {"device": part, "max_loss": MAX_LOSS, "jobs": 1, "cache": str(cache / "fit")}
         return bw.fit(case.model, case.calibration, case.x, case.labels, **settings)
 
     result, spent = timed(run)
@@ -177,15 +177,13 @@ def main() -> None:
         if "fit" not in own:
             own["fit"] = fitted(case, part, arguments.cache)
             write(results)
-    networks = separate_networks(case, arguments.cache, results)
-    for part in arguments.only:
-        rows = parts[part].setdefault("separate", [])
-        for name, (network, lost) in networks.items():
+        rows = own.setdefault("separate", [])
+        for name, (network, lost) in separate_networks(case, arguments.cache, results).items():
             for target in targets.names():
                 if not any((r["network"], r["target"]) == (name, target) for r in rows):
                     rows.append(separately(network, name, lost, target, part))
                     write(results)
-        parts[part]["verdict"] = verdict(parts[part]["fit"], rows)
+        own["verdict"] = verdict(own["fit"], rows)
         write(results)
     print(json.dumps({part: parts[part].get("verdict") for part in arguments.only}, indent=1))
 

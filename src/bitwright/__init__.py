@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bitwright.evaluation import evaluate
     from bitwright.explore.fit import fit
     from bitwright.explore.search import search
+    from bitwright.fast.export import export
     from bitwright.limits import limit
     from bitwright.network import Network
     from bitwright.quantization.ptq import quantize
@@ -64,6 +65,7 @@ __all__ = [
     "compile",
     "deploy",
     "evaluate",
+    "export",
     "finetune",
     "fit",
     "limit",
@@ -95,6 +97,7 @@ _HOMES = {
     "compile": "api",
     "deploy": "deployment",
     "evaluate": "evaluation",
+    "export": "fast.export",
     "finetune": "training",
     "fit": "explore.fit.run",
     "limit": "limits",

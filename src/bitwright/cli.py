@@ -34,7 +34,8 @@ COMMANDS = (
     "simulate",
     "synthesize",
     "report",
-    "deploy",
+    "exchange.deploy",
+    "exchange.export",
     "targets",
     "demo",
 )

@@ -38,6 +38,20 @@ def parse_options(kind: type, texts: Sequence[str], what: str) -> dict[str, Any]
     return values
 
 
+def from_json(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Values that JSON gave in the types of the fields of `kind`: lists become tuples; else as `parse_options`."""
+    hints = typing.get_type_hints(kind)
+    legal = [f.name for f in dataclasses.fields(kind)]
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in legal:
+            raise OptionError(f"{what} has no option {key!r}; legal are {', '.join(legal)}")
+        found[key] = tuple(value) if isinstance(value, list) else value
+        if not fits_type(found[key], hints[key]):
+            raise OptionError(f"{what}: option {key} is {value!r}; legal is {_name(hints[key])}")
+    return found
+
+
 def check_types(options: Any) -> None:
     """`OptionError` for a field of a dataclass of options whose value is not of the field's type."""
     hints = typing.get_type_hints(type(options))

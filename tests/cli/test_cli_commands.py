@@ -161,7 +161,7 @@ def test_report(result, build):
     assert found["performance"]["clock_basis"] == "routed"
     assert found["layers"][0]["estimated"]["lut"] == 10
     assert found["layers"][0]["measured"]["lut"] == 20
-    assert found == json.loads((build / "report.json").read_text())
+    assert found == {"version": 1, **json.loads((build / "report.json").read_text())}
     page = (build / "report.html").read_text()
     assert "-50.0 %" in page
     assert "Yosys 1.2" in page

@@ -53,6 +53,9 @@ class FakeTarget:
     def attempt(self, network: Network, options: FakeOptions) -> FakePlan:
         return self.plan(network, options)
 
+    def folded(self, design: Design) -> Mapping:
+        return design.options
+
     def paced(self, network: Network, given: Mapping, interval: int, limits: Mapping) -> Mapping:
         return given
 

@@ -198,3 +198,17 @@ def test_every_rewriting_keeps_the_output_size(random_network):
                 assert layer.group_channels * layer.groups == channels
                 checked += variant.name != "plain"
     assert checked > 20
+
+
+def test_a_saved_configuration_makes_the_same_design(random_network, tmp_path):
+    """Without the goal: the folding of every layer is in it."""
+    from bitwright import api
+    from bitwright.design.config import config, read_config, write_config
+
+    network = random_network(3, image=True)
+    design = api.compile(network, "tlmac", interval=50, cache_dir=tmp_path)
+    write_config(design, tmp_path / "folding.json")
+    target, options = read_config(tmp_path / "folding.json")
+    assert target == "tlmac"
+    assert api.compile(network, target, cache_dir=tmp_path, **options).digest == design.digest
+    assert set(config(design)["options"]["layers"]) == {r.name for r in design.estimate.layers if "fold" in r.details}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,12 +35,20 @@ if TYPE_CHECKING:
     from bitwright.targets.goals import Goals
 
 
+TARGET = f"architecture; `bitwright targets` lists them; default {DEFAULT}"
+TargetName = Annotated[str | None, typer.Option("--target", help=TARGET, show_default=False)]
+Config = Annotated[Path | None, typer.Option("--config", help="target, options and folding: a file of --save-config")]
+SaveConfig = Annotated[Path | None, typer.Option("--save-config", help="write them here, with what was chosen")]
+
+
 @sharing
 def run(
     model: Model,
     output: Output,
-    target: Annotated[str, typer.Option("--target", help="architecture; `bitwright targets` lists them")] = DEFAULT,
+    target: TargetName = None,
     option: TargetOptions = [],  # noqa: B006
+    config: Config = None,
+    save_config: SaveConfig = None,
     output_name: OutputName = None,
     shape: InputShape = None,
     input_layout: Layout = None,
@@ -59,19 +68,26 @@ def run(
     import bitwright as bw
     from bitwright import targets
     from bitwright.commands.console import Console
+    from bitwright.design.config import read_config, write_config
     from bitwright.design.io import check_build_folder, estimate_dict
+    from bitwright.errors import OptionError
     from bitwright.hardware.clock import assumed
     from bitwright.options import parse_options
 
     console = Console(json, verbose)
     clock, goals = assumed(wanted.clock_mhz), wanted.goals
-    chosen = targets.get(target)
-    options = parse_options(chosen.options, option, f"target {chosen.name}")
+    kept = read_config(config) if config is not None else (target or DEFAULT, {})
+    if target not in (None, kept[0]):
+        raise OptionError(f"{config} is for target {kept[0]}, not {target}; legal is one of them")
+    chosen = targets.get(kept[0])
+    options = kept[1] | parse_options(chosen.options, option, f"target {chosen.name}")
     check_build_folder(output)
     network = load_network(model, input_layout, input_scale, input_mean, input_std, output_name, shape)
     with console.busy(f"compiling for {chosen.name}"):
-        design = bw.compile(network, target=target, goals=goals, **options)
+        design = bw.compile(network, target=chosen.name, goals=goals, **options)
     bw.save_design(design, output)
+    if save_config is not None:
+        write_config(design, save_config)
     _show(console, design, clock)
     if goals is not None:
         _say_chosen(console, design, goals)
@@ -79,7 +95,7 @@ def run(
     console.result(
         {
             "output": str(output),
-            "target": target,
+            "target": chosen.name,
             "digest": design.digest,
             "estimate": estimate_dict(design.estimate),
             "options": dict(design.options),

@@ -18,6 +18,7 @@ from bitwright.text import figure, label, printable
 
 Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
 
+JSON_VERSION = 1
 FILE_WIDTH = 200  # columns where the output is no terminal
 
 
@@ -91,9 +92,9 @@ class Console:
             yield
 
     def result(self, tree: Mapping[str, Any]) -> None:
-        """The command's outcome for programs."""
+        """The command's outcome for programs; `version` counts changes of any command's names, see docs/json.md."""
         if self.json:
-            sys.stdout.write(as_json(tree))
+            sys.stdout.write(as_json({"version": JSON_VERSION, **tree}))
 
 
 def _shown(text: str) -> Text:

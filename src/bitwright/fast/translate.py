@@ -73,10 +73,10 @@ def translate(network: Network, values: tuple[str, ...], *, floats: bool) -> byt
     Inputs are named x and outputs y, with their positions. floats: inputs are the model's own float inputs, and outputs
     float NCHW tensors; otherwise all are int64 [N, *shape].
     """
-    return _Translator(network, values).model(floats)
+    return Translator(network, values).model(floats)
 
 
-class _Translator:
+class Translator:
     """State of one translation: the ONNX graph under construction and the values it has so far."""
 
     def __init__(self, network: Network, wanted: tuple[str, ...]) -> None:
@@ -89,11 +89,11 @@ class _Translator:
     def model(self, floats: bool) -> bytes:
         needed = _needed(self.network, self.wanted)
         for position, spec in enumerate(self.network.inputs):
-            made = self._float_input if floats else self._integer_input
+            made = self.float_input if floats else self._integer_input
             self.values[spec.name] = made(spec, f"x{position}")
         for node in self.network.nodes:
-            if node.name in needed and not self._is_deferred(node):
-                self.values[node.name] = self._node(node)
+            if node.name in needed and not self.is_deferred(node):
+                self.values[node.name] = self.emit_node(node)
         for position, name in enumerate(self.wanted):
             self._output(name, f"y{position}", floats)
         return self.g.model()
@@ -104,14 +104,15 @@ class _Translator:
         x = self.g.cast(self.g.input(x, "int64", t.shape), "float64" if wide else "float32")
         return Value(self.g.transpose(x, 0, 3, 1, 2) if len(t.shape) == 3 else x, wide)
 
-    def _float_input(self, spec: InputSpec, x: str) -> Value:
+    def float_input(self, spec: InputSpec, x: str) -> Value:
+        """The codes of an input that is the model's own floats."""
         x = self.g.input(x, "float32", spec.shape)
-        if self._codes_suffice(spec):
+        if self.codes_suffice(spec):
             return Value(coding(self.g, spec, x), False, codes=code_base(spec))
         wide = self.intervals[spec.name].reach > FLOAT32_EXACT
         return Value(quantizing(self.g, spec, x, wide), wide)
 
-    def _codes_suffice(self, spec: InputSpec) -> bool:
+    def codes_suffice(self, spec: InputSpec) -> bool:
         """Whether the input is only read by Dense nodes, behind Flattens, that integer kernels compute exactly."""
         name = spec.name
         readers = self.network.consumers[name]
@@ -142,7 +143,7 @@ class _Translator:
     def widen(self, value: Value) -> Value:
         return value if value.wide else Value(self.g.cast(value.name, "float64"), True, value.order)
 
-    def _is_deferred(self, node: Node) -> bool:
+    def is_deferred(self, node: Node) -> bool:
         """Whether the only reader of a product is a step that may swallow it (see `_folded`)."""
         readers = self.network.consumers[node.name]
         return (
@@ -152,7 +153,8 @@ class _Translator:
             and isinstance(readers[0].op, (ops.Threshold, ops.Requantize))
         )
 
-    def _node(self, node: Node) -> Value:
+    def emit_node(self, node: Node) -> Value:
+        """The value of a node whose inputs are there."""
         if isinstance(node.op, (ops.Threshold, ops.Requantize)):
             return self._step(node, node.op)
         if isinstance(node.op, ops.Product):
@@ -264,7 +266,7 @@ def _channel_major(op: ops.Dense, order: tuple[int, ...]) -> ops.Dense:
     return ops.Dense(weight, op.weight_type, op.bias)
 
 
-def _flatten(t: _Translator, node: Node, _op: ops.Flatten, x: Value) -> Value:
+def _flatten(t: Translator, node: Node, _op: ops.Flatten, x: Value) -> Value:
     before = t.network.types[node.inputs[0]].shape
     if len(before) == 1:
         return x
@@ -273,10 +275,10 @@ def _flatten(t: _Translator, node: Node, _op: ops.Flatten, x: Value) -> Value:
     return replace(x, name=flat, order=() if trivial else before)
 
 
-def _combine(kind: str, **attributes: int) -> Callable[[_Translator, Node, ops.Op, Value, Value], Value]:
+def _combine(kind: str, **attributes: int) -> Callable[[Translator, Node, ops.Op, Value, Value], Value]:
     """Add or Concat: both inputs in one float type, float64 where one is or the result needs it."""
 
-    def emit(t: _Translator, node: Node, _op: ops.Op, a: Value, b: Value) -> Value:
+    def emit(t: Translator, node: Node, _op: ops.Op, a: Value, b: Value) -> Value:
         if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
             a, b = t.widen(a), t.widen(b)
         return Value(t.g.add(kind, a.name, b.name, **attributes), a.wide)
@@ -284,7 +286,7 @@ def _combine(kind: str, **attributes: int) -> Callable[[_Translator, Node, ops.O
     return emit
 
 
-def _product(t: _Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Value:
+def _product(t: Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Value:
     """Both factors less their zeros, in float64 where one is or the product needs it."""
     if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
         a, b = t.widen(a), t.widen(b)
@@ -296,12 +298,12 @@ def _product(t: _Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Val
     return Value(t.g.add("Mul", *factors), a.wide)
 
 
-def _max_pool(t: _Translator, _node: Node, op: ops.MaxPool, x: Value) -> Value:
+def _max_pool(t: Translator, _node: Node, op: ops.MaxPool, x: Value) -> Value:
     y = t.g.add("MaxPool", x.name, kernel_shape=list(op.kernel), strides=list(op.stride), pads=list(op.pads))
     return Value(y, x.wide)
 
 
-def _sum_pool(t: _Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
+def _sum_pool(t: Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
     shape = t.network.types[node.inputs[0]].shape
     wide = t.intervals[node.name].reach > FLOAT32_EXACT
     if wide:
@@ -319,11 +321,11 @@ def _sum_pool(t: _Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
     return Value(t.g.add("Sum", *taps(t.g, name, shape, op.kernel, op.stride)), True)
 
 
-def _pad(t: _Translator, _node: Node, op: ops.Pad, x: Value) -> Value:
+def _pad(t: Translator, _node: Node, op: ops.Pad, x: Value) -> Value:
     return Value(pad(t.g, x.name, x.wide, op.pads, op.value), x.wide)
 
 
-def _resize(t: _Translator, node: Node, op: ops.Resize, x: Value) -> Value:
+def _resize(t: Translator, node: Node, op: ops.Resize, x: Value) -> Value:
     *size, c = t.network.types[node.inputs[0]].shape
     (h, w), (fh, fw) = size or (1, 1), op.factor
     parts = t.g.reshape(x.name, 0, c, h, 1, w, 1)
@@ -331,11 +333,11 @@ def _resize(t: _Translator, node: Node, op: ops.Resize, x: Value) -> Value:
     return Value(t.g.reshape(repeated, 0, c, h * fh, w * fw), x.wide)
 
 
-def _arg_max(t: _Translator, _node: Node, _op: ops.ArgMax, x: Value) -> Value:
+def _arg_max(t: Translator, _node: Node, _op: ops.ArgMax, x: Value) -> Value:
     return Value(t.g.cast(t.g.add("ArgMax", x.name, axis=1, keepdims=1), "float32"), False)
 
 
-def _lookup(t: _Translator, node: Node, op: ops.Lookup, x: Value) -> Value:
+def _lookup(t: Translator, node: Node, op: ops.Lookup, x: Value) -> Value:
     channels = t.network.types[node.name].channels
     wide = t.intervals[node.name].reach > FLOAT32_EXACT
     position = t.g.cast(x.name, "int32")

@@ -294,6 +294,9 @@ class Target(Protocol):
     def emit(self, plan: Any) -> Design:
         """Write the hardware, in memory."""
 
+    def folded(self, design: Design) -> Mapping[str, object]:
+        """Options that make the same design of its network, what was chosen for its layers among them (JSON-able)."""
+
     def paced(
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
     ) -> Mapping[str, object]:

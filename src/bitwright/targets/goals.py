@@ -145,7 +145,7 @@ class _Search:
         """Cycles a frame to ask for first; 0 where no plan will do."""
         goals = self.goals
         if goals.size == FASTEST:
-            return self.least(goals.fits, 1, slowest)
+            return self.near(self.usual(slowest), slowest, NEAR)
         if goals.size == SMALLEST or goals.fps or goals.latency_us:
             return min(goals.interval, AMPLE)
         usual = try_plan(self.target, self.network, make_options(self.target, self.given))
@@ -171,9 +171,7 @@ class _Search:
             options = self.target.paced(self.network, self.given, AMPLE, {})
             return [(dict(options), ample or self.unlimited())]
         slowest = max(1, ample.estimate.interval_cycles)
-        usual = None if hint else try_plan(self.target, self.network, make_options(self.target, self.given))
-        hint = hint or (usual.estimate.interval_cycles if usual else slowest)
-        fastest = self.near(min(hint, slowest), slowest, near)
+        fastest = self.near(min(hint or self.usual(slowest), slowest), slowest, near)
         last = min(slowest, goals.interval)
         asked = [fastest, *(min(fastest << k, last) for k in range(1, slower + 1) if fastest < last)]
         if goals.fps is not None and len(asked) > 1:
@@ -185,6 +183,11 @@ class _Search:
                 options = self.known[interval][0]
                 found[repr(sorted(options.items()))] = dict(options), plan
         return list(found.values())
+
+    def usual(self, slowest: int) -> int:
+        """Cycles a frame of the usual design, at most those of the smallest one; where there is none, these."""
+        plan = try_plan(self.target, self.network, make_options(self.target, self.given))
+        return min(plan.estimate.interval_cycles, slowest) if plan else slowest
 
     def near(self, hint: int, last: int, near: float) -> int:
         """About the fewest cycles a frame for which to ask, by doubling and halving from the hint; `last` holds."""

@@ -194,6 +194,10 @@ class Bitsys:
         sizes = [given] if "hardware" in given else [{"hardware": name, **given} for name in cost.by_size()]
         return first_fast(self, network, sizes, interval)
 
+    def folded(self, design: Design) -> Mapping[str, object]:
+        """Its options: nothing else is chosen."""
+        return design.options
+
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""
         registers, shared, types = control_registers().values(), plan.estimate.shared, plan.network.types

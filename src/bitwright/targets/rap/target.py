@@ -44,6 +44,10 @@ class Rap:
         sizes = [given] if "size" in given else [{"size": size, **given} for size in SIZES]
         return first_fast(self, network, sizes, interval)
 
+    def folded(self, design: Design) -> Mapping[str, object]:
+        """Its options: nothing else is chosen."""
+        return design.options
+
     def emit(self, plan: RapPlan) -> Design:
         """The processor as SystemVerilog, with the program to load."""
         machine, shared = plan.options.machine, plan.estimate.shared

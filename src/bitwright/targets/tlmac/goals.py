@@ -14,6 +14,7 @@ from bitwright.targets.contract import Problem, Refusal
 from bitwright.targets.tlmac.assemble import pool_cycles
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 from bitwright.targets.tlmac.circuit.units import Circuit, Unit, build_circuit
+from bitwright.targets.tlmac.layer import MacLayer
 from bitwright.targets.tlmac.model.clock import ClockGoal
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
 from bitwright.targets.tlmac.refusal import OutOfReach
@@ -116,13 +117,21 @@ def default_interval(circuit: Circuit, options: TlmacOptions) -> int:
     return max(1, least, busiest // 64, sum(spec.type.size for spec in circuit.network.inputs) // DEFAULT_WORDS)
 
 
-def shortest_interval(circuit: Circuit, options: TlmacOptions, elements: tuple[str, ...] | None) -> int:
+def shortest_interval(
+    circuit: Circuit, options: TlmacOptions, elements: tuple[str, ...] | None, enough: int = 0
+) -> int:
     """Cycles a frame of the layer that cannot be faster with these elements, None for the planner's choice.
 
-    Layers that the user folds do not count; one without a circuit counts as 1.
+    Layers that the user folds do not count; one without a circuit counts as 1. Below `enough` the answer may be too
+    large: layers that folded elements make that fast are not unrolled for it.
     """
     layers = [unit.mac for unit in circuit.stages if unit.mac and unit.name not in options.layers]
-    return max((choice.fastest(layer, elements) or 1 for layer in layers), default=1)
+
+    def cycles(layer: MacLayer) -> int:
+        folded = choice.fastest(layer, FOLDED) if elements is None and enough else None
+        return folded if folded is not None and folded <= enough else choice.fastest(layer, elements) or 1
+
+    return max(map(cycles, layers), default=1)
 
 
 def slowest(circuit: Circuit) -> int:

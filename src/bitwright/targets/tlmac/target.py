@@ -54,8 +54,14 @@ class Tlmac:
         simple = simpler(network)
         if unsupported(simple):  # `plan` says so
             return given
-        least = shortest_interval(build_circuit(simple), options, options.elements)
+        least = shortest_interval(build_circuit(simple), options, options.elements, interval)
         return {**limits, **given, "interval": max(interval, least)}
+
+    def folded(self, design: Design) -> Mapping[str, object]:
+        """Its options, and the folding of every layer as a setting of `layers`."""
+        rows = {row.name: row.details for row in design.estimate.layers if "fold" in row.details}
+        layers = {name: {**d["fold"], "element": d["element"], "taps": d["taps"]} for name, d in rows.items()}
+        return {**design.options, "layers": layers}
 
     def emit(self, plan: TlmacPlan) -> Design:
         """The circuit as SystemVerilog."""
