@@ -2,10 +2,10 @@
 
     python benchmarks/fit/run.py [--data ../shared/data] [--only PART ...] [--cache FOLDER]
 
-On one process. The first part starts from an empty cache (FOLDER, which a run that was stopped goes on with), the others
+On one process. The first part starts from an empty cache (FOLDER, with which a stopped run goes on); the others
 find the networks that it measured there, as a user's second part does. Separately: `quantize` at 8 bits and `search
---max-loss 1`, then `compile --device PART --fastest` on every target. Results are written after every step; steps that they hold are not repeated. Delete results.json to
-measure anew.
+--max-loss 1`, then `compile --device PART --fastest` on every target. Results are written after every step; steps that
+they hold are not repeated. Delete results.json to measure anew.
 """
 
 from __future__ import annotations
