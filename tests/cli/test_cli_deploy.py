@@ -9,7 +9,7 @@ import pytest
 
 import bitwright as bw
 
-OVERLAY = {"deploy.json", "driver.py", "overlay.tcl", "reports.tcl", "sources"}
+OVERLAY = {"c", "deploy.json", "driver.py", "overlay.tcl", "reports.tcl", "sources"}
 
 
 @pytest.fixture

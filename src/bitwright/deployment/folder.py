@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright.deployment.bitstream import board_sources, build
+from bitwright.deployment.c_driver import write_c_driver
 from bitwright.deployment.driver import NETWORKS, SERIAL, same_hardware, write_driver
 from bitwright.deployment.rendering import render
 from bitwright.deployment.serial_top import CLOCK, check_rate, check_serial
@@ -20,8 +21,9 @@ from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 from bitwright.targets.contract import Design
 
 DEPLOYMENT = "deploy.json"
+C = "c"
 VIVADO = frozenset({"overlay.tcl", "reports.tcl"})
-PROGRAMS = frozenset({"driver.py", "host.py", "program.npy", "weights.npy", NETWORKS, "__pycache__"})
+PROGRAMS = frozenset({"driver.py", "host.py", "program.npy", "weights.npy", NETWORKS, "__pycache__", C})
 BOARD_FILES = frozenset({"board.lpf", "board.bit", "README.md"})
 CONTENTS = frozenset({DEPLOYMENT, "sources"}) | VIVADO | PROGRAMS | BOARD_FILES
 
@@ -41,7 +43,7 @@ def deploy(
     design: one, or several of one hardware by the names under which the driver loads their networks. device: of
     `devices.py`. A board with a serial line gets a bitstream and `host.py`; the clock is the fastest that routing
     allows, up to clock_mhz. Xilinx parts get `sources/` and `reports.tcl`, which measures the design alone, at
-    clock_mhz; a board with processors also `overlay.tcl`, which builds the bitstream, and `driver.py`. jobs: Vivado's.
+    clock_mhz; a board with processors also `overlay.tcl`, which builds the bitstream, and drivers. jobs: Vivado's.
     class_names: what the driver calls classes. baud: of the serial line, the board's own where it is None.
 
     The folder appears whole or not at all; an earlier deployment is replaced, unless it holds results of Vivado. Raises
@@ -62,6 +64,7 @@ def deploy(
             if board and board.processor:
                 paths |= {*write_overlay(first, board.name, made, clock_mhz=clock_mhz, jobs=jobs)}
                 paths |= {*write_driver(designs, made, clock_mhz=clock_mhz, class_names=class_names)}
+                paths |= {*write_c_driver(designs, made / C)}
         found = {
             "design": first.digest,
             "target": first.target,

@@ -51,7 +51,7 @@ def pynq_of(folder: Path, design: Mapping[str, Any]) -> Any:
     Memory is as incoherent as a board's: `memory` gets what is flushed, the host what was invalidated.
     """
     clocks = types.SimpleNamespace()
-    return types.SimpleNamespace(Overlay=lambda _: _Overlay(folder, design), Clocks=clocks, allocate=_allocate)
+    return types.SimpleNamespace(Overlay=lambda _: Overlay(folder, design), Clocks=clocks, allocate=_allocate)
 
 
 class Buffer(np.ndarray[Any, Any]):
@@ -77,7 +77,9 @@ def _allocate(shape: Any, dtype: Any) -> Buffer:
     return made
 
 
-class _Overlay:
+class Overlay:
+    """The Verilated overlay of a deployment: dma, weights_dma, frames and design, as pynq gives them."""
+
     def __init__(self, folder: Path, design: Mapping[str, Any]) -> None:
         widths = {"s_axis": design["in_bytes"], "m_axis": design["out_bytes"], WEIGHTS: design["weights_bytes"]}
         files = sources_of(folder) | {f"{BOARD}.sv": _board(widths, design["control"])}
