@@ -24,11 +24,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bitwright.api import check, compile, load, save
+    from bitwright import devices, targets
+    from bitwright.api import check, compile, load, quantize, save
     from bitwright.comparison import compare
     from bitwright.deployment import deploy
     from bitwright.design.io import load_design, save_design
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bitwright.fast.export import export
     from bitwright.limits import limit
     from bitwright.network import Network
-    from bitwright.quantization.ptq import quantize
+    from bitwright.quantization.options import QuantizeOptions
     from bitwright.reporting import report
     from bitwright.simulation import simulate
     from bitwright.synthesis import SynthesisOptions, synthesize
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from bitwright.tools.model import Stalls, Waveform
     from bitwright.training import finetune
 
-__version__ = version("bitwright")
+    __version__: str
+
 __all__ = [
     "DataError",
     "DeviceError",
@@ -55,6 +56,7 @@ __all__ = [
     "ModelError",
     "Network",
     "OptionError",
+    "QuantizeOptions",
     "Stalls",
     "SynthesisOptions",
     "ToolError",
@@ -64,6 +66,7 @@ __all__ = [
     "compare",
     "compile",
     "deploy",
+    "devices",
     "evaluate",
     "export",
     "finetune",
@@ -78,6 +81,7 @@ __all__ = [
     "search",
     "simulate",
     "synthesize",
+    "targets",
 ]
 
 _HOMES = {
@@ -87,6 +91,7 @@ _HOMES = {
     "ModelError": "errors",
     "Network": "network",
     "OptionError": "errors",
+    "QuantizeOptions": "quantization.options",
     "Stalls": "tools.model",
     "SynthesisOptions": "synthesis",
     "ToolError": "errors",
@@ -103,7 +108,7 @@ _HOMES = {
     "limit": "limits",
     "load": "api",
     "load_design": "design.io",
-    "quantize": "quantization.ptq",
+    "quantize": "api",
     "report": "reporting",
     "save": "api",
     "save_design": "design.io",
@@ -113,7 +118,16 @@ _HOMES = {
 }
 
 
+_MODULES = ("devices", "targets")
+
+
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version  # takes longer than all else
+
+        return version("bitwright")
+    if name in _MODULES:
+        return import_module(f"bitwright.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'bitwright' has no attribute {name!r}")
     found = getattr(import_module(f"bitwright.{_HOMES[name]}"), name)

@@ -19,8 +19,11 @@ from bitwright import targets
 from bitwright.design.io import load_design, save_design
 from bitwright.errors import ModelError, OptionError, UserError
 from bitwright.files import read_head
+from bitwright.models.graph import FloatGraph
 from bitwright.network import Network, storage
 from bitwright.network.passes import simplify
+from bitwright.network.types import Array
+from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.targets.contract import Design, Plan, Problem, Refusal, accepted, make_options, make_plan
 from bitwright.targets.goals import Goals, reach
 from bitwright.tools import cache
@@ -146,6 +149,33 @@ def check(
     simple, options = simplify(network), options or {}
     known = {name: targets.get(name) for name in dict.fromkeys([*targets.names(), *options])}
     return {name: tuple(t.check(simple, make_options(t, options.get(name, {})))) for name, t in known.items()}
+
+
+def quantize(
+    model: str | os.PathLike[str] | FloatGraph | object,
+    calibration: Array,
+    *,
+    output: str | None = None,
+    progress: Progress = quiet,
+    **options: Any,
+) -> Network:
+    """The integer network of a float model; options as in `QuantizeOptions`.
+
+    model: an ONNX file, a float graph, or a `torch.nn.Module`, which is exported as it computes in evaluation mode on
+    float inputs of the samples' shape. calibration: samples [N, *input shape] as the model takes them. output: which
+    one, where an ONNX model has several. Raises `ModelError`, `DataError` or `OptionError`.
+    """
+    from bitwright.quantization import ptq
+
+    if isinstance(model, (str, os.PathLike)):
+        return ptq.quantize(Path(model), calibration, output=output, progress=progress, **options)
+    if isinstance(model, FloatGraph):
+        return ptq.quantize(model, calibration, output=output, progress=progress, **options)
+    if not hasattr(model, "state_dict"):
+        raise ModelError(f"the model is a {type(model).__name__}; legal are ONNX files, float graphs, torch modules")
+    from bitwright.training.modules import graph_of
+
+    return ptq.quantize(graph_of(model, calibration, output), calibration, progress=progress, **options)
 
 
 def plan(network: Network, target: str, options: Mapping[str, object]) -> Plan | Refusal:

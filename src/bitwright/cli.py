@@ -17,7 +17,8 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from bitwright import __version__, limits, targets
+import bitwright
+from bitwright import limits, targets
 from bitwright.commands.common import with_parameters
 from bitwright.errors import UserError
 from bitwright.tools.process import end_at_interrupt, leave
@@ -53,7 +54,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"bitwright {__version__}")
+        typer.echo(f"bitwright {bitwright.__version__}")
         raise typer.Exit
 
 

@@ -23,12 +23,13 @@ from bitwright.network.types import Array
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.measures import output_powers, sqnr_db
 from bitwright.quantization.ranges.calibrate import Progress, quiet
+from bitwright.text import Shown
 
 MOST_ANSWERS = 5  # of which one is right, where there are more than twice as many classes
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Shown):
     """Shares of samples, 0 to 1; None where what they need is not given.
 
     accuracy, top5: the right class is the first, or among the first five (ties count against); the same of the float
@@ -44,6 +45,10 @@ class Evaluation:
     float_accuracy: float | None = None
     float_top5: float | None = None
     float_sqnr_db: Mapping[str, float | None] | None = None
+
+    def facts(self) -> dict[str, object]:
+        """What was measured, but for the time."""
+        return {name: value for name, value in self.as_dict().items() if name not in ("seconds", "float_sqnr_db")}
 
     def as_dict(self) -> dict[str, Any]:
         """What was measured."""

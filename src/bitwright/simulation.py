@@ -20,6 +20,7 @@ from bitwright.network.bundles import bundled
 from bitwright.network.bundles import parts as arrays
 from bitwright.network.graph import check_integers
 from bitwright.targets.contract import Design
+from bitwright.text import Shown
 from bitwright.tools import verilator
 from bitwright.tools.bench import Bench, axis_input, axis_output
 from bitwright.tools.model import Model, ProtocolError, Run, Stalls, Waveform, trace_format
@@ -31,8 +32,8 @@ IDLE_FLOOR = 20_000
 INPUT, OUTPUT = "s_axis", "m_axis"
 
 
-@dataclass(frozen=True, eq=False)
-class SimulationResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SimulationResult(Shown):
     """What a design did in simulation. Cycles are clock cycles, measured without stalls.
 
     outputs: int64 [N, *shape], of several outputs a bundle; floats: the same in the model's own units and layout.
@@ -93,6 +94,11 @@ class SimulationResult:
         assert self.expected is not None
         for name in self.outputs.dtype.names or ("",):
             yield (name, self.outputs[name], self.expected[name]) if name else ("", self.outputs, self.expected)
+
+    def facts(self) -> dict[str, object]:
+        """The figures but for the simulator's speed."""
+        hidden = ("counters", "frames_per_second", "mismatches")
+        return {name: value for name, value in self.as_dict().items() if name not in hidden}
 
     def as_dict(self) -> dict[str, object]:
         """The figures, without arrays, for reports."""

@@ -33,6 +33,7 @@ from bitwright.placement import (
     unit_timing,
 )
 from bitwright.targets.contract import Design, LayerEstimate, SynthesisUnit
+from bitwright.text import Shown
 from bitwright.tools import cache, nextpnr, yosys
 
 LARGE_LUTS = 60_000  # of a unit, estimated, from which its wide ROMs are synthesized apart from the rest
@@ -93,8 +94,8 @@ class UnitResult:
     fmax_estimated_mhz: Range | None = None
 
 
-@dataclass(frozen=True)
-class SynthesisResult:
+@dataclass(frozen=True, repr=False)
+class SynthesisResult(Shown):
     """Measured resources, all from the tools named in `tools`.
 
     total: sum over units and copies of them, or of the placed design without its test harness.
@@ -119,6 +120,11 @@ class SynthesisResult:
     def clock(self) -> Clock | None:
         """What it reaches: routed where it is placed, else the middle estimate."""
         return reached(self.as_dict())
+
+    def facts(self) -> dict[str, object]:
+        """Part, cells and clock."""
+        clock = None if self.clock is None else str(self.clock)
+        return {"device": self.device.name, **dataclasses.asdict(self.total), "clock": clock, "fits": self.fits}
 
     @property
     def lut(self) -> float:

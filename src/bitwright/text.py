@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 ERROR_CHARACTERS = 20_000  # of one error line, at most
 LABEL_CHARACTERS = 60
@@ -108,3 +108,25 @@ def figure(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else printable(value)
+
+
+class Shown:
+    """A class whose objects have a `repr` of one line, and a table in notebooks."""
+
+    def facts(self) -> Mapping[str, object]:
+        """What there is to say, by name."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        """`<Class: name value, name value>`."""
+        told = ", ".join(f"{name} {figure(value)}" for name, value in self.facts().items() if value is not None)
+        return f"<{type(self).__name__}: {told}>"
+
+    def _repr_html_(self) -> str:
+        left = 'style="text-align:left"'
+        rows = "".join(
+            f"<tr><th {left}>{markup(name)}</th><td {left}>{markup(figure(value))}</td></tr>"
+            for name, value in self.facts().items()
+            if value is not None
+        )
+        return f"<table><caption>{markup(type(self).__name__)}</caption>{rows}</table>"

@@ -12,7 +12,7 @@ from typing import Any
 from bitwright.explore.costs import Cost, Pair
 from bitwright.explore.sensitivity import Sensitivities
 from bitwright.network import Network
-from bitwright.text import cell, markup
+from bitwright.text import Shown, cell, markup
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Point:
     lost: float | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class SearchResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class SearchResult(Shown):
     """All points, cheapest first; `chosen` is the one for the budget or the bound on the loss, where given.
 
     widest: weight_bits and activation_bits of everything that the widths of a point do not name;
@@ -50,6 +50,11 @@ class SearchResult:
     float_accuracy: float | None
     widest: Mapping[str, Any]
     tuned: Mapping[str, Network] = field(default_factory=dict)
+
+    def facts(self) -> dict[str, object]:
+        """How many networks there are, and the chosen one."""
+        chosen = None if self.chosen is None else f"{self.chosen.label}, {self.price.quantity} {self.chosen.cost:,.0f}"
+        return {"networks": len(self.points), "front": len(self.front), "chosen": chosen}
 
     @property
     def front(self) -> tuple[Point, ...]:

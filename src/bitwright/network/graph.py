@@ -23,6 +23,7 @@ from bitwright.network.nodes import NodeGraph
 from bitwright.network.ops import Op
 from bitwright.network.sizes import check_op
 from bitwright.network.types import Array, Interval, Ints, TensorType
+from bitwright.text import Shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,8 @@ class Evaluator(Protocol):
     def predict(self, x: Array | Mapping[str, Array]) -> Array: ...
 
 
-@dataclass(frozen=True, eq=False)
-class Network(NodeGraph[Node]):
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(Shown, NodeGraph[Node]):
     """A validated, acyclic graph of integer operations between inputs and outputs.
 
     inputs: each is a value of its own name; `nodes` are in topological order; outputs: each is a value that some node
@@ -120,6 +121,16 @@ class Network(NodeGraph[Node]):
         self._check_ends()
 
     types: Mapping[str, TensorType] = field(init=False, repr=False)
+
+    def facts(self) -> dict[str, object]:
+        """Its name, ends and size."""
+        return {
+            "name": self.name,
+            "inputs": ", ".join(str(spec.type) for spec in self.inputs),
+            "outputs": ", ".join(str(self.types[spec.value]) for spec in self.outputs),
+            "operations": len(self.nodes),
+            "source": self.source or None,
+        }
 
     def _output(self, spec: OutputSpec) -> OutputSpec:
         """The specification of an output with its value, shape and layout."""

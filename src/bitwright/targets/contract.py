@@ -27,7 +27,7 @@ from bitwright.network.graph import Output
 from bitwright.network.lowering import MOST_MOVED, is_view
 from bitwright.network.ops import ArgMax, Flatten
 from bitwright.network.stages import is_staged
-from bitwright.text import is_identifier
+from bitwright.text import Shown, is_identifier
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class LayerEstimate:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Shown):
     """The cost model's figures, all estimated. Cycles count clock cycles.
 
     shared: the hardware that all layers use one after the other, which no single one owns; its cycles are not added to
@@ -89,6 +89,11 @@ class Estimate:
     latency_cycles: int
     overlap: bool
     shared: LayerEstimate | None = None
+
+    def facts(self) -> dict[str, object]:
+        """Cycles and resources of all, estimated."""
+        cycles = {"interval_cycles": self.interval_cycles, "latency_cycles": self.latency_cycles}
+        return cycles | dataclasses.asdict(self.total) | {"layers": len(self.layers), "basis": "estimated"}
 
     @property
     def rows(self) -> tuple[LayerEstimate, ...]:
@@ -193,8 +198,8 @@ class SynthesisUnit:
     row: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Design:
+@dataclass(frozen=True, eq=False, repr=False)
+class Design(Shown):
     """Emitted hardware, in memory. Writing, simulating and synthesizing are separate.
 
     files: every source by its relative path (`*.sv`, `*.svh`, `*.mem`, `*.vlt`), with "/" as separator. SystemVerilog
@@ -235,6 +240,11 @@ class Design:
         for name in (self.top, *(unit.top for unit in self.units)):
             if not is_identifier(name):
                 raise ModelError(f"the design has a module {name!r}; legal are letters, digits and underscores")
+
+    def facts(self) -> dict[str, object]:
+        """What it computes on which target, and its estimate."""
+        estimate = {k: v for k, v in self.estimate.facts().items() if k != "layers"}
+        return {"network": self.network.name, "target": self.target, "files": len(self.files), **estimate}
 
     @property
     def has_control(self) -> bool:

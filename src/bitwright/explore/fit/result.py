@@ -16,7 +16,7 @@ from bitwright.explore.fit.options import FitOptions
 from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.network import Network
 from bitwright.quantization.options import QuantizeOptions
-from bitwright.text import cell, figure
+from bitwright.text import Shown, cell, figure
 
 VERSION = 1
 LOSSES = {"kl": "KL divergence, nats", "error": "relative squared error"}
@@ -71,8 +71,8 @@ def mark_front(points: Iterable[FitPoint]) -> list[FitPoint]:
     return marked
 
 
-@dataclass(frozen=True, eq=False)
-class FitResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class FitResult(Shown):
     """All designs that fit the device, the fastest first; shortfall: why none is recommended, with the nearest that is.
 
     networks: by name; quantize, options: with which they were made.
@@ -86,6 +86,11 @@ class FitResult:
     labels: bool
     samples: int
     shortfall: str = ""
+
+    def facts(self) -> dict[str, object]:
+        """The recommendation and how many designs there are."""
+        told = {"recommended" if self.recommendation else "out of reach": self.summary()}
+        return {"device": self.options.device, "designs": len(self.points), "front": len(self.front)} | told
 
     @property
     def front(self) -> tuple[FitPoint, ...]:
