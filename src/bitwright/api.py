@@ -27,6 +27,7 @@ from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.targets.contract import Design, Plan, Problem, Refusal, accepted, make_options, make_plan
 from bitwright.targets.goals import Goals, reach
 from bitwright.tools import cache
+from bitwright.training import need_torch
 
 ARCHIVE = "design.zip"
 WORTH_KEEPING = 1.0  # seconds of compilation
@@ -173,7 +174,8 @@ def quantize(
         return ptq.quantize(model, calibration, output=output, progress=progress, **options)
     if not hasattr(model, "state_dict"):
         raise ModelError(f"the model is a {type(model).__name__}; legal are ONNX files, float graphs, torch modules")
-    from bitwright.training.modules import graph_of
+    need_torch()
+    from bitwright.training.export import graph_of
 
     return ptq.quantize(graph_of(model, calibration, output), calibration, progress=progress, **options)
 

@@ -339,16 +339,7 @@ def try_plan(target: Target, network: Network, options: Any) -> Plan | None:
     return None if target.check(network, options) else target.attempt(network, options)
 
 
-_PACES: WeakKeyDictionary[Network, dict[tuple[str, str], int | None]] = WeakKeyDictionary()
-
-
-def _pace(target: Target, network: Network, options: Any) -> int | None:
-    """Cycles a frame of the plan, None without one; remembered as long as the network is."""
-    known, key = _PACES.setdefault(network, {}), (target.name, repr(options))
-    if key not in known:
-        plan = try_plan(target, network, options)
-        known[key] = None if plan is None else plan.estimate.interval_cycles
-    return known[key]
+_PACES: WeakKeyDictionary[Network, dict[tuple[str, str], float]] = WeakKeyDictionary()  # of plans made before
 
 
 def first_fast(
@@ -358,13 +349,16 @@ def first_fast(
 
     Where none is that fast, those of the fastest plan; where the target refuses the network with all, the last ones.
     """
+    known = _PACES.setdefault(network, {})
     fastest: tuple[float, Mapping[str, object]] = math.inf, choices[-1]
     for options in choices:
-        cycles = _pace(target, network, make_options(target, options))
-        if cycles is not None:
-            if cycles <= interval:
-                return options
-            fastest = min(fastest, (cycles, options), key=lambda entry: entry[0])
+        key = target.name, repr(made := make_options(target, options))
+        if key not in known:
+            plan = try_plan(target, network, made)
+            known[key] = math.inf if plan is None else plan.estimate.interval_cycles
+        if known[key] <= interval:
+            return options
+        fastest = min(fastest, (known[key], options), key=lambda entry: entry[0])
     return fastest[1]
 
 

@@ -1,18 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A trained module as the float graph that it was made of, with its codes, scales and biases."""
+"""Modules as float graphs: a user's own, and a trained one, with its codes, scales and biases."""
 
 from __future__ import annotations
 
+import io
+import warnings
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
+import onnx
 import torch
 
+from bitwright.errors import DataError, ModelError
 from bitwright.models.graph import FloatGraph, LayerNode, QuantizedWeight, is_a
 from bitwright.models.graph.ops import Layer, Quant
+from bitwright.models.onnx.reader import read_model
 from bitwright.network.types import Array
 from bitwright.training.module import GraphModule, Steps, TrainedLayer
+
+OPSET = 17
+
+
+def graph_of(module: Any, x: np.ndarray, output: str | None = None) -> FloatGraph:
+    """The float graph of a `torch.nn.Module` in evaluation mode; x: samples [N, ...], of which one gives the shape.
+
+    The module is left as it is, its mode too. Raises `ModelError` where PyTorch cannot export it, `DataError` for x
+    that is no array of samples.
+    """
+    samples = np.asarray(x)
+    if samples.ndim < 2 or not len(samples):
+        raise DataError(f"calibration data have shape {samples.shape}; legal is (N, ...), N >= 1")
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError(f"the model is a {type(module).__name__}; legal are ONNX files, float graphs, torch modules")
+    mode, file = module.training, io.BytesIO()
+    parameter = next(module.parameters(), None)
+    one = torch.from_numpy(np.ascontiguousarray(samples[:1], np.float32))
+    one = one if parameter is None else one.to(parameter.device)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the exporter, about itself
+            torch.onnx.export(module.eval(), (one,), file, dynamo=False, opset_version=OPSET)
+    except Exception as error:  # whatever the module or the exporter raises
+        first = str(error).strip().partition(chr(10))[0]
+        raise ModelError(f"{type(module).__name__} cannot be exported to ONNX: {first}") from error
+    finally:
+        module.train(mode)
+    model = onnx.load_from_string(file.getvalue())
+    return read_model(model, name=type(module).__name__.lower(), output=output)
 
 
 @torch.no_grad()
