@@ -90,7 +90,8 @@ def find(placing: Placing) -> Nextpnr:
             return Nextpnr(native, packer, f"{match[1]}.{match[2]}")
     packaged, packer = (process.beside_python(f"yowasp-{name}") for name in (placing.program, placing.packer))
     if packaged is None or packer is None:
-        raise ToolError(f"no {placing.program} 0.7 or newer on the PATH: install the Python package {placing.package}")
+        how = f"install the Python package {placing.package} (bitwright[route])"
+        raise ToolError(f"no {placing.program} 0.7 or newer on the PATH: {how}")
     return Nextpnr(packaged, packer, importlib.metadata.version(placing.package))
 
 
