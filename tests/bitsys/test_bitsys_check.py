@@ -8,7 +8,7 @@ import pytest
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, TensorType, ops
 from bitwright.network.passes import simplify
 from bitwright.targets import get
-from bitwright.targets.bitsys import target
+from bitwright.targets.bitsys import planning
 from bitwright.targets.contract import Refusal
 
 TARGET = get("bitsys")
@@ -134,8 +134,8 @@ def test_the_batch_that_is_chosen_fits():
 def test_check_and_plan_lower_a_network_once(monkeypatch):
     """Also with other options in between: the second answer is that of the second options."""
     calls = []
-    layers = target.lowering.layers
-    monkeypatch.setattr(target.lowering, "layers", lambda *given: calls.append(1) or layers(*given))
+    layers = planning.lowering.layers
+    monkeypatch.setattr(planning.lowering, "layers", lambda *given: calls.append(1) or layers(*given))
     net = network((4, 4, 8), ops.Conv2d(ones(3, 2, 2, 8), INT2))
     options = TARGET.options(hardware="small", batch=2)
     assert TARGET.check(net, options) == []

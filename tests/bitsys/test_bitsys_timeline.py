@@ -12,7 +12,7 @@ from bitwright.network.passes import simplify
 from bitwright.simulation import compile_model, simulate, stream_words
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys.model import timeline
-from bitwright.targets.bitsys.target import accelerator
+from bitwright.targets.bitsys.planning import accelerator
 from bitwright.tools.model import Stalls
 
 TARGET = get("bitsys")

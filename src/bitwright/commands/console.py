@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from bitwright.design.io import as_json
 from bitwright.text import figure, label, printable
 
 Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
@@ -94,6 +93,8 @@ class Console:
     def result(self, tree: Mapping[str, Any]) -> None:
         """The command's outcome for programs; `version` counts changes of any command's names, see docs/json.md."""
         if self.json:
+            from bitwright.design.io import as_json
+
             sys.stdout.write(as_json({"version": JSON_VERSION, **tree}))
 
 

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
-from onnx.reference import ReferenceEvaluator
 
 from bitwright.errors import ModelError
 from bitwright.models.graph import ops
@@ -44,6 +43,8 @@ def evaluate(context: Context, node: NodeView, inputs: list[np.ndarray | None]) 
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", context.opset)])
     check_folding(proto, context.opset, inputs, context.held)
     feeds = {n: x for n, x in zip(names, inputs, strict=True) if x is not None}
+    from onnx.reference import ReferenceEvaluator  # a quarter of a second, which most models do not need
+
     try:
         with np.errstate(all="ignore"):
             return [np.asarray(x) for x in ReferenceEvaluator(model).run(None, feeds)]

@@ -3,57 +3,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bitwright.errors import OptionError
-from bitwright.hardware.resources import Resources
-from bitwright.network import IntType, Network
-from bitwright.network.lowering import (
-    concats_by_products,
-    flatten_by_products,
-    flatten_first,
-    lower_lookups,
-    lowered,
-    pads_apart,
-    pads_by_sums,
-    products_by_squares,
-    split_thresholds,
-)
-from bitwright.network.ops import Add, Conv2d, Dense, Pool
-from bitwright.network.stages import Rules, Stage, Staged, staged
-from bitwright.targets.bitsys import hardware, lowering, program, storage
-from bitwright.targets.bitsys.check import MOST_THRESHOLDS, STORED_BITS, TABLE_BITS, fits, too_heavy, too_wide, unsuited
-from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
-from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.bitsys.model import cost, cycles, timeline
-from bitwright.targets.bitsys.model.cycles import LayerTiming
-from bitwright.targets.bitsys.program import Program
-from bitwright.targets.bitsys.registers import address, control_registers
-from bitwright.targets.bitsys.storage import Layout
-from bitwright.targets.bitsys.weights import stream_words
-from bitwright.targets.contract import (
-    Design,
-    Estimate,
-    FrameSpec,
-    LayerEstimate,
-    Problem,
-    Refusal,
-    StreamSpec,
-    SynthesisUnit,
-    WeightStream,
-    first_fast,
-    traced,
-)
-from bitwright.text import unique
-from bitwright.tools.model import to_words
+from bitwright.targets.bitsys import hardware
 
-INPUT_LANES = 8
-RULES = Rules(absorbing=(Conv2d, Dense, Pool, Add), widest=STORED_BITS, apart=True)
+if TYPE_CHECKING:
+    from bitwright.network import Network
+    from bitwright.targets.bitsys.planning import BitsysPlan
+    from bitwright.targets.contract import Design, Problem, Refusal
 
 
 @dataclass(frozen=True)
@@ -76,93 +36,8 @@ class BitsysOptions:
         hardware.load(self.hardware)
 
 
-@dataclass(frozen=True, eq=False)
-class BitsysPlan:
-    """Stages, their places in memory and their descriptors."""
-
-    network: Network
-    options: BitsysOptions
-    hardware: Hardware
-    staged: Staged[Stage]
-    layout: Layout
-    program: Program
-    estimate: Estimate
-
-
-@dataclass(frozen=True, eq=False)
-class _Lowered:
-    """A network on a hardware configuration: stages, places, program."""
-
-    staged: Staged[Stage]
-    layout: Layout
-    program: Program
-
-
-def _batches(batch: int, staged: Staged[Stage], machine: Hardware) -> tuple[int, ...]:
-    """Frames that may be computed together, the most wanted first.
-
-    Rows of the array are pixels; a network of dense layers alone fills them with frames, as many as there is room for.
-    """
-    if batch:
-        return (batch,)
-    dense = all(s.main.pixels == 1 for s in staged.stages if s.window.multiplies)
-    dense = dense and not any(part.rows > 1 for s in staged.stages for part in lowering.parts(s))
-    return tuple(machine.rows >> k for k in range(machine.rows.bit_length())) if dense else (1,)
-
-
-def _has_room(staged: Staged[Stage], places: Layout, machine: Hardware) -> bool:
-    return places.words <= machine.act_words and places.output_groups <= machine.output_groups
-
-
-def pads_are_planes(dtype: IntType, value: int) -> bool:
-    """Whether all bits of the padding value are alike; those of a bipolar one are where it is stored as a bit."""
-    return dtype.bipolar or value in (0, -1 if dtype.signed else dtype.max)
-
-
-def _simpler(network: Network, machine: Hardware) -> Network:
-    """The network without what the hardware has no layer for, and with Thresholds and tables that are not too long."""
-    fill = 64 if machine.planes else 8  # channels of a Concat's first value that fill words
-    return lowered(
-        network,
-        flatten_first,
-        partial(pads_apart, legal=pads_are_planes if machine.planes else lambda dtype, value: True),
-        pads_by_sums,
-        products_by_squares,
-        partial(lower_lookups, table_bits=TABLE_BITS, steps=MOST_THRESHOLDS),
-        partial(split_thresholds, most=MOST_THRESHOLDS),
-        partial(concats_by_products, aligned=lambda channels: channels % fill == 0),
-        flatten_by_products,
-    )
-
-
-@lru_cache(maxsize=1)  # `plan` follows `check`: the network is lowered once for both
-def _lower(network: Network, machine: Hardware, batch: int) -> _Lowered | Refusal:
-    simple = _simpler(network, machine)
-    found = _staged(simple, machine, batch)
-    return found if isinstance(found, _Lowered) else Refusal(traced(found, simple))
-
-
-def _staged(network: Network, machine: Hardware, batch: int) -> _Lowered | list[Problem]:
-    found = unsuited(network)
-    if found:
-        return found
-    cut = staged(network, RULES)
-    found = too_wide(cut, machine)
-    if found:
-        return found
-    for frames in _batches(batch, cut, machine):
-        places = storage.layout(cut, machine, frames)
-        if _has_room(cut, places, machine):
-            break
-    found = too_heavy(cut, places, machine)
-    if found:
-        return found
-    made = program.place(lowering.layers(cut, places, machine), machine)
-    return fits(machine, cut, places, made) or _Lowered(cut, places, made)
-
-
 class Bitsys:
-    """See `bitwright.targets.contract.Target`."""
+    """See `bitwright.targets.contract.Target`. The planner is loaded when it is first needed."""
 
     name = "bitsys"
     summary = "bitwise systolic array: one bitstream for all networks, precision switched at run time"
@@ -170,20 +45,20 @@ class Bitsys:
 
     def check(self, network: Network, options: Any) -> list[Problem]:
         """All reasons to refuse the network; the memories are checked where its operations can run at all."""
-        found = _lower(network, hardware.load(options.hardware), options.batch)
-        return list(found.problems) if isinstance(found, Refusal) else []
+        from bitwright.targets.bitsys.planning import problems
+
+        return problems(network, options)
 
     def plan(self, network: Network, options: Any) -> BitsysPlan | Refusal:
         """Stages, memory layout, descriptors, and what they cost; or the problems that `check` finds."""
-        machine = hardware.load(options.hardware)
-        found = _lower(network, machine, options.batch)
-        if isinstance(found, Refusal):
-            return found
-        estimate = _estimate(machine, found)
-        return BitsysPlan(network, options, machine, found.staged, found.layout, found.program, estimate)
+        from bitwright.targets.bitsys.planning import make_plan
+
+        return make_plan(network, options)
 
     def attempt(self, network: Network, options: Any) -> BitsysPlan | None:
         """The plan, if there is one."""
+        from bitwright.targets.contract import Refusal
+
         found = self.plan(network, options)
         return None if isinstance(found, Refusal) else found
 
@@ -191,6 +66,9 @@ class Bitsys:
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
     ) -> Mapping[str, object]:
         """With the smallest preset that is fast enough, unless the user chose the hardware."""
+        from bitwright.targets.bitsys.model import cost
+        from bitwright.targets.contract import first_fast
+
         sizes = [given] if "hardware" in given else [{"hardware": name, **given} for name in cost.by_size()]
         return first_fast(self, network, sizes, interval)
 
@@ -200,98 +78,9 @@ class Bitsys:
 
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""
-        registers, shared, types = control_registers().values(), plan.estimate.shared, plan.network.types
-        assert shared is not None
-        return Design(
-            target=self.name,
-            network=plan.network,
-            top=TOP,
-            files=files(plan.hardware),
-            input=FrameSpec(tuple(StreamSpec(spec.type, INPUT_LANES, INPUT_BITS) for spec in plan.network.inputs)),
-            output=FrameSpec(tuple(StreamSpec(types[name], 1, OUTPUT_BITS) for name in plan.network.output_values)),
-            units=(SynthesisUnit(shared.name, TOP, row=0),),
-            estimate=plan.estimate,
-            options=dataclasses.asdict(plan.options),
-            program=program.writes(plan.program, plan.staged, plan.layout, plan.hardware),
-            weights=_weight_stream(plan),
-            counters={r.name: address("control", 0) + r.offset for r in registers if r.access == "r"},
-            batch=plan.layout.batch,
-            parameters=_facts(plan),
-        )
+        from bitwright.targets.bitsys.planning import emit_design
 
-
-def _weight_stream(plan: BitsysPlan) -> WeightStream | None:
-    """What the weight stream carries, where the hardware has one."""
-    if not plan.hardware.weight_stream:
-        return None
-    words = stream_words(plan.program.layers, plan.program.packets, plan.hardware)
-    return WeightStream(to_words(words, WEIGHT_BITS), plan.layout.batch)
-
-
-def _estimate(machine: Hardware, found: _Lowered) -> Estimate:
-    """Cycles by layer and resources of the whole hardware, which all layers share.
-
-    Cycles of a layer count from when its weights, and room for its results, are there.
-    """
-    layers, batch = found.program.layers, found.layout.batch
-    timings = [cycles.layer_timing(layer.fields, machine) for layer in layers]
-    total = sum(timing.cycles for timing in timings)
-    whole = unique("accelerator", {layer.name for layer in layers})
-    shared = LayerEstimate(whole, TOP, cost.resources(machine), math.ceil(total / batch))
-    rows = []
-    for layer, timing in zip(layers, timings, strict=True):
-        active = cycles.array_cycles(layer.fields, machine)
-        details = {
-            "cycles_batch": timing.cycles,
-            "array_cycles": active,
-            "array_utilization": active / timing.cycles,
-        }
-        busy, stage = math.ceil(timing.cycles / batch), layer.stage
-        rows.append(LayerEstimate(layer.name, stage.kind, Resources(), busy, stage.nodes, details))
-    interval, latency = timeline.interval_and_latency(_accelerator(machine, found, timings))
-    return Estimate(tuple(rows), interval, latency, overlap=False, shared=shared)
-
-
-def accelerator(plan: BitsysPlan) -> timeline.Accelerator:
-    """What the times of a plan's batches depend on."""
-    timings = [cycles.layer_timing(layer.fields, plan.hardware) for layer in plan.program.layers]
-    return _accelerator(plan.hardware, _Lowered(plan.staged, plan.layout, plan.program), timings)
-
-
-def _accelerator(machine: Hardware, found: _Lowered, timings: Sequence[LayerTiming]) -> timeline.Accelerator:
-    """What the times of batches depend on."""
-    packets = {packet.layer: packet for packet in found.program.packets}
-    steps = []
-    for k, (layer, timing) in enumerate(zip(found.program.layers, timings, strict=True)):
-        flags = [bool(layer.fields[name]) for name in ("to_output", "release_input")]
-        packet = packets.get(k)
-        stream = (packet.lines * machine.line_words, packet.ahead) if packet else ()
-        steps.append(timeline.Step(timing, *flags, *stream))
-    places, cut = found.layout, found.staged
-    sources = [places.values[name].type for name in places.inputs]
-    received = tuple(timeline.Ends(t.pixels, t.channels) for t in sources)
-    results = [cut.types[name] for name in cut.outputs]
-    sent = tuple(
-        timeline.Ends(t.pixels, t.channels + int(argmax)) for t, argmax in zip(results, cut.argmaxes, strict=True)
-    )
-    return timeline.Accelerator(steps, places.batch, received, machine.planes, sent)
-
-
-def _facts(plan: BitsysPlan) -> dict[str, Any]:
-    machine = plan.hardware
-    arrays = [stage for stage in plan.staged.stages if stage.window.multiplies]
-    macs = sum(stage.window.weights[0].size * stage.main.size for stage in arrays)
-    usage = plan.program.usage
-    return {
-        "hardware": dataclasses.asdict(machine),
-        "batch": plan.layout.batch,
-        "macs_per_frame": macs,
-        "activation_words": plan.layout.words,
-        "weight_lines": usage.weight_lines,
-        "param_groups": usage.param_groups,
-        "table_entries": usage.table_entries,
-        "stream_words": usage.stream_words,
-    }
+        return emit_design(self.name, plan)
 
 
 TARGET = Bitsys()

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
-from bitwright.targets.rap.compiler.storage import WIDTHS
 from bitwright.targets.rap.isa.machine import Machine
+from bitwright.targets.rap.isa.table import LANE_BITS
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RapOptions:
     reuse: bool = field(default=True, metadata={"doc": "whether registers and neighbors reuse what is loaded"})
 
     def __post_init__(self) -> None:
-        if self.lane_bits not in WIDTHS:
+        if self.lane_bits not in LANE_BITS:
             raise OptionError(f"lane_bits is {self.lane_bits!r}; legal are 4, 8 and 16")
         for name in ("torus", "reuse"):
             if not isinstance(getattr(self, name), bool):

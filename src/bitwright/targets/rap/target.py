@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bitwright.network import Network
-from bitwright.targets.contract import Design, Problem, Refusal, SynthesisUnit, first_fast
-from bitwright.targets.rap import hardware
-from bitwright.targets.rap.compiler.mapping import memory_words
 from bitwright.targets.rap.isa.machine import SIZES
-from bitwright.targets.rap.isa.registers import ERRORS
 from bitwright.targets.rap.options import RapOptions
-from bitwright.targets.rap.planning import RapPlan, make_plan
+
+if TYPE_CHECKING:
+    from bitwright.network import Network
+    from bitwright.targets.contract import Design, Problem, Refusal
+    from bitwright.targets.rap.planning import RapPlan
 
 
 class Rap:
-    """See `bitwright.targets.contract.Target`."""
+    """See `bitwright.targets.contract.Target`. The compiler is loaded when it is first needed."""
 
     name = "rap"
     summary = "reconfigurable array processor: a programmed grid with lanes of 16, 8 or 4 bits"
@@ -25,15 +24,22 @@ class Rap:
 
     def check(self, network: Network, options: Any) -> list[Problem]:
         """All reasons to refuse the network: those of its plan, as only that knows how full the memories get."""
+        from bitwright.targets.contract import Refusal
+        from bitwright.targets.rap.planning import make_plan
+
         made = make_plan(network, options)
         return list(made.problems) if isinstance(made, Refusal) else []
 
     def plan(self, network: Network, options: Any) -> RapPlan | Refusal:
         """Map every layer, write the program; or all reasons why there is none."""
+        from bitwright.targets.rap.planning import make_plan
+
         return make_plan(network, options)
 
     def attempt(self, network: Network, options: Any) -> RapPlan | None:
         """The plan, if there is one."""
+        from bitwright.targets.contract import Refusal
+
         found = self.plan(network, options)
         return None if isinstance(found, Refusal) else found
 
@@ -41,6 +47,8 @@ class Rap:
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
     ) -> Mapping[str, object]:
         """With the smallest grid that is fast enough, unless the user chose its size."""
+        from bitwright.targets.contract import first_fast
+
         sizes = [given] if "size" in given else [{"size": size, **given} for size in SIZES]
         return first_fast(self, network, sizes, interval)
 
@@ -50,6 +58,11 @@ class Rap:
 
     def emit(self, plan: RapPlan) -> Design:
         """The processor as SystemVerilog, with the program to load."""
+        from bitwright.targets.contract import Design, SynthesisUnit
+        from bitwright.targets.rap import hardware
+        from bitwright.targets.rap.compiler.mapping import memory_words
+        from bitwright.targets.rap.isa.registers import ERRORS
+
         machine, shared = plan.options.machine, plan.estimate.shared
         assert shared is not None
         in_bits, out_bits = plan.input.tdata_bits, plan.output.tdata_bits

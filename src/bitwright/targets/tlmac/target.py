@@ -5,21 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bitwright.errors import OptionError
-from bitwright.network import Network
-from bitwright.targets.contract import Design, Problem, Refusal, make_options, traced
-from bitwright.targets.tlmac.check import problems, simpler, unsupported
-from bitwright.targets.tlmac.circuit.plan import TlmacPlan
-from bitwright.targets.tlmac.circuit.units import build_circuit
-from bitwright.targets.tlmac.emit import emit_design
-from bitwright.targets.tlmac.goals import plan_network, shortest_interval, try_network
 from bitwright.targets.tlmac.options import TlmacOptions
+
+if TYPE_CHECKING:
+    from bitwright.network import Network
+    from bitwright.targets.contract import Design, Problem, Refusal
+    from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 
 
 class Tlmac:
-    """See `bitwright.targets.contract.Target`."""
+    """See `bitwright.targets.contract.Target`. The planner is loaded when it is first needed."""
 
     name = "tlmac"
     summary = "table-lookup multiply-accumulate: a streaming circuit of LUTs for one network"
@@ -27,11 +25,18 @@ class Tlmac:
 
     def check(self, network: Network, options: Any) -> list[Problem]:
         """All reasons to refuse the network, before any work."""
+        from bitwright.targets.contract import traced
+        from bitwright.targets.tlmac.check import problems, simpler
+
         simple = simpler(network)
         return list(traced(problems(simple, options), simple))
 
     def plan(self, network: Network, options: Any) -> TlmacPlan | Refusal:
         """Fold every layer for the goal and choose its element; a refusal where no circuit reaches the goal."""
+        from bitwright.targets.contract import Refusal, traced
+        from bitwright.targets.tlmac.check import simpler, unsupported
+        from bitwright.targets.tlmac.goals import plan_network
+
         simple = simpler(network)
         found = unsupported(simple)
         made = Refusal(tuple(found)) if found else plan_network(simple, options)
@@ -39,6 +44,9 @@ class Tlmac:
 
     def attempt(self, network: Network, options: Any) -> TlmacPlan | None:
         """The plan for the goal; None where no circuit reaches it, without a look for the nearest that one reaches."""
+        from bitwright.targets.tlmac.check import simpler, unsupported
+        from bitwright.targets.tlmac.goals import try_network
+
         simple = simpler(network)
         made = None if unsupported(simple) else try_network(simple, options)
         return None if made is None else replace(made, network=network)
@@ -47,6 +55,11 @@ class Tlmac:
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
     ) -> Mapping[str, object]:
         """With that interval as the goal, or the shortest of its slowest layer; on the device unless one is given."""
+        from bitwright.targets.contract import make_options
+        from bitwright.targets.tlmac.check import simpler, unsupported
+        from bitwright.targets.tlmac.circuit.units import build_circuit
+        from bitwright.targets.tlmac.goals import shortest_interval
+
         own = [name for name in ("interval", "lut") if given.get(name) is not None]
         if own:
             raise OptionError(f"{own[0]} is a goal by itself; legal is one kind of goals")
@@ -65,6 +78,8 @@ class Tlmac:
 
     def emit(self, plan: TlmacPlan) -> Design:
         """The circuit as SystemVerilog."""
+        from bitwright.targets.tlmac.emit import emit_design
+
         return emit_design(plan)
 
 

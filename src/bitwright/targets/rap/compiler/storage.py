@@ -18,8 +18,8 @@ from bitwright.network.types import IntType
 from bitwright.targets.contract import Problem
 from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.isa.machine import Machine
+from bitwright.targets.rap.isa.table import LANE_BITS
 
-WIDTHS = (4, 8, 16)
 WORD = 16
 Links = dict[str, list[tuple[str, Fraction, str]]]  # by value: other values, ratios of the strips, layers that ask
 MAX_STRIP, MAX_SPAN, MAX_EDGE = 1023, (1 << 15) - 1, (1 << 11) - 1
@@ -70,7 +70,7 @@ def words_of(elements: int, bits: int) -> int:
 
 def padded_channels(channels: int, size: int) -> int:
     """Channels that are computed: whole words of the narrowest lanes, and all columns of the grid."""
-    group = max(size, WORD // min(WIDTHS))
+    group = max(size, WORD // min(LANE_BITS))
     return group * math.ceil(channels / group)
 
 
@@ -91,7 +91,7 @@ def lane_bits(found: Staged[Layer], least: int) -> dict[str, int]:
     while uneven := [pair for pair in pairs if len({needed[name] for name in pair}) > 1]:  # one Add widens another's
         for pair in uneven:
             needed |= dict.fromkeys(pair, max(needed[name] for name in pair))
-    bits = {name: next((w for w in WIDTHS if w >= max(n, least)), 0) for name, n in needed.items()}
+    bits = {name: next((w for w in LANE_BITS if w >= max(n, least)), 0) for name, n in needed.items()}
     return bits | {name: 32 for name in found.outputs if bits[name] == 0 and not found.readers(name)}
 
 

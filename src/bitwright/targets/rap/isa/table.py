@@ -15,6 +15,7 @@ ADDRESS_BITS = 17  # of a word in a memory bank
 STREAMS = ("A", "B", "O0", "O1", "P0", "P1", "R0", "R1")
 LEVELS = {"A": 8, "B": 4, "O0": 7, "O1": 7, "P0": 4, "P1": 4, "R0": 2, "R1": 2}
 WIDTHS = {"w16": 0, "w8": 1, "w4": 2}
+LANE_BITS = (4, 8, 16)  # that lanes may have
 SOURCES = {"none": 0, "bus": 1, "north": 2, "east": 3, "south": 4, "west": 5}
 MODES = {"raw": 0, "requantize": 1, "threshold": 2}
 ROUNDINGS = {"floor": 0, "half_up": 1, "half_even": 2, "half_away": 3, "stochastic": 4}
