@@ -19,7 +19,7 @@ from bitwright.quantization.floatrun import FloatRunner, float_input
 from bitwright.training.batches import Batches
 from bitwright.training.loop import Plan
 from bitwright.training.module import Rules
-from bitwright.training.teach import taught
+from bitwright.training.run import taught
 
 TFC_EPOCHS = 100
 DIGITS_EPOCHS = 150

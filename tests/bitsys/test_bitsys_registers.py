@@ -8,7 +8,7 @@ import bitwright.targets.bitsys
 from bitwright.errors import OptionError
 from bitwright.targets.bitsys import hardware, registers
 from bitwright.targets.bitsys.model import cost
-from bitwright.targets.bitsys.target import BitsysOptions
+from bitwright.targets.bitsys.options import BitsysOptions
 
 FOLDER = Path(bitwright.targets.bitsys.__file__).parent
 

@@ -68,7 +68,7 @@ def run(
     from bitwright.training import need_torch
 
     need_torch()
-    from bitwright.training.teach import teacher_file
+    from bitwright.training.run import teacher_file
 
     if data is None:
         raise OptionError("--data with training samples is needed")

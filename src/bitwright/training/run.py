@@ -30,10 +30,10 @@ from bitwright.training.module import GraphModule, Rules
 from bitwright.training.options import DEFAULT_EPOCHS, FinetuneOptions
 from bitwright.training.report import FinetuneReport
 from bitwright.training.start import Start, is_power_of_two, narrowest, start_of
-from bitwright.training.teach import RATE, taught, teacher_file
 
 SPLIT = 2  # a stream of random numbers beside those of the batches
 LEAST_SAMPLES = 10
+TAUGHT_RATE = 5e-3  # of Adam, where the float model learns
 WHERE = ("jobs", "device", "checkpoint_seconds")  # options that a resumed run may change
 
 
@@ -103,7 +103,7 @@ def _with_teacher(job: Job, train: Ints, measured: Ints, progress: Progress) -> 
     examiner, device = _examiner(job, job.graph, measured), _device(options)
     half = _in_half(options, device)
     batches = Batches(job.data, train, job.graph, options.batch, options.seed, options.pixels)
-    plan = replace(_plan(options, batches, 3, examiner.loss), features=0.0, rate=options.learning_rate or RATE)
+    plan = replace(_plan(options, batches, 3, examiner.loss), features=0.0, rate=options.learning_rate or TAUGHT_RATE)
     plan = replace(plan, steps=max(1, round(options.float_epochs * batches.per_epoch)), minutes=None)
     saved = None
     if job.checkpoint is not None:
@@ -215,6 +215,45 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
         network = start.lowered(graph)
     report = _report(job, start, (graph, network), examiner, first, trainer, state)
     return Finetuned(network, report, graph, start.teacher)
+
+
+def teacher_file(checkpoint: Path) -> Path:
+    """Where the float model's training is resumed from, beside the checkpoint of a run."""
+    return checkpoint.with_name(f"{checkpoint.name}.float")
+
+
+def taught(
+    graph: FloatGraph,
+    batches: Batches,
+    plan: Plan,
+    rules: Rules,
+    device: str,
+    examiner: Examiner | None = None,
+    progress: Progress | None = None,
+    checkpoint: tuple[Path, str, float] | None = None,
+) -> tuple[FloatGraph, list[str]]:
+    """The float model after the plan, or its best state on the way where an examiner measures it; and notes.
+
+    checkpoint: (path, digest of the run, seconds between two), from which an interrupted call resumes.
+    """
+    module, teacher = (GraphModule(graph, rules).on(device) for _ in range(2))
+    module.center(inputs_of(batches[0][0], module.flat.device))
+    first = examiner.score_model(graph) if examiner else Score(None, None, np.inf)
+    found = None if checkpoint is None else load_state(*checkpoint[:2], module.flat.numel())
+    state = found or _fresh(module, first)
+
+    def measure() -> Score:
+        if examiner is None:
+            return Score(None, None, -float(state.step))  # the last one is the best one
+        return examiner.score_model(trained_graph(module))
+
+    def tell(what: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(what.replace("fine-tune", "teach the float model"), done, total)
+
+    trainer = Trainer(module, teacher, batches, plan, measure, tell, checkpoint)
+    trainer.run(state)
+    return (trained_graph(module) if state.best_step else graph), trainer.notes
 
 
 def _fresh(module: GraphModule, first: Score) -> State:

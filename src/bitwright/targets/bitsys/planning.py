@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bitwright.hardware.resources import Resources
 from bitwright.network import IntType, Network
@@ -31,6 +31,7 @@ from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_B
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model import cost, cycles, timeline
 from bitwright.targets.bitsys.model.cycles import LayerTiming
+from bitwright.targets.bitsys.options import BitsysOptions
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import address, control_registers
 from bitwright.targets.bitsys.storage import Layout
@@ -49,9 +50,6 @@ from bitwright.targets.contract import (
 )
 from bitwright.text import unique
 from bitwright.tools.model import to_words
-
-if TYPE_CHECKING:
-    from bitwright.targets.bitsys.target import BitsysOptions
 
 INPUT_LANES = 8
 RULES = Rules(absorbing=(Conv2d, Dense, Pool, Add), widest=STORED_BITS, apart=True)

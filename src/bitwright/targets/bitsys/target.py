@@ -4,36 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bitwright.errors import OptionError
-from bitwright.targets.bitsys import hardware
+from bitwright.targets.bitsys.options import BitsysOptions
 
 if TYPE_CHECKING:
     from bitwright.network import Network
     from bitwright.targets.bitsys.planning import BitsysPlan
     from bitwright.targets.contract import Design, Problem, Refusal
-
-
-@dataclass(frozen=True)
-class BitsysOptions:
-    """Options of target bitsys."""
-
-    hardware: str = field(
-        default="ultra96", metadata={"doc": "preset (ultra96, ultra96_planes, small) or path of a TOML file"}
-    )
-    batch: int = field(
-        default=0,
-        metadata={
-            "doc": "frames computed together, 1 to 255; 0: a frame, or a row of the array each without convolutions"
-        },
-    )
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.batch, int) or not 0 <= self.batch <= 255:
-            raise OptionError(f"batch is {self.batch!r}; legal are 0 to 255")
-        hardware.load(self.hardware)
 
 
 class Bitsys:
