@@ -37,7 +37,8 @@ COMMANDS = (
     "report",
     "exchange.deploy",
     "exchange.export",
-    "targets",
+    "about.targets",
+    "about.options",
     "demo",
 )
 INTERRUPTED = 130
@@ -47,7 +48,6 @@ app = typer.Typer(
     name="bitwright",
     help="From a trained neural network to verified FPGA logic.",
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 

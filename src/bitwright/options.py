@@ -38,6 +38,25 @@ def parse_options(kind: type, texts: Sequence[str], what: str) -> dict[str, Any]
     return values
 
 
+def described(kind: type) -> dict[str, dict[str, str]]:
+    """What is legal for every field of a dataclass of options, its default and its meaning, as text."""
+    hints = typing.get_type_hints(kind)
+    found = {}
+    for f in dataclasses.fields(kind):
+        default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        found[f.name] = {"legal": _name(hints[f.name]), "default": _text(default), "doc": f.metadata.get("doc", "")}
+    return found
+
+
+def _text(value: Any) -> str:
+    """A default as `parse_options` reads it."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "(none)"
+    return "{}" if value == {} else str(value)
+
+
 def from_json(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:
     """Values that JSON gave in the types of the fields of `kind`: lists become tuples; else as `parse_options`."""
     hints = typing.get_type_hints(kind)

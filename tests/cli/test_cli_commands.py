@@ -207,7 +207,11 @@ def test_report_of_an_estimated_clock(result, build):
 
 def test_targets(result):
     found = result("targets")
-    assert found["targets"]["fake"]["options"]["lanes"] == {"default": "1", "doc": "elements a word"}
+    assert found["targets"]["fake"]["options"]["lanes"] == {
+        "legal": "a whole number",
+        "default": "1",
+        "doc": "elements a word",
+    }
     assert "xczu3eg" in found["devices"]
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from bitwright.commands.common import Json, Verbose
 
@@ -14,24 +13,21 @@ def run(json: Json = False, verbose: Verbose = False) -> None:
     from bitwright import targets
     from bitwright.commands.console import Console
     from bitwright.devices import BOARDS, DEVICES
+    from bitwright.options import described
 
     console = Console(json, verbose)
     found = {}
     for name in targets.names():
         target = targets.get(name)
-        options = {f.name: _option(f) for f in dataclasses.fields(target.options)}
+        options = described(target.options)
         found[name] = {"summary": target.summary, "options": options}
         console.say(f"{name}: {target.summary}")
-        console.table("", ["option", "default", "meaning"], [[k, v["default"], v["doc"]] for k, v in options.items()])
+        rows = [[key, row["default"], row["doc"]] for key, row in options.items()]
+        console.table("", ["option", "default", "meaning"], rows)
         console.say("")
     boards: dict[str, str] = {}
     for board in BOARDS.values():
         boards[board.device] = f"{boards.get(board.device, '')} {board.name}".strip()
-    rows = [[d.name, boards.get(d.name, ""), d.lut_cell, d.lut, d.ff, d.bram36, d.dsp] for d in DEVICES.values()]
-    console.table("devices", ["device", "boards", "cell", "lut", "ff", "bram36", "dsp"], rows)
+    parts = [[d.name, boards.get(d.name, ""), d.lut_cell, d.lut, d.ff, d.bram36, d.dsp] for d in DEVICES.values()]
+    console.table("devices", ["device", "boards", "cell", "lut", "ff", "bram36", "dsp"], parts)
     console.result({"targets": found, "devices": {d.name: dataclasses.asdict(d) for d in DEVICES.values()}})
-
-
-def _option(f: dataclasses.Field[Any]) -> dict[str, object]:
-    default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
-    return {"default": str(default), "doc": f.metadata.get("doc", "")}
