@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEVELOP := $(VENV)/.developed
 
-.PHONY: venv demo test test-all golden fuzz proofs docs lint format clean
+.PHONY: venv demo test test-all golden fuzz kills proofs docs lint format clean
 
 venv: $(DEVELOP)
 
@@ -29,6 +29,10 @@ test: venv
 # Mutated files through everything that reads files; failures are kept in fuzz-failures.
 fuzz: venv
 	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),5000) --seed $(or $(SEED),0)
+
+# Commands killed at random moments; COUNT kills of each of five.
+kills: venv
+	$(BIN)/python tests/fuzz/kills.py --count $(or $(COUNT),40) --out benchmarks/trust/kills.json
 
 # Formal proofs of the RTL; rows and verdicts as JSON in benchmarks/trust/proofs.json.
 proofs: venv
