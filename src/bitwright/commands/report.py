@@ -1,26 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`bitwright report`: one HTML page and one JSON file about a build folder."""
+"""`bitwright report`: one HTML page and one JSON file about a build folder, or a page that compares several."""
 
 from __future__ import annotations
 
-from bitwright.commands.common import Build, Json, Verbose
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bitwright.commands.common import Json, Verbose
+
+if TYPE_CHECKING:
+    from bitwright.commands.console import Console
 
 COMMAND = {"simulation": "bitwright simulate {}", "synthesis": "bitwright synthesize {} --device ..."}
+Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them", show_default=False)]
+Page = Annotated[Path, typer.Option("--output", "-o", help="page of several build folders")]
 
 
-def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
-    """Write report.html and report.json of all that is known of a build folder."""
+def run(builds: Builds, output: Page = Path("comparison.html"), json: Json = False, verbose: Verbose = False) -> None:
+    """Write report.html and report.json of all that is known of a build folder.
+
+    Of several folders, also one page that compares them.
+    """
+    from bitwright.commands.console import Console
+    from bitwright.files import write_file
+    from bitwright.reporting.comparison import comparison, rows_of
+
+    console = Console(json, verbose)
+    found = {str(build): _report(console, build) for build in builds}
+    if len(builds) == 1:
+        console.result(found[str(builds[0])])
+        return
+    write_file(output, comparison(found))
+    names, rows = rows_of(found)
+    console.table("", ["figure", *names], rows)
+    console.say(f"{output}")
+    console.result({"output": str(output), "designs": found})
+
+
+def _report(console: Console, build: Path) -> dict[str, Any]:
+    """Write the report of one folder; its summary."""
     from jinja2 import UndefinedError
 
     import bitwright as bw
-    from bitwright.commands.console import Console
     from bitwright.design.results import read_result
     from bitwright.errors import ModelError
     from bitwright.reporting import summary
 
-    console = Console(json, verbose)
     design = bw.load_design(build)
-    results = {name: read_result(build / f"{name}.json", design.digest) for name in ("simulation", "synthesis")}
+    results: dict[str, Mapping[str, Any] | None] = {
+        name: read_result(build / f"{name}.json", design.digest) for name in ("simulation", "synthesis")
+    }
     try:
         page = bw.report(design, build, **results)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, UndefinedError) as error:
@@ -32,4 +64,4 @@ def run(build: Build, json: Json = False, verbose: Verbose = False) -> None:
         if found is None:
             console.say(f"no {name} yet: `{COMMAND[name].format(build)}` adds it")
     console.say(f"{page}")
-    console.result(summary(design, **results))
+    return summary(design, **results)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from bitwright.text import label
+from bitwright.text import label, printable
 
 WIDTH, HEIGHT = 900, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 30, 50
@@ -70,7 +70,7 @@ class Axis:
 def scatter(marks: Sequence[Mark], x: Axis, y: Axis, bound: float | None = None) -> Markup:
     """A plot of points; bound: a line across at this y."""
     groups = list(dict.fromkeys(mark.group for mark in marks))
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(y.title)} over {escape(x.title)}">']
+    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_safe(y.title)} over {_safe(x.title)}">']
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     bottom, right = TOP + high, LEFT + wide
 
@@ -90,15 +90,15 @@ def scatter(marks: Sequence[Mark], x: Axis, y: Axis, bound: float | None = None)
     if bound is not None and y.low <= bound <= y.high:
         line = f'x1="{LEFT}" x2="{right}" y1="{down(bound)}" y2="{down(bound)}"'
         parts.append(f'<line class="axis" {line} stroke-dasharray="6 4"/>')
-    parts.append(f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x.title)}</text>')
-    parts.append(f'<text x="{LEFT - 60}" y="16">{escape(y.title)}</text>')
+    parts.append(f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">{_safe(x.title)}</text>')
+    parts.append(f'<text x="{LEFT - 60}" y="16">{_safe(y.title)}</text>')
     for mark in marks:
         color = f"var(--c{groups.index(mark.group) % COLORS})"
         ring = ' stroke="var(--ink)" stroke-width="2.5"' if mark.strong else ""
         where = f'cx="{across(mark.x)}" cy="{down(mark.y)}" r="{mark.radius:.1f}"'
         parts.append(
-            f'<circle data-name="{escape(mark.name)}" {where} fill="{color}" fill-opacity="0.75"{ring}>'
-            f"<title>{escape(mark.words)}</title></circle>"
+            f'<circle data-name="{_safe(mark.name)}" {where} fill="{color}" fill-opacity="0.75"{ring}>'
+            f"<title>{_safe(mark.words)}</title></circle>"
         )
     for k, group in enumerate(groups):
         place = WIDTH - RIGHT - 110 * (len(groups) - k)
@@ -109,3 +109,8 @@ def scatter(marks: Sequence[Mark], x: Axis, y: Axis, bound: float | None = None)
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _safe(text: str) -> Markup:
+    """As text in SVG."""
+    return escape(printable(text))

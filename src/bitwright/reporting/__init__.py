@@ -31,12 +31,12 @@ def report(
 
     Results are given as they come from `simulate` and `synthesize`, or as their dictionaries.
     """
-    from bitwright.reporting.page import page  # plotly takes long to load
+    from bitwright.reporting.page import page  # jinja2 takes long to load
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     found = summary(design, simulation=simulation, synthesis=synthesis)
-    contents = {"report.json": as_json(found), "report.html": page(found)}
+    contents = {"report.json": as_json(found), "report.html": page(found, design)}
     for name, content in contents.items():
         write_file(folder / name, content)
     return folder / "report.html"

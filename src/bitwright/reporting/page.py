@@ -1,52 +1,87 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTML page of a report: tables from the template, charts by plotly, nothing loaded from elsewhere."""
+"""The HTML page of a report: what matters first, the network drawn, every layer, the clock, how it was made."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import plotly.graph_objects as graph
-from markupsafe import Markup
-from plotly.offline import get_plotlyjs
-
 from bitwright.design.results import all_runs
 from bitwright.devices import ESTIMATED_LUT
+from bitwright.pages import page as rendered
+from bitwright.pages.drawing import Box, column, histogram
+from bitwright.reporting.layers import edges
 from bitwright.reporting.summary import RESOURCES
-from bitwright.text import figure, markup, printable
+from bitwright.targets.contract import Design
+from bitwright.text import figure
 
 FOLDER = Path(__file__).parent
-COLORS = {"estimated": "#9db4c0", "measured": "#1b4965", "cycles": "#5fa8d3"}
 
 
-def page(found: dict[str, Any]) -> str:
-    """The page of a `summary`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        finalize=_visible,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = figure
-    charts = [_resource_chart(found, "lut", "LUT"), _resource_chart(found, "ff", "FF"), _cycle_chart(found)]
-    return environment.get_template("page.html.j2").render(
+def page(found: dict[str, Any], design: Design) -> str:
+    """The page of a design and its `summary`."""
+    layers = found["layers"]
+    slowest = max((layer["cycles"] or 0 for layer in layers if layer["nodes"]), default=0) if layers else 0
+    return rendered(
+        FOLDER,
+        "page.html.j2",
         **found,
         names=RESOURCES,
-        used=_used(found["layers"]),
-        charts=charts,
+        used=_used(layers),
         lut=ESTIMATED_LUT,
         runs=all_runs(found["simulation"]) if found["simulation"] else [],
-        plotly=get_plotlyjs(),
         deviation=_deviation,
+        cards=cards(found),
+        drawing=_drawing(found, design, slowest),
+        slowest=slowest,
+        histogram=_histogram,
     )
 
 
-def _visible(value: Any) -> Any:
-    """What the template prints, but for the charts and their program: no control characters."""
-    return value if isinstance(value, Markup) else printable(value)
+def cards(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """The figures that matter first, by name."""
+    speed, simulation, synthesis = found["performance"], found["simulation"], found["synthesis"]
+    clock = f"{figure(float(speed['clock_mhz']))} MHz, {speed['clock_basis']}"
+    shown = [
+        ("frames/s", figure(round(speed["frames_per_second"], 1))),
+        ("latency, µs", figure(round(speed["latency_us"], 2))),
+        ("clock", clock),
+    ]
+    runs = all_runs(simulation) if simulation else []
+    shown += [("accuracy of the hardware", f"{100 * r['accuracy']:.2f} %") for r in runs if "accuracy" in r][:1]
+    if simulation:
+        exact = {True: "yes", False: "no", None: "not compared"}[simulation["bit_exact"]]
+        shown.append((f"bit-exact, {figure(simulation['frames'])} frames", exact))
+    if synthesis:
+        shares = {name: share for name, share in synthesis["utilization"].items() if share}
+        name = synthesis["device"]["name"]
+        shown += [(f"{kind} of {name}", f"{100 * share:.1f} %") for kind, share in shares.items()]
+    else:
+        shown += [(f"{kind}, estimated", figure(found["estimate"]["total"][kind])) for kind in ("lut", "bram36", "dsp")]
+    return shown
+
+
+def _drawing(found: dict[str, Any], design: Design, slowest: int) -> Any:
+    """The layers as boxes, with cycles and LUTs as bars."""
+    rows = {layer["name"]: layer for layer in found["layers"]}
+    layers = [rows[row.name] for row in design.estimate.layers]
+    luts = [(layer["measured"] or layer["estimated"])["lut"] for layer in layers]
+    most = max(luts, default=0)
+    boxes = []
+    for layer, lut in zip(layers, luts, strict=True):
+        bars = [(layer["cycles"] / slowest if slowest else 0.0, figure(layer["cycles"]))]
+        bars += [(lut / most, figure(round(lut)))] if most else []
+        marked = slowest > 0 and layer["cycles"] == slowest
+        boxes.append(Box(layer["name"], layer["kind"], layer["output"] or "", tuple(bars), marked))
+    return column(boxes, edges(design), ["cycles a frame", "LUT"] if most else ["cycles a frame"])
+
+
+def _histogram(layer: dict[str, Any]) -> Any:
+    """The weights of a layer."""
+    found = layer.get("histogram")
+    if not found:
+        return ""
+    return histogram(found["counts"], f"{figure(layer['weights'])} weights from {found['low']:g} to {found['high']:g}")
 
 
 def _used(layers: list[dict[str, Any]]) -> list[str]:
@@ -60,29 +95,3 @@ def _deviation(layer: dict[str, Any], name: str) -> str:
     if not layer["measured"] or not layer["estimated"] or not layer["measured"][name]:
         return "-"
     return f"{100 * (layer['estimated'][name] / layer['measured'][name] - 1):+.1f} %"
-
-
-def _resource_chart(found: dict[str, Any], name: str, title: str) -> str:
-    layers = found["layers"]
-    bars = []
-    for kind in ("estimated", "measured"):
-        if any(layer[kind] for layer in layers):
-            y = [layer[kind][name] if layer[kind] else None for layer in layers]
-            bars.append(graph.Bar(name=kind, y=y, marker_color=COLORS[kind]))
-    return _chart(bars, layers, f"{title} by layer", f"chart_{name}")
-
-
-def _cycle_chart(found: dict[str, Any]) -> str:
-    layers = [layer for layer in found["layers"] if layer["cycles"] is not None]
-    bar = graph.Bar(y=[v["cycles"] for v in layers], marker_color=COLORS["cycles"])
-    title = "Busy cycles a frame by layer (estimated); the longest sets the interval"
-    return _chart([bar], layers, title, "chart_cycles")
-
-
-def _chart(bars: list[graph.Bar], layers: list[dict[str, Any]], title: str, name: str) -> str:
-    """Bars at positions; names are only their texts, so that those of equal or numeric names stand apart."""
-    shown = graph.Figure(bars)
-    names = [markup(layer["name"]) for layer in layers]
-    shown.update_xaxes(tickmode="array", tickvals=list(range(len(names))), ticktext=names)
-    shown.update_layout(title=title, template="simple_white", height=380, margin={"l": 60, "r": 20, "t": 50, "b": 80})
-    return str(shown.to_html(full_html=False, include_plotlyjs=False, div_id=name))

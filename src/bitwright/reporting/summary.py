@@ -13,6 +13,7 @@ from bitwright.design.io import estimate_dict, plain
 from bitwright.hardware.clock import DEFAULT_MHZ, Clock, reached
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Conv2d, Dense
+from bitwright.reporting.layers import NOTHING, layer_facts
 from bitwright.targets.contract import Design
 
 RESOURCES = tuple(f.name for f in dataclasses.fields(Resources))
@@ -80,12 +81,15 @@ def _layers(design: Design, synthesized: dict[str, Any] | None) -> list[dict[str
     for unit in synthesized["units"] if synthesized else []:
         all_copies = Resources(*(unit["copies"] * unit["resources"][name] for name in RESOURCES))
         if unit["row"] is None:
-            others.append(_layer(unit["name"], "", None, None, all_copies))
+            others.append(_layer(unit["name"], "", None, None, all_copies) | dict(NOTHING))
         elif unit["row"] not in range(len(design.estimate.rows)):
             raise ValueError(f"unit {unit['name']!r} has row {unit['row']!r}")
         else:
             measured[unit["row"]] = measured.get(unit["row"], Resources()) + all_copies
-    rows = [_layer(r.name, r.kind, r.cycles, r.resources, measured.get(i)) for i, r in enumerate(design.estimate.rows)]
+    rows = []
+    for i, row in enumerate(design.estimate.rows):
+        found = _layer(row.name, row.kind, row.cycles, row.resources, measured.get(i))
+        rows.append(found | layer_facts(design, row))
     return rows + others
 
 

@@ -1,0 +1,107 @@
+"""Pages in a real browser: nothing overflows, nothing goes wrong, nothing is loaded; small, sortable, printable."""
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import bitwright as bw
+from bitwright import cli
+from bitwright.demo.run import files as demo_files
+from bitwright.explore.fit import FitOptions, FitPoint, FitResult
+from bitwright.explore.fit.page import html
+from bitwright.explore.fit.result import key, mark_front
+from bitwright.pages.plot import Axis
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PROBE = """<!doctype html><body style="margin:0">
+<iframe id="f" style="border:0;width:{width}px;height:4000px" src="{page}"></iframe><pre id="told"></pre><script>
+document.getElementById("f").onload = () => {{
+  const inner = document.getElementById("f").contentDocument, all = (what) => [...inner.querySelectorAll(what)];
+  const column = all("table.sort thead th").findIndex((head) => head.classList.contains("n"));
+  if (column >= 0) all("table.sort thead th")[column].click();
+  const number = (row) => parseFloat(row.cells[column].textContent.replace(/,/g, ""));
+  const values = column < 0 ? [] : all("table.sort tbody tr").map(number).filter((v) => !Number.isNaN(v));
+  document.getElementById("told").textContent = JSON.stringify({{
+    wide: inner.documentElement.scrollWidth, tables: all("table").length, drawings: all("svg").length,
+    sorted: values.every((v, i) => !i || values[i - 1] >= v)}});
+}};
+</script></body>"""
+
+
+def points():
+    """Five designs, each faster, larger and worse than the one before."""
+    for i in range(1, 6):
+        options, speed = {"interval": i}, 10.0 * 2**i
+        figures = (float(i), 0.1, 90.0, 91.0, options, 10, 20, speed, {}, 0.1 * i, "lut")
+        yield FitPoint(f"w{i}", "tlmac", *figures, recommended=i == 2)
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A report, a comparison and the page of a fit."""
+    folder = tmp_path_factory.mktemp("pages")
+    network = bw.load(demo_files()[0])
+    for name, target, options in (("a", "tlmac", {"interval": 4608}), ("b", "bitsys", {})):
+        bw.save_design(bw.compile(network, target, cache_dir=folder / "cache", **options), folder / name)
+    assert cli.main(["report", str(folder / "a"), str(folder / "b"), "-o", str(folder / "comparison.html")]) == 0
+    result = FitResult(tuple(mark_front(points())), {}, FitOptions(device="xc7z020"), None, 92.0, True, 100)
+    commands = {key(p): f"bitwright compile {p.network}.bw" for p in result.points}
+    (folder / "fit.html").write_text(html(result, "model.onnx", commands))
+    names = {"report": folder / "a" / "report.html"}
+    return names | {name: folder / f"{name}.html" for name in ("comparison", "fit")}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize("name", ["report", "comparison", "fit"])
+def test_pages_fit_the_window_and_work(pages, tmp_path, name, width):
+    probe = tmp_path / "probe.html"
+    probe.write_text(PROBE.format(width=width, page=pages[name].as_uri()))
+    settings = ["--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--enable-logging=stderr"]
+    settings += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--window-size=1500,1000"]
+    command = [CHROMIUM, "--headless", *settings, "--dump-dom", probe.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout)
+    found = json.loads(told[1].replace("&quot;", '"'))
+    assert found["wide"] <= width
+    assert found["tables"] >= 1
+    assert found["sorted"]
+    assert found["drawings"] >= (name != "comparison")
+    assert "CONSOLE" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["report", "comparison", "fit"])
+def test_pages_are_small_and_load_nothing(pages, name):
+    text = pages[name].read_text()
+    assert len(text.encode()) < 1_000_000
+    assert not re.search(r"(src|href)=|@import|https?://|url\(", text)
+
+
+def test_the_report_shows_what_matters(pages):
+    text = pages["report"].read_text()
+    assert "frames/s</span>" in text
+    assert text.count("<rect") > 20
+    assert 'class="mark"' in text
+    layers = json.loads((pages["report"].parent / "report.json").read_text())["layers"]
+    first = next(layer for layer in layers if layer["macs"])
+    assert first["weight_bits"] == 3
+    assert first["macs"] == first["weights"] * 64  # of an image of 8 x 8
+    assert sum(first["histogram"]["counts"]) == first["weights"]
+    assert "lanes" in " ".join(layer["choice"] for layer in layers)
+
+
+def test_a_comparison_has_a_column_for_each_design(pages):
+    text = pages["comparison"].read_text()
+    for word in ("tlmac", "bitsys", "estimated", "Comparison of 2 designs"):
+        assert word in text
+
+
+@pytest.mark.parametrize(("values", "log"), [([3.0, 3.0], False), ([-2.0, 5.0], False), ([1.0, 1e6], True)])
+def test_axes_hold_their_values(values, log):
+    axis = Axis.over("x", values, log)
+    assert all(0 <= axis.at(v) <= 1 for v in values)
+    assert len(axis.ticks()) >= 2
+    assert all(axis.low <= t <= axis.high for t in axis.ticks())
