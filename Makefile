@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEVELOP := $(VENV)/.developed
 
-.PHONY: venv demo test test-all golden fuzz kills proofs docs lint format clean
+.PHONY: venv demo test test-all golden fuzz networks kills proofs docs lint format clean
 
 venv: $(DEVELOP)
 
@@ -29,6 +29,10 @@ test: venv
 # Mutated files through everything that reads files; failures are kept in fuzz-failures.
 fuzz: venv
 	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),5000) --seed $(or $(SEED),0)
+
+# Random networks: NumPy against the fast evaluator and exported files.
+networks: venv
+	$(BIN)/python tests/fuzz/networks.py --count $(or $(COUNT),10000) --out benchmarks/trust/networks.json
 
 # Commands killed at random moments; COUNT kills of each of five.
 kills: venv
