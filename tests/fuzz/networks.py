@@ -2,9 +2,9 @@
 
     python tests/fuzz/networks.py --count 10000 --out benchmarks/trust/networks.json
 
-`evaluate` is the definition. The fast evaluator must equal it in every value of the network; the QDQ and the QONNX file
-that `export` writes, run by ONNX Runtime with its usual optimizations, must equal `predict`. The file of results is also
-where a run goes on. The command ends with 1 where anything differs.
+`evaluate` is the definition. The fast evaluator must equal it in every value of the network; the QDQ and the QONNX
+file that `export` writes, run by ONNX Runtime with its usual optimizations, must equal `predict`. The file of results
+is also where a run goes on. The command ends with 1 where anything differs.
 """
 
 from __future__ import annotations
