@@ -103,7 +103,10 @@ def test_an_earlier_deployment_is_replaced_but_no_results(result, fails, compile
         (["--device", "ultra96", "--clock-mhz", "0"], "clock_mhz is 0; legal are 1 to 1000"),
         (["--device", "ultra96", "--clock-mhz", "nan"], "clock_mhz is nan; legal are 1 to 1000"),
         (["--device", "ultra96", "--jobs", "0"], "Invalid value for '--jobs'"),
-        ([], "Missing option '--device' / '--board'."),
+        ([], "legal is either a --device or --board, or --ip, with --prefix where names need one"),
+        (["--ip", "--device", "ultra96"], "legal is either a --device or --board, or --ip"),
+        (["--prefix", "kws_", "--device", "ultra96"], "legal is either a --device or --board, or --ip"),
+        (["--ip", "--prefix", "a b"], "prefix is 'a b'; legal are letters, digits and underscores"),
     ],
 )
 def test_bad_options(fails, compiled, tmp_path, options, message):
@@ -134,6 +137,18 @@ def test_a_full_disk_leaves_nothing(fails, compiled, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", full)
     assert fails("deploy", build, "-o", tmp_path / "out", "--device", "ultra96").endswith("No space left on device")
     assert names(tmp_path) == {"build", "tiny.bw"}
+
+
+def test_a_block_for_other_projects(result, fails, compiled, tmp_path):
+    build, out = compiled(), tmp_path / "ip"
+    for prefix in ("kws_", "other_"):  # an earlier one is replaced
+        found = result("deploy", build, "-o", out, "--ip", "--prefix", prefix)
+        assert found["top"] == f"{prefix}top"
+        own = {"deploy.json", "rtl", "bench", "component.xml", "project.tcl", "quartus.tcl"}
+        assert names(out) == own | {f"{prefix}top.f", f"{prefix}top.core"}
+        assert {path.name for path in (out / "rtl").iterdir()} >= {f"{prefix}top.sv", f"{prefix}table.mem"}
+    (out / "mine.txt").write_text("mine")
+    assert "is no block (it holds mine.txt)" in fails("deploy", build, "-o", out, "--ip")
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 from bitwright.deployment.bitstream import board_sources, build
 from bitwright.deployment.c_driver import write_c_driver
 from bitwright.deployment.driver import NETWORKS, SERIAL, same_hardware, write_driver
+from bitwright.deployment.ip import write_ip
 from bitwright.deployment.rendering import render
 from bitwright.deployment.serial_top import CLOCK, check_rate, check_serial
 from bitwright.deployment.vivado import write_overlay, write_sources, write_vivado
@@ -25,6 +26,7 @@ C = "c"
 VIVADO = frozenset({"overlay.tcl", "reports.tcl"})
 PROGRAMS = frozenset({"driver.py", "host.py", "program.npy", "weights.npy", NETWORKS, "__pycache__", C})
 BOARD_FILES = frozenset({"board.lpf", "board.bit", "README.md"})
+IP_CONTENTS = frozenset({DEPLOYMENT, "rtl", "bench", "component.xml", "project.tcl", "quartus.tcl"})
 CONTENTS = frozenset({DEPLOYMENT, "sources"}) | VIVADO | PROGRAMS | BOARD_FILES
 
 
@@ -78,6 +80,33 @@ def deploy(
         }
         (made / DEPLOYMENT).write_text(as_json(found))
     return found
+
+
+def deploy_ip(design: Design, folder: str | os.PathLike[str], *, prefix: str = "") -> dict[str, Any]:
+    """Write the design as a block for others' projects, see `write_ip`; what was written.
+
+    The folder appears whole or not at all. Raises `OptionError` for a prefix that is no identifier, and for a folder
+    with other files.
+    """
+    folder = Path(folder)
+    check_replaceable(folder, "block", DEPLOYMENT, IP_CONTENTS | {entry.name for entry in _own_ip_files(folder)})
+    with new_folder(folder) as made:
+        paths = write_ip(design, made, prefix)
+        found = {
+            "design": design.digest,
+            "target": design.target,
+            "network": design.network.name,
+            "top": prefix + design.top,
+            "prefix": prefix,
+            "files": sorted(path.relative_to(made).as_posix() for path in paths),
+        }
+        (made / DEPLOYMENT).write_text(as_json(found))
+    return found
+
+
+def _own_ip_files(folder: Path) -> list[Path]:
+    """The file list and the core of an earlier block, which have its top's name."""
+    return [path for pattern in ("*.f", "*.core") for path in folder.glob(pattern)]
 
 
 def _serial(

@@ -12,18 +12,26 @@ from bitwright.commands.common import ClockMhz, Json, Output, Verbose
 from bitwright.hardware.clock import DEFAULT_MHZ
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bitwright.commands.console import Console
     from bitwright.hardware.clock import Clock
+    from bitwright.targets.contract import Design
 
 Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them; several of one hardware")]
 ClassNames = Annotated[Path | None, typer.Option("--class-names", help="text file: the name of a class a line")]
-DeviceName = Annotated[str, typer.Option("--device", "--board", help="part or board; a board also gets a driver")]
+DeviceName = Annotated[
+    str | None,
+    typer.Option("--device", "--board", help="part or board; a board also gets a driver", show_default=False),
+]
 
 
 def run(
     builds: Builds,
     output: Output,
-    device: DeviceName,
+    device: DeviceName = None,
+    ip: Annotated[bool, typer.Option("--ip", help="a block for others' projects instead of a device")] = False,
+    prefix: Annotated[str, typer.Option("--prefix", help="before every name of such a block, as in kws_")] = "",
     clock_mhz: ClockMhz = DEFAULT_MHZ,
     class_names: ClassNames = None,
     baud: Annotated[int | None, typer.Option("--baud", help="of the serial line; the board's own without it")] = None,
@@ -43,6 +51,11 @@ def run(
     if len(designs) < len(builds):
         raise OptionError("two build folders have one name; legal are different ones, as the driver loads them by name")
     design = next(iter(designs.values()))
+    if ip == (device is not None) or (prefix and not ip):
+        raise OptionError("legal is either a --device or --board, or --ip, with --prefix where names need one")
+    if device is None:
+        _block(console, designs, output, prefix)
+        return
     known = synthesized_clock(builds[0], design.digest)
     names = read_text(class_names, DataError).splitlines() if class_names else []
     chosen = designs if len(designs) > 1 else design
@@ -57,6 +70,22 @@ def run(
         console.say("run it:                    host.py; README.md says more")
     else:
         _say_vivado(console, found, known, clock_mhz)
+    console.result({"output": str(output), **found})
+
+
+def _block(console: Console, designs: Mapping[str, Design], output: Path, prefix: str) -> None:
+    """Write a block, and say what is in it."""
+    from bitwright.deployment import deploy_ip
+    from bitwright.errors import OptionError
+
+    if len(designs) > 1:
+        raise OptionError(f"--ip writes one block, not {len(designs)}; legal is one build folder")
+    found = deploy_ip(next(iter(designs.values())), output, prefix=prefix)
+    for path in found["files"]:
+        console.detail(f"{output / path}")
+    console.say(f"{output}: {len(found['files'])} files, module {found['top']}")
+    console.say(f"FuseSoC:  {found['top']}.core   IP-XACT: component.xml   files: {found['top']}.f")
+    console.say(f"test it:  python {output / 'bench' / 'run.py'} (cocotb and cocotbext-axi)")
     console.result({"output": str(output), **found})
 
 
