@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 IDLE_LOAD = 1.5  # load average; quantization just before counts for some of it
-PAGES = ("README.md", "docs/targets/tlmac.md", "docs/timing.md", "docs/choosing-a-target.md")
+PAGES = ("README.md", "docs/targets/tlmac.md", "docs/timing.md", "docs/choosing-a-target.md", "docs/boards.md")
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -222,6 +222,21 @@ def hardware() -> str:
     return markdown(["network", "target", *columns], rows)
 
 
+def boards() -> str:
+    """Boards with a serial line: clocks, cells, differences, accuracy, frames a second."""
+    rows = []
+    for name, row in results("boards/results.json").items():
+        if name.startswith("serial"):
+            network = name.split()[1]
+            clocks = [f"{row['clock_mhz']:.4g}", f"{row['fmax_mhz']:.4g}"]
+            cells = [f"{row['used'].get(cell, 0):,}" for cell in ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD")]
+            found = [f"{row['differences']} of {row['samples']}", f"{100 * row['accuracy']:.1f} %"]
+            speeds = [f"{row[f'frames_per_second_of_the_{what}']:,.0f}" for what in ("line", "design")]
+            rows.append([network, row["board"], *clocks, *cells, *found, *speeds])
+    columns = ["clock, MHz", "routed, MHz", "LUT4", "FF", "block RAM", "differences", "accuracy"]
+    return markdown(["network", "board", *columns, "frames/s, line", "frames/s, design (estimated cycles)"], rows)
+
+
 HARDWARE = ("lut_estimated", "interval_cycles", "frames_per_second_at_200_mhz")
 WRITERS = (
     predict,
@@ -233,6 +248,7 @@ WRITERS = (
     clock_cycles,
     clock_units,
     hardware,
+    boards,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 

@@ -119,7 +119,8 @@ def serial(row: str, data: Path, work: Path) -> dict[str, Any]:
     design = bw.compile(subject.network, target="tlmac", **options)
     folder = work / row.replace(" ", "_")
     found = bw.deploy(design, folder, board)
-    facts = {key: found[key] for key in ("board", "clock_mhz", "fmax_mhz", "baud", "used", "tool")}
+    facts = {key: found[key] for key in ("board", "clock_mhz", "fmax_mhz", "baud", "tool")}
+    facts["used"] = {cell: count for cell, count in found["used"].items() if count}
     in_bytes, out_bytes = (side.words * side.tdata_bits // 8 for side in (design.input, design.output))
     line = found["baud"] / 10
     facts["frames_per_second_of_the_line"] = round(line / max(in_bytes, out_bytes), 1)
