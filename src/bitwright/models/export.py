@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from bitwright.models.exact.formula import OPERATIONS, computed
 from bitwright.models.graph import ExtraRounding, FloatGraph, FloatNode, Port, Quantizer, Shape, ops
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Rounding
@@ -170,6 +171,17 @@ def _mish(b: _Builder, op: ops.Mish, shape: Shape, x: str) -> str:
     return b.op("Mul", x, b.op("Tanh", b.op("Softplus", x)))
 
 
+def _function(b: _Builder, op: ops.Function, shape: Shape, x: str) -> str:
+    def emit(kind: str) -> Callable[..., str]:
+        def node(*arguments: str | float) -> str:
+            given = [a if isinstance(a, str) else b.constant(a) for a in arguments]
+            return b.op(kind, *given)
+
+        return node
+
+    return str(computed(op.formula, x, {kind: emit(kind) for kind in OPERATIONS}))
+
+
 def _product(b: _Builder, op: ops.Product, shape: Shape, x: str) -> str:
     sides = []
     for path in (op.left, op.right):
@@ -314,6 +326,7 @@ _EMIT: dict[type[ops.Op], Callable[..., str]] = {  # of builder, operation, shap
     ops.Gelu: _gelu,
     ops.GeluTanh: _gelu_tanh,
     ops.Mish: _mish,
+    ops.Function: _function,
     ops.Product: _product,
     ops.Concat: lambda b, op, shape, *x: b.op("Concat", *x, axis=1),
     ops.MaxPool: _max_pool,

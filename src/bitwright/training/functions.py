@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bitwright.errors import ModelError
+from bitwright.models.exact.formula import computed
 from bitwright.models.graph import ops
 from bitwright.training.fake import Grid, fake_quantize
 
@@ -169,6 +170,45 @@ def _plain(function: Function) -> Callable[[ops.Op], Function]:
     return lambda op: function
 
 
+OPERATIONS: Mapping[str, Callable[..., Any]] = {  # as torch computes them
+    "Add": torch.add,
+    "Sub": torch.sub,
+    "Mul": torch.mul,
+    "Div": torch.div,
+    "Pow": torch.pow,
+    "Neg": torch.neg,
+    "Max": torch.maximum,
+    "Min": torch.minimum,
+    "Where": torch.where,
+    "Reciprocal": torch.reciprocal,
+    "Round": torch.round,
+    "Softplus": F.softplus,
+    "Greater": torch.gt,
+    "GreaterOrEqual": torch.ge,
+    "Less": torch.lt,
+    "LessOrEqual": torch.le,
+    "Equal": torch.eq,
+    "Not": torch.logical_not,
+    "And": torch.logical_and,
+    "Or": torch.logical_or,
+    **{
+        name: getattr(torch, name.lower())
+        for name in (
+            *("Abs", "Sign", "Relu", "Exp", "Log", "Sqrt", "Erf", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan"),
+            *("Sinh", "Cosh", "Tanh", "Asinh", "Acosh", "Atanh", "Floor", "Ceil", "Sigmoid"),
+        )
+    },
+}
+
+
+def _function(op: ops.Function) -> Function:
+    def tensors(kind: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given: kind(*(a if isinstance(a, Tensor) else torch.tensor(a) for a in given))
+
+    operations = {name: tensors(kind) for name, kind in OPERATIONS.items()}
+    return lambda x: torch.as_tensor(computed(op.formula, x, operations))
+
+
 # Distributions and ArgMax stand at the end: training compares what they read.
 MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.Affine: _affine,
@@ -188,6 +228,7 @@ MAKERS: Mapping[type[ops.Op], Callable[[Any], Function]] = {
     ops.Softsign: _plain(F.softsign),
     ops.Elu: lambda op: lambda x: F.elu(x, op.alpha),
     ops.Sign: _plain(_sign),
+    ops.Function: _function,
     ops.Product: _product,
     ops.Add: _plain(torch.add),
     ops.Mul: _plain(torch.mul),

@@ -22,6 +22,7 @@ from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.models.exact.boundaries import Steps
 from bitwright.models.exact.chain import Chain, Product
+from bitwright.models.exact.formula import Computed
 from bitwright.models.graph import Quantizer
 from bitwright.models.lowering.requantize import exact_requantize, fixed_point, narrowest, searched_requantize
 from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
@@ -218,15 +219,15 @@ def _lookup(wanted: Tabulation) -> Lookup:
 
 
 def _not_monotone(wanted: Tabulation) -> Tabulated:
-    product = any(isinstance(step, Product) for step in wanted.chain.steps)
+    product = any(isinstance(step, (Product, Computed)) for step in wanted.chain.steps)
     at = [i for i, step in enumerate(wanted.chain.steps) if np.any(step.direction() == 0)]
     halves = len(at) == 1 and wanted.quantizer.high - wanted.quantizer.low <= MAX_THRESHOLD_COUNT
     if wanted.dtype.bits <= (LOOKUP_BITS if product or halves else MAX_LOOKUP_BITS):
         return Tabulated((_lookup(wanted),))
     if product:
         raise ModelError(
-            f"multiplies two functions of a value of {wanted.dtype.bits} bits; legal are at most {LOOKUP_BITS} bits: "
-            "quantize the value before the functions"
+            f"takes functions of any shape of a value of {wanted.dtype.bits} bits; legal are at most {LOOKUP_BITS} "
+            "bits: quantize the value before the functions"
         )
     if len(at) > 1:
         raise ModelError("has several functions that are not monotone before its quantizer; legal is one")

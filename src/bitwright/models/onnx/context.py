@@ -14,6 +14,7 @@ from onnx import helper
 
 from bitwright import limits
 from bitwright.errors import ModelError
+from bitwright.models.exact.formula import Formula
 from bitwright.models.graph import FloatNode, Quantizer, ops
 from bitwright.models.onnx.budget import array, result_shapes
 from bitwright.models.onnx.tensors import (
@@ -36,14 +37,17 @@ class Context:
     """Tensors by ONNX name, the float nodes made so far, the shapes of their values, and the problems met.
 
     guessed: values behind a node that is not supported, of which only the shape is known.
-    inputs: the ONNX names of the input values. views: what else an input may be, where the model reshapes it into an
-    image.
+    inputs: the ONNX names of the input values. formulas: those of functions, by the name of their result. views: what
+    else an input may be, where the model reshapes it into an image.
     """
 
-    def __init__(self, opset: int, model: onnx.ModelProto, inputs: Mapping[str, str]) -> None:
+    def __init__(
+        self, opset: int, model: onnx.ModelProto, inputs: Mapping[str, str], formulas: Mapping[str, Formula]
+    ) -> None:
         self.opset = opset
         self.model = model
         self.inputs = inputs
+        self.formulas = formulas
         self.env: dict[str, Constant | Tensor | None] = {}
         self.nodes: list[FloatNode] = []
         self.by_name: dict[str, FloatNode] = {}

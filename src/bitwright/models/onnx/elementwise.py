@@ -161,14 +161,29 @@ def _narrowed(
 
 
 def _extremum(context: Context, node: NodeView) -> Tensor:
-    if len(node.inputs) != 2 or not has_constant(node):
-        raise ModelError("compares computed tensors; legal is one tensor and one constant number")
+    if not has_constant(node) and len(node.inputs) == 2:
+        return _larger(context, node)
+    if len(node.inputs) != 2:
+        raise ModelError(f"compares {len(node.inputs)} tensors; legal are two: compare them one by one")
     tensor, constant, _ = split(node)
     if constant.size != 1:
-        raise ModelError("compares with several numbers; legal is one constant number")
+        raise ModelError("compares with several numbers; legal is one constant number, or a tensor")
     bound = float(constant.item())
     low, high = (bound, np.inf) if node.op == "Max" else (-np.inf, bound)
     return clip(context, tensor, node.output, low, high)
+
+
+def _larger(context: Context, node: NodeView) -> Tensor:
+    """max(a, b) = b + max(a - b, 0), and min(a, b) = a - max(a - b, 0)."""
+    a, b = aligned(context, node)
+    name, one, zero = node.output, np.ones(1), np.zeros(1)
+    minus = context.emit(ops.Affine(-one, zero), [b.value], f"{name}/minus")
+    apart = context.emit(ops.Add(), [a.value, minus], f"{name}/apart")
+    more = context.emit(ops.Relu(), [apart], f"{name}/more")
+    if node.op == "Max":
+        return a.on(context.emit(ops.Add(), [b.value, more], name))
+    less = context.emit(ops.Affine(-one, zero), [more], f"{name}/less")
+    return a.on(context.emit(ops.Add(), [a.value, less], name))
 
 
 def _leaky(context: Context, node: NodeView) -> Tensor:

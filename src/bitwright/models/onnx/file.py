@@ -17,8 +17,10 @@ from onnx import TensorProto, helper
 from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.files import read_file
+from bitwright.models.exact.formula import Formula
 from bitwright.models.onnx.budget import array, check_nodes, check_texts
 from bitwright.models.onnx.external import load_external
+from bitwright.models.onnx.functions.regions import with_functions
 from bitwright.models.onnx.rewrites import written_out
 from bitwright.network.nodes import INPUT
 
@@ -61,15 +63,19 @@ def open_model(path: str | Path) -> onnx.ModelProto:
     return model
 
 
-def prepared(model: onnx.ModelProto, source: str) -> onnx.ModelProto:
-    """A copy of the model with QONNX domains unified, local functions inlined and operators of others written out."""
+def prepared(model: onnx.ModelProto, source: str) -> tuple[onnx.ModelProto, dict[str, Formula]]:
+    """A copy of the model with QONNX domains unified, local functions inlined and operators of others written out.
+
+    Nodes that together are a function of one tensor are one node; also the formula of each, by the name of its result.
+    """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     _unify_domains(copy)
     _check_opset(copy, source)
     check_nodes(copy)
     check_texts(copy)
-    return written_out(onnx.inliner.inline_local_functions(copy) if copy.functions else copy)
+    copy = written_out(onnx.inliner.inline_local_functions(copy) if copy.functions else copy)
+    return copy, with_functions(copy)
 
 
 def opset_version(model: onnx.ModelProto) -> int:

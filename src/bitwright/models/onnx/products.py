@@ -13,16 +13,14 @@ from bitwright.models.exact.chain import Chain
 from bitwright.models.graph import TypedNode, is_a, ops
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine, has_constant, per_channel, split
+from bitwright.models.onnx.functions.known import PROBES, named
 from bitwright.models.onnx.surface import Readers, reads
 from bitwright.models.onnx.tensors import Tensor
 from bitwright.models.problems import OrderError
 from bitwright.network.types import Floats
 
 TABLE_BITS = 12  # of a value whose functions are tabulated
-KNOWN = (ops.Silu(), ops.Gelu(), ops.GeluTanh(), ops.Mish(), ops.Softsign())
 OfOne = tuple[str, tuple[ops.Pointwise, ...], tuple[ops.Pointwise, ...]]  # a value, and two functions of it
-PROBES = np.linspace(-8, 8, 257)[None]
-CLOSE = 1e-5  # of the largest value, between a function and the one that its export approximates in float32
 
 
 def _mul(context: Context, node: NodeView) -> Tensor:
@@ -103,7 +101,7 @@ def _path(context: Context, value: str) -> list[TypedNode[ops.Pointwise]]:
 def _known(
     context: Context, x: Tensor, name: str, parts: OfOne, join: Callable[[Floats, Floats], Floats]
 ) -> Tensor | None:
-    """k * f(b * x) for a known f, found by its values; None where the joined functions are none such."""
+    """k * f(b * x) for a known f; None where the joined functions are none such."""
     _, left, right = parts
     constants = [a for op in (*left, *right) for a in op.arrays().values()]
     if any(a.size > 1 for a in constants):
@@ -112,15 +110,7 @@ def _known(
     with np.errstate(all="ignore"):
         found = join(*(side.evaluate(PROBES) for side in sides))
     inner = {1.0, *(float(side[0].scale[0]) for side in (left, right) if side and isinstance(side[0], ops.Affine))}
-    for f in KNOWN:
-        for factor in sorted(inner):
-            wanted = f.evaluate(PROBES * factor)
-            outer = found[0, -1] / wanted[0, -1] if wanted[0, -1] else 0.0
-            if np.abs(found - outer * wanted).max() <= CLOSE * np.abs(found).max():
-                x = affine(context, x, f"{name}/in", np.full(1, factor), np.zeros(1))
-                x = x.on(context.emit(f, [x.value], name if outer == 1 else f"{name}/activation"))
-                return affine(context, x, name, np.full(1, outer), np.zeros(1))
-    return None
+    return named(context, x, name, found, inner)
 
 
 def _div(context: Context, node: NodeView) -> Tensor:

@@ -12,6 +12,7 @@ by its shape alone: the order of the elements there is a guess.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import onnx
 from onnx import TensorProto
 
 from bitwright.errors import ModelError
+from bitwright.models.exact.formula import Formula
 from bitwright.models.graph import FloatGraph, Port, Quantizer, ops, value_shape
 from bitwright.models.naming import named
 from bitwright.models.onnx import elementwise as onnx_elementwise
@@ -43,13 +45,14 @@ from bitwright.models.onnx.file import (
     opset_version,
     prepared,
 )
+from bitwright.models.onnx.functions import known as onnx_functions
 from bitwright.models.onnx.tensors import Constant, Tensor, fresh
 from bitwright.models.problems import Breach, OrderError, refusal
 from bitwright.models.simplify import simplify
 from bitwright.network.nodes import OUTPUT, needed
 from bitwright.network.types import IntType
 
-TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_pixels, onnx_quant)
+TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_pixels, onnx_quant, onnx_functions)
 READERS = {key: reader for table in TABLES for key, reader in table.READERS.items()}
 INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),
@@ -86,6 +89,7 @@ class _File:
     outputs: list[str]
     name: str
     source: str
+    formulas: Mapping[str, Formula]
 
 
 def read(path: str | Path, output: str | None = None, shape: tuple[int, ...] | None = None) -> FloatGraph:
@@ -108,10 +112,10 @@ def read_model(
     shape: tuple[int, ...] | None = None,
 ) -> FloatGraph:
     """The float graph of an opened model; see `read`."""
-    model = prepared(model, source or name)
+    model, formulas = prepared(model, source or name)
     stored, outputs = initializers(model), choose_outputs(model, output)
     nodes = needed_nodes(model, outputs)
-    file = _File(model, stored, model_inputs(model, stored, nodes, shape), nodes, outputs, name, source)
+    file = _File(model, stored, model_inputs(model, stored, nodes, shape), nodes, outputs, name, source, formulas)
     attempts = _input_views(file.inputs)
     refusals: list[Refused] = []
     for views in attempts:  # which grow as the model reshapes its inputs
@@ -141,7 +145,7 @@ def _input_views(inputs: list[ModelInput]) -> list[dict[str, InputView]]:
 
 def _read_as(file: _File, views: dict[str, InputView]) -> FloatGraph:
     names = {given.value: given.name for given in file.inputs}
-    context = Context(opset_version(file.model), file.model, names)
+    context = Context(opset_version(file.model), file.model, names, file.formulas)
     context.env.update({key: Constant(array) for key, array in file.stored.items()})
     for given in file.inputs:
         context.shapes[given.value] = views[given.value][1]

@@ -11,6 +11,7 @@ import numpy as np
 from bitwright.models.exact import chain
 from bitwright.models.exact.boundaries import Snap
 from bitwright.models.exact.chain import EPSILON, ONE, ZERO, Bounded, Chain, Step, rationals
+from bitwright.models.exact.formula import Computed, Formula
 from bitwright.models.exact.quantizer import Quantizer
 from bitwright.models.graph.ops.base import Op, Shape
 from bitwright.network.types import Floats, Ints
@@ -130,6 +131,21 @@ class Product(Elementwise):
     def steps(self) -> tuple[Step, ...]:
         sides = (Chain(tuple(step for op in side for step in op.steps)) for side in (self.left, self.right))
         return (chain.Product(*sides),)
+
+    @property
+    def by_table(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, eq=False)
+class Function(Elementwise):
+    """Any function of each element, given as a formula."""
+
+    formula: Formula
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return (Computed(self.formula),)
 
     @property
     def by_table(self) -> bool:
