@@ -153,10 +153,6 @@ TYPES = [qdq(("Conv", "dv", "y", {}), z=np.array(0, k)) for k in (np.uint8, np.i
 PADDED = qdq(("Conv", "dv", "y", {"pads": [1] * 4}))
 MEAN = qdq(("ReduceMean", "d", "y", {"axes": [1]}))
 MAXIMUM = qdq(("ReduceMax", "d", "y", {"axes": [1]}))
-AVERAGE = [
-    qdq(("AveragePool", "d", "y", {"kernel_shape": [2, 2], **more}))
-    for more in ({}, {"pads": [1] * 4, "count_include_pad": 1})
-]
 SNAPPED = qdq(
     ("Conv", "dv", "c", {}),
     ("Sigmoid", "c", "g", {}),
@@ -204,7 +200,6 @@ ADVICE = {
     "reshape 1-D data [N, C, T] to [N, C, 1, T]": [SERIES],
     "legal is one scale for the channels of a group": [QDQ],
     "legal are whole zero points": [PADDED],
-    "legal are pads of 0 or count_include_pad 1": AVERAGE,
     "a function that is not rising and affine": "load",
     "the input's channels are clipped at different codes": "load",
     "the flattened input is scaled element by element": "load",
@@ -212,15 +207,12 @@ ADVICE = {
     "legal are half_even, floor and ceil there": [brevitas(rounding_mode=r) for r in ("ROUND", "FLOOR", "CEIL")],
     "second, different quantizer of the model's input": [QDQ],
     "quantizes a softmax; legal is one scale": ENDING,
-    "legal is the end, or one quantizer at the end": ENDING,
-    "legal are two: add them one by one": [SUM],
     "legal is one shape that holds the other": [CHANNEL, GATE],
     "legal are one shape, one pixel or one channel for all": [GATE, EXCITE],
     "legal are constants, and the exponents 1 and 2": [POW, SQUARE],
     "legal are alphas other than 0": [GATE],
     "legal is one number each": [CLIP],
     "legal are bounds that leave two or more": [CODES],
-    "compares computed tensors": [MIN],
     "compares with several numbers": [MIN],
     "legal are numbers of at least 0": [SIGMOID],
     "legal are numbers above 0": [CELU],
@@ -232,7 +224,6 @@ ADVICE = {
     "legal are a batch and at least one more axis": [([("MatMul", "xw", "y", {})], {"w": f(3, 2)}, ("N", 3))],
     "only the batch, the first axis, may be dynamic": "test_sizes_that_are_given",
     "legal are other sizes for its dynamic axes": "test_sizes_that_are_given",
-    "legal are 1 or a dynamic batch": [CONV, (*CONV[:2], (1, 3, 6, 6))],
     "the model has no output": [CONV],
     "has opset": "opsets",
     "legal is one scale, or one per output channel": [QDQ],
@@ -298,6 +289,7 @@ ADVICE = {
     "insert a quantizer before the function or behind it": [SNAPPED],
     "without a quantizer behind it; insert one": [SNAPPED],
     "layers have float weights": [QDQ],
+    "legal are two: compare them one by one": [MIN],
     "quantizes a function": [PRODUCT],
     "clips codes": [CODES],
     "casts real numbers": CAST,

@@ -104,7 +104,7 @@ def onnx_model(seed: int, unsupported: bool = False) -> onnx.ModelProto:
     x, a, b, c, y, w, v, conv, relu, flat, gemm = names_of(seed, 11)
     nodes = [
         helper.make_node("Conv", [x, w], [a], name=conv, kernel_shape=[1, 1]),
-        helper.make_node("Atan" if unsupported else "Relu", [a], [b], name=relu),
+        helper.make_node("Hardmax" if unsupported else "Relu", [a], [b], name=relu),
         helper.make_node("Flatten", [b], [c], name=flat),
         helper.make_node("Gemm", [c, v], [y], name=gemm, transB=1),
     ]

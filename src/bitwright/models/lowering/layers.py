@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -13,9 +14,10 @@ from bitwright.errors import ModelError
 from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Rationals, rationals, single, spread
 from bitwright.models.graph import FloatNode, LayerNode, TypedNode, ops
 from bitwright.models.lowering.grids import realize
+from bitwright.models.lowering.moves import of_places
 from bitwright.models.lowering.sums import SUM_BITS
 from bitwright.models.lowering.values import Builder, Value
-from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Pad, Requantize, SumPool
+from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Mul, Pad, Requantize, SumPool
 from bitwright.network.types import MAX_BITS, Interval, Ints, IntType, ints
 
 
@@ -166,20 +168,12 @@ def _max_pool(b: Builder, node: TypedNode[ops.MaxPool], v: Value) -> Value:
     return b.value(node.name, MaxPool(node.op.kernel, node.op.stride, node.op.pads), [v], v.chain, v.limits)
 
 
-def check_node(node: FloatNode) -> None:
-    """`ModelError` for a node that no quantizer around it makes an integer operation."""
-    if isinstance(node.op, ops.AveragePool) and node.op.is_padded and not node.op.count_include_pad:
-        raise ModelError(
-            "averages over fewer pixels at the edges (count_include_pad 0 with pads); "
-            "legal are pads of 0 or count_include_pad 1"
-        )
-
-
 def _average_pool(b: Builder, node: TypedNode[ops.AveragePool], v: Value) -> Value:
     """The sum of the integers; the division by the number of taps joins the chain."""
     v = realize(b, node, v)
     kernel, stride, pads = node.op.kernel, node.op.stride, node.op.pads
-    check_node(node)
+    if any(pads) and not node.op.count_include_pad:
+        return _average_inside(b, node, v)
     if any(pads):
         zero = _zeros(v, spread(_scale_of_all(v), v.type.channels), v.type.channels)
         v, zero, value = _padding(b, node, v, zero)
@@ -189,6 +183,24 @@ def _average_pool(b: Builder, node: TypedNode[ops.AveragePool], v: Value) -> Val
             pads = (0, 0, 0, 0)
     mean = Affine((Fraction(1, kernel[0] * kernel[1]),), (ZERO,))
     return b.value(node.name, SumPool(kernel, stride, pads), [v], Chain((mean, *v.chain.steps)))
+
+
+def _average_inside(b: Builder, node: TypedNode[ops.AveragePool], v: Value) -> Value:
+    """The mean of the pixels inside each window: their sum, weighted by row and column, over one number of taps."""
+    op, chain, scale = node.op, v.chain, ONE
+    v = b.widened(node.inputs[0], v, 0, 0)
+    made = b.value(f"{node.name}/sum", SumPool(op.kernel, op.stride, op.pads), [v], Chain())
+    for axis in (0, 1):
+        inside = np.pad(np.ones(v.type.shape[axis], np.int64), (op.pads[axis], op.pads[axis + 2]))
+        starts = np.arange(made.type.shape[axis]) * op.stride[axis]
+        taps = [int(inside[start : start + op.kernel[axis]].sum()) for start in starts]
+        whole = math.lcm(*taps)
+        scale /= whole
+        weights = [whole // n for n in taps]
+        if set(weights) != {1}:
+            name = f"{node.name}/{('rows', 'columns')[axis]}"
+            made = b.value(name, Mul(), [made, of_places(b, f"{name}/taps", made, axis, weights)], Chain())
+    return Value(made.name, made.type, Chain((Affine((scale,), (ZERO,)), *chain.steps)))
 
 
 def _scale_of_all(v: Value) -> Rationals:
@@ -203,6 +215,8 @@ def _pad(b: Builder, node: TypedNode[ops.Pad], v: Value) -> Value:
     pairs = zip(spread(line.scale, channels), spread(line.shift, channels), strict=True)
     codes = {(real - shift) / scale if scale else None for scale, shift in pairs}
     code = codes.pop()
+    if not codes and code is not None and code.denominator != 1 and b.multiplier_bits is not None:
+        code = Fraction(round(code))  # of a model that is being quantized: the pad's number is, too
     if codes or code is None or code.denominator != 1:
         raise ModelError(f"pads with {node.op.value:g}, which no single integer of its input stands for")
     v = b.widened(node.inputs[0], v, int(code), int(code))

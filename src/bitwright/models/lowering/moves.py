@@ -200,14 +200,14 @@ def _mask(b: Builder, name: str, v: Value, factor: tuple[int, int]) -> Value:
     The sum over all rows up to one, of an image of ones, is its place.
     """
     masks = [
-        _of_places(b, name, v, axis, [int(i % step == 0) for i in range(v.type.shape[axis])])
+        of_places(b, name, v, axis, [int(i % step == 0) for i in range(v.type.shape[axis])])
         for axis, step in enumerate(factor)
         if step > 1
     ]
     return masks[0] if len(masks) == 1 else b.value(f"{name}/mask", Mul(), masks, Chain())
 
 
-def _of_places(b: Builder, name: str, v: Value, axis: int, numbers: Sequence[int]) -> Value:
+def of_places(b: Builder, name: str, v: Value, axis: int, numbers: Sequence[int]) -> Value:
     """An image [H, W, 1] of v's size with a number of at least 0 for each row (axis 0) or column (axis 1)."""
     none, what = Chain(), ("rows", "columns")[axis]
     first = np.zeros((1, 1, 1, v.type.channels), np.int64)
@@ -236,7 +236,7 @@ def _interpolation(b: Builder, node: TypedNode[ops.Interpolation], v: Value) -> 
             continue
         sides = []
         for k, weights in enumerate(([line.whole - w for w in line.weights], line.weights)):
-            factor = _of_places(b, f"{name}/{k}", picked[k], axis, weights)
+            factor = of_places(b, f"{name}/{k}", picked[k], axis, weights)
             sides.append(b.value(f"{name}/{k}/weighted", Mul(), [picked[k], factor], Chain()))
         v = b.value(f"{name}/sum", Add(), sides, Chain())
         low, high = (line.whole * edge for edge in picked[0].reach)

@@ -19,7 +19,7 @@ import numpy as np
 from bitwright import limits
 from bitwright.errors import ModelError, OptionError
 from bitwright.models.exact.chain import ZERO, Affine, Chain, rationals, spread
-from bitwright.models.graph import FloatGraph, FloatNode, Output, Port, Quantizer, ops
+from bitwright.models.graph import FloatGraph, FloatNode, Output, Port, Quantizer, TypedNode, is_a, ops
 from bitwright.models.lowering import layers as lower_layers
 from bitwright.models.lowering import moves as lower_moves
 from bitwright.models.lowering import quant as lower_quant
@@ -36,6 +36,7 @@ from bitwright.network.ops import ArgMax, Rounding
 from bitwright.network.types import IntType, TensorType
 
 TINY = 2.0**-200
+INSIDE = "stands inside the model; legal is the end, or one quantizer at the end behind it"
 
 
 def is_quantized(graph: FloatGraph) -> bool:
@@ -104,13 +105,16 @@ def lower(
 
 def node_problems(graph: FloatGraph) -> list[str]:
     """The nodes of a float graph that `lower` refuses whatever their types, each with its rule."""
-    found = []
-    for node in graph.nodes:
-        try:
-            lower_layers.check_node(node)
-        except ModelError as error:
-            found.append(f"{node.kind} {node.name!r}: {error}")
-    return found
+    inside = [n for n in graph.of(ops.Distribution) if not _is_at_end(graph, n)]
+    return [f"{n.kind} {n.name!r}: {INSIDE}" for n in inside]
+
+
+def _is_at_end(graph: FloatGraph, node: TypedNode[ops.Distribution]) -> bool:
+    """Whether nothing, or one quantizer, stands behind the function of an output."""
+    behind = graph.consumers[node.name]
+    if len(behind) == 1 and isinstance(behind[0].op, ops.Quant):
+        behind = graph.consumers[behind[0].name]
+    return all(isinstance(reader.op, Output) for reader in behind)
 
 
 def check_weights(graph: FloatGraph) -> None:
@@ -155,13 +159,10 @@ def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
             "reads the model's input before any quantizer; quantize the input, or give bitwright.load its integer type "
             "(input_type='uint8', input_scale=1/255)"
         )
-    if isinstance(op, ops.Distribution):
-        behind = b.graph.consumers[node.name]
-        if len(behind) == 1 and isinstance(behind[0].op, ops.Quant):
-            behind = b.graph.consumers[behind[0].name]
-        if not all(isinstance(reader.op, Output) for reader in behind):
-            raise ModelError("stands inside the model; legal is the end, or one quantizer at the end behind it")
-        return replace(v, end={"function": op.function})
+    if is_a(node, ops.Distribution):
+        if not _is_at_end(b.graph, node):
+            raise ModelError(INSIDE)
+        return replace(v, end={"function": node.op.function})
     return HANDLERS.get(type(op), lower_layers.move)(b, node, *inputs)
 
 

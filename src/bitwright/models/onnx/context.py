@@ -48,6 +48,7 @@ class Context:
         self.model = model
         self.inputs = inputs
         self.formulas = formulas
+        self.batch = 1  # that the model was exported for
         self.env: dict[str, Constant | Tensor | None] = {}
         self.nodes: list[FloatNode] = []
         self.by_name: dict[str, FloatNode] = {}

@@ -70,22 +70,51 @@ def has_constant(node: NodeView) -> bool:
 
 
 def _add(context: Context, node: NodeView) -> Tensor:
-    if node.op == "Sum" and len(node.inputs) != 2:
-        raise ModelError(f"adds {len(node.inputs)} tensors; legal are two: add them one by one")
-    if has_constant(node):
+    if has_constant(node) and len(node.inputs) == 2:
         tensor, constant, _ = split(node)
         tensor, shift = per_channel(context, tensor, constant)
         return affine(context, tensor, node.output, np.ones(1), shift)
-    a, b = aligned(context, node)
-    return a.on(context.emit(ops.Add(), [a.value, b.value], node.output))
+    total, count = node.tensor(0), len(node.inputs)
+    for k in range(1, count):
+        a, b = alike(context, total, node.tensor(k))
+        name = node.output if k == count - 1 and node.op != "Mean" else f"{node.output}/sum{k}"
+        total = a.on(context.emit(ops.Add(), [a.value, b.value], name))
+    return affine(context, total, node.output, np.full(1, 1 / count if node.op == "Mean" else 1.0), np.zeros(1))
 
 
 def aligned(context: Context, node: NodeView) -> tuple[Tensor, Tensor]:
     """The two inputs as views of values of one shape in the same order; `ModelError` where they are not."""
-    a, b = (context.plain(node.tensor(i)) for i in (0, 1))
+    return alike(context, node.tensor(0), node.tensor(1))
+
+
+def alike(context: Context, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Two tensors as views of values of one shape; rows, columns, pixels or channels that one has once are repeated."""
+    a, b = context.plain(a), context.plain(b)
+    if a.shape != b.shape and len(a.shape) == len(b.shape):
+        whole = tuple(max(pair) for pair in zip(a.shape, b.shape, strict=True))
+        a, b = (spread_out(context, t, whole) for t in (a, b))
     if a.shape != b.shape:
         raise ModelError(f"takes two tensors of one shape, not {list(a.shape)} and {list(b.shape)}")
     return arranged_pair(context, a, b)
+
+
+def spread_out(context: Context, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The tensor with what it has once along an axis of an image repeated to a shape; as it is where that is none."""
+    if tensor.shape == shape or any(n not in (1, m) for n, m in zip(tensor.shape, shape, strict=True)):
+        return tensor
+    found = context.arranged(tensor)
+    if found.layout not in ("CHW", "HWC") and len(shape) == 4 and found.shape[2:] == (1, 1):
+        found = context.fresh(context.pixel(context.vector(found)), "CHW")
+    if found.layout not in ("CHW", "HWC") or len(shape) != 4:
+        return tensor
+    value, axes = found.value, (2, 3) if found.layout == "CHW" else (1, 2)
+    channels = shape[found.channel_axis]
+    if found.channels != channels:
+        value = context.emit(ops.Channels((0,) * channels), [value], f"{value}/channels")
+    factor = shape[axes[0]] // found.shape[axes[0]], shape[axes[1]] // found.shape[axes[1]]
+    if factor != (1, 1):
+        value = context.emit(ops.Resize(factor), [value], f"{value}/repeated")
+    return context.fresh(value, found.layout)
 
 
 def arranged_pair(context: Context, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -270,7 +299,7 @@ ACTIVATIONS: dict[str, type[ops.Elementwise]] = {  # with the operator's own att
 READERS: Readers = {
     **{("", op.__name__): Reader(_activation, tuple(f.name for f in fields(op))) for op in ACTIVATIONS.values()},
     **reads(_add, "Add", inputs=2),
-    **reads(_add, "Sum", inputs=MANY),
+    **reads(_add, "Sum", "Mean", inputs=MANY),
     **reads(_sub, "Sub", inputs=2),
     **reads(_neg, "Neg"),
     **reads(_clip, "Clip", read=("max", "min"), inputs=3),

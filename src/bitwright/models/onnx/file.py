@@ -32,12 +32,13 @@ MIN_OPSET = 7
 
 @dataclass(frozen=True, eq=False)
 class ModelInput:
-    """A real input: name, the name of its value, ONNX element type, and shape with the batch set to 1."""
+    """A real input: name, the name of its value, ONNX element type, shape with the batch set to 1, and its batch."""
 
     name: str
     value: str
     element_type: int
     shape: tuple[int, ...]
+    batch: int = 1
 
 
 def open_model(path: str | Path) -> onnx.ModelProto:
@@ -63,10 +64,11 @@ def open_model(path: str | Path) -> onnx.ModelProto:
     return model
 
 
-def prepared(model: onnx.ModelProto, source: str) -> tuple[onnx.ModelProto, dict[str, Formula]]:
+def prepared(model: onnx.ModelProto, source: str, taken: Iterable[str]) -> tuple[onnx.ModelProto, dict[str, Formula]]:
     """A copy of the model with QONNX domains unified, local functions inlined and operators of others written out.
 
     Nodes that together are a function of one tensor are one node; also the formula of each, by the name of its result.
+    taken: the operators that have readers.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -75,7 +77,7 @@ def prepared(model: onnx.ModelProto, source: str) -> tuple[onnx.ModelProto, dict
     check_nodes(copy)
     check_texts(copy)
     copy = written_out(onnx.inliner.inline_local_functions(copy) if copy.functions else copy)
-    return copy, with_functions(copy)
+    return copy, with_functions(copy, frozenset(taken))
 
 
 def opset_version(model: onnx.ModelProto) -> int:
@@ -127,11 +129,10 @@ def _model_input(info: onnx.ValueInfoProto, value: str, shape: tuple[int, ...] |
             f"input {info.name!r} has the dynamic shape [{', '.join(map(str, dims))}]; only the batch, the first axis, "
             "may be dynamic; legal are sizes that are given (`shape`, --shape 1,3,32,32)"
         )
-    if isinstance(dims[0], int) and dims[0] > 1:
-        raise ModelError(f"input {info.name!r} has the batch size {dims[0]}; legal are 1 or a dynamic batch")
     shape = tuple(int(d) for d in dims[1:])
     limits.check_shape(shape, f"input {info.name!r} has")
-    return ModelInput(info.name, value, tensor.elem_type, (1, *shape))
+    batch = dims[0] if isinstance(dims[0], int) else 1
+    return ModelInput(info.name, value, tensor.elem_type, (1, *shape), max(batch, 1))
 
 
 def _fix_sizes(info: onnx.ValueInfoProto, shape: tuple[int, ...]) -> None:

@@ -167,16 +167,19 @@ def _mat_mul(context: Context, node: NodeView) -> Tensor:
     tensor, weight = context.plain(node.tensor(0)), node.stored(1, "second factor")
     if weight.array.ndim == 2 and math.prod(tensor.shape[:-1]) == 1:
         return _dense(context, node.output, tensor, weight)
+    series = len(tensor.shape) == 3 and weight.array.ndim == 2
+    shapes = f"{list(tensor.shape)} by {list(weight.array.shape)}"
+    tensor = context.view(tensor.value, tensor.index[:, None]) if series else tensor
     if weight.array.ndim != 2 or tensor.layout != "HWC" or len(tensor.shape) != 4:
-        shapes = f"{list(tensor.shape)} by {list(weight.array.shape)}"
-        kind = OrderError if weight.array.ndim == 2 and len(tensor.shape) == 4 else ModelError
+        kind = OrderError if weight.array.ndim == 2 and len(tensor.shape) == 4 and not series else ModelError
         raise kind(f"multiplies {shapes}; legal are [N, I] by [I, O], and images [N, H, W, I] by [I, O]")
 
     def pointwise(array: np.ndarray) -> np.ndarray:
         return array.T[:, None, None, :]
 
     op = ops.Conv(finite(pointwise(weight.array), "weights"), quantized=moved(weight.quant, pointwise))
-    return context.fresh(context.emit(op, [tensor.value], node.output), "HWC")
+    made = context.fresh(context.emit(op, [tensor.value], node.output), "HWC")
+    return context.view(made.value, made.index[:, 0]) if series else made
 
 
 def _gemm(context: Context, node: NodeView) -> Tensor:
@@ -303,16 +306,12 @@ def _reduced_slices(context: Context, node: NodeView, tensor: Tensor, axis: int)
 def _slice(context: Context, node: NodeView, tensor: Tensor, axis: int, place: int) -> Tensor:
     """One entry of an axis, which keeps it."""
     index = np.take(tensor.index, [place], axis)
-    flat = index.reshape(1, -1) if len(tensor.value_shape) == 1 else _images(index)
-    made = context.part(tensor.value, flat, f"{node.output}/part{place}") if flat is not None else None
+    vector, image = len(tensor.value_shape) == 1, index.ndim >= 4
+    flat = index.reshape(1, -1) if vector else index.reshape(1, -1, *index.shape[-2:])
+    made = context.part(tensor.value, flat, f"{node.output}/part{place}") if vector or image else None
     if made is None:
         raise OrderError(f"takes parts along axis {axis}; legal are channels, and height and width of an image")
     return context.view(made.value, made.index.reshape(index.shape))
-
-
-def _images(index: np.ndarray) -> np.ndarray | None:
-    """An index of more axes as [1, C, H, W]."""
-    return index.reshape(1, -1, *index.shape[-2:]) if index.ndim >= 4 else None
 
 
 def _channels_last(context: Context, node: NodeView, default: int) -> Tensor:

@@ -39,6 +39,12 @@ def _pad(context: Context, node: NodeView) -> Tensor:
     if not any(pads):
         return tensor
     rows, columns = SPATIAL.get(tensor.layout, (-1, -1))
+    channels = full.get(tensor.channel_axis, (0, 0)) if rows >= 0 else (0, 0)
+    if any(channels) and mode == "constant" and min(pads) >= 0:
+        tensor = _more_channels(context, node, tensor, *channels, value)
+        full[tensor.channel_axis] = (0, 0)
+        if not any(any(p) for p in full.values()):
+            return tensor
     if any(any(p) for a, p in full.items() if a not in (rows, columns)):
         raise OrderError(f"has pads {pads}; legal are pads along the height and width of an image")
     (top, bottom), (left, right) = full.get(rows, (0, 0)), full.get(columns, (0, 0))
@@ -51,6 +57,19 @@ def _pad(context: Context, node: NodeView) -> Tensor:
     if mode == "constant" and max(pads) > 0:
         whole = (max(top, 0), max(left, 0), max(bottom, 0), max(right, 0))
         made = context.emit(ops.Pad(whole, value), [made], name)
+    return context.fresh(made, tensor.layout)
+
+
+def _more_channels(context: Context, node: NodeView, tensor: Tensor, before: int, after: int, value: float) -> Tensor:
+    """Channels of one number in front of and behind those of an image."""
+    made = tensor.value
+    for count, first in ((before, True), (after, False)):
+        if count:
+            same = context.emit(ops.Channels((0,) * count), [tensor.value], f"{node.output}/first")
+            number = ops.Affine(np.zeros(count), np.full(count, value))
+            constant = context.emit(number, [same], f"{node.output}/number")
+            both = [constant, made] if first else [made, constant]
+            made = context.emit(ops.Concat(), both, node.output)
     return context.fresh(made, tensor.layout)
 
 

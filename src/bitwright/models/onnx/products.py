@@ -12,7 +12,7 @@ from bitwright.errors import ModelError
 from bitwright.models.exact.chain import Chain
 from bitwright.models.graph import TypedNode, is_a, ops
 from bitwright.models.onnx.context import Context, NodeView
-from bitwright.models.onnx.elementwise import affine, has_constant, per_channel, split
+from bitwright.models.onnx.elementwise import affine, has_constant, per_channel, split, spread_out
 from bitwright.models.onnx.functions.known import PROBES, named
 from bitwright.models.onnx.surface import Readers, reads
 from bitwright.models.onnx.tensors import Tensor
@@ -141,6 +141,9 @@ def _product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor:
     made = _broadcast(context, node, a, b, whole)
     if made is None and not a.layout:
         made = _broadcast(context, node, context.vector(a), context.vector(b) if a.shape == b.shape else b, whole)
+    if made is None and len(b.shape) == len(whole):
+        b = spread_out(context, b, whole)
+        made = _broadcast(context, node, a, b, whole) if b.shape == whole else None
     if made is not None:
         return made
     shapes = f"{list(a.shape)} by {list(b.shape)}"

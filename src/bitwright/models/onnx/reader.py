@@ -112,7 +112,7 @@ def read_model(
     shape: tuple[int, ...] | None = None,
 ) -> FloatGraph:
     """The float graph of an opened model; see `read`."""
-    model, formulas = prepared(model, source or name)
+    model, formulas = prepared(model, source or name, (op for domain, op in READERS if not domain))
     stored, outputs = initializers(model), choose_outputs(model, output)
     nodes = needed_nodes(model, outputs)
     file = _File(model, stored, model_inputs(model, stored, nodes, shape), nodes, outputs, name, source, formulas)
@@ -146,6 +146,7 @@ def _input_views(inputs: list[ModelInput]) -> list[dict[str, InputView]]:
 def _read_as(file: _File, views: dict[str, InputView]) -> FloatGraph:
     names = {given.value: given.name for given in file.inputs}
     context = Context(opset_version(file.model), file.model, names, file.formulas)
+    context.batch = max(given.batch for given in file.inputs)
     context.env.update({key: Constant(array) for key, array in file.stored.items()})
     for given in file.inputs:
         context.shapes[given.value] = views[given.value][1]

@@ -106,6 +106,11 @@ def move(context: Context, node: NodeView) -> Tensor:
     others = [
         node.stored(i, "shape, axes or indices").array if node.has(i) else None for i in range(1, len(node.inputs))
     ]
+    if node.op == "Reshape" and context.batch > 1 and others[0] is not None and others[0].size:
+        target = others[0].copy()
+        if target.ndim == 1 and target[0] == context.batch and np.all(target):  # the samples of a batch stay apart
+            target[0] = 1
+            others[0] = target
     index = evaluate(context, node, [tensor.index, *others])[0]
     return part_of(context, node, tensor, index, node.output)
 

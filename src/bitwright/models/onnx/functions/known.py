@@ -65,7 +65,7 @@ def _function(context: Context, node: NodeView) -> Tensor | Constant:
     """The node in the place of a region."""
     formula = context.formulas.get(node.output)
     if formula is None:
-        raise ModelError("is a function without a formula; legal are operators of ONNX")
+        raise ModelError("is a function without a formula")
     given = node.inputs[0]
     if isinstance(given, Constant):
         return Constant(Computed(formula).evaluate(given.array))

@@ -8,7 +8,7 @@ is replaced where it has an operator that no reader takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import onnx
@@ -19,7 +19,6 @@ from bitwright.models.onnx.budget import array
 
 DOMAIN, OPERATOR = "bitwright.function", "Function"
 PLAIN = ("Add", "Sub", "Mul", "Neg", "Relu")  # in front of a function they stay what they are
-TAKEN = (*PLAIN, "Abs", "Sign", "Erf", "Sigmoid", "Softplus", "Tanh")  # by readers, whatever is around them
 MOST_NODES = 512  # on all ways through a region
 STATIC = ("Shape", "Size", "Constant", "ConstantOfShape", "Range", "RandomNormal", "RandomUniform")
 
@@ -75,10 +74,13 @@ class _Regions:
         return Formula(op, arguments) if len(arguments) > 1 or op not in ("Max", "Min") else _same(arguments[0])
 
 
-def with_functions(model: onnx.ModelProto) -> dict[str, Formula]:
-    """Replace regions in the model; the formula of each node that takes their place, by the name of its result."""
+def with_functions(model: onnx.ModelProto, taken: Collection[str]) -> dict[str, Formula]:
+    """Replace regions in the model; the formula of each node that takes their place, by the name of its result.
+
+    taken: the operators that have readers.
+    """
     known, order = _known(model), {o: k for k, n in enumerate(model.graph.node) for o in n.output}
-    roots, hard = _rooted(model, known)
+    roots, hard = _rooted(model, known, taken)
     ends = _ends(model, roots, hard)
     found: dict[str, Formula] = {}
     for end in ends:
@@ -119,7 +121,7 @@ def _number(tensor: onnx.TensorProto) -> float | None:
         return None
 
 
-def _rooted(model: onnx.ModelProto, known: _Regions) -> tuple[dict[str, str], set[str]]:
+def _rooted(model: onnx.ModelProto, known: _Regions, taken: Collection[str]) -> tuple[dict[str, str], set[str]]:
     """The root of every value in a region, and the values on whose way from it no reader takes an operator."""
     roots: dict[str, str] = {}
     hard: set[str] = set()
@@ -135,12 +137,12 @@ def _rooted(model: onnx.ModelProto, known: _Regions) -> tuple[dict[str, str], se
             continue
         (output,) = node.output
         roots[output], sizes[output] = own.pop(), size
-        if not _is_taken(node, len(inputs), known) or not hard.isdisjoint(inputs):
+        if not _is_taken(node, len(inputs), known, taken) or not hard.isdisjoint(inputs):
             hard.add(output)
     return roots, hard
 
 
-def _is_taken(node: onnx.NodeProto, tensors: int, known: _Regions) -> bool:
+def _is_taken(node: onnx.NodeProto, tensors: int, known: _Regions, taken: Collection[str]) -> bool:
     """Whether a reader takes the node as it is."""
     op = node.op_type
     if op == "Pow":
@@ -149,7 +151,7 @@ def _is_taken(node: onnx.NodeProto, tensors: int, known: _Regions) -> bool:
         return tensors == 1 and node.input[1] in known.numbers
     if op in ("Max", "Min"):
         return tensors == 1
-    return op in TAKEN or op in ("Clip", "Identity", "Cast")
+    return op in taken
 
 
 def _ends(model: onnx.ModelProto, roots: dict[str, str], hard: set[str]) -> list[str]:
