@@ -111,9 +111,11 @@ def spread_out(context: Context, tensor: Tensor, shape: tuple[int, ...]) -> Tens
     channels = shape[found.channel_axis]
     if found.channels != channels:
         value = context.emit(ops.Channels((0,) * channels), [value], f"{value}/channels")
-    factor = shape[axes[0]] // found.shape[axes[0]], shape[axes[1]] // found.shape[axes[1]]
-    if factor != (1, 1):
-        value = context.emit(ops.Resize(factor), [value], f"{value}/repeated")
+    places = [
+        tuple(range(n)) if n == shape[a] else (0,) * shape[a] for n, a in zip(found.value_shape, axes, strict=False)
+    ]
+    if found.value_shape[:2] != (shape[axes[0]], shape[axes[1]]):
+        value = context.emit(ops.Pixels(places[0], places[1]), [value], f"{value}/repeated")
     return context.fresh(value, found.layout)
 
 
