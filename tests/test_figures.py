@@ -140,7 +140,7 @@ def simulated():
     for name, row in results("models/simulated.json").items():
         assert row["mismatches"] == 0, name
         interval, latency = (f"{int(row[f'{kind}_cycles']):,}" for kind in ("interval", "latency"))
-        yield READERS, f"| {name} | {interval} | {latency} | {row['elements']} | 0 |"
+        yield READERS, f"| {name} | {row['bits']} | {interval} | {latency} | {row['elements']} | 0 |"
 
 
 def quantization():
