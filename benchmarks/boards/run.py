@@ -190,6 +190,11 @@ ROWS: dict[str, Callable[[str, Path, Path], dict[str, Any]]] = {
 }
 
 
+def present() -> dict[str, Any]:
+    """The results so far."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -197,12 +202,12 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "bitwright-boards")
     chosen = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for row in chosen.only:
-        if row not in results or chosen.again:
-            results[row] = ROWS[row](row, chosen.data, chosen.work)
-            RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
-        print(row, json.dumps(results[row]), flush=True)
+        found = present().get(row)
+        if found is None or chosen.again:
+            found = ROWS[row](row, chosen.data, chosen.work)
+            RESULTS.write_text(json.dumps(present() | {row: found}, indent=1, sort_keys=True) + "\n")
+        print(row, json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import pytest
 
 import bitwright as bw
 
-OVERLAY = {"c", "deploy.json", "driver.py", "overlay.tcl", "reports.tcl", "sources"}
+OVERLAY = {"README.md", "c", "deploy.json", "driver.py", "overlay.tcl", "reports.tcl", "sources"}
 
 
 @pytest.fixture
@@ -39,6 +39,9 @@ def test_a_board_gets_overlay_and_driver(result, compiled, tmp_path):
     assert {"top.sv", "table.mem", "bitwright_overlay.v"} <= names(out / "sources")
     assert "-period 6.667 " in (out / "reports.tcl").read_text()
     assert "xczu3eg-sbva484-1-e" in (out / "overlay.tcl").read_text()
+    readme = (out / "README.md").read_text()
+    assert "scp overlay.bit overlay.hwh driver.py xilinx@pynq" in readme
+    assert "150 MHz" in readme
     assert "'clock_mhz': 150.0" in (out / "driver.py").read_text()
     ast.parse((out / "driver.py").read_text())
 
@@ -71,6 +74,22 @@ def test_without_processors_there_is_no_driver(run, compiled, tmp_path, device):
     assert (code, err) == (0, "")
     assert names(out) == {"deploy.json", "reports.tcl", "sources"}
     assert f"no overlay and no driver for {device}; the boards that run PYNQ are ultra96, kv260, zcu104" in said
+
+
+def test_several_networks_of_one_hardware(result, fails, run, model, tmp_path):
+    """Their programs lie apart; the driver loads them by the names of their folders."""
+    for name in ("one", "two"):
+        assert run("compile", model, "-o", tmp_path / name, "--target", "fake", "-O", "program=true")[0] == 0
+    out = tmp_path / "board"
+    found = result("deploy", tmp_path / "one", tmp_path / "two", "-o", out, "--device", "ultra96")
+    assert found["networks"] == ["one", "two"]
+    assert names(out / "networks") == {"program_0.npy", "program_1.npy"}
+    assert "scp overlay.bit overlay.hwh -r driver.py networks xilinx@pynq" in (out / "README.md").read_text()
+    assert "BITWRIGHT_NETWORKS 2" in (out / "c" / "bitwright.h").read_text()
+    assert run("compile", model, "-o", tmp_path / "three", "--target", "fake")[0] == 0
+    for other in ("one", "three"):
+        line = fails("deploy", tmp_path / "two", tmp_path / other, tmp_path / other, "-o", out, "--device", "ultra96")
+        assert line.startswith("two build folders have one name; legal are different ones")
 
 
 def test_the_function_writes_the_same(result, compiled, tmp_path):

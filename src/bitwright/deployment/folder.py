@@ -12,7 +12,7 @@ from bitwright.deployment.bitstream import board_sources, build
 from bitwright.deployment.c_driver import write_c_driver
 from bitwright.deployment.driver import NETWORKS, SERIAL, same_hardware, write_driver
 from bitwright.deployment.ip import write_ip
-from bitwright.deployment.rendering import render
+from bitwright.deployment.rendering import Code, render
 from bitwright.deployment.serial_top import CLOCK, check_rate, check_serial
 from bitwright.deployment.vivado import write_overlay, write_sources, write_vivado
 from bitwright.design.io import as_json
@@ -66,7 +66,7 @@ def deploy(
             if board and board.processor:
                 paths |= {*write_overlay(first, board.name, made, clock_mhz=clock_mhz, jobs=jobs)}
                 paths |= {*write_driver(designs, made, clock_mhz=clock_mhz, class_names=class_names)}
-                paths |= {*write_c_driver(designs, made / C)}
+                paths |= {*write_c_driver(designs, made / C), _overlay_readme(made, board.name, clock_mhz)}
         found = {
             "design": first.digest,
             "target": first.target,
@@ -80,6 +80,17 @@ def deploy(
         }
         (made / DEPLOYMENT).write_text(as_json(found))
     return found
+
+
+def _overlay_readme(made: Path, board: str, clock_mhz: float) -> Path:
+    """What to build, what to copy where, and what to type."""
+    copied = [name for name in ("driver.py", "program.npy", "weights.npy", NETWORKS) if (made / name).exists()]
+    files = " and ".join(f"`{name}`" for name in copied)
+    several = NETWORKS in copied
+    words = {"files": Code(files), "copied": " ".join(["-r", *copied] if several else copied), "several": several}
+    path = made / "README.md"
+    path.write_text(render("overlay.md.j2", board=board, clock=f"{clock_mhz:g}", **words))
+    return path
 
 
 def deploy_ip(design: Design, folder: str | os.PathLike[str], *, prefix: str = "") -> dict[str, Any]:
