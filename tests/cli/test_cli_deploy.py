@@ -40,7 +40,7 @@ def test_a_board_gets_overlay_and_driver(result, compiled, tmp_path):
     assert "-period 6.667 " in (out / "reports.tcl").read_text()
     assert "xczu3eg-sbva484-1-e" in (out / "overlay.tcl").read_text()
     readme = (out / "README.md").read_text()
-    assert "scp overlay.bit overlay.hwh driver.py xilinx@pynq" in readme
+    assert "scp overlay.bit overlay.hwh driver.py USER@BOARD" in readme
     assert "150 MHz" in readme
     assert "'clock_mhz': 150.0" in (out / "driver.py").read_text()
     ast.parse((out / "driver.py").read_text())
@@ -84,7 +84,7 @@ def test_several_networks_of_one_hardware(result, fails, run, model, tmp_path):
     found = result("deploy", tmp_path / "one", tmp_path / "two", "-o", out, "--device", "ultra96")
     assert found["networks"] == ["one", "two"]
     assert names(out / "networks") == {"program_0.npy", "program_1.npy"}
-    assert "scp overlay.bit overlay.hwh -r driver.py networks xilinx@pynq" in (out / "README.md").read_text()
+    assert "scp overlay.bit overlay.hwh -r driver.py networks USER@BOARD" in (out / "README.md").read_text()
     assert "BITWRIGHT_NETWORKS 2" in (out / "c" / "bitwright.h").read_text()
     assert run("compile", model, "-o", tmp_path / "three", "--target", "fake")[0] == 0
     for other in ("one", "three"):
