@@ -40,6 +40,14 @@ def test_random_networks_equal_predict(seed, format):
 
 
 @pytest.mark.parametrize("format", FORMATS)
+def test_a_pad_larger_than_the_pool_behind_it(format):
+    """ONNX Runtime merges the two, and then refuses them."""
+    network = chain(ops.Pad((2, 2, 1, 1), 0), ops.MaxPool((2, 2), (1, 1)), dtype=IntType(4, True))
+    x = floats(network)
+    np.testing.assert_array_equal(run(exported(network, format), network, x), network.predict(x))
+
+
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("seed", range(4))
 def test_several_inputs_and_outputs_equal_predict(seed, format):
     network = random_ports(seed, 2, 3)

@@ -140,7 +140,7 @@ class _Exporter(Translator):
             value, dtype = self.values[node.name], network.types[node.name].dtype
             if isinstance(node.op, STEPS):
                 self.values[node.name] = self._quantized(value, dtype)
-            elif isinstance(node.op, (ops.Product, ops.SumPool)):
+            elif isinstance(node.op, (ops.Product, ops.SumPool, ops.Pad)):
                 self.values[node.name] = self._bounded(value, dtype)
         for output in network.outputs:
             self.g.at(f"{output.name}_scale")
@@ -177,7 +177,10 @@ class _Exporter(Translator):
         return Value(y, False)
 
     def _bounded(self, value: Value, dtype: IntType) -> Value:
-        """A sum within its type's limits, which it never passes: nothing behind them is merged into its weights."""
+        """A value within its type's limits, which it never passes, so that ONNX Runtime merges nothing over them.
+
+        It would take what follows a product into its weights, and a pad into a pool that is smaller than the pad.
+        """
         kind, most = (np.float64, np.inf) if value.wide else (np.float32, float(FLOAT32_EXACT))
         limits = (self.g.constant(np.array(v, kind)) for v in (max(dtype.min, -most), min(dtype.max, most)))
         return Value(self.g.add("Clip", value.name, *limits), value.wide, value.order)
