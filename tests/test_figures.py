@@ -415,3 +415,19 @@ def test_speeds_at_an_assumed_clock_are_called_so():
         for match in re.finditer(r"\d frames (?:a|per) second|\| frames (?:a|per) second \|", text):
             nearby = text[max(0, match.start() - 700) : match.end() + 200]
             assert re.search(r"assumed|simulated|measured", nearby), f"{page.name}: {match[0]}"
+
+
+def test_boards():
+    """What docs/boards.md says of the benchmark."""
+    found, page = results("boards/results.json"), (ROOT / "docs/boards.md").read_text()
+    noise, pynq, switched = (found[name] for name in ("noise", "pynq tfc", "bitsys switch"))
+    assert f"{noise['faults']:,} bytes dropped, flipped or inserted" in page
+    assert (noise["wrong_results"], noise["recovered"]) == (0, True)
+    assert (
+        f"{pynq['samples']:,} raw MNIST images of TFC_2W2A through `driver.py`: {percent(pynq['accuracy'], 1)} %"
+        in page
+    )
+    assert pynq["accuracy"] == pynq["accuracy_of_evaluate"]
+    assert pynq["differences"] == switched["differences"] == 0
+    assert len(switched["loads"]) == 6
+    assert all(row["differences"] == 0 for name, row in found.items() if name.startswith("serial"))

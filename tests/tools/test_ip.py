@@ -118,11 +118,12 @@ def test_fusesoc_finds_and_lints_the_core(designs, target, tmp_path, tools):
     done([*map(str, command), f"bitwright:ip:{top}"], tmp_path, tools)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_the_cocotb_bench_passes(designs, target, tmp_path, tools):
+@pytest.mark.slow
+def test_the_cocotb_bench_passes(designs, tmp_path, tools):
+    """And fails where a vector is wrong."""
     needs("cocotb")
     needs("cocotbext.axi")
-    write_ip(designs[target], tmp_path / "ip", "kws_")
+    write_ip(designs["tlmac"], tmp_path / "ip", "kws_")
     said = done([sys.executable, str(tmp_path / "ip" / "bench" / "run.py")], tmp_path, tools)
     assert "2 of 2 tests pass" in said
     vectors = tmp_path / "ip" / "bench" / "vectors.json"
