@@ -171,9 +171,11 @@ def test_a_block_for_other_projects(result, fails, compiled, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_board_with_a_serial_line_gets_a_bitstream(run, result, compiled, tmp_path):
+def test_a_board_with_a_serial_line_gets_a_bitstream(run, result, model, tmp_path):
     out = tmp_path / "board"
-    found = result("deploy", compiled(), "-o", out, "--board", "ulx3s-85f", "--clock-mhz", 60)
+    code, _, err = run("compile", model, "-o", tmp_path / "build", "--target", "tlmac")
+    assert code == 0, err
+    found = result("deploy", tmp_path / "build", "-o", out, "--board", "ulx3s-85f", "--clock-mhz", 60)
     assert names(out) == {"deploy.json", "sources", "host.py", "board.lpf", "board.bit", "README.md"}
     assert found["clock_mhz"] <= 60
     assert found["fmax_mhz"] >= found["clock_mhz"]
