@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from random_networks import random_input
 
-from bitwright.errors import DataError
+from bitwright.errors import DataError, ModelError
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate, ops
-from bitwright.network.inputs import FUNCTIONS
+from bitwright.network.inputs import FUNCTIONS, VECTOR_FUNCTIONS
 
 
 def with_specs(network: Network, rng: np.random.Generator) -> Network:
@@ -28,9 +28,16 @@ def with_specs(network: Network, rng: np.random.Generator) -> Network:
         rng.integers(-3, 4, 1),
         out_shape,
         "CHW" if chw_out else ("HWC" if image_out else "C"),
-        str(rng.choice(FUNCTIONS)),
+        str(rng.choice(FUNCTIONS if image_out else VECTOR_FUNCTIONS)),
     )
     return dataclasses.replace(network, inputs=InputSpec(t, scale, offset, shape, layout), outputs=output)
+
+
+def test_functions_along_axes_of_images_are_refused_for_vectors(random_network):
+    network = random_network(3, image=False)
+    for function in set(FUNCTIONS) - set(VECTOR_FUNCTIONS):
+        with pytest.raises(ModelError, match="is along an axis of an image; legal are identity"):
+            dataclasses.replace(network, outputs=OutputSpec(function=function))
 
 
 @pytest.mark.parametrize("seed", range(40))

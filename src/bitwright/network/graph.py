@@ -17,7 +17,7 @@ from bitwright import limits
 from bitwright.errors import DataError, ModelError
 from bitwright.network.bundles import bundled, parts
 from bitwright.network.inputs import MAX_NAME as MAX_NAME
-from bitwright.network.inputs import InputSpec, OutputSpec
+from bitwright.network.inputs import VECTOR_FUNCTIONS, InputSpec, OutputSpec
 from bitwright.network.nodes import INPUT as INPUT
 from bitwright.network.nodes import NodeGraph
 from bitwright.network.ops import Op
@@ -146,6 +146,9 @@ class Network(Shown, NodeGraph[Node]):
                 raise ModelError(f"{spec.title} {name} must be finite, one value or one per channel, not {numbers}")
         if math.prod(shape) != out.size or layout not in (("HWC", "CHW") if image else ("C",)):
             raise ModelError(f"{spec.title} shape {shape} and layout {layout!r} do not fit {out}")
+        if not image and spec.function not in VECTOR_FUNCTIONS:
+            legal = ", ".join(VECTOR_FUNCTIONS)
+            raise ModelError(f"{spec.title} function {spec.function!r} is along an axis of an image; legal are {legal}")
         return replace(spec, value=value, shape=shape, layout=layout)
 
     def _check_ends(self) -> None:

@@ -24,6 +24,7 @@ AXES = {  # of [N, H, W, C], or [N, C], by name
 }
 SOFTMAX = {f"{kind}{name}": axes for kind in ("softmax", "log_softmax") for name, axes in AXES.items()}
 FUNCTIONS = ("identity", *SOFTMAX, "sigmoid")
+VECTOR_FUNCTIONS = ("identity", "softmax", "log_softmax", "sigmoid")
 
 
 @dataclass(frozen=True, eq=False)
