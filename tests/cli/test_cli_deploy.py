@@ -171,7 +171,8 @@ def test_a_block_for_other_projects(result, fails, compiled, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_board_with_a_serial_line_gets_a_bitstream(run, result, model, tmp_path):
+def test_a_board_with_a_serial_line_gets_a_bitstream(run, result, model, tmp_path, monkeypatch):
+    monkeypatch.undo()  # the targets that there are
     out = tmp_path / "board"
     code, _, err = run("compile", model, "-o", tmp_path / "build", "--target", "tlmac")
     assert code == 0, err
