@@ -32,7 +32,7 @@ fuzz: venv
 
 # Random networks: NumPy against the fast evaluator and exported files.
 networks: venv
-	$(BIN)/python tests/fuzz/networks.py --count $(or $(COUNT),10000) --out benchmarks/trust/networks.json
+	$(BIN)/python tests/fuzz/evaluators.py --count $(or $(COUNT),10000) --out benchmarks/trust/networks.json
 
 # Commands killed at random moments; COUNT kills of each of five.
 kills: venv

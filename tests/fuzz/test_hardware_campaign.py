@@ -45,7 +45,7 @@ def test_a_run_resumes_after_the_last_whole_line(tmp_path, monkeypatch):
 
 
 def test_an_exception_is_a_failure(monkeypatch):
-    monkeypatch.setattr(hardware, "random_network", lambda seed, **shape: [][seed])
+    monkeypatch.setattr(hardware, "_network", lambda seed, shape: [][seed])
     record = hardware.run_seed("tlmac", 1)
     assert record["status"] == "failed"
     assert record["error"].startswith("IndexError")

@@ -419,7 +419,8 @@ def test_overlay_with_a_weight_stream(doubler, tmp_path):
     assert text.count("{") == text.count("}")
     wrapper = (tmp_path / "sources" / "bitwright_overlay.v").read_text()
     assert "input  wire [63:0] s_axis_weights_tdata," in wrapper
-    assert ".s_axis_weights_tready(s_axis_weights_tready)," in wrapper
+    assert ".s_axis_weights_tready(s_axis_weights_ready)," in wrapper
+    assert "assign s_axis_weights_tready = s_axis_weights_ready | reset;" in wrapper
     assert "s_axis:m_axis:s_axis_weights:s_axil" in wrapper
 
 

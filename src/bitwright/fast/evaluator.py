@@ -6,10 +6,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import onnxruntime
 
 from bitwright.fast.session import open_session
 from bitwright.fast.translate import translate
@@ -17,6 +16,9 @@ from bitwright.network.bundles import bundled, parts
 from bitwright.network.graph import Network, check_integers
 from bitwright.network.inputs import check_floats
 from bitwright.network.types import Array
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 TENSOR_BYTES = 1 << 20  # of a batch's largest tensor: batches that stay in the caches are fastest
 PARALLEL_BATCHES = 2  # a thread, at least, to be computed side by side

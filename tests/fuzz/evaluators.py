@@ -1,6 +1,6 @@
 """Random networks: the definition in NumPy, the fast evaluator and both exported files, value by value.
 
-    python tests/fuzz/networks.py --count 10000 --out benchmarks/trust/networks.json
+    python tests/fuzz/evaluators.py --count 10000 --out benchmarks/trust/networks.json
 
 `evaluate` is the definition. The fast evaluator must equal it in every value of the network; the QDQ and the QONNX
 file that `export` writes, run by ONNX Runtime with its usual optimizations, must equal `predict`. The file of results
