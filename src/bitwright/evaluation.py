@@ -94,6 +94,27 @@ def _chunks(network: Network, data: Array | Samples) -> Iterator[tuple[slice, Ar
 
 
 @dataclass
+class _Counts:
+    """How many answers were right, and how many of them among the first five; None where that says nothing."""
+
+    first: int | None = None
+    five: int | None = None
+
+    def add(self, y: Array, labels: Array, every: Array) -> None:
+        """Count outputs [n, ...] with their labels [n]; `every` label decides whether five are looked at."""
+        self.first = (self.first or 0) + int((classes(y) == labels).sum())
+        flat = y.reshape(len(y), -1)
+        if flat.shape[1] > 2 * MOST_ANSWERS and every.max() < flat.shape[1]:
+            own = flat[range(len(flat)), labels]
+            self.five = (self.five or 0) + int(((flat >= own[:, None]).sum(axis=1) <= MOST_ANSWERS).sum())
+
+    def shares(self, count: int) -> tuple[float | None, float | None]:
+        """(accuracy, top5)."""
+        first, five = (None if n is None else n / count for n in (self.first, self.five))
+        return first, five
+
+
+@dataclass
 class _Tally:
     """Counts of right answers so far, of the integer network and of the float model beside it."""
 
@@ -101,8 +122,8 @@ class _Tally:
     seconds: float = 0.0
     agreeing: int = 0
     compared: bool = False
-    right: Counts = field(default_factory=lambda: Counts())
-    float_right: Counts = field(default_factory=lambda: Counts())
+    right: _Counts = field(default_factory=_Counts)
+    float_right: _Counts = field(default_factory=_Counts)
     powers: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, part: slice, network: Network, x: Array, beside: Callable[[Array], Array] | None) -> None:
@@ -133,24 +154,3 @@ class _Tally:
             ratios = {name: sqnr_db(*powers) for name, powers in self.powers.items()}
             return Evaluation(count, self.seconds, float_sqnr_db=ratios)
         return Evaluation(count, self.seconds, *own, self.agreeing / count, *self.float_right.shares(count))
-
-
-@dataclass
-class Counts:
-    """How many answers were right, and how many of them among the first five; None where that says nothing."""
-
-    first: int | None = None
-    five: int | None = None
-
-    def add(self, y: Array, labels: Array, every: Array) -> None:
-        """Count outputs [n, ...] with their labels [n]; `every` label decides whether five are looked at."""
-        self.first = (self.first or 0) + int((classes(y) == labels).sum())
-        flat = y.reshape(len(y), -1)
-        if flat.shape[1] > 2 * MOST_ANSWERS and every.max() < flat.shape[1]:
-            own = flat[range(len(flat)), labels]
-            self.five = (self.five or 0) + int(((flat >= own[:, None]).sum(axis=1) <= MOST_ANSWERS).sum())
-
-    def shares(self, count: int) -> tuple[float | None, float | None]:
-        """(accuracy, top5)."""
-        first, five = (None if n is None else n / count for n in (self.first, self.five))
-        return first, five

@@ -4,18 +4,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import numbers
 import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bitwright.errors import OptionError
 from bitwright.parsing import parse_json
+
+Kind = TypeVar("Kind")
 
 
 def parse_options(kind: type, texts: Sequence[str], what: str) -> dict[str, Any]:
@@ -38,23 +41,33 @@ def parse_options(kind: type, texts: Sequence[str], what: str) -> dict[str, Any]
     return values
 
 
+def from_keywords(kind: type[Kind], values: Mapping[str, Any], what: str) -> Kind:
+    """Options of keyword arguments; `OptionError` names what is unknown to `what` and what is legal."""
+    legal = [f.name for f in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    unknown = sorted(set(values) - set(legal))
+    if unknown:
+        raise OptionError(f"{what} has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")
+    return kind(**values)
+
+
 def described(kind: type) -> dict[str, dict[str, str]]:
     """What is legal for every field of a dataclass of options, its default and its meaning, as text."""
     hints = typing.get_type_hints(kind)
     found = {}
     for f in dataclasses.fields(kind):
         default = f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
-        found[f.name] = {"legal": _name(hints[f.name]), "default": _text(default), "doc": f.metadata.get("doc", "")}
+        shown = as_text(default) or "(none)"
+        found[f.name] = {"legal": _name(hints[f.name]), "default": shown, "doc": f.metadata.get("doc", "")}
     return found
 
 
-def _text(value: Any) -> str:
-    """A default as `parse_options` reads it."""
+def as_text(value: Any) -> str:
+    """A value as `parse_options` reads it."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, tuple):
-        return ",".join(map(str, value)) or "(none)"
-    return "{}" if value == {} else str(value)
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    return json.dumps({str(k): v for k, v in value.items()}) if isinstance(value, Mapping) else str(value)
 
 
 def from_json(kind: type, values: Mapping[str, Any], what: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import onnxruntime
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "support"))
 
-from random_networks import random_input, random_network, random_ports  # noqa: E402
+from random_networks import KINDS, random_input, random_network, random_ports  # noqa: E402
 
 from bitwright.fast.evaluator import Evaluator  # noqa: E402
 from bitwright.fast.export import FORMATS, exported  # noqa: E402
@@ -31,12 +31,8 @@ from bitwright.network.bundles import parts  # noqa: E402
 
 SAMPLES = 6
 SAVED = 50  # networks between two writes of the results
-KINDS: tuple[dict[str, Any], ...] = (
-    {},
-    {"activation_bits": (8, 16), "input_bits": (8, 16), "channels": (1, 16)},
-    {"image": True, "weight_bits": (4, 12), "activation_bits": (12, 20), "input_bits": (8, 20), "bipolar": False},
-    {"weight_bits": (1, 2), "activation_bits": (1, 3), "input_bits": (1, 2), "channels": (4, 40)},
-    {"image": False, "channels": (1, 60)},
+SHAPES: tuple[dict[str, Any], ...] = (
+    *KINDS.values(),
     {"fan": True, "depth": (3, 10)},
     {"depthwise": 0.6, "image": True, "channels": (2, 24)},
 )
@@ -45,7 +41,7 @@ PORTS = 8  # of so many seeds one has several inputs and outputs
 
 def drawn(seed: int) -> Network:
     """The network of a seed."""
-    kind = KINDS[seed % len(KINDS)]
+    kind = SHAPES[seed % len(SHAPES)]
     if seed % PORTS == PORTS - 1:
         return random_ports(seed, 1 + seed % 3, 1 + seed // 3 % 3, **kind)
     return random_network(seed, **kind)

@@ -2,24 +2,10 @@
 
 import numpy as np
 import pytest
-from random_networks import random_input
+from random_networks import KINDS, random_input
 
 from bitwright.fast.evaluator import Evaluator
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
-
-KINDS = {
-    "usual": {},
-    "wide": {"activation_bits": (8, 16), "input_bits": (8, 16), "channels": (1, 16)},
-    "deep": {
-        "image": True,
-        "weight_bits": (4, 12),
-        "activation_bits": (12, 20),
-        "input_bits": (8, 20),
-        "bipolar": False,
-    },
-    "few": {"weight_bits": (1, 2), "activation_bits": (1, 3), "input_bits": (1, 2), "channels": (4, 40)},
-    "vector": {"image": False, "channels": (1, 60)},
-}
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -16,6 +16,19 @@ from bitwright.network import BIPOLAR, INPUT, InputSpec, IntType, Network, Node,
 from bitwright.network.bundles import bundled
 
 MAX_LOOKUP_BITS = 10
+KINDS: dict[str, dict[str, object]] = {  # shapes by name
+    "usual": {},
+    "wide": {"activation_bits": (8, 16), "input_bits": (8, 16), "channels": (1, 16)},
+    "deep": {
+        "image": True,
+        "weight_bits": (4, 12),
+        "activation_bits": (12, 20),
+        "input_bits": (8, 20),
+        "bipolar": False,
+    },
+    "few": {"weight_bits": (1, 2), "activation_bits": (1, 3), "input_bits": (1, 2), "channels": (4, 40)},
+    "vector": {"image": False, "channels": (1, 60)},
+}
 
 
 @dataclass(frozen=True)

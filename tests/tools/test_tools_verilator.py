@@ -199,7 +199,7 @@ def test_cache_hits_and_damaged_entries(stage, model_cache, tmp_path):
 def test_a_failed_build_leaves_no_entry(stage, tmp_path):
     with pytest.raises(ToolError):
         build_stage(stage, tmp_path, bits=17)
-    assert [path.name for path in (tmp_path / "verilator").iterdir() if not path.name.startswith("runtime-")] == []
+    assert list((tmp_path / "verilator").iterdir()) == []
 
 
 def test_missing_tools_say_what_to_install(stage, tmp_path, monkeypatch):

@@ -396,6 +396,8 @@ def test_a_quantized_model_is_refined_with_labels(model_kit, x):
     assert {layer.weight_bits for layer in report.quantization.layers} == {4}
     with pytest.raises(OptionError, match="is quantized already and learns nothing from itself"):
         finetune_model(graph, x, **how)
+    with pytest.raises(OptionError, match="no float model learns first; legal is float_epochs 0"):
+        finetune_model(graph, x, labels, label_share=0.5, float_epochs=1.0, **how)
     with pytest.raises(OptionError, match="its layers learn nothing from features; legal is 0"):
         finetune_model(graph, x, labels, features=1.0, label_share=0.5, steps=5)
     with pytest.raises(OptionError, match="keeps its grids; weight_rounding would do nothing without widths"):

@@ -76,19 +76,13 @@ def read_several(path: Path, specs: Sequence[InputSpec]) -> tuple[dict[str, Arra
 
 def _open(path: Path) -> tuple[list[str], Callable[[str], Array]]:
     """The names of a file's arrays, and a function that reads one."""
-    size = path.stat().st_size if path.is_file() else 0
-    if size > limits.current().bytes or (size > MAPPED and _is_stored(path)):
-        return _mapped_archive(path)
-    return _archive(path)
-
-
-def _is_stored(path: Path) -> bool:
-    """Whether the arrays lie in the archive as they are, as `np.savez` writes them."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return all(info.compress_type == zipfile.ZIP_STORED for info in archive.infolist())
-    except (zipfile.BadZipFile, OSError):
-        return False
+    size, most = path.stat().st_size if path.is_file() else 0, limits.current().bytes
+    if size <= min(MAPPED, most):
+        return _archive(path)
+    infos = _infos(path)
+    if size <= most and any(info.compress_type != zipfile.ZIP_STORED for info in infos.values()):
+        return _archive(path)
+    return list(infos), lambda name: _mapped_entry(path, infos[name])
 
 
 def _fitting(path: Path, spec: InputSpec, entries: list[str], array: Callable[[str], Array]) -> Array:
@@ -158,14 +152,13 @@ def _mapped(path: Path) -> Array:
     return found
 
 
-def _mapped_archive(path: Path) -> tuple[list[str], Callable[[str], Array]]:
-    """As `_archive`, of a file that is too large to be read: `np.savez` stores arrays as they are."""
+def _infos(path: Path) -> dict[str, zipfile.ZipInfo]:
+    """Where the arrays of a file lie, by name; `np.savez` stores them as they are."""
     try:
         with zipfile.ZipFile(path) as archive:
-            infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            return {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
     except (zipfile.BadZipFile, OSError):
         raise DataError(f"{path} {BROKEN}") from None
-    return list(infos), lambda name: _mapped_entry(path, infos[name])
 
 
 def _mapped_entry(path: Path, info: zipfile.ZipInfo) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from bitwright.deployment.driver import declares_raw_data, same_hardware
 from bitwright.deployment.rendering import Code, render
 from bitwright.network import InputSpec, OutputSpec
-from bitwright.network.inputs import affine, data_shape, prepare
+from bitwright.network.inputs import affine, data_shape, in_hwc, prepare
 from bitwright.targets.contract import Design, FrameSpec, StreamSpec
 
 C_PREFIX = "bitwright"
@@ -109,10 +109,7 @@ def _raw(spec: InputSpec) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     plain = dataclasses.replace(spec, data_scale=1.0, data_mean=(0.0,), data_std=(1.0,))
     shape = data_shape(plain)
     x = prepare(plain, np.arange(int(np.prod(shape)), dtype=np.float32).reshape(1, *shape))
-    if spec.layout == "CHW":
-        height, width, channels = spec.type.shape
-        x = x.reshape(1, channels, height, width).transpose(0, 2, 3, 1)
-    order = x.reshape(-1).astype(np.int64)
+    order = in_hwc(spec, x).reshape(-1).astype(np.int64)
     return (None if np.array_equal(order, np.arange(len(order))) else order), mean, std
 
 

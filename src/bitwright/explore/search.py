@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,14 @@ from bitwright.explore.cache import ResultCache
 from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs
 from bitwright.explore.finalists import Lesson, fine_tuned_points
 from bitwright.explore.front import Point, SearchResult, mark_front
-from bitwright.explore.study import Candidates, Study, begin, close_in, extremes, samples_for
+from bitwright.explore.study import Candidates, Study, begin, check_candidates, close_in, extremes, samples_for
 from bitwright.explore.tasks import Pool
 from bitwright.models.graph import FloatGraph
 from bitwright.network import Network
-from bitwright.options import check_types
-from bitwright.quantization import measures
-from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
+from bitwright.options import check_types, from_keywords
+from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress, quiet
-from bitwright.training import need_torch
-from bitwright.training.options import MAX_TRAINED_BITS
 
 
 def _doc(default: Any, doc: str) -> Any:
@@ -64,21 +61,10 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         check_types(self)
-        for name in ("weight_candidates", "activation_candidates"):
-            bits = tuple(sorted(set(getattr(self, name))))
-            object.__setattr__(self, name, bits)
-            if not bits or any(not 1 <= b <= MAX_QUANTIZED_BITS for b in bits):
-                raise OptionError(f"{name} is {bits}; legal are widths of 1 to {MAX_QUANTIZED_BITS}")
-        if self.metric not in measures.METRICS:
-            raise OptionError(f"metric is {self.metric!r}; legal are {', '.join(measures.METRICS)}")
+        check_candidates(self)
         if self.budget is not None and self.max_loss is not None:
             raise OptionError("budget and max_loss exclude each other; legal is one of them")
-        if self.finetune_steps:
-            need_torch()
-            widest = max(*self.weight_candidates, *self.activation_candidates)
-            if widest > MAX_TRAINED_BITS:
-                raise OptionError(f"candidates have up to {widest} bits; fine-tuning trains 1 to {MAX_TRAINED_BITS}")
-        for name, low in (("points", 0), ("samples", 1), ("jobs", 0), ("finetune_steps", 0)):
+        for name, low in (("points", 0), ("samples", 1), ("jobs", 0)):
             if getattr(self, name) < low:
                 raise OptionError(f"{name} is {getattr(self, name)}; legal is at least {low}")
 
@@ -95,11 +81,7 @@ class _Setting:
 
 def make_options(values: Mapping[str, object]) -> SearchOptions:
     """Options of keyword arguments; `OptionError` names what is unknown and what is legal."""
-    legal = [f.name for f in fields(SearchOptions)]
-    unknown = sorted(set(values) - set(legal))
-    if unknown:
-        raise OptionError(f"search has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")
-    return SearchOptions(**values)  # type: ignore[arg-type]
+    return from_keywords(SearchOptions, values, "search")
 
 
 def search(

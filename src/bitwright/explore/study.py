@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bitwright.data.samples import check_labels
+from bitwright.errors import OptionError
 from bitwright.explore import sensitivity
 from bitwright.explore.costs import Cost, LayerCosts, Pair
 from bitwright.explore.finalists import Judge, kept_figures
@@ -19,11 +20,14 @@ from bitwright.explore.tasks import Pool, Result, run_tasks
 from bitwright.models import read
 from bitwright.models.graph import INPUT, FloatGraph
 from bitwright.models.graph.ops import Softmax
+from bitwright.quantization import measures
 from bitwright.quantization.digests import digest
 from bitwright.quantization.floatrun import FloatRunner, check_data
-from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.options import MAX_QUANTIZED_BITS, QuantizeOptions
 from bitwright.quantization.placement import Widths
 from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
+from bitwright.training import need_torch
+from bitwright.training.options import MAX_TRAINED_BITS
 
 BISECTIONS = 7
 Layers = Mapping[str, Pair]
@@ -43,6 +47,24 @@ class Candidates:
     def widest(self) -> dict[str, Any]:
         """Options of the quantizer for all values whose widths are not searched."""
         return {"weight_bits": max(self.weight_bits), "activation_bits": max(self.activation_bits)}
+
+
+def check_candidates(options: Any) -> None:
+    """Sort the candidates of frozen options of a search; `OptionError` where they, metric or steps are not legal."""
+    for name in ("weight_candidates", "activation_candidates"):
+        bits = tuple(sorted(set(getattr(options, name))))
+        object.__setattr__(options, name, bits)
+        if not bits or any(not 1 <= b <= MAX_QUANTIZED_BITS for b in bits):
+            raise OptionError(f"{name} is {bits}; legal are widths of 1 to {MAX_QUANTIZED_BITS}")
+    if options.metric not in measures.METRICS:
+        raise OptionError(f"metric is {options.metric!r}; legal are {', '.join(measures.METRICS)}")
+    if options.finetune_steps < 0:
+        raise OptionError(f"finetune_steps is {options.finetune_steps}; legal is at least 0")
+    if options.finetune_steps:
+        need_torch()
+        widest = max(*options.weight_candidates, *options.activation_candidates)
+        if widest > MAX_TRAINED_BITS:
+            raise OptionError(f"candidates have up to {widest} bits; fine-tuning trains 1 to {MAX_TRAINED_BITS}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -256,7 +256,7 @@ def quantize(spec: InputSpec, x: Array) -> Ints:
 
     The formula of the specification's rule in float32, each operation rounded by itself.
     """
-    x = _in_hwc(spec, check_floats(spec, x))
+    x = in_hwc(spec, check_floats(spec, x))
     factor, before, after = affine(spec)
     with np.errstate(over="ignore"):
         v = (x * factor if spec.rule == "multiply" else x / factor) + before
@@ -265,7 +265,8 @@ def quantize(spec: InputSpec, x: Array) -> Ints:
     return np.clip(np.rint(v).astype(np.float64) + after, spec.low, spec.high).astype(np.int64)
 
 
-def _in_hwc(spec: InputSpec, x: Array) -> Array:
+def in_hwc(spec: InputSpec, x: Array) -> Array:
+    """The model's float input [N, *shape] in the order of the network's integers, [N, H, W, C] or [N, C]."""
     shape = spec.type.shape
     if spec.layout == "CHW":
         return x.reshape(len(x), shape[2], *shape[:2]).transpose(0, 2, 3, 1)

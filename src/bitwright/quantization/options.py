@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from bitwright.errors import OptionError
 from bitwright.network.ops import Rounding
-from bitwright.options import check_types
+from bitwright.options import check_types, from_keywords
 from bitwright.quantization.ranges.thresholds import METHODS, SCALES
 from bitwright.quantization.weights.grids import WEIGHT_METHODS
 
@@ -110,8 +110,4 @@ def _pair(name: str, value: Any) -> tuple[int, int]:
 
 def make_options(values: Mapping[str, Any]) -> QuantizeOptions:
     """Options of keyword arguments; `OptionError` names what is unknown and what is legal."""
-    legal = [f.name for f in fields(QuantizeOptions)]
-    unknown = sorted(set(values) - set(legal))
-    if unknown:
-        raise OptionError(f"quantize has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")
-    return QuantizeOptions(**values)
+    return from_keywords(QuantizeOptions, values, "quantize")

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from bitwright.errors import ModelError, OptionError
+from bitwright.errors import ModelError
 from bitwright.hardware.clock import ESTIMATED, Clock
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.shell import ADDRESS_BITS, top_ports
@@ -27,6 +27,7 @@ from bitwright.network.graph import Output
 from bitwright.network.lowering import MOST_MOVED, is_view
 from bitwright.network.ops import ArgMax, Flatten
 from bitwright.network.stages import is_staged
+from bitwright.options import from_keywords
 from bitwright.text import Shown, is_identifier
 
 
@@ -319,13 +320,7 @@ class Target(Protocol):
 
 def make_options(target: Target, values: Mapping[str, Any]) -> Any:
     """The target's options from keyword arguments; `OptionError` names what is unknown and what is legal."""
-    legal = [f.name for f in dataclasses.fields(target.options)]
-    unknown = sorted(set(values) - set(legal))
-    if unknown:
-        raise OptionError(
-            f"target {target.name} has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}"
-        )
-    return target.options(**values)
+    return from_keywords(target.options, values, f"target {target.name}")
 
 
 def make_plan(target: Target, network: Network, options: Any) -> Plan | Refusal:

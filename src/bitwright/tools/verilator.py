@@ -130,7 +130,7 @@ def build(
         identity += [name, sources[name]]
 
     def make(folder: Path) -> list[Path]:
-        return [_compile(tool, sources, folder, _runtime(tool, root, trace, jobs), driver, trace, jobs)]
+        return [_compile(tool, sources, folder, root, driver, trace, jobs)]
 
     folder, hit = cache.entry(root / "verilator", cache.digest(identity), make, ["model"])
     return Model(
@@ -155,7 +155,7 @@ def _compile(
     tool: Verilator,
     sources: Mapping[str, str],
     folder: Path,
-    runtime: Path,
+    root: Path,
     driver: str,
     trace: str | None,
     jobs: int,
@@ -164,6 +164,7 @@ def _compile(
     names = _write(sources, folder)
     options = [*TRANSLATE, *([f"--trace-{trace}"] if trace else []), "-I.", "--Mdir", "cpp"]
     tool.run([*options, *names], folder)
+    runtime = _runtime(tool, root, trace, jobs)
     flags = [*tool.flags, *_trace_flags(trace), "-I.", "-include", str(runtime / PRELUDE)]
     cpp = folder / "cpp"
     units = _units(cpp)

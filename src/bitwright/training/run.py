@@ -15,7 +15,7 @@ import torch
 from bitwright.data.samples import Samples
 from bitwright.errors import DataError, OptionError
 from bitwright.models.graph import FloatGraph
-from bitwright.models.graph.ops import ArgMax, Quant
+from bitwright.models.graph.ops import ArgMax
 from bitwright.network import Network
 from bitwright.network.types import Ints
 from bitwright.quantization.digests import digest
@@ -29,7 +29,7 @@ from bitwright.training.measure import Examiner, Score, loss_of
 from bitwright.training.module import GraphModule, Rules
 from bitwright.training.options import DEFAULT_EPOCHS, FinetuneOptions
 from bitwright.training.report import FinetuneReport
-from bitwright.training.start import Start, is_power_of_two, narrowest, start_of
+from bitwright.training.start import Start, has_grids, is_power_of_two, narrowest, start_of
 
 SPLIT = 2  # a stream of random numbers beside those of the batches
 LEAST_SAMPLES = 10
@@ -95,7 +95,7 @@ def _with_teacher(job: Job, train: Ints, measured: Ints, progress: Progress) -> 
     options = job.options
     if not options.float_epochs:
         return job, None, []
-    if job.graph.of(Quant):
+    if has_grids(job.graph):
         raise OptionError(
             f"{job.graph.source or job.graph.name} is quantized already: no float model learns first; legal is "
             "float_epochs 0"
@@ -103,8 +103,9 @@ def _with_teacher(job: Job, train: Ints, measured: Ints, progress: Progress) -> 
     examiner, device = _examiner(job, job.graph, measured), _device(options)
     half = _in_half(options, device)
     batches = Batches(job.data, train, job.graph, options.batch, options.seed, options.pixels)
-    plan = replace(_plan(options, batches, 3, examiner.loss), features=0.0, rate=options.learning_rate or TAUGHT_RATE)
-    plan = replace(plan, steps=max(1, round(options.float_epochs * batches.per_epoch)), minutes=None)
+    steps, rate = max(1, round(options.float_epochs * batches.per_epoch)), options.learning_rate or TAUGHT_RATE
+    usual = _plan(options, batches, narrowest(job.graph), examiner.loss)
+    plan = replace(usual, steps=steps, minutes=None, rate=rate, features=0.0)
     saved = None
     if job.checkpoint is not None:
         saved = (teacher_file(job.checkpoint), _key(job, job.graph, job.graph, half), options.checkpoint_seconds)

@@ -59,11 +59,16 @@ class Start:
         return make_report(p.graph, graph, network, p.seen, p.options, len(p.x), seconds)
 
 
+def has_grids(graph: FloatGraph) -> bool:
+    """Whether any value or weight of a model is quantized already."""
+    return bool(graph.of(Quant)) or any(node.op.quantized is not None for node in graph.layers)
+
+
 def start_of(
     graph: FloatGraph, calibration: Array, options: QuantizeOptions, narrower: bool, progress: Progress
 ) -> Start:
     """Quantize a float model; take a quantized one as it is or, where `narrower`, with other widths."""
-    if graph.of(Quant) or any(node.op.quantized is not None for node in graph.layers):
+    if has_grids(graph):
         if not graph.layers or any(node.op.quantized is None for node in graph.layers):
             raise ModelError(f"{graph.source or graph.name} is quantized in part; legal are float and quantized models")
         if not narrower:

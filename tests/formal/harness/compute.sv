@@ -6,11 +6,6 @@ module proof (
     input logic [`IN-1:0] x_i
 );
   `START
-  function automatic logic signed [31:0] limit(
-      input logic signed [31:0] value, input logic signed [31:0] low, input logic signed [31:0] high
-  );
-    limit = value < low ? low : value > high ? high : value;
-  endfunction
   localparam int Bits = 4;
   logic [`IN-1:0] x_q;
   logic valid_q, s_ready, m_valid, take, give;

@@ -5,19 +5,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from bitwright import targets
 from bitwright.errors import OptionError
-from bitwright.explore.study import Candidates
+from bitwright.explore.study import Candidates, check_candidates
 from bitwright.hardware.clock import DEFAULT_MHZ, assumed
-from bitwright.options import check_types
-from bitwright.quantization import measures
-from bitwright.quantization.options import MAX_QUANTIZED_BITS
+from bitwright.options import check_types, from_keywords
 from bitwright.targets.goals import DEFAULT_FILL, Goals
-from bitwright.training import need_torch
-from bitwright.training.options import MAX_TRAINED_BITS
 
 
 def _doc(default: Any, doc: str) -> Any:
@@ -53,13 +49,7 @@ class FitOptions:
         check_types(self)
         if not self.device:
             raise OptionError("device is missing; legal is the name of a part or board")
-        for name in ("weight_candidates", "activation_candidates"):
-            bits = tuple(sorted(set(getattr(self, name))))
-            object.__setattr__(self, name, bits)
-            if not bits or any(not 1 <= b <= MAX_QUANTIZED_BITS for b in bits):
-                raise OptionError(f"{name} is {bits}; legal are widths of 1 to {MAX_QUANTIZED_BITS}")
-        if self.metric not in measures.METRICS:
-            raise OptionError(f"metric is {self.metric!r}; legal are {', '.join(measures.METRICS)}")
+        check_candidates(self)
         if not math.isfinite(self.max_loss):
             raise OptionError(f"max_loss is {self.max_loss}; legal are numbers of points")
         for name, low in (("points", 1), ("finalists", 1), ("slower", 0), ("samples", 1), ("jobs", 0)):
@@ -69,13 +59,6 @@ class FitOptions:
         object.__setattr__(self, "targets", tuple(self.targets) or tuple(known))
         for name in (*self.targets, *self.target_options):
             targets.get(name)
-        if self.finetune_steps < 0:
-            raise OptionError(f"finetune_steps is {self.finetune_steps}; legal is at least 0")
-        if self.finetune_steps:
-            need_torch()
-            widest = max(*self.weight_candidates, *self.activation_candidates)
-            if widest > MAX_TRAINED_BITS:
-                raise OptionError(f"candidates have up to {widest} bits; fine-tuning trains 1 to {MAX_TRAINED_BITS}")
         _ = self.goals  # what is not legal of them ends here
 
     @property
@@ -91,8 +74,4 @@ class FitOptions:
 
 def make_options(values: Mapping[str, Any]) -> FitOptions:
     """Options of keyword arguments; `OptionError` names what is unknown and what is legal."""
-    legal = [f.name for f in fields(FitOptions)]
-    unknown = sorted(set(values) - set(legal))
-    if unknown:
-        raise OptionError(f"fit has no option {', '.join(map(repr, unknown))}; legal are {', '.join(legal)}")
-    return FitOptions(**values)
+    return from_keywords(FitOptions, values, "fit")

@@ -15,6 +15,7 @@ from bitwright.explore.costs import Pair
 from bitwright.explore.fit.options import FitOptions
 from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.network import Network
+from bitwright.options import as_text
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.text import Shown, cell, figure
 
@@ -181,7 +182,9 @@ class FitResult(Shown):
         name = f"{point.network}.bw"
         compiled = ["bitwright", "compile", f"{folder}/{name}" if folder else name, "--target", point.target]
         given = self.options.target_options.get(point.target, {})
-        compiled += [part for pair in {**given, **point.options}.items() for part in ("-O", text_of(*pair))]
+        compiled += [
+            part for name, value in {**given, **point.options}.items() for part in ("-O", f"{name}={as_text(value)}")
+        ]
         if self.options.clock_mhz != DEFAULT_MHZ:
             compiled += ["--clock-mhz", f"{self.options.clock_mhz:g}"]
         steps = [shlex.join([*compiled, "-o", f"{point.network}-{point.target}"])]
@@ -194,7 +197,7 @@ class FitResult(Shown):
         assert self.quantize is not None
         widest = self.options.candidates.widest
         made = replace(self.quantize, **widest, layer_bits=dict(point.widths))
-        settings = [text_of(f.name, getattr(made, f.name)) for f in fields(made) if _differs(made, f.name, point)]
+        settings = [f"{f.name}={as_text(getattr(made, f.name))}" for f in fields(made) if _differs(made, f.name, point)]
         flag = "-Q" if point.fine_tuned else "-O"
         command = ["bitwright", "finetune" if point.fine_tuned else "quantize", model, "--data", data]
         if point.fine_tuned:
@@ -216,15 +219,6 @@ class FitResult(Shown):
 def key(point: FitPoint) -> str:
     """What tells a point from all others."""
     return f"{point.network} {point.target} {json.dumps(dict(point.options), sort_keys=True)}"
-
-
-def text_of(name: str, value: Any) -> str:
-    """An option as `parse_options` reads it."""
-    if isinstance(value, Mapping):
-        return f"{name}={json.dumps({str(k): v for k, v in value.items()})}"
-    if isinstance(value, (tuple, list)):
-        return f"{name}={','.join(map(str, value))}"
-    return f"{name}={str(value).lower() if isinstance(value, bool) or value is None else value}"
 
 
 def _differs(made: QuantizeOptions, name: str, point: FitPoint) -> bool:
