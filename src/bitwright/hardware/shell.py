@@ -7,6 +7,7 @@ from bitwright.hardware.text import CLOCK_PORTS, Port
 
 WEIGHT_STREAM = "s_axis_weights"
 ADDRESS_BITS = 32
+MEMORY_ADDRESS_BITS = 40
 
 
 def stream_slave(name: str, bits: int) -> tuple[Port, ...]:
@@ -46,8 +47,40 @@ def control(address_bits: int = ADDRESS_BITS, prefix: str = "s_axil_") -> tuple[
     return tuple(Port(prefix + port.name, port.output, port.bits) for port in ports)
 
 
-def top_ports(in_bits: int, out_bits: int, weight_bits: int = 0, address_bits: int | None = None) -> tuple[Port, ...]:
-    """Clock, reset, input, output, and where there are any, weights (weight_bits) and control (address_bits)."""
+def memory_master(data_bits: int, address_bits: int = MEMORY_ADDRESS_BITS, prefix: str = "m_axi_") -> tuple[Port, ...]:
+    """An AXI4 master: whole beats, INCR bursts, two IDs that read and one that writes (`axi_master`)."""
+    sizes = {"id": 1, "addr": address_bits, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3, "valid": 1}
+    address = [Port(name, True, bits) for name, bits in sizes.items()]
+    ports = (
+        *(Port(f"ar{port.name}", True, port.bits) for port in address),
+        Port("arready"),
+        Port("rid"),
+        Port("rdata", bits=data_bits),
+        Port("rresp", bits=2),
+        Port("rlast"),
+        Port("rvalid"),
+        Port("rready", True),
+        *(Port(f"aw{port.name}", True, port.bits) for port in address),
+        Port("awready"),
+        Port("wdata", True, data_bits),
+        Port("wstrb", True, data_bits // 8),
+        Port("wlast", True),
+        Port("wvalid", True),
+        Port("wready"),
+        Port("bid"),
+        Port("bresp", bits=2),
+        Port("bvalid"),
+        Port("bready", True),
+    )
+    return tuple(Port(prefix + port.name, port.output, port.bits) for port in ports)
+
+
+def top_ports(
+    in_bits: int, out_bits: int, weight_bits: int = 0, address_bits: int | None = None, memory_bits: int = 0
+) -> tuple[Port, ...]:
+    """Clock, reset, input, output, and where there are any: weights, control (address_bits), external memory."""
     weights = stream_slave(WEIGHT_STREAM, weight_bits) if weight_bits else ()
     registers = () if address_bits is None else control(address_bits)
-    return (*CLOCK_PORTS, *stream_slave("s_axis", in_bits), *stream_master("m_axis", out_bits), *weights, *registers)
+    memory = memory_master(memory_bits) if memory_bits else ()
+    streams = (*stream_slave("s_axis", in_bits), *stream_master("m_axis", out_bits), *weights)
+    return (*CLOCK_PORTS, *streams, *registers, *memory)

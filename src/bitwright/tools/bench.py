@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bitwright.errors import OptionError
-from bitwright.hardware.shell import control
+from bitwright.hardware.shell import control, memory_master
 from bitwright.hardware.text import CLOCK, CLOCK_PORTS, Port, instance, module, wire
 
 TOP = "bench"
@@ -22,6 +22,14 @@ AXIL = tuple(port for port in control(prefix="") if port.name not in PROTECTION)
 def _axil(port: Port) -> str:
     """The harness's port that meets one of the AXI4-Lite slave."""
     return f"axil_{port.name}_{'o' if port.output else 'i'}"
+
+
+MEMORY = tuple(port for port in memory_master(128, 64, prefix="") if not port.name.endswith(("cache", "prot")))
+
+
+def _memory(port: Port) -> str:
+    """The harness's port that meets one of the AXI4 master."""
+    return f"mem_{port.name}_{'o' if port.output else 'i'}"
 
 
 AXIL_PINS = {f"s_axil_{name}": net for name, net in ({port.name: _axil(port) for port in AXIL} | PROTECTION).items()}
@@ -75,7 +83,8 @@ def axis_output(width: int, name: str = "m_axis") -> StreamPort:
 class Bench:
     """A module under test: its name, its streams, and parameters of its own.
 
-    axil: whether it has the AXI4-Lite slave s_axil_*. Besides these it has clk_i and rst_i and no other port.
+    axil: whether it has the AXI4-Lite slave s_axil_*. memory: bits of a beat of its AXI4 master m_axi_*, 64 or 128; 0
+    where it has none. Besides these it has clk_i and rst_i and no other port.
     """
 
     top: str
@@ -83,6 +92,7 @@ class Bench:
     outputs: Sequence[StreamPort]
     axil: bool = False
     parameters: Mapping[str, object] = field(default_factory=dict)
+    memory: int = 0
 
     @property
     def text(self) -> str:
@@ -97,10 +107,16 @@ class Bench:
         assigns = _connect(self.inputs, "in", widths) + _connect(self.outputs, "out", widths)
         if not self.axil:
             assigns += [(f"axil_{port.name}_o", "'0") for port in AXIL if port.output]
+        if not self.memory:
+            assigns += [(_memory(port), "'0") for port in MEMORY if port.output]
         pins = CLOCK | {name: name for name in widths} | (AXIL_PINS if self.axil else {})
         body = "".join(wire(name, bits) for name, bits in widths.items())
         body += "".join(f"  assign {target} = {source};\n" for target, source in assigns)
         body += "  // verilator lint_off WIDTHTRUNC\n"  # an address port may be narrower than the harness's 32 bits
+        if self.memory:
+            pins |= {f"m_axi_{port.name}": _memory(port) for port in MEMORY}
+            pins |= {f"m_axi_{name}": "" for name in ("arcache", "arprot", "awcache", "awprot")}
+            body += "  // verilator lint_off WIDTHEXPAND\n"  # the port may be narrower than the harness's
         body += instance(self.top, "dut", self.parameters, pins) + "  // verilator lint_on WIDTHTRUNC\n"
         return module(TOP, _ports(self.inputs, self.outputs), body)
 
@@ -120,6 +136,7 @@ def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort]) -> list[
         Port("out_valid_o", True, 32),
         Port("out_ready_i", bits=32),
         *(Port(_axil(port), port.output, port.bits) for port in AXIL),
+        *(Port(_memory(port), port.output, port.bits) for port in MEMORY),
     ]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,12 +50,34 @@ class Stalls:
 
 
 @dataclass(frozen=True, eq=False)
+class ExternalMemory:
+    """Memory of `size` bytes at the AXI4 master of a model, from address `base` on; it begins with `image`, uint32.
+
+    Ideal, as tools/cpp/memory.h defines it: `latency` cycles to the first beat of a read and to the response of a
+    write, `gap` cycles from beat to beat. With a `seed` it is random instead: latencies of 1 to 400 cycles and now and
+    then 2,000, pauses on every channel, reads of the two IDs in any order. `outstanding`: bursts of an ID that may be
+    under way. fail_read, fail_write: the burst whose response is an error, counted from 0. What no one has written may
+    not be read.
+    """
+
+    image: np.ndarray
+    size: int
+    base: int = 0
+    latency: int = 100
+    gap: int = 1
+    seed: int | None = None
+    outstanding: int = 8
+    fail_read: int = -1
+    fail_write: int = -1
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """What came out of `Model.run`. Cycle 0 is the first after reset and program; arrays by stream name.
 
     outputs: uint32 [words, ceil(width/32)], lowest bits first. accepted: cycle in which each input word
     was taken. produced: cycle in which each output word was taken. cycles: up to and including the last
-    transfer. counters: value by address.
+    transfer. counters: value by address. traffic: bytes that were read from and written to external memory.
     """
 
     outputs: Mapping[str, np.ndarray]
@@ -63,6 +85,7 @@ class Run:
     produced: Mapping[str, np.ndarray]
     cycles: int
     counters: Mapping[int, int]
+    traffic: tuple[int, int] = (0, 0)
 
     def integers(self, name: str) -> np.ndarray:
         """Output words of at most 64 bits as uint64 [words]."""
@@ -119,6 +142,12 @@ class Model:
     traced: str | None
     tool: str
     cached: bool
+    memory_bits: int = 0
+    external: ExternalMemory | None = None
+
+    def with_memory(self, external: ExternalMemory | None) -> Model:
+        """The same with a memory at its AXI4 master, which a model that has one needs."""
+        return replace(self, external=external)
 
     def run(
         self,
@@ -149,13 +178,35 @@ class Model:
             if stalls:
                 lines.append(f"stalls {int(stalls.input * 2**32)} {int(stalls.output * 2**32)}")
             lines += self._streams(folder, words, expect)
+            lines += self._external(folder)
             lines += _program(folder, program) + [f"counter {address}" for address in counters]
             if trace is not None:
                 lines.append(f"trace {trace.cycles} {trace.words} wave.{self.traced}")
-            cycles, values = self._execute(folder, lines)
+            found = self._execute(folder, lines)
             if trace is not None:
                 write_file(Path(trace.path), (folder / f"wave.{self.traced}").read_bytes())
-            return self._collect(folder, cycles, values)
+            return self._collect(folder, found)
+
+    def _external(self, folder: Path) -> list[str]:
+        """Write the memory's image; the line that describes it."""
+        external = self.external
+        if (external is None) != (self.memory_bits == 0):
+            raise DataError("external memory is for models with an AXI4 master, which need it")
+        if external is None:
+            return []
+        image = np.asarray(external.image, "<u4").reshape(-1)
+        image.tofile(folder / "memory.bin")
+        ideal = external.seed is None
+        numbers = (self.memory_bits // 8, external.base, external.size, 16, external.outstanding, len(image))
+        rest = (
+            int(not ideal),
+            external.latency,
+            external.gap,
+            external.seed or 0,
+            external.fail_read,
+            external.fail_write,
+        )
+        return [f"memory {' '.join(map(str, numbers))} memory.bin {' '.join(map(str, rest))}"]
 
     def _streams(self, folder: Path, words: Mapping[str, np.ndarray], expect: Mapping[str, int]) -> list[str]:
         """Write the input words; the lines that describe all streams."""
@@ -173,8 +224,8 @@ class Model:
             lines.append(f"out {port.name} {port.words} {expect[port.name]} out{i}.bin out{i}.cycles")
         return lines
 
-    def _execute(self, folder: Path, lines: Sequence[str]) -> tuple[int, dict[int, int]]:
-        """Run the executable on a job; its cycles and counters, or the error that it reports."""
+    def _execute(self, folder: Path, lines: Sequence[str]) -> list[list[str]]:
+        """Run the executable on a job; the lines of its result, or the error that it reports."""
         (folder / "job").write_text("\n".join(lines) + "\n")
         code, output = outcome([self.executable, "job", "result"], folder)
         result = folder / "result"
@@ -185,17 +236,19 @@ class Model:
             raise SimulationError(f"the model stopped: {said}")
         if end[1] != "ok":
             raise _FAILURES[end[1]](end[2].strip(" ;"))
-        cycles = next(int(fact[1]) for fact in facts if fact[0] == "cycles")
-        return cycles, {int(fact[1]): int(fact[2]) for fact in facts if fact[0] == "counter"}
+        return facts
 
-    def _collect(self, folder: Path, cycles: int, counters: Mapping[int, int]) -> Run:
+    def _collect(self, folder: Path, facts: Sequence[Sequence[str]]) -> Run:
         outputs, accepted, produced = {}, {}, {}
         for i, port in enumerate(self.inputs):
             accepted[port.name] = np.fromfile(folder / f"in{i}.cycles", "<u8").astype(np.int64)
         for i, port in enumerate(self.outputs):
             outputs[port.name] = np.fromfile(folder / f"out{i}.bin", "<u4").reshape(-1, port.words)
             produced[port.name] = np.fromfile(folder / f"out{i}.cycles", "<u8").astype(np.int64)
-        return Run(outputs, accepted, produced, cycles, counters)
+        cycles = next(int(fact[1]) for fact in facts if fact[0] == "cycles")
+        counters = {int(fact[1]): int(fact[2]) for fact in facts if fact[0] == "counter"}
+        read, written = next((int(fact[1]), int(fact[2])) for fact in facts if fact[0] == "traffic")
+        return Run(outputs, accepted, produced, cycles, counters, (read, written))
 
 
 def _same_names(what: str, given: Mapping[str, object], ports: Sequence[StreamPort]) -> None:

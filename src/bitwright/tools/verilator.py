@@ -133,9 +133,9 @@ def build(
         return [_compile(tool, sources, folder, root, driver, trace, jobs)]
 
     folder, hit = cache.entry(root / "verilator", cache.digest(identity), make, ["model"])
-    return Model(
-        folder / "model", memory, tuple(bench.inputs), tuple(bench.outputs), trace, f"Verilator {tool.version}", hit
-    )
+    streams = tuple(bench.inputs), tuple(bench.outputs)
+    name = f"Verilator {tool.version}"
+    return Model(folder / "model", memory, *streams, trace, name, hit, bench.memory)
 
 
 def lint(files: Mapping[str, str], top: str, folder: Path, parameters: Mapping[str, object] | None = None) -> None:

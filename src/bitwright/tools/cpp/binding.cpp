@@ -15,6 +15,15 @@ Ports ports(Vbench& t) {
         t.axil_awvalid_i, t.axil_wstrb_i, t.axil_wvalid_i, t.axil_bready_i, t.axil_arvalid_i, t.axil_rready_i,
         t.axil_awready_o, t.axil_wready_o, t.axil_bresp_o, t.axil_bvalid_o,
         t.axil_arready_o, t.axil_rresp_o, t.axil_rvalid_o,
+        t.mem_araddr_o,
+        t.mem_arid_o, t.mem_arlen_o, t.mem_arsize_o, t.mem_arburst_o, t.mem_arvalid_o, t.mem_arready_i,
+        t.mem_rdata_i.data(),
+        t.mem_rid_i, t.mem_rresp_i, t.mem_rlast_i, t.mem_rvalid_i, t.mem_rready_o,
+        t.mem_awaddr_o,
+        t.mem_awid_o, t.mem_awlen_o, t.mem_awsize_o, t.mem_awburst_o, t.mem_awvalid_o, t.mem_awready_i,
+        t.mem_wdata_o.data(), t.mem_wstrb_o,
+        t.mem_wlast_o, t.mem_wvalid_o, t.mem_wready_i,
+        t.mem_bid_i, t.mem_bresp_i, t.mem_bvalid_i, t.mem_bready_o,
     };
 }
 

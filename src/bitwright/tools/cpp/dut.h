@@ -22,6 +22,16 @@ struct Ports {
     uint8_t &axil_awvalid_i, &axil_wstrb_i, &axil_wvalid_i, &axil_bready_i, &axil_arvalid_i, &axil_rready_i;
     uint8_t &axil_awready_o, &axil_wready_o, &axil_bresp_o, &axil_bvalid_o;
     uint8_t &axil_arready_o, &axil_rresp_o, &axil_rvalid_o;
+    uint64_t& mem_araddr_o;
+    uint8_t &mem_arid_o, &mem_arlen_o, &mem_arsize_o, &mem_arburst_o, &mem_arvalid_o, &mem_arready_i;
+    uint32_t* mem_rdata_i;
+    uint8_t &mem_rid_i, &mem_rresp_i, &mem_rlast_i, &mem_rvalid_i, &mem_rready_o;
+    uint64_t& mem_awaddr_o;
+    uint8_t &mem_awid_o, &mem_awlen_o, &mem_awsize_o, &mem_awburst_o, &mem_awvalid_o, &mem_awready_i;
+    uint32_t* mem_wdata_o;
+    uint16_t& mem_wstrb_o;
+    uint8_t &mem_wlast_o, &mem_wvalid_o, &mem_wready_i;
+    uint8_t &mem_bid_i, &mem_bresp_i, &mem_bvalid_i, &mem_bready_o;
 };
 
 struct Dut : Ports {

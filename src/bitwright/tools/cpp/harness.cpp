@@ -38,6 +38,7 @@ class Bench {
   public:
     // Registers and memories without an initial value start at random, from the seed.
     explicit Bench(Job& job) : job_(job), dut_(make_dut(randomized(context_, job.seed))), top_(*dut_) {
+        memory_.open(job.memory);
 #if VM_TRACE
         if (!job.trace_file.empty()) {
             context_.traceEverOn(true);
@@ -74,6 +75,10 @@ class Bench {
         return last + 1;
     }
 
+    std::string traffic() const {
+        return std::to_string(memory_.read_bytes) + " " + std::to_string(memory_.written_bytes);
+    }
+
     uint32_t read(uint32_t address) {
         top_.axil_araddr_i = address;
         handshake(top_.axil_arvalid_i, top_.axil_arready_o, "read address");
@@ -97,6 +102,7 @@ class Bench {
     VerilatedContext context_;
     std::unique_ptr<Dut> dut_;
     Dut& top_;
+    Memory memory_;
     uint64_t ticks_ = 0;
 #if VM_TRACE
     TraceFile trace_;
@@ -110,10 +116,12 @@ class Bench {
 
     void settle() {
         top_.clk_i = 0;
+        memory_.drive(top_);
         top_.eval();
     }
 
     void edge() {
+        if (!top_.rst_i) sample_memory();
         dump();
         context_.timeInc(1);
         top_.clk_i = 1;
@@ -122,6 +130,14 @@ class Bench {
         context_.timeInc(1);
         ++ticks_;
         if (context_.gotFinish()) throw Failure("finish", "the design called $finish");
+    }
+
+    void sample_memory() {
+        try {
+            memory_.sample(top_);
+        } catch (const Memory::Broken& broken) {
+            throw Failure("protocol", std::string(broken.what()) + ", in cycle " + std::to_string(ticks_));
+        }
     }
 
     // Once the words are out, a few cycles more show the last transfer.
@@ -308,6 +324,7 @@ void run(Job& job, std::ostream& result) {
         bench.write_program();
         const uint64_t cycles = bench.stream();
         result << "cycles " << cycles << "\n";
+        result << "traffic " << bench.traffic() << "\n";
         for (const uint32_t address : job.counters) {
             const uint32_t value = bench.read(address);
             result << "counter " << address << " " << value << "\n";

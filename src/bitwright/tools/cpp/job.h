@@ -7,23 +7,8 @@
 #include <string>
 #include <vector>
 
-// xorshift64*: one generator a stream, so that streams stall independently of each other.
-class Random {
-  public:
-    explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15ull + 0xD1B54A32D192ED03ull) {
-        if (state_ == 0) state_ = 1;
-        for (int i = 0; i < 4; ++i) next();
-    }
-    uint32_t next() {
-        state_ ^= state_ >> 12;
-        state_ ^= state_ << 25;
-        state_ ^= state_ >> 27;
-        return static_cast<uint32_t>((state_ * 0x2545F4914F6CDD1Dull) >> 32);
-    }
-
-  private:
-    uint64_t state_;
-};
+#include "memory.h"
+#include "random.h"
 
 struct Stream {
     std::string name;
@@ -48,6 +33,7 @@ struct Job {
     std::vector<uint32_t> counters;
     std::string trace_file;
     uint64_t trace_cycles = 0, trace_words = 0;
+    Memory::Settings memory;
 };
 
 inline std::vector<uint32_t> read_words(const std::string& path, size_t count) {
@@ -97,6 +83,13 @@ inline Job read_job(const char* path) {
         } else if (key == "counter") {
             job.counters.emplace_back();
             file >> job.counters.back();
+        } else if (key == "memory") {
+            Memory::Settings& m = job.memory;
+            size_t count;
+            std::string words;
+            file >> m.bytes >> m.base >> m.size >> m.beats >> m.outstanding >> count >> words;
+            file >> m.random >> m.latency >> m.gap >> m.seed >> m.error_read >> m.error_write;
+            m.image = read_words(words, count);
         } else if (key == "trace") {
             file >> job.trace_cycles >> job.trace_words >> job.trace_file;
         } else {
