@@ -3,22 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from bitwright.errors import DataError
 from bitwright.fast.session import open_session
 from bitwright.models.export import to_onnx
-from bitwright.models.graph import FloatGraph, Port
+from bitwright.models.graph import FloatGraph, FloatNode, Port
 from bitwright.network import InputSpec, IntType, TensorType
 from bitwright.network.bundles import bundled, parts
 from bitwright.network.graph import only
-from bitwright.quantization.threads import side_by_side
+from bitwright.quantization.threads import side_by_side, thread_count
 
-BATCH_BYTES = 192 << 20
-MAX_BATCH = 256
-PIECES = 8  # of a batch, which threads compute side by side
+BATCH_BYTES = 8 << 20  # of the values of a batch; each thread has one
+MAX_BATCH = 32
 
 
 class FloatRunner:
@@ -26,7 +26,7 @@ class FloatRunner:
 
     Without `outputs` the results are the model's outputs, by name, in their own shapes; others are [N, H, W, C] or
     [N, C]. Several inputs and outputs are bundles (`network.bundles`).
-    A session has one thread and a piece of a batch a fixed size, so that no bit depends on `jobs`, the threads.
+    A session has one thread and a batch a fixed size, so that no bit depends on `jobs`, the threads.
     """
 
     def __init__(self, graph: FloatGraph, outputs: Sequence[str] | None = None, jobs: int = 0) -> None:
@@ -37,36 +37,47 @@ class FloatRunner:
         model = to_onnx(graph, None if outputs is None else self.names)
         self.jobs = jobs
         self._session = open_session(model.SerializeToString(), 1)
-        elements = sum(int(np.prod(shape)) for shape in graph.shapes.values())
-        kept = elements if outputs is None else sum(int(np.prod(graph.shapes[n])) for n in outputs)
-        self.batch = int(np.clip(BATCH_BYTES // (4 * max(1, kept)), 1, MAX_BATCH))
-        self.piece = -(-self.batch // PIECES)
+        kept = sum(math.prod(graph.shapes[name]) for name in outputs or [port.value for port in graph.outputs])
+        self.batch = int(np.clip(BATCH_BYTES // (4 * (kept + widest(graph.nodes, graph))), 1, MAX_BATCH))
 
     def run(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        """Values for one batch x, in the model's own shape [N, *input_shape]."""
-        found = dict(zip(self.names, self._computed(x), strict=True)) if self.names else {}
+        """Values for x as one batch, in the model's own shape [N, *input_shape]."""
+        found = {}
+        if self.names:
+            found = dict(zip(self.names, self._session.run(self.names, self._feeds(x)), strict=True))
         if self.given:
             inputs = to_values(self.graph, x)
             found |= {name: inputs[name] for name in self.given}
         return found
 
-    def _computed(self, x: np.ndarray) -> list[np.ndarray]:
-        pieces = [x[start : start + self.piece] for start in range(0, len(x), self.piece)]
-        found = side_by_side(lambda piece: self._session.run(self.names, self._feeds(piece)), pieces, self.jobs)
-        return found[0] if len(found) == 1 else [np.concatenate(values) for values in zip(*found, strict=True)]
-
     def _feeds(self, x: np.ndarray) -> dict[str, np.ndarray]:
         given = parts(x, self.graph.input_names)
         return {name: np.ascontiguousarray(a, np.float32) for name, a in given.items()}
 
-    def batches(self, x: np.ndarray) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-        """(start, values) of each batch of x."""
-        for start in range(0, len(x), self.batch):
-            yield start, self.run(x[start : start + self.batch])
+    def batches(self, x: np.ndarray, picks: np.ndarray | None = None) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """(start, values) of each batch of x, or of the samples `picks` of it, in that order.
+
+        As many as there are threads are computed side by side.
+        """
+
+        def batch(start: int) -> dict[str, np.ndarray]:
+            part = slice(start, start + self.batch)
+            return self.run(x[part] if picks is None else x[picks[part]])
+
+        count = len(x) if picks is None else len(picks)
+        together = self.batch * thread_count(self.jobs)
+        for first in range(0, count, together):
+            starts = range(first, min(first + together, count), self.batch)
+            yield from zip(starts, side_by_side(batch, starts, self.jobs), strict=True)
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """All results for all of x, [N, *shape]; several as a bundle."""
         return np.concatenate([bundled(values) for _, values in self.batches(x)])
+
+
+def widest(nodes: Iterable[FloatNode], graph: FloatGraph) -> int:
+    """Most elements of a sample that one of the nodes holds: its inputs and its output."""
+    return max((sum(math.prod(graph.shapes[v]) for v in {*n.inputs, n.name}) for n in nodes), default=0)
 
 
 def to_values(graph: FloatGraph, x: np.ndarray) -> dict[str, np.ndarray]:

@@ -3,7 +3,8 @@
 
 Two sets of values walk through the graph side by side, those of the float network and those of the
 quantized one. At each layer both inputs are known, the weights are rounded and the bias corrected, and
-the walk goes on with the integer weights.
+the walk goes on with the integer weights. Values grow smaller on the way, so it begins with the samples whose first
+values fit in memory; others join where there is room for them.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from bitwright.models.graph import INPUT, FloatGraph, FloatNode, LayerNode
 from bitwright.models.graph.ops import Add, Conv, Join, Layer
 from bitwright.network.ops import windows
 from bitwright.network.types import Array, Floats, Ints
-from bitwright.quantization.floatrun import FloatRunner, to_values
+from bitwright.quantization.floatrun import FloatRunner, to_values, widest
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.quantization.threads import one_blas_thread, side_by_side
 from bitwright.quantization.weights.second_order import Moments
 
 MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of one layer, and values in them
 MEAN_COLUMNS = 16384  # where only means are measured
-WALK_BYTES, MEAN_BYTES = 3 << 30, 1 << 30  # for second moments and for means, which need fewer samples
+WALK_BYTES, MEAN_BYTES = 3 << 30, 16 << 20  # of values that are known at once: for second moments, and for means
+FEWEST = 16  # samples that are walked with, whatever their size
 COLUMN_BYTES = 16 << 20  # of the columns that are multiplied at once
 SMALL = 1 << 12  # elements of a product that are multiplied without BLAS
 SQUARABLE = 1e15  # sums of products of larger values may pass the range of float32
@@ -51,12 +53,13 @@ def sweep(
     x: calibration data [N, *input_shape]. Second moments are measured where `second` says so; `seed`
     chooses the positions that count.
     """
-    count = samples_that_fit(graph, len(x), WALK_BYTES if second else MEAN_BYTES)
-    walk = _Walk(graph, quantized, x[:count], jobs)
-    references = {node.name: node for node in graph.layers}
+    size = WALK_BYTES if second else MEAN_BYTES
     random = np.random.default_rng(seed)
+    walk = _Walk(graph, quantized, x, random.permutation(len(x)), jobs)
+    references = {node.name: node for node in graph.layers}
     done: dict[str, FloatNode] = {}
     for node in quantized.layers:
+        walk.admit(samples_that_fit(graph, len(x), size, node.name))
         reference = references[node.name]
         pair = walk.value(True, reference.inputs[0]), walk.value(False, node.inputs[0])
         added = walk.added_error(node.name)
@@ -67,22 +70,45 @@ def sweep(
     return quantized.with_nodes([done.get(node.name, node) for node in quantized.nodes])
 
 
-def samples_that_fit(graph: FloatGraph, count: int, size: int) -> int:
-    """At most `count` samples, whose widest values fit `size` bytes four times: both networks' input and output."""
-    widest = max(int(np.prod(shape)) for shape in graph.shapes.values())
-    return max(1, min(count, size // (4 * 4 * widest)))
+def samples_that_fit(graph: FloatGraph, count: int, size: int, start: str | None = None) -> int:
+    """At most `count` samples whose values fit `size` bytes: input and output of the widest node, in both networks.
+
+    start: the layer from which on nodes count; else all. At least `FEWEST` of the samples.
+    """
+    names = [node.name for node in graph.nodes]
+    rest = graph.nodes[names.index(start) if start else 0 :]
+    return min(count, max(FEWEST, size // (2 * 4 * widest(rest, graph))))
 
 
 class _Walk:
-    """Values of both networks, computed when asked for and dropped after their last reader."""
+    """Values of both networks, computed when asked for and dropped after their last reader.
 
-    def __init__(self, graph: FloatGraph, quantized: FloatGraph, x: Array, jobs: int) -> None:
+    x: all samples; order [N]: that in which they join, which is not that of a data set sorted by classes.
+    """
+
+    def __init__(self, graph: FloatGraph, quantized: FloatGraph, x: Array, order: Ints, jobs: int) -> None:
         self.graphs = {True: graph, False: quantized}
-        self.jobs = jobs
-        start = to_values(graph, x)
+        self.x, self.order, self.count, self.jobs = x, order, 0, jobs
+        start = to_values(graph, x[:0])
         self.values = {side: dict(start) for side in (True, False)}
         self.readers = {side: {v: len(r) for v, r in g.consumers.items()} for side, g in self.graphs.items()}
         self.replaced: dict[str, FloatNode] = {}
+
+    def admit(self, count: int) -> None:
+        """Go on with `count` samples, where these are at least twice as many as before, or all."""
+        if count == self.count or (count < 2 * self.count and count < len(self.x)):
+            return
+        new, self.count = self.order[self.count : count], count
+        for side, graph in self.graphs.items():
+            values = self.values[side]
+            if not side:
+                graph = graph.with_nodes(self.replaced.get(node.name, node) for node in graph.nodes)
+            joined = {name: [value] for name, value in values.items()}
+            for _, found in FloatRunner(graph, list(values), self.jobs).batches(self.x, new):
+                for name in joined:
+                    joined[name].append(found[name])
+            for name in list(joined):
+                values[name] = np.concatenate(joined.pop(name))
 
     def finish(self, name: str, quantized: FloatNode) -> None:
         """The quantized network goes on with this form of a layer."""
