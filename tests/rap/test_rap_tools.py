@@ -46,7 +46,7 @@ def test_package_of_the_hardware():
     text = package()
     assert "    OpMAC = 6'd16,\n" in text
     assert "    logic [15:0] last;\n    logic [15:0] count;\n  } loop_t;\n" in text
-    assert "  localparam int unsigned StageExecute = 11;\n" in text
+    assert "  localparam int unsigned StageExecute = 12;\n" in text
     assert "  localparam int unsigned CyclesPostDepth = 24;\n" in text
 
 
@@ -70,12 +70,12 @@ def test_example_kernel(example, run_rtl):
 
 def test_trace():
     program = assemble("LOOP 2\nMAC c3, a0, b0, afrom=bus\nENDL\nHALT\n")
-    lines = trace(Machine(), program, 21).splitlines()
+    lines = trace(Machine(), program, 22).splitlines()
     assert lines[0].split() == ["cycle", *STAGES, "array", "instruction"]
     assert lines[4].split() == ["3", "0", *"." * (len(STAGES) - 1), "-", "LOOP", "2"]
     assert lines[7].split()[:3] == ["6", "1", "."]
     assert lines[8].split()[:4] == ["7", "1", "1", "."]
-    assert lines[20].split()[14:16] == ["1", "c3"]
+    assert lines[21].split()[15:17] == ["1", "c3"]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class Writer:
     def loads(self):
         parts = []
         if self.below(2):
-            source = self.pick("bus", "bus", "north", "east", "south", "west")
+            source = self.pick("bus", "bus", "wide", "wide", "north", "east", "south", "west")
             parts.append(f"afrom={source}, aload=a{self.below(16)}, aread=a{self.below(16)}")
         if self.below(2):
             parts.append(f"bfrom=bus, bload=b{self.below(8)}")

@@ -21,7 +21,6 @@ from bitwright.network.stages import Result, Staged
 from bitwright.network.types import Interval
 from bitwright.targets.contract import Problem, unstaged
 from bitwright.targets.rap.compiler.layers import RULES, Layer
-from bitwright.targets.rap.compiler.mapping import threshold_words
 from bitwright.targets.rap.compiler.storage import (
     MAX_EDGE,
     MAX_SPAN,
@@ -29,6 +28,7 @@ from bitwright.targets.rap.compiler.storage import (
     Storage,
     lane_bits,
     padded_channels,
+    threshold_words,
     weight_bits,
 )
 from bitwright.targets.rap.isa.machine import LIMITS

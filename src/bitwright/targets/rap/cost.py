@@ -122,7 +122,8 @@ def slices(width: int, depth: int) -> list[tuple[int, int]]:
 
 def memories(machine: Machine) -> Resources:
     """Banks, program and parameters."""
-    shapes = [(16, machine.a_words)] * machine.size + [(16, machine.b_words)] * machine.size
+    size, lines = machine.size, max(2, -(-machine.a_words // machine.size))
+    shapes = [(16, lines)] * size**2 + [(16, machine.b_words)] * size
     shapes += slices(WORD_BITS + NEED_BITS, machine.program_words) + slices(PARAM_BITS, machine.param_words)
     return sum((ram(*shape, is_block(*shape)) for shape in shapes), Resources())
 

@@ -26,7 +26,15 @@ from bitwright.targets.rap.check import MAX_STEPS, extent_problems, operation_pr
 from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
 from bitwright.targets.rap.compiler.layers import Layer, make_layers
 from bitwright.targets.rap.compiler.mapping import LayerPlan, param_words, ranked, seed_words, weight_words
-from bitwright.targets.rap.compiler.storage import Storage, lane_bits, padded_channels, place, strips
+from bitwright.targets.rap.compiler.storage import (
+    Storage,
+    lane_bits,
+    narrow_pitches,
+    padded_channels,
+    place,
+    strips,
+    wide_pitches,
+)
 from bitwright.targets.rap.compiler.writer import Writer
 from bitwright.targets.rap.isa.fields import EncodingError
 from bitwright.targets.rap.isa.machine import LIMITS
@@ -92,10 +100,16 @@ def _plan_lowered(network: Network, options: RapOptions) -> RapPlan | list[Probl
     strip, more = strips(layered, options.size)
     if found or more:
         return [*found, *more]
-    stored, words = place(layered, options.machine, lane_bits(layered, options.lane_bits), strip)
-    found = [p for value in stored.values() for p in extent_problems(value)]
-    found += _too_full("a_words", words, options)
-    return found or _plan_stored(layered, stored, options)
+    bits = lane_bits(layered, options.lane_bits)
+    made: RapPlan | list[Problem] = []
+    for pitches in (wide_pitches, narrow_pitches):  # without whole lines where they do not fit
+        stored, words = place(layered, options.size, bits, strip, pitches(layered, options.size, bits))
+        found = [p for value in stored.values() for p in extent_problems(value)]
+        found += _too_full("a_words", words, options)
+        made = found or _plan_stored(layered, stored, options)
+        if isinstance(made, RapPlan):
+            break
+    return made
 
 
 def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options: RapOptions) -> RapPlan | list[Problem]:

@@ -55,9 +55,9 @@ def single(pixels: int, words: int, weights: bool = True) -> Body:
     return Body(tuple(steps), (0,), 1, pixels, 0)
 
 
-def streaming(pixels: int, words: int, weights: bool) -> Body:
+def streaming(pixels: int, words: int, source: str, weights: bool) -> Body:
     """Body of separate lanes: every accumulator takes a word of its own; `columns` run first, then the words."""
-    steps = [Step(i * words + j, 0, "bus", 0, load_b=weights and i == 0) for j in range(words) for i in range(pixels)]
+    steps = [Step(i * words + j, 0, source, 0, load_b=weights and i == 0) for j in range(words) for i in range(pixels)]
     return Body(tuple(steps), (0,), 1, pixels, 0)
 
 

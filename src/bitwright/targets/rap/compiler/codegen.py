@@ -15,14 +15,13 @@ from bitwright.targets.rap.compiler import images
 from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.compiler.mapping import (
     LayerPlan,
-    element_words,
     is_shared,
     is_stochastic,
     param_words,
     seed_words,
     weight_words,
 )
-from bitwright.targets.rap.compiler.storage import Storage, words_of
+from bitwright.targets.rap.compiler.storage import Storage, element_words, words_of
 from bitwright.targets.rap.compiler.writer import Level, Writer
 from bitwright.targets.rap.isa.machine import Machine, Program
 from bitwright.targets.rap.isa.table import ADDRESS_BITS
@@ -165,14 +164,14 @@ def _stream_a(writer: Writer, plan: LayerPlan) -> None:
     source, window, body = plan.source[0], plan.layer.window, plan.body
     (sy, sx), (dy, dx), (top, left, _, _) = window.stride, window.dilation, window.pads
     pitch, span = source.pitch, source.span
-    group_words = plan.words if plan.lanes else plan.k_words
-    levels = [Level(body.columns, sx * pitch, sx), Level(body.phases, pitch, 1), Level(group_words, 1)]
+    words = (plan.words, plan.cols) if plan.lanes else (plan.k_words, 1)
+    levels = [Level(body.columns, sx * pitch, sx), Level(body.phases, pitch, 1), Level(*words)]
     if len(plan.source) == 2:
         levels.append(Level(2, plan.source[1].address - source.address))
     if not plan.rowwise:
         levels.append(Level(window.kernel[1], dx * pitch, dx))
     levels.append(Level(window.kernel[0], dy * span, 0, dy))
-    levels.append(Level(plan.channel_tiles, plan.words if plan.lanes else 0))
+    levels.append(Level(plan.channel_tiles, plan.words * plan.cols if plan.lanes else 0))
     levels.append(Level(plan.groups, plan.k_words))
     levels.append(Level(plan.x_tiles, plan.pixels * sx * pitch, plan.pixels * sx))
     levels.append(Level(plan.layer.shape[0], sy * span, 0, sy))

@@ -8,8 +8,8 @@ import numpy as np
 from bitwright.network.affine import folded
 from bitwright.network.lfsr import draws
 from bitwright.network.ops import Lookup, Requantize, Threshold
-from bitwright.targets.rap.compiler.mapping import LayerPlan, element_words, is_shared
-from bitwright.targets.rap.compiler.storage import WORD
+from bitwright.targets.rap.compiler.mapping import LayerPlan, is_shared
+from bitwright.targets.rap.compiler.storage import WORD, element_words
 from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
 
 NEVER = (1 << 31) - 1  # a threshold above every accumulator
@@ -33,10 +33,10 @@ def weights(plan: LayerPlan) -> np.ndarray:
     bits, groups = plan.source[0].bits, plan.groups
     if plan.lanes:  # [O, KH, KW, 1]: lanes are output channels; word, row, column of the kernel, within a tile
         words = pack_lanes(np.moveaxis(w[..., 0], 0, -1), bits)
-        total = plan.channel_tiles * plan.words
+        total = plan.channel_tiles * plan.words * plan.cols
         words = np.pad(words, [(0, 0), (0, 0), (0, total - words.shape[2])])
-        words = words.reshape(*words.shape[:2], plan.channel_tiles, plan.words)
-        return np.moveaxis(words, 2, 0).reshape(1, -1)
+        words = words.reshape(*words.shape[:2], plan.channel_tiles, plan.words, plan.cols)
+        return np.transpose(words, (4, 2, 0, 1, 3)).reshape(plan.cols, -1)
     w = w if plan.layer.window.groups == groups else _dense(w, plan.layer.window.groups)
     per_group = w.shape[0] // groups
     padded = plan.channel_tiles * plan.words * plan.cols

@@ -37,6 +37,13 @@ class Layer(Stage):
         h, w, c = self.main.shape
         return h, w, c
 
+    @property
+    def by_channel(self) -> bool:
+        """Whether each channel of its results comes from that of its inputs alone: separate lanes compute it."""
+        window = self.window
+        own = window.groups == self.shape[2] == self.input_types[0].channels
+        return window.weight is None or (window.groups > 1 and own)
+
 
 def make_layers(network: Network) -> Staged[Layer]:
     """The layers in the order of the nodes of a lowered network; `check` must accept them."""

@@ -2,7 +2,8 @@
 """How a layer is spread over the grid and over time, chosen by its exact cycles and memory words.
 
 Rows of the grid are strips of output columns, columns of the grid are output channels, lanes are input channels (or,
-with separate lanes, the channels themselves: pools, sums, copies and depthwise convolutions use one grid column).
+with separate lanes, the channels themselves: pools, sums, copies and depthwise convolutions, whose columns of the grid
+are the words of a line or, where that gains nothing, one column alone).
 An element holds a block of `body` accumulators; a tile is what all elements hold at a time.
 """
 
@@ -14,15 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.network.affine import channels_of
-from bitwright.network.ops import Requantize, Rounding, Threshold
+from bitwright.network.ops import Requantize, Rounding
 from bitwright.network.stages import Result
 from bitwright.targets.rap.compiler import body as bodies
 from bitwright.targets.rap.compiler.body import Body
 from bitwright.targets.rap.compiler.layers import Layer
-from bitwright.targets.rap.compiler.storage import Storage, padded_channels, words_of
+from bitwright.targets.rap.compiler.storage import Storage, element_words, padded_channels, whole_lines, words_of
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.machine import ACCUMULATORS, Machine
-from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,18 +66,7 @@ class LayerPlan:
     @property
     def elements(self) -> int:
         """Results of a pixel of a tile in one row."""
-        return self.words * (self.source[0].lanes if self.lanes else self.cols)
-
-
-def element_words(result: Result, bits: int) -> int:
-    """Parameter words of an element: one, more for many thresholds, two where it is stored in two words."""
-    words = threshold_words(result.op.thresholds.shape[1]) if isinstance(result.op, Threshold) else 1
-    return max(words, 2) if bits == 32 else words
-
-
-def threshold_words(count: int) -> int:
-    """Parameter words of so many thresholds."""
-    return 1 + -(-max(0, count - HEADER_STEPS) // PARAM_LANES)
+        return self.words * self.cols * (self.source[0].lanes if self.lanes else 1)
 
 
 def is_stochastic(result: Result) -> bool:
@@ -158,7 +147,7 @@ def memory_words(plan: LayerPlan) -> tuple[int, int, int]:
     x = np.arange(plan.x_tiles)[:, None] * plan.pixels * window.stride[1] - window.pads[1] + offsets.reshape(-1)
     x = x[..., None] + np.arange(plan.rows) * source.strip
     inside = int(np.sum((y >= 0) & (y < h))) * int(np.sum((x >= 0) & (x < w)))
-    per_place = plan.words if plan.lanes else plan.k_words
+    per_place = plan.words * plan.cols if plan.lanes else plan.k_words
     a = inside * per_place * plan.channel_tiles * plan.groups * len(plan.source)
     b = plan.loads_b * plan.tiles * plan.cols
     return a, b, sum(_written(plan, t) for t in target)
@@ -212,25 +201,39 @@ def _candidates(layer: Layer, stored: Mapping[str, Storage], machine: Machine, r
     window = layer.window
     source = tuple(stored[name] for name in layer.inputs)
     target = tuple(stored[result.name] for result in layer.results)
-    weights, channels = window.weight, layer.shape[2]
-    lanes = weights is None or (window.groups > 1 and window.groups == channels == source[0].shape[2])
-    groups = window.groups if not lanes and _aligned(layer, source[0], machine) else 1
-    cols = 1 if lanes else machine.size
-    k_words = 1 if lanes else words_of(source[0].shape[2] // groups, source[0].bits)
-    padded = padded_channels(channels // groups, machine.size)
-    total = padded // (source[0].lanes if lanes else machine.size)
+    groups = window.groups if not layer.by_channel and _aligned(layer, source[0], machine) else 1
+    k_words = 1 if layer.by_channel else words_of(source[0].shape[2] // groups, source[0].bits)
     strip = target[0].strip // layer.scale[1] if layer.shape[1] > 1 else 1
     taps = window.kernel[0] * window.kernel[1]
-    for pixels in range(1, min(strip, ACCUMULATORS) + 1 if reuse else 2):
-        fitting = [n for n in range(1, ACCUMULATORS // pixels + 1) if total % n == 0]
-        legal = [n for n in fitting if _packs(n * (source[0].lanes if lanes else cols), n, total, target)]
-        for words in legal if reuse else legal[:1]:
-            for rowwise, body in _bodies(layer, pixels, words, strip, lanes, reuse):
-                inner = k_words * (window.kernel[0] if rowwise else taps) * len(source)
-                yield LayerPlan(
-                    layer, source, target, machine, lanes, rowwise, body, pixels, words, cols,
-                    total // words, groups, -(-strip // pixels), k_words, inner,
-                )  # fmt: skip
+    for cols, lanes, total in _columns(layer, groups, source, target, machine):
+        for pixels in range(1, min(strip, ACCUMULATORS) + 1 if reuse else 2):
+            fitting = [n for n in range(1, ACCUMULATORS // pixels + 1) if total % n == 0]
+            legal = [n for n in fitting if _packs(n * cols * lanes, n, total, target)]
+            for words in legal if reuse else legal[:1]:
+                for rowwise, body in _bodies(layer, pixels, words, strip, cols, reuse):
+                    inner = k_words * (window.kernel[0] if rowwise else taps) * len(source)
+                    yield LayerPlan(
+                        layer, source, target, machine, layer.by_channel, rowwise, body, pixels, words, cols,
+                        total // words, groups, -(-strip // pixels), k_words, inner,
+                    )  # fmt: skip
+
+
+def _columns(
+    layer: Layer, groups: int, source: tuple[Storage, ...], target: tuple[Storage, ...], machine: Machine
+) -> Iterator[tuple[int, int, int]]:
+    """(columns of the grid, channels of an accumulator, accumulators of a column for a pixel) of every kind that fits.
+
+    Lines of words go to all columns where the sources consist of whole lines and the targets have room for as many.
+    """
+    channels, size, lanes = layer.shape[2], machine.size, source[0].lanes
+    padded = padded_channels(channels // groups, size)
+    if not layer.by_channel:
+        yield size, 1, padded // size
+        return
+    yield 1, lanes, padded // lanes
+    whole = whole_lines(channels, source[0].bits, size)
+    if all(s.pitch % size == 0 for s in source) and all(t.holds(layer.channel + whole) for t in target):
+        yield size, lanes, whole // (size * lanes)
 
 
 def _aligned(layer: Layer, source: Storage, machine: Machine) -> bool:
@@ -246,11 +249,11 @@ def _packs(elements: int, words: int, total: int, target: tuple[Storage, ...]) -
     return words == total or all(elements % t.lanes == 0 for t in target)
 
 
-def _bodies(layer: Layer, pixels: int, words: int, strip: int, lanes: bool, reuse: bool) -> Iterator[tuple[bool, Body]]:
+def _bodies(layer: Layer, pixels: int, words: int, strip: int, cols: int, reuse: bool) -> Iterator[tuple[bool, Body]]:
     """(runs over a kernel row, body) of every kind that fits."""
     window = layer.window
-    if lanes:
-        yield False, bodies.streaming(pixels, words, window.weight is not None)
+    if layer.by_channel:
+        yield False, bodies.streaming(pixels, words, "wide" if cols > 1 else "bus", window.weight is not None)
         return
     if not reuse:
         yield False, bodies.single(pixels, words)

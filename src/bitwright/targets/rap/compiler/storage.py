@@ -3,22 +3,23 @@
 
 Bank r holds columns r * strip to (r + 1) * strip - 1; word k of pixel (y, x) lies in bank x // strip at
 address + (y * strip + x % strip) * pitch + k. The pitch has room for all channels that the columns of the grid or
-the lanes of a word make.
+the lanes of a word make. Pixels begin on lines, as many words as the grid has columns, where a layer reads whole ones.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from bitwright.network.stages import Staged
+from bitwright.network.ops import Threshold
+from bitwright.network.stages import Result, Staged
 from bitwright.network.types import IntType
 from bitwright.targets.contract import Problem
 from bitwright.targets.rap.compiler.layers import Layer
-from bitwright.targets.rap.isa.machine import Machine
 from bitwright.targets.rap.isa.table import LANE_BITS
+from bitwright.targets.rap.isa.timing import HEADER_STEPS, PARAM_LANES
 
 WORD = 16
 Links = dict[str, list[tuple[str, Fraction, str]]]  # by value: other values, ratios of the strips, layers that ask
@@ -47,6 +48,10 @@ class Storage:
         """Words that hold the channels of a pixel."""
         return words_of(self.shape[2], self.bits)
 
+    def holds(self, channels: int) -> bool:
+        """Whether a pixel has room for so many channels."""
+        return words_of(channels, self.bits) <= self.pitch
+
     @property
     def image_words(self) -> int:
         """Words of all pixels, as IN writes and OUT reads them."""
@@ -72,6 +77,23 @@ def padded_channels(channels: int, size: int) -> int:
     """Channels that are computed: whole words of the narrowest lanes, and all columns of the grid."""
     group = max(size, WORD // min(LANE_BITS))
     return group * math.ceil(channels / group)
+
+
+def whole_lines(channels: int, bits: int, size: int) -> int:
+    """Channels that are computed where all columns of the grid take words of their own."""
+    line = size * (WORD // bits)
+    return line * math.ceil(channels / line)
+
+
+def element_words(result: Result, bits: int) -> int:
+    """Parameter words of an element: one, more for many thresholds, two where it is stored in two words."""
+    words = threshold_words(result.op.thresholds.shape[1]) if isinstance(result.op, Threshold) else 1
+    return max(words, 2) if bits == 32 else words
+
+
+def threshold_words(count: int) -> int:
+    """Parameter words of so many thresholds."""
+    return 1 + -(-max(0, count - HEADER_STEPS) // PARAM_LANES)
 
 
 def lane_bits(found: Staged[Layer], least: int) -> dict[str, int]:
@@ -151,12 +173,44 @@ def _component(name: str, links: Links, scale: dict[str, Fraction], problems: li
     return group
 
 
+def narrow_pitches(layered: Staged[Layer], size: int, bits: Mapping[str, int]) -> dict[str, int]:
+    """Words of a pixel of every stored value."""
+    return {name: words_of(padded_channels(t.channels, size), bits[name]) for name, t in layered.types.items()}
+
+
+def wide_pitches(layered: Staged[Layer], size: int, bits: Mapping[str, int]) -> dict[str, int]:
+    """Words of a pixel of every stored value, so that layers read whole lines where that is faster."""
+    pitches = narrow_pitches(layered, size, bits)
+    wide = [layer for layer in layered.stages if layer.by_channel and _gains(layer, size, bits)]
+    for layer in wide:
+        whole = whole_lines(layer.shape[2], bits[layer.inputs[0]], size)
+        for result in layer.results:
+            pitches[result.name] = max(pitches[result.name], words_of(layer.channel + whole, bits[result.name]))
+    for name in (name for layer in wide for name in layer.inputs):
+        pitches[name] = size * math.ceil(pitches[name] / size)
+    pairs = [layer.inputs for layer in layered.stages if len(layer.inputs) == 2]
+    while uneven := [pair for pair in pairs if len({pitches[name] for name in pair}) > 1]:  # one stream reads both
+        for pair in uneven:
+            pitches |= dict.fromkeys(pair, max(pitches[name] for name in pair))
+    return pitches
+
+
+def _gains(layer: Layer, size: int, bits: Mapping[str, int]) -> bool:
+    """Whether all columns of the grid are faster than one: the elements and the slots work at the same time."""
+    narrowest = bits[layer.inputs[0]]
+    work = math.prod(layer.window.kernel) * len(layer.inputs)
+    drain = (WORD // narrowest) * sum(element_words(result, bits[result.name]) for result in layer.results)
+    words = words_of(padded_channels(layer.shape[2], size), narrowest)
+    return max(work, size * drain) * math.ceil(words / size) < max(work, drain) * words
+
+
 def place(
-    layered: Staged[Layer], machine: Machine, bits: Mapping[str, int], strip: Mapping[str, int]
+    layered: Staged[Layer], size: int, bits: Mapping[str, int], strip: Mapping[str, int], pitch: Mapping[str, int]
 ) -> tuple[dict[str, Storage], int]:
     """All stored values with their addresses, and the words that every bank A needs.
 
-    An address is free again behind the last layer that reads the value; the first gap that is large enough is taken.
+    Values begin on lines. An address is free again behind the last layer that reads the value; the first gap that is
+    large enough is taken.
     """
     types, layers = layered.types, layered.stages
     until = dict.fromkeys(types, 0) | dict.fromkeys(layered.outputs, len(layers))
@@ -169,24 +223,19 @@ def place(
     for index, names in enumerate(made):
         for name in (n for n in names if n not in placed):
             (h, w, c), dtype = types[name].shape, types[name].dtype
-            pitch = words_of(padded_channels(c, machine.size), bits[name])
-            value = Storage(name, (h, w, c), dtype, bits[name], strip[name], pitch, 0)
+            value = Storage(name, (h, w, c), dtype, bits[name], strip[name], pitch[name], 0)
             taken = [v for v in placed.values() if until[v.name] >= index - 1]
-            value = _at(value, _gap(taken, value.words))
+            value = replace(value, address=_gap(taken, value.words, size))
             placed[name] = value
             top = max(top, value.address + value.words)
     return placed, top
 
 
-def _at(value: Storage, address: int) -> Storage:
-    return Storage(value.name, value.shape, value.dtype, value.bits, value.strip, value.pitch, address)
-
-
-def _gap(taken: Sequence[Storage], words: int) -> int:
-    """Lowest address of a gap of so many words."""
+def _gap(taken: Sequence[Storage], words: int, line: int) -> int:
+    """Lowest address of a gap of so many words that begins on a line."""
     address = 0
     for value in sorted(taken, key=lambda v: v.address):
         if value.address - address >= words:
             break
-        address = max(address, value.address + value.words)
+        address = max(address, line * math.ceil((value.address + value.words) / line))
     return address

@@ -22,7 +22,7 @@ from bitwright.targets.rap.isa.table import (
     Field,
 )
 
-_STAGES = ("dispatch", "position", "read", "turn", "load", "operands", "execute", "update")
+_STAGES = ("dispatch", "position", "read", "output", "turn", "load", "operands", "execute", "update")
 _CYCLES = (
     "ALU", "GET", "GET_WRITE", "CONFIG", "DRAIN_READ", "DRAIN_FIRST", "WRITE", "POST_DEPTH", "STORE", "IN_TAIL",
     "OUT_WORD", "OUT_BEAT",

@@ -16,7 +16,7 @@ STREAMS = ("A", "B", "O0", "O1", "P0", "P1", "R0", "R1")
 LEVELS = {"A": 8, "B": 4, "O0": 7, "O1": 7, "P0": 4, "P1": 4, "R0": 2, "R1": 2}
 WIDTHS = {"w16": 0, "w8": 1, "w4": 2}
 LANE_BITS = (4, 8, 16)  # that lanes may have
-SOURCES = {"none": 0, "bus": 1, "north": 2, "east": 3, "south": 4, "west": 5}
+SOURCES = {"none": 0, "bus": 1, "north": 2, "east": 3, "south": 4, "west": 5, "wide": 6}
 MODES = {"raw": 0, "requantize": 1, "threshold": 2}
 ROUNDINGS = {"floor": 0, "half_up": 1, "half_even": 2, "half_away": 3, "stochastic": 4}
 STORES = {"s16": 0, "s8": 1, "s4": 2, "s32": 3}
@@ -228,7 +228,15 @@ TABLE: tuple[Instruction, ...] = (
     Instruction(
         "MAXL", 18, "elements", _MAC, "acc[l] = max(acc[l], A[l] * B[l]) for every lane l. The first one overwrites."
     ),
-    Instruction("FETCH", 19, "elements", _LOADS, "Load registers from the streams or a neighbor, with post-increment."),
+    Instruction(
+        "FETCH",
+        19,
+        "elements",
+        _LOADS,
+        "Load registers from the streams or a neighbor, with post-increment. Of stream A all columns take the same word, "
+        "or, with afrom=wide, column c takes word c of its line: as many words as the grid has columns, the first at a "
+        "multiple of that.",
+    ),
     Instruction("LDA", 20, "elements", (_AD, Field("word", 16, doc="bits")), "A register = the word."),
     Instruction(
         "LDB",

@@ -7,8 +7,8 @@ An instruction that is issued in cycle 0 is in stage s of STAGES in cycle s. Wha
 from __future__ import annotations
 
 STAGES = (
-    "issue", "dispatch", "level", "position", "strip", "span", "read", "output", "turn", "load", "operands", "execute",
-    "sum", "update",
+    "issue", "dispatch", "level", "position", "strip", "span", "read", "output", "word", "turn", "load", "operands",
+    "execute", "sum", "update",
 )  # fmt: skip
 DISPATCH, POSITION, READ, TURN, LOAD, OPERANDS, EXECUTE, UPDATE = map(
     STAGES.index, ("dispatch", "position", "read", "turn", "load", "operands", "execute", "update")

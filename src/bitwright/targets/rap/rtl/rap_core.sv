@@ -34,7 +34,7 @@ module rap_core #(
     output rap_pkg::events_t                            events_o,
     output logic                                        end_o           // OUT or HALT leaves
 );
-  localparam int unsigned AAddr = $clog2(AWords);
+  localparam int unsigned AAddr = $clog2(AWords > 2 * Size ? AWords : 2 * Size);
   localparam int unsigned ColBits = $clog2(Size);
 
   // Issue and configuration.
@@ -121,8 +121,10 @@ module rap_core #(
   logic [Size-1:0] w_we;
   logic [AAddr-1:0] w_addr;
   logic [ColBits-1:0] w_turn;
-  logic [Size-1:0][15:0] bus_a, bus_b, w_data;
-  logic [3:0] a_reads;
+  logic [Size-1:0][Size-1:0][15:0] bus_a;
+  logic [Size-1:0][15:0] bus_b, w_data;
+  logic [3:0] rows_on_q, cols_on_q;
+  logic [7:0] a_reads;
   rap_feed #(
       .Size  (Size),
       .AWords(AWords),
@@ -137,6 +139,7 @@ module rap_core #(
       .b_addr_i   (b_addr),
       .pad_i      (pad.word),
       .rows_i     (rows),
+      .cols_on_i  (cols_on_q),
       .bus_a_o    (bus_a),
       .bus_b_o    (bus_b),
       .a_reads_o  (a_reads),
@@ -319,7 +322,7 @@ module rap_core #(
       .done_o   (out_done),
       .waiting_o(out_waiting),
       .read_o   (out_read),
-      .word_i   (bus_a[0]),
+      .word_i   (bus_a[0][0]),
       .m_axis_tdata,
       .m_axis_tvalid,
       .m_axis_tready,
@@ -357,7 +360,7 @@ module rap_core #(
   );
 
   // Events; those of operations wait for how many elements, rows and columns are at work.
-  logic [3:0] writes_q, rows_on_q, cols_on_q;
+  logic [3:0] writes_q;
   logic [7:0] elements_q;
   logic worked, b_read;
   rap_delay #(
@@ -380,7 +383,7 @@ module rap_core #(
     events_o.stalls = 8'(blocked);
     events_o.instructions = 8'(leave);
     events_o.operations = worked ? elements_q : '0;
-    events_o.a_reads = 8'(a_reads);
+    events_o.a_reads = a_reads;
     events_o.b_reads = b_read ? 8'(cols_on_q) : '0;
     events_o.writes = 8'(writes_q);
     events_o.param_reads = 8'(|{p_step, r_step});

@@ -36,7 +36,7 @@ module rap_decode (
     strobes.stream = next == rap_pkg::OpSTREAM;
     strobes.level = next == rap_pkg::OpLEVEL;
     strobes.accumulate = next == rap_pkg::OpMAC || next == rap_pkg::OpMACL || next == rap_pkg::OpMAXL;
-    strobes.a_bus = loads && from == rap_pkg::SourceBus;
+    strobes.a_bus = loads && (from == rap_pkg::SourceBus || from == rap_pkg::SourceWide);
     strobes.b_bus = loads && (strobes.accumulate ? next_mac.bfrom : next_fetch.bfrom);
     strobes.given = next == rap_pkg::OpLDA || next == rap_pkg::OpLDB;
     strobes.a_load = (loads && from != rap_pkg::SourceNone) || next == rap_pkg::OpMOV || next == rap_pkg::OpLDA;
@@ -91,7 +91,7 @@ module rap_decode (
   always_comb begin
     load.a = strobes_q.a_load;
     load.a_to = fetch.aload;
-    load.from = fetch.afrom;
+    load.from = fetch.afrom == rap_pkg::SourceWide ? rap_pkg::SourceBus : fetch.afrom;
     load.pass = fetch.aread;
     load.b = strobes_q.b_load;
     load.b_to = fetch.bload;
@@ -141,7 +141,13 @@ module rap_decode (
   assign strobes_o = strobes_q;
   assign instr_o = instr_q;
   assign control_o = {load, operands, masking, write, update};
-  assign fetching_o = {strobes_q.a_bus, strobes_q.b_bus, strobes_q.given, op == rap_pkg::OpLDA ? lda.word : ldb.word};
+  always_comb begin
+    fetching_o.a = strobes_q.a_bus;
+    fetching_o.b = strobes_q.b_bus;
+    fetching_o.given = strobes_q.given;
+    fetching_o.wide = fetch.afrom == rap_pkg::SourceWide;
+    fetching_o.word = op == rap_pkg::OpLDA ? lda.word : ldb.word;
+  end
 
   logic unused;
   assign unused = ^{next_mac, next_fetch, fetch, shr, sat, get, st};

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Banks A and B and what they bring: a word for the bus of every row and column in stage load.
+// Banks A and B and what they bring: a word of A for every element and one of B for every column in stage load.
 //
 // fetching_i and out_i belong to the dispatch, positions to stage position: stream A is placed until stage read, then
-// the banks are read and their words turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
+// the banks are read, words chosen and turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
 // memories while the processor stands still.
 module rap_feed #(
     parameter  int unsigned Size     = 4,
     parameter  int unsigned AWords   = 1024,
     parameter  int unsigned BWords   = 1024,
-    localparam int unsigned AAddr    = $clog2(AWords),
+    localparam int unsigned AAddr    = $clog2(AWords > 2 * Size ? AWords : 2 * Size),
     localparam int unsigned BAddr    = $clog2(BWords),
     localparam int unsigned TurnBits = $clog2(Size)
 ) (
@@ -21,9 +21,10 @@ module rap_feed #(
     input  logic                 [rap_pkg::AddressBits:0] b_addr_i,
     input  logic                                   [15:0] pad_i,
     input  logic                               [Size-1:0] rows_i,
-    output logic                         [Size-1:0][15:0] bus_a_o,
+    input  logic                                    [3:0] cols_on_i,    // how many columns are at work
+    output logic               [Size-1:0][Size-1:0][15:0] bus_a_o,      // of row and column
     output logic                         [Size-1:0][15:0] bus_b_o,
-    output logic                                    [3:0] a_reads_o,    // words read, for the counter
+    output logic                                    [7:0] a_reads_o,    // words read, for the counter
     // results
     input  logic                               [Size-1:0] we_i,
     input  logic                              [AAddr-1:0] waddr_i,
@@ -50,20 +51,28 @@ module rap_feed #(
       .turn_o (turn),
       .valid_o(valid)
   );
-  logic a_read, b_read, out_read, given;
+  logic a_read, b_read, out_read, wide, given;
   logic [15:0] word;
   rap_delay #(
       .Bits  (3),
       .Cycles(rap_pkg::StageRead - rap_pkg::StageDispatch)
-  ) u_read (
+  ) u_a_read (
       .clk_i,
       .rst_i(1'b0),
-      .d_i({fetching_i.a || out_i, fetching_i.b, out_i}),
-      .q_o({a_read, b_read, out_read})
+      .d_i({fetching_i.a || out_i, fetching_i.a && fetching_i.wide, out_i}),
+      .q_o({a_read, wide, out_read})
+  );
+  rap_delay #(
+      .Cycles(rap_pkg::StageOutput - rap_pkg::StageDispatch)
+  ) u_b_read (
+      .clk_i,
+      .rst_i(1'b0),
+      .d_i(fetching_i.b),
+      .q_o(b_read)
   );
   rap_delay #(
       .Bits  (BAddr),
-      .Cycles(rap_pkg::StageRead - rap_pkg::StagePosition)
+      .Cycles(rap_pkg::StageOutput - rap_pkg::StagePosition)
   ) u_b_addr (
       .clk_i,
       .rst_i(1'b0),
@@ -87,6 +96,7 @@ module rap_feed #(
       .clk_i,
       .re_i   (a_read),
       .raddr_i(a_addr),
+      .wide_i (wide),
       .rturn_i(turn),
       .valid_i(valid),
       .pad_i,
@@ -98,28 +108,27 @@ module rap_feed #(
       .wturn_i(running_i ? wturn_i : '0),
       .wdata_i(running_i ? wdata_i : {Size{load_data_i}})
   );
-  rap_banks #(
+  rap_weights #(
       .Size (Size),
       .Words(BWords)
   ) u_b (
       .clk_i,
       .re_i   (b_read),
       .raddr_i(b_addr),
-      .rturn_i('0),
-      .valid_i('1),
-      .pad_i  (16'd0),
       .given_i(given),
       .word_i (word),
       .data_o (bus_b_o),
       .we_i   (b_we_i),
       .waddr_i(load_addr_i[BAddr-1:0]),
-      .wturn_i('0),
-      .wdata_i({Size{load_data_i}})
+      .wdata_i(load_data_i)
   );
 
-  logic [3:0] a_reads_q;
+  logic [3:0] lines_q, words_q;  // lines read, and words of each
+  logic [7:0] a_reads_q;
   always_ff @(posedge clk_i) begin
-    a_reads_q <= !a_read ? '0 : out_read ? 4'(valid[0]) : rap_pkg::ones(8'(valid & rows_i));
+    lines_q <= !a_read ? '0 : out_read ? 4'(valid[0]) : rap_pkg::ones(8'(valid & rows_i));
+    words_q <= wide ? cols_on_i : 4'd1;
+    a_reads_q <= 8'(lines_q) * 8'(words_q);
   end
   assign a_reads_o = a_reads_q;
   logic unused;

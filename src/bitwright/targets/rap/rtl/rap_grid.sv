@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The elements and their links: rows share the A bus, columns the B bus; neighbors see each other's A register.
+// The elements and their links: columns share the B bus; neighbors see each other's A register.
 //
 // sum_i and drain_i come a stage early: every row has registers of its own. Beyond an edge stands the pad word, or, on
 // a torus while pad_i.cut is 0, the element of the opposite edge.
@@ -20,7 +20,7 @@ module rap_grid #(
     input  logic                                write_a_i,
     input  logic                                write_b_i,
     input  logic                          [3:0] write_to_i,
-    input  logic               [Size-1:0][15:0] bus_a_i,
+    input  logic     [Size-1:0][Size-1:0][15:0] bus_a_i,        // of row and column
     input  logic               [Size-1:0][15:0] bus_b_i,
     input  logic                          [4:0] drain_i,
     input  logic                  [ColBits-1:0] drain_col_i,
@@ -60,7 +60,7 @@ module rap_grid #(
           .write_a_i,
           .write_b_i,
           .write_to_i,
-          .bus_a_i  (bus_a_i[r]),
+          .bus_a_i  (bus_a_i[r][c]),
           .bus_b_i  (bus_b_i[c]),
           .north_i  (r > 0 || joined ? pass[North][c] : pad_i.word),
           .east_i   (c < Size - 1 || joined ? pass[r][East] : pad_i.word),

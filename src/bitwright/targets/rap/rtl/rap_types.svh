@@ -93,11 +93,12 @@ typedef struct packed {
   logic [4:0] acc;
 } sum_t;
 
-// Words for the buses: of stream A, of stream B, or of LDA and LDB.
+// Words for the buses: of stream A, each column its own where wide, of stream B, or of LDA and LDB.
 typedef struct packed {
   logic a;
   logic b;
   logic given;
+  logic wide;
   logic [15:0] word;
 } fetching_t;
 

@@ -9,7 +9,16 @@ from bitwright.jit import njit
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.lanes import alu, clamp, lane
 from bitwright.targets.rap.isa.table import STREAMS, TABLE
-from bitwright.targets.rap.simulator.datapath import BUS, load_a, load_b, multiply_lanes, multiply_sum, pass_on
+from bitwright.targets.rap.simulator.datapath import (
+    BUS,
+    WIDE,
+    load_a,
+    load_b,
+    load_line,
+    multiply_lanes,
+    multiply_sum,
+    pass_on,
+)
 from bitwright.targets.rap.simulator.results import drain, join, receive, send, store
 from bitwright.targets.rap.simulator.state import (
     ADDR,
@@ -262,6 +271,8 @@ def issue_all(m: State, inputs: np.ndarray, outputs: np.ndarray, limit: int) -> 
             load = 0 if op == FETCH else 3
             if f[load] == BUS:
                 load_a(a_mem, streams[A], a[f[load + 1]], s, n)
+            elif f[load] == WIDE:
+                load_line(a_mem, streams[A], a[f[load + 1]], s, n)
             elif f[load]:
                 pass_on(f[load], a, f[load + 1], f[load + 2], s)
             if f[load + 3] == BUS:

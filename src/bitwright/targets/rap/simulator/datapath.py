@@ -39,7 +39,7 @@ from bitwright.targets.rap.simulator.state import (
     Y,
 )
 
-BUS, NORTH, EAST, SOUTH, WEST = (SOURCES[n] for n in ("bus", "north", "east", "south", "west"))
+BUS, NORTH, EAST, SOUTH, WEST, WIDE = (SOURCES[n] for n in ("bus", "north", "east", "south", "west", "wide"))
 ADDRESS_MASK = (1 << ADDRESS_BITS) - 1
 
 
@@ -102,6 +102,26 @@ def load_a(mem: np.ndarray, q: np.ndarray, a: np.ndarray, s: np.ndarray, n: np.n
                 for c in range(size):
                     if cols >> c & 1:
                         a[r, c, i] = value
+    advance(q)
+
+
+@njit(cache=False)
+def load_line(mem: np.ndarray, q: np.ndarray, a: np.ndarray, s: np.ndarray, n: np.ndarray) -> None:
+    """Every element loads into one register the word of its column in its row's line of stream A."""
+    bits, sign, cols, size = s[BITS], s[ASIGN], s[COLS], s[SIZE]
+    for r in range(size):
+        if not s[ROWS] >> r & 1:
+            continue
+        inside, bank, address = place(q, r)
+        for c in range(size):
+            if cols >> c & 1:
+                word = int(s[PAD])
+                if inside:
+                    at = locate(mem, bank, address - address % size + c, s)
+                    word = int(np.int64(mem[bank % size, at]))
+                    n[A_READS] += 1
+                for i in range(16 // bits):
+                    a[r, c, i] = lane(word, i, bits, sign)
     advance(q)
 
 
