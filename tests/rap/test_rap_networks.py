@@ -292,13 +292,78 @@ def test_the_systolic_mapping_passes_columns_between_neighbors():
     assert {step.source for step in plan.layers[0].body.steps} == {"none", "bus", "north", "south"}
 
 
+def depthwise(rng, channels, kernel, bits=8, **values):
+    weight = rng.integers(-(1 << bits - 1), 1 << bits - 1, (channels, kernel, kernel, 1))
+    return ops.Conv2d(weight, IntType(bits, True), groups=channels, **values)
+
+
+def wide_network(bits=8):
+    """Depthwise layers whose channels fill lines or do not, a pool, a sum of maps and channels side by side."""
+    rng = np.random.default_rng(13)
+    step = ops.Requantize(IntType(bits), rng.integers(1, 99, 24), 9 + bits // 4)
+    nodes = (
+        Node("a", depthwise(rng, 24, 3, bits, pads=(1, 1, 1, 1), bias=rng.integers(-99, 99, 24)), (INPUT,)),
+        Node("aq", step, ("a",)),
+        Node("b", depthwise(rng, 24, 5, bits, stride=(1, 1), pads=(2, 2, 2, 2)), ("aq",)),
+        Node("bq", step, ("b",)),
+        Node("sum", ops.Add(), ("aq", "bq")), Node("sq", ops.Requantize(IntType(bits), 1, 1), ("sum",)),
+        Node("m", conv(rng, 13, 1, 24), ("sq",)), Node("mq", ops.Requantize(IntType(bits), 3, 9), ("m",)),
+        Node("d", depthwise(rng, 13, 3, bits, stride=(2, 2)), ("mq",)),
+        Node("dq", ops.Requantize(IntType(bits), 3, 9), ("d",)),
+        Node("p", ops.MaxPool((3, 3), (2, 2)), ("sq",)), Node("both", ops.Concat(), ("p", "dq")),
+        Node("all", ops.SumPool((4, 6)), ("both",)), Node("y", ops.Requantize(IntType(16, True), 5, 2), ("all",)),
+    )  # fmt: skip
+    return Network(InputSpec(TensorType((9, 13, 24), IntType(bits))), nodes)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_separate_lanes_use_all_columns(size, bits):
+    network, options = wide_network(bits), TARGET.options(size=size)
+    x = random_input(network, FRAMES, 14)
+    outputs, counters, plan = run(network, options, x)
+    assert np.array_equal(outputs, evaluate(network, x)[network.output_name])
+    assert counters["cycles"] == FRAMES * plan.estimate.interval_cycles - 1
+    for name in ("a_reads", "b_reads", "writes"):
+        inner = sum(layer.details.get(name, 0) for layer in plan.estimate.layers)
+        assert counters[name] == FRAMES * (inner + frame_words(plan, name)), name
+    cols = {layer.layer.name: layer.cols for layer in plan.layers}
+    assert (cols["b"], cols["all"]) == (size, size)
+
+
+@pytest.mark.parametrize("stalls", [None, Stalls(seed=5)], ids=["free", "stalled"])
+@pytest.mark.parametrize("size", [2, 4])
+def test_separate_lanes_in_rtl(size, stalls):
+    network = wide_network()
+    x = random_input(network, FRAMES, 14)
+    _, counters, plan = run(network, TARGET.options(size=size), x)
+    result = bw.simulate(TARGET.emit(plan), x, stalls=stalls)
+    assert result.bit_exact
+    assert result.counters == counters | {"errors": 0}
+
+
+def test_pixels_begin_on_lines_only_where_there_is_room():
+    """10 channels of 8 bits are 5 words, with those that are computed 6; two lines of 4 where there is room."""
+    rng = np.random.default_rng(15)
+    step = ops.Requantize(IntType(8), 3, 9)
+    network = image_network([depthwise(rng, 10, 3), step, depthwise(rng, 10, 3), step], shape=(12, 12, 10), bits=8)
+    x = random_input(network, FRAMES, 2)
+    found = []
+    for words in (1024, 460):
+        outputs, _, plan = run(network, TARGET.options(a_words=words), x)
+        assert np.array_equal(outputs, Evaluator(network).run(x))
+        found.append([(layer.cols, layer.source[0].pitch) for layer in plan.layers])
+    assert found == [[(4, 8), (4, 8)], [(1, 6), (1, 6)]]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("stalls", [None, Stalls(seed=5)], ids=["free", "stalled"])
 @pytest.mark.parametrize("options", [{"torus": True}, {"size": 8}, {"size": 2}], ids=["torus", "8x8", "2x2"])
 def test_other_grids_in_rtl(options, stalls):
     rng = np.random.default_rng(11)
     low = ops.Requantize(IntType(4), rng.integers(1, 99, 16), 9)
-    layers = [conv(rng, 16, 3, 8, pads=(1, 1, 1, 1)), low, ops.MaxPool((2, 2), (2, 2)), conv(rng, 9, 3, 16)]
+    layers = [conv(rng, 16, 3, 8, pads=(1, 1, 1, 1)), low, depthwise(rng, 16, 5, 4, pads=(2, 2, 2, 2)), low]
+    layers += [ops.MaxPool((2, 2), (2, 2)), conv(rng, 9, 3, 16)]
     network = image_network([*layers, ops.ArgMax()], shape=(10, 13, 8))
     x = random_input(network, FRAMES, 12)
     outputs, counters, plan = run(network, TARGET.options(**options), x)

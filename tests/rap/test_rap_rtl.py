@@ -18,7 +18,7 @@ from bitwright.tools.model import ProtocolError
 
 MACHINES = {
     "4x4": Machine(),
-    "2x2": Machine(size=2, a_words=512, b_words=512, param_words=64, program_words=1024, torus=True),
+    "2x2": Machine(size=2, a_words=601, b_words=512, param_words=64, program_words=1024, torus=True),
 }
 
 

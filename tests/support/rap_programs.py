@@ -61,8 +61,7 @@ class Writer:
         full = (1 << size) - 1
         self.add(f"MASK {self.pick(full, self.below(full) + 1)}, {self.pick(full, self.below(full) + 1)}")
         self.add(f"PAD {self.below(65536)}, cut={self.below(2)}")
-        width = self.below(size * strip) + 1
-        self.add(f"SHAPE A, {self.pick(0, strip)}, {width}, {self.below(4) + 1}, {self.below(5)}")
+        self.shape(strip)
         self.add(f"STREAM A, {REGION + 16 + self.below(8)}, x={self.below(4) - 2}, y={self.below(3) - 1}")
         for level in range(self.below(4)):
             steps = f"{self.below(3)}, dx={self.below(3) - 1}, dy={self.below(3) - 1}"
@@ -70,6 +69,10 @@ class Writer:
         self.add(f"STREAM B, {self.below(8)}")
         for level in range(self.below(4)):
             self.add(f"LEVEL B, {level}, {self.below(2) + 2}, {self.below(3)}")
+
+    def shape(self, strip):
+        width = self.below(self.machine.size * strip) + 1
+        self.add(f"SHAPE A, {self.pick(0, strip)}, {width}, {self.below(4) + 1}, {self.below(5)}")
 
     def sign(self):
         return self.pick("signed", "unsigned")
@@ -85,7 +88,7 @@ class Writer:
 
     def operation(self):
         a, b, c, d = self.below(16), self.below(8), self.below(16), self.below(16)
-        kind = self.below(12)
+        kind = self.below(13)
         if kind < 6:
             name = self.pick("MAC", "MAC", "MACL", "MAXL")
             self.add(", ".join([f"{name} c{c}, a{a}, b{b}", *self.loads()]))
@@ -95,6 +98,8 @@ class Writer:
             self.add(self.pick(f"LDA a{a}, {self.below(65536)}", f"LDB b{b}, {self.below(65536)}", f"MOVB b{b}, a{a}"))
         elif kind == 8:
             self.add(f"MOV a{d}, a{a}, of={self.pick('self', 'north', 'east', 'south', 'west')}")
+        elif kind == 12:
+            self.shape(self.below(3) + 1)
         elif kind == 9:
             self.add(f"GET a{d}, c{c}, shift={self.below(32)}, lanes={self.below(2)}")
         else:

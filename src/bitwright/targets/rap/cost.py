@@ -20,7 +20,7 @@ from bitwright.targets.rap.isa.machine import PARAM_BITS, Machine
 from bitwright.targets.rap.isa.table import NEED_BITS, STREAMS, WORD_BITS
 from bitwright.text import unique
 
-_CONFIG = ("WIDTH", "MASK", "PAD", "SHAPE")
+_CONFIG = ("WIDTH", "MASK", "PAD")
 _FIRST_OUTPUT = STREAMS.index("O0")
 CONSTANTS = Path(__file__).with_name("cost.toml")
 SLICES = ((1024, 0), (2048, 9), (4096, 4), (8192, 2))  # up to how many words: bits of a slice, 0: all of the word

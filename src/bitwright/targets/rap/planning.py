@@ -64,7 +64,7 @@ def stream(t: TensorType) -> StreamSpec:
     return StreamSpec(t, max(1, STREAM_BITS // t.dtype.bits))
 
 
-def _simpler(network: Network, size: int) -> Network:
+def simpler(network: Network, size: int) -> Network:
     """The network without tables, and without what no slot computes on a grid of `size` columns."""
     group = padded_channels(1, size)
     return lowered(
@@ -85,7 +85,7 @@ def make_plan(network: Network, options: RapOptions) -> RapPlan | Refusal:
     found = table_problems(tabled, options)
     if found:
         return Refusal(traced(found, tabled))
-    simple = _simpler(tabled, options.size)
+    simple = simpler(tabled, options.size)
     made = _plan_lowered(simple, options)
     return replace(made, network=network) if isinstance(made, RapPlan) else Refusal(traced(made, simple))
 
@@ -127,7 +127,7 @@ def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options:
         words, problems = _instructions(name, partial(send, layered=layered, stored=stored, number=k, spec=spec))
         count, found = count + words, found + problems
     for layer in layered.stages:
-        plan, words, problems = _map_layer(layer, stored, options)
+        plan, words, problems = map_layer(layer, stored, options)
         plans.append(plan)
         count += words
         found += problems
@@ -143,9 +143,7 @@ def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options:
     return RapPlan(network, options, tuple(plans), code, frame_in, frame_out, received, sent, estimate)
 
 
-def _map_layer(
-    layer: Layer, stored: Mapping[str, Storage], options: RapOptions
-) -> tuple[LayerPlan, int, list[Problem]]:
+def map_layer(layer: Layer, stored: Mapping[str, Storage], options: RapOptions) -> tuple[LayerPlan, int, list[Problem]]:
     """The best mapping that instructions can say, how many they are, and why the best of all has none otherwise."""
     best, *others = ranked(layer, stored, options.machine, options.reuse)
     count, found = _instructions(layer.name, partial(write_layer, plan=best))

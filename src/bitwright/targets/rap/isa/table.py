@@ -207,7 +207,7 @@ TABLE: tuple[Instruction, ...] = (
         ),
         "How an image lies in the banks: bank r holds columns r * strip to (r + 1) * strip - 1. Columns and rows "
         "outside the image read as the pad word and are not written. Strip 0: no image, every row has its own bank.",
-        f"{_CONFIG}, and O0 and O1 wait until no slot is at work",
+        "1; O0 and O1 wait until no slot is at work",
     ),
     Instruction(
         "PAD",
@@ -233,9 +233,9 @@ TABLE: tuple[Instruction, ...] = (
         19,
         "elements",
         _LOADS,
-        "Load registers from the streams or a neighbor, with post-increment. Of stream A all columns take the same word, "
-        "or, with afrom=wide, column c takes word c of its line: as many words as the grid has columns, the first at a "
-        "multiple of that.",
+        "Load registers from the streams or a neighbor, with post-increment. Of stream A all columns take the same "
+        "word; with afrom=wide column c takes word c of its line: as many words as the grid has columns, the first at "
+        "a multiple of that.",
     ),
     Instruction("LDA", 20, "elements", (_AD, Field("word", 16, doc="bits")), "A register = the word."),
     Instruction(

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Registers that instructions configure: WIDTH, MASK, PAD, SHAPE; which half of the accumulators is in use (DRAIN).
+//
+// SHAPE waits for nothing: its image takes a register on its way, so that the operation before it, which is placed two
+// cycles behind its dispatch, still has the old one.
 module rap_config #(
     parameter int unsigned Size = 4
 ) (
@@ -22,12 +25,18 @@ module rap_config #(
   rap_pkg::mask_t mask;
   rap_pkg::drain_t drain;
   rap_pkg::mac_t mac;
-  rap_pkg::image_t image;
+  rap_pkg::image_t image_q;
+  logic shape_q;
+  logic [1:0] stream_q;
   assign shape = operands_i;
   assign mask  = operands_i[rap_pkg::BitsMask-1:0];
   assign drain = operands_i[rap_pkg::BitsDrain-1:0];
   assign mac = operands_i[rap_pkg::BitsMac-1:0];
-  assign image = {shape.span, shape.height, shape.width, shape.strip};
+  always_ff @(posedge clk_i) begin
+    shape_q  <= strobes_i.shape && running_i && !rst_i;
+    stream_q <= shape.stream;
+    image_q  <= {shape.span, shape.height, shape.width, shape.strip};
+  end
 
   rap_pkg::width_t lanes_q;
   rap_pkg::pad_t pad_q;
@@ -51,9 +60,9 @@ module rap_config #(
       if (strobes_i.mask) rows_q <= mask.rows[Size-1:0];
       if (strobes_i.mask) cols_q <= mask.cols[Size-1:0];
       if (strobes_i.pad) pad_q <= operands_i[rap_pkg::BitsPad-1:0];
-      if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamA) image_a_q <= image;
-      if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamO0) image_o0_q <= image;
-      if (strobes_i.shape && 3'(shape.stream) == rap_pkg::StreamO1) image_o1_q <= image;
+      if (shape_q && 3'(stream_q) == rap_pkg::StreamA) image_a_q <= image_q;
+      if (shape_q && 3'(stream_q) == rap_pkg::StreamO0) image_o0_q <= image_q;
+      if (shape_q && 3'(stream_q) == rap_pkg::StreamO1) image_o1_q <= image_q;
       for (int i = 0; i < rap_pkg::Accumulators; i++) if (strobes_i.accumulate && mac.acc == 4'(i)) fresh_q[i] <= 1'b0;
       if (strobes_i.drain && !drain.keep) begin
         half_q  <= !half_q;

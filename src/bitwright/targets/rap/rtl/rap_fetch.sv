@@ -112,7 +112,7 @@ module rap_fetch #(
     if (op == rap_pkg::OpGET) needs.stay = rap_pkg::StayGet;
     slots = ((op == rap_pkg::OpSTREAM || op == rap_pkg::OpLEVEL) && stream.stream >= rap_pkg::StreamO0)
         || (op == rap_pkg::OpSHAPE && 3'(shape.stream) >= rap_pkg::StreamO0);
-    config_op = op == rap_pkg::OpWIDTH || op == rap_pkg::OpMASK || op == rap_pkg::OpPAD || op == rap_pkg::OpSHAPE;
+    config_op = op == rap_pkg::OpWIDTH || op == rap_pkg::OpMASK || op == rap_pkg::OpPAD;
   end
   always_ff @(posedge clk_i) begin
     we_q <= {we_q[0], we_i} & {2{!rst_i}};

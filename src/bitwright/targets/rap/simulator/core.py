@@ -234,7 +234,7 @@ def _issue(m: State, op: int, f: np.ndarray, pc: int, inputs: np.ndarray, output
         if op == SHAPE and f[0]:
             _wait(s[IDLE], s, n)
         _configure(op, f, m.a, m.b, m.streams, s)
-        return CONFIG
+        return 1 if op == SHAPE else int(CONFIG)
     if op == DRAIN:
         _drain(m, f)
         return 1
