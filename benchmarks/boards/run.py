@@ -79,7 +79,7 @@ SUBJECTS = {"digits": digits, "tfc": tfc, "kws": kws}
 SERIAL = {
     "serial digits": ("digits", "ulx3s-85f", {"interval": 2304}),
     "serial tfc": ("tfc", "ulx3s-85f", {"interval": 3136}),
-    "serial kws": ("kws", "ulx3s-85f", {"interval": 7840}),
+    "serial kws": ("kws", "ulx3s-85f", {"interval": 31360}),
     "serial digits orangecrab": ("digits", "orangecrab-85f", {"interval": 2304}),
     "serial digits colorlight": ("digits", "colorlight-i9", {"interval": 2304}),
 }
