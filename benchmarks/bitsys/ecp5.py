@@ -31,10 +31,10 @@ def measure() -> Iterator[dict]:
     for name, kind, bound in DESIGNS:
         module, _, unit = name.partition("/")
         files = closure(logic.sources(part.vendor) | _harness(module, logic.GRIDS.get(unit, {})), TOP)
-        synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True)
+        synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True, pads=True)
         _, folder, _ = yosys.synthesize_module(files, synthesis, tool, root)
         stat = (folder / yosys.STAT).read_text()
-        runs = (nextpnr.PlaceRoute(part.size, part.package, clock_mhz=TARGET_MHZ, seed=seed) for seed in SEEDS[kind])
+        runs = (nextpnr.PlaceRoute(part.part_name, clock_mhz=TARGET_MHZ, seed=seed) for seed in SEEDS[kind])
         placed = [place_and_route(folder / yosys.NETLIST, stat, part.traits.placing, options, root) for options in runs]
         found[name] = {
             "device": DEVICE,

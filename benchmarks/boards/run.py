@@ -36,6 +36,7 @@ from bitwright.deployment.serial_top import top_files
 from bitwright.deployment.shipped.serial_link import SerialLink
 from bitwright.deployment.simulated_serial import Line, Noise, serial_model
 from bitwright.design.packing import pack_frames, unpack
+from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.hardware.closure import flatten
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate
 from bitwright.network.ops import MaxPool
@@ -76,12 +77,15 @@ def kws(data: Path) -> Subject:
 
 
 SUBJECTS = {"digits": digits, "tfc": tfc, "kws": kws}
-SERIAL = {
-    "serial digits": ("digits", "ulx3s-85f", {"interval": 2304}),
-    "serial tfc": ("tfc", "ulx3s-85f", {"interval": 3136}),
-    "serial kws": ("kws", "ulx3s-85f", {"interval": 31360}),
-    "serial digits orangecrab": ("digits", "orangecrab-85f", {"interval": 2304}),
-    "serial digits colorlight": ("digits", "colorlight-i9", {"interval": 2304}),
+SERIAL = {  # network, board, options, the fastest clock to try
+    "serial digits": ("digits", "ulx3s-85f", {"interval": 2304}, DEFAULT_MHZ),
+    "serial tfc": ("tfc", "ulx3s-85f", {"interval": 3136}, DEFAULT_MHZ),
+    "serial kws": ("kws", "ulx3s-85f", {"interval": 31360}, DEFAULT_MHZ),
+    "serial digits orangecrab": ("digits", "orangecrab-85f", {"interval": 36864}, 60.0),
+    "serial digits colorlight": ("digits", "colorlight-i9", {"interval": 36864}, 60.0),
+    "serial tfc nano 20k": ("tfc", "tang-nano-20k", {"interval": 6272}, 54.0),
+    "serial digits nano 20k": ("digits", "tang-nano-20k", {"interval": 36864}, 54.0),
+    "serial digits nano 9k": ("digits", "tang-nano-9k", {"interval": 36864}, 40.5),
 }
 
 
@@ -114,11 +118,11 @@ def compared(host: Any, subject: Subject, count: int) -> dict[str, Any]:
 
 
 def serial(row: str, data: Path, work: Path) -> dict[str, Any]:
-    name, board, options = SERIAL[row]
+    name, board, options, most_mhz = SERIAL[row]
     subject = SUBJECTS[name](data)
     design = bw.compile(subject.network, target="tlmac", **options)
     folder = work / row.replace(" ", "_")
-    found = bw.deploy(design, folder, board)
+    found = bw.deploy(design, folder, board, clock_mhz=most_mhz)
     facts = {key: found[key] for key in ("board", "clock_mhz", "fmax_mhz", "baud", "tool")}
     facts["used"] = {cell: count for cell, count in found["used"].items() if count}
     in_bytes, out_bytes = (side.words * side.tdata_bits // 8 for side in (design.input, design.output))

@@ -56,13 +56,13 @@ def module_files(block: Block) -> dict[str, str]:
 
 def measure(sources: dict[str, str], seeds: int) -> dict[str, object]:
     """Estimate and truth of one case."""
-    options = yosys.Synthesis(PART.family, TOP, netlist=True)
+    options = yosys.Synthesis(PART.family, TOP, netlist=True, pads=True)
     _, folder, _ = yosys.synthesize_module(sources, options, yosys.find(), cache.folder(None))
     netlist = joined(read_modules(folder / yosys.NETLIST), TOP)
     timing = analyze(netlist, PART.traits, PART.grade, worst=1)
     stat, routed = (folder / yosys.STAT).read_text(), {}
     for seed in range(1, seeds + 1):
-        run = nextpnr.PlaceRoute(PART.size, PART.package, int(PART.grade), clock_mhz=TARGET_MHZ, seed=seed)
+        run = nextpnr.PlaceRoute(PART.part_name, clock_mhz=TARGET_MHZ, seed=seed)
         placed = place_and_route(folder / yosys.NETLIST, stat, PART.traits.placing, run, cache.folder(None))
         routed[seed] = placed.fmax_mhz
     median = statistics.median(routed.values())

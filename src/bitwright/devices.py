@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bitwright.errors import DeviceError
 from bitwright.hardware.families import families
-from bitwright.hardware.family import Family, Pin
+from bitwright.hardware.family import Family, PartName, Pin
 
 if TYPE_CHECKING:
     from bitwright.hardware.resources import Resources
@@ -70,9 +70,9 @@ class Device:
         return self.traits.primitives
 
     @property
-    def size(self) -> str:
-        """What nextpnr calls a part of this size, "85k"."""
-        return self.name.removeprefix(f"{self.family}-").partition("-")[0]
+    def part_name(self) -> PartName:
+        """As tools call it."""
+        return PartName(self.part, self.package, self.grade)
 
     def utilization(self, used: Resources) -> dict[str, float]:
         """Share of the part's lut, ff, bram36 and dsp that is used."""
@@ -134,6 +134,8 @@ _DEVICES = (
     Device("ecp5-25k-8", "ecp5", "LFE5U-25F-8BG381C", "CABGA381", "8", 24_288, 24_288, 28, 28),
     Device("ecp5-45k-8", "ecp5", "LFE5U-45F-8BG381C", "CABGA381", "8", 43_848, 43_848, 54, 72),
     Device("ecp5-85k-8", "ecp5", "LFE5U-85F-8BG381C", "CABGA381", "8", 83_640, 83_640, 104, 156),
+    Device("gw2ar-18c", "gowin", "GW2AR-LV18QN88C8/I7", "QN88", "C8/I7", 20_736, 15_552, 23, 48),
+    Device("gw1nr-9c", "gowin", "GW1NR-LV9QN88PC6/I5", "QN88P", "C6/I5", 8_640, 6_480, 13, 20),
 )
 _BOARDS = (
     Board("ultra96", "xczu3eg", "zynq_ultra_ps_e", "*ultra96*"),
@@ -176,6 +178,22 @@ _BOARDS = (
             921_600,
             "openFPGALoader -b colorlight-i9",
             "version 7.2 on its extension board, whose USB port has the serial line",
+        ),
+    ),
+    Board(
+        "tang-nano-20k",
+        "gw2ar-18c",
+        serial=Serial(27, _pins("4", "70", "69", "15"), 921_600, "openFPGALoader -b tangnano20k", "its USB port"),
+    ),
+    Board(
+        "tang-nano-9k",
+        "gw1nr-9c",
+        serial=Serial(
+            27,
+            (*_pins("52", "18", "17", "")[:3], Pin("led_o", "10", "LVCMOS18")),
+            921_600,
+            "openFPGALoader -b tangnano9k",
+            "its USB port",
         ),
     ),
 )

@@ -72,7 +72,7 @@ def _slices(vector: str, ports: list[Port]) -> Iterator[tuple[str, str]]:
 def place_and_route(netlist: Path, stat: str, placing: Placing, options: nextpnr.PlaceRoute, root: Path) -> Placement:
     """Place, route and pack a synthesized `pin_top`; `stat` is Yosys's report of it. Cached."""
     tool = nextpnr.find(placing)
-    key = cache.digest([tool.version, *options.arguments("netlist.json"), netlist.read_bytes()])
+    key = cache.digest([tool.version, *options.arguments(placing, "netlist.json"), netlist.read_bytes()])
     logs = root / "logs"
 
     def make(folder: Path) -> list[Path]:
@@ -87,7 +87,7 @@ def place_and_route(netlist: Path, stat: str, placing: Placing, options: nextpnr
         total=_without_harness(placed, placing, stat),
         fmax_mhz=placed.fmax_mhz["clk_i"],
         bitstream=(folder / nextpnr.BITSTREAM).read_bytes(),
-        tool=f"{placing.program} {tool.version}",
+        tool=tool.name,
         critical=placed.critical,
         arrivals={(cell, placing.pins.get(pin, pin)): ns for (cell, pin), ns in placed.arrivals.items()},
     )
@@ -97,7 +97,7 @@ def _without_harness(placed: nextpnr.Placed, placing: Placing, stat: str) -> Res
     """Cells in use, less those of the harness; its LUTs and registers stay one cell each."""
     harness = yosys.count(stat, HARNESS)
     return Resources(
-        lut=placed.used[placing.lut] - harness.lut,
+        lut=sum(luts * placed.used.get(cell, 0) for cell, luts in placing.lut.items()) - harness.lut,
         ff=placed.used[placing.ff] - harness.ff,
         carry=yosys.count(stat).carry,
         bram36=placed.used[placing.bram18] / 2,

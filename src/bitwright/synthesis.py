@@ -67,9 +67,7 @@ class SynthesisOptions:
 
     def placements(self, part: Device, goal: Clock) -> list[nextpnr.PlaceRoute]:
         """One for each seed."""
-        first = nextpnr.PlaceRoute(
-            part.size, part.package, int(part.grade), goal.mhz, self.seed, placer=self.placer, router=self.router
-        )
+        first = nextpnr.PlaceRoute(part.part_name, goal.mhz, self.seed, placer=self.placer, router=self.router)
         return [dataclasses.replace(first, seed=self.seed + i) for i in range(self.seeds)]
 
 
@@ -228,7 +226,7 @@ def _placed(
     placing = run.part.traits.placing
     assert placing is not None
     wrapped = closure(flat | harness_files(design), TOP)
-    synthesis = yosys.Synthesis(run.part.family, TOP, run.dsp, netlist=True)
+    synthesis = yosys.Synthesis(run.part.family, TOP, run.dsp, netlist=True, pads=True)
     _, folder, _ = yosys.synthesize_module(wrapped, synthesis, run.tool, run.root)
     stat, steps = (folder / yosys.STAT).read_text(), len({unit.top for unit in design.units}) + 1
     task = joblib.delayed(place_and_route)

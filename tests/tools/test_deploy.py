@@ -339,7 +339,9 @@ def overlay_bench() -> str:
     ports = [port.declaration for port in control(12)]
     return (
         f"module overlay_bench (input logic clk_i, input logic rst_i, {STREAMS},\n  {', '.join(ports)});\n"
-        "  bitwright_overlay u_overlay (.aclk(clk_i), .aresetn(!rst_i), .frames(32'd3), .*);\nendmodule\n"
+        "  logic [1:0] kept;\n  logic last;\n  assign m_axis_tlast = last && &kept;\n"
+        "  bitwright_overlay u_overlay (.aclk(clk_i), .aresetn(!rst_i), .frames(32'd3), .m_axis_tkeep(kept),\n"
+        "      .m_axis_tlast(last), .s_axis_tkeep(s_axis_tdata != 8'hee), .s_axis_tlast(1'b0), .*);\nendmodule\n"
     )
 
 
@@ -353,7 +355,9 @@ def test_the_wrapper_ends_a_batch_once(doubler, model_cache):
     files = {**doubler.files, "rtl/doubler.sv": text, **overlay_files(doubler), "overlay_bench.sv": overlay_bench()}
     ports = [axis_input(8)], [axis_output(16)]
     model = verilator.build(files, Bench("overlay_bench", *ports, axil=True), cache_dir=model_cache)
-    run = model.run({"s_axis": np.full(14, 0x21)}, {"m_axis": 14}, stalls=Stalls(2), program=[(0, 0xFF)])
+    words = np.full(17, 0x21)
+    words[[0, 5, 16]] = 0xEE  # whose tkeep is 0
+    run = model.run({"s_axis": words}, {"m_axis": 14}, stalls=Stalls(2), program=[(0, 0xFF)])
     assert (run.outputs["m_axis"][:, 0] >> 16).tolist() == [0, 0, 0, 0, 0, 1] * 2 + [0, 0]
     assert set(run.outputs["m_axis"][:, 0] & 0xFFFF) == {0x82}
 
@@ -420,7 +424,7 @@ def test_overlay_with_a_weight_stream(doubler, tmp_path):
     wrapper = (tmp_path / "sources" / "bitwright_overlay.v").read_text()
     assert "input  wire [63:0] s_axis_weights_tdata," in wrapper
     assert ".s_axis_weights_tready(s_axis_weights_ready)," in wrapper
-    assert "assign s_axis_weights_tready = s_axis_weights_ready | reset;" in wrapper
+    assert "assign s_axis_weights_tready = s_axis_weights_ready | s_axis_weights_drop;" in wrapper
     assert "s_axis:m_axis:s_axis_weights:s_axil" in wrapper
 
 

@@ -16,7 +16,7 @@ from bitwright.deployment.shipped.packets import Packet, Packets
 from bitwright.deployment.shipped.serial_link import SerialLink
 from bitwright.deployment.simulated_serial import Line, Noise, serial_model
 from bitwright.deployment.vivado import write_sources
-from bitwright.devices import BOARDS
+from bitwright.devices import BOARDS, DEVICES
 from bitwright.errors import OptionError
 from bitwright.hardware.closure import flatten
 from bitwright.hardware.families import families
@@ -129,6 +129,19 @@ def test_the_host_program_runs_the_top_of_the_bitstream(doubler, tmp_path):
         assert host.counters() == {"words": 0}
 
 
+def test_clocks_of_an_rpll_are_legal():
+    for oscillator in (27, 50):
+        for most in (12.5, 20, 33.3, 54, 77, 100, 181.5, 390):
+            clock = families()["gowin"].boards.clock(oscillator, most)
+            facts = dict(part.strip(" .,)").split("(") for part in clock.body.splitlines() if "DIV_SEL(" in part)
+            ref, feedback, out = (int(facts[name]) for name in ("IDIV_SEL", "FBDIV_SEL", "ODIV_SEL"))
+            assert clock.mhz == pytest.approx(oscillator / (ref + 1) * (feedback + 1))
+            assert oscillator / (ref + 1) >= 3
+            assert 0.93 * most < clock.mhz <= most
+            assert 500 <= clock.mhz * out <= 1200
+    assert families()["gowin"].boards.clock(27, 3) is None
+
+
 def test_clocks_of_the_pll_are_legal():
     for oscillator in (12, 25, 48):
         for most in (20, 33.3, 77, 100, 181.5, 390):
@@ -151,15 +164,23 @@ def test_what_a_serial_line_cannot_do_is_refused(doubler):
         step_of(9601, 100)
 
 
-@pytest.mark.parametrize("name", ["ulx3s-85f", "orangecrab-85f", "colorlight-i9"])
+LINES = {
+    "ecp5": ('LOCATE COMP "{port}" SITE "{place}";', 'IOBUF PORT "{port}" IO_TYPE={standard};'),
+    "gowin": ('IO_LOC "{port}" {place};', 'IO_PORT "{port}" IO_TYPE={standard};'),
+}
+
+
+@pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if board.serial])
 def test_constraints_name_every_pin(doubler, name):
-    board = BOARDS[name]
-    text = families()["ecp5"].boards.constraints(board.serial.pins, board.serial.oscillator_mhz)
+    board, family = BOARDS[name], DEVICES[BOARDS[name].device].traits
+    pins = {pin.port: pin for pin in board.serial.pins}
+    text = family.boards.constraints(board.serial.pins, board.serial.oscillator_mhz).splitlines()
     top = board_sources(doubler, board)["board_top.sv"]
     ports = [line.split()[-1].strip(",") for line in top.splitlines() if line.startswith("    ") and "put " in line]
     assert len(ports) >= 4
+    assert set(ports) == set(pins)
     for port in ports:
-        assert f'LOCATE COMP "{port}" SITE' in text
-        assert f'IOBUF PORT "{port}"' in text
-    assert f'FREQUENCY PORT "clk_i" {board.serial.oscillator_mhz} MHZ;' in text
+        for line in LINES[family.name]:
+            assert line.format(port=port, place=pins[port].place, standard=pins[port].standard) in text
+    assert str(board.serial.oscillator_mhz) in text[0]
     assert Path(board.serial.loader.split()[0]).name == "openFPGALoader"

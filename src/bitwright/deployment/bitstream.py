@@ -101,7 +101,7 @@ def _slowest(placed: nextpnr.Placed) -> float:
 
 
 def _netlist(files: Mapping[str, str], top: str, part: Device, root: Path) -> dict[str, Any]:
-    options = yosys.Synthesis(part.family, top, netlist=True, boxes=() if top == CLOCK else (CLOCK,))
+    options = yosys.Synthesis(part.family, top, netlist=True, pads=top == TOP, boxes=() if top == CLOCK else (CLOCK,))
     _, folder, _ = yosys.synthesize_module(files, options, yosys.find(), root)
     found: dict[str, Any] = json.loads((folder / yosys.NETLIST).read_text())
     return found
@@ -113,9 +113,9 @@ def _route(
     """Place, route and pack; figures, bitstream and tool. Cached."""
     assert board.serial is not None
     tool = nextpnr.find(placing)
-    options = nextpnr.PlaceRoute(part.size, part.package, int(part.grade), mhz, constraints=boards.constraints_file)
+    options = nextpnr.PlaceRoute(part.part_name, mhz, constraints=boards.constraints_file)
     constraints = boards.constraints(board.serial.pins, board.serial.oscillator_mhz)
-    key = cache.digest([tool.version, *options.arguments("netlist.json"), constraints, netlist])
+    key = cache.digest([tool.version, *options.arguments(placing, "netlist.json"), constraints, netlist])
     logs = root / "logs"
 
     def make(folder: Path) -> list[Path]:
@@ -127,4 +127,4 @@ def _route(
 
     folder, _ = cache.entry(root / "nextpnr", "board-" + key, make, (nextpnr.REPORT, nextpnr.BITSTREAM))
     placed = nextpnr.read((folder / nextpnr.REPORT).read_text())
-    return placed, (folder / nextpnr.BITSTREAM).read_bytes(), f"{placing.program} {tool.version}"
+    return placed, (folder / nextpnr.BITSTREAM).read_bytes(), tool.name

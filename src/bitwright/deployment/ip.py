@@ -73,6 +73,7 @@ def _vectors(design: Design, seed: int) -> dict[str, object]:
         "frames": VECTORS,
         "program": np.asarray(program, np.uint32).tolist(),
         "control": design.has_control,
+        "counters": dict(design.counters or {}),
         "s_axis": _hex(design.input, pack_frames(design.input, list(x.values()))),
         "m_axis": _hex(design.output, pack_frames(design.output, list(y.values()))),
         "weights": None if weights is None else _rows(weights, weights.shape[1] * 4),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bitwright.deployment.vivado import side_ports
 from bitwright.errors import ModelError, UserError
 from bitwright.files import read_text
 from bitwright.hardware.library import without_vendor
@@ -176,4 +177,6 @@ def _board(widths: Mapping[str, int], registers: bool) -> str:
     body += "  // verilator lint_off WIDTHTRUNC\n"
     inner: list[Port] = [port for port in ports if port not in CLOCK_PORTS and not port.name.startswith(GPIO)]
     pins = {"aclk": "clk_i", "aresetn": "!rst_i", "frames": "frames_q"} | wired(inner)
+    for port in side_ports(inner):
+        pins[port.name] = "" if port.output else "1'b0" if port.name.endswith("tlast") else "'1"
     return module(BOARD, ports, body + instance(OVERLAY, "u_overlay", {}, pins) + "  // verilator lint_on WIDTHTRUNC\n")

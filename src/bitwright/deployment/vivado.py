@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -84,24 +84,36 @@ def overlay_files(design: Design) -> dict[str, str]:
 def _wrapper(design: Design, ports: list[Port]) -> str:
     buses = [s for s in ("s_axis", "m_axis", WEIGHT_STREAM, "s_axil") if any(p.name.startswith(f"{s}_") for p in ports)]
     attribute = f'(* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF {":".join(buses)}, ASSOCIATED_RESET aresetn" *)'
-    outer = [Port("aclk"), Port("aresetn"), Port("frames", bits=32), *ports]
+    outer = [Port("aclk"), Port("aresetn"), Port("frames", bits=32), *ports, *side_ports(ports)]
     clock = {"clk_i": "aclk", "rst_i": "reset"}
     batch = {"frames_i": "frames", "valid_i": "m_axis_tvalid", "ready_i": "m_axis_tready"}
     body = "  reg held;\n  always @(posedge aclk) held <= frames == 32'd0;\n"
     body += "  wire reset = ~aresetn | held;\n  wire last, valid;\n"
     pins = clock | wired(ports) | {"m_axis_tlast": "last", "m_axis_tvalid": "valid"}
     for stream in buses:
-        if stream in ("s_axis", WEIGHT_STREAM):  # in reset a design takes no word; a DMA engine must get rid of its own
-            body += f"  wire {stream}_ready;\n  assign {stream}_tready = {stream}_ready | reset;\n"
-            pins |= {f"{stream}_tready": f"{stream}_ready"}
+        if stream in ("s_axis", WEIGHT_STREAM):
+            # In reset a design takes no word, but a DMA engine must get rid of its own; words without bytes are none.
+            body += f"  wire {stream}_ready;\n  wire {stream}_drop = reset | ~|{stream}_tkeep;\n"
+            body += f"  assign {stream}_tready = {stream}_ready | {stream}_drop;\n"
+            body += f"  wire {stream}_unused = {stream}_tlast;\n"
+            pins |= {f"{stream}_tready": f"{stream}_ready", f"{stream}_tvalid": f"{stream}_tvalid & ~{stream}_drop"}
     body += "  assign m_axis_tvalid = valid & ~reset;\n"
+    body += f"  assign m_axis_tkeep = {{{design.output.tdata_bits // 8}{{1'b1}}}};\n"
     body += instance(design.top, "u_design", {}, pins)
     body += instance("axis_batch", "u_batch", {}, clock | batch | {"last_i": "last", "last_o": "m_axis_tlast"})
     remarks = [
         f"{design.top} as a block of a Vivado block design: active-low reset, one tlast per batch of frames.",
         "frames = 0 resets the design, which takes and drops all words of its streams meanwhile.",
+        "Words whose tkeep is 0 are dropped, as a DMA engine or a width converter may send them; others are whole.",
     ]
     return module(WRAPPER, outer, body, remarks, net="wire", attribute=attribute)
+
+
+def side_ports(ports: Sequence[Port]) -> list[Port]:
+    """What the wrapper's streams have beside the design's: tkeep of all, tlast of those that enter."""
+    data = [port for port in ports if port.name.endswith("_tdata")]
+    keep = [Port(p.name.removesuffix("data") + "keep", p.output, p.bits // 8, vector=True) for p in data]
+    return keep + [Port(p.name.removesuffix("data") + "last") for p in data if not p.output]
 
 
 def weights_bits(design: Design) -> int:

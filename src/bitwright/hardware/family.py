@@ -27,16 +27,33 @@ class Cells:
 
 
 @dataclass(frozen=True)
+class PartName:
+    """A part as tools call it: the vendor's full name, the package and the speed grade."""
+
+    name: str
+    package: str
+    grade: str
+
+
+@dataclass(frozen=True)
 class Placing:
     """nextpnr for the family: its program and packer, the Python package that brings both, names in its report.
 
-    pins: a flip-flop's inputs that it calls otherwise than the netlist, by its name.
+    part: the arguments that choose a part. written: those that name the file of the result. pinned: those that give a
+    file of pins; free: those of a design without one. pack: the packer's arguments for part, result and bitstream.
+    lut: cells by how many LUTs each occupies. pins: a flip-flop's inputs that it calls otherwise than the netlist, by
+    its name.
     """
 
     program: str
     packer: str
     package: str
-    lut: str
+    part: Callable[[PartName], Sequence[str]]
+    written: Callable[[str], Sequence[str]]
+    pinned: Callable[[str], Sequence[str]]
+    free: Sequence[str]
+    pack: Callable[[PartName, str, str], Sequence[str]]
+    lut: Mapping[str, int]
     ff: str
     bram18: str
     dsp: str
@@ -197,7 +214,8 @@ class Boards:
 class Family:
     """One family. lut_cell: what its LUTs are, for people.
 
-    synthesis: Yosys's command. memory_step: its label from which on contents of block memories may be forgotten where
+    synthesis: Yosys's command. without_pads: its option for modules whose ports are no pins; "" where it never adds
+    the cells of pins. memory_step: its label from which on contents of block memories may be forgotten where
     cells are only counted; empty where they are needed. primitives: the name of its versions of the primitive wrappers;
     folders: where they lie, the first one first. delays: of its cells and wires. registers: those that Yosys leaves
     beside block RAM and DSP blocks though they hold them. vivado: whether Vivado builds for it.
@@ -214,6 +232,7 @@ class Family:
     cells: Cells
     delays: Delays
     registers: Registers
+    without_pads: str = ""
     memory_step: str = ""
     vivado: bool = False
     placing: Placing | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright.errors import ToolError
-from bitwright.hardware.family import Placing
+from bitwright.hardware.family import PartName, Placing
 from bitwright.tools import process
 
 MINIMUM = (0, 7)
@@ -22,37 +22,42 @@ REPORT, CONFIG, BITSTREAM = "report.json", "config.txt", "bitstream.bit"
 
 @dataclass(frozen=True)
 class Nextpnr:
-    """Usable programs and the version of nextpnr."""
+    """Usable programs and the version of nextpnr, for one family."""
 
     program: Path
     packer: Path
     version: str
+    placing: Placing
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return f"{self.placing.program} {self.version}"
 
 
 @dataclass(frozen=True)
 class PlaceRoute:
-    """Options: part size ("25k", "45k", "85k"), package, speed grade, target clock, seed, placer and router.
+    """Options: part, target clock, seed, placer and router.
 
     placer: one of PLACERS; static leaves large designs with shorter wires. router: one of ROUTERS; router2 is the
     faster one where a large design fills its part.
     """
 
-    size: str
-    package: str
-    speed: int = 6
+    part: PartName
     clock_mhz: float = 200
     seed: int = 1
     placer: str = "heap"
     router: str = "router1"
     constraints: str = ""  # the file of the pins; all of them are free without one
 
-    def arguments(self, netlist: str) -> list[str]:
+    def arguments(self, placing: Placing, netlist: str) -> list[str]:
+        """The command's, for a netlist in the working folder."""
         return [
-            *(f"--{self.size}", "--package", self.package, "--speed", str(self.speed)),
+            *placing.part(self.part),
             *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed)),
             *("--placer", self.placer, "--router", self.router),
-            *("--json", netlist, "--textcfg", CONFIG, "--report", REPORT, "--detailed-timing-report"),
-            *(("--lpf", self.constraints) if self.constraints else ("--lpf-allow-unconstrained",)),
+            *("--json", netlist, *placing.written(CONFIG), "--report", REPORT, "--detailed-timing-report"),
+            *(placing.pinned(self.constraints) if self.constraints else placing.free),
             "--timing-allow-fail",
         ]
 
@@ -87,18 +92,20 @@ def find(placing: Placing) -> Nextpnr:
     if native is not None and packer is not None:
         match = re.search(r"nextpnr-(\d+)\.(\d+)", process.run([native, "--version"], Path.cwd()))
         if match and (int(match[1]), int(match[2])) >= MINIMUM:
-            return Nextpnr(native, packer, f"{match[1]}.{match[2]}")
-    packaged, packer = (process.beside_python(f"yowasp-{name}") for name in (placing.program, placing.packer))
+            return Nextpnr(native, packer, f"{match[1]}.{match[2]}", placing)
+    packaged = process.beside_python(f"yowasp-{placing.program}")
+    packer = process.beside_python(f"yowasp-{placing.packer}") or process.beside_python(placing.packer)
     if packaged is None or packer is None:
         how = f"install the Python package {placing.package} (bitwright[route])"
         raise ToolError(f"no {placing.program} 0.7 or newer on the PATH: {how}")
-    return Nextpnr(packaged, packer, importlib.metadata.version(placing.package))
+    return Nextpnr(packaged, packer, importlib.metadata.version(placing.package), placing)
 
 
 def run(tool: Nextpnr, options: PlaceRoute, netlist: str, folder: Path, log: Path) -> None:
     """Place, route and pack `netlist` of `folder`; it leaves report.json and bitstream.bit there."""
-    process.run([tool.program, *options.arguments(netlist)], folder, log=log)
-    process.run([tool.packer, CONFIG, BITSTREAM], folder, log=log.with_suffix(".pack.log"))
+    process.run([tool.program, *options.arguments(tool.placing, netlist)], folder, log=log)
+    pack = tool.placing.pack(options.part, CONFIG, BITSTREAM)
+    process.run([tool.packer, *pack], folder, log=log.with_suffix(".pack.log"))
 
 
 def read(report: str) -> Placed:

