@@ -80,7 +80,7 @@ SUBJECTS = {"digits": digits, "tfc": tfc, "kws": kws}
 SERIAL = {  # network, board, options, the fastest clock to try
     "serial digits": ("digits", "ulx3s-85f", {"interval": 2304}, DEFAULT_MHZ),
     "serial tfc": ("tfc", "ulx3s-85f", {"interval": 3136}, DEFAULT_MHZ),
-    "serial kws": ("kws", "ulx3s-85f", {"interval": 31360}, DEFAULT_MHZ),
+    "serial kws": ("kws", "ulx3s-85f", {"interval": 31360}, 62.5),
     "serial digits orangecrab": ("digits", "orangecrab-85f", {"interval": 36864}, 60.0),
     "serial digits colorlight": ("digits", "colorlight-i9", {"interval": 36864}, 60.0),
     "serial tfc nano 20k": ("tfc", "tang-nano-20k", {"interval": 6272}, 54.0),
