@@ -9,6 +9,7 @@ Rows:
                   clean line works afterwards
   pynq tfc        1,000 raw images through driver.py and the simulated overlay, against `evaluate`
   bitsys switch   three networks in one overlay, loaded in turn
+  dma             frames a second behind DMA engines, estimated, at an assumed 200 MHz
 Results go to results.json row by row; what is there stays, unless --again.
 """
 
@@ -35,6 +36,7 @@ from bitwright.demo.run import FOLDER as DEMO
 from bitwright.deployment.serial_top import top_files
 from bitwright.deployment.shipped.serial_link import SerialLink
 from bitwright.deployment.simulated_serial import Line, Noise, serial_model
+from bitwright.deployment.throughput import overlay_throughput
 from bitwright.design.packing import pack_frames, unpack
 from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.hardware.closure import flatten
@@ -125,10 +127,8 @@ def serial(row: str, data: Path, work: Path) -> dict[str, Any]:
     found = bw.deploy(design, folder, board, clock_mhz=most_mhz)
     facts = {key: found[key] for key in ("board", "clock_mhz", "fmax_mhz", "baud", "tool")}
     facts["used"] = {cell: count for cell, count in found["used"].items() if count}
-    in_bytes, out_bytes = (side.words * side.tdata_bits // 8 for side in (design.input, design.output))
-    line = found["baud"] / 10
-    facts["frames_per_second_of_the_line"] = round(line / max(in_bytes, out_bytes), 1)
-    facts["frames_per_second_of_the_design"] = round(found["clock_mhz"] * 1e6 / design.estimate.interval_cycles, 1)
+    facts["frames_per_second_of_the_line"] = found["throughput"]["of_the_link"]
+    facts["frames_per_second_of_the_design"] = found["throughput"]["of_the_design"]
     facts["bitstream_bytes"] = sum(path.stat().st_size for path in folder.glob("board.[bf][is]*"))
     with shipped(folder / "host.py").Board(simulate=True, timeout_s=TIMEOUT_S) as host:
         return {**facts, "options": options, **compared(host, subject, SAMPLES)}
@@ -186,10 +186,30 @@ def bitsys_switch(row: str, data: Path, work: Path) -> dict[str, Any]:
     return found
 
 
+DMA = {
+    "digits, tlmac": ("digits", "tlmac", {"interval": 2304}),
+    "TFC_2W2A, tlmac": ("tfc", "tlmac", {"interval": 196}),
+    "KWS, tlmac": ("kws", "tlmac", {"interval": 1960}),
+    "digits, bitsys": ("digits", "bitsys", {}),
+    "TFC_2W2A, bitsys": ("tfc", "bitsys", {}),
+    "KWS, bitsys": ("kws", "bitsys", {}),
+}
+
+
+def dma(row: str, data: Path, work: Path) -> dict[str, Any]:
+    found = {}
+    for name, (subject, target, options) in DMA.items():
+        design = bw.compile(SUBJECTS[subject](data).network, target=target, **options)
+        speed = overlay_throughput(design, DEFAULT_MHZ)
+        found[name] = {"options": options, "interval_cycles": design.estimate.interval_cycles, **speed.as_dict()}
+    return {"assumed_mhz": DEFAULT_MHZ, "designs": found}
+
+
 ROWS: dict[str, Callable[[str, Path, Path], dict[str, Any]]] = {
     "noise": noise,
     "pynq tfc": pynq_tfc,
     "bitsys switch": bitsys_switch,
+    "dma": dma,
     **dict.fromkeys(SERIAL, serial),
 }
 

@@ -147,7 +147,7 @@ quiet = ["-Wno-fatal", "-Wno-UNOPTFLAT"]
 runner.build(sources=sources, includes=[{folder!r}], hdl_toplevel="bitwright_overlay", build_dir="build",
              build_args=quiet, always=True)
 results = runner.test(hdl_toplevel="bitwright_overlay", test_module="overlay_vip", build_dir="build",
-                      test_dir={folder!r}, extra_env={{"PYTHONPATH": {support!r}, "VECTORS": {vectors!r}}})
+                      test_dir={folder!r}, extra_env={{"VECTORS": {vectors!r}}})
 tests, failed = get_results(results)
 print(f"{{tests - failed}} of {{tests}} tests pass")
 """
@@ -166,9 +166,9 @@ def test_the_overlay_takes_streams_as_a_dma_engine_sends_them(designs, target, t
     for name, text in without_vendor(texts).items():
         (folder / name).write_text(text)
     sources = [str(folder / name) for name in source_order(texts)]
-    values = {"sources": sources, "folder": str(folder), "support": str(support)}
-    text = RUN_OVERLAY.format(**values, vectors=str(tmp_path / "ip" / "bench" / "vectors.json"))
-    (tmp_path / "run.py").write_text(text)
+    vectors = str(tmp_path / "ip" / "bench" / "vectors.json")
+    (tmp_path / "run.py").write_text(RUN_OVERLAY.format(sources=sources, folder=str(folder), vectors=vectors))
+    tools["PYTHONPATH"] = os.pathsep.join([str(support), tools.get("PYTHONPATH", "")])
     tools["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"  # as the bench's run.py sets it
     said = done([sys.executable, "run.py"], tmp_path, tools)
     assert "1 of 1 tests pass" in said, said[-3000:]

@@ -15,6 +15,7 @@ from bitwright.deployment.serial_top import check_serial, step_of, top_files
 from bitwright.deployment.shipped.packets import Packet, Packets
 from bitwright.deployment.shipped.serial_link import SerialLink
 from bitwright.deployment.simulated_serial import Line, Noise, serial_model
+from bitwright.deployment.throughput import serial_throughput
 from bitwright.deployment.vivado import write_sources
 from bitwright.devices import BOARDS, DEVICES
 from bitwright.errors import OptionError
@@ -65,7 +66,8 @@ def test_frames_and_registers_over_the_line(doubler, line):
     start = line.cycles
     y = link.transfer(x, 4)
     np.testing.assert_array_equal(y.view("<u2"), doubled(x))
-    assert line.cycles - start < 1.4 * 10 * MHZ * 1e6 / BAUD * (x.size + y.size)  # the line is used well
+    measured = 500 * MHZ * 1e6 / (line.cycles - start)
+    assert serial_throughput(doubler, MHZ, BAUD).link == pytest.approx(measured, rel=0.15)
     assert link.read(4) == 1000
     assert link.transfer(x[:0], 4).shape == (0, 4)
     link.reset(None)

@@ -14,18 +14,21 @@ from bitwright.deployment.driver import NETWORKS, SERIAL, same_hardware, write_d
 from bitwright.deployment.ip import write_ip
 from bitwright.deployment.rendering import Code, render
 from bitwright.deployment.serial_top import CLOCK, check_rate, check_serial
+from bitwright.deployment.throughput import Throughput, overlay_throughput, serial_throughput
 from bitwright.deployment.vivado import write_overlay, write_sources, write_vivado
 from bitwright.design.io import as_json
 from bitwright.devices import BOARDS, Board, find_device
 from bitwright.files import check_replaceable, new_folder
 from bitwright.hardware.clock import DEFAULT_MHZ, assumed
+from bitwright.hardware.families import families
 from bitwright.targets.contract import Design
 
 DEPLOYMENT = "deploy.json"
 C = "c"
 VIVADO = frozenset({"overlay.tcl", "reports.tcl"})
 PROGRAMS = frozenset({"driver.py", "host.py", "program.npy", "weights.npy", NETWORKS, "__pycache__", C})
-BOARD_FILES = frozenset({"board.lpf", "board.bit", "README.md"})
+FAMILIES = [family.boards for family in families().values() if family.boards]
+BOARD_FILES = frozenset({"README.md", *(name for b in FAMILIES for name in (b.constraints_file, b.bitstream))})
 IP_CONTENTS = frozenset({DEPLOYMENT, "rtl", "bench", "component.xml", "project.tcl", "quartus.tcl"})
 CONTENTS = frozenset({DEPLOYMENT, "sources"}) | VIVADO | PROGRAMS | BOARD_FILES
 
@@ -62,11 +65,14 @@ def deploy(
         if board and board.serial:
             paths, facts = _serial(designs, board, made, clock_mhz, class_names, baud)
         else:
-            paths, facts = set(write_vivado(first, device, made, clock_mhz=clock_mhz)), {"clock_mhz": clock_mhz}
+            paths = {*write_vivado(first, device, made, clock_mhz=clock_mhz)}
+            facts: dict[str, Any] = {"clock_mhz": clock_mhz}
             if board and board.processor:
                 paths |= {*write_overlay(first, board.name, made, clock_mhz=clock_mhz, jobs=jobs)}
                 paths |= {*write_driver(designs, made, clock_mhz=clock_mhz, class_names=class_names)}
-                paths |= {*write_c_driver(designs, made / C), _overlay_readme(made, board.name, clock_mhz)}
+                speed = overlay_throughput(first, clock_mhz)
+                facts["throughput"] = speed.as_dict()
+                paths |= {*write_c_driver(designs, made / C), _overlay_readme(made, board.name, clock_mhz, speed)}
         found = {
             "design": first.digest,
             "target": first.target,
@@ -82,12 +88,13 @@ def deploy(
     return found
 
 
-def _overlay_readme(made: Path, board: str, clock_mhz: float) -> Path:
+def _overlay_readme(made: Path, board: str, clock_mhz: float, speed: Throughput) -> Path:
     """What to build, what to copy where, and what to type."""
     copied = [name for name in ("driver.py", "program.npy", "weights.npy", NETWORKS) if (made / name).exists()]
     files = " and ".join(f"`{name}`" for name in copied)
     several = NETWORKS in copied
     words = {"files": Code(files), "copied": " ".join(["-r", *copied] if several else copied), "several": several}
+    words["throughput"] = Code(speed.text)
     path = made / "README.md"
     path.write_text(render("overlay.md.j2", board=board, clock=f"{clock_mhz:g}", **words))
     return path
@@ -143,7 +150,8 @@ def _serial(
     mhz = built.clock_mhz
     paths |= {*write_driver(designs, made, SERIAL, clock_mhz=mhz, class_names=class_names, extra={"baud": rate})}
     command = f"{serial.loader} {boards.bitstream}"
-    words = {"board": board.name, "command": command, "note": serial.note, "baud": rate}
+    speed = serial_throughput(first, mhz, rate)
+    words = {"board": board.name, "command": command, "note": serial.note, "baud": rate, "throughput": Code(speed.text)}
     clock = f"{mhz:.4g} MHz, of {built.fmax_mhz:.4g} MHz that routing allows"
     texts = {
         boards.constraints_file: boards.constraints(serial.pins, serial.oscillator_mhz),
@@ -153,7 +161,8 @@ def _serial(
         (made / name).write_text(text)
     (made / boards.bitstream).write_bytes(built.content)
     paths |= {made / name for name in (*texts, boards.bitstream)}
-    return paths, {**built.as_dict(), "baud": rate, "load": command, "note": serial.note}
+    told = {"baud": rate, "load": command, "note": serial.note, "throughput": speed.as_dict()}
+    return paths, built.as_dict() | told
 
 
 def check_deployment_folder(folder: Path) -> None:

@@ -65,9 +65,10 @@ def run(
         console.detail(f"{output / path}")
     console.say(f"{output}: {len(found['files'])} files for {found['part']} at {found['clock_mhz']:.4g} MHz")
     if "load" in found:
+        console.say(f"estimated: {found['throughput']['frames_per_second']:,.0f} frames a second; README.md says more")
         console.say(f"try it without the board:  python {output / 'host.py'} --simulate")
         console.say(f"load the bitstream:        {found['load']}")
-        console.say("run it:                    host.py; README.md says more")
+        console.say("run it:                    host.py")
     else:
         _say_vivado(console, found, known, clock_mhz)
     console.result({"output": str(output), **found})
@@ -99,6 +100,8 @@ def _say_vivado(console: Console, found: dict[str, Any], known: tuple[str, Clock
     if "overlay.tcl" in found["files"]:
         console.say("bitstream:             vivado -mode batch -source overlay.tcl")
         console.say("on the board:          driver.py, beside overlay.bit and overlay.hwh")
+        speed = found["throughput"]["frames_per_second"]
+        console.say(f"estimated:             {speed:,.0f} frames a second at {clock_mhz:g} MHz; README.md says more")
     else:
         names = {
             kind: ", ".join(b.name for b in BOARDS.values() if getattr(b, kind)) for kind in ("processor", "serial")
