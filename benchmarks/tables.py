@@ -222,6 +222,9 @@ def hardware() -> str:
     return markdown(["network", "target", *columns], rows)
 
 
+BOARD_CELLS = ("TRELLIS_COMB", "LUT4", "ALU"), ("TRELLIS_FF", "DFF"), ("DP16KD", "BSRAM")
+
+
 def boards() -> str:
     """Boards with a serial line: clocks, cells, differences, accuracy, frames a second."""
     rows = []
@@ -229,12 +232,22 @@ def boards() -> str:
         if name.startswith("serial"):
             network = name.split()[1]
             clocks = [f"{row['clock_mhz']:.4g}", f"{row['fmax_mhz']:.4g}"]
-            cells = [f"{row['used'].get(cell, 0):,}" for cell in ("TRELLIS_COMB", "TRELLIS_FF", "DP16KD")]
+            cells = [f"{sum(row['used'].get(cell, 0) for cell in kind):,}" for kind in BOARD_CELLS]
             found = [f"{row['differences']} of {row['samples']}", f"{100 * row['accuracy']:.1f} %"]
             speeds = [f"{row[f'frames_per_second_of_the_{what}']:,.0f}" for what in ("line", "design")]
             rows.append([network, row["board"], *clocks, *cells, *found, *speeds])
-    columns = ["clock, MHz", "routed, MHz", "LUT4", "FF", "block RAM", "differences", "accuracy"]
+    columns = ["clock, MHz", "routed, MHz", "LUT4 (and carries)", "FF", "block RAM", "differences", "accuracy"]
     return markdown(["network", "board", *columns, "frames/s, line", "frames/s, design (estimated cycles)"], rows)
+
+
+def boards_dma() -> str:
+    """Frames a second behind DMA engines, estimated: of the design, of the engines, bytes of a frame."""
+    rows = []
+    for name, row in results("boards/results.json")["dma"]["designs"].items():
+        numbers = (row[n] for n in ("interval_cycles", "in_bytes", "out_bytes", "of_the_design", "of_the_link"))
+        rows.append([name, *(f"{number:,.0f}" for number in numbers)])
+    columns = ["cycles a frame", "bytes in", "bytes out", "frames/s, design", "frames/s, DMA"]
+    return markdown(["network, target", *columns], rows)
 
 
 HARDWARE = ("lut_estimated", "interval_cycles", "frames_per_second_at_200_mhz")
@@ -249,6 +262,7 @@ WRITERS = (
     clock_units,
     hardware,
     boards,
+    boards_dma,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 

@@ -31,7 +31,7 @@ def measure() -> Iterator[dict]:
     for name, kind, bound in DESIGNS:
         module, _, unit = name.partition("/")
         files = closure(logic.sources(part.vendor) | _harness(module, logic.GRIDS.get(unit, {})), TOP)
-        synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True, pads=True)
+        synthesis = yosys.Synthesis(part.family, TOP, dsp=False, netlist=True)
         _, folder, _ = yosys.synthesize_module(files, synthesis, tool, root)
         stat = (folder / yosys.STAT).read_text()
         runs = (nextpnr.PlaceRoute(part.part_name, clock_mhz=TARGET_MHZ, seed=seed) for seed in SEEDS[kind])

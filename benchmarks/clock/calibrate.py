@@ -56,7 +56,7 @@ def module_files(block: Block) -> dict[str, str]:
 
 def measure(sources: dict[str, str], seeds: int) -> dict[str, object]:
     """Estimate and truth of one case."""
-    options = yosys.Synthesis(PART.family, TOP, netlist=True, pads=True)
+    options = yosys.Synthesis(PART.family, TOP, netlist=True)
     _, folder, _ = yosys.synthesize_module(sources, options, yosys.find(), cache.folder(None))
     netlist = joined(read_modules(folder / yosys.NETLIST), TOP)
     timing = analyze(netlist, PART.traits, PART.grade, worst=1)

@@ -212,7 +212,7 @@ def synthesize(
     )
     if check_fit:
         _check_fit(result)
-    if part.traits.placing is None:
+    if part.traits.alone is None:
         result = _with_timing(result, _estimated(design, flat, counted, run))
     else:
         result = _placed(design, flat, run, options.placements(part, goal), result)
@@ -223,10 +223,10 @@ def _placed(
     design: Design, flat: dict[str, str], run: _Run, options: Sequence[nextpnr.PlaceRoute], result: SynthesisResult
 ) -> SynthesisResult:
     """With the clock and the cells after place and route, once with each of the options."""
-    placing = run.part.traits.placing
+    placing = run.part.traits.alone
     assert placing is not None
     wrapped = closure(flat | harness_files(design), TOP)
-    synthesis = yosys.Synthesis(run.part.family, TOP, run.dsp, netlist=True, pads=True)
+    synthesis = yosys.Synthesis(run.part.family, TOP, run.dsp, netlist=True)
     _, folder, _ = yosys.synthesize_module(wrapped, synthesis, run.tool, run.root)
     stat, steps = (folder / yosys.STAT).read_text(), len({unit.top for unit in design.units}) + 1
     task = joblib.delayed(place_and_route)
@@ -272,7 +272,7 @@ def _estimated(design: Design, flat: Mapping[str, str], counted: Mapping[str, Co
 def _count(design: Design, flat: Mapping[str, str], run: _Run) -> dict[str, Counted]:
     """All units by module, each synthesized once."""
     tops = sorted({unit.top for unit in design.units})
-    steps = len(tops) + (run.part.traits.placing is not None)
+    steps = len(tops) + (run.part.traits.alone is not None)
     rows = design.estimate.rows
     large = {u.top for u in design.units if u.row is not None and rows[u.row].resources.lut > LARGE_LUTS}
     names = {unit.top: unit.name for unit in design.units}

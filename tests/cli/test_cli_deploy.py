@@ -42,6 +42,7 @@ def test_a_board_gets_overlay_and_driver(result, compiled, tmp_path):
     readme = (out / "README.md").read_text()
     assert "scp overlay.bit overlay.hwh driver.py USER@BOARD" in readme
     assert "150 MHz" in readme
+    assert f"Estimated: {found['throughput']['frames_per_second']:,.0f} frames a second, limited by the" in readme
     assert "'clock_mhz': 150.0" in (out / "driver.py").read_text()
     ast.parse((out / "driver.py").read_text())
 
@@ -170,20 +171,30 @@ def test_a_block_for_other_projects(result, fails, compiled, tmp_path):
     assert "is no block (it holds mine.txt)" in fails("deploy", build, "-o", out, "--ip")
 
 
+BITSTREAMS = {  # constraints, bitstream, its loader, the PLL
+    "ulx3s-85f": ("board.lpf", "board.bit", "openFPGALoader -b ulx3s board.bit", "EHXPLLL"),
+    "tang-nano-9k": ("board.cst", "board.fs", "openFPGALoader -b tangnano9k board.fs", "rPLL"),
+}
+
+
 @pytest.mark.slow
-def test_a_board_with_a_serial_line_gets_a_bitstream(run, result, model, tmp_path, monkeypatch):
+@pytest.mark.parametrize("board", BITSTREAMS)
+def test_a_board_with_a_serial_line_gets_a_bitstream(run, result, model, tmp_path, monkeypatch, board):
     monkeypatch.undo()  # the targets that there are
+    constraints, bitstream, load, pll = BITSTREAMS[board]
     out = tmp_path / "board"
     code, _, err = run("compile", model, "-o", tmp_path / "build", "--target", "tlmac")
     assert code == 0, err
-    found = result("deploy", tmp_path / "build", "-o", out, "--board", "ulx3s-85f", "--clock-mhz", 60)
-    assert names(out) == {"deploy.json", "sources", "host.py", "board.lpf", "board.bit", "README.md"}
+    found = result("deploy", tmp_path / "build", "-o", out, "--board", board, "--clock-mhz", 60)
+    assert names(out) == {"deploy.json", "sources", "host.py", constraints, bitstream, "README.md"}
     assert found["clock_mhz"] <= 60
     assert found["fmax_mhz"] >= found["clock_mhz"]
-    assert (out / "board.bit").stat().st_size > 100_000
-    assert found["load"] == "openFPGALoader -b ulx3s board.bit"
-    assert "`openFPGALoader -b ulx3s board.bit`" in (out / "README.md").read_text()
-    assert "EHXPLLL" in (out / "sources" / "board_clock.sv").read_text()
-    code, said, _ = run("deploy", tmp_path / "build", "-o", out, "--board", "ulx3s-85f", "--clock-mhz", 60)
+    assert (out / bitstream).stat().st_size > 100_000
+    assert found["load"] == load
+    readme = (out / "README.md").read_text()
+    assert f"`{load}`" in readme
+    assert f"Estimated: {found['throughput']['frames_per_second']:,.0f} frames a second, limited by" in readme
+    assert pll in (out / "sources" / "board_clock.sv").read_text()
+    code, said, _ = run("deploy", tmp_path / "build", "-o", out, "--board", board, "--clock-mhz", 60)
     assert code == 0
     assert "try it without the board:" in said

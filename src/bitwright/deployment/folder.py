@@ -65,8 +65,7 @@ def deploy(
         if board and board.serial:
             paths, facts = _serial(designs, board, made, clock_mhz, class_names, baud)
         else:
-            paths = {*write_vivado(first, device, made, clock_mhz=clock_mhz)}
-            facts: dict[str, Any] = {"clock_mhz": clock_mhz}
+            paths, facts = {*write_vivado(first, device, made, clock_mhz=clock_mhz)}, {"clock_mhz": clock_mhz}
             if board and board.processor:
                 paths |= {*write_overlay(first, board.name, made, clock_mhz=clock_mhz, jobs=jobs)}
                 paths |= {*write_driver(designs, made, clock_mhz=clock_mhz, class_names=class_names)}

@@ -37,21 +37,23 @@ class PartName:
 
 @dataclass(frozen=True)
 class Placing:
-    """nextpnr for the family: its program and packer, the Python package that brings both, names in its report.
+    """nextpnr for the family: its program and packer, the Python package that brings both and the extra of this
+    package that has it, names in its report.
 
     part: the arguments that choose a part. written: those that name the file of the result. pinned: those that give a
-    file of pins; free: those of a design without one. pack: the packer's arguments for part, result and bitstream.
-    lut: cells by how many LUTs each occupies. pins: a flip-flop's inputs that it calls otherwise than the netlist, by
-    its name.
+    file of pins; free: those of a design without one, None where every pin must have a place. pack: the packer's arguments for
+    part, result and bitstream. lut: cells by how many LUTs each occupies. pins: a flip-flop's inputs that it calls
+    otherwise than the netlist, by its name.
     """
 
     program: str
     packer: str
     package: str
+    extra: str
     part: Callable[[PartName], Sequence[str]]
     written: Callable[[str], Sequence[str]]
     pinned: Callable[[str], Sequence[str]]
-    free: Sequence[str]
+    free: Sequence[str] | None
     pack: Callable[[PartName, str, str], Sequence[str]]
     lut: Mapping[str, int]
     ff: str
@@ -238,3 +240,8 @@ class Family:
     placing: Placing | None = None
     boards: Boards | None = None
     luts_per_lut6: float = 1.0
+
+    @property
+    def alone(self) -> Placing | None:
+        """What places and routes a design that is on no board, None where nothing does."""
+        return self.placing if self.placing and self.placing.free is not None else None

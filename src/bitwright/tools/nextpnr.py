@@ -17,6 +17,7 @@ from bitwright.tools import process
 
 MINIMUM = (0, 7)
 PLACERS, ROUTERS = ("heap", "static"), ("router1", "router2")
+_PADS = re.compile(r"\$.*|_IBUF_.*")  # after the name of a port, in those of the nets behind it
 REPORT, CONFIG, BITSTREAM = "report.json", "config.txt", "bitstream.bit"
 
 
@@ -57,7 +58,7 @@ class PlaceRoute:
             *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed)),
             *("--placer", self.placer, "--router", self.router),
             *("--json", netlist, *placing.written(CONFIG), "--report", REPORT, "--detailed-timing-report"),
-            *(placing.pinned(self.constraints) if self.constraints else placing.free),
+            *(placing.pinned(self.constraints) if self.constraints else placing.free or ()),
             "--timing-allow-fail",
         ]
 
@@ -96,7 +97,7 @@ def find(placing: Placing) -> Nextpnr:
     packaged = process.beside_python(f"yowasp-{placing.program}")
     packer = process.beside_python(f"yowasp-{placing.packer}") or process.beside_python(placing.packer)
     if packaged is None or packer is None:
-        how = f"install the Python package {placing.package} (bitwright[route])"
+        how = f"install the Python package {placing.package} (bitwright[{placing.extra}])"
         raise ToolError(f"no {placing.program} 0.7 or newer on the PATH: {how}")
     return Nextpnr(packaged, packer, importlib.metadata.version(placing.package), placing)
 
@@ -111,7 +112,7 @@ def run(tool: Nextpnr, options: PlaceRoute, netlist: str, folder: Path, log: Pat
 def read(report: str) -> Placed:
     """The figures of nextpnr's JSON report; a clock's name loses the suffixes of pads and global nets."""
     data = json.loads(report)
-    clocks = {name.removeprefix("$glbnet$").split("$")[0]: c["achieved"] for name, c in data["fmax"].items()}
+    clocks = {_PADS.sub("", name.removeprefix("$glbnet$")): c["achieved"] for name, c in data["fmax"].items()}
     use = data["utilization"]
     between = [p["path"] for p in data.get("critical_paths", ()) if not {"<async>"} & {p["from"], p["to"]}]
     critical: list[dict[str, Any]] = max(between, key=lambda path: sum(s["delay"] for s in path), default=[])

