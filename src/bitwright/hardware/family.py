@@ -41,9 +41,9 @@ class Placing:
     package that has it, names in its report.
 
     part: the arguments that choose a part. written: those that name the file of the result. pinned: those that give a
-    file of pins; free: those of a design without one, None where every pin must have a place. pack: the packer's arguments for
-    part, result and bitstream. lut: cells by how many LUTs each occupies. pins: a flip-flop's inputs that it calls
-    otherwise than the netlist, by its name.
+    file of pins; free: those of a design without one, None where every pin must have a place. pack: the packer's
+    arguments for part, result and bitstream. lut: cells by how many LUTs each occupies. pins: a flip-flop's inputs
+    that it calls otherwise than the netlist, by its name.
     """
 
     program: str
