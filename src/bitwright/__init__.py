@@ -13,6 +13,7 @@
     design = bw.compile(net)                 # hardware; target="..." chooses the architecture
     design = bw.compile(net, goals=bw.Goals(fps=10_000, device="ultra96"))       # what is fast enough, and fits
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
+    bw.debug(design, x).first                    # the first layer whose values in simulation are not the network's
     syn = bw.synthesize(design, "xczu3eg")       # .lut .ff .bram36 .dsp
     bw.report(design, "build", simulation=sim, synthesis=syn)
     bw.deploy(design, "board", "ultra96")        # Vivado scripts, sources, driver
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from bitwright import devices, targets
     from bitwright.api import check, compile, load, quantize, save
     from bitwright.comparison import compare
+    from bitwright.debugging.layers import debug
     from bitwright.deployment import deploy
     from bitwright.design.io import load_design, save_design
     from bitwright.errors import DataError, DeviceError, ModelError, OptionError, ToolError, UserError
@@ -65,6 +67,7 @@ __all__ = [
     "check",
     "compare",
     "compile",
+    "debug",
     "deploy",
     "devices",
     "evaluate",
@@ -100,6 +103,7 @@ _HOMES = {
     "check": "api",
     "compare": "comparison",
     "compile": "api",
+    "debug": "debugging.layers",
     "deploy": "deployment",
     "evaluate": "evaluation",
     "export": "fast.export",

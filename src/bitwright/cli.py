@@ -33,6 +33,7 @@ COMMANDS = (
     "compare",
     "compile",
     "simulate",
+    "debug",
     "synthesize",
     "report",
     "exchange.deploy",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import joblib
@@ -22,7 +22,7 @@ from bitwright.network.graph import check_integers
 from bitwright.targets.contract import Design
 from bitwright.text import Shown
 from bitwright.tools import verilator
-from bitwright.tools.bench import Bench, axis_input, axis_output
+from bitwright.tools.bench import Bench, Tap, axis_input, axis_output
 from bitwright.tools.model import Model, ProtocolError, Run, Stalls, Waveform, trace_format
 
 BATCH = 8  # frames that are worth a run of their own
@@ -127,7 +127,7 @@ def simulate(
     Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream
     rules or stops.
     """
-    x = _inputs(design, x)
+    x = inputs_of(design, x)
     wave = trace if trace is None or isinstance(trace, Waveform) else Waveform(trace, 0, design.output.words)
     model = compile_model(design, trace=trace_format(wave.path) if wave else None, cache_dir=cache_dir, jobs=jobs)
     parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
@@ -138,7 +138,7 @@ def simulate(
         for i, (part, file) in enumerate(zip(parts, traces, strict=True))
     )
     seconds = time.perf_counter() - start
-    outputs = np.concatenate([_outputs(design, run) for run in runs])
+    outputs = np.concatenate([outputs_of(design, run) for run in runs])
     latency, interval = _timing(design, _timed(design, model, x, runs[0] if stalls is None else None, seed))
     return SimulationResult(
         outputs=outputs,
@@ -153,14 +153,37 @@ def simulate(
     )
 
 
+def record(
+    design: Design,
+    x: np.ndarray,
+    taps: Sequence[Tap],
+    *,
+    seed: int = 0,
+    jobs: int = 2,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> tuple[Run, str]:
+    """One run over the integers x without stalls, with what taps see in it; and the tool that made it.
+
+    A run that fails is returned with its `failure`.
+    """
+    model = compile_model(design, taps=taps, cache_dir=cache_dir, jobs=jobs)
+    return _stream(design, model, x, None, seed), model.tool
+
+
 def compile_model(
-    design: Design, *, trace: str | None = None, cache_dir: str | os.PathLike[str] | None = None, jobs: int = 2
+    design: Design,
+    *,
+    trace: str | None = None,
+    taps: Sequence[Tap] = (),
+    cache_dir: str | os.PathLike[str] | None = None,
+    jobs: int = 2,
 ) -> Model:
     """The design's simulation model, from the cache where it has been built before; `trace` as in `verilator.build`."""
     inputs = [axis_input(design.input.tdata_bits, INPUT)]
     if design.weights is not None:
         inputs.append(axis_input(design.weights.tdata_bits, WEIGHT_STREAM))
-    bench = Bench(design.top, inputs, [axis_output(design.output.tdata_bits, OUTPUT)], design.has_control)
+    outputs = [axis_output(design.output.tdata_bits, OUTPUT)]
+    bench = Bench(design.top, inputs, outputs, design.has_control, taps=taps)
     return verilator.build(design.files, bench, trace=trace, cache_dir=cache_dir, jobs=jobs)
 
 
@@ -172,7 +195,7 @@ def stream_words(design: Design, x: np.ndarray) -> dict[str, np.ndarray]:
     return words
 
 
-def _inputs(design: Design, x: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
+def inputs_of(design: Design, x: np.ndarray | Mapping[str, np.ndarray]) -> np.ndarray:
     """The integers of the frames to simulate."""
     network = design.network
     given = arrays(x, network.input_names)
@@ -206,7 +229,7 @@ def _stream(
     )
 
 
-def _outputs(design: Design, run: Run) -> np.ndarray:
+def outputs_of(design: Design, run: Run) -> np.ndarray:
     """The values of a run's output words, after a look at tlast and at the bits that must be zero."""
     frames, words = design.output, run.outputs[OUTPUT]
     position, bit = divmod(frames.tdata_bits, 32)

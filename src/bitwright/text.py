@@ -8,7 +8,7 @@ they are. Wherever they are shown they pass one of these functions:
     label         the same, for a column: never long; a long name ends in its digest
     comment       comments of generated sources: ASCII that ends no comment and begins no directive
     cell          a cell of a CSV file: nothing that a spreadsheet would compute
-    markup        text of a chart, which knows some HTML
+    markup        text within HTML, as notebooks show it
 
 No name becomes part of an identifier or a file name: generated modules and files are numbered. What a file says that is
 used as one, `is_identifier` and `is_source_path` check.
@@ -70,7 +70,7 @@ def comment(text: object) -> str:
 
 
 def markup(text: object) -> str:
-    """A `label` where some HTML is understood, as in the texts of charts."""
+    """A `label` within HTML."""
     return html.escape(label(text))
 
 

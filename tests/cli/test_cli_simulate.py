@@ -84,4 +84,4 @@ def test_a_trace_is_said_to_hold_what_it_holds(run, build, simulated, tmp_path):
     assert f"{wave}: the cycles up to the first result; open it with `gtkwave '{wave}'`" in out.replace("\n", " ")
     code, out, _ = run("simulate", build, "--trace", wave, "--trace-cycles", 3000)
     assert "the first 3,000 cycles" in out.replace("\n", " ")
-    assert [call["trace"] for call in simulated] == [wave, bw.Waveform(wave, 3000)]
+    assert [call["trace"] for call in simulated] == [bw.Waveform(str(wave), 0, 3), bw.Waveform(str(wave), 3000)]

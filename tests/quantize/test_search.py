@@ -134,7 +134,9 @@ def test_search_keeps_the_budget_and_beats_uniform_widths(graph, data, tmp_path)
     lines = result.csv().splitlines()
     assert len(lines) == 1 + len(result.points)
     assert "stem=" in lines[1]
-    assert "plotly" in result.html()
+    page = result.html()
+    assert page.count("<circle data-name") == len(result.points)
+    assert page.count('class="mark"') == 1
     json.dumps(result.as_dict())
     # Everything is in the cache now.
     stages = []

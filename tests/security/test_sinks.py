@@ -146,8 +146,8 @@ def test_reports_of_a_search():
     assert len(rows) == 1 + len(points)
     assert not any(CONTROLS.search(field) for row in rows for field in row)
     assert not any(field.startswith(("=", "+", "@")) for row in rows for field in row)
-    plain = dataclasses.replace(points[0], label="plain")
-    tags = Elements(dataclasses.replace(result, points=(plain,) * len(points)).html()).tags
+    plain = tuple(dataclasses.replace(point, label="plain") for point in points)
+    tags = Elements(dataclasses.replace(result, points=plain, chosen=plain[0]).html()).tags
     assert Elements(result.html()).tags == tags
 
 

@@ -12,6 +12,7 @@ from bitwright.hardware.resources import Resources
 from bitwright.network import Network
 from bitwright.network.ops import Lookup
 from bitwright.targets.contract import Design, Estimate, LayerEstimate, Problem, StreamSpec, SynthesisUnit
+from bitwright.targets.observation import Observation
 from bitwright.text import comment
 
 
@@ -58,6 +59,9 @@ class FakeTarget:
 
     def paced(self, network: Network, given: Mapping, interval: int, limits: Mapping) -> Mapping:
         return given
+
+    def observe(self, plan: FakePlan) -> Observation:
+        return Observation(plan.network, (), (), lambda records, frames: {})
 
     def emit(self, plan: FakePlan) -> Design:
         network, options = plan.network, plan.options

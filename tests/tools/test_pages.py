@@ -5,16 +5,24 @@ import re
 import shutil
 import subprocess
 
+import numpy as np
 import pytest
 
 import bitwright as bw
 from bitwright import cli
 from bitwright.demo.run import files as demo_files
+from bitwright.explore.costs import Cost
 from bitwright.explore.fit import FitOptions, FitPoint, FitResult
 from bitwright.explore.fit.page import html
 from bitwright.explore.fit.result import key, mark_front
+from bitwright.explore.front import Point, SearchResult
+from bitwright.explore.sensitivity import Sensitivities
 from bitwright.pages.plot import Axis
+from bitwright.training.checkpoint import CurvePoint
+from bitwright.training.measure import Score
+from bitwright.training.report import FinetuneReport
 
+PAGES = ("report", "comparison", "fit", "search", "training")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PROBE = """<!doctype html><body style="margin:0">
 <iframe id="f" style="border:0;width:{width}px;height:4000px" src="{page}"></iframe><pre id="told"></pre><script>
@@ -26,9 +34,14 @@ document.getElementById("f").onload = () => {{
   const values = column < 0 ? [] : all("table.sort tbody tr").map(number).filter((v) => !Number.isNaN(v));
   document.getElementById("told").textContent = JSON.stringify({{
     wide: inner.documentElement.scrollWidth, tables: all("table").length, drawings: all("svg").length,
+    cut: all("body *").filter((e) => !e.closest("svg") && e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+      .map((e) => e.tagName),
     sorted: values.every((v, i) => !i || values[i - 1] >= v)}});
 }};
 </script></body>"""
+
+
+A4_TEXT = 680  # pixels of 96 an inch: 210 mm less two margins of 15 mm
 
 
 def points():
@@ -46,34 +59,75 @@ def pages(tmp_path_factory):
     network = bw.load(demo_files()[0])
     for name, target, options in (("a", "tlmac", {"interval": 4608}), ("b", "bitsys", {})):
         bw.save_design(bw.compile(network, target, cache_dir=folder / "cache", **options), folder / name)
+    assert cli.main(["simulate", str(folder / "a"), "--data", str(demo_files()[1]), "--frames", "20"]) == 0
     assert cli.main(["report", str(folder / "a"), str(folder / "b"), "-o", str(folder / "comparison.html")]) == 0
     result = FitResult(tuple(mark_front(points())), {}, FitOptions(device="xc7z020"), None, 92.0, True, 100)
     commands = {key(p): f"bitwright compile {p.network}.bw" for p in result.points}
     (folder / "fit.html").write_text(html(result, "model.onnx", commands))
+    found = [Point(f"w{i}", {}, i, 1.0, 10.0**-i, 90.0, None, 100.0 * i, optimal=i < 4) for i in range(1, 6)]
+    price = Cost()
+    (folder / "search.html").write_text(
+        SearchResult(tuple(found), found[1], Sensitivities({}, {}), price, None, {}).html()
+    )
+    (folder / "training.html").write_text(training_report().html())
     names = {"report": folder / "a" / "report.html"}
-    return names | {name: folder / f"{name}.html" for name in ("comparison", "fit")}
+    return names | {name: folder / f"{name}.html" for name in PAGES[1:]}
+
+
+def training_report():
+    """Three measurements of a training, with labels."""
+    curve = tuple(CurvePoint(100 * i, 2.0 / i, 80.0 + i, 90.0, 0.1) for i in range(1, 4))
+    scores = Score(79.0, 88.0, 0.3), Score(83.0, 90.0, 0.1)
+    return FinetuneReport({}, None, 85.0, *scores, 300, 300, 1000, 200, True, 5.0, curve)
+
+
+def chromium(page, folder, *more):
+    """Chromium's output for a page, and what it says of errors."""
+    settings = ["--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--enable-logging=stderr"]
+    settings += [f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=3000", "--window-size=1500,1000"]
+    command = [CHROMIUM, "--headless", *settings, *more, page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert "CONSOLE" not in done.stderr
+    return done.stdout
+
+
+def probed(page, folder, width):
+    """What a page of that width says of itself."""
+    probe = folder / "probe.html"
+    probe.write_text(PROBE.format(width=width, page=page.as_uri()))
+    told = re.search(r'<pre id="told">(.*?)</pre>', chromium(probe, folder, "--dump-dom"))
+    return json.loads(told[1].replace("&quot;", '"'))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@pytest.mark.parametrize("name", PAGES)
+def test_printed_pages_are_not_cut(pages, tmp_path, name):
+    """The rules for printing, applied on a screen as wide as the paper's text, and the size of what is printed."""
+    text = pages[name].read_text()
+    assert text.count("@media print") == 1
+    sheet = tmp_path / "sheet.html"
+    sheet.write_text(text.replace("@media print", "@media all"))
+    found = probed(sheet, tmp_path, A4_TEXT)
+    assert found["wide"] <= A4_TEXT
+    assert found["cut"] == []
+    chromium(pages[name], tmp_path, f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer")
+    boxes = re.findall(rb"/MediaBox\s*\[\s*0 0 ([0-9.]+) ([0-9.]+)\s*\]", (tmp_path / "page.pdf").read_bytes())
+    assert boxes
+    assert all(abs(float(w) - 595) < 2 and abs(float(h) - 842) < 2 for w, h in boxes)  # points
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 @pytest.mark.parametrize("width", [1400, 400])
-@pytest.mark.parametrize("name", ["report", "comparison", "fit"])
+@pytest.mark.parametrize("name", PAGES)
 def test_pages_fit_the_window_and_work(pages, tmp_path, name, width):
-    probe = tmp_path / "probe.html"
-    probe.write_text(PROBE.format(width=width, page=pages[name].as_uri()))
-    settings = ["--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--enable-logging=stderr"]
-    settings += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--window-size=1500,1000"]
-    command = [CHROMIUM, "--headless", *settings, "--dump-dom", probe.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    told = re.search(r'<pre id="told">(.*?)</pre>', done.stdout)
-    found = json.loads(told[1].replace("&quot;", '"'))
+    found = probed(pages[name], tmp_path, width)
     assert found["wide"] <= width
     assert found["tables"] >= 1
     assert found["sorted"]
     assert found["drawings"] >= (name != "comparison")
-    assert "CONSOLE" not in done.stderr
 
 
-@pytest.mark.parametrize("name", ["report", "comparison", "fit"])
+@pytest.mark.parametrize("name", PAGES)
 def test_pages_are_small_and_load_nothing(pages, name):
     text = pages[name].read_text()
     assert len(text.encode()) < 1_000_000
@@ -90,6 +144,11 @@ def test_the_report_shows_what_matters(pages):
     assert first["weight_bits"] == 3
     assert first["macs"] == first["weights"] * 64  # of an image of 8 x 8
     assert sum(first["histogram"]["counts"]) == first["weights"]
+    assert first["histogram"]["counts"][:2] != [0, 0]
+    assert (first["histogram"]["type"], first["histogram"]["low"], first["histogram"]["high"]) == ("int3", -4, 3)
+    seen = first["activations"]
+    assert sum(seen["counts"]) == 20 * np.prod([8, 8, 16])
+    assert "<th>activations</th>" in text
     assert "lanes" in " ".join(layer["choice"] for layer in layers)
 
 

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     import numpy as np
 
     from bitwright.targets.contract import Design
+    from bitwright.tools.model import Waveform
 
 RANDOM_FRAMES = 16
 RESULT = "simulation.json"  # also in design_io.RESULTS
 Frames = Annotated[int | None, typer.Option("--frames", help="so many frames; all of --data, or 16 random ones", min=1)]
 StallShare = Annotated[float, typer.Option("--stalls", help="probability of a pause on both streams, 0 to below 1")]
-Trace = Annotated[Path | None, typer.Option("--trace", help="write a waveform, .vcd or .fst, up to the first result")]
+TRACE = "write a waveform, FILE.vcd or FILE.fst, up to the first result; the name of a LAYER shows that one alone"
+Trace = Annotated[list[str], typer.Option("--trace", help=TRACE, show_default=False)]
+DEFAULT_WAVE = "wave.vcd"
 TraceCycles = Annotated[int | None, typer.Option("--trace-cycles", help="so many cycles of waveform instead", min=1)]
 
 
@@ -29,7 +32,7 @@ def run(
     data: DataFile = None,
     frames: Frames = None,
     stalls: StallShare = 0.0,
-    trace: Trace = None,
+    trace: Trace = [],  # noqa: B006
     trace_cycles: TraceCycles = None,
     seed: Seed = 0,
     jobs: Jobs = 0,
@@ -43,27 +46,31 @@ def run(
     from bitwright.design.results import synthesized_clock, with_earlier
     from bitwright.files import write_file
     from bitwright.hardware.clock import DEFAULT_MHZ, Clock
+    from bitwright.reporting.layers import activations
+    from bitwright.simulation import inputs_of
     from bitwright.text import figure
     from bitwright.tools.model import Stalls
 
     console = Console(json, verbose)
     design = bw.load_design(build)
     known = synthesized_clock(build, design.digest)
-    x, labels = _frames(design, data, frames, seed)
-    wave = bw.Waveform(trace, trace_cycles) if trace and trace_cycles else trace
+    x, labels = frames_of(design, data, frames, seed)
+    wave = _waveform(design, trace, trace_cycles)
     pauses = Stalls(seed, stalls, stalls) if stalls else None
     with console.busy(f"simulating {len(x):,} frames"):
         result = bw.simulate(design, x, stalls=pauses, seed=seed, trace=wave, jobs=job_count(jobs))
     found: dict[str, Any] = {"design": design.digest, "data": data and str(data), **result.as_dict()}
     if labels is not None:
         found["accuracy"] = float((result.predictions == labels).mean())
+    if data is not None:
+        found["activations"] = activations(design.network, inputs_of(design, x))
     write_file(build / RESULT, as_json(with_earlier(found, build / RESULT)))
-    hidden, shown = ("design", "counters"), {"frames_per_second": "frames_per_second (of the simulator)"}
+    hidden, shown = ("design", "counters", "activations"), {"frames_per_second": "frames_per_second (of the simulator)"}
     rows = [[shown.get(name, name), value] for name, value in found.items() if name not in hidden]
     console.table(f"{build}, simulated", ["figure", "value"], rows)
-    if trace is not None:
+    if wave is not None:
         length = f"first {trace_cycles:,} cycles" if trace_cycles else "cycles up to the first result"
-        console.say(f"{trace}: the {length}; open it with `gtkwave {shlex.quote(str(trace))}`")
+        console.say(f"{wave.path}: the {length}; open it with `gtkwave {shlex.quote(str(wave.path))}`")
     if result.interval_cycles:
         where, clock = known or ("", Clock(DEFAULT_MHZ))
         speed = figure(clock.frames_per_second(result.interval_cycles))
@@ -75,7 +82,24 @@ def run(
         raise typer.Exit(1)
 
 
-def _frames(design: Design, data: Path | None, frames: int | None, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _waveform(design: Design, names: list[str], cycles: int | None) -> Waveform | None:
+    """The waveform of --trace: files and layers in any order."""
+    import bitwright as bw
+    from bitwright.debugging.layers import scopes
+    from bitwright.errors import OptionError
+    from bitwright.tools.model import TRACES
+
+    files = [name for name in names if Path(name).suffix.lower().removeprefix(".") in TRACES]
+    layers = [name for name in names if name not in files]
+    if len(files) > 1:
+        raise OptionError(f"--trace names {len(files)} files; legal is one, and any number of layers")
+    if not names:
+        return None
+    length = (cycles, 0) if cycles else (0, design.output.words)
+    return bw.Waveform(files[0] if files else DEFAULT_WAVE, *length, scopes(design, layers) if layers else ())
+
+
+def frames_of(design: Design, data: Path | None, frames: int | None, seed: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Inputs and labels: of the data file, or random integers of the input type."""
     import numpy as np
 

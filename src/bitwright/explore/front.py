@@ -12,7 +12,11 @@ from typing import Any
 from bitwright.explore.costs import Cost, Pair
 from bitwright.explore.sensitivity import Sensitivities
 from bitwright.network import Network
-from bitwright.text import Shown, cell, markup
+from bitwright.pages import plots
+from bitwright.pages.plot import Axis, Mark, scatter
+from bitwright.text import Shown, cell
+
+LEAST_LOSS = 1e-12  # that a logarithmic axis shows
 
 
 @dataclass(frozen=True)
@@ -82,30 +86,18 @@ class SearchResult(Shown):
         return text.getvalue()
 
     def html(self) -> str:
-        """An interactive plot of loss over cost, in one file without further downloads."""
-        import plotly.graph_objects as go
-
-        figure = go.Figure()
-        for name, mode, points in (
-            ("front", "lines+markers", self.front),
-            ("other", "markers", [p for p in self.points if not p.optimal]),
-        ):
-            figure.add_scatter(
-                name=name,
-                mode=mode,
-                x=[p.cost for p in points],
-                y=[p.loss for p in points],
-                text=[_hover(p) for p in points],
-                hovertemplate="%{text}<extra></extra>",
-            )
+        """A page with a plot of loss over cost and a table of all points, in one file without further downloads."""
         where = f" ({self.price.target})" if self.price.target else ""
-        figure.update_layout(
-            title="Mixed precision: loss of the output over cost",
-            xaxis_title=f"{self.price.quantity}{where}",
-            yaxis_title="loss",
-            yaxis_type="log",
-        )
-        return str(figure.to_html(include_plotlyjs=True, div_id="front"))
+        x = Axis.over(f"{self.price.quantity}{where}", [p.cost for p in self.points])
+        y = Axis.over("loss of the output", [max(p.loss, LEAST_LOSS) for p in self.points], log=True)
+        marks = [_mark(p, p is self.chosen) for p in sorted(self.points, key=lambda p: p.cost)]
+        plot = scatter(marks, x, y, joined=("front",))
+        chosen = [i for i, p in enumerate(self.points) if p is self.chosen]
+        note = "A point is a network with widths of its own for every layer; no other beats those of the front in both"
+        note += " cost and loss. The ring and the mark in the table show the chosen one."
+        title = "Mixed precision: loss of the output over cost"
+        drawn = [("Networks", plot)]
+        return plots(title, drawn, self.rows(), unit="networks", notes=[note], marked=chosen)
 
     def as_dict(self) -> dict[str, object]:
         """JSON-able form with stable names."""
@@ -119,9 +111,11 @@ class SearchResult(Shown):
         }
 
 
-def _hover(p: Point) -> str:
-    accuracy = "" if p.accuracy is None else f"<br>accuracy {p.accuracy:.2f} %"
-    return f"{markup(p.label)}<br>cost {p.cost:,.0f}<br>loss {p.loss:.4g}<br>agreement {p.agreement:.2f} %{accuracy}"
+def _mark(p: Point, chosen: bool) -> Mark:
+    words = f"{p.label}: cost {p.cost:,.0f}, loss {p.loss:.4g}, agreement {p.agreement:.2f} %"
+    words += "" if p.accuracy is None else f", accuracy {p.accuracy:.2f} %"
+    group = "front" if p.optimal else "other"
+    return Mark(p.cost, max(p.loss, LEAST_LOSS), group, 6 if p.optimal else 4, words, p.label, chosen)
 
 
 def mark_front(points: Sequence[Point]) -> list[Point]:

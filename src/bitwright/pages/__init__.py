@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,35 @@ def page(folder: Path, template: str, **values: Any) -> str:
     )
     environment.filters["figure"] = figure
     return environment.get_template(template).render(**values)
+
+
+def plots(
+    title: str,
+    drawn: Sequence[tuple[str, Markup]],
+    table: tuple[Sequence[str], Sequence[Sequence[object]]],
+    *,
+    unit: str,
+    notes: Sequence[str] = (),
+    marked: Collection[int] = (),
+) -> str:
+    """A page of plots, each with its heading, above the table of what they show.
+
+    unit: what a row is, in the plural. marked: rows that stand out.
+    """
+    names, rows = table
+    numeric = [any(isinstance(row[i], (int, float)) for row in rows) for i in range(len(names))]
+    return page(
+        FOLDER,
+        "plot.html.j2",
+        title=title,
+        notes=notes,
+        plots=drawn,
+        columns=[{"name": name, "numeric": n} for name, n in zip(names, numeric, strict=True)],
+        rows=rows,
+        unit=unit,
+        marked=marked,
+        tools=f"bitwright {version('bitwright')}",
+    )
 
 
 def _visible(value: Any) -> Any:

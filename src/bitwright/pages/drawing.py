@@ -78,6 +78,7 @@ def histogram(counts: Sequence[int], words: str) -> Markup:
         f'<rect x="{i * step:.1f}" y="{high - t:.1f}" width="{0.9 * step:.1f}" height="{t:.1f}" fill="var(--c0)"/>'
         for i, t in enumerate(tall)
     )
+    bars = f'<line class="axis" x1="0" x2="{wide}" y1="{high}" y2="{high}"/>{bars}'
     style = f"width:{wide}px;height:{high}px"
     return Markup(f'<svg viewBox="0 0 {wide} {high}" style="{style}"><title>{_safe(words)}</title>{bars}</svg>')
 

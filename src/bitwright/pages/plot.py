@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -67,8 +67,10 @@ class Axis:
         return [t for t in found if self.low <= t <= self.high]
 
 
-def scatter(marks: Sequence[Mark], x: Axis, y: Axis, bound: float | None = None) -> Markup:
-    """A plot of points; bound: a line across at this y."""
+def scatter(
+    marks: Sequence[Mark], x: Axis, y: Axis, bound: float | None = None, joined: Collection[str] = ()
+) -> Markup:
+    """A plot of points; bound: a line across at this y; joined: groups whose points a line joins in their order."""
     groups = list(dict.fromkeys(mark.group for mark in marks))
     parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_safe(y.title)} over {_safe(x.title)}">']
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -92,6 +94,10 @@ def scatter(marks: Sequence[Mark], x: Axis, y: Axis, bound: float | None = None)
         parts.append(f'<line class="axis" {line} stroke-dasharray="6 4"/>')
     parts.append(f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">{_safe(x.title)}</text>')
     parts.append(f'<text x="{LEFT - 60}" y="16">{_safe(y.title)}</text>')
+    for group in (group for group in groups if group in joined):
+        path = " ".join(f"{across(mark.x)},{down(mark.y)}" for mark in marks if mark.group == group)
+        color = f"var(--c{groups.index(group) % COLORS})"
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
     for mark in marks:
         color = f"var(--c{groups.index(mark.group) % COLORS})"
         ring = ' stroke="var(--ink)" stroke-width="2.5"' if mark.strong else ""

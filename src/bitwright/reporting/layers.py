@@ -9,18 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from bitwright.network import Network, Node
+from bitwright.fast.evaluator import Evaluator
+from bitwright.network import IntType, Network, Node
 from bitwright.network.ops import Product
+from bitwright.network.types import Array
 from bitwright.targets.contract import Design, LayerEstimate
 
-BINS = 24  # of a histogram of weights
-FIGURES = ("input", "output", "macs", "weights", "weight_bits", "input_bits", "histogram")
+BINS = 32  # of a histogram, at most
+GRID_BITS = 8  # of types whose whole grid is shown
+FRAMES = 64  # that histograms of activations are made of
+FIGURES = ("input", "output", "macs", "weights", "weight_bits", "input_bits", "histogram", "activations")
 NOTHING: Mapping[str, Any] = {"nodes": [], "choice": "", **dict.fromkeys(FIGURES)}
 TOLD = ("element", "taps")  # choices whose values are words
 
 
-def layer_facts(design: Design, row: LayerEstimate) -> dict[str, Any]:
-    """Figures of the nodes that a unit computes; None where none of them has any."""
+def layer_facts(design: Design, row: LayerEstimate, seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of the nodes that a unit computes; None where none of them has any. seen: `activations`, where known."""
     network = design.network
     nodes = [node for name in row.nodes for node in network.nodes if node.name == name]
     main = next((node for node in nodes if isinstance(node.op, Product)), None)
@@ -28,6 +32,7 @@ def layer_facts(design: Design, row: LayerEstimate) -> dict[str, Any]:
     if nodes:
         found["input"] = str(network.types[nodes[0].inputs[0]])
         found["output"] = str(network.types[nodes[-1].name])
+        found["activations"] = seen.get(nodes[-1].name)
     if main is not None:
         found |= _product(network, main)
     return found
@@ -38,14 +43,34 @@ def _product(network: Network, node: Node) -> dict[str, Any]:
     assert isinstance(op, Product)
     source = network.types[node.inputs[0]]
     pixels = math.prod(network.types[node.name].shape[:-1])
-    counts, edges = np.histogram(op.weight, bins=min(BINS, max(1, op.weight_type.levels)))
     return {
         "macs": int(op.weight.size * pixels),
         "weights": int(op.weight.size),
         "weight_bits": op.weight_type.bits,
         "input_bits": source.dtype.bits,
-        "histogram": {"counts": counts.tolist(), "low": float(edges[0]), "high": float(edges[-1])},
+        "histogram": histogram(op.weight, op.weight_type),
     }
+
+
+def histogram(values: Array, dtype: IntType) -> dict[str, Any]:
+    """How many values lie in each of at most BINS equal parts of the grid of their type, from code low to code high.
+
+    A part is a code where there are no more codes than parts. Of types with more than GRID_BITS the grid is the part
+    that the values reach.
+    """
+    whole = dtype.bits <= GRID_BITS or not values.size
+    low, high = (dtype.min, dtype.max) if whole else (int(values.min()), int(values.max()))
+    step = 2 if dtype.bipolar else 1
+    bins = min(BINS, (high - low) // step + 1)
+    counts, _ = np.histogram(values, bins=bins, range=(low - step / 2, high + step / 2))
+    return {"type": str(dtype), "counts": counts.tolist(), "low": low, "high": high}
+
+
+def activations(network: Network, x: Array) -> dict[str, Any]:
+    """Histograms of what all nodes compute for the first FRAMES of the integer inputs x, by the nodes' names."""
+    names = [node.name for node in network.nodes]
+    values = Evaluator(network).run(x[:FRAMES], names)
+    return {name: histogram(values[name], network.types[name].dtype) for name in names}
 
 
 def choice(details: Mapping[str, Any]) -> str:

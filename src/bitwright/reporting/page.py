@@ -76,12 +76,13 @@ def _drawing(found: dict[str, Any], design: Design, slowest: int) -> Any:
     return column(boxes, edges(design), ["cycles a frame", "LUT"] if most else ["cycles a frame"])
 
 
-def _histogram(layer: dict[str, Any]) -> Any:
-    """The weights of a layer."""
-    found = layer.get("histogram")
+def _histogram(found: dict[str, Any] | None) -> Any:
+    """Values over the grid of their type."""
     if not found:
         return ""
-    return histogram(found["counts"], f"{figure(layer['weights'])} weights from {found['low']:g} to {found['high']:g}")
+    used = sum(count > 0 for count in found["counts"])
+    words = f"{figure(sum(found['counts']))} values of {found['type']} from {found['low']} to {found['high']}"
+    return histogram(found["counts"], f"{words}: {used} of its {len(found['counts'])} parts are in use")
 
 
 def _used(layers: list[dict[str, Any]]) -> list[str]:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from bitwright.design.io import estimate_dict, plain
+from bitwright.design.results import all_runs
 from bitwright.hardware.clock import DEFAULT_MHZ, Clock, reached
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Conv2d, Dense
@@ -43,7 +44,7 @@ def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) ->
             "parameters": plain(design.parameters),
         },
         "estimate": plain(estimate_dict(design.estimate)),
-        "layers": _layers(design, synthesized),
+        "layers": _layers(design, synthesized, _activations(simulated)),
         "comparable": any(unit.get("estimate") for unit in (synthesized or {}).get("units", ())),
         "simulation": simulated,
         "synthesis": synthesized,
@@ -74,7 +75,18 @@ def _network(design: Design) -> dict[str, Any]:
     }
 
 
-def _layers(design: Design, synthesized: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _activations(simulated: dict[str, Any] | None) -> Mapping[str, Any]:
+    """Histograms of the values of nodes, of the last run on data; `ValueError` where they are none."""
+    runs = all_runs(simulated) if simulated else []
+    found: Mapping[str, Any] = next((run["activations"] for run in runs if run.get("activations")), {})
+    for name, one in found.items():
+        counts, ends = one["counts"], (one["low"], one["high"])
+        if not all(isinstance(n, int) and n >= 0 for n in counts) or not all(isinstance(v, int) for v in ends):
+            raise ValueError(f"the histogram of {name!r} is damaged")
+    return found
+
+
+def _layers(design: Design, synthesized: dict[str, Any] | None, seen: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Each unit's estimate and measurement, all copies together."""
     measured: dict[int, Resources] = {}
     others = []
@@ -89,7 +101,7 @@ def _layers(design: Design, synthesized: dict[str, Any] | None) -> list[dict[str
     rows = []
     for i, row in enumerate(design.estimate.rows):
         found = _layer(row.name, row.kind, row.cycles, row.resources, measured.get(i))
-        rows.append(found | layer_facts(design, row))
+        rows.append(found | layer_facts(design, row, seen))
     return rows + others
 
 

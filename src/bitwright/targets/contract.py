@@ -28,6 +28,7 @@ from bitwright.network.lowering import MOST_MOVED, is_view
 from bitwright.network.ops import ArgMax, Flatten
 from bitwright.network.stages import is_staged
 from bitwright.options import from_keywords
+from bitwright.targets.observation import Observation
 from bitwright.text import Shown, is_identifier
 
 
@@ -304,6 +305,9 @@ class Target(Protocol):
 
     def emit(self, plan: Any) -> Design:
         """Write the hardware, in memory."""
+
+    def observe(self, plan: Any) -> Observation:
+        """What simulation sees of the layers of the hardware that `emit` writes."""
 
     def folded(self, design: Design) -> Mapping[str, object]:
         """Options that make the same design of its network, what was chosen for its layers among them (JSON-able)."""

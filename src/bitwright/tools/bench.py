@@ -13,6 +13,7 @@ from bitwright.hardware.shell import control, memory_master
 from bitwright.hardware.text import CLOCK, CLOCK_PORTS, Port, instance, module, wire
 
 TOP = "bench"
+DUT = "dut"  # the instance of the module under test in it
 MAX_STREAMS = 32  # valid and ready of all streams of a direction share one 32-bit port
 _SIGNAL = re.compile(r"(\w+)(?:\[(\d+)(?::(\d+))?\])?")
 PROTECTION = {"awprot": "'0", "arprot": "'0"}  # which no slave looks at
@@ -80,11 +81,34 @@ def axis_output(width: int, name: str = "m_axis") -> StreamPort:
 
 
 @dataclass(frozen=True)
+class Tap:
+    """Signals inside a module that are recorded in the cycles in which each of `when` has a bit that is 1.
+
+    signals: (path, bits) from the lowest bits upwards. Paths begin in the module: `name`, `instance.name`.
+    """
+
+    name: str
+    signals: tuple[tuple[str, int], ...]
+    when: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """Bits of a record."""
+        return sum(bits for _, bits in self.signals)
+
+    @property
+    def words(self) -> int:
+        """32-bit words of a record."""
+        return math.ceil(self.width / 32)
+
+
+@dataclass(frozen=True)
 class Bench:
     """A module under test: its name, its streams, and parameters of its own.
 
     axil: whether it has the AXI4-Lite slave s_axil_*. memory: bits of a beat of its AXI4 master m_axi_*, 64 or 128; 0
-    where it has none. Besides these it has clk_i and rst_i and no other port.
+    where it has none. Besides these it has clk_i and rst_i and no other port. taps: what is recorded inside; they share
+    the outputs' vector.
     """
 
     top: str
@@ -93,6 +117,7 @@ class Bench:
     axil: bool = False
     parameters: Mapping[str, object] = field(default_factory=dict)
     memory: int = 0
+    taps: Sequence[Tap] = ()
 
     @property
     def text(self) -> str:
@@ -101,10 +126,13 @@ class Bench:
         All input words stand in one vector `in_data_i`, each from a multiple of 32 bits on, and at least 96
         bits, so that the C++ type of the port is always the wide one; outputs likewise.
         """
-        if max(len(self.inputs), len(self.outputs)) > MAX_STREAMS:
+        sinks: list[StreamPort | Tap] = [*self.outputs, *self.taps]
+        if max(len(self.inputs), len(sinks)) > MAX_STREAMS:
             raise OptionError(f"{self.top}: at most {MAX_STREAMS} streams a direction can be driven")
         widths: dict[str, int] = {}
         assigns = _connect(self.inputs, "in", widths) + _connect(self.outputs, "out", widths)
+        assigns += _tapped(self.taps, self.outputs)
+        assigns += _ties(self.inputs, "in") + _ties(sinks, "out")
         if not self.axil:
             assigns += [(f"axil_{port.name}_o", "'0") for port in AXIL if port.output]
         if not self.memory:
@@ -117,16 +145,16 @@ class Bench:
             pins |= {f"m_axi_{port.name}": _memory(port) for port in MEMORY}
             pins |= {f"m_axi_{name}": "" for name in ("arcache", "arprot", "awcache", "awprot")}
             body += "  // verilator lint_off WIDTHEXPAND\n"  # the port may be narrower than the harness's
-        body += instance(self.top, "dut", self.parameters, pins) + "  // verilator lint_on WIDTHTRUNC\n"
-        return module(TOP, _ports(self.inputs, self.outputs), body)
+        body += instance(self.top, DUT, self.parameters, pins) + "  // verilator lint_on WIDTHTRUNC\n"
+        return module(TOP, _ports(self.inputs, sinks), body)
 
 
-def vector_words(ports: Sequence[StreamPort]) -> int:
+def vector_words(ports: Sequence[StreamPort | Tap]) -> int:
     """32-bit words of `in_data_i` or `out_data_o`."""
     return max(3, sum(port.words for port in ports))
 
 
-def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort]) -> list[Port]:
+def _ports(inputs: Sequence[StreamPort], outputs: Sequence[StreamPort | Tap]) -> list[Port]:
     return [
         *CLOCK_PORTS,
         Port("in_data_i", bits=32 * vector_words(inputs)),
@@ -155,13 +183,27 @@ def _connect(ports: Sequence[StreamPort], side: str, widths: dict[str, int]) -> 
             pairs.append(("'0", f"out_data_o[{32 * base - 1}:{bit}]"))
         ready = (_note(port.ready, 1, widths), f"{side}_ready_{'o' if drives else 'i'}[{index}]")
         pairs.append(ready[::-1])
-    if not drives:
-        pairs = [pair[::-1] for pair in pairs]
-    return pairs + _ties(len(ports), base, side)
+    return pairs if drives else [pair[::-1] for pair in pairs]
 
 
-def _ties(count: int, words: int, side: str) -> list[tuple[str, str]]:
+def _tapped(taps: Sequence[Tap], before: Sequence[StreamPort]) -> list[tuple[str, str]]:
+    """(target, source) of every assignment for what is recorded, behind the outputs' words."""
+    pairs, base = [], sum(port.words for port in before)
+    for index, tap in enumerate(taps, len(before)):
+        bit = 32 * base
+        for path, bits in tap.signals:
+            pairs.append((f"out_data_o[{bit} +: {bits}]", f"{DUT}.{path}"))
+            bit += bits
+        base += tap.words
+        if bit < 32 * base:
+            pairs.append((f"out_data_o[{32 * base - 1}:{bit}]", "'0"))
+        pairs.append((f"out_valid_o[{index}]", " && ".join(f"|{DUT}.{path}" for path in tap.when)))
+    return pairs
+
+
+def _ties(ports: Sequence[StreamPort | Tap], side: str) -> list[tuple[str, str]]:
     """Zeros for the bits of the shared output ports that no stream drives."""
+    count, words = len(ports), sum(port.words for port in ports)
     ties = []
     if count < MAX_STREAMS:
         ties.append((f"{'in_ready_o' if side == 'in' else 'out_valid_o'}[31:{count}]", "'0"))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,12 @@ import numpy as np
 from bitwright.errors import DataError, OptionError
 from bitwright.files import named_within, write_file
 from bitwright.text import ERROR_CHARACTERS, printable
-from bitwright.tools.bench import StreamPort
+from bitwright.tools.bench import DUT, TOP, StreamPort, Tap
 from bitwright.tools.process import first_error, outcome
 
 SETTLE_CYCLES = 64  # after the last expected word, in which surplus words are caught
 IDLE_CYCLES = 100_000
+TRACE_ROOT = "TOP"  # of every waveform of Verilator's
 
 
 class SimulationError(RuntimeError):
@@ -72,12 +73,21 @@ class ExternalMemory:
 
 
 @dataclass(frozen=True, eq=False)
+class Record:
+    """What a tap saw: words uint32 [n, ceil(bits/32)], lowest bits first, and cycles int64 [n]."""
+
+    words: np.ndarray
+    cycles: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """What came out of `Model.run`. Cycle 0 is the first after reset and program; arrays by stream name.
 
     outputs: uint32 [words, ceil(width/32)], lowest bits first. accepted: cycle in which each input word
     was taken. produced: cycle in which each output word was taken. cycles: up to and including the last
-    transfer. counters: value by address. traffic: bytes that were read from and written to external memory.
+    transfer. counters: value by address. traffic: bytes that were read from and written to external memory. records: of
+    every tap. failure: what ended a run of a model with taps early.
     """
 
     outputs: Mapping[str, np.ndarray]
@@ -86,6 +96,8 @@ class Run:
     cycles: int
     counters: Mapping[int, int]
     traffic: tuple[int, int] = (0, 0)
+    records: Mapping[str, Record] = field(default_factory=dict)
+    failure: SimulationError | None = None
 
     def integers(self, name: str) -> np.ndarray:
         """Output words of at most 64 bits as uint64 [words]."""
@@ -124,11 +136,15 @@ def trace_format(path: str | os.PathLike[str]) -> str:
 
 @dataclass(frozen=True)
 class Waveform:
-    """A file for a waveform: of the first `cycles`, and on until `words` output words came out."""
+    """A file for a waveform: of the first `cycles`, and on until `words` output words came out.
+
+    scopes: paths of instances in the top that it shows, with all that is in them; without any it shows all.
+    """
 
     path: str | os.PathLike[str]
     cycles: int = 10_000
     words: int = 0
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +160,7 @@ class Model:
     cached: bool
     memory_bits: int = 0
     external: ExternalMemory | None = None
+    taps: tuple[Tap, ...] = ()
 
     def with_memory(self, external: ExternalMemory | None) -> Model:
         """The same with a memory at its AXI4 master, which a model that has one needs."""
@@ -167,6 +184,7 @@ class Model:
         expect: by output stream how many words must come out; one more is a `ProtocolError`.
         idle_cycles: without any transfer for that long it is a `DeadlockError`.
         seed: of the random initial state of registers and memories. trace: of the format that the model was built for.
+        A model with taps returns what it saw before a failure, with `failure`, instead of raising it.
         """
         if trace is not None and trace_format(trace.path) != self.traced:
             raise OptionError(f"the model was built with trace={self.traced!r} and does not write {trace.path}")
@@ -182,10 +200,13 @@ class Model:
             lines += _program(folder, program) + [f"counter {address}" for address in counters]
             if trace is not None:
                 lines.append(f"trace {trace.cycles} {trace.words} wave.{self.traced}")
-            found = self._execute(folder, lines)
+                lines += [f"scope {TRACE_ROOT}.{TOP}.{DUT}.{scope}" for scope in trace.scopes]
+            found, failure = self._execute(folder, lines)
             if trace is not None:
                 write_file(Path(trace.path), (folder / f"wave.{self.traced}").read_bytes())
-            return self._collect(folder, found)
+            if failure is not None and not self.taps:
+                raise failure
+            return self._collect(folder, found, failure)
 
     def _external(self, folder: Path) -> list[str]:
         """Write the memory's image; the line that describes it."""
@@ -222,10 +243,11 @@ class Model:
             lines.append(f"in {port.name} {port.words} {len(data)} in{i}.bin in{i}.cycles")
         for i, port in enumerate(self.outputs):
             lines.append(f"out {port.name} {port.words} {expect[port.name]} out{i}.bin out{i}.cycles")
+        lines += [f"tap tap{i} {tap.words} tap{i}.bin tap{i}.cycles" for i, tap in enumerate(self.taps)]
         return lines
 
-    def _execute(self, folder: Path, lines: Sequence[str]) -> list[list[str]]:
-        """Run the executable on a job; the lines of its result, or the error that it reports."""
+    def _execute(self, folder: Path, lines: Sequence[str]) -> tuple[list[list[str]], SimulationError | None]:
+        """Run the executable on a job; the lines of its result, and the error that it reports."""
         (folder / "job").write_text("\n".join(lines) + "\n")
         code, output = outcome([self.executable, "job", "result"], folder)
         result = folder / "result"
@@ -234,21 +256,22 @@ class Model:
         if code != 0 or end is None:
             said = printable(first_error(output), ERROR_CHARACTERS)  # what the circuit prints may hold any character
             raise SimulationError(f"the model stopped: {said}")
-        if end[1] != "ok":
-            raise _FAILURES[end[1]](end[2].strip(" ;"))
-        return facts
+        return facts, None if end[1] == "ok" else _FAILURES[end[1]](end[2].strip(" ;"))
 
-    def _collect(self, folder: Path, facts: Sequence[Sequence[str]]) -> Run:
-        outputs, accepted, produced = {}, {}, {}
+    def _collect(self, folder: Path, facts: Sequence[Sequence[str]], failure: SimulationError | None) -> Run:
+        outputs, accepted, produced, records = {}, {}, {}, {}
         for i, port in enumerate(self.inputs):
             accepted[port.name] = np.fromfile(folder / f"in{i}.cycles", "<u8").astype(np.int64)
         for i, port in enumerate(self.outputs):
             outputs[port.name] = np.fromfile(folder / f"out{i}.bin", "<u4").reshape(-1, port.words)
             produced[port.name] = np.fromfile(folder / f"out{i}.cycles", "<u8").astype(np.int64)
-        cycles = next(int(fact[1]) for fact in facts if fact[0] == "cycles")
+        for i, tap in enumerate(self.taps):
+            words = np.fromfile(folder / f"tap{i}.bin", "<u4").reshape(-1, tap.words)
+            records[tap.name] = Record(words, np.fromfile(folder / f"tap{i}.cycles", "<u8").astype(np.int64))
+        cycles = next((int(fact[1]) for fact in facts if fact[0] == "cycles"), 0)
         counters = {int(fact[1]): int(fact[2]) for fact in facts if fact[0] == "counter"}
-        read, written = next((int(fact[1]), int(fact[2])) for fact in facts if fact[0] == "traffic")
-        return Run(outputs, accepted, produced, cycles, counters, (read, written))
+        read, written = next(((int(fact[1]), int(fact[2])) for fact in facts if fact[0] == "traffic"), (0, 0))
+        return Run(outputs, accepted, produced, cycles, counters, (read, written), records, failure)
 
 
 def _same_names(what: str, given: Mapping[str, object], ports: Sequence[StreamPort]) -> None:

@@ -135,7 +135,7 @@ def build(
     folder, hit = cache.entry(root / "verilator", cache.digest(identity), make, ["model"])
     streams = tuple(bench.inputs), tuple(bench.outputs)
     name = f"Verilator {tool.version}"
-    return Model(folder / "model", memory, *streams, trace, name, hit, bench.memory)
+    return Model(folder / "model", memory, *streams, trace, name, hit, bench.memory, taps=tuple(bench.taps))
 
 
 def lint(files: Mapping[str, str], top: str, folder: Path, parameters: Mapping[str, object] | None = None) -> None:

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from bitwright.pages import plots
+from bitwright.pages.plot import Axis, Mark, scatter
 from bitwright.quantization.report import QuantizationReport
-from bitwright.text import markup
 from bitwright.training.checkpoint import CurvePoint
 from bitwright.training.measure import Score
 
@@ -69,26 +70,28 @@ class FinetuneReport:
         return "\n".join([*lines, *self.notes])
 
     def html(self, title: str = "Fine-tuning") -> str:
-        """An interactive plot of the training curve, in one file without further downloads."""
-        import plotly.graph_objects as go
-
-        figure = go.Figure()
-        steps = [p.step for p in self.curve]
-        figure.add_scatter(name="training loss", x=steps, y=[p.training_loss for p in self.curve])
+        """A page with plots of the training curve and its table, in one file without further downloads."""
+        last = max(self.steps, 1)
+        drawn = []
+        if self.curve:
+            losses = [Mark(p.step, p.training_loss, "training", 4, _words(p), f"s{p.step}") for p in self.curve]
+            x = Axis.over("step", [0, last])
+            positive = all(mark.y > 0 for mark in losses)
+            y = Axis.over("training loss", [mark.y for mark in losses], log=positive)
+            drawn.append(("Training loss", scatter(losses, x, y, joined=("training",))))
         by_accuracy = self.post_training.accuracy is not None
-        scored = [p.accuracy if by_accuracy else p.agreement for p in self.curve]
-        if None not in scored:
-            first = self.post_training.accuracy if by_accuracy else self.post_training.agreement
+        first = self.post_training.accuracy if by_accuracy else self.post_training.agreement
+        scored = [(0, first), *((p.step, p.accuracy if by_accuracy else p.agreement) for p in self.curve)]
+        known = [(step, value) for step, value in scored if value is not None]
+        if len(known) == len(scored):
             name = "accuracy, %" if by_accuracy else "agreement with the float model, %"
-            figure.add_scatter(name=name, x=[0, *steps], y=[first, *scored], yaxis="y2")
-        if self.float_accuracy is not None:
-            figure.add_scatter(
-                name="float accuracy, %", x=[0, self.steps], y=[self.float_accuracy] * 2, yaxis="y2", mode="lines"
-            )
-        figure.update_layout(
-            title=markup(title),
-            xaxis_title="step",
-            yaxis={"title": "training loss", "type": "log"},
-            yaxis2={"title": "%", "overlaying": "y", "side": "right"},
-        )
-        return str(figure.to_html(include_plotlyjs=True, div_id="curve"))
+            line = self.float_accuracy if by_accuracy else None
+            marks = [Mark(step, v, "network", 4, f"step {step:,}: {v:.2f} %", f"a{step}", False) for step, v in known]
+            y = Axis.over(name, [v for _, v in known] + ([] if line is None else [line]))
+            drawn.append((name.capitalize(), scatter(marks, Axis.over("step", [0, last]), y, line, ("network",))))
+        note = "Step 0 is post-training quantization; the broken line is the float model."
+        return plots(title, drawn, self.curve_rows(), unit="measurements", notes=[note])
+
+
+def _words(p: CurvePoint) -> str:
+    return f"step {p.step:,}: training loss {p.training_loss:.4g}"

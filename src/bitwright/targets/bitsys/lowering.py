@@ -20,26 +20,6 @@ from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, con
 Lowered = tuple[dict[str, int], Sums, np.ndarray]  # fields of a layer, its sums, its lines of weights
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One descriptor's fields, its weight lines [lines, columns] and its post parameters (bases still 0).
-
-    tiles: the channel tiles of the stage that this layer computes, where it is split; None for all.
-    """
-
-    stage: Stage
-    fields: dict[str, int]
-    post: PostStage
-    sums: Sums
-    weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint64))
-    tiles: tuple[int, int] | None = None
-
-    @property
-    def name(self) -> str:
-        """The stage's name, with the tiles of a part."""
-        return self.stage.name + (f"[{self.tiles[0]}:{self.tiles[1]}]" if self.tiles else "")
-
-
 @dataclass(frozen=True)
 class Part:
     """What a layer does of a stage: all, or a copy of one input into a part of the result.
@@ -53,6 +33,27 @@ class Part:
     column: int = 0
     step: int = 1
     rows: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One descriptor's fields, its weight lines [lines, columns] and its post parameters (bases still 0).
+
+    tiles: the channel tiles of the stage that this layer computes, where it is split; None for all. part: of a copy.
+    """
+
+    stage: Stage
+    fields: dict[str, int]
+    post: PostStage
+    sums: Sums
+    weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint64))
+    tiles: tuple[int, int] | None = None
+    part: Part = Part()
+
+    @property
+    def name(self) -> str:
+        """The stage's name, with the tiles of a part."""
+        return self.stage.name + (f"[{self.tiles[0]}:{self.tiles[1]}]" if self.tiles else "")
 
 
 def parts(stage: Stage) -> list[Part]:
@@ -76,7 +77,7 @@ def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[La
             first = places.leaving.get(stage.value, 0) if target is None else target.base
             fields |= _source(stage, part, places) | _target(stage, part, target, first) | _post_fields(made)
             fields["interval"] = _interval(fields)
-            found.append(Layer(stage, fields, made, sums, weights))
+            found.append(Layer(stage, fields, made, sums, weights, part=part))
     reading = [k for k, layer in enumerate(found) if layer.fields["src_input"] or layer.fields.get("srcb_input")]
     for k, layer in enumerate(found):
         layer.fields.update(last=int(k == len(found) - 1), release_input=int(k == reading[-1]))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bitwright.network import Network
     from bitwright.targets.bitsys.planning import BitsysPlan
     from bitwright.targets.contract import Design, Problem, Refusal
+    from bitwright.targets.observation import Observation
 
 
 class Bitsys:
@@ -53,6 +54,12 @@ class Bitsys:
     def folded(self, design: Design) -> Mapping[str, object]:
         """Its options: nothing else is chosen."""
         return design.options
+
+    def observe(self, plan: BitsysPlan) -> Observation:
+        """The groups of channels that leave the post stage."""
+        from bitwright.targets.bitsys.model.observation import observation
+
+        return observation(plan)
 
     def emit(self, plan: BitsysPlan) -> Design:
         """The hardware's files, which no network changes, and the network's program."""

@@ -46,7 +46,10 @@ _CONTENTS = {"b_words": "weights", "param_words": "parameters", "program_words":
 
 @dataclass(frozen=True, eq=False)
 class RapPlan:
-    """Mapping of every layer, the program, and what it costs. received, sent: where inputs and outputs lie."""
+    """Mapping of every layer, the program, and what it costs. received, sent: where inputs and outputs lie.
+
+    lowered: the network in the operations that layers compute.
+    """
 
     network: Network
     options: RapOptions
@@ -57,6 +60,7 @@ class RapPlan:
     received: tuple[Storage, ...]
     sent: tuple[Storage, ...]
     estimate: Estimate = field(repr=False)
+    lowered: Network = field(repr=False)
 
 
 def stream(t: TensorType) -> StreamSpec:
@@ -140,7 +144,7 @@ def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options:
     code = generate(layered, plans, stored, options.machine, frame_in, frame_out)
     sent = tuple(stored[name] for name in layered.outputs)
     estimate = cost.estimate(plans, code, options.machine, sent)
-    return RapPlan(network, options, tuple(plans), code, frame_in, frame_out, received, sent, estimate)
+    return RapPlan(network, options, tuple(plans), code, frame_in, frame_out, received, sent, estimate, network)
 
 
 def map_layer(layer: Layer, stored: Mapping[str, Storage], options: RapOptions) -> tuple[LayerPlan, int, list[Problem]]:

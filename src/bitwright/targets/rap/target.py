@@ -12,6 +12,7 @@ from bitwright.targets.rap.options import RapOptions
 if TYPE_CHECKING:
     from bitwright.network import Network
     from bitwright.targets.contract import Design, Problem, Refusal
+    from bitwright.targets.observation import Observation
     from bitwright.targets.rap.planning import RapPlan
 
 
@@ -55,6 +56,12 @@ class Rap:
     def folded(self, design: Design) -> Mapping[str, object]:
         """Its options: nothing else is chosen."""
         return design.options
+
+    def observe(self, plan: RapPlan) -> Observation:
+        """What is written to the banks of feature maps."""
+        from bitwright.targets.rap.observation import observation
+
+        return observation(plan)
 
     def emit(self, plan: RapPlan) -> Design:
         """The processor as SystemVerilog, with the program to load."""

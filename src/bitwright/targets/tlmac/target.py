@@ -13,6 +13,7 @@ from bitwright.targets.tlmac.options import TlmacOptions
 if TYPE_CHECKING:
     from bitwright.network import Network
     from bitwright.targets.contract import Design, Problem, Refusal
+    from bitwright.targets.observation import Observation
     from bitwright.targets.tlmac.circuit.plan import TlmacPlan
 
 
@@ -75,6 +76,12 @@ class Tlmac:
         rows = {row.name: row.details for row in design.estimate.layers if "fold" in row.details}
         layers = {name: {**d["fold"], "element": d["element"], "taps": d["taps"]} for name, d in rows.items()}
         return {**design.options, "layers": layers}
+
+    def observe(self, plan: TlmacPlan) -> Observation:
+        """The streams between the units."""
+        from bitwright.targets.tlmac.observation import observation
+
+        return observation(plan)
 
     def emit(self, plan: TlmacPlan) -> Design:
         """The circuit as SystemVerilog."""

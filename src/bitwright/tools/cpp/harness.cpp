@@ -21,6 +21,7 @@ namespace {
 
 constexpr int kResetCycles = 16;
 constexpr uint64_t kTraceTail = 4;
+constexpr int kTraceLevels = 99;
 
 struct Failure : std::runtime_error {
     Failure(std::string kind_, const std::string& text) : std::runtime_error(text), kind(std::move(kind_)) {}
@@ -43,6 +44,7 @@ class Bench {
         if (!job.trace_file.empty()) {
             context_.traceEverOn(true);
             top_.trace(&trace_);
+            for (const auto& scope : job.scopes) trace_.dumpvars(kTraceLevels, scope);
             trace_.open(job.trace_file.c_str());
         }
 #endif
@@ -214,7 +216,7 @@ class Bench {
         top_.out_ready_i = ready;
         top_.eval();
         const uint32_t changed = before ^ top_.out_valid_o;
-        for (size_t i = 0; i < job_.outputs.size(); ++i)
+        for (size_t i = 0; i < job_.outputs.size(); ++i)  // taps may depend on it
             if (changed >> i & 1) throw Failure("protocol", job_.outputs[i].name + ": valid depends on ready");
     }
 
@@ -232,8 +234,16 @@ class Bench {
             s.holding = false;
         }
         for (size_t i = 0; i < job_.outputs.size(); ++i) moved |= sample(i, cycle);
+        for (size_t i = 0; i < job_.taps.size(); ++i) record(i, cycle);
         edge();
         return moved;
+    }
+
+    void record(size_t i, uint64_t cycle) {
+        if (!(top_.out_valid_o >> (job_.outputs.size() + i) & 1)) return;
+        Stream& s = job_.taps[i];
+        for (size_t k = 0; k < s.words; ++k) s.data.push_back(top_.out_data_o[s.offset + k]);
+        s.cycles.push_back(cycle);
     }
 
     bool sample(size_t i, uint64_t cycle) {
@@ -335,9 +345,11 @@ void run(Job& job, std::ostream& result) {
     }
     bench.close();
     for (const auto& s : job.inputs) write_all(s.cycles_file, s.cycles);
-    for (const auto& s : job.outputs) {
-        write_all(s.data_file, s.data);
-        write_all(s.cycles_file, s.cycles);
+    for (const auto* streams : {&job.outputs, &job.taps}) {
+        for (const auto& s : *streams) {
+            write_all(s.data_file, s.data);
+            write_all(s.cycles_file, s.cycles);
+        }
     }
 }
 

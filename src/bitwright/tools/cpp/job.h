@@ -29,11 +29,13 @@ struct Job {
     bool stalls = false;
     uint64_t stall_in = 0, stall_out = 0;  // probabilities times 2**32
     std::vector<Stream> inputs, outputs;
+    std::vector<Stream> taps;  // signals inside, recorded when they are valid; no word of them is waited for
     std::vector<uint32_t> program;  // address, word, address, word, ...
     std::vector<uint32_t> counters;
     std::string trace_file;
     uint64_t trace_cycles = 0, trace_words = 0;
     Memory::Settings memory;
+    std::vector<std::string> scopes;  // instances that the waveform shows; none: all
 };
 
 inline std::vector<uint32_t> read_words(const std::string& path, size_t count) {
@@ -75,6 +77,15 @@ inline Job read_job(const char* path) {
             s.data.reserve(s.words * s.count);
             s.waiting.resize(s.words);
             job.outputs.push_back(std::move(s));
+        } else if (key == "tap") {  // after all outputs, whose vector they share
+            Stream s;
+            file >> s.name >> s.words >> s.data_file >> s.cycles_file;
+            const auto& before = job.taps.empty() ? job.outputs : job.taps;
+            if (!before.empty()) s.offset = before.back().offset + before.back().words;
+            job.taps.push_back(std::move(s));
+        } else if (key == "scope") {
+            job.scopes.emplace_back();
+            file >> job.scopes.back();
         } else if (key == "program") {
             size_t count;
             std::string words;

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The values of layers in simulation: groups of eight channels as they leave the post stage for the memory.
+
+A layer begins with `start` of the sequencer; the first word of the pixel says where in its value a group belongs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+
+from bitwright.network.types import Array
+from bitwright.targets.bitsys.lowering import Layer as Descriptor
+from bitwright.targets.bitsys.planning import BitsysPlan
+from bitwright.targets.observation import Layer, Observation, Values
+from bitwright.tools.bench import Tap
+from bitwright.tools.model import Record
+
+CORE = "u_core"
+LANES, BITS = 8, 32
+START, GROUPS = "start", "groups"
+SIGNALS = (("code", LANES * BITS), ("code_group", 16), ("code_pixel", 16))
+
+
+def observation(plan: BitsysPlan) -> Observation:
+    """Two taps: the starts of layers, and the groups that they make."""
+    taps = (
+        Tap(START, ((f"{CORE}.start", 1),), (f"{CORE}.start",)),
+        Tap(GROUPS, tuple((f"{CORE}.{name}", bits) for name, bits in SIGNALS), (f"{CORE}.post_valid",)),
+    )
+    network, layers = plan.staged.network, list[Layer]()
+    for stage in plan.staged.stages:
+        node = stage.value if stage.value in network.types else stage.inputs[0]  # a copy of what leaves
+        layers.append(Layer(stage.name, stage.value, node, (START, GROUPS)))
+    return Observation(network, taps, tuple(layers), partial(_read, plan))
+
+
+def _read(plan: BitsysPlan, records: Mapping[str, Record], frames: int) -> dict[str, Values]:
+    descriptors, batch = plan.program.layers, plan.layout.batch
+    values = {d.stage.value: Values.unknown(frames, d.stage.type.size) for d in descriptors}
+    groups = records[GROUPS]
+    begun = np.searchsorted(records[START].cycles, groups.cycles) - 1  # layers that have started before a group
+    for k in range(len(records[START].cycles)):
+        first, after = np.searchsorted(begun, (k, k + 1))
+        number, index = divmod(k, len(descriptors))
+        _place(plan, descriptors[index], groups.words[first:after], number * batch, values)
+    return values
+
+
+def _place(plan: BitsysPlan, layer: Descriptor, words: Array, first: int, values: Mapping[str, Values]) -> None:
+    """Put a layer's groups, of the batch that begins with frame `first`, in their place."""
+    value, t = layer.stage.value, layer.stage.type
+    target = plan.layout.values.get(value)
+    pitch = -(-t.channels // LANES) if target is None else target.pitch
+    group, word = words[:, LANES] & 0xFFFF, words[:, LANES] >> 16
+    base = layer.fields["out_base"] - layer.part.column * pitch
+    pixel = ((word.astype(np.int64) - base) & 0xFFFF) // pitch
+    frame, pixel = first + pixel // t.pixels, pixel % t.pixels
+    channel = layer.part.channel + LANES * group.astype(np.int64)[:, None] + np.arange(LANES)
+    codes = words[:, :LANES].view(np.int32).astype(np.int64)
+    if not t.dtype.signed:
+        codes &= (1 << BITS) - 1
+    coded = t.dtype.bipolar if target is None else target.coded
+    numbers = 2 * codes - 1 if coded else codes
+    seen = values[value]
+    inside = (channel < t.channels) & (frame < len(seen.found))[:, None]
+    at = (np.broadcast_to(frame[:, None], channel.shape)[inside], (pixel[:, None] * t.channels + channel)[inside])
+    seen.found[at] = numbers[inside]
+    seen.known[at] = True
