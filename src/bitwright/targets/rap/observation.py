@@ -38,7 +38,7 @@ def observation(plan: RapPlan) -> Observation:
 
 def _fields(machine: Machine) -> dict[str, int]:
     """Bits of the signals of a write, from the lowest ones of a record."""
-    address, turn = (machine.a_words - 1).bit_length(), (machine.size - 1).bit_length()
+    address, turn = (max(machine.a_words, 2 * machine.size) - 1).bit_length(), (machine.size - 1).bit_length()
     return {"w_data": WORD * machine.size, "w_we": machine.size, "w_addr": address, "w_turn": turn}
 
 
