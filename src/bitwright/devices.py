@@ -111,9 +111,9 @@ class Board:
     serial: Serial | None = None
 
 
-def _pins(clk: str, rx: str, tx: str, led: str, **high: str) -> tuple[Pin, ...]:
-    places = {"clk_i": clk, "rx_i": rx, "tx_o": tx, "led_o": led} | high
-    return tuple(Pin(port, place) for port, place in places.items())
+def _pins(clk: str, rx: str, tx: str, led: str | Pin, **high: str) -> tuple[Pin, ...]:
+    last = led if isinstance(led, Pin) else Pin("led_o", led)
+    return (Pin("clk_i", clk), Pin("rx_i", rx), Pin("tx_o", tx), last, *(Pin(*one) for one in high.items()))
 
 
 _DEVICES = (
@@ -190,7 +190,7 @@ _BOARDS = (
         "gw1nr-9c",
         serial=Serial(
             27,
-            (*_pins("52", "18", "17", "")[:3], Pin("led_o", "10", "LVCMOS18")),
+            _pins("52", "18", "17", Pin("led_o", "10", "LVCMOS18")),
             921_600,
             "openFPGALoader -b tangnano9k",
             "its USB port",

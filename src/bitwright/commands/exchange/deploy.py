@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them; several of one hardware")]
 ClassNames = Annotated[Path | None, typer.Option("--class-names", help="text file: the name of a class a line")]
+DEVICE_HELP = "part or board; a board also gets a driver, one with a serial line its bitstream (docs/boards.md)"
 DeviceName = Annotated[
     str | None,
-    typer.Option("--device", "--board", help="part or board; a board also gets a driver", show_default=False),
+    typer.Option("--device", "--board", help=DEVICE_HELP, show_default=False),
 ]
 
 
