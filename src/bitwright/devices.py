@@ -137,6 +137,7 @@ _DEVICES = (
     Device("gw2ar-18c", "gowin", "GW2AR-LV18QN88C8/I7", "QN88", "C8/I7", 20_736, 15_552, 23, 48),
     Device("gw1nr-9c", "gowin", "GW1NR-LV9QN88PC6/I5", "QN88P", "C6/I5", 8_640, 6_480, 13, 20),
 )
+TANG_PORTS = "its USB port brings two serial ports, of which the second is the design's"
 _BOARDS = (
     Board("ultra96", "xczu3eg", "zynq_ultra_ps_e", "*ultra96*"),
     Board("kv260", "xck26", "zynq_ultra_ps_e", "*kv260_som*"),
@@ -183,7 +184,7 @@ _BOARDS = (
     Board(
         "tang-nano-20k",
         "gw2ar-18c",
-        serial=Serial(27, _pins("4", "70", "69", "15"), 921_600, "openFPGALoader -b tangnano20k", "its USB port"),
+        serial=Serial(27, _pins("4", "70", "69", "15"), 921_600, "openFPGALoader -b tangnano20k", TANG_PORTS),
     ),
     Board(
         "tang-nano-9k",
@@ -193,7 +194,7 @@ _BOARDS = (
             _pins("52", "18", "17", Pin("led_o", "10", "LVCMOS18")),
             921_600,
             "openFPGALoader -b tangnano9k",
-            "its USB port",
+            TANG_PORTS,
         ),
     ),
 )
