@@ -245,11 +245,16 @@ class Quant(OpRun):
     op_domain = BRAZEN[0]
 
     def _run(self, x, scale, zero, bits, **attributes):
+        return (self.quantized(x / scale + zero, scale, zero, bits, attributes),)
+
+    @staticmethod
+    def quantized(steps: Array, scale: Array, zero: Array, bits: Array, attributes: dict[str, Any]) -> Array:
+        """Of x / s + z."""
         bits, narrow, signed = int(np.ravel(bits)[0]), attributes.get("narrow") or 0, attributes.get("signed", 1)
         low = -(2 ** (bits - 1)) + narrow if signed else 0
         high = 2 ** (bits - 1) - 1 if signed else 2**bits - 1 - narrow
-        codes = _rounded(np.clip(x / scale + zero, low, high), attributes.get("rounding_mode") or "ROUND")
-        return ((codes - zero) * scale,)
+        codes = _rounded(np.clip(steps, low, high), attributes.get("rounding_mode") or "ROUND")
+        return (codes - zero) * scale
 
 
 class BipolarQuant(OpRun):
@@ -310,9 +315,34 @@ def doubled(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with QONNX's quantizers of constants computed in their own type, changed in place.
+
+    Weights were quantized in single precision when the file was made, and whoever runs it does so again: there a
+    weight beside a tie is one.
+    """
+    stored = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            stored[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+    done = []
+    for node in model.graph.node:
+        if node.op_type == "Quant" and all(name in stored for name in node.input):
+            x, scale, zero, _ = (stored[name] for name in node.input)
+            attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+            attributes["rounding_mode"] = attributes.get("rounding_mode", b"ROUND").decode()
+            steps = (x / scale).astype(np.float64)  # rounded once, to single precision
+            made = Quant.quantized(steps + zero, np.float64(scale), zero, stored[node.input[3]], attributes)
+            model.graph.initializer.append(numpy_helper.from_array(made, node.output[0]))
+            done.append(node)
+    for node in done:
+        model.graph.node.remove(node)
+    return model
+
+
 def run(path: Path, x: Array) -> Array:
     """The first output for x [N, ...], image by image, float64."""
-    model = doubled(onnx.load(path))
+    model = doubled(folded(onnx.load(path)))
     evaluator: Any = ReferenceEvaluator(model, new_ops=OPERATORS)
     name = next(i.name for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer})
     made = [evaluator.run(None, {name: x[i : i + 1].astype(np.float64)})[0] for i in range(len(x))]

@@ -73,6 +73,7 @@ POOL = [
     ([("AveragePool", "x", "y", {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1})], {}, IMAGE),
     ([("AveragePool", "x", "y", {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": 1})], {}, IMAGE),
 ]
+NUMBERED = ([("Concat", "xk", "y", {"axis": 1})], {"k": np.ones((1, 2, 6, 6), np.float32)}, IMAGE)
 REDUCE = [([("ReduceMean", "x", "y", {"axes": axes})], {}, IMAGE) for axes in ([2, 3], [1], [1, 3])]
 SOFTMAX = ([("Softmax", "x", "y", {"axis": 1})], {}, IMAGE)
 ARGMAX = ([("ArgMax", "x", "y", {"axis": 1, "select_last_index": 0})], {}, IMAGE)
@@ -150,7 +151,9 @@ def brevitas(bits=4, **attributes):
 
 QDQ = qdq(("Conv", "dv", "y", {}))
 TYPES = [qdq(("Conv", "dv", "y", {}), z=np.array(0, k)) for k in (np.uint8, np.int8, np.uint16, np.int16)]
+AVERAGED = qdq(("AveragePool", "d", "y", {"kernel_shape": [3, 3], "pads": [1] * 4}))
 PADDED = qdq(("Conv", "dv", "y", {"pads": [1] * 4}))
+SPREAD = qdq(("ConvTranspose", "dv", "y", {"strides": [2, 3], "pads": [0, 1, 0, 0]}))
 MEAN = qdq(("ReduceMean", "d", "y", {"axes": [1]}))
 MAXIMUM = qdq(("ReduceMax", "d", "y", {"axes": [1]}))
 SNAPPED = qdq(
@@ -233,7 +236,6 @@ ADVICE = {
     "legal are NOTSET, VALID, SAME_UPPER and SAME_LOWER": AUTO,
     "legal are [N, I] by [I, O], and images": [([("MatMul", "xw", "y", {})], {"w": f(3, 2)}, ("N", 3)), POINT],
     "legal is [N, I]": [GEMM],
-    "legal is dilation 1": POOL[:1],
     "legal is the maxima alone": POOL[:1],
     "legal is the channel axis, ": [SOFTMAX, ARGMAX],
     "legal are the channels, height or width of an image": [SOFTMAX],
@@ -241,7 +243,10 @@ ADVICE = {
     "legal are pads smaller than the window": POOL[2:],
     "legal are four numbers of at least 0": [([("Conv", "xw", "y", {"pads": [1, 0, 2, 0]})], {"w": W}, IMAGE)],
     "legal are [1] or [": [GEMM, GEMM_ONE],
-    "has ceil_mode 1 and count_include_pad 1": POOL[1:],
+    "windows without a pixel of the image": [AVERAGED],
+    "legal is one finite number per channel": [NUMBERED],
+    "with zeros between its pixels; legal is a convolution": [SPREAD],
+    "legal is stride 1": [SPREAD],
     "legal are all even or all odd": ZEROS,
     "legal is one whole number from 1 to": [brevitas(1), brevitas(16)],
     "has rounding mode": [brevitas(rounding_mode="ROUND"), brevitas(rounding_mode="HALF_EVEN")],

@@ -107,7 +107,7 @@ def test_nothing_follows_from_an_unsupported_node(op, tail, layout, onnx_tools):
 def test_what_is_wrong_behind_an_unsupported_node_is_told_too(onnx_tools):
     nodes = [
         ("Hardmax", "x", "a", {}),
-        ("MaxPool", "a", "b", {"kernel_shape": [2, 2], "dilations": [2, 1]}),
+        ("MaxPool", "a", "b", {"kernel_shape": [2, 2], "pads": [2, 0, 0, 0]}),
         ("Split", "b", ("c", "d"), {"axis": 1, "num_outputs": 2}),
         ("Resize", ("c", "", "s"), "y", {"mode": "cubic"}),
     ]

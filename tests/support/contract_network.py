@@ -46,6 +46,41 @@ def gates() -> Network:
     return Network(InputSpec(TensorType((3, 4, 2), IntType(4))), nodes, name="gates")
 
 
+def turns(channels: int) -> Network:
+    """Rows and columns of images in turns: one by one, several by one, all of one behind all of the other."""
+    rng = np.random.default_rng(13)
+    int3, int5 = IntType(3, True), IntType(5, True)
+    shape = (channels, 2, 2, 2)
+    a, b, c = (Node(n, ops.Conv2d(rng.integers(-4, 4, shape), int3, (2, 1), (0, 0, 0, 1)), ("input",)) for n in "abc")
+    codes = [Node(f"{n}q", ops.Requantize(t, shift=[2]), (n,)) for n, t in (("a", int5), ("b", int5), ("c", int3))]
+    nodes = [
+        *(a, b, c, *codes),
+        Node("rows", ops.Weave(0), ("aq", "bq")),
+        Node("more rows", ops.Weave(0, (2, 1)), ("rows", "cq")),
+        Node("below", ops.Weave(0, (9, 9)), ("more rows", "more rows")),
+        Node("pool", ops.MaxPool((2, 1), (2, 1)), ("below",)),
+        Node("columns", ops.Weave(1, (1, 1)), ("pool", "pool")),
+        Node("more columns", ops.Weave(1, (2, 1)), ("columns", "pool")),
+        Node("right", ops.Weave(1, (15, 15)), ("more columns", "more columns")),
+        Node("sum", ops.Conv2d(rng.integers(-4, 4, (3, 2, 3, channels)), int3, (2, 3)), ("right",)),
+        Node("y", ops.Requantize(int5, shift=[4]), ("sum",)),
+    ]
+    return Network(InputSpec(TensorType((6, 5, 2), IntType(4))), nodes, name="turns")
+
+
+def spread_pools() -> Network:
+    """A maximum and a sum over windows with gaps, among pads."""
+    rng = np.random.default_rng(9)
+    nodes = [
+        Node("conv", ops.Conv2d(rng.integers(-4, 4, (6, 2, 1, 2)), IntType(3, True), pads=(1, 0, 0, 0)), ("input",)),
+        Node("code", ops.Requantize(IntType(4, True), shift=[3]), ("conv",)),
+        Node("most", ops.MaxPool((2, 3), (1, 2), (1, 2, 1, 1), (2, 2)), ("code",)),
+        Node("mean", ops.SumPool((3, 2), (2, 1), (0, 1, 2, 1), (1, 2)), ("most",)),
+        Node("y", ops.Requantize(IntType(5, True), multiplier=[3], shift=[3]), ("mean",)),
+    ]
+    return Network(InputSpec(TensorType((6, 7, 2), IntType(4))), nodes, name="pools")
+
+
 def moves(part: int) -> Network:
     """What lowering says by other operations: pixels in other places and among zeros (0), side by side, in blocks,
     and what is one of all channels (1).
@@ -95,8 +130,9 @@ def every_operation() -> Network:
         Node("table", ops.Lookup(sums, rising[None], int4), ("narrow",)),
         Node("any_table", ops.Lookup(sums, rng.integers(-2, 2, (1, 512)) * (np.arange(512) < 500), int2), ("narrow",)),
         Node("both", ops.Concat(), ("table", "any_table")),
-        Node("large", ops.Resize((2, 2)), ("both",)),
-        Node("steps", ops.Threshold([[-3, 0, 2]], int4, [-1], [2]), ("large",)),
+        Node("large", ops.Resize((2, 1)), ("both",)),
+        Node("wide", ops.Weave(1), ("large", "large")),
+        Node("steps", ops.Threshold([[-3, 0, 2]], int4, [-1], [2]), ("wide",)),
         Node("pad", ops.Pad((1, 0, 1, 2), -2), ("steps",)),
         Node("shrunk", ops.SumPool((2, 3), (2, 2)), ("pad",)),
         Node("many", ops.Threshold([np.arange(-150, 150) // 8], IntType(9), [7]), ("shrunk",)),

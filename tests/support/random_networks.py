@@ -62,7 +62,7 @@ class Shape:
 
 def random_network(seed: int, **shape: object) -> Network:
     """A network drawn from `seed`; keyword arguments are the fields of `Shape`."""
-    rngs = np.random.default_rng(seed), np.random.default_rng((seed, 1))
+    rngs = [np.random.default_rng(key) for key in (seed, (seed, 1), (seed, 3))]
     return _Grower(*rngs, Shape(**shape)).network(f"random_{seed}")
 
 
@@ -108,11 +108,17 @@ def _random_values(rng: np.random.Generator, t: TensorType, count: int) -> np.nd
 
 
 class _Grower:
-    """`gates` draws the products of two values, so that those of one network change nothing of others without."""
+    """`gates` draws the products of two values, so that those of one network change nothing of others without.
 
-    def __init__(self, rng: np.random.Generator, gates: np.random.Generator, shape: Shape) -> None:
+    `late` draws what was thought of later, for the same reason.
+    """
+
+    def __init__(
+        self, rng: np.random.Generator, gates: np.random.Generator, late: np.random.Generator, shape: Shape
+    ) -> None:
         self.rng = rng
         self.gates = gates
+        self.late = late
         self.shape = shape
         self.nodes: list[Node] = []
         self.types: dict[str, TensorType] = {}
@@ -166,6 +172,10 @@ class _Grower:
         if len(self.here.shape) == 3:
             moves += [self._pool, self._reshape_image]
         self.rng.choice(np.array(moves, object))()
+        if self.allows("Weave") and len(self.here.shape) == 3 and self.late.random() < 0.12:
+            self.rng, self.late = self.late, self.rng
+            self._turns()
+            self.rng, self.late = self.late, self.rng
         if self.allows("Mul") and self.gates.random() < 0.12:
             self.rng, self.gates = self.gates, self.rng
             self._gate()
@@ -303,7 +313,13 @@ class _Grower:
         stride = (self.between((1, 3)), self.between((1, 3)))
         pads = tuple(self.between((0, k - 1)) for k in kernel * 2) if self.chance(0.4) else (0, 0, 0, 0)
         kinds = [ops.OPS[k] for k in ("MaxPool", "SumPool") if self.allows(k)]
-        return bool(kinds) and self._put(kinds[int(self.rng.integers(len(kinds)))](kernel, stride, pads))
+        dilation = (1, 1)
+        if self.shape.dilation and self.late.random() < 0.2:
+            dilation = tuple(int(d) for d in self.late.integers(1, 3, 2))
+        if not kinds:
+            return False
+        kind = kinds[int(self.rng.integers(len(kinds)))]
+        return self._put(kind(kernel, stride, pads, dilation)) or self._put(kind(kernel, stride, pads))
 
     def _reshape_image(self) -> bool:
         kind = self.rng.choice(["Pad", "Resize", "Flatten"])
@@ -341,6 +357,15 @@ class _Grower:
         grown = grown and self._step()
         zeros = [int(v) for v in self.rng.integers(-4, 9, 2) * self.chance(0.5)]
         if not (grown and self._put(ops.Mul(tuple(zeros)), start, self.tip)):
+            self._undo(length, start)
+
+    def _turns(self) -> None:
+        """The tip in turns with a step on it, or behind it."""
+        start, length, axis = self.tip, len(self.nodes), int(self.rng.integers(2))
+        size = self.here.shape[axis]
+        whole = [(k, k) for k in range(1, size + 1) if size % k == 0]
+        pair = (start, self.tip) if not self._step() or self.chance(0.5) else (self.tip, start)
+        if not self._put(ops.Weave(axis, whole[int(self.rng.integers(len(whole)))]), *pair):
             self._undo(length, start)
 
     def _fan(self) -> None:

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from contract_network import branches, every_operation, gates, image_network, moves
+from contract_network import branches, every_operation, gates, image_network, moves, spread_pools, turns
 from random_networks import random_input
 
 import bitwright as bw
@@ -123,6 +123,27 @@ def test_products_are_computed(name):
     """Of factors that are repeated over the pixels, over the channels, over both."""
     design = bw.compile(gates(), target=name, **CHEAP.get(name, {}))
     x = random_input(design.network, 12)
+    result = bw.simulate(design, x, stalls=Stalls(seed=4, input=0.2, output=0.3))
+    assert result.first_mismatch() is None
+    assert len(np.unique(result.outputs)) > 5
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_pools_with_gaps_are_computed(name):
+    design = bw.compile(spread_pools(), target=name, **CHEAP.get(name, {}))
+    x = random_input(design.network, 12)
+    result = bw.simulate(design, x, stalls=Stalls(seed=4, input=0.2, output=0.3))
+    assert result.first_mismatch() is None
+    assert len(np.unique(result.outputs)) > 5
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+@pytest.mark.parametrize("name", TARGETS)
+def test_rows_and_columns_take_turns(name, channels):
+    """With 16 channels pixels fill words, where there are words."""
+    network = turns(channels)
+    design = bw.compile(network, target=name, **CHEAP.get(name, {}))
+    x = random_input(network, 6)
     result = bw.simulate(design, x, stalls=Stalls(seed=4, input=0.2, output=0.3))
     assert result.first_mismatch() is None
     assert len(np.unique(result.outputs)) > 5

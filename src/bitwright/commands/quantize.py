@@ -36,7 +36,8 @@ def run(
     """Make an integer network (.bw) of a model; a float model needs calibration data.
 
     Reports size, and accuracy before and after on the samples of --evaluate, or of --data where it has labels.
-    A model that is quantized already keeps its widths; how raw data become its input is remembered.
+    A model that is quantized already keeps its grids; with --data, what of it is left in floats is completed. How raw
+    data become its input is remembered.
     """
     import bitwright as bw
     from bitwright.commands.console import Console
@@ -66,11 +67,12 @@ def _network(
     from bitwright.options import parse_options
     from bitwright.quantization.floatrun import float_inputs
     from bitwright.quantization.options import QuantizeOptions
-    from bitwright.quantization.ptq import quantize_model
+    from bitwright.quantization.ptq import is_open, quantize_model
 
     graph = read_graph(model, shared.output_name, shared.shape)
     given = widths | parse_options(QuantizeOptions, option, "the quantizer")
-    if graph is None or models.is_quantized(graph):
+    is_begun = graph is None or models.is_quantized(graph)
+    if graph is None or (is_begun and not (data[0] and is_open(graph))):
         if given:
             raise OptionError(f"{model} is quantized already and keeps its grids; {', '.join(given)} would do nothing")
         network = storage.load(model) if graph is None else models.lower(graph)

@@ -286,6 +286,19 @@ def _combine(kind: str, **attributes: int) -> Callable[[Translator, Node, ops.Op
     return emit
 
 
+def _weave(t: Translator, node: Node, op: ops.Weave, a: Value, b: Value) -> Value:
+    """Both with an axis more, that of what takes turns, joined along the one behind it."""
+    if a.wide or b.wide:
+        a, b = t.widen(a), t.widen(b)
+    parts = []
+    for value, name, count in zip((a, b), node.inputs, op.counts, strict=True):
+        h, w, c = t.network.types[name].shape
+        shape = (0, c, h // count, count, w) if op.axis == 0 else (0, c, h, w // count, count)
+        parts.append(t.g.reshape(value.name, *shape))
+    h, w, c = t.network.types[node.name].shape
+    return Value(t.g.reshape(t.g.add("Concat", *parts, axis=3 + op.axis), 0, c, h, w), a.wide)
+
+
 def _product(t: Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Value:
     """Both factors less their zeros, in float64 where one is or the product needs it."""
     if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
@@ -298,9 +311,13 @@ def _product(t: Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Valu
     return Value(t.g.add("Mul", *factors), a.wide)
 
 
-def _max_pool(t: Translator, _node: Node, op: ops.MaxPool, x: Value) -> Value:
-    y = t.g.add("MaxPool", x.name, kernel_shape=list(op.kernel), strides=list(op.stride), pads=list(op.pads))
-    return Value(y, x.wide)
+def _max_pool(t: Translator, node: Node, op: ops.MaxPool, x: Value) -> Value:
+    name, pads = x.name, op.pads
+    if any(p >= k for p, k in zip(pads, op.kernel * 2, strict=True)):  # more than ONNX Runtime takes
+        lowest = t.network.types[node.inputs[0]].dtype.min
+        name, pads = pad(t.g, name, x.wide, pads, lowest), (0, 0, 0, 0)
+    lists = {"kernel_shape": list(op.kernel), "strides": list(op.stride), "pads": list(pads)}
+    return Value(t.g.add("MaxPool", name, **lists, dilations=list(op.dilation)), x.wide)
 
 
 def _sum_pool(t: Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
@@ -312,13 +329,14 @@ def _sum_pool(t: Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
         return Value(t.g.add("ReduceSum", x.name, t.g.constant(np.array([2, 3])), keepdims=1), wide)
     if not wide:
         channels = shape[2]
-        ones = ops.Conv2d(np.ones((channels, *op.kernel, 1), np.int64), stride=op.stride, pads=op.pads, groups=channels)
+        weight = np.ones((channels, *op.kernel, 1), np.int64)
+        ones = ops.Conv2d(weight, stride=op.stride, pads=op.pads, dilation=op.dilation, groups=channels)
         return Value(float_conv(t.g, ones, x.name, ones.weight, None), False)
     name = x.name
     if any(op.pads):
         top, left, bottom, right = op.pads
         name, shape = pad(t.g, name, True, op.pads, 0), (shape[0] + top + bottom, shape[1] + left + right, shape[2])
-    return Value(t.g.add("Sum", *taps(t.g, name, shape, op.kernel, op.stride)), True)
+    return Value(t.g.add("Sum", *taps(t.g, name, shape, op.kernel, op.stride, op.dilation)), True)
 
 
 def _pad(t: Translator, _node: Node, op: ops.Pad, x: Value) -> Value:
@@ -357,6 +375,7 @@ _EMITTERS: dict[type[ops.Op], Callable[..., Value]] = {  # of translator, node, 
     ops.Add: _combine("Add"),
     ops.Mul: _product,
     ops.Concat: _combine("Concat", axis=1),
+    ops.Weave: _weave,
     ops.MaxPool: _max_pool,
     ops.SumPool: _sum_pool,
     ops.Pad: _pad,

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from bitwright.models.exact.formula import OPERATIONS, computed
 from bitwright.models.graph import ExtraRounding, FloatGraph, FloatNode, Port, Quantizer, Shape, ops
 from bitwright.network.lfsr import draws
-from bitwright.network.ops import Rounding
+from bitwright.network.ops import Rounding, windows
 
 OPSET, IR_VERSION = 17, 8
 
@@ -193,11 +193,23 @@ def _product(b: _Builder, op: ops.Product, shape: Shape, x: str) -> str:
 
 def _max_pool(b: _Builder, op: ops.Pool, shape: Shape, x: str, **more: Any) -> str:
     kernel, stride, pads = (list(v) for v in (op.kernel, op.stride, op.pads))
+    if any(p >= k for p, k in zip(pads, kernel * 2, strict=True)):  # more than ONNX Runtime takes
+        x, pads = _pad(b, ops.Pad(op.pads, float(np.finfo(np.float32).min)), shape, x), [0] * 4
+    if op.dilation != (1, 1):
+        more["dilations"] = list(op.dilation)
     return b.op(type(op).__name__, x, kernel_shape=kernel, strides=stride, pads=pads, **more)
 
 
 def _average_pool(b: _Builder, op: ops.AveragePool, shape: Shape, x: str) -> str:
-    return _max_pool(b, op, shape, x, count_include_pad=int(op.count_include_pad))
+    if op.dilation == (1, 1):
+        return _max_pool(b, op, shape, x, count_include_pad=int(op.count_include_pad))
+    weight = b.constant(np.ones((shape[2], 1, *op.kernel)))
+    lists: dict[str, Any] = {"strides": list(op.stride), "pads": list(op.pads), "dilations": list(op.dilation)}
+    total = b.op("Conv", x, weight, group=shape[2], **lists)
+    if op.count_include_pad:
+        return b.op("Div", total, b.constant(math.prod(op.kernel)))
+    inside = windows(np.ones((1, *shape[:2], 1)), op.kernel, op.stride, op.pads, op.dilation)
+    return b.op("Div", total, b.constant(inside.sum(axis=(3, 4))[0, ..., 0]))
 
 
 def _pad(b: _Builder, op: ops.Pad, shape: Shape, x: str) -> str:

@@ -81,7 +81,7 @@ def _merged(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None
         case Pad() as pad, (Conv() | MaxPool()) as window if pad.value == (0 if isinstance(window, Conv) else -np.inf):
             top, left, bottom, right = (a + b for a, b in zip(pad.pads, window.pads, strict=True))
             wider = replace(window, pads=(top, left, bottom, right))
-            if isinstance(wider, MaxPool) and any(p >= k for p, k in zip(wider.pads, wider.kernel * 2, strict=True)):
+            if isinstance(wider, MaxPool) and any(p >= k for p, k in zip(wider.pads, wider.span * 2, strict=True)):
                 return None
             return FloatNode(node.name, wider, before.inputs)
         case Distribution(), ArgMax():

@@ -139,7 +139,8 @@ class Network(Shown, NodeGraph[Node]):
             raise ModelError(f"{spec.title} is {value!r}, which no node makes")
         out = self.types[value]
         image = len(out.shape) == 3
-        shape, layout = spec.shape or out.shape, spec.layout or ("HWC" if image else "C")
+        one = bool(spec.layout) and out.size == 1  # whose own shape may be ()
+        shape, layout = spec.shape if one else spec.shape or out.shape, spec.layout or ("HWC" if image else "C")
         for name in ("scale", "offset"):
             numbers = getattr(spec, name)
             if numbers.shape not in ((1,), (out.channels,)) or not np.all(np.isfinite(numbers)):

@@ -116,7 +116,8 @@ class InputSpec:
 class OutputSpec:
     """How the network's last integers become the model's floats: y = function((q - offset) * scale).
 
-    scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`.
+    scale and offset hold one value or one per channel; `shape` and `layout` as in `InputSpec`, but that shape () with
+    a layout is one number for each sample.
     function is one of `FUNCTIONS`; softmax and log_softmax are over the channels, softmax_height and the like along
     other axes, softmax_all over all elements of an image. Where `step` is not 0 the floats are quantized at last, as
     QuantizeLinear does: (clamp(round(y / step) + zero_point, low, high) - zero_point) * step.

@@ -28,6 +28,7 @@ from bitwright.network.ops import (
     Requantize,
     SumPool,
     Threshold,
+    Weave,
     repeated,
 )
 from bitwright.network.parts import Parts, replaced, sign
@@ -155,6 +156,31 @@ def concats_by_products(network: Network, aligned: Callable[[int], bool]) -> Net
             op = Conv2d(weight.reshape(whole, 1, 1, -1), BIT) if image else Dense(weight, BIT)
             placed.append(parts.add(what, op, name))
             first += t.channels
+        parts.finish(network.types[node.name].dtype, parts.summed(placed))
+
+    return replaced(network, change)
+
+
+def weaves_by_sums(network: Network, legal: Callable[[Weave, int], bool]) -> Network:
+    """Weaves that take all of one image and then all of the other, where that is not `legal`, as sums among zeros.
+
+    legal: of the operation and the number of its turns.
+    """
+
+    def change(parts: Parts) -> None:
+        op, node = parts.node.op, parts.node
+        if not isinstance(op, Weave) or op.turns(parts.source) > 1 or legal(op, op.turns(parts.source)):
+            return
+        types = [network.types[name] for name in node.inputs]
+        first, second = (t.shape[op.axis] for t in types)
+        placed = []
+        for what, name, t, edges in zip(
+            ("first", "second"), node.inputs, types, ((0, second), (first, 0)), strict=True
+        ):
+            if not t.dtype.contains(0):
+                name = parts.add(f"{what}/wide", Requantize(IntType.holding(min(t.dtype.min, 0), t.dtype.max)), name)
+            pads = (edges[0], 0, edges[1], 0) if op.axis == 0 else (0, edges[0], 0, edges[1])
+            placed.append(parts.add(what, Pad(pads), name))
         parts.finish(network.types[node.name].dtype, parts.summed(placed))
 
     return replaced(network, change)

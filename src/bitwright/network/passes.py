@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bitwright.errors import ModelError
 from bitwright.network.affine import folded
 from bitwright.network.graph import Network, Node
-from bitwright.network.ops import Conv2d, Op, Pad, Product, Requantize, Threshold
+from bitwright.network.ops import Conv2d, Op, Pad, Product, Requantize, Rounding, Threshold, Weave
 from bitwright.network.selections import fold_selections
 
 
@@ -159,11 +159,56 @@ def _risen(op: Threshold, flip: npt.NDArray[np.bool_]) -> Op:
     )
 
 
+def steps_first(network: Network) -> Network:
+    """Elementwise operations that narrow pixels which only change places, done before: fewer bits wait for their turn.
+
+    Pixels take turns in a Weave, and a convolution with one weight of 1 in every channel picks some.
+    """
+    while (found := _step_first(network)) is not None:
+        network = found
+    return network
+
+
+def _step_first(network: Network) -> Network | None:
+    for move in network.nodes:
+        readers = network.consumers[move.name]
+        if not _moves_pixels(network, move) or not all(_narrows(network, move, reader) for reader in readers):
+            continue
+        names = {r.name: [f"{r.name}/{part}" for part in ("first", "second")[: move.op.arity]] for r in readers}
+        if not network.types.keys().isdisjoint(name for own in names.values() for name in own):
+            continue
+        changed: dict[str, list[Node]] = {move.name: []}
+        for reader in readers:
+            pairs = zip(names[reader.name], move.inputs, strict=True)
+            steps = [Node(part, reader.op, (source,), reader.origin) for part, source in pairs]
+            changed[reader.name] = [*steps, replace(reader, op=move.op, inputs=tuple(names[reader.name]))]
+        return replace(network, nodes=tuple(new for node in network.nodes for new in changed.get(node.name, [node])))
+    return None
+
+
+def _moves_pixels(network: Network, node: Node) -> bool:
+    op = node.op
+    if not isinstance(op, Conv2d):
+        return isinstance(op, Weave)
+    flat, source = op.weight.reshape(len(op.weight), -1), network.types[node.inputs[0]]
+    plain = op.bias is None and not any(op.pads) and op.groups == len(flat) == source.channels
+    one = bool(np.all((flat != 0).sum(1) == 1) and flat.min() >= 0 and flat.max() == 1)
+    return plain and one and source.dtype == network.types[node.name].dtype
+
+
+def _narrows(network: Network, move: Node, reader: Node) -> bool:
+    """Whether the reader makes fewer bits of all pixels alike."""
+    op = reader.op
+    random = isinstance(op, Requantize) and op.rounding is Rounding.STOCHASTIC
+    return isinstance(op, Threshold | Requantize) and not random and op.dtype.bits < network.types[move.name].dtype.bits
+
+
 PASSES: tuple[Callable[[Network], Network], ...] = (
     remove_trivial,
     fold_pads,
     merge_equal,
     fold_selections,
+    steps_first,
     fold_biases,
     flip_falling,
 )

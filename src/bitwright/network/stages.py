@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A network as stages: what hardware computes at a time, the same for every target.
 
-A stage is a main operation with the elementwise ones behind it: a window over an image (Conv2d, Dense as a convolution
-over the whole image, pools, Pad), a join (Add, Concat), a copy (an enlargement, or elementwise operations alone on a
-stored value), or ArgMax. `Flatten` is no stage: its value is a view of the one that it reads. How much a stage takes in
-is the target's to say (`Rules`); storage, folding and scheduling stay with the target, too.
+A stage is a main operation with the elementwise ones behind it: a window over an image (Conv2d, Dense as a
+convolution over the whole image, pools, Pad), a join (Add, Concat, Weave), a copy (an enlargement, or elementwise
+operations alone on a stored value), or ArgMax. `Flatten` is no stage: its value is a view of the one that it reads.
+How much a stage takes in is the target's to say (`Rules`); storage, folding and scheduling stay with the target, too.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from bitwright.network.ops import (
     Pool,
     Requantize,
     Threshold,
+    Weave,
 )
 from bitwright.network.types import Ints, IntType, TensorType
 from bitwright.text import unique
@@ -226,13 +227,13 @@ def window(op: Op | None, source: TensorType) -> Window:
     if isinstance(op, Pool):
         maximum = isinstance(op, MaxPool)
         low = t.dtype.min if maximum else 0
-        return Window(op.kernel, op.stride, op.pads, pad_value=low, maximum=maximum)
+        return Window(op.kernel, op.stride, op.pads, op.dilation, pad_value=low, maximum=maximum)
     return Window(pads=op.pads, pad_value=op.value) if isinstance(op, Pad) else Window()
 
 
 def is_staged(op: Op) -> bool:
     """Whether stages know the operation: where a new one is not among them, targets refuse it."""
-    known = isinstance(op, Elementwise | Conv2d | Dense | Pool | Pad | Add | Concat | ArgMax | Flatten)
+    known = isinstance(op, Elementwise | Conv2d | Dense | Pool | Pad | Add | Concat | Weave | ArgMax | Flatten)
     return known or op.repeats is not None
 
 

@@ -226,7 +226,7 @@ def grids(graph: FloatGraph) -> dict[str, Quantizer]:
     for node in graph.nodes:
         if isinstance(node.op, Quant):
             found[node.name] = node.op.quantizer
-        elif isinstance(node.op, (Move, Concat)) and all(v in found for v in node.inputs):
+        elif isinstance(node.op, (Elementwise, Move, Concat)) and all(v in found for v in node.inputs):
             found[node.name] = _widest([found[v] for v in node.inputs])
     return found
 

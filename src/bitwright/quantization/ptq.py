@@ -19,7 +19,7 @@ from bitwright.models.graph.ops import Elementwise, Layer, Quant
 from bitwright.network import Network
 from bitwright.network.bundles import parts
 from bitwright.network.ops import Rounding
-from bitwright.quantization import placement
+from bitwright.quantization import completion, placement
 from bitwright.quantization.equalize import equalize
 from bitwright.quantization.floatrun import check_data
 from bitwright.quantization.options import QuantizeOptions, make_options
@@ -91,18 +91,50 @@ def quantize_model(
 ) -> Quantized:
     """Calibrate, place quantizers, round weights, correct biases and lower.
 
+    Of a model that is quantized in part (`is_open`) what is left in floats alone; its own grids stay.
     evaluation: samples as the model takes them, and their labels or None, for the report: accuracy of the
     float and of the integer network, and how often their answers agree.
     Raises `DataError` for unfit calibration data, `OptionError` for options, `ModelError` for the model.
     """
     start = time.perf_counter()
     options = options or QuantizeOptions()
-    prepared = prepare(model, calibration, options, progress)
-    made = finish(prepared, resolve_widths(prepared.graph, options), progress)
+    graph = model if isinstance(model, FloatGraph) else read(model)
+    if is_open(graph, options):
+        prepared, made = _completed(graph, calibration, options, progress)
+    else:
+        prepared = prepare(graph, calibration, options, progress)
+        made = finish(prepared, resolve_widths(prepared.graph, options), progress)
     report = replace(made.report, seconds=time.perf_counter() - start)
     if evaluation is not None:
         report = evaluated(report, prepared.graph, made.network, *evaluation)
     return replace(made, report=report)
+
+
+def is_open(graph: FloatGraph, options: QuantizeOptions | None = None) -> bool:
+    """Whether the model is quantized in part, and data can complete it."""
+    if not completion.is_begun(graph):
+        return False
+    widths = resolve_widths(graph, options or QuantizeOptions())
+    return bool(completion.open_values(graph, widths)) or any(n.op.quantized is None for n in graph.layers)
+
+
+@one_blas_thread()
+def _completed(
+    graph: FloatGraph, calibration: np.ndarray, options: QuantizeOptions, progress: Progress
+) -> tuple[Prepared, Quantized]:
+    """A model that is quantized in part, with grids and integer weights where it has none."""
+    start = time.perf_counter()
+    _check_finite(graph)
+    x = check_data(graph, calibration, "calibration data")[: options.samples]
+    widths, notes = resolve_widths(graph, options), list[str]()
+    values = completion.open_values(graph, widths)
+    prepared = Prepared(graph, x, calibrate(graph, list(values), x, options.jobs, progress), options)
+    placed = completion.insert(graph, values, chooser(prepared, frozenset()))
+    quantized = round_weights(prepared, placed, widths, progress)
+    network = lower(quantized, notes=notes)
+    seconds = time.perf_counter() - start
+    report = make_report(graph, quantized, network, prepared.seen, options, len(x), seconds)
+    return prepared, Quantized(network, report, quantized)
 
 
 @one_blas_thread()
@@ -129,6 +161,10 @@ def _check_float(graph: FloatGraph) -> None:
             f"{graph.source or graph.name} is quantized already (node {found[0]!r}); legal are float models, "
             "and bitwright.load makes an integer network of a quantized one"
         )
+    _check_finite(graph)
+
+
+def _check_finite(graph: FloatGraph) -> None:
     for node in graph.nodes:
         for name, value in node.op.arrays().items():
             if not np.all(np.isfinite(value)):
@@ -270,6 +306,8 @@ def round_weights(
     rule = layer_rule(options)
 
     def to_integers(node: LayerNode, moments: Moments | None = None) -> LayerNode:
+        if node.op.quantized is not None:
+            return node
         return quantize_layer(node, widths.layers[node.name][0], rule, grid[node.inputs[0]].dtype, moments)
 
     if not rule.needs_data:

@@ -165,12 +165,14 @@ def make_report(
     samples: int,
     seconds: float,
 ) -> QuantizationReport:
-    """Report of a quantized graph and the network lowered from it."""
+    """Report of a quantized graph and the network lowered from it, on what the quantizer made of it."""
     grid = grids(quantized)
+    floats = {node.name for node in graph.layers if node.op.quantized is None}
+    layers = [node for node in quantized.layers if node.name in floats]
     quants = [node for node in quantized.of(Quant) if node.inputs[0] in seen]
     return QuantizationReport(
         {**vars(options), "layer_bits": dict(options.layer_bits)},
-        tuple(layer_report(node, grid[node.inputs[0]].dtype.bits) for node in quantized.layers),
+        tuple(layer_report(node, grid[node.inputs[0]].dtype.bits) for node in layers),
         tuple(value_report(node.name, node.op.quantizer, seen[node.inputs[0]]) for node in quants),
         graph_bits(graph) // 8,
         math.ceil(network_bits(network) / 8),

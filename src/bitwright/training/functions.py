@@ -79,7 +79,8 @@ def pad(x: Tensor, pads: tuple[int, int, int, int], value: float = 0.0) -> Tenso
 
 
 def _max_pool(op: ops.MaxPool) -> Function:
-    return lambda x: F.max_pool2d(pad(x, op.pads, -math.inf), tuple(op.kernel), tuple(op.stride))
+    window = tuple(op.kernel), tuple(op.stride), 0, tuple(op.dilation)
+    return lambda x: F.max_pool2d(pad(x, op.pads, -math.inf), *window)
 
 
 def _average_pool(op: ops.AveragePool) -> Function:
@@ -87,12 +88,17 @@ def _average_pool(op: ops.AveragePool) -> Function:
     kernel, stride, pads = tuple(op.kernel), tuple(op.stride), op.pads
     counts_pads = op.count_include_pad or not any(pads)
 
+    def mean(x: Tensor) -> Tensor:
+        if tuple(op.dilation) == (1, 1):
+            return F.avg_pool2d(x, kernel, stride)
+        weight = torch.full((x.shape[1], 1, *kernel), 1 / math.prod(kernel), dtype=x.dtype, device=x.device)
+        return F.conv2d(x, weight, None, stride, 0, tuple(op.dilation), x.shape[1])
+
     def pool(x: Tensor) -> Tensor:
-        y = F.avg_pool2d(pad(x.float(), pads), kernel, stride)
+        y = mean(pad(x.float(), pads))
         if counts_pads:
             return y
-        inside = pad(torch.ones_like(x[:1, :1], dtype=torch.float32), pads)
-        return y / F.avg_pool2d(inside, kernel, stride)
+        return y / mean(pad(torch.ones_like(x[:1, :1], dtype=torch.float32), pads))
 
     return pool
 

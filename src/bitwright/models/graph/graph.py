@@ -58,7 +58,8 @@ class Output(Op):
 class Port:
     """An input or output of the model: its name, the value that it is, and the model's own shape and layout of it.
 
-    shape is without the batch, e.g. (3, 32, 32), layout its order: "CHW", "HWC" or "C". An input's value has its name.
+    shape is without the batch, e.g. (3, 32, 32), layout its order: "CHW", "HWC" or "C"; shape () with a layout is one
+    number. An input's value has its name.
     """
 
     name: str
@@ -68,7 +69,9 @@ class Port:
 
     def of(self, value: Shape) -> Port:
         """Of a value of that shape, which is in HWC or C order where nothing else is said."""
-        return replace(self, shape=self.shape or value, layout=self.layout or ("HWC" if len(value) == 3 else "C"))
+        if self.layout:
+            return self if self.shape or math.prod(value) == 1 else replace(self, shape=value)
+        return replace(self, shape=self.shape or value, layout="HWC" if len(value) == 3 else "C")
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -15,10 +14,10 @@ from bitwright.models.exact.chain import ONE, ZERO, Affine, Chain, Rationals, ra
 from bitwright.models.graph import FloatNode, LayerNode, TypedNode, ops
 from bitwright.models.lowering.grids import realize
 from bitwright.models.lowering.moves import of_places
-from bitwright.models.lowering.sums import SUM_BITS
+from bitwright.models.lowering.products import cut, in_parts, phases, sum_bits, sum_shift
 from bitwright.models.lowering.values import Builder, Value
-from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Mul, Pad, Requantize, SumPool
-from bitwright.network.types import MAX_BITS, Interval, Ints, IntType, ints
+from bitwright.network.ops import Conv2d, Dense, Flatten, MaxPool, Mul, Pad, Requantize, SumPool
+from bitwright.network.types import MAX_BITS, Ints, IntType, ints
 
 
 def _layer(b: Builder, node: LayerNode, v: Value) -> Value:
@@ -28,80 +27,33 @@ def _layer(b: Builder, node: LayerNode, v: Value) -> Value:
     scale = _group_scales(v, groups)
     zero = _zeros(v, scale, groups)
     pad_value = 0
-    if layer.is_padded:
+    if layer.is_padded and v.factor == (1, 1):
         v, zero, pad_value = _padding(b, node, v, zero)
     assert layer.quantized is not None
     weights = layer.quantized.values
     outputs = len(weights)
-    correction = _correction(weights, zero, groups)
     weight_scale = spread(rationals(layer.quantized.scale), outputs)
     real_scale = tuple(scale[o * groups // outputs] * s for o, s in enumerate(weight_scale))
     bias = (ZERO,) if layer.bias is None else rationals(layer.bias)
     steps: tuple[Affine, ...] = (Affine(single(real_scale), single(bias)),)
+    if v.factor != (1, 1) and isinstance(layer, ops.Conv):
+        return phases(b, node, layer, v, int(zero[0]), Chain(steps))
+    correction = _correction(weights, zero, groups)
     if any(correction):
         steps = (Affine((ONE,), tuple(-c for c in correction)), *steps)
     op = _layer_op(layer, weights, layer.quantized.dtype, pad_value)
-    if _sum_bits(op, v) <= MAX_BITS:
+    if sum_bits(op, v) <= MAX_BITS:
         return b.value(node.name, op, [v], Chain(steps))
-    acc, unit = _in_parts(b, node, v, op)
-    return replace(acc, chain=Chain((Affine((Fraction(unit),), (ZERO,)), *steps)))
+    parts = cut(op, v)
+    unit = 1 << sum_shift(parts, v)
+    b.note(node, f"its sums pass {MAX_BITS} bits; they are rounded to multiples of {unit}")
+    return in_parts(b, node.name, v, parts, unit, Chain((Affine((Fraction(unit),), (ZERO,)), *steps)))
 
 
 def _layer_op(layer: ops.Layer, weights: Ints, dtype: IntType, pad_value: int) -> Conv2d | Dense:
     if not isinstance(layer, ops.Conv):
         return Dense(weights, dtype)
     return Conv2d(weights, dtype, layer.stride, layer.pads, layer.dilation, layer.groups, pad_value)
-
-
-def _sum_bits(op: Conv2d | Dense, v: Value) -> int:
-    """Bits of the sums of a product with constant weights, over all integers of the value's type."""
-    t = v.type.dtype
-    ends = op.interval(v.type.shape, Interval.of([t.min] * v.type.channels, [t.max] * v.type.channels))
-    low, high = min(int(ends.low.min()), 0), max(int(ends.high.max()), 0)
-    return max(high, -low - 1).bit_length() + (low < 0)
-
-
-def _in_parts(b: Builder, node: LayerNode, v: Value, op: Conv2d | Dense) -> tuple[Value, int]:
-    """(value, unit): unit * value is the sum, which passes 32 bits, rounded.
-
-    The weights are cut into parts of k bits, the sum of each part is exact, and the unit is the least with which the
-    sum of all fits.
-    """
-    parts = _cut(op, v)
-    if parts is None:
-        raise ModelError(f"its sums take {_sum_bits(op, v)} bits, those of one bit of its weights more than {MAX_BITS}")
-    shift = max(0, *(_sum_bits(part, v) + place - SUM_BITS for place, part in parts))
-    scaled: list[Value] = []
-    for k, (place, part) in enumerate(parts):
-        more, less = max(place - shift, 0), max(shift - place, 0)
-        found = b.value(f"{node.name}/part{k}", part, [v], Chain())
-        t = found.type.dtype
-        dtype = IntType.holding((t.min << more) >> less, (t.max << more) >> less)
-        op_scaled = Requantize(dtype, multiplier=ints([1 << more]), shift=ints([less]))
-        scaled.append(b.value(f"{node.name}/part{k}/scaled", op_scaled, [found], Chain()))
-    total = scaled[0]
-    for k, addend in enumerate(scaled[1:], 2):
-        name = node.name if k == len(scaled) else f"{node.name}/sum{k}"
-        total = b.value(name, Add(), [total, addend], Chain())
-    b.note(node, f"its sums pass {MAX_BITS} bits; they are rounded to multiples of {1 << shift}")
-    return total, 1 << shift
-
-
-def _cut(op: Conv2d | Dense, v: Value) -> list[tuple[int, Conv2d | Dense]] | None:
-    """(place, part), the lowest first: weights are the sum of 2**place * part, of the fewest parts whose sums fit."""
-    bits = op.weight_type.bits
-    for count in range(2, bits + 1):
-        k, rest = -(-bits // count), op.weight
-        parts: list[tuple[int, Conv2d | Dense]] = []
-        for place in range(0, bits, k):
-            upper = (rest + (1 << k >> 1)) >> k if place + k < bits else np.zeros_like(rest)
-            part = rest - (upper << k)
-            dtype = IntType.holding(int(part.min()), int(part.max()))
-            parts.append((place, replace(op, weight=part, weight_type=dtype)))
-            rest = upper
-        if all(_sum_bits(part, v) <= MAX_BITS for _, part in parts):
-            return parts
-    return None
 
 
 def _group_scales(v: Value, groups: int) -> Rationals:
@@ -165,7 +117,9 @@ def _max_pool(b: Builder, node: TypedNode[ops.MaxPool], v: Value) -> Value:
         sign = tuple(Fraction(int(d)) for d in directions)
         negated = Requantize(reach, multiplier=directions)
         v = b.value(f"{node.name}/turned", negated, [v], Chain((Affine(sign, (ZERO,)), *v.chain.steps)))
-    return b.value(node.name, MaxPool(node.op.kernel, node.op.stride, node.op.pads), [v], v.chain, v.limits)
+    return b.value(
+        node.name, MaxPool(node.op.kernel, node.op.stride, node.op.pads, node.op.dilation), [v], v.chain, v.limits
+    )
 
 
 def _average_pool(b: Builder, node: TypedNode[ops.AveragePool], v: Value) -> Value:
@@ -182,18 +136,20 @@ def _average_pool(b: Builder, node: TypedNode[ops.AveragePool], v: Value) -> Val
             v = b.value(f"{node.name}/padded", Pad(pads, value), [v], v.chain)
             pads = (0, 0, 0, 0)
     mean = Affine((Fraction(1, kernel[0] * kernel[1]),), (ZERO,))
-    return b.value(node.name, SumPool(kernel, stride, pads), [v], Chain((mean, *v.chain.steps)))
+    return b.value(node.name, SumPool(kernel, stride, pads, node.op.dilation), [v], Chain((mean, *v.chain.steps)))
 
 
 def _average_inside(b: Builder, node: TypedNode[ops.AveragePool], v: Value) -> Value:
     """The mean of the pixels inside each window: their sum, weighted by row and column, over one number of taps."""
     op, chain, scale = node.op, v.chain, ONE
     v = b.widened(node.inputs[0], v, 0, 0)
-    made = b.value(f"{node.name}/sum", SumPool(op.kernel, op.stride, op.pads), [v], Chain())
+    made = b.value(f"{node.name}/sum", SumPool(op.kernel, op.stride, op.pads, op.dilation), [v], Chain())
     for axis in (0, 1):
         inside = np.pad(np.ones(v.type.shape[axis], np.int64), (op.pads[axis], op.pads[axis + 2]))
         starts = np.arange(made.type.shape[axis]) * op.stride[axis]
-        taps = [int(inside[start : start + op.kernel[axis]].sum()) for start in starts]
+        taps = [int(inside[start : start + op.span[axis] : op.dilation[axis]].sum()) for start in starts]
+        if not all(taps):
+            raise ModelError("has windows without a pixel of the image; legal are smaller pads")
         whole = math.lcm(*taps)
         scale /= whole
         weights = [whole // n for n in taps]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lowering of moves that the integer network says by other operations: weights of 1, pads with 0, masks of 0 and 1.
+"""Lowering of moves that the integer network says by other operations: weights of 1, turns, sums.
 
 No number changes on the way, so whatever the integers stand for stays as it is.
 """
@@ -18,7 +18,7 @@ from bitwright.models.graph import TypedNode, ops
 from bitwright.models.lowering.grids import realize
 from bitwright.models.lowering.sums import add
 from bitwright.models.lowering.values import Builder, Value
-from bitwright.network.ops import Add, Conv2d, Dense, Lookup, Mul, Op, Pad, Requantize, SumPool, repeated
+from bitwright.network.ops import Add, Conv2d, Dense, Lookup, Mul, Op, Pad, Requantize, SumPool, Weave, repeated
 from bitwright.network.types import IntType, ints
 
 BIT = IntType(1)
@@ -42,7 +42,7 @@ def _pixels(b: Builder, node: TypedNode[ops.Pixels], v: Value) -> Value:
     ]
     (rows, *others), (columns, *more) = found
     if not others and not more and rows.repeats == columns.repeats == 1:
-        return _cropped(b, node.name, v, rows, columns)
+        return cropped(b, node.name, v, rows, columns)
     for axis, places in enumerate((node.op.rows, node.op.columns)):
         v = _picked(b, node.name, v, axis, places)
     return v
@@ -78,10 +78,10 @@ def _enlarged(b: Builder, name: str, v: Value, axis: int, times: int) -> Value:
 
 def _on_axis(b: Builder, name: str, v: Value, axis: int, run: ops.Run) -> Value:
     other = ops.Run(0, 1, 1, v.type.shape[1 - axis])
-    return _cropped(b, name, v, *((run, other) if axis == 0 else (other, run)))
+    return cropped(b, name, v, *((run, other) if axis == 0 else (other, run)))
 
 
-def _cropped(b: Builder, name: str, v: Value, *axes: ops.Run) -> Value:
+def cropped(b: Builder, name: str, v: Value, *axes: ops.Run) -> Value:
     """A weight of 1 in a window of each channel that reaches from the first pixel to where no other window fits.
 
     Windows are small: rows and columns at the edges that are too many go before, some at a time.
@@ -126,33 +126,45 @@ def _at(b: Builder, name: str, v: Value, kernel: list[int], stride: list[int], p
     return b.value(name, op, [v], v.chain, v.limits)
 
 
-def _side_by_side(b: Builder, name: str, pieces: list[Value], axis: int) -> Value:
-    """Images of one chain below (axis 0) or right of (axis 1) each other: each among zeros, and their sum."""
-    if len(pieces) == 1:
-        return pieces[0]
-    whole, before, parts = sum(v.type.shape[axis] for v in pieces), 0, []
-    for k, v in enumerate(pieces):
-        size = v.type.shape[axis]
-        after = whole - before - size
-        pads = (before, 0, after, 0) if axis == 0 else (0, before, 0, after)
-        v = b.widened(f"{name}/{k}", v, 0, 0)
-        parts.append(b.value(f"{name}/placed{k}", Pad(pads), [v], v.chain, v.limits))
-        before += size
-    dtype, chain = parts[0].type.dtype, parts[0].chain
-    low, high = (pick(edge for v in parts for edge in v.reach) for pick in (min, max))
-    if not (dtype.contains(low) and dtype.contains(high)):
-        dtype = IntType.holding(min(low, 0), max(high, 0))
-    while len(parts) > 1:
-        pairs = zip(parts[::2], parts[1::2], strict=False)
-        sums = [b.value(f"{name}/sum", Add(), list(pair), chain) for pair in pairs]
-        parts = [*sums, *parts[len(parts) & ~1 :]]
-    return b.value(name, Requantize(dtype), parts, chain, (min(low, 0), max(high, 0)))
+def side_by_side(b: Builder, name: str, pieces: list[Value], axis: int) -> Value:
+    """Images of one chain below (axis 0) or right of (axis 1) each other."""
+    while len(pieces) > 1:
+        joined = [
+            in_turns(b, name, axis, v, w, (v.type.shape[axis], w.type.shape[axis]))
+            for v, w in zip(pieces[::2], pieces[1::2], strict=False)
+        ]
+        pieces = [*joined, *pieces[len(pieces) & ~1 :]]
+    return pieces[0]
+
+
+def in_turns(b: Builder, name: str, axis: int, v: Value, w: Value, counts: tuple[int, int] = (1, 1)) -> Value:
+    """Rows (axis 0) or columns (axis 1) of two images of one chain, so many of each in turns."""
+    low, high = (pick(ends) for pick, ends in zip((min, max), zip(v.reach, w.reach, strict=True), strict=True))
+    return b.value(name, Weave(axis, counts), [v, w], v.chain, (low, high))
+
+
+def woven(b: Builder, name: str, parts: Sequence[Sequence[Value]]) -> Value:
+    """An image whose pixel at (f * i + a, g * j + b) is pixel (i, j) of parts[a][b], all of one chain."""
+    rows = [_in_all_turns(b, f"{name}/columns", 1, list(row)) for row in parts]
+    return _in_all_turns(b, name, 0, rows)
+
+
+def _in_all_turns(b: Builder, name: str, axis: int, parts: list[Value]) -> Value:
+    """One row (axis 0) or column (axis 1) of each in turns: pairs where their number is even, as they nest."""
+    count = len(parts)
+    if count == 1:
+        return parts[0]
+    if count % 2 == 0:
+        evens, odds = (_in_all_turns(b, f"{name}/{k}", axis, parts[k::2]) for k in (0, 1))
+        return in_turns(b, name, axis, evens, odds)
+    before = _in_all_turns(b, f"{name}/first", axis, parts[:-1])
+    return in_turns(b, name, axis, before, parts[-1], (count - 1, 1))
 
 
 def _stack(b: Builder, node: TypedNode[ops.Stack], v: Value, w: Value) -> Value:
     """Of one chain side by side; of two, each among what stands for 0, and their sum."""
     if v.chain == w.chain:
-        return _side_by_side(b, node.name, [v, w], node.op.axis)
+        return side_by_side(b, node.name, [v, w], node.op.axis)
     axis, whole = node.op.axis, b.graph.shapes[node.name][node.op.axis]
     placed = []
     for k, x in enumerate((v, w)):
@@ -180,31 +192,6 @@ def centered(b: Builder, name: str, v: Value) -> tuple[Value, int]:
     dtype = IntType.holding(min(t.min - int(z) for z in zeros), max(t.max - int(z) for z in zeros))
     op = Requantize(dtype, bias=ints(-int(z) for z in zeros))
     return b.value(f"{name}/centered", op, [v], Chain((Affine(line.scale, (ZERO,)),))), 0
-
-
-def stretched(b: Builder, name: str, v: Value, factor: tuple[int, int]) -> Value:
-    """Pixels repeated, and multiplied by a mask that is 1 where a block of them begins."""
-    v, zero = centered(b, name, v)
-    image = b.value(f"{name}/repeated", repeated(factor), [v], v.chain)
-    mask = _mask(b, name, image, factor)
-    t = v.type.dtype
-    chain = Chain((Affine(v.line().scale, (ZERO,)),))
-    product = b.value(f"{name}/masked", Mul((zero, 0)), [image, mask], chain)
-    dtype = IntType.holding(min(t.min - zero, 0), max(t.max - zero, 0))
-    return b.value(f"{name}/stretched", Requantize(dtype), [product], chain)
-
-
-def _mask(b: Builder, name: str, v: Value, factor: tuple[int, int]) -> Value:
-    """An image [H, W, 1] that is 1 at every first of `factor` rows and columns, else 0, made of one of v's size.
-
-    The sum over all rows up to one, of an image of ones, is its place.
-    """
-    masks = [
-        of_places(b, name, v, axis, [int(i % step == 0) for i in range(v.type.shape[axis])])
-        for axis, step in enumerate(factor)
-        if step > 1
-    ]
-    return masks[0] if len(masks) == 1 else b.value(f"{name}/mask", Mul(), masks, Chain())
 
 
 def of_places(b: Builder, name: str, v: Value, axis: int, numbers: Sequence[int]) -> Value:
@@ -248,23 +235,27 @@ def _interpolation(b: Builder, node: TypedNode[ops.Interpolation], v: Value) -> 
 def _picked(b: Builder, name: str, v: Value, axis: int, places: tuple[int, ...]) -> Value:
     """Rows (axis 0) or columns (axis 1) in any order."""
     found = ops.runs(places, v.type.shape[axis])
-    return _side_by_side(b, name, [_run(b, f"{name}/{k}", v, axis, run) for k, run in enumerate(found)], axis)
+    return side_by_side(b, name, [_run(b, f"{name}/{k}", v, axis, run) for k, run in enumerate(found)], axis)
 
 
 def _stretch(b: Builder, node: TypedNode[ops.Stretch], v: Value) -> Value:
-    return stretched(b, node.name, realize(b, node, v), node.op.factor)
+    """Of the convolution that reads it: it multiplies no zeros, but computes what each of them meets."""
+    v, _ = centered(b, node.name, realize(b, node, v))
+    return replace(v, factor=node.op.factor)
 
 
 def _depth_to_space(b: Builder, node: TypedNode[ops.DepthToSpace], v: Value) -> Value:
-    """The channels of a block put in their places by weights of 1 on the stretched image."""
+    """The channels of each place of a block, in turns."""
     (high, wide), channels = node.op.factor, v.type.channels
-    v = stretched(b, node.name, realize(b, node, v), node.op.factor)
     block = high * wide
-    weight = np.zeros((channels // block, high, wide, block), np.int64)
-    y, x = np.divmod(np.arange(block), wide)
-    weight[:, high - 1 - y, wide - 1 - x, np.arange(block)] = 1
-    op = Conv2d(weight, BIT, pads=(high - 1, wide - 1, 0, 0), groups=len(weight))
-    return b.value(node.name, op, [v], Chain((Affine(_common_scale(v, block), (ZERO,)),)))
+    v = realize(b, node, v)
+    _common_scale(v, block)
+    v, _ = centered(b, node.name, v)
+    parts = []
+    for place in range(block):
+        pick = ops.Channels(tuple(range(place, channels, block)))
+        parts.append(_channels(b, TypedNode(f"{node.name}/{place}", pick, node.inputs), v))
+    return woven(b, node.name, [parts[k * wide : (k + 1) * wide] for k in range(high)])
 
 
 def _common_scale(v: Value, group: int) -> tuple[Fraction, ...]:

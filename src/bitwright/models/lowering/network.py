@@ -145,19 +145,21 @@ def _input(b: Builder, port: Port, input_type: IntType | str | None, input_scale
 
 def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
     v, op = inputs[0], node.op
-    if isinstance(op, ops.Elementwise):
+    if isinstance(op, ops.Elementwise) and v.factor == (1, 1):
         return v.then(*op.steps)
     if isinstance(op, ops.Quant) and v.end is not None:  # whose only reader it is
         return replace(v, end={**v.end, **_output_quantizer(op.quantizer)})
-    if isinstance(op, ops.Quant):
+    if isinstance(op, ops.Quant) and v.factor == (1, 1):
         return lower_quant.quantize(b, node, v, op.quantizer)
     for i in inputs:
         if i.alignment is not None and i.alignment.name in b.inexact:  # only a quantizer can make up for an inexact sum
             b.inexact[i.alignment.name][1].append(False)
+    if any(i.factor != (1, 1) for i in inputs) and not isinstance(op, ops.Conv):
+        raise ModelError("reads an image with zeros between its pixels; legal is a convolution")
     if any(not i.name for i in inputs) and not isinstance(op, ops.Flatten):
         raise ModelError(
-            "reads the model's input before any quantizer; quantize the input, or give bitwright.load its integer type "
-            "(input_type='uint8', input_scale=1/255)"
+            "reads the model's input before any quantizer; quantize the input (`bitwright quantize` completes a model "
+            "with --data), or give bitwright.load its integer type (input_type='uint8', input_scale=1/255)"
         )
     if is_a(node, ops.Distribution):
         if not _is_at_end(b.graph, node):

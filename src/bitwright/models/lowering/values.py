@@ -24,7 +24,7 @@ class Value:
 
     `limits` are those of the integers where they are narrower than the type's, as behind a narrow quantizer.
     `alignment` tells how near an inexact sum comes. `end`: the function that an output has, and the quantizer behind
-    it, as fields of `OutputSpec`.
+    it, as fields of `OutputSpec`. `factor`: zeros stand between the integers, which are every so many rows and columns.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Value:
     alignment: Alignment | None = None
     source: str = ""
     end: Mapping[str, Any] | None = None
+    factor: tuple[int, int] = (1, 1)
 
     @property
     def reach(self) -> tuple[int, int]:

@@ -252,6 +252,12 @@ class Context:
         return self.view(value, fresh(value, self.shapes[value], layout).index.reshape(shape))
 
     @cached_property
+    def is_one_sample(self) -> bool:
+        """Whether the batch of every input is fixed to 1: what works along it works on one sample."""
+        inputs = [i.type.tensor_type.shape.dim for i in self.model.graph.input if i.name in self.inputs.values()]
+        return all(len(dims) > 0 and dims[0].dim_value == 1 for dims in inputs)
+
+    @cached_property
     def read_names(self) -> frozenset[str]:
         """The tensors that some node reads, or that the model yields."""
         graphs, found = [self.model.graph], {o.name for o in self.model.graph.output}

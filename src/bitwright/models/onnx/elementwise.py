@@ -193,7 +193,7 @@ def _narrowed(
 
 def _extremum(context: Context, node: NodeView) -> Tensor:
     if not has_constant(node) and len(node.inputs) == 2:
-        return _larger(context, node)
+        return _extremum_of_two(context, node)
     if len(node.inputs) != 2:
         raise ModelError(f"compares {len(node.inputs)} tensors; legal are two: compare them one by one")
     tensor, constant, _ = split(node)
@@ -204,14 +204,17 @@ def _extremum(context: Context, node: NodeView) -> Tensor:
     return clip(context, tensor, node.output, low, high)
 
 
-def _larger(context: Context, node: NodeView) -> Tensor:
-    """max(a, b) = b + max(a - b, 0), and min(a, b) = a - max(a - b, 0)."""
-    a, b = aligned(context, node)
-    name, one, zero = node.output, np.ones(1), np.zeros(1)
+def _extremum_of_two(context: Context, node: NodeView) -> Tensor:
+    return larger(context, node.output, *aligned(context, node), minimum=node.op == "Min")
+
+
+def larger(context: Context, name: str, a: Tensor, b: Tensor, minimum: bool = False) -> Tensor:
+    """max(a, b) = b + max(a - b, 0), and min(a, b) = a - max(a - b, 0), of two tensors of one order."""
+    one, zero = np.ones(1), np.zeros(1)
     minus = context.emit(ops.Affine(-one, zero), [b.value], f"{name}/minus")
     apart = context.emit(ops.Add(), [a.value, minus], f"{name}/apart")
     more = context.emit(ops.Relu(), [apart], f"{name}/more")
-    if node.op == "Max":
+    if not minimum:
         return a.on(context.emit(ops.Add(), [b.value, more], name))
     less = context.emit(ops.Affine(-one, zero), [more], f"{name}/less")
     return a.on(context.emit(ops.Add(), [a.value, less], name))

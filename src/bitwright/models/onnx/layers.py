@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX operators with weights or windows: convolutions, matrix products, pooling, and the ends of classifiers."""
+"""ONNX operators with weights: convolutions, matrix products, and the ends of classifiers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bitwright.errors import ModelError
 from bitwright.models.graph import QuantizedWeight, ops
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.elementwise import affine, arranged_pair
-from bitwright.models.onnx.surface import Reader, Readers, reads
+from bitwright.models.onnx.surface import Readers, reads
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
 from bitwright.models.problems import OrderError
 from bitwright.network.ops import windows
@@ -20,7 +20,6 @@ from bitwright.network.types import Array
 
 Pads = tuple[int, int, int, int]
 MOST_WEIGHTS = 1 << 22  # of a dense layer in the place of a convolution
-MOST_SLICES = 8  # parts of an axis that are added
 WINDOW = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 
 
@@ -205,105 +204,7 @@ def _gemm(context: Context, node: NodeView) -> Tensor:
     return affine(context, product, node.output, np.full(1, alpha), np.zeros(1) if bias is None else bias)
 
 
-def _pool(context: Context, node: NodeView) -> Tensor:
-    tensor = context.plain(node.tensor())
-    value = context.image(tensor)
-    kernel, stride = pair(node, "kernel_shape", []), pair(node, "strides", [1, 1])
-    if any(d != 1 for d in node.attribute("dilations", [1])):
-        raise ModelError("has a dilated window; legal is dilation 1")
-    if len(node.proto.output) > 1 and node.proto.output[1]:
-        raise ModelError("yields the indices of the maxima; legal is the maxima alone")
-    pads = pads_of(node, tensor.shape[2:], kernel, stride)
-    if any(pad >= size for pad, size in zip(pads, kernel * 2, strict=True)):
-        raise ModelError(
-            f"has pads {list(pads)} around a window of {list(kernel)}; legal are pads smaller than the window"
-        )
-    wider = _ceil_pads(tensor.shape[2:], kernel, stride, pads) if node.attribute("ceil_mode", 0) else pads
-    op: ops.Pool = ops.MaxPool(kernel, stride=stride, pads=wider)
-    if node.op == "AveragePool":
-        counted = bool(node.attribute("count_include_pad", 0))
-        if counted and wider != pads:
-            raise ModelError("has ceil_mode 1 and count_include_pad 1; legal is one of them")
-        op = ops.AveragePool(kernel, counted or not any(wider), stride=stride, pads=wider)
-    return context.fresh(context.emit(op, [value], node.output), "CHW")
-
-
-def _ceil_pads(size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], pads: Pads) -> Pads:
-    """Pads with which rounding down gives the size that ceil_mode gives: no window may start in the padding behind."""
-    after = list(pads[2:])
-    for i in (0, 1):
-        count = -(-(size[i] + pads[i] + pads[i + 2] - kernel[i]) // stride[i]) + 1
-        if (count - 1) * stride[i] >= size[i] + pads[i]:
-            count -= 1
-        after[i] = max(after[i], (count - 1) * stride[i] + kernel[i] - size[i] - pads[i])
-    return pads[0], pads[1], after[0], after[1]
-
-
-def _global_pool(context: Context, node: NodeView) -> Tensor:
-    value = context.image(node.tensor())
-    return context.fresh(_whole(context, value, node.output, (True, True), node.op == "GlobalMaxPool"), "CHW")
-
-
-def _whole(context: Context, value: str, name: str, axes: tuple[bool, bool], maximum: bool) -> str:
-    """Average or maximum over whole axes (height, width) of an image."""
-    h, w, _ = context.shapes[value]
-    kernel = (h if axes[0] else 1, w if axes[1] else 1)
-    pool = ops.MaxPool if maximum else ops.AveragePool
-    return context.emit(pool(kernel, stride=kernel), [value], name)
-
-
-def _reduce(context: Context, node: NodeView) -> Tensor:
-    tensor = context.plain(node.tensor())
-    rank = len(tensor.shape)
-    given = node.integers(1, "axes", "axes")
-    if not given and node.attribute("noop_with_empty_axes", 0):
-        return tensor
-    axes = {a % rank for a in given or range(rank)}
-    if given and len(axes) == 1 and not tensor.layout:
-        reduced = _reduced_slices(context, node, tensor, *axes)
-    else:
-        reduced = _reduced_image(context, node, tensor, axes)
-    if node.op == "ReduceSum" and tensor.layout:
-        taps = math.prod(tensor.shape[a] for a in axes)
-        reduced = affine(context, reduced, node.output, np.full(1, float(taps)), np.zeros(1))
-    if node.attribute("keepdims", 1):
-        return reduced
-    kept = [n for i, n in enumerate(reduced.shape) if i not in axes]
-    return context.view(reduced.value, reduced.index.reshape(kept))
-
-
-def _reduced_image(context: Context, node: NodeView, tensor: Tensor, axes: set[int]) -> Tensor:
-    """The mean or maximum over height, width and channels of an image, or over a vector."""
-    spatial = {"CHW": (2, 3), "HWC": (1, 2)}.get(tensor.layout, ())
-    if not tensor.layout or not axes <= {*spatial, tensor.channel_axis}:
-        raise OrderError(f"reduces axes {sorted(axes)}; legal are those of the height, width and channels of an image")
-    value, maximum = tensor.value, node.op == "ReduceMax"
-    over = [a in axes for a in spatial]
-    name = node.output if node.op != "ReduceSum" else f"{node.output}/mean"
-    if tensor.channel_axis in axes:
-        op = ops.ChannelMax() if maximum else ops.ChannelMean()
-        value = context.emit(op, [value], f"{name}/channels" if any(over) else name)
-    if any(over):
-        value = _whole(context, value, name, (over[0], over[1]), maximum)
-    return context.fresh(value, tensor.layout)
-
-
-def _reduced_slices(context: Context, node: NodeView, tensor: Tensor, axis: int) -> Tensor:
-    """The sum or mean over a short axis of any order, as a sum of its parts."""
-    count = tensor.shape[axis]
-    if count > MOST_SLICES or node.op == "ReduceMax":
-        raise OrderError(f"reduces axis {axis} of {count}; legal are height, width and channels of an image")
-    parts = [_slice(context, node, tensor, axis, k) for k in range(count)]
-    total = parts[0]
-    for k, part in enumerate(parts[1:], 1):
-        a, b = arranged_pair(context, total, part)
-        last = k == count - 1 and node.op == "ReduceSum"
-        total = a.on(context.emit(ops.Add(), [a.value, b.value], node.output if last else f"{node.output}/sum{k}"))
-    scale = 1.0 if node.op == "ReduceSum" else 1 / count
-    return affine(context, total, node.output, np.full(1, scale), np.zeros(1))
-
-
-def _slice(context: Context, node: NodeView, tensor: Tensor, axis: int, place: int) -> Tensor:
+def slice_of(context: Context, node: NodeView, tensor: Tensor, axis: int, place: int) -> Tensor:
     """One entry of an axis, which keeps it."""
     index = np.take(tensor.index, [place], axis)
     vector, image = len(tensor.value_shape) == 1, index.ndim >= 4
@@ -359,7 +260,7 @@ def _along(tensor: Tensor, axis: int) -> str:
 
 def _softmax_of_two(context: Context, node: NodeView, tensor: Tensor, axis: int) -> Tensor:
     """sigmoid(a - b) and 1 - sigmoid(a - b)."""
-    a, b = arranged_pair(context, *(_slice(context, node, tensor, axis, k) for k in (0, 1)))
+    a, b = arranged_pair(context, *(slice_of(context, node, tensor, axis, k) for k in (0, 1)))
     name, one = node.output, np.ones(1)
     minus = context.emit(ops.Affine(-one, np.zeros(1)), [b.value], f"{name}/minus")
     apart = context.emit(ops.Add(), [a.value, minus], f"{name}/apart")
@@ -388,12 +289,6 @@ READERS: Readers = {
     **reads(_conv, "Conv", read=(*WINDOW, "group"), inputs=3),
     **reads(_mat_mul, "MatMul", inputs=2),
     **reads(_gemm, "Gemm", read=("alpha", "beta", "transA", "transB"), inputs=3),
-    ("", "MaxPool"): Reader(_pool, (*WINDOW, "ceil_mode"), free=("storage_order",)),  # an order of the indices
-    **reads(_pool, "AveragePool", read=(*WINDOW, "ceil_mode", "count_include_pad")),
-    **reads(_global_pool, "GlobalAveragePool", "GlobalMaxPool"),
-    **reads(
-        _reduce, "ReduceMax", "ReduceMean", "ReduceSum", read=("axes", "keepdims", "noop_with_empty_axes"), inputs=2
-    ),
     **reads(_softmax, "LogSoftmax", "Softmax", read=("axis",)),
     **reads(_arg_max, "ArgMax", read=("axis", "keepdims", "select_last_index")),
 }

@@ -29,7 +29,7 @@ def _mul(context: Context, node: NodeView) -> Tensor:
         tensor, scale = per_channel(context, tensor, constant)
         return affine(context, tensor, node.output, scale, np.zeros(1))
     a, b = (context.plain(node.tensor(i)) for i in (0, 1))
-    return _gate(context, node, a, b) or _function(context, node, a, b) or _product(context, node, a, b)
+    return _gate(context, node, a, b) or product(context, node, a, b)
 
 
 def _gate(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor | None:
@@ -182,7 +182,12 @@ def _pow(context: Context, node: NodeView) -> Tensor:
     if np.any(exponents != 2):
         raise ModelError("raises a computed tensor to a power; legal are constants, and the exponents 1 and 2")
     x = context.plain(node.tensor())
-    return _function(context, node, x, x) or _product(context, node, x, x)
+    return product(context, node, x, x)
+
+
+def product(context: Context, node: NodeView, a: Tensor, b: Tensor) -> Tensor:
+    """The product of two tensors, as a function where both are functions of one value."""
+    return _function(context, node, a, b) or _product(context, node, a, b)
 
 
 READERS: Readers = {**reads(_mul, "Mul", inputs=2), **reads(_div, "Div", inputs=2), **reads(_pow, "Pow", inputs=2)}

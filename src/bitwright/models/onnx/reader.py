@@ -46,13 +46,16 @@ from bitwright.models.onnx.file import (
     prepared,
 )
 from bitwright.models.onnx.functions import known as onnx_functions
+from bitwright.models.onnx.reductions import axes as onnx_axes
+from bitwright.models.onnx.reductions import pools as onnx_pools
 from bitwright.models.onnx.tensors import Constant, Tensor, fresh
 from bitwright.models.problems import Breach, OrderError, refusal
 from bitwright.models.simplify import simplify
 from bitwright.network.nodes import OUTPUT, needed
 from bitwright.network.types import IntType
 
-TABLES = (onnx_shapes, onnx_elementwise, onnx_products, onnx_layers, onnx_pixels, onnx_quant, onnx_functions)
+ARITHMETIC = (onnx_elementwise, onnx_products, onnx_layers, onnx_pools, onnx_axes)
+TABLES = (onnx_shapes, *ARITHMETIC, onnx_pixels, onnx_quant, onnx_functions)
 READERS = {key: reader for table in TABLES for key, reader in table.READERS.items()}
 INTEGER_INPUTS: dict[int, IntType] = {
     TensorProto.UINT8: IntType(8),
@@ -63,6 +66,7 @@ INTEGER_INPUTS: dict[int, IntType] = {
 # What NumPy and Python raise for a node whose shapes, axes or numbers contradict each other.
 MALFORMED = (ValueError, IndexError, KeyError, TypeError, ArithmeticError)
 MOST_ATTEMPTS = 64  # at what inputs may be
+MOST_ORDERED = 1024  # elements of an output that are put into its own order
 FLOAT_INPUTS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 
 
@@ -240,6 +244,8 @@ def _finish(context: Context, file: _File, views: dict[str, InputView]) -> Float
         found = context.env[name]
         assert isinstance(found, Tensor)
         last = context.arranged(context.plain(found))
+        if not _order(last) and last.index.size <= MOST_ORDERED:
+            last = _in_order(context, name, last)
         layout = _order(last)
         title = "the output" if len(file.outputs) == 1 else f"the output {name!r}"
         if not layout:
@@ -252,6 +258,14 @@ def _finish(context: Context, file: _File, views: dict[str, InputView]) -> Float
     inputs = {Port(i.value, i.value, i.shape[1:], views[i.value][0]): views[i.value][1] for i in file.inputs}
     nodes = needed(context.nodes, [port.value for port in outputs])
     return FloatGraph.between(nodes, inputs, outputs, file.name, file.source)
+
+
+def _in_order(context: Context, name: str, last: Tensor) -> Tensor:
+    """The elements of a tensor as a vector, in the order of the tensor."""
+    flat = context.vector(last)
+    order = ops.Channels(tuple(flat.index.ravel().tolist()))
+    made = context.emit(order, [flat.value], f"{name}/ordered")
+    return context.view(made, np.arange(flat.index.size).reshape(flat.shape))
 
 
 def _order(last: Tensor) -> str:

@@ -12,7 +12,7 @@ from bitwright.models.onnx.surface import Reader
 from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
 
 WINDOWS = ("AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
-REDUCED = ("ReduceMax", "ReduceMean", "ReduceSum")
+REDUCED = ("ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare")
 LIFTED = frozenset(
     (
         *(*WINDOWS, *REDUCED, "Pad", "BatchNormalization", "PRelu", "Concat"),

@@ -161,7 +161,7 @@ def _size(context: Context, node: NodeView) -> Constant:
 
 
 def _concat(context: Context, node: NodeView) -> Tensor:
-    tensors = [context.arranged(context.plain(node.tensor(i))) for i in range(len(node.inputs))]
+    tensors = _joined_tensors(context, node)
     axis = node.attribute("axis", 1) % len(tensors[0].shape)
     if axis == 0 and len(tensors[0].shape) < 5:
         raise ModelError("joins along the batch; legal are the other axes")
@@ -176,6 +176,36 @@ def _concat(context: Context, node: NodeView) -> Tensor:
     elif len(sizes) > 1:
         raise OrderError(f"joins along axis {axis}; legal are the channels, height and width of images, or vectors")
     return context.view(*_concatenated(context, node, tensors, axis))
+
+
+def _joined_tensors(context: Context, node: NodeView) -> list[Tensor]:
+    """The tensors that are joined; constants among them are made of the first one that is none."""
+    made = [context.arranged(context.plain(i)) if isinstance(i, Tensor) else None for i in node.inputs]
+    first = next(t for t in made if t is not None)
+    constants = [node.stored(k, "other input").array if t is None else None for k, t in enumerate(made)]
+    if any(c is not None for c in constants) and not first.layout:
+        first = context.vector(first)
+    return [t or _numbers(context, node, first, c) for t, c in zip(made, constants, strict=True)]
+
+
+def _numbers(context: Context, node: NodeView, like: Tensor, constant: np.ndarray | None) -> Tensor:
+    """A constant as a tensor of that layout: channels of any value less itself, plus one number for each channel."""
+    assert constant is not None
+    if constant.ndim != len(like.shape) or constant.ndim not in (2, 4):
+        raise ModelError(f"joins {list(like.shape)} with a constant of shape {list(constant.shape)}")
+    samples = np.moveaxis(constant, 1, -1) if like.layout == "CHW" else constant
+    rows = samples.reshape(-1, samples.shape[-1]).astype(np.float64)
+    if not np.all(rows == rows[0]) or not np.all(np.isfinite(rows)):
+        raise ModelError("joins a constant that differs from pixel to pixel; legal is one finite number per channel")
+    steps: list[ops.Op] = [ops.Channels((0,) * rows.shape[1])]
+    if constant.ndim == 4:
+        steps.append(ops.Pixels(*((0,) * n for n in samples.shape[1:3])))
+    value, whole = like.value, (*samples.shape[1:3], rows.shape[1]) if constant.ndim == 4 else rows.shape[1:]
+    for op in steps:
+        if context.shapes[value] != whole and not op.is_trivial(context.shapes[value]):
+            value = context.emit(op, [value], f"{node.output}/same")
+    zero = ops.Affine(np.zeros(rows.shape[1]), rows[0])
+    return context.fresh(context.emit(zero, [value], f"{node.output}/number"), like.layout)
 
 
 def _concatenated(context: Context, node: NodeView, tensors: list[Tensor], axis: int) -> tuple[str, np.ndarray]:

@@ -8,7 +8,7 @@ Per-channel parameters have leading size C or 1 (the same for all channels).
 """
 
 from bitwright.network.ops.base import Op, window_output, windows
-from bitwright.network.ops.joins import Add, Concat, Join, Mul
+from bitwright.network.ops.joins import Add, Concat, Join, Mul, Weave
 from bitwright.network.ops.pools import ArgMax, MaxPool, Pool, SumPool
 from bitwright.network.ops.products import Conv2d, Dense, Product
 from bitwright.network.ops.shapes import Flatten, Pad, Resize, repeated
@@ -18,7 +18,7 @@ OPS: dict[str, type[Op]] = {
     op.__name__: op
     for op in (
         *(Conv2d, Dense, Threshold, Requantize, Lookup),
-        *(Add, Mul, Concat, MaxPool, SumPool, Pad, Resize, Flatten, ArgMax),
+        *(Add, Mul, Concat, Weave, MaxPool, SumPool, Pad, Resize, Flatten, ArgMax),
     )
 }
 
@@ -43,6 +43,7 @@ __all__ = [
     "Rounding",
     "SumPool",
     "Threshold",
+    "Weave",
     "repeated",
     "round_shift",
     "window_output",

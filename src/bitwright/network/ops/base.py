@@ -107,6 +107,12 @@ def window_output(size: int, kernel: int, stride: int, before: int, after: int, 
     return (size + before + after - dilation * (kernel - 1) - 1) // stride + 1
 
 
+def all_see_pixels(size: int, kernel: int, stride: int, before: int, dilation: int, count: int) -> bool:
+    """Whether all of the windows along one axis have a tap inside the image."""
+    places = np.arange(count)[:, None] * stride - before + np.arange(kernel) * dilation
+    return bool(((places >= 0) & (places < size)).any(axis=1).all())
+
+
 def check_window(
     kernel: Sequence[int], stride: Sequence[int], pads: Sequence[int], dilation: Sequence[int] = (1, 1)
 ) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on two values: `Add`, `Mul` and `Concat`."""
+"""Operations on two values: `Add`, `Mul`, `Concat` and `Weave`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from bitwright.network.ops.base import Op, require
+from bitwright.network.ops.base import Op, require, require_image
 from bitwright.network.types import Interval, Ints, IntType, TensorType
 
 
@@ -83,10 +83,7 @@ class Concat(Join):
     def infer(self, *inputs: TensorType) -> TensorType:
         a, b = inputs
         require(a.shape[:-1] == b.shape[:-1], f"Concat takes values of one size, not {a.shape} and {b.shape}")
-        dtype = a.dtype
-        if a.dtype != b.dtype:
-            dtype = IntType.holding(min(a.dtype.min, b.dtype.min), max(a.dtype.max, b.dtype.max))
-        return TensorType((*a.shape[:-1], a.channels + b.channels), dtype)
+        return TensorType((*a.shape[:-1], a.channels + b.channels), _type_of_both(a, b))
 
     def evaluate(self, *inputs: Ints) -> Ints:
         return np.concatenate(inputs, axis=-1)
@@ -94,3 +91,56 @@ class Concat(Join):
     def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
         a, b = inputs
         return Interval.of(np.concatenate([a.low, b.low]), np.concatenate([a.high, b.high]))
+
+
+def _type_of_both(a: TensorType, b: TensorType) -> IntType:
+    """The type of a, or the narrowest that holds both where they differ."""
+    if a.dtype == b.dtype:
+        return a.dtype
+    return IntType.holding(min(a.dtype.min, b.dtype.min), max(a.dtype.max, b.dtype.max))
+
+
+@dataclass(frozen=True, eq=False)
+class Weave(Join):
+    """The rows (axis 0) or columns (axis 1) of two images in turns: counts[0] of a, counts[1] of b, and so on.
+
+    All of a and then all of b where the counts are their sizes. The type holds both.
+    """
+
+    axis: int
+    counts: tuple[int, int] = (1, 1)
+
+    def check(self) -> None:
+        require(self.axis in (0, 1), f"axis must be 0 or 1, not {self.axis}")
+        legal = len(self.counts) == 2 and min(self.counts) >= 1
+        require(legal, f"counts must be 2 integers of at least 1, not {self.counts}")
+
+    def turns(self, t: TensorType) -> int:
+        """How often both take turns, for the type of the first value."""
+        return t.shape[self.axis] // self.counts[0]
+
+    def infer(self, *inputs: TensorType) -> TensorType:
+        a, b = inputs
+        require_image(a, "Weave")
+        require_image(b, "Weave")
+        turns = self.turns(a)
+        wanted = [list(a.shape) for _ in inputs]
+        for shape, count in zip(wanted, self.counts, strict=True):
+            shape[self.axis] = turns * count
+        fits = turns >= 1 and [list(t.shape) for t in inputs] == wanted
+        require(fits, f"Weave takes {self.counts} along axis {self.axis} in turns, not of {a.shape} and {b.shape}")
+        shape = list(a.shape)
+        shape[self.axis] += b.shape[self.axis]
+        return TensorType((shape[0], shape[1], shape[2]), _type_of_both(a, b))
+
+    def evaluate(self, *inputs: Ints) -> Ints:
+        place = self.axis + 1
+        parts = []
+        for x, count in zip(inputs, self.counts, strict=True):
+            parts.append(x.reshape(*x.shape[:place], -1, count, *x.shape[place + 1 :]))
+        both = np.concatenate(parts, axis=place + 1)
+        return both.reshape(*both.shape[:place], -1, *both.shape[place + 2 :])
+
+    def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
+        a, b = inputs
+        return Interval.of(np.minimum(a.low, b.low), np.maximum(a.high, b.high))

@@ -8,26 +8,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitwright.network.ops.base import Op, check_window, require, window_shape, windows
+from bitwright.network.ops.base import Op, all_see_pixels, check_window, require, window_shape, windows
 from bitwright.network.types import Interval, Ints, IntType, TensorType
 
 
 @dataclass(frozen=True, eq=False)
 class Pool(Op):
-    """One result for each window of each channel; pads are (top, left, bottom, right)."""
+    """One result for each window of each channel, its taps `dilation` apart; pads: (top, left, bottom, right)."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int] = (1, 1)
     pads: tuple[int, int, int, int] = (0, 0, 0, 0)
+    dilation: tuple[int, int] = (1, 1)
 
     def check(self) -> None:
-        check_window(self.kernel, self.stride, self.pads)
+        check_window(self.kernel, self.stride, self.pads, self.dilation)
 
     def is_trivial(self, t: TensorType) -> bool:
         return self.kernel == (1, 1) and self.stride == (1, 1) and not any(self.pads)
 
     def work(self, result: TensorType) -> int:
         return result.size * math.prod(self.kernel)
+
+    def _size(self, t: TensorType) -> tuple[int, int]:
+        return window_shape(t, self.kernel, self.stride, self.pads, self.dilation, type(self).__name__)
+
+    def _windows(self, x: Ints, value: int) -> Ints:
+        found: Ints = windows(x, self.kernel, self.stride, self.pads, self.dilation, value)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,19 +44,22 @@ class MaxPool(Pool):
 
     def check(self) -> None:
         super().check()
+        spans = [d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True)]
         require(
-            all(p < k for p, k in zip(self.pads, self.kernel * 2, strict=True)),
-            f"MaxPool pads {self.pads} must be smaller than the kernel {self.kernel}",
+            all(p < span for p, span in zip(self.pads, spans * 2, strict=True)),
+            f"MaxPool pads {self.pads} must be smaller than the window {tuple(spans)}",
         )
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (t,) = inputs
-        shape = window_shape(t, self.kernel, self.stride, self.pads, (1, 1), "MaxPool")
+        shape = self._size(t)
+        ends = zip(t.shape, self.kernel, self.stride, self.pads, self.dilation, shape, strict=False)
+        require(all(all_see_pixels(*end) for end in ends), "MaxPool has windows that see padding alone")
         return TensorType((*shape, t.channels), t.dtype)
 
     def evaluate(self, *inputs: Ints) -> Ints:
         low = int(np.iinfo(np.int64).min)
-        y: Ints = windows(inputs[0], self.kernel, self.stride, self.pads, value=low).max(axis=(3, 4))
+        y: Ints = self._windows(inputs[0], low).max(axis=(3, 4))
         return y
 
     def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:
@@ -61,13 +72,13 @@ class SumPool(Pool):
 
     def infer(self, *inputs: TensorType) -> TensorType:
         (t,) = inputs
-        shape = window_shape(t, self.kernel, self.stride, self.pads, (1, 1), "SumPool")
+        shape = self._size(t)
         taps = math.prod(self.kernel)
         low = min(t.dtype.min, 0) if any(self.pads) else t.dtype.min
         return TensorType((*shape, t.channels), IntType.holding(taps * low, taps * t.dtype.max))
 
     def evaluate(self, *inputs: Ints) -> Ints:
-        y: Ints = windows(inputs[0], self.kernel, self.stride, self.pads).sum(axis=(3, 4))
+        y: Ints = self._windows(inputs[0], 0).sum(axis=(3, 4))
         return y
 
     def interval(self, shape: tuple[int, ...], *inputs: Interval) -> Interval:

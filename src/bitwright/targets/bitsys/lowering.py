@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bitwright.network import IntType
-from bitwright.network.ops import Add, Concat, SumPool
+from bitwright.network.ops import Add, Concat, SumPool, Weave
 from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model.cycles import TURNS, comparisons, group_items, legal_interval
@@ -24,8 +24,9 @@ Lowered = tuple[dict[str, int], Sums, np.ndarray]  # fields of a layer, its sums
 class Part:
     """What a layer does of a stage: all, or a copy of one input into a part of the result.
 
-    source: which input. channel: where its channels begin in the result. column, step: it writes every step-th column
-    from that one on. rows: how often each row comes.
+    source: which input. channel: where its channels begin in the result. column, step: it writes every step-th pixel
+    from that one on. rows: how often each row comes. start, stride, size: it takes so many rows and columns in steps.
+    lines: its pixels are whole rows.
     """
 
     source: int = 0
@@ -33,6 +34,10 @@ class Part:
     column: int = 0
     step: int = 1
     rows: int = 1
+    start: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (1, 1)
+    size: tuple[int, int] = (0, 0)
+    lines: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +61,46 @@ class Layer:
         return self.stage.name + (f"[{self.tiles[0]}:{self.tiles[1]}]" if self.tiles else "")
 
 
-def parts(stage: Stage) -> list[Part]:
-    """One layer for most stages, one for each input of a Concat and for each column that a copy makes of one."""
+def parts(stage: Stage, whole_words: bool = True) -> list[Part]:
+    """One layer for most stages, one for each input of a Concat and for each column that a copy makes of one.
+
+    A Weave is a copy for every row or column that one of its inputs has in a turn; of rows whose pixels do not fill
+    words one for every pixel, as a layer writes its results in equal steps.
+    """
     if isinstance(stage.op, Concat):
         return [Part(), Part(1, stage.input_types[0].channels)]
+    if isinstance(stage.op, Weave):
+        return _turns(stage, stage.op, whole_words)
     rows, columns = stage.op.repeats or (1, 1) if stage.op else (1, 1)
     return [Part(column=k, step=columns, rows=rows) for k in range(columns)]
+
+
+def _turns(stage: Stage, op: Weave, whole_words: bool) -> list[Part]:
+    """The copies of a Weave: those of rows that are not in turns go as they lie."""
+    found, first, whole, width = list[Part](), 0, sum(op.counts), stage.main.shape[1]
+    turns = op.turns(stage.input_types[0])
+    for k, (t, count) in enumerate(zip(stage.input_types, op.counts, strict=True)):
+        h, w, _ = t.shape
+        steps = range(count)
+        if op.axis == 1:
+            found += [Part(k, 0, first + j, whole, 1, (0, j), (1, count), (h, turns)) for j in steps]
+        elif turns == 1:
+            found.append(Part(k, column=first * width, size=(h, w)))
+        elif whole_words:
+            found += [Part(k, 0, first + j, whole, 1, (j, 0), (count, 1), (turns, 1), lines=True) for j in steps]
+        else:
+            places = [(j, x) for j in steps for x in range(w)]
+            ends = [((first + j) * width + x, whole * width) for j, x in places]
+            pairs = zip(ends, places, strict=True)
+            found += [Part(k, 0, *end, 1, place, (count, 1), (turns, 1)) for end, place in pairs]
+        first += count
+    return found
+
+
+def _fills_words(stage: Stage, places: Layout) -> bool:
+    """Whether the pixels of all that a stage reads and writes fill words, so that a row lies as one pixel does."""
+    values = [places.values[name] for name in (*stage.inputs, stage.value) if name in places.values]
+    return all(value.groups % 8 == 0 if value.planes else value.groups * value.bits % 8 == 0 for value in values)
 
 
 def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[Layer]:
@@ -69,7 +108,7 @@ def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[La
     found = []
     for stage in staged.stages:
         target = places.values.get(stage.value)
-        for part in parts(stage):
+        for part in parts(stage, _fills_words(stage, places)):
             lower = _array if stage.window.multiplies else _vector
             fields, sums, weights = lower(stage, part, places, hardware)
             coded = stage.type.dtype.bipolar if target is None else target.coded
@@ -91,15 +130,19 @@ def _source(stage: Stage, part: Part, places: Layout) -> dict[str, int]:
     h, w, _ = source.type.shape
     oh, ow, _ = (h, w, 0) if _copies(stage) else stage.main.shape
     kernel, (sy, sx), (dy, dx), (top, left) = window.kernel, window.stride, window.dilation, window.pads[:2]
+    if any(part.size):
+        (oh, ow), (sy, sx) = part.size, part.stride
+    pixels = w if part.lines else 1  # that are copied as one
     if part.rows > 1:
         frames, h, oh, sy = frames * h, 1, part.rows, 0
-    pitch, kw = source.pitch, kernel[1]
+    pitch, kw, w = source.pitch * pixels, kernel[1], w // pixels
     row = w * pitch
     across, down = (ow - 1) * sx * pitch, (oh - 1) * sy * row
     pad = pad_word(source, window.pad_value) if window.multiplies else 0
     return {
         "src_input": int(source.fed),
-        "src_base": (source.base - top * row - left * pitch) & 0xFFFF,  # of the first tap, maybe outside the image
+        # of the first tap, maybe outside the image
+        "src_base": (source.base + (part.start[0] - top) * row + (part.start[1] - left) * pitch) & 0xFFFF,
         "wide_a": int(source.wide),
         "signed_a": int(source.signed),
         "stored_a": 0 if source.wide else source.bits,
@@ -128,12 +171,13 @@ def _source(stage: Stage, part: Part, places: Layout) -> dict[str, int]:
 
 def _copies(stage: Stage) -> bool:
     """Whether its layers write parts of its result."""
-    return stage.op is not None and (isinstance(stage.op, Concat) or stage.op.repeats is not None)
+    return stage.op is not None and (isinstance(stage.op, Concat | Weave) or stage.op.repeats is not None)
 
 
 def _target(stage: Stage, part: Part, target: Stored | None, first: int) -> dict[str, int]:
     """Where the results go, from word `first` on: to memory, or to the output buffer, a group of channels a word."""
     pitch = math.ceil(stage.type.channels / 8) if target is None else target.pitch
+    pitch *= stage.type.shape[1] if part.lines else 1
     ahead = part.channel // 8 if target is None else part.channel * target.bits // 64
     return {
         "to_output": int(target is None),
@@ -186,7 +230,10 @@ def _interval(fields: dict[str, int]) -> int:
 def _vector(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Lowered:
     """Fields of a vector layer, its sums."""
     sources = [places.values[name] for name in stage.inputs[part.source :]]
-    fields = {"vector": 1, "maximum": int(stage.window.maximum), "groups": sources[0].groups}
+    pixels = sources[0].type.shape[1] if part.lines else 1
+    groups, channels = sources[0].groups * pixels, sources[0].type.channels
+    channels = 8 * groups if part.lines else channels
+    fields = {"vector": 1, "maximum": int(stage.window.maximum), "groups": groups}
     k, c = (2, -1) if sources[0].coded else (1, 0)
     low, high = sources[0].limits
     if isinstance(stage.op, SumPool):
@@ -204,7 +251,7 @@ def _vector(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Low
             "srcb_pitch": b.pitch,
         }
         low, high = low + b.limits[0], high + b.limits[1]
-    sums = Sums(k, np.full(sources[0].type.channels, c, np.int64), low, high)
+    sums = Sums(k, np.full(channels, c, np.int64), low, high)
     return fields, sums, np.zeros((0, 0), np.uint64)
 
 

@@ -22,6 +22,7 @@ from bitwright.network.lowering import (
     pads_by_sums,
     products_by_squares,
     split_thresholds,
+    weaves_by_sums,
 )
 from bitwright.network.ops import Add, Conv2d, Dense, Pool
 from bitwright.network.stages import Rules, Stage, Staged, staged
@@ -104,6 +105,7 @@ def _simpler(network: Network, machine: Hardware) -> Network:
     return lowered(
         network,
         flatten_first,
+        partial(weaves_by_sums, legal=lambda op, turns: op.axis == 0 or turns > 1),
         partial(pads_apart, legal=pads_are_planes if machine.planes else lambda dtype, value: True),
         pads_by_sums,
         products_by_squares,

@@ -17,6 +17,7 @@ from bitwright.network.lowering import (
     products_by_squares,
     split_thresholds,
     unit_steps,
+    weaves_by_sums,
 )
 from bitwright.network.stages import Staged
 from bitwright.network.types import TensorType
@@ -74,6 +75,7 @@ def simpler(network: Network, size: int) -> Network:
     return lowered(
         network,
         flatten_first,
+        partial(weaves_by_sums, legal=lambda op, turns: op.axis == 0 or turns > 1),
         partial(lower_lookups, table_bits=0, steps=0),
         partial(unit_steps, legal=(-2, -1, 1, 2)),
         partial(split_thresholds, most=MAX_STEPS),

@@ -86,4 +86,4 @@ def pool_cycles(unit: Unit, lanes: int) -> int:
         return 0
     height, width, channels = unit.input_types[0].shape
     chunks = channels // lanes
-    return Window(1, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks).interval_cycles
+    return Window(1, height, width, chunks, op.kernel, op.stride, op.pads, op.dilation, chunks).interval_cycles

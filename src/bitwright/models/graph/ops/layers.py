@@ -11,7 +11,7 @@ import numpy as np
 
 from bitwright.models.graph.ops.base import Op, Pads, Pair, Shape, image
 from bitwright.models.graph.ops.shapes import Move
-from bitwright.network.ops.base import require, window_output
+from bitwright.network.ops.base import all_see_pixels, require, window_output
 from bitwright.network.sizes import check_padded
 from bitwright.network.types import Array, Floats, Ints, IntType
 
@@ -131,10 +131,20 @@ class Pool(Window):
     """One number for each window and channel."""
 
     kernel: Pair
+    dilation: Pair = field(default=(1, 1), kw_only=True)
     homogeneous: ClassVar[bool] = True
 
+    @property
+    def span(self) -> Pair:
+        """Rows and columns from the first tap to the last."""
+        (high, wide), (down, across) = self.kernel, self.dilation
+        return down * (high - 1) + 1, across * (wide - 1) + 1
+
     def shape(self, *inputs: Shape) -> Shape:
-        return (*self.windows(inputs[0], self.kernel), image(inputs[0])[2])
+        size = self.windows(inputs[0], self.kernel, self.dilation)
+        ends = zip(inputs[0], self.kernel, self.stride, self.pads, self.dilation, size, strict=False)
+        require(all(all_see_pixels(*end) for end in ends), "has windows that see padding alone")
+        return (*size, image(inputs[0])[2])
 
     def work(self, shape: Shape) -> int:
         return math.prod(shape) * math.prod(self.kernel)

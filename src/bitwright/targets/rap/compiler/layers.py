@@ -3,8 +3,8 @@
 
 An operation with more results is computed again for every further two. A layer reads stored values and writes stored
 values. Requantize and Threshold join the operation before them; on a stored value they follow a copy. ArgMax is taken
-of what is sent. Concat and enlargements are copies, each of which writes some channels or every few columns and rows
-of the value.
+of what is sent. Concat, Weave and enlargements are copies, each of which writes some channels or every few columns and
+rows of the value.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bitwright.network import Network
-from bitwright.network.ops import Add, Concat, Conv2d, Dense, Pad, Pool, Requantize
+from bitwright.network import Network, TensorType
+from bitwright.network.ops import Add, Concat, Conv2d, Dense, Pad, Pool, Requantize, Weave
 from bitwright.network.stages import Result, Rules, Stage, Staged, Window, staged
 
 RULES = Rules(absorbing=(Conv2d, Dense, Pool, Add, Pad), results=2, wire=False)
@@ -58,11 +58,32 @@ def _layers(stage: Stage) -> Iterator[Layer]:
         channels = [0, stage.input_types[0].channels]
         for name, t, channel in zip(stage.inputs, stage.input_types, channels, strict=True):
             yield Layer(stage.node, (name,), (t,), t, Window(), stage.results, channel)
+    elif isinstance(op, Weave):
+        yield from _turns(stage, op)
     elif op is not None and op.repeats:
         copy = replace(Layer(**vars(stage)), main=stage.input_types[0], scale=op.repeats)
         yield from (replace(copy, origin=(y, x)) for y in range(op.repeats[0]) for x in range(op.repeats[1]))
     else:
         yield replace(Layer(**vars(stage)), results=tuple(_biased(stage, result) for result in stage.results))
+
+
+def _turns(stage: Stage, op: Weave) -> Iterator[Layer]:
+    """The copies that a Weave is: of each input every so many rows or columns, from each of these on, to its place."""
+    first, whole = 0, sum(op.counts)
+
+    def along(n: int, other: int) -> tuple[int, int]:
+        return (n, other) if op.axis == 0 else (other, n)
+
+    for name, t, count in zip(stage.inputs, stage.input_types, op.counts, strict=True):
+        (h, w, c), turns = t.shape, t.shape[op.axis] // count
+        size = (turns, w, c) if op.axis == 0 else (h, turns, c)
+        for k in range(count) if turns > 1 else range(1):
+            start = along(-k, 0)
+            window = Window(stride=along(count, 1), pads=(*start, 0, 0)) if turns > 1 else Window()
+            main = TensorType(size, t.dtype) if turns > 1 else t
+            scale = along(whole, 1) if turns > 1 else (1, 1)
+            yield Layer(stage.node, (name,), (t,), main, window, stage.results, 0, along(first + k, 0), scale)
+        first += count
 
 
 def _biased(stage: Stage, result: Result) -> Result:

@@ -17,10 +17,11 @@ from collections.abc import Set
 
 import numpy as np
 
+from bitwright.network.ops import Weave
 from bitwright.network.stages import image
-from bitwright.targets.tlmac.circuit.units import Circuit, Unit
+from bitwright.targets.tlmac.circuit.units import TURNS, Circuit, Unit
 
-JOINS = ("add", "mul", "concat")
+JOINS = ("add", "mul", *TURNS)
 # On the way: in the fork, in the pipeline of the other branch, in the last words of this pixel. More of it hides the
 # latency of the modules between: on ResNet-8 at 3 bits the interval is 10 % longer with 3 pixels, for 1 % of the LUTs.
 SLACK_PIXELS = 8
@@ -47,7 +48,8 @@ def _pixels(circuit: Circuit) -> dict[str, int]:
     for unit in circuit.stages:
         main = unit.main.pixels if unit.node else found[unit.inputs[0]]
         inputs = [found[value] for value in unit.inputs]
-        if unit.kind in JOINS and inputs[0] != inputs[1] and not _in_turns(unit):
+        aligned = unit.kind in JOINS and unit.kind != "weave" and not _in_turns(unit)
+        if aligned and inputs[0] != inputs[1]:
             main = len(align(np.zeros(inputs[0]), np.zeros(inputs[1]), unit.input_types[0].size)[0])
         found[unit.value] = main
     return found
@@ -57,8 +59,13 @@ def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndar
     if unit.node is None or unit.kind == "argmax":
         return sources[0]
     if unit.kind in JOINS:
-        leaves = _joined(unit, *sources)[-1][1]
-        return leaves[-1:] if _in_turns(unit) else leaves
+        joined = _joined(unit, *sources)
+        if isinstance(unit.op, Weave):
+            woven = np.empty(unit.main.pixels, np.int64)
+            for place, (_, leaves) in zip(_places(unit), joined, strict=True):
+                woven[place] = leaves
+            return woven
+        return joined[-1][1][-1:] if _in_turns(unit) else joined[-1][1]
     if unit.kind == "dense":
         return sources[0][-1:]
     (source,) = sources
@@ -73,6 +80,17 @@ def _unit_needs(unit: Unit, sources: list[np.ndarray], by_rows: bool) -> np.ndar
     return found.reshape(-1)
 
 
+def _places(unit: Unit) -> list[np.ndarray]:
+    """Of each input of a Weave, which pixels of the result are its own."""
+    op, places = unit.op, np.arange(unit.main.pixels).reshape(unit.main.shape[:2])
+    assert isinstance(op, Weave)
+    lines = places if op.axis == 0 else places.T
+    turns = lines.reshape(-1, sum(op.counts), lines.shape[1])
+    parts = turns[:, : op.counts[0]], turns[:, op.counts[0] :]
+    flat = [part.reshape(-1, lines.shape[1]) for part in parts]
+    return [(part if op.axis == 0 else part.T).reshape(-1) for part in flat]
+
+
 def _in_turns(unit: Unit) -> bool:
     """Whether all of one input leaves, and then all of the other, whatever pixels they have."""
     return unit.kind == "concat" and len(unit.main.shape) == 1
@@ -80,6 +98,11 @@ def _in_turns(unit: Unit) -> bool:
 
 def _joined(unit: Unit, a: np.ndarray, b: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """For each input of a join, what its pixels need to arrive, and to leave."""
+    if isinstance(unit.op, Weave):
+        order, places = np.empty(unit.main.pixels, np.int64), _places(unit)
+        order[places[0]], order[places[1]] = a, b
+        order = np.maximum.accumulate(order)
+        return [(x, order[own]) for x, own in zip((a, b), places, strict=True)]
     if _in_turns(unit):
         return [(a, a), (b, np.maximum(b, a[-1]))]
     if unit.kind == "mul" and unit.input_types[1].pixels < unit.input_types[0].pixels:

@@ -19,11 +19,11 @@ from bitwright.hardware.modules.threshold import ThresholdModule
 from bitwright.hardware.modules.window import Window
 from bitwright.hardware.text import CLOCK, Stream, concat, instance, literal, wire
 from bitwright.network import IntType, TensorType
-from bitwright.network.ops import MaxPool, Mul, Pad, Pool, Requantize, SumPool, Threshold
+from bitwright.network.ops import MaxPool, Mul, Pad, Pool, Requantize, SumPool, Threshold, Weave
 from bitwright.network.stages import image
 from bitwright.targets.tlmac.circuit.plan import UnitPlan
 from bitwright.targets.tlmac.circuit.reader import emit_reader
-from bitwright.targets.tlmac.circuit.units import Post
+from bitwright.targets.tlmac.circuit.units import TURNS, Post, Unit
 
 
 def emit_input(plan: UnitPlan, port: int, source: Stream) -> tuple[str, Stream]:
@@ -52,7 +52,7 @@ def _fifo(source: Stream, words: int, name: str) -> tuple[str, Stream]:
 def wire_types(plan: UnitPlan) -> tuple[IntType, ...]:
     """Types of the words that enter the main operation: it takes bipolar lanes as signed ones where it must."""
     types = tuple(t.dtype for t in plan.unit.input_types)
-    if plan.unit.kind in ("add", "mul", "sumpool") or (plan.unit.kind == "concat" and types[0] != types[1]):
+    if plan.unit.kind in ("add", "mul", "sumpool") or (plan.unit.kind in TURNS and types[0] != types[1]):
         return tuple(IntType(2, True) if t.bipolar else t for t in types)
     return types
 
@@ -77,7 +77,7 @@ def readers(plan: UnitPlan) -> tuple[Window, ...]:
     if isinstance(op, Pad):
         return (Window(bits, height, width, chunks, pads=op.pads),)
     assert isinstance(op, Pool)
-    return (Window(bits, height, width, chunks, op.kernel, op.stride, op.pads, groups=chunks),)
+    return (Window(bits, height, width, chunks, op.kernel, op.stride, op.pads, op.dilation, chunks),)
 
 
 def main_module(plan: UnitPlan) -> Module | None:
@@ -92,11 +92,20 @@ def main_module(plan: UnitPlan) -> Module | None:
         return ArgMaxModule(lanes, plain[0].bits, plain[0].signed, out, unit.input_types[0].channels)
     if isinstance(op, Mul):
         return StreamMultiply.of((plain[0], plain[1]), op.zeros, unit.main.dtype, lanes)
-    if unit.kind in ("add", "concat"):
+    if unit.kind in ("add", *TURNS):
         a, b = plain
-        words = [t.channels // lanes for t in unit.input_types] if unit.kind == "concat" else []
+        words = words_in_turns(unit, lanes) if unit.kind in TURNS else []
         return StreamJoin(lanes, out, a.bits, a.signed, b.bits, b.signed, *words)
     return None
+
+
+def words_in_turns(unit: Unit, lanes: int) -> list[int]:
+    """Of each input of a Concat or Weave, the words that follow one another."""
+    op = unit.op
+    if not isinstance(op, Weave):
+        return [t.channels // lanes for t in unit.input_types]
+    line = unit.main.shape[1] if op.axis == 0 else 1
+    return [count * line * unit.main.channels // lanes for count in op.counts]
 
 
 def main_slice(plan: UnitPlan) -> StreamSkid | None:

@@ -17,6 +17,7 @@ from bitwright.network.ranges import intervals
 from bitwright.network.stages import Elementwise, Rules, Stage, Staged, staged
 from bitwright.targets.tlmac.layer import MacLayer, mac_layer
 
+TURNS = ("concat", "weave")  # units that take words of one input and then of the other
 RULES = Rules(stream=True, chain=1 << 20, argmax=True)
 
 

@@ -14,8 +14,15 @@ from bitwright.hardware.modules.window import Window
 from bitwright.targets.tlmac.circuit.mac import MacPlan
 from bitwright.targets.tlmac.circuit.patch import COLUMNS, Patch
 from bitwright.targets.tlmac.circuit.plan import Ends, UnitPlan
-from bitwright.targets.tlmac.circuit.stages import end_slice, main_module, main_slice, post_module, readers
-from bitwright.targets.tlmac.circuit.units import Circuit, streams_of
+from bitwright.targets.tlmac.circuit.stages import (
+    end_slice,
+    main_module,
+    main_slice,
+    post_module,
+    readers,
+    words_in_turns,
+)
+from bitwright.targets.tlmac.circuit.units import TURNS, Circuit, streams_of
 
 FRAMES = 6  # to begin with; twice as many until the interval is steady
 LARGE, LARGE_FRAMES = 10_000, 3  # input words of a frame against which all that the buffers hold is little
@@ -184,8 +191,8 @@ class _Graph:
             main = main_module(plan)
             assert main is not None
             return self._pipe(self._moves([WORD | YIELDS], first, second), main.latency - 1)
-        if unit.kind == "concat":
-            words = [t.channels // plan.lanes for t in unit.input_types]
+        if unit.kind in TURNS:
+            words = words_in_turns(unit, plan.lanes)
             return self.add(events.CONCAT, *inputs, size=words[0], second=words[1])
         (stream,) = inputs
         if unit.kind == "argmax":
