@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Module `stream_join` (operations Add and Concat)."""
+"""Module `stream_join` (operations Add, Concat and Weave)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 // Two streams as one, each lane extended by its own sign to OutBits bits.
 //
 // AWords 0: y = a + b (Python op Add). Latency 1; a word is taken from both inputs at once; OutBits must hold every sum.
-// AWords > 0: the AWords words of a, then the BWords words of b, of each pixel (Python op Concat). Latency 0; s_ready
+// AWords > 0: AWords words of a, then BWords words of b, in turns (Python ops Concat and Weave). Latency 0; s_ready
 // of a stream depends on m_ready_i. One word a cycle.
 module stream_join #(
     parameter int unsigned Lanes   = 1,
