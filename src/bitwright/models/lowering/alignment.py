@@ -8,18 +8,24 @@ activations of few bits all pairs can be tried.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache, partial
 
 import numpy as np
 
 from bitwright.models.exact.boundaries import Steps
 from bitwright.models.exact.chain import ZERO, Affine, Chain, Rationals, two_sum
-from bitwright.models.graph import Quantizer
-from bitwright.network.ops import Op, Requantize
+from bitwright.models.exact.rounding import round_exactly
+from bitwright.models.graph import ExtraRounding, Quantizer
+from bitwright.models.lowering.requantize import clamped
+from bitwright.network.ops import Op, Requantize, Rounding
 from bitwright.network.types import Ints
 
 MAX_PAIRS = 1 << 22
+FEW_PAIRS = 64  # that are not worth lines
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +77,48 @@ def _exact_codes(sum_of: Alignment, chain: Chain, quantizer: Quantizer, a: Ints,
         total, lost = two_sum(parts[0][0], parts[1][0])
         real, error = behind.bounded(total, lost + parts[0][1] + parts[1][1])
     codes = steps.estimate(real)
-    for channel, i in np.argwhere(~steps.confirmed(codes, real, error)):
-        exact = sum((line.exact(Fraction(int(q[i])), int(channel)) for line, q in operands), ZERO)
+    open_pairs = np.argwhere(~steps.confirmed(codes, real, error))
+    by_lines = _by_lines(sum_of, behind, steps, channels) if len(open_pairs) > FEW_PAIRS else None
+    for channel, i in open_pairs.tolist():
+        if by_lines is not None:
+            codes[channel, i] = by_lines[channel](int(a[i]), int(c[i]))
+            continue
+        exact = sum((line.exact(Fraction(int(q[i])), channel) for line, q in operands), ZERO)
         for step in behind.steps:
-            exact = step.exact(exact, int(channel))
-        codes[channel, i] = steps.code(exact, int(channel))
+            exact = step.exact(exact, channel)
+        codes[channel, i] = steps.code(exact, channel)
     return codes
+
+
+def _by_lines(sum_of: Alignment, behind: Chain, steps: Steps, channels: int) -> list[Callable[[int, int], int]] | None:
+    """For each channel the code of an exact sum, where clamped lines stand behind it: whole numbers over one divisor.
+
+    With v = (n1 * q1 + n2 * q2 + n0) / d between bounds the code depends on floor(v) and on whether the rest is 0,
+    below a half, a half or above.
+    """
+    functions, q = clamped(behind, channels), steps.quantizer
+    if functions is None or q.dtype.bipolar:
+        return None
+    found: list[Callable[[int, int], int]] = []
+    for channel, f in enumerate(functions):
+        s, z = steps.scale[channel % len(steps.scale)], steps.zero[channel % len(steps.zero)]
+        first, second = (scale[channel % len(scale)] * f.scale / s for scale in sum_of.scales)
+        rest = (sum_of.shift[channel % len(sum_of.shift)] * f.scale + f.shift) / s + z
+        ends = [q.low if f.low is None else steps.code(f.low, channel)]
+        ends.append(q.high if f.high is None else steps.code(f.high, channel))
+        divisor = math.lcm(first.denominator, second.denominator, rest.denominator)
+        numbers = [int(n * divisor) for n in (first, second, rest)]
+        found.append(partial(_code, numbers, divisor, ends, q.rounding))
+    return found
+
+
+def _code(numbers: list[int], divisor: int, ends: list[int], rounding: Rounding | ExtraRounding, a: int, c: int) -> int:
+    whole, rest = divmod(numbers[0] * a + numbers[1] * c + numbers[2], divisor)
+    part = 0 if rest == 0 else 2 + (2 * rest > divisor) - (2 * rest < divisor)
+    return min(max(_rounded(whole, part, rounding), ends[0]), ends[1])
+
+
+@lru_cache(maxsize=1 << 16)
+def _rounded(whole: int, part: int, rounding: Rounding | ExtraRounding) -> int:
+    """Of whole + part / 4."""
+    return round_exactly(whole + Fraction(part, 4), rounding)

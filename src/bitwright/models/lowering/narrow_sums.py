@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitwright.models.exact.chain import Affine, Chain, spread
+from bitwright.models.exact.chain import Affine, Chain, Rationals, rationals, spread
 from bitwright.models.graph import FloatNode, Quantizer
 from bitwright.models.lowering.alignment import MAX_PAIRS, Alignment, exact_pairs
 from bitwright.models.lowering.requantize import inner_clamps, narrowest
@@ -54,7 +54,8 @@ def narrow_sum(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> l
     unfit = any(t.bipolar or t.bits > TABLE_BITS for t in types) or len(v.chain.steps) < aligned.length
     if unfit or quantizer.rounding == Rounding.STOCHASTIC or v.type.channels * sizes[0] * sizes[1] > MAX_PAIRS:
         return None
-    codes = exact_pairs(aligned, v.chain, quantizer, v.type.channels).reshape(-1, *sizes)
+    channels = v.type.channels if _differs(aligned, v.chain, quantizer) else 1
+    codes = exact_pairs(aligned, v.chain, quantizer, channels).reshape(-1, *sizes)
     if quantizer.dtype.bipolar:
         codes = (codes + 1) // 2
     numbers: dict[bytes, int] = {}  # of the tables of codes that differ
@@ -73,6 +74,18 @@ def narrow_sum(b: Builder, node: FloatNode, v: Value, quantizer: Quantizer) -> l
         return None
     ops.append(behind)
     return ops if _proven(ops, aligned, codes, quantizer) else None
+
+
+def _differs(aligned: Alignment, chain: Chain, quantizer: Quantizer) -> bool:
+    """Whether any constant of the sum and of what follows differs from channel to channel."""
+    found = [*aligned.scales, aligned.shift, rationals(quantizer.scale), rationals(quantizer.zero_point)]
+
+    def seen(values: Rationals) -> Rationals:
+        found.append(values)
+        return values
+
+    chain.map(seen)
+    return any(len(set(values)) > 1 for values in found)
 
 
 def _starts(aligned: Alignment, v: Value, quantizer: Quantizer, channel: Ints) -> list[Floats]:

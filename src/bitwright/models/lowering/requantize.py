@@ -170,11 +170,9 @@ def _clamps(dtype: IntType, reach: tuple[int, int, int, int]) -> bool:
     return below and above
 
 
-def exact_requantize(
-    chain: Chain, quantizer: Quantizer, dtype: IntType, channels: int
-) -> tuple[Requantize, ...] | None:
+def exact_requantize(found: Line | None, quantizer: Quantizer, dtype: IntType) -> tuple[Requantize, ...] | None:
     """The Requantize whose multiplier and bias are the line's own, where they are binary fractions, and its clamps."""
-    found, rounding = line(chain, quantizer, dtype, channels), line_rounding(quantizer)
+    rounding = line_rounding(quantizer)
     if found is None or rounding is None:
         return None
     denominators = [v.denominator for v in (*found.multiplier, *found.offset)]
@@ -248,7 +246,7 @@ def _fixed(m: Fraction, offset: Fraction, dtype: IntType, bits: int) -> tuple[in
 
 
 def searched_requantize(
-    chain: Chain, quantizer: Quantizer, dtype: IntType, levels: Ints, first: Ints, falling: Bools
+    found: Line | None, dtype: IntType, levels: Ints, first: Ints, falling: Bools
 ) -> tuple[Requantize, ...] | None:
     """A Requantize that is equal to the exact thresholds `first` [C, K], with the smallest common shift.
 
@@ -256,7 +254,6 @@ def searched_requantize(
     k * 2**shift - m * T <= bias < k * 2**shift - m * (T - 1): an interval per threshold. A multiplier is
     right where the intervals of all thresholds of its channel have a bias in common.
     """
-    found = line(chain, quantizer, dtype, len(first))
     if found is None:
         return None
     code = np.concatenate([[levels[0] - 1], levels, [levels[-1] + 1]])

@@ -24,7 +24,7 @@ from bitwright.models.exact.boundaries import Steps
 from bitwright.models.exact.chain import Chain, Product
 from bitwright.models.exact.formula import Computed
 from bitwright.models.graph import Quantizer
-from bitwright.models.lowering.requantize import exact_requantize, fixed_point, narrowest, searched_requantize
+from bitwright.models.lowering.requantize import exact_requantize, fixed_point, line, narrowest, searched_requantize
 from bitwright.network.ops import Lookup, Op, Requantize, Rounding, Threshold
 from bitwright.network.types import Array, IntType, ints
 
@@ -94,7 +94,8 @@ def tabulate(
         return _not_monotone(wanted)
     levels = _reached(wanted)
     if len(levels) > FEW_STEPS:
-        ops = exact_requantize(chain, quantizer, dtype, channels)
+        straight = line(chain, quantizer, dtype, channels)
+        ops = exact_requantize(straight, quantizer, dtype)
         if ops is not None:
             return Tabulated.of(ops)
         if len(levels) > MAX_THRESHOLD_COUNT:
@@ -102,7 +103,7 @@ def tabulate(
     falling = wanted.column(chain.directions() < 0)
     first = crossings(wanted, levels, falling, wanted.column(dtype.min), wanted.column(dtype.max))
     if len(levels) > FEW_STEPS:
-        ops = searched_requantize(chain, quantizer, dtype, levels, first, falling)
+        ops = searched_requantize(straight, dtype, levels, first, falling)
         if ops is not None:
             return Tabulated.of(ops)
     op = _threshold(wanted, levels, first, falling)
