@@ -60,6 +60,14 @@ def test_phases_equal_the_definition(kernel, factor, dilation, crop, groups, zer
     assert np.array_equal(network.predict(x), wanted(graph, conv, factor, x).astype(np.float32))
 
 
+def test_no_sums_are_cut_off_where_none_are_narrowed():
+    """Of an odd number of rows and columns: the last ones are computed apart."""
+    graph, _ = transposed((3, 3), (2, 2), (1, 1), 3)
+    kinds = {n.name: n.op for n in lower(graph).nodes}
+    assert not [name for name in kinds if name.endswith("cut")]
+    assert [op for op in kinds.values() if isinstance(op, integer_ops.Weave)]
+
+
 def test_every_product_is_with_a_pixel():
     """As many multiplications as pixels times taps: a fourth of those of the stretched image."""
     graph, _ = transposed((4, 4), (2, 2), (1, 1), 1)

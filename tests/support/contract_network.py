@@ -61,11 +61,11 @@ def turns(channels: int) -> Network:
         Node("pool", ops.MaxPool((2, 1), (2, 1)), ("below",)),
         Node("columns", ops.Weave(1, (1, 1)), ("pool", "pool")),
         Node("more columns", ops.Weave(1, (2, 1)), ("columns", "pool")),
-        Node("right", ops.Weave(1, (15, 15)), ("more columns", "more columns")),
+        Node("right", ops.Weave(1, (12, 12)), ("more columns", "more columns")),
         Node("sum", ops.Conv2d(rng.integers(-4, 4, (3, 2, 3, channels)), int3, (2, 3)), ("right",)),
         Node("y", ops.Requantize(int5, shift=[4]), ("sum",)),
     ]
-    return Network(InputSpec(TensorType((6, 5, 2), IntType(4))), nodes, name="turns")
+    return Network(InputSpec(TensorType((6, 4, 2), IntType(4))), nodes, name="turns")
 
 
 def spread_pools() -> Network:

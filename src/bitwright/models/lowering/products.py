@@ -13,7 +13,7 @@ import numpy as np
 from bitwright.errors import ModelError
 from bitwright.models.exact.chain import ZERO, Affine, Chain
 from bitwright.models.graph import LayerNode, ops
-from bitwright.models.lowering.moves import cropped, woven
+from bitwright.models.lowering.moves import cropped, side_by_side, woven
 from bitwright.models.lowering.sums import SUM_BITS
 from bitwright.models.lowering.values import Builder, Value
 from bitwright.network.ops import Add, Conv2d, Dense, Requantize
@@ -72,24 +72,55 @@ def cut(op: Product, v: Value) -> Parts:
 
 @dataclass(frozen=True)
 class _Line:
-    """Of a phase along an axis: taps of the kernel, their distance in the image, pads, the first result that counts."""
+    """Of a phase along an axis: taps of the kernel, their distance in the image, the part of it that they meet, pads."""
 
     taps: tuple[int, ...]
     dilation: int
+    part: ops.Run
     before: int
     after: int
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Phases from 0 on, and of each of them so many results, from the first one on."""
+
+    phases: int
     first: int
+    count: int
 
 
-def _line(kernel: int, dilation: int, before: int, factor: int, phase: int, size: int, count: int) -> _Line:
-    """The taps that meet a pixel of the image, and no zero, at every `factor`-th place from `phase` on."""
+def _line(kernel: int, dilation: int, before: int, factor: int, size: int, phase: int, block: _Block) -> _Line:
+    """The taps that meet pixels, and no zero, at every `factor`-th place from `phase` on."""
     taps = tuple(t for t in range(kernel) if (phase + dilation * t - before) % factor == 0)
     apart = dilation // gcd(dilation, factor)
-    start = (phase + dilation * taps[0] - before) // factor if taps else 0
-    pad = max(0, -start)
-    first = start + pad
-    span = apart * (max(len(taps), 1) - 1)
-    return _Line(taps, apart, pad, max(0, first + count + span - size - pad), first)
+    start = block.first + ((phase + dilation * taps[0] - before) // factor if taps else 0)
+    end = start + block.count + apart * (max(len(taps), 1) - 1)
+    low, high = max(start, 0), min(end, size)
+    if not taps or low >= high:  # nothing but pads
+        return _Line((), 1, ops.Run(0, 1, 1, 1), 0, block.count - 1)
+    return _Line(taps, apart, ops.Run(low, 1, 1, high - low), low - start, end - high)
+
+
+def _blocks(b: Builder, node: LayerNode, size: int, factor: int) -> list[_Block]:
+    """Of all results along an axis: of one number for all phases, and one more for the first ones.
+
+    Where a quantizer follows, all phases have one more, and what is too much is cut off behind the quantizer.
+    """
+    turns, rest = divmod(size, factor)
+    if not rest:
+        return [_Block(factor, 0, turns)]
+    if _narrowed(b, node.name):
+        return [_Block(factor, 0, turns + 1)]
+    return [_Block(factor, 0, turns)] * (turns > 0) + [_Block(rest, turns, 1)]
+
+
+def _narrowed(b: Builder, value: str) -> bool:
+    """Whether all that reads a value is a quantizer, behind functions at most."""
+    readers = b.graph.consumers[value]
+    return all(
+        isinstance(r.op, ops.Quant) or (isinstance(r.op, ops.Elementwise) and _narrowed(b, r.name)) for r in readers
+    )
 
 
 def phases(b: Builder, node: LayerNode, layer: ops.Conv, v: Value, zero: int, chain: Chain) -> Value:
@@ -100,27 +131,36 @@ def phases(b: Builder, node: LayerNode, layer: ops.Conv, v: Value, zero: int, ch
     if layer.stride != (1, 1):
         raise ModelError("takes steps over an image with zeros between its pixels; legal is stride 1")
     size, factor = b.graph.shapes[node.name][:2], v.factor
-    counts = [-(-n // f) for n, f in zip(size, factor, strict=True)]
     v = b.widened(node.inputs[0], replace(v, factor=(1, 1)), zero, zero)
-    lines = []  # of every place along both axes
-    for axis in (0, 1):
-        fixed = layer.kernel[axis], layer.dilation[axis], layer.pads[axis], factor[axis]
-        lines.append([_line(*fixed, k, v.type.shape[axis], counts[axis]) for k in range(factor[axis])])
-    made = [[_phase(layer, down, across, zero) for across in lines[1]] for down in lines[0]]
-    wide = any(sum_bits(op, v) > MAX_BITS for row in made for op in row)
-    cuts = [[cut(op, v) if wide else () for op in row] for row in made]
-    unit = 1 << max(sum_shift(parts, v) for row in cuts for parts in row) if wide else 1
+    rows, columns = (_blocks(b, node, n, f) for n, f in zip(size, factor, strict=True))
+
+    def lines(axis: int, block: _Block) -> list[_Line]:
+        fixed = layer.kernel[axis], layer.dilation[axis], layer.pads[axis], factor[axis], v.type.shape[axis]
+        return [_line(*fixed, k, block) for k in range(block.phases)]
+
+    grids = [[[[(y, x) for x in lines(1, c)] for y in lines(0, r)] for c in columns] for r in rows]
+    flat = [_phase(layer, y, x, zero) for line in grids for grid in line for pairs in grid for y, x in pairs]
+    wide = any(sum_bits(op, v) > MAX_BITS for op in flat)
+    unit = 1 << max(sum_shift(cut(op, v), v) for op in flat) if wide else 1
     if wide:
         b.note(node, f"its sums pass {MAX_BITS} bits; they are rounded to multiples of {unit}")
         chain = Chain((Affine((Fraction(unit),), (ZERO,)), *chain.steps))
 
-    def computed(y: int, x: int) -> Value:
-        name = f"{node.name}/{y}{x}"
-        value = in_parts(b, name, v, cuts[y][x], unit, chain) if wide else b.value(name, made[y][x], [v], chain)
-        firsts = lines[0][y].first, lines[1][x].first
-        return cropped(b, f"{name}/kept", value, *(ops.Run(n, 1, 1, c) for n, c in zip(firsts, counts, strict=True)))
+    def computed(name: str, down: _Line, across: _Line) -> Value:
+        op, part = _phase(layer, down, across, zero), cropped(b, f"{name}/part", v, down.part, across.part)
+        return in_parts(b, name, part, cut(op, v), unit, chain) if wide else b.value(name, op, [part], chain)
 
-    whole = woven(b, node.name, [[computed(y, x) for x in range(factor[1])] for y in range(factor[0])])
+    def turned(k: int, i: int) -> Value:
+        grid = grids[k][i]
+        name = node.name + f"/{k}{i}" * (len(rows) + len(columns) > 2)
+        return woven(
+            b, name, [[computed(f"{name}/{y}{x}", *pair) for x, pair in enumerate(r)] for y, r in enumerate(grid)]
+        )
+
+    made = [
+        side_by_side(b, f"{node.name}/row{k}", [turned(k, i) for i in range(len(columns))], 1) for k in range(len(rows))
+    ]
+    whole = side_by_side(b, node.name, made, 0)
     return cropped(b, f"{node.name}/cut", whole, *(ops.Run(0, 1, 1, n) for n in size))
 
 
