@@ -153,7 +153,6 @@ QDQ = qdq(("Conv", "dv", "y", {}))
 TYPES = [qdq(("Conv", "dv", "y", {}), z=np.array(0, k)) for k in (np.uint8, np.int8, np.uint16, np.int16)]
 AVERAGED = qdq(("AveragePool", "d", "y", {"kernel_shape": [3, 3], "pads": [1] * 4}))
 PADDED = qdq(("Conv", "dv", "y", {"pads": [1] * 4}))
-SPREAD = qdq(("ConvTranspose", "dv", "y", {"strides": [2, 3], "pads": [0, 1, 0, 0]}))
 MEAN = qdq(("ReduceMean", "d", "y", {"axes": [1]}))
 MAXIMUM = qdq(("ReduceMax", "d", "y", {"axes": [1]}))
 SNAPPED = qdq(
@@ -245,8 +244,6 @@ ADVICE = {
     "legal are [1] or [": [GEMM, GEMM_ONE],
     "windows without a pixel of the image": [AVERAGED],
     "legal is one finite number per channel": [NUMBERED],
-    "with zeros between its pixels; legal is a convolution": [SPREAD],
-    "legal is stride 1": [SPREAD],
     "legal are all even or all odd": ZEROS,
     "legal is one whole number from 1 to": [brevitas(1), brevitas(16)],
     "has rounding mode": [brevitas(rounding_mode="ROUND"), brevitas(rounding_mode="HALF_EVEN")],

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 
-from bitwright.errors import ModelError
 from bitwright.models import FloatGraph, FloatNode, QuantizedWeight, Quantizer, lower
 from bitwright.models.graph import ops
 from bitwright.network import IntType
@@ -111,9 +110,24 @@ def test_steps_are_taken_before_pixels_are_cut_off():
     assert np.array_equal(simple.predict(x), network.predict(x))
 
 
-@pytest.mark.parametrize("op", [ops.Relu(), ops.MaxPool((1, 1))])
-def test_nothing_but_convolutions_reads_zeros_between_pixels(op):
-    graph, _ = transposed((2, 2), (2, 2), (1, 1), 0)
-    nodes = [*graph.nodes[:2], FloatNode("r", op, ("stretched",)), FloatNode("y", graph.node("y").op, ("r",))]
-    with pytest.raises(ModelError, match="reads an image with zeros between its pixels; legal is a convolution"):
-        lower(graph.with_nodes(nodes))
+def test_what_else_reads_zeros_between_pixels_sees_them():
+    """A function, a pool and a convolution in steps; zeros take turns with the pixels."""
+    graph, conv = transposed((2, 2), (2, 3), (1, 1), 0, zero=3)
+    x = np.random.default_rng(1).normal(size=(3, 4, 5, 4)).astype(np.float32) * 4
+    spread = wanted(graph, ops.Conv(np.eye(4)[:, None, None], np.zeros(4)), (2, 3), x)
+    for op, expected in (
+        (ops.Affine(np.ones(1), np.ones(1)), spread + 1),
+        (ops.MaxPool((2, 2)), integer_ops.windows(spread, (2, 2), (1, 1), (0, 0, 0, 0)).max(axis=(3, 4))),
+        (ops.AveragePool((1, 3), stride=(1, 2)), None),
+    ):
+        nodes = [*graph.nodes[:2], FloatNode("r", op, ("stretched",))]
+        network = lower(FloatGraph.build(nodes, input_shape=(4, 5, 4), input_layout="HWC"))
+        if expected is None:
+            expected = integer_ops.windows(spread, (1, 3), (1, 2), (0, 0, 0, 0)).mean(axis=(3, 4))
+        assert np.allclose(network.predict(x), expected, rtol=1e-6, atol=0)
+    steps = ops.Conv(conv.weight, conv.bias, stride=(2, 2), quantized=conv.quantized)
+    nodes = [*graph.nodes[:2], FloatNode("y", steps, ("stretched",))]
+    network = lower(FloatGraph.build(nodes, input_shape=(4, 5, 4), input_layout="HWC"))
+    view = integer_ops.windows(spread, (2, 2), (2, 2), (0, 0, 0, 0))
+    expected = np.einsum("nhwijc,oijc->nhwo", view, conv.weight) + conv.bias
+    assert np.array_equal(network.predict(x), expected.astype(np.float32))

@@ -135,7 +135,7 @@ def every_operation() -> Network:
         Node("steps", ops.Threshold([[-3, 0, 2]], int4, [-1], [2]), ("wide",)),
         Node("pad", ops.Pad((1, 0, 1, 2), -2), ("steps",)),
         Node("shrunk", ops.SumPool((2, 3), (2, 2)), ("pad",)),
-        Node("many", ops.Threshold([np.arange(-150, 150) // 8], IntType(9), [7]), ("shrunk",)),
+        Node("many", ops.Threshold([np.arange(-125, 125) // 8], IntType(9), [7]), ("shrunk",)),
         Node("less", ops.Requantize(uint4, shift=[2], bias=[-138]), ("many",)),
         Node("most", ops.MaxPool((1, 2), (2, 2), (0, 1, 0, 0)), ("less",)),
         Node("square", ops.Mul((1, 2)), ("most", "most")),

@@ -244,6 +244,17 @@ def _stretch(b: Builder, node: TypedNode[ops.Stretch], v: Value) -> Value:
     return replace(v, factor=node.op.factor)
 
 
+def stretched(b: Builder, name: str, v: Value) -> Value:
+    """The value with the integers that stand for 0 between its own: pixels and zeros in turns."""
+    if v.factor == (1, 1):
+        return v
+    (high, wide), (v, zero) = v.factor, centered(b, name, replace(v, factor=(1, 1)))
+    v = b.widened(name, v, zero, zero)
+    none = Requantize(v.type.dtype, multiplier=ints([0]), bias=ints([zero]))
+    zeros = b.value(f"{name}/zeros", none, [v], v.chain)
+    return woven(b, f"{name}/stretched", [[zeros if y or x else v for x in range(wide)] for y in range(high)])
+
+
 def _depth_to_space(b: Builder, node: TypedNode[ops.DepthToSpace], v: Value) -> Value:
     """The channels of each place of a block, in turns."""
     (high, wide), channels = node.op.factor, v.type.channels

@@ -143,19 +143,24 @@ def _input(b: Builder, port: Port, input_type: IntType | str | None, input_scale
     return Value(port.value, spec.type, chain)
 
 
+def _takes_steps(node: FloatNode) -> bool:
+    """Whether the node computes what zeros between pixels make of it without them."""
+    return isinstance(node.op, ops.Conv) and node.op.stride == (1, 1)
+
+
 def _lower_node(b: Builder, node: FloatNode, inputs: list[Value]) -> Value:
+    if not _takes_steps(node):
+        inputs = [lower_moves.stretched(b, name, v) for name, v in zip(node.inputs, inputs, strict=True)]
     v, op = inputs[0], node.op
-    if isinstance(op, ops.Elementwise) and v.factor == (1, 1):
+    if isinstance(op, ops.Elementwise):
         return v.then(*op.steps)
     if isinstance(op, ops.Quant) and v.end is not None:  # whose only reader it is
         return replace(v, end={**v.end, **_output_quantizer(op.quantizer)})
-    if isinstance(op, ops.Quant) and v.factor == (1, 1):
+    if isinstance(op, ops.Quant):
         return lower_quant.quantize(b, node, v, op.quantizer)
     for i in inputs:
         if i.alignment is not None and i.alignment.name in b.inexact:  # only a quantizer can make up for an inexact sum
             b.inexact[i.alignment.name][1].append(False)
-    if any(i.factor != (1, 1) for i in inputs) and not isinstance(op, ops.Conv):
-        raise ModelError("reads an image with zeros between its pixels; legal is a convolution")
     if any(not i.name for i in inputs) and not isinstance(op, ops.Flatten):
         raise ModelError(
             "reads the model's input before any quantizer; quantize the input (`bitwright quantize` completes a model "
@@ -210,7 +215,7 @@ def _outputs(b: Builder, values: Mapping[str, Value | None]) -> list[OutputSpec]
 
 def _output(b: Builder, port: Port, last: Value) -> OutputSpec:
     """The value that leaves, and the scale and offset that make it real."""
-    graph, end = b.graph, last.end or {}
+    graph, end, last = b.graph, last.end or {}, lower_moves.stretched(b, port.value, last)
     steps = list(last.chain.steps)
     if steps and isinstance(steps[-1], ops.Sigmoid) and not end:
         end = {"function": "sigmoid"}

@@ -56,6 +56,8 @@ def sum_shift(parts: Parts, v: Value) -> int:
 def cut(op: Product, v: Value) -> Parts:
     """(place, part), the lowest first: weights are the sum of 2**place * part, of the fewest parts whose sums fit."""
     bits = op.weight_type.bits
+    if bits == 1 and sum_bits(op, v) <= MAX_BITS:
+        return [(0, op)]
     for count in range(2, bits + 1):
         k, rest = -(-bits // count), op.weight
         parts: list[tuple[int, Product]] = []
@@ -72,7 +74,10 @@ def cut(op: Product, v: Value) -> Parts:
 
 @dataclass(frozen=True)
 class _Line:
-    """Of a phase along an axis: taps of the kernel, their distance in the image, the part of it that they meet, pads."""
+    """Of a phase along an axis: taps of the kernel, their distance in the image, the part of it that they meet, pads.
+
+    Without taps nothing is met.
+    """
 
     taps: tuple[int, ...]
     dilation: int
@@ -128,8 +133,6 @@ def phases(b: Builder, node: LayerNode, layer: ops.Conv, v: Value, zero: int, ch
 
     zero: the integer that stands for 0.
     """
-    if layer.stride != (1, 1):
-        raise ModelError("takes steps over an image with zeros between its pixels; legal is stride 1")
     size, factor = b.graph.shapes[node.name][:2], v.factor
     v = b.widened(node.inputs[0], replace(v, factor=(1, 1)), zero, zero)
     rows, columns = (_blocks(b, node, n, f) for n, f in zip(size, factor, strict=True))
@@ -153,14 +156,12 @@ def phases(b: Builder, node: LayerNode, layer: ops.Conv, v: Value, zero: int, ch
     def turned(k: int, i: int) -> Value:
         grid = grids[k][i]
         name = node.name + f"/{k}{i}" * (len(rows) + len(columns) > 2)
-        return woven(
-            b, name, [[computed(f"{name}/{y}{x}", *pair) for x, pair in enumerate(r)] for y, r in enumerate(grid)]
-        )
+        places = enumerate(grid)
+        return woven(b, name, [[computed(f"{name}/{y}{x}", *pair) for x, pair in enumerate(row)] for y, row in places])
 
-    made = [
-        side_by_side(b, f"{node.name}/row{k}", [turned(k, i) for i in range(len(columns))], 1) for k in range(len(rows))
-    ]
-    whole = side_by_side(b, node.name, made, 0)
+    made = [[turned(k, i) for i in range(len(columns))] for k in range(len(rows))]
+    joined = [side_by_side(b, f"{node.name}/row{k}", row, 1) for k, row in enumerate(made)]
+    whole = side_by_side(b, node.name, joined, 0)
     return cropped(b, f"{node.name}/cut", whole, *(ops.Run(0, 1, 1, n) for n in size))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bitwright.network import IntType, TensorType
-from bitwright.network.ops import Add, Concat, SumPool
+from bitwright.network.ops import Add, Concat, SumPool, Weave
 from bitwright.network.stages import Stage, Staged, Window
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_mode
@@ -85,7 +85,8 @@ def _adds(stage: Stage) -> bool:
 def stored(name: str, staged: Staged[Stage], hardware: Hardware) -> Stored:
     """The storage that suits all readers of a value, which has at most 16 bits, for an array at most 8.
 
-    The first value of a Concat fills whole words of the result.
+    The first value of a Concat fills whole words of the result, and so do pixels whose rows take turns: a row of them
+    is copied as one.
     """
     t = staged.types[name]
     dtype, readers = t.dtype, [s for s in staged.stages if name in s.inputs]
@@ -102,6 +103,8 @@ def stored(name: str, staged: Staged[Stage], hardware: Hardware) -> Stored:
     for s in staged.stages:
         if s.value == name and isinstance(s.op, Concat):
             mode += next(k for k in range(4) if s.input_types[0].channels * CONTAINER_WIDTHS[mode + k] % 64 == 0)
+        if isinstance(s.op, Weave) and s.op.axis == 0 and name in (s.value, *s.inputs):
+            mode = next(k for k in range(mode, 4) if math.ceil(t.channels / 8) * CONTAINER_WIDTHS[k] % 8 == 0)
     return Stored(t, CONTAINER_WIDTHS[mode], dtype.bipolar and mode == 0, False)
 
 
