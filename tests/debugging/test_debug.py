@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from contract_network import branches, image_network
+from contract_network import branches, image_network, turns
+from random_networks import random_input
 
 import bitwright as bw
 from bitwright import cli, targets
@@ -46,6 +47,18 @@ def test_several_inputs_and_outputs(name):
     found = bw.debug(bw.compile(network, target=name, **CHEAP.get(name, {})), x)
     assert found.first is None
     assert {"conv", "small", "sum", "fc"} <= {c.layer for c in found.layers}
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+@pytest.mark.parametrize("name", TARGETS)
+def test_rows_and_columns_that_take_turns(name, channels):
+    network = turns(channels)
+    design = bw.compile(network, target=name, **{**CHEAP, "rap": {"size": 2, "param_words": 1 << 15}}.get(name, {}))
+    found = bw.debug(design, random_input(network, 2))
+    assert found.first is None
+    seen = {c.layer: c.values for c in found.layers}
+    types = network.types
+    assert all(seen[n] == 2 * types[n].size for n in ("rows", "more rows", "columns"))
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -55,8 +55,10 @@ def _place(plan: BitsysPlan, layer: Descriptor, words: Array, first: int, values
     target = plan.layout.values.get(value)
     pitch = -(-t.channels // LANES) if target is None else target.pitch
     group, word = words[:, LANES] & 0xFFFF, words[:, LANES] >> 16
-    base = layer.fields["out_base"] - layer.part.column * pitch
+    line, own = (t.shape[1] if layer.part.lines else 1), -(-t.channels // LANES)
+    base = layer.fields["out_base"] - layer.part.column * pitch * line
     pixel = ((word.astype(np.int64) - base) & 0xFFFF) // pitch
+    pixel, group = (pixel + group // own, group % own) if layer.part.lines else (pixel, group)
     frame, pixel = first + pixel // t.pixels, pixel % t.pixels
     channel = layer.part.channel + LANES * group.astype(np.int64)[:, None] + np.arange(LANES)
     codes = words[:, :LANES].view(np.int32).astype(np.int64)
