@@ -25,7 +25,6 @@ INDENTED = re.compile(r"^    (?:bitwright|python|make|import|from) ", re.M)
 KINDS = {"python", "sh", "text", "toml", "json", "systemverilog", "verilog", "asm"}
 QUICK = ("check", "targets", "options", "evaluate", "export", "report")
 ELSEWHERE = ("git", "pip", ".", "cd", "openFPGALoader", "apt", "python -m pip")  # the network, or a board
-SLOW_PAGES = {ROOT / "README.md"}
 
 
 def name(page: Path) -> str:
@@ -87,12 +86,11 @@ def test_blocks_are_of_a_known_kind(page):
     assert not INDENTED.search(BLOCK.sub("", text)), "a block without a fence is not tested"
 
 
-PYTHON = [page for page in PAGES if page != TUTORIAL and blocks(page, "python")]
+RUN_ELSEWHERE = (TUTORIAL, ROOT / "README.md")  # the Python of the README runs in examples/test_examples.py
+PYTHON = [page for page in PAGES if page not in RUN_ELSEWHERE and blocks(page, "python")]
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(p, id=name(p), marks=[pytest.mark.slow] if p in SLOW_PAGES else []) for p in PYTHON]
-)
+@pytest.mark.parametrize("page", PYTHON, ids=name)
 def test_python_runs(page, folder, known, monkeypatch):
     monkeypatch.chdir(folder)
     for number, (text, reason) in enumerate(blocks(page, "python")):

@@ -75,6 +75,16 @@ def test_design_is_complete(name, compiled):
 
 
 @pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("make", [image_network, every_operation, branches])
+def test_what_was_chosen_makes_the_same_design(name, make):
+    """The options of `--save-config`, and what `compile --config` does with them."""
+    target, design = targets.get(name), bw.compile(make(), target=name, **CHEAP.get(name, {}))
+    again = bw.compile(make(), target=name, **target.folded(design))
+    assert again.digest == design.digest
+    assert np.array_equal(again.program, design.program) or design.program is None
+
+
+@pytest.mark.parametrize("name", TARGETS)
 def test_same_input_same_bytes(name, compiled):
     first, second = compiled(name), compiled(name)
     for field in dataclasses.fields(first):

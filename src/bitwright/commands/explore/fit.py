@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,9 @@ QuantizerSettings = Annotated[list[str], typer.Option("--quantize", "-Q", help="
 Folder = Annotated[
     Path | None, typer.Option("--output", "-o", help="folder for networks of the front, CSV, plot and JSON")
 ]
+BuildFolder = Annotated[
+    Path | None, typer.Option("--build", help="build folder for the recommended design, as `compile` writes it")
+]
 
 
 @sharing
@@ -50,6 +54,7 @@ def run(
     option: OptionsByTarget = [],  # noqa: B006
     cluster: Cluster = None,
     output: Folder = None,
+    build: BuildFolder = None,
     *,
     shared: Shared,
 ) -> None:
@@ -58,7 +63,9 @@ def run(
     Says which design has the most frames a second within the bound on the loss (with --fps: the least share of the
     part), the Pareto front, and the commands that make each point. An interrupted run resumes from its cache.
     """
+    from bitwright.api import compile
     from bitwright.commands.console import Console
+    from bitwright.design.io import check_build_folder, save_design
     from bitwright.errors import ModelError
     from bitwright.explore.fit.result import key
 
@@ -77,6 +84,8 @@ def run(
     }
     if output is not None:
         _check_folder(output)
+    if build is not None:
+        check_build_folder(build)
     result = _fitted(console, model, (data, evaluate), (setting, quantize), given, shared)
     extra = _flags(shared)
     commands = {key(p): result.command(p, str(model), str(data or ""), extra=extra) for p in result.points}
@@ -92,6 +101,9 @@ def run(
     if best is not None:
         console.say(f"recommended: {result.summary()}")
         console.say(commands[key(best)])
+        if build is not None:
+            save_design(compile(result.networks[best.network], best.target, **best.options), build)
+            console.say(f"{build}: the recommended design; `bitwright simulate {shlex.quote(str(build))}` checks it")
     console.result(result.as_dict(commands))
     if best is None:
         raise ModelError(result.shortfall)

@@ -72,10 +72,11 @@ class Tlmac:
         return {**limits, **given, "interval": max(interval, least)}
 
     def folded(self, design: Design) -> Mapping[str, object]:
-        """Its options, and the folding of every layer as a setting of `layers`."""
+        """Its options, the folding of every layer as a setting of `layers`, and the goal that other units follow."""
         rows = {row.name: row.details for row in design.estimate.layers if "fold" in row.details}
         layers = {name: {**d["fold"], "element": d["element"], "taps": d["taps"]} for name, d in rows.items()}
-        return {**design.options, "layers": layers}
+        options = {name: value for name, value in design.options.items() if name != "lut"}
+        return {**options, "interval": design.parameters["goal_cycles"], "layers": layers}
 
     def observe(self, plan: TlmacPlan) -> Observation:
         """The streams between the units."""
