@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
     model, data = demo_files()
     (made / "model.onnx").write_bytes(model.read_bytes())
     stored = np.load(data)
-    x = stored["images"].astype(np.float32)[:, None]
+    x = stored["images"].astype(np.float32)[:, None] / 16
     for file in ("calib.npz", "train.npz", "calibration.npz"):
         np.savez(made / file, x=x[:100])
     np.savez(made / "test.npz", x=x[100:200], labels=stored["labels"][100:200])

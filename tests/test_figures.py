@@ -96,7 +96,7 @@ def clock():
         cells = row["placed"]
         mhz = statistics.median(row["routed_mhz"]["6"].values())
         frames = 1e6 * mhz / found["cycles"][f"tlmac {label}"]
-        yield README, f"| {cells['lut']:,} LUT4, {cells['ff']:,} FF, {mhz:.1f} MHz: {frames:,.0f} frames a second |"
+        yield README, f"| {cells['lut']:,} LUT4, {cells['ff']:,} FF, {mhz:.1f} MHz: {frames:,.0f} frames per second |"
     small = found["designs"]["bitsys small, ecp5-85k"]
     cells, estimated, mhz = small["cells"], small["estimated_mhz"]["6"], small["routed_mhz"]["6"]["1"]
     middle = f"{estimated['mid']:.0f} MHz (grade 6, {estimated['low']:.0f} to {estimated['high']:.0f})"

@@ -77,8 +77,8 @@ def others(results: dict) -> str:
                 )
             if row.kind == "hardware":
                 for name, d in run["designs"].items():
-                    text = f"{d['lut_estimated']:,.0f} LUT (estimated), {d['interval_cycles']:,.0f} cycles a frame"
-                    speed = f"{d['frames_per_second_at_200_mhz']:,.0f} frames a second at an assumed 200 MHz"
+                    text = f"{d['lut_estimated']:,.0f} LUT (estimated), {d['interval_cycles']:,.0f} cycles per frame"
+                    speed = f"{d['frames_per_second_at_200_mhz']:,.0f} frames per second at an assumed 200 MHz"
                     lines.append([name, f"{text}, {speed}", "bit-exact", "yes" if d["bit_exact"] else "**no**"])
     return markdown(["what", "measured", "bound", "holds"], lines) if lines else ""
 

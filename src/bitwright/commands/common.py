@@ -23,29 +23,30 @@ if TYPE_CHECKING:
 
 Model = Annotated[Path, typer.Argument(help="model: .onnx or .bw", show_default=False)]
 OutputName = Annotated[
-    str | None, typer.Option("--output-name", help="which output of an ONNX model that has several", show_default=False)
+    str | None,
+    typer.Option("--output-name", help="output to use of an ONNX model that has several", show_default=False),
 ]
 InputShape = Annotated[
     str | None,
-    typer.Option(
-        "--shape", help="of the input of an ONNX model whose sizes are dynamic: 1,3,224,224", show_default=False
-    ),
+    typer.Option("--shape", help="input shape of an ONNX model with dynamic sizes: 1,3,224,224", show_default=False),
 ]
 Build = Annotated[Path, typer.Argument(help="build folder, as `compile` writes it", show_default=False)]
 DATA = "samples: .npz, .npy, .csv or a folder of images; FILE:NAME,LABELS names arrays"
 DataFile = Annotated[Path | None, typer.Option("--data", help=DATA)]
 Output = Annotated[Path, typer.Option("--output", "-o", help="output path", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="one JSON object on standard output, all else on standard error")]
+Json = Annotated[
+    bool, typer.Option("--json", help="print one JSON object on standard output, all else on standard error")
+]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="verbose")]
-Seed = Annotated[int, typer.Option("--seed", help="of every random choice")]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", help="parallel tasks; 0 is one a core", min=0)]
+Seed = Annotated[int, typer.Option("--seed", help="seed of all random choices")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", help="parallel tasks; 0: one per core", min=0)]
 TargetOptions = Annotated[
     list[str], typer.Option("--option", "-O", help="key=value, an option of the target; `bitwright targets` lists them")
 ]
 OptionsByTarget = Annotated[
     list[str], typer.Option("--option", "-O", help="target.key=value, an option of a target; `bitwright targets`")
 ]
-ClockMhz = Annotated[float, typer.Option("--clock-mhz", help="clock in MHz, 1 to 1000, that is assumed or aimed at")]
+ClockMhz = Annotated[float, typer.Option("--clock-mhz", help="clock in MHz, 1 to 1000, assumed or aimed at")]
 Layout = Annotated[str | None, typer.Option("--input-layout", help="order of raw images: HWC or CHW")]
 Scale = Annotated[str | None, typer.Option("--input-scale", help="raw data times this, e.g. 1/255, ...")]
 Mean = Annotated[str | None, typer.Option("--input-mean", help="... minus this, one value or one a channel, a,b,c ...")]
@@ -83,14 +84,15 @@ class Shared:
 class Wanted:
     """The options of every command that chooses hardware: what it is for."""
 
-    device: Annotated[str | None, typer.Option("--device", help="part or board that it is to fit")] = None
-    fps: Annotated[float | None, typer.Option("--fps", help="at least so many frames a second")] = None
+    device: Annotated[str | None, typer.Option("--device", help="part or board to fit into")] = None
+    fps: Annotated[float | None, typer.Option("--fps", help="minimum frames per second")] = None
     latency_us: Annotated[
-        float | None, typer.Option("--latency-us", help="at most so many µs from a frame's first word to its result")
+        float | None,
+        typer.Option("--latency-us", help="maximum latency in µs, from a frame's first word to its result"),
     ] = None
-    fastest: Annotated[bool, typer.Option("--fastest", help="the most frames a second that the device holds")] = False
-    smallest: Annotated[bool, typer.Option("--smallest", help="the least hardware")] = False
-    fill: Annotated[float, typer.Option("--fill", help="share of the device that may be used, 0 to 1")] = 0.8
+    fastest: Annotated[bool, typer.Option("--fastest", help="the fastest design that fits the device")] = False
+    smallest: Annotated[bool, typer.Option("--smallest", help="the smallest design")] = False
+    fill: Annotated[float, typer.Option("--fill", help="maximum share of the device, 0 to 1")] = 0.8
     clock_mhz: ClockMhz = DEFAULT_MHZ
 
     @property

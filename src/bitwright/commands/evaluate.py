@@ -24,7 +24,7 @@ from bitwright.commands.common import (
 )
 
 FloatModel = Annotated[Path | None, typer.Option("--float", help="the float .onnx model to compare with")]
-Samples = Annotated[int | None, typer.Option("--samples", help="only so many samples")]
+Samples = Annotated[int | None, typer.Option("--samples", help="number of samples; default: all")]
 
 
 def run(

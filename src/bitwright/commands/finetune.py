@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 Evaluation = Annotated[Path | None, typer.Option("--evaluate", help="data to measure on; default a tenth of --data")]
 Bits = Annotated[int | None, typer.Option(help="bits of all weights, 1 to 8; default 4")]
 ActivationBits = Annotated[int | None, typer.Option(help="bits of all activations, 1 to 8; default 4")]
-Widths = Annotated[Path | None, typer.Option(help="bits of every layer: the .csv or the .bw of `search`")]
+Widths = Annotated[Path | None, typer.Option(help="widths of every layer: the .csv or the .bw of `search`")]
 Epochs = Annotated[float | None, typer.Option(help="passes over the data; default 10")]
-Steps = Annotated[int | None, typer.Option(help="batches in all, in place of --epochs")]
-Minutes = Annotated[float | None, typer.Option(help="time for training, in place of --epochs")]
+Steps = Annotated[int | None, typer.Option(help="total batches, instead of --epochs")]
+Minutes = Annotated[float | None, typer.Option(help="time limit of training, instead of --epochs")]
 Labels = Annotated[float, typer.Option(help="share of the labels in the loss, 0 to 1")]
 Augment = Annotated[
-    str | None, typer.Option(help="of images: flip, shift=PIXELS, crop=PIXELS (or ROWSxCOLUMNS), separated by commas")
+    str | None,
+    typer.Option(help="augmentation of images: flip, shift=PIXELS, crop=PIXELS (or ROWSxCOLUMNS), separated by commas"),
 ]
 Checkpoint = Annotated[Path | None, typer.Option(help="to resume from; default the output's name with .ckpt")]
 Plot = Annotated[Path | None, typer.Option(help="write the training curve here, as HTML")]

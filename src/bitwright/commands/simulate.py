@@ -19,12 +19,18 @@ if TYPE_CHECKING:
 
 RANDOM_FRAMES = 16
 RESULT = "simulation.json"  # also in design_io.RESULTS
-Frames = Annotated[int | None, typer.Option("--frames", help="so many frames; all of --data, or 16 random ones", min=1)]
-StallShare = Annotated[float, typer.Option("--stalls", help="probability of a pause on both streams, 0 to below 1")]
+Frames = Annotated[
+    int | None, typer.Option("--frames", help="number of frames; default: all of --data, or 16 random ones", min=1)
+]
+StallShare = Annotated[
+    float, typer.Option("--stalls", help="probability of a pause on both streams, 0 to 1 (exclusive)")
+]
 TRACE = "write a waveform, FILE.vcd or FILE.fst, up to the first result; the name of a LAYER shows that one alone"
 Trace = Annotated[list[str], typer.Option("--trace", help=TRACE, show_default=False)]
 DEFAULT_WAVE = "wave.vcd"
-TraceCycles = Annotated[int | None, typer.Option("--trace-cycles", help="so many cycles of waveform instead", min=1)]
+TraceCycles = Annotated[
+    int | None, typer.Option("--trace-cycles", help="length of the waveform in cycles instead", min=1)
+]
 
 
 def run(

@@ -24,12 +24,16 @@ def run(
     build: Build,
     device: Annotated[str, typer.Option("--device", help="part or board; `bitwright targets` lists them")],
     clock_mhz: ClockMhz = DEFAULT_MHZ,
-    dsp: Annotated[bool, typer.Option("--dsp/--no-dsp", help="whether multipliers may become DSP blocks")] = True,
+    dsp: Annotated[bool, typer.Option("--dsp/--no-dsp", help="allow DSP blocks for multipliers")] = True,
     fit: Annotated[bool, typer.Option("--fit/--no-fit", help="whether a design larger than the device fails")] = True,
-    placer: Annotated[str, typer.Option("--placer", help="of nextpnr: heap, or static for full parts")] = "heap",
-    router: Annotated[str, typer.Option("--router", help="of nextpnr: router1, or router2 for full parts")] = "router1",
+    placer: Annotated[str, typer.Option("--placer", help="nextpnr's placer: heap, or static for full parts")] = "heap",
+    router: Annotated[
+        str, typer.Option("--router", help="nextpnr's router: router1, or router2 for full parts")
+    ] = "router1",
     seed: Seed = 1,
-    seeds: Annotated[int, typer.Option("--seeds", help="placements, from --seed on; the median clock counts")] = 1,
+    seeds: Annotated[
+        int, typer.Option("--seeds", help="number of placements, from --seed on; the median clock counts")
+    ] = 1,
     jobs: Jobs = 0,
     json: Json = False,
     verbose: Verbose = False,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bitwright.targets.contract import Design
 
 Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them; several of one hardware")]
-ClassNames = Annotated[Path | None, typer.Option("--class-names", help="text file: the name of a class a line")]
+ClassNames = Annotated[Path | None, typer.Option("--class-names", help="text file, one class name per line")]
 DEVICE_HELP = "part or board; a board also gets a driver, one with a serial line its bitstream (docs/boards.md)"
 DeviceName = Annotated[
     str | None,
@@ -31,12 +31,16 @@ def run(
     builds: Builds,
     output: Output,
     device: DeviceName = None,
-    ip: Annotated[bool, typer.Option("--ip", help="a block for others' projects instead of a device")] = False,
-    prefix: Annotated[str, typer.Option("--prefix", help="before every name of such a block, as in kws_")] = "",
+    ip: Annotated[
+        bool, typer.Option("--ip", help="write an IP block for other projects instead of a board folder")
+    ] = False,
+    prefix: Annotated[str, typer.Option("--prefix", help="prefix of every name in an IP block, as in kws_")] = "",
     clock_mhz: ClockMhz = DEFAULT_MHZ,
     class_names: ClassNames = None,
-    baud: Annotated[int | None, typer.Option("--baud", help="of the serial line; the board's own without it")] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", help="tasks that Vivado runs at once", min=1)] = 4,
+    baud: Annotated[
+        int | None, typer.Option("--baud", help="baud rate of the serial line; default: the board's")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="parallel jobs of Vivado", min=1)] = 4,
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from bitwright.models.graph import FloatGraph
     from bitwright.network import Network
 
-Device = Annotated[str, typer.Option("--device", help="part or board that it is to fit", show_default=False)]
+Device = Annotated[str, typer.Option("--device", help="part or board to fit into", show_default=False)]
 Evaluation = Annotated[Path | None, typer.Option("--evaluate", help="samples to measure on; default those of --data")]
-Fps = Annotated[float | None, typer.Option("--fps", help="at least so many frames a second; default: as many as fit")]
+Fps = Annotated[float | None, typer.Option("--fps", help="minimum frames per second; default: as many as fit")]
 MaxLoss = Annotated[float, typer.Option("--max-loss", help="largest loss of accuracy, in points")]
-Fill = Annotated[float, typer.Option("--fill", help="share of the device that may be used, 0 to 1")]
-ClockMhz = Annotated[float, typer.Option("--clock-mhz", help="clock in MHz that is assumed")]
+Fill = Annotated[float, typer.Option("--fill", help="maximum share of the device, 0 to 1")]
+ClockMhz = Annotated[float, typer.Option("--clock-mhz", help="assumed clock in MHz")]
 Targets = Annotated[list[str], typer.Option("--target", help="an architecture to try; default all")]
 Steps = Annotated[int, typer.Option("--finetune-steps", help="steps of fine-tuning of the finalists")]
 Cluster = Annotated[str | None, typer.Option("--cluster", help="address of a Dask scheduler, tcp://host:port")]
