@@ -60,7 +60,7 @@ def test_a_plain_network_passes():
         (
             {"speed": 3},
             "target tlmac has no option 'speed'; "
-            "legal are interval, lut, clock, elements, bram36, dsp, device, fill, layers, jobs",
+            "legal are interval, lut, latency, clock, elements, bram36, dsp, device, fill, layers, jobs",
         ),
     ],
 )

@@ -317,8 +317,8 @@ class Target(Protocol):
     ) -> Mapping[str, object]:
         """Options for frames of at most `interval` cycles with the least hardware; the nearest where there are none.
 
-        given: what the user chose, which stays; alone, they are the answer of a target of one size. limits: empty, or
-        the `device`, and the share of it to `fill`, for targets whose plans depend on them.
+        given: what the user chose, which stays; alone, they are the answer of a target of one size. limits: for targets
+        whose plans depend on them, the `device` and the share of it to `fill`, and the most cycles of `latency`.
         """
 
 

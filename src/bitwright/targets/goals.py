@@ -135,6 +135,9 @@ class _Search:
         if found is None or found.estimate.interval_cycles > goals.interval:
             raise self.too_slow(slowest)
         if not goals.prompt(found):
+            sooner = self.sooner(wanted)
+            if sooner is not None:
+                return sooner
             wanted = self.largest(goals.prompt, min(wanted, slowest))
             found = self.plan(wanted) if wanted else None
         if found is None or not goals.fits(found):
@@ -154,14 +157,29 @@ class _Search:
         self.known[usual.estimate.interval_cycles] = self.given, usual
         return self.least(goals.fits, usual.estimate.interval_cycles, slowest)
 
+    @property
+    def limits(self) -> dict[str, object]:
+        """What the part sets."""
+        return {"device": self.goals.device, "fill": self.goals.fill} if self.goals.device else {}
+
     def plan(self, interval: int) -> Plan | None:
         """The target's plan for frames of at most so many cycles, if there is one."""
         if interval not in self.known:
-            goals = self.goals
-            limits: dict[str, object] = {"device": goals.device, "fill": goals.fill} if goals.device else {}
-            options = dict(self.target.paced(self.network, self.given, interval, limits))
+            options = dict(self.target.paced(self.network, self.given, interval, self.limits))
             self.known[interval] = options, try_plan(self.target, self.network, make_options(self.target, options))
         return self.known[interval][1]
+
+    def sooner(self, interval: int) -> tuple[dict[str, object], Plan] | None:
+        """Options and plan of a target that itself plans for a latency; None where there is no such plan."""
+        goals = self.goals
+        assert goals.latency_us is not None
+        cycles = math.floor(goals.latency_us * goals.clock.mhz)
+        if cycles < 1:
+            return None
+        limits: dict[str, object] = {"latency": cycles}
+        options = dict(self.target.paced(self.network, self.given, interval, self.limits | limits))
+        plan = try_plan(self.target, self.network, make_options(self.target, options))
+        return (options, plan) if plan and goals.prompt(plan) and goals.fits(plan) else None
 
     def ladder(self, hint: int, slower: int, near: float) -> list[tuple[dict[str, object], Plan]]:
         """See `designs`."""

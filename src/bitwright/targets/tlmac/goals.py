@@ -19,6 +19,7 @@ from bitwright.targets.tlmac.model.clock import ClockGoal
 from bitwright.targets.tlmac.options import FOLDED, TlmacOptions
 from bitwright.targets.tlmac.refusal import OutOfReach
 from bitwright.targets.tlmac.search import choice
+from bitwright.targets.tlmac.search.latency import plan_latency
 from bitwright.targets.tlmac.search.limits import KINDS, Limits
 from bitwright.targets.tlmac.search.planner import NOTHING, ROUNDS, check_clock, plan_interval
 from bitwright.targets.tlmac.search.waiting import with_fifos
@@ -56,6 +57,8 @@ def try_network(network: Network, options: TlmacOptions) -> TlmacPlan | None:
 def _planned(circuit: Circuit, options: TlmacOptions) -> TlmacPlan:
     if options.lut is not None:
         return _within(circuit, options)
+    if options.latency is not None:
+        return plan_latency(circuit, options, options.latency, options.interval or slowest(circuit))
     if options.interval is not None:
         return _keep(circuit, options, options.interval)
     goal = default_interval(circuit, options)

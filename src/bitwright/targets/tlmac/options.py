@@ -29,6 +29,10 @@ class TlmacOptions:
     lut: int | None = field(
         default=None, metadata={"doc": "goal: at most this many LUTs (smallest interval that fits them)"}
     )
+    latency: int | None = field(
+        default=None,
+        metadata={"doc": "goal: at most this many clock cycles from a frame's first word to its last result"},
+    )
     clock: float | None = field(
         default=None, metadata={"doc": "goal: a clock in MHz that every unit keeps on `device`, by the clock model"}
     )
@@ -59,7 +63,9 @@ class TlmacOptions:
     def __post_init__(self) -> None:
         if self.interval is not None and self.lut is not None:
             raise OptionError("interval and lut are two goals; give one of them")
-        for name in ("interval", "lut"):
+        if self.latency is not None and self.lut is not None:
+            raise OptionError("latency and lut are two goals; give one of them")
+        for name in ("interval", "latency", "lut"):
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
                 raise OptionError(f"{name} must be a whole number of at least 1, not {value!r}")

@@ -55,21 +55,25 @@ class Tlmac:
     def paced(
         self, network: Network, given: Mapping[str, object], interval: int, limits: Mapping[str, object]
     ) -> Mapping[str, object]:
-        """With that interval as the goal, or the shortest of its slowest layer; on the device unless one is given."""
+        """With that interval as the goal, or the shortest of its slowest layer; on the device unless one is given.
+
+        Beyond what the least hardware needs the interval is no goal.
+        """
         from bitwright.targets.contract import make_options
         from bitwright.targets.tlmac.check import simpler, unsupported
         from bitwright.targets.tlmac.circuit.units import build_circuit
-        from bitwright.targets.tlmac.goals import shortest_interval
+        from bitwright.targets.tlmac.goals import shortest_interval, slowest
 
-        own = [name for name in ("interval", "lut") if given.get(name) is not None]
+        own = [name for name in ("interval", "latency", "lut") if given.get(name) is not None]
         if own:
             raise OptionError(f"{own[0]} is a goal by itself; legal is one kind of goals")
         options = make_options(self, given)
         simple = simpler(network)
         if unsupported(simple):  # `plan` says so
             return given
-        least = shortest_interval(build_circuit(simple), options, options.elements, interval)
-        return {**limits, **given, "interval": max(interval, least)}
+        circuit = build_circuit(simple)
+        least = shortest_interval(circuit, options, options.elements, interval)
+        return {**limits, **given, "interval": max(min(interval, slowest(circuit)), least)}
 
     def folded(self, design: Design) -> Mapping[str, object]:
         """Its options, the folding of every layer as a setting of `layers`, and the goal that other units follow."""

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from bitwright.hardware.resources import Resources
 from bitwright.targets.contract import Problem
@@ -21,19 +22,27 @@ from bitwright.targets.tlmac.threads import each
 from bitwright.targets.tlmac.wishes import wished
 
 NOTHING = Resources()
+NONE: Mapping[str, int] = MappingProxyType({})
 ROUNDS = 5  # of a choice that is repeated for what it changes in other places
 
 
 def plan_interval(
-    circuit: Circuit, options: TlmacOptions, goal: int, limit: int = 0, reserve: Resources = NOTHING
+    circuit: Circuit,
+    options: TlmacOptions,
+    goal: int,
+    limit: int = 0,
+    reserve: Resources = NOTHING,
+    own: Mapping[str, int] = NONE,
 ) -> TlmacPlan:
     """The cheapest plan that keeps the limits, with at most `goal` cycles a frame for every unit; or `OutOfReach`.
 
     Layers that cannot be that fast may take `limit` cycles where that is more. reserve: what is left of the limits.
+    own: goals of layers, by name, in place of `goal`.
     """
-    goals, limits = (goal, max(goal, limit)), Limits.of(options)
+    limits = Limits.of(options)
     layers = [unit for unit in circuit.stages if unit.mac]
-    found = each(lambda u: _chosen(u, options, goals), layers, options.threads)
+    goals = {unit.name: (own.get(unit.name, goal), max(goal, limit)) for unit in layers}
+    found = each(lambda u: _chosen(u, options, goals[u.name]), layers, options.threads)
     refused = [choice for choice in found if isinstance(choice, OutOfReach)]
     if refused:
         refused = [choice for choice in refused if choice.clock is None] or refused  # cycles come first
@@ -51,7 +60,7 @@ def plan_interval(
 def _within_limits(
     circuit: Circuit,
     options: TlmacOptions,
-    goals: tuple[int, ...],
+    goals: Mapping[str, tuple[int, ...]],
     start: tuple[TlmacPlan, dict[str, fold.Candidate]],
     limits: Limits,
     reserve: Resources,
@@ -68,7 +77,7 @@ def _within_limits(
         limits = replace(limits, bram_price=FREE_BRAM36)
 
     def considered(unit: UnitPlan) -> list[Alternative]:
-        pool = _pool(unit.unit, options, goals, chosen[unit.unit.name], scarce) if unit.mac else ()
+        pool = _pool(unit.unit, options, goals[unit.unit.name], chosen[unit.unit.name], scarce) if unit.mac else ()
         found = alternatives(unit, pool, limits.bram_price)
         return found if clock is None else [option for option in found if _allowed(clock, unit, option)]
 
@@ -81,7 +90,7 @@ def _within_limits(
             break
         by_name = {unit.unit.name: pick for unit, pick in zip(plan.units, picks, strict=True)}
         found = {name: _told(by_name[name].candidate or first, first) for name, first in chosen.items()}
-        plan = assemble(circuit, options, goals[0], found, {name for name, pick in by_name.items() if not pick.dsp})
+        plan = assemble(circuit, options, plan.goal, found, {name for name, pick in by_name.items() if not pick.dsp})
         if limits.hold(plan.estimate.total + reserve):
             check_clock(plan, clock)
             return plan
