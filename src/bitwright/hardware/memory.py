@@ -105,9 +105,12 @@ def rom(width: int, depth: int, style: int = 0, latency: int = 1) -> Resources:
 
 
 def _banks(columns: int, depth: int, latency: int) -> Resources:
-    """The registers of a ROM in logic of latency 2 that one of a single bank has not, with the choice among them."""
+    """What a ROM in logic of latency 2 has that one of a single bank has not: registers, and the choice among them."""
     banks = math.ceil(depth / BANK)
-    return Resources(ff=(banks - 1) * columns + index_bits(banks)) if latency == 2 and banks > 1 else Resources()
+    if latency != 2 or banks == 1:
+        return Resources()
+    choice = mux(banks) - mux(math.ceil(depth / 256))  # MUXF8 makes it of 256 words for free where there are no banks
+    return Resources(lut=choice * columns, ff=(banks - 1) * columns + index_bits(banks))
 
 
 def output_register(width: int, depth: int, written: bool, latency: int) -> Resources:
