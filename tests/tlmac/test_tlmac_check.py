@@ -206,7 +206,7 @@ def test_a_saved_configuration_makes_the_same_design(random_network, tmp_path):
     from bitwright.design.config import config, read_config, write_config
 
     network = random_network(3, image=True)
-    design = api.compile(network, "tlmac", interval=50, cache_dir=tmp_path)
+    design = api.compile(network, "tlmac", interval=200, cache_dir=tmp_path)
     write_config(design, tmp_path / "folding.json")
     target, options = read_config(tmp_path / "folding.json")
     assert target == "tlmac"
