@@ -23,13 +23,15 @@ from bitwright.targets.contract import Design
 from bitwright.text import Shown
 from bitwright.tools import verilator
 from bitwright.tools.bench import Bench, Tap, axis_input, axis_output
-from bitwright.tools.model import Model, ProtocolError, Run, Stalls, Waveform, trace_format
+from bitwright.tools.model import ExternalMemory, Model, ProtocolError, Run, Stalls, Waveform, trace_format
 
+RANDOM_MEMORY = 20  # times slower than the ideal one, which estimates hold for, at most
 BATCH = 8  # frames that are worth a run of their own
 TIMING_FRAMES = 8  # of the extra run that measures cycles where the main one stalls
 TIMING_BATCHES = 4  # at least, where frames are computed together
 IDLE_FLOOR = 20_000
 INPUT, OUTPUT = "s_axis", "m_axis"
+MEMORY_BASE = 0x12_0000_0000  # where the external memory of a simulation begins
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -120,7 +122,8 @@ def simulate(
     """Stream the frames `x` through the compiled design.
 
     x: integers [N, *input shape], or floats in the model's own layout and units, which the network's
-    InputSpec quantizes; of several inputs by their names. stalls: random pauses on all streams. seed: of the initial
+    InputSpec quantizes; of several inputs by their names. stalls: random pauses on all streams, and an external
+    memory of random latencies and pauses. seed: of the initial
     state of registers.
     trace: file for a waveform up to the end of the first result, VCD or FST by its name, or a `Waveform` that says how
     long it is. Many frames are split over `jobs` models.
@@ -183,7 +186,8 @@ def compile_model(
     if design.weights is not None:
         inputs.append(axis_input(design.weights.tdata_bits, WEIGHT_STREAM))
     outputs = [axis_output(design.output.tdata_bits, OUTPUT)]
-    bench = Bench(design.top, inputs, outputs, design.has_control, taps=taps)
+    memory = design.memory.bits if design.memory is not None else 0
+    bench = Bench(design.top, inputs, outputs, design.has_control, taps=taps, memory=memory)
     return verilator.build(design.files, bench, trace=trace, cache_dir=cache_dir, jobs=jobs)
 
 
@@ -217,16 +221,36 @@ def _stream(
 ) -> Run:
     """One run of the model over the frames of x."""
     idle = max(IDLE_FLOOR, 4 * design.estimate.latency_cycles, 4 * design.estimate.interval_cycles)
-    return model.run(
+    if design.memory is not None and stalls is not None:
+        idle *= RANDOM_MEMORY
+    memory = external_memory(design, None if stalls is None else stalls.seed)
+    return model.with_memory(memory).run(
         stream_words(design, x),
         {OUTPUT: len(x) * design.output.words},
         stalls=stalls,
         seed=seed,
         idle_cycles=idle,
-        program=design.program if design.program is not None else (),
+        program=_program(design),
         counters=tuple((design.counters or {}).values()),
         trace=trace,
     )
+
+
+def _program(design: Design) -> np.ndarray:
+    """All register writes: where external memory lies, then the design's own."""
+    own = np.zeros((0, 2), np.uint32) if design.program is None else design.program
+    if design.memory is None:
+        return own
+    halves = zip(design.memory.registers, (MEMORY_BASE & 0xFFFFFFFF, MEMORY_BASE >> 32), strict=True)
+    return np.concatenate([np.array([*halves], np.uint32), own])
+
+
+def external_memory(design: Design, seed: int | None) -> ExternalMemory | None:
+    """The memory behind the design's port: ideal, or random with a seed; None where there is no port."""
+    port = design.memory
+    if port is None:
+        return None
+    return ExternalMemory(port.image, port.size, MEMORY_BASE, latency=port.latency, gap=port.gap, seed=seed)
 
 
 def outputs_of(design: Design, run: Run) -> np.ndarray:

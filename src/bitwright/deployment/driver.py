@@ -122,7 +122,15 @@ def same_hardware(designs: Mapping[str, Design]) -> Design:
         if design.digest != first.digest:
             rule = "legal are designs of one target with the same hardware options"
             raise OptionError(f"{name!r} and {other!r} are of different hardware; {rule}")
+    check_no_memory(first)
     return first
+
+
+def check_no_memory(design: Design) -> None:
+    """Raise `OptionError` for a design with external memory, which no board or block connects yet."""
+    if design.memory is not None:
+        rule = "legal are designs without external memory"
+        raise OptionError(f"{design.network.name!r} needs external memory at m_axi, which nothing connects yet; {rule}")
 
 
 def _words(designs: Mapping[str, Design]) -> dict[str, dict[str, tuple[str, np.ndarray]]]:

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from bitwright.deployment.driver import check_no_memory
 from bitwright.deployment.prefix import prefixed
 from bitwright.deployment.rendering import Code, render
 from bitwright.design.io import as_json
@@ -29,6 +30,7 @@ def write_ip(design: Design, folder: Path, prefix: str = "", seed: int = 0) -> l
     FuseSoC, component.xml IP-XACT (IEEE 1685-2014), project.tcl for Vivado, quartus.tcl for Quartus; bench/ a cocotb
     test with vectors that the network computed.
     """
+    check_no_memory(design)
     made = prefixed(design, prefix)
     flat = {name: text for name, text in flatten(made.files).items() if not name.endswith(".vlt")}
     folder.mkdir(parents=True, exist_ok=True)

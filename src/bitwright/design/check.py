@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bitwright.errors import ModelError
+from bitwright.hardware.memory_port import MemoryPort
 from bitwright.network import Network, TensorType
 from bitwright.targets.contract import Design, Estimate, FrameSpec, StreamSpec, SynthesisUnit
 
@@ -21,6 +22,8 @@ MAX_BUS_BITS = 1 << 16
 MAX_CYCLES = 1 << 53
 MAX_COPIES = 1 << 20
 MAX_BATCH = 1 << 16
+MAX_MEMORY = 1 << 35
+MAX_LATENCY = 10_000
 WORD = 1 << 32
 
 
@@ -100,3 +103,17 @@ def _words(design: Design) -> None:
         fits = words.ndim == 2 and 1 <= words.shape[1] <= MAX_BUS_BITS // 32 and words.dtype == np.uint32
         _need(fits, "weights", f"words of 32 to {MAX_BUS_BITS} bits")
         _need(_whole(design.weights.frames, 1, MAX_CYCLES), "weights_frames", "a whole number from 1 on")
+    if design.memory is not None:
+        _memory(design.memory)
+
+
+def _memory(port: MemoryPort) -> None:
+    """External memory: a simulation takes as much as it says."""
+    _need(port.bits in (64, 128), "bits of the memory", "64 or 128")
+    _need(_whole(port.size, 1, MAX_MEMORY), "size of the memory", f"1 to {MAX_MEMORY} bytes")
+    fits = port.image.ndim == 1 and port.image.dtype == np.uint32 and 4 * len(port.image) <= port.size
+    _need(fits, "the memory's image", "words of 32 bits, no more than the memory's size")
+    addresses = len(port.registers) == 2 and all(_whole(v, 0, WORD - 1) for v in port.registers)
+    _need(addresses, "registers of the memory", "two whole numbers of 32 bits")
+    for name in ("latency", "gap"):
+        _need(_whole(getattr(port, name), 1, MAX_LATENCY), f"{name} of the memory", f"1 to {MAX_LATENCY}")

@@ -7,6 +7,7 @@
     rtl/...         every source and memory file, by its path in `Design.files`
     program.npy     AXI4-Lite writes, where the target has a program
     weights.npy     words of the weight stream for a batch, where the top has one
+    memory.npy      words that lie in external memory, where the top has its port
 
 `simulation.json`, `synthesis.json`, `design.bit` (of a placed one), `report.json` and `report.html` join it as the
 commands run.
@@ -29,6 +30,7 @@ from bitwright import limits
 from bitwright.design.check import check_design
 from bitwright.errors import ModelError
 from bitwright.files import check_replaceable, new_folder, read_file, read_text
+from bitwright.hardware.memory_port import MemoryPort
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.source_rules import check_paths
 from bitwright.network import IntType, TensorType, storage
@@ -46,11 +48,11 @@ from bitwright.targets.contract import (
 
 T = TypeVar("T")
 FORMAT = "bitwright design"
-VERSION = 5
+VERSION = 6
 DESIGN, ESTIMATE, NETWORK, RTL = "design.json", "estimate.json", "network.bw", "rtl"
-PROGRAM, WEIGHTS = "program.npy", "weights.npy"
+PROGRAM, WEIGHTS, MEMORY = "program.npy", "weights.npy", "memory.npy"
 RESULTS = ("simulation.json", "synthesis.json", "design.bit", "report.json", "report.html")
-CONTENTS = frozenset({DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM, WEIGHTS, *RESULTS})
+CONTENTS = frozenset({DESIGN, ESTIMATE, NETWORK, RTL, PROGRAM, WEIGHTS, MEMORY, *RESULTS})
 
 
 def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
@@ -71,6 +73,8 @@ def save_design(design: Design, folder: str | os.PathLike[str]) -> None:
             np.save(made / PROGRAM, np.asarray(design.program, np.uint32), allow_pickle=False)
         if design.weights is not None:
             np.save(made / WEIGHTS, np.asarray(design.weights.words, np.uint32), allow_pickle=False)
+        if design.memory is not None:
+            np.save(made / MEMORY, np.asarray(design.memory.image, np.uint32), allow_pickle=False)
         (made / DESIGN).write_text(as_json(_design_dict(design)))
 
 
@@ -178,6 +182,7 @@ def _design_dict(design: Design) -> dict[str, Any]:
         "options": design.options,
         "program": design.program is not None,
         "weights_frames": design.weights.frames if design.weights is not None else None,
+        "memory": None if design.memory is None else design.memory.facts(),
         "counters": design.counters,
         "batch": design.batch,
         "parameters": design.parameters,
@@ -220,6 +225,14 @@ def _parse(path: Path) -> dict[str, Any]:
     return found
 
 
+def _memory(folder: Path, tree: Mapping[str, Any] | None) -> MemoryPort | None:
+    """The external memory of a design."""
+    if tree is None:
+        return None
+    registers = tuple(tree["registers"])
+    return _made(MemoryPort, image=_words(folder / MEMORY), **{**tree, "registers": registers})
+
+
 def _words(path: Path) -> np.ndarray:
     return parse_npy(read_file(_own(path), ModelError))
 
@@ -257,6 +270,7 @@ def _read(folder: Path) -> Design:
         estimate=_estimate(_parse(folder / ESTIMATE)),
         program=_words(folder / PROGRAM) if tree["program"] else None,
         weights=WeightStream(_words(folder / WEIGHTS), frames) if frames is not None else None,
+        memory=_memory(folder, tree["memory"]),
         **{name: tree[name] for name in ("target", "top", "options", "counters", "batch", "parameters")},
     )
     check_design(design)

@@ -18,6 +18,7 @@ import numpy as np
 
 from bitwright.errors import ModelError
 from bitwright.hardware.clock import ESTIMATED, Clock
+from bitwright.hardware.memory_port import MemoryPort
 from bitwright.hardware.resources import Resources
 from bitwright.hardware.shell import ADDRESS_BITS, top_ports
 from bitwright.hardware.source_rules import check_paths
@@ -209,9 +210,8 @@ class Design(Shown):
     top: module with clk_i, rst_i, s_axis_{tdata,tvalid,tready}, m_axis_{tdata,tvalid,tready,tlast},
     and, where `program` or `counters` is not None, the AXI4-Lite slave s_axil_* (32-bit data).
     program: AXI4-Lite writes (address, word) that load program and weights before the first frame.
-    weights: what goes to s_axis_weights, where the top has that stream.
-    counters: name to AXI4-Lite address of 32-bit registers that are read after the last frame. One that is called
-    "errors" is 0 unless the design ignored a write.
+    weights, memory: what goes to s_axis_weights, and lies behind m_axi, where the top has them.
+    counters: addresses of 32-bit registers by name, read after the last frame; "errors" is 0 if no write was ignored.
     batch: frames that are computed together, whose results leave one right after the other.
     input, output: what the streams carry, in the order of the network's inputs and outputs; one `StreamSpec` may stand
     for a frame of one tensor.
@@ -230,6 +230,7 @@ class Design(Shown):
     options: Mapping[str, Any] = field(default_factory=dict)
     program: np.ndarray | None = None  # uint32 [words, 2]
     weights: WeightStream | None = None
+    memory: MemoryPort | None = None
     counters: Mapping[str, int] | None = None
     batch: int = 1
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -255,9 +256,9 @@ class Design(Shown):
     @property
     def ports(self) -> tuple[Port, ...]:
         """The top's ports; addresses have 32 bits, of which the top may have fewer."""
-        weights = 0 if self.weights is None else self.weights.tdata_bits
-        addresses = ADDRESS_BITS if self.has_control else None
-        return top_ports(self.input.tdata_bits, self.output.tdata_bits, weights, addresses)
+        weights, memory = (0 if end is None else end.tdata_bits for end in (self.weights, self.memory))
+        sides, addresses = (self.input.tdata_bits, self.output.tdata_bits), ADDRESS_BITS if self.has_control else None
+        return top_ports(*sides, weights, addresses, memory)
 
     @property
     def digest(self) -> str:

@@ -46,7 +46,8 @@ module bitsys (
       .OutputGroups(256),
       .Layers(32),
       .MultiplierBits(25),
-      .WeightStream(1)
+      .WeightStream(1),
+      .External(0)
   ) u_core (
       .clk_i(clk_i),
       .rst_i(rst_i),
@@ -78,6 +79,8 @@ module bitsys (
       .s_axil_rdata(s_axil_rdata),
       .s_axil_rresp(s_axil_rresp),
       .s_axil_rvalid(s_axil_rvalid),
-      .s_axil_rready(s_axil_rready)
+      .s_axil_rready(s_axil_rready),
+      .m_axi_o(),
+      .m_axi_i(76'd0)
   );
 endmodule

@@ -33,7 +33,12 @@ def points() -> list[Point]:
     """The modules that are synthesized."""
     arrays = [machine(unit, *size) for unit in UNITS for size in SIZES_OF[unit]]
     arrays.append(machine("container", 2, 8, stream=False))
-    return [*map(array, arrays), accelerator(machine("container", 2, 8)), accelerator(machine("bitplane", 2, 8))]
+    return [
+        *map(array, arrays),
+        port(machine("container", 2, 8)),
+        accelerator(machine("container", 2, 8)),
+        accelerator(machine("bitplane", 2, 8)),
+    ]
 
 
 def array(h: Hardware) -> Point:
@@ -41,6 +46,12 @@ def array(h: Hardware) -> Point:
     chosen = {name: h.parameters()[name] for name in OF_ARRAY}
     name = f"array of {_size(h)}{'' if h.weight_stream else ', no weight stream'}"
     return Point(name, emit.files(h), ARRAY, cost.array_counts(h), cost.array_memories(h), chosen)
+
+
+def port(h: Hardware) -> Point:
+    """What stands between the accelerator and external memory."""
+    counts, known = {"external memory": 1}, cost.memory(64, 128)
+    return Point("external memory", emit.files(h), "bitsys_external", counts, known, {"Layers": h.layers})
 
 
 def accelerator(h: Hardware) -> Point:

@@ -152,7 +152,7 @@ def fits(hardware: Hardware, staged: Staged[Stage], places: Layout, program: Pro
             found.append(Problem(None, f"{what} need {need} {unit}", legal))
     found += _packets(hardware, program)
     for layer in program.layers:
-        found += _layer_fits(layer, hardware)
+        found += layer_fits(layer, hardware)
     return found
 
 
@@ -169,7 +169,8 @@ def _packets(hardware: Hardware, program: Program) -> list[Problem]:
     ]
 
 
-def _layer_fits(layer: Layer, hardware: Hardware) -> list[Problem]:
+def layer_fits(layer: Layer, hardware: Hardware) -> list[Problem]:
+    """Windows, fields and numbers of a layer that pass what the hardware holds."""
     name, fields, found = layer.stage.name, layer.fields, []
     window = fields.get("taps", 0) * fields.get("inner", 0)
     if window > hardware.row_words:

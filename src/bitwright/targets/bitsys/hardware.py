@@ -27,7 +27,8 @@ class Hardware:
     rows x columns: pixels and output channels that are computed at once. row_words, act_words: 64-bit words of a
     pixel's window and of all activations. weight_lines: operand words of each column. param_groups, table_entries:
     channel groups with parameters, entries of thresholds and tables. output_groups: groups of 32-bit results.
-    weight_stream: whether weights that do not fit come in on a stream of their own.
+    weight_stream: whether weights that do not fit come in on a stream of their own. m_axi: bits of a beat of external
+    memory's port, 64, or 0 where there is none; memory_mib: MiB of that memory.
     """
 
     name: str
@@ -43,6 +44,8 @@ class Hardware:
     layers: int
     multiplier_bits: int
     weight_stream: bool
+    m_axi: int = 0
+    memory_mib: int = 256
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -68,9 +71,24 @@ class Hardware:
             raise OptionError(f"hardware {self.name}: multiplier_bits is {bits!r}; legal are 2 to 32")
         if not isinstance(self.weight_stream, bool):
             raise OptionError(f"hardware {self.name}: weight_stream is {self.weight_stream!r}; legal are true, false")
+        self._check_external()
         if 2 * self.weight_lines * self.line_words > 1 << 19:
             most = (1 << 19) // (2 * self.line_words)
             raise OptionError(f"hardware {self.name}: weight_lines is {self.weight_lines}; legal are at most {most}")
+
+    def _check_external(self) -> None:
+        if self.m_axi not in (0, 64) or isinstance(self.m_axi, bool):
+            raise OptionError(f"hardware {self.name}: m_axi is {self.m_axi!r}; legal are 0 and 64")
+        mib = self.memory_mib
+        if not isinstance(mib, int) or not 1 <= mib <= 1 << 15:
+            raise OptionError(f"hardware {self.name}: memory_mib is {mib!r}; legal are 1 to {1 << 15}")
+        if self.m_axi and self.weight_stream:
+            raise OptionError(f"hardware {self.name}: weights come by m_axi or by weight_stream; legal is one of them")
+
+    @property
+    def external(self) -> bool:
+        """Whether there is external memory."""
+        return self.m_axi > 0
 
     @property
     def planes(self) -> bool:
@@ -113,6 +131,7 @@ class Hardware:
             "Layers": self.layers,
             "MultiplierBits": self.multiplier_bits,
             "WeightStream": int(self.weight_stream),
+            "External": int(self.external),
         }
 
 
@@ -132,7 +151,8 @@ def load(source: str) -> Hardware:
     except (ValueError, RecursionError) as error:
         raise OptionError(f"hardware {source!r}: {summary(error)}") from None
     legal = [f.name for f in fields(Hardware) if f.name != "name"]
-    wrong = sorted(set(values) ^ set(legal))
+    optional = {"m_axi", "memory_mib"}
+    wrong = sorted((set(values) ^ set(legal)) - (optional - set(values)))
     if wrong:
         shown = ", ".join(name[:40] for name in wrong[:20])
         raise OptionError(f"hardware {source!r}: fields {shown} are missing or unknown; all of {', '.join(legal)}")

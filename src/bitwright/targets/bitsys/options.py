@@ -14,7 +14,8 @@ class BitsysOptions:
     """Options of target bitsys."""
 
     hardware: str = field(
-        default="ultra96", metadata={"doc": "preset (ultra96, ultra96_planes, small) or path of a TOML file"}
+        default="ultra96",
+        metadata={"doc": "preset (ultra96, ultra96_memory, ultra96_planes, small) or path of a TOML file"},
     )
     batch: int = field(
         default=0,
@@ -23,7 +24,17 @@ class BitsysOptions:
         },
     )
 
+    memory_latency: int = field(
+        default=100,
+        metadata={"doc": "cycles to the first beat of external memory in estimates and simulations"},
+    )
+    memory_gap: int = field(default=1, metadata={"doc": "cycles from beat to beat of it, 8 bytes each"})
+
     def __post_init__(self) -> None:
         if not isinstance(self.batch, int) or not 0 <= self.batch <= 255:
             raise OptionError(f"batch is {self.batch!r}; legal are 0 to 255")
+        for name, most in (("memory_latency", 10_000), ("memory_gap", 100)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+                raise OptionError(f"{name} is {value!r}; legal are 1 to {most}")
         hardware.load(self.hardware)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
+
+from bitwright.hardware.memory_port import MemoryPort
 from bitwright.hardware.resources import Resources
 from bitwright.network import IntType, Network
 from bitwright.network.lowering import (
@@ -29,6 +32,11 @@ from bitwright.network.stages import Rules, Stage, Staged, staged
 from bitwright.targets.bitsys import hardware, lowering, program, storage
 from bitwright.targets.bitsys.check import MOST_THRESHOLDS, STORED_BITS, TABLE_BITS, fits, too_heavy, too_wide, unsuited
 from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
+from bitwright.targets.bitsys.external import network as external
+from bitwright.targets.bitsys.external.planner import Planned
+from bitwright.targets.bitsys.external.program import Image, follow, image, traffic
+from bitwright.targets.bitsys.external.program import writes as outside_writes
+from bitwright.targets.bitsys.external.timing import EXTERNAL_FETCH, Times
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model import cost, cycles, timeline
 from bitwright.targets.bitsys.model.cycles import LayerTiming
@@ -67,15 +75,25 @@ class BitsysPlan:
     layout: Layout
     program: Program
     estimate: Estimate
+    outside: Outside | None
+
+
+@dataclass(frozen=True, eq=False)
+class Outside:
+    """What goes to and from external memory, and what lies there."""
+
+    planned: Planned
+    image: Image
 
 
 @dataclass(frozen=True, eq=False)
 class _Lowered:
-    """A network on a hardware configuration: stages, places, program."""
+    """A network on a hardware configuration: stages, places, program, external memory."""
 
     staged: Staged[Stage]
     layout: Layout
     program: Program
+    outside: Outside | None = None
 
 
 def _batches(batch: int, staged: Staged[Stage], machine: Hardware) -> tuple[int, ...]:
@@ -135,11 +153,23 @@ def _staged(network: Network, machine: Hardware, batch: int) -> _Lowered | list[
         places = storage.layout(cut, machine, frames)
         if _has_room(cut, places, machine):
             break
+    if machine.external:
+        return _outside(cut, places, machine)
     found = too_heavy(cut, places, machine)
     if found:
         return found
     made = program.place(lowering.layers(cut, places, machine), machine)
     return fits(machine, cut, places, made) or _Lowered(cut, places, made)
+
+
+def _outside(cut: Staged[Stage], places: Layout, machine: Hardware) -> _Lowered | list[Problem]:
+    """A network on hardware with external memory."""
+    planned = external.lower(cut, places, machine, _has_room(cut, places, machine))
+    if isinstance(planned, list):
+        return planned
+    made = image(planned)
+    found = external.too_large(made, machine)
+    return list(found) or _Lowered(planned.staged, planned.layout, external.listed(planned), Outside(planned, made))
 
 
 def problems(network: Network, options: BitsysOptions) -> list[Problem]:
@@ -154,13 +184,15 @@ def make_plan(network: Network, options: BitsysOptions) -> BitsysPlan | Refusal:
     found = _lower(network, machine, options.batch)
     if isinstance(found, Refusal):
         return found
-    estimate = _estimate(machine, found)
-    return BitsysPlan(network, options, machine, found.staged, found.layout, found.program, estimate)
+    estimate = _estimate(machine, found, options)
+    shape = found.staged, found.layout, found.program
+    return BitsysPlan(network, options, machine, *shape, estimate, found.outside)
 
 
 def emit_design(name: str, plan: BitsysPlan) -> Design:
     """The hardware's files, which no network changes, and the network's program; `name`: of the target."""
-    registers, shared, types = control_registers().values(), plan.estimate.shared, plan.network.types
+    registers = control_registers(plan.hardware.external).values()
+    shared, types = plan.estimate.shared, plan.network.types
     assert shared is not None
     return Design(
         target=name,
@@ -172,12 +204,27 @@ def emit_design(name: str, plan: BitsysPlan) -> Design:
         units=(SynthesisUnit(shared.name, TOP, row=0),),
         estimate=plan.estimate,
         options=dataclasses.asdict(plan.options),
-        program=program.writes(plan.program, plan.staged, plan.layout, plan.hardware),
+        program=_writes(plan),
         weights=_weight_stream(plan),
+        memory=_memory(plan),
         counters={r.name: address("control", 0) + r.offset for r in registers if r.access == "r"},
         batch=plan.layout.batch,
         parameters=_facts(plan),
     )
+
+
+def _writes(plan: BitsysPlan) -> np.ndarray:
+    """The register writes."""
+    if plan.outside is not None:
+        return outside_writes(plan.outside.planned, plan.outside.image)
+    return program.writes(plan.program, plan.staged, plan.layout, plan.hardware)
+
+
+def _memory(plan: BitsysPlan) -> MemoryPort | None:
+    """External memory, where the hardware has it."""
+    if plan.outside is None:
+        return None
+    return external.port(plan.outside.image, plan.hardware, plan.options.memory_latency, plan.options.memory_gap)
 
 
 def _weight_stream(plan: BitsysPlan) -> WeightStream | None:
@@ -188,28 +235,59 @@ def _weight_stream(plan: BitsysPlan) -> WeightStream | None:
     return WeightStream(to_words(words, WEIGHT_BITS), plan.layout.batch)
 
 
-def _estimate(machine: Hardware, found: _Lowered) -> Estimate:
+def _estimate(machine: Hardware, found: _Lowered, options: BitsysOptions) -> Estimate:
     """Cycles by layer and resources of the whole hardware, which all layers share.
 
     Cycles of a layer count from when its weights, and room for its results, are there.
     """
     layers, batch = found.program.layers, found.layout.batch
     timings = [cycles.layer_timing(layer.fields, machine) for layer in layers]
-    total = sum(timing.cycles for timing in timings)
     whole = unique("accelerator", {layer.name for layer in layers})
-    shared = LayerEstimate(whole, TOP, cost.resources(machine), math.ceil(total / batch))
     rows = []
-    for layer, timing in zip(layers, timings, strict=True):
-        active = cycles.array_cycles(layer.fields, machine)
-        details = {
-            "cycles_batch": timing.cycles,
-            "array_cycles": active,
-            "array_utilization": active / timing.cycles,
-        }
-        busy, stage = math.ceil(timing.cycles / batch), layer.stage
-        rows.append(LayerEstimate(layer.name, stage.kind, Resources(), busy, stage.nodes, details))
-    interval, latency = timeline.interval_and_latency(_accelerator(machine, found, timings))
+    more = 0 if found.outside is None else EXTERNAL_FETCH
+    for name, group in _rows(layers, found.outside is not None):
+        taken = sum(timings[k].cycles + more for k in group)
+        active = sum(cycles.array_cycles(layers[k].fields, machine) for k in group)
+        own = {"cycles_batch": taken, "array_cycles": active, "array_utilization": active / taken}
+        stage = layers[group[0]].stage
+        rows.append(LayerEstimate(name, stage.kind, Resources(), math.ceil(taken / batch), stage.nodes, own))
+    ends, details = _accelerator(machine, found, timings), {}
+    if found.outside is None:
+        interval, latency = timeline.interval_and_latency(ends)
+    else:
+        followed = _followed(found.outside, machine, options, timings, ends)
+        interval, latency = followed.interval_and_latency(ends)
+        details = followed.waits()
+    shared = LayerEstimate(whole, TOP, cost.resources(machine), sum(row.cycles for row in rows), (), details)
     return Estimate(tuple(rows), interval, latency, overlap=False, shared=shared)
+
+
+def _rows(layers: Sequence[lowering.Layer], tiles: bool) -> list[tuple[str, list[int]]]:
+    """Names and numbers of the layers of each row: one, or all tiles of one."""
+    if not tiles:
+        return [(layer.name, [k]) for k, layer in enumerate(layers)]
+    found: dict[str, list[int]] = {}
+    for k, layer in enumerate(layers):
+        found.setdefault(layer.name, []).append(k)
+    return list(found.items())
+
+
+def _followed(
+    outside: Outside,
+    machine: Hardware,
+    options: BitsysOptions,
+    timings: Sequence[LayerTiming],
+    ends: timeline.Accelerator,
+) -> Times:
+    memory = machine.layers, options.memory_latency, options.memory_gap
+    return follow(outside.planned, outside.image, timings, ends, memory)
+
+
+def times(plan: BitsysPlan) -> Times:
+    """The times of some batches with external memory."""
+    assert plan.outside is not None
+    timings = [cycles.layer_timing(layer.fields, plan.hardware) for layer in plan.program.layers]
+    return _followed(plan.outside, plan.hardware, plan.options, timings, accelerator(plan))
 
 
 def accelerator(plan: BitsysPlan) -> timeline.Accelerator:
@@ -242,6 +320,11 @@ def _facts(plan: BitsysPlan) -> dict[str, Any]:
     arrays = [stage for stage in plan.staged.stages if stage.window.multiplies]
     macs = sum(stage.window.weights[0].size * stage.main.size for stage in arrays)
     usage = plan.program.usage
+    memory: dict[str, Any] = {}
+    if plan.outside is not None:
+        read, written = traffic(plan.outside.planned)
+        memory = {"memory_bytes": plan.outside.image.size, "records": plan.outside.image.records}
+        memory |= {"bytes_read": read, "bytes_written": written, "maps_outside": len(plan.outside.planned.maps)}
     return {
         "hardware": dataclasses.asdict(machine),
         "batch": plan.layout.batch,
@@ -251,4 +334,5 @@ def _facts(plan: BitsysPlan) -> dict[str, Any]:
         "param_groups": usage.param_groups,
         "table_entries": usage.table_entries,
         "stream_words": usage.stream_words,
+        **memory,
     }

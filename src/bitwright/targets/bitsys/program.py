@@ -63,7 +63,7 @@ def place(layers: list[Layer], hardware: Hardware) -> Program:
 
 def writes(program: Program, staged: Staged[Stage], places: Layout, hardware: Hardware) -> np.ndarray:
     """All writes in order, uint32 [n, 2]; the last one starts the hardware."""
-    pairs: list[tuple[int, int]] = [*_settings(staged, places)]
+    pairs: list[tuple[int, int]] = [*settings(staged, places)]
     for k, layer in enumerate(program.layers):
         for w, word in enumerate(encode("layer", layer.fields)):
             pairs.append((address("layers", 32 * k + w), word))
@@ -80,19 +80,26 @@ def _control(name: str) -> int:
     return address("control", 0) + control_registers()[name].offset
 
 
-def _settings(staged: Staged[Stage], places: Layout) -> Iterator[tuple[int, int]]:
+def settings(
+    staged: Staged[Stage], places: Layout, input_pixels: int = 0, output_pixels: int = 0
+) -> Iterator[tuple[int, int]]:
+    """Writes of all that describes the streams; of pixels that come in, or leave, in parts where they do so."""
     yield _control("run"), 0
     yield _control("batch"), places.batch
     yield _control("input_base"), places.input_words << 16
     yield _control("tensors"), len(places.inputs) - 1 | len(staged.outputs) - 1 << 8
     yield _control("idle"), IDLE_CYCLES
-    yield from _entries("input", [_input(places.values[name], len(places.inputs) > 1) for name in places.inputs])
+    inputs = [_input(places.values[name], len(places.inputs) > 1) for name in places.inputs]
+    if input_pixels:
+        t = places.values[places.inputs[0]].type
+        inputs[0] |= {"pixels": input_pixels, "words": 8 * (t.pixels // input_pixels) + -t.size % 8}
+    yield from _entries("input", inputs)
     several = len(staged.outputs) > 1
     outputs = []
     for name, argmax in zip(staged.outputs, staged.argmaxes, strict=True):
         t = staged.types[name]
         bits = 32 if argmax else t.dtype.bits
-        entry = {"pixels": t.pixels, "channels": t.channels, "argmax": int(argmax), "bits": bits}
+        entry = {"pixels": output_pixels or t.pixels, "channels": t.channels, "argmax": int(argmax), "bits": bits}
         outputs.append(entry | {"base": places.leaving[name], "groups": groups_of(t) * several})
     yield from _entries("output", outputs)
 

@@ -67,9 +67,17 @@ def packet_fields() -> dict[str, Field]:
 
 
 @cache
-def control_registers() -> dict[str, Register]:
-    """All control registers by name."""
-    return {name: Register(name, *values) for name, values in _source()["control"].items()}
+def record_fields(kind: str) -> dict[str, Field]:
+    """All fields by name of the word that begins a "record" in external memory, or of the rest of a "transfer"."""
+    return {name: Field(name, 0, *values) for name, values in _source()[kind].items()}
+
+
+@cache
+def control_registers(external: bool = False) -> dict[str, Register]:
+    """All control registers by name, with those of external memory where there is one."""
+    found = {name: Register(name, *values) for name, values in _source()["control"].items()}
+    more = _source()["external"].items() if external else ()
+    return found | {name: Register(name, *values) for name, values in more}
 
 
 def address(region: str, word: int) -> int:
@@ -109,6 +117,11 @@ def encode_packet(values: Mapping[str, int]) -> int:
     return sum(_encode(packet_fields()[name], value) for name, value in values.items())
 
 
+def encode_record(kind: str, values: Mapping[str, int]) -> int:
+    """The bits of `record_fields(kind)`; `ValueError` where a value does not fit its field."""
+    return sum(_encode(record_fields(kind)[name], value) for name, value in values.items())
+
+
 def _encode(f: Field, value: int) -> int:
     """The value's bits at their place in the field's word."""
     low, high = f.limits
@@ -123,22 +136,28 @@ def header() -> str:
         SPDX,
         "// Memory map, control registers and layer descriptor. Made from registers.toml by registers.py; included in",
         "// modules, which read a field of a descriptor as layer_i[FName +: WName], one of a packet's head as",
-        "// [PName +: BName].",
+        "// [PName +: BName], one of a record as [RName +: RNameBits], one of a transfer as [TName +: TNameBits].",
         f"localparam int unsigned LayerWords = {LAYER_WORDS};",
         f"localparam int unsigned AddressBits = {ADDRESS_BITS};",
         f"localparam int unsigned RegionShift = {REGION_SHIFT};",
     ]
     for name, (number, _) in _source()["regions"].items():
         lines.append(f"localparam logic [2:0] Region{_camel(name)} = 3'd{number};")
-    for r in control_registers().values():
+    for r in control_registers(external=True).values():
         lines.append(f"localparam logic [7:0] Reg{_camel(r.name)} = 8'd{r.offset};")
-    lines.append(f"localparam logic [7:0] RegHighest = 8'd{max(r.offset for r in control_registers().values())};")
+    for name, external in (("RegHighest", False), ("RegHighestExternal", True)):
+        highest = max(r.offset for r in control_registers(external).values())
+        lines.append(f"localparam logic [7:0] {name} = 8'd{highest};")
     for f in fields("layer").values():
         lines.append(f"localparam int unsigned F{_camel(f.name)} = {32 * f.word + f.low};")
         lines.append(f"localparam int unsigned W{_camel(f.name)} = {f.bits};")
     for f in packet_fields().values():
         lines.append(f"localparam int unsigned P{_camel(f.name)} = {f.low};")
         lines.append(f"localparam int unsigned B{_camel(f.name)} = {f.bits};")
+    for letter, kind in (("R", "record"), ("T", "transfer")):
+        for f in record_fields(kind).values():
+            lines.append(f"localparam int unsigned {letter}{_camel(f.name)} = {f.low};")
+            lines.append(f"localparam int unsigned {letter}{_camel(f.name)}Bits = {f.bits};")
     return "\n".join(lines) + "\n"
 
 
@@ -148,6 +167,9 @@ def tables() -> str:
     lines += [f"| {name} | {number} | {doc} |" for name, (number, doc) in _source()["regions"].items()]
     lines += ["", "| register | offset | access | meaning |", "| --- | --- | --- | --- |"]
     lines += [f"| {r.name} | {r.offset:#04x} | {r.access} | {r.doc} |" for r in control_registers().values()]
+    lines += ["", "| register with external memory | offset | access | meaning |", "| --- | --- | --- | --- |"]
+    more = [r for name, r in control_registers(external=True).items() if name not in control_registers()]
+    lines += [f"| {r.name} | {r.offset:#04x} | {r.access} | {r.doc} |" for r in more]
     for kind, title in (("input", "of an input"), ("output", "of an output"), ("layer", "field")):
         lines += ["", f"| {title} | word | bits | meaning |", "| --- | --- | --- | --- |"]
         for f in fields(kind).values():
@@ -155,6 +177,9 @@ def tables() -> str:
             lines.append(f"| {f.name} | {f.word} | {place} | {f.doc} |")
     lines += ["", "| head of a packet of weights | bits | meaning |", "| --- | --- | --- |"]
     lines += [f"| {f.name} | {f.low + f.bits - 1}..{f.low} | {f.doc} |" for f in packet_fields().values()]
+    for kind, title in (("record", "first word of a record"), ("transfer", "rest of a transfer's record")):
+        lines += ["", f"| {title} | bits | meaning |", "| --- | --- | --- |"]
+        lines += [f"| {f.name} | {f.low + f.bits - 1}..{f.low} | {f.doc} |" for f in record_fields(kind).values()]
     return "\n".join(lines) + "\n"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bitwright.errors import OptionError
 from bitwright.targets.bitsys.options import BitsysOptions
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Bitsys:
         """The groups of channels that leave the post stage."""
         from bitwright.targets.bitsys.model.observation import observation
 
+        if plan.outside is not None and plan.outside.planned.maps:
+            raise OptionError("layers in tiles are not watched; legal is hardware on which all maps fit on chip")
         return observation(plan)
 
     def emit(self, plan: BitsysPlan) -> Design:

@@ -31,29 +31,32 @@ def array_counts(hardware: Hardware) -> dict[str, float]:
 
 def counts(hardware: Hardware) -> dict[str, float]:
     """How often each constant of the accelerator counts: the array's, and what is around it."""
-    return array_counts(hardware) | {"core": 1, "bit planes around": int(hardware.planes)}
+    around = {"core": 1, "bit planes around": int(hardware.planes), "external memory": int(hardware.external)}
+    return array_counts(hardware) | around
 
 
 def array_memories(hardware: Hardware) -> Resources:
     """Operand memories: row buffers and weights."""
     part = 32 if hardware.planes else 8
     slices = hardware.columns * hardware.word_bits // part
-    return _memory(64, 2 * hardware.row_words, hardware.rows) + _memory(part, hardware.weight_lines, slices)
+    return memory(64, 2 * hardware.row_words, hardware.rows) + memory(part, hardware.weight_lines, slices)
 
 
 def memories(hardware: Hardware) -> Resources:
     """All memories: the array's, activations, parameters, tables, results, program."""
     return (
         array_memories(hardware)
-        + _memory(8, hardware.act_words, 8)
-        + _memory(32, hardware.param_groups, 24)
-        + _memory(32, hardware.table_entries, 8)
-        + _memory(256, hardware.output_groups)
-        + _memory(32, 8 * hardware.layers, 4)
+        + memory(8, hardware.act_words, 8)
+        + memory(32, hardware.param_groups, 24)
+        + memory(32, hardware.table_entries, 8)
+        + memory(256, hardware.output_groups)
+        + memory(32, 8 * hardware.layers, 4)
+        + memory(64, 128, int(hardware.external))
     )
 
 
-def _memory(width: int, depth: int, copies: int = 1) -> Resources:
+def memory(width: int, depth: int, copies: int = 1) -> Resources:
+    """So many memories of `depth` words of `width` bits."""
     return ram(width, depth, is_block(width, depth)) * copies
 
 
@@ -63,5 +66,6 @@ def resources(hardware: Hardware) -> Resources:
 
 
 def by_size() -> list[str]:
-    """The presets, that of the fewest LUTs first."""
-    return sorted(presets(), key=lambda name: resources(load(name)).lut)
+    """The presets that streams alone feed, that of the fewest LUTs first."""
+    found = [name for name in presets() if not load(name).external]
+    return sorted(found, key=lambda name: resources(load(name)).lut)

@@ -21,8 +21,11 @@ PERIODS = 4  # batches over which the interval is averaged: the two input buffer
 WARM_UP = 6  # batches before them
 RING_FULL = 112  # elements that have been accepted when no more are
 # cycle, ready, ahead, word, elements, count, lanes, group as bitsys_input names them; the tensor, its words that are to
-# come, the cycle from which on words of the next one are taken
-_RESET = [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+# come, the cycle from which on words of the next one are taken; that in which the buffer opens; frame, pixel, channel,
+# part
+INPUT_RESET = [0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+OPENED, FRAME, PIXEL, CHANNEL, PART = range(11, 16)
+GROUP, WORDS_LEFT = 7, 9
 NEXT_GROUP = 7  # cycles from the last group of one of several tensors to the first of the next, at least
 NEXT_WORD = 6  # cycles from there to that in which it is seen that words may come again
 NEXT_OUTPUT = 8  # cycles between the last word of one of several tensors and the first of the next
@@ -76,9 +79,9 @@ class _State:
 
     def __init__(self, machine: Accelerator) -> None:
         self.machine = machine
-        self.input = np.array(_RESET, np.int64)
-        self.tensors = _tensors(machine)
-        self.input[-2] = self.tensors[0, -1]
+        self.input = np.array(INPUT_RESET, np.int64)
+        self.tensors = input_tensors(machine)
+        self.input[WORDS_LEFT] = self.tensors[0, 3]
         self.closed: list[int] = []  # a batch's last group on its way into its input buffer
         self.released: list[int] = []  # the buffer's release
         self.done = -1  # end of the last layer
@@ -107,7 +110,7 @@ class _State:
                 self.freed.append(self.done)
             fetch = self.done + 1
         self.writes = [self.writes[1], np.concatenate(writes)]
-        ends = self.done + _sent(machine)
+        ends = self.done + sent(machine)
         self.output_free = int(ends[-1]) + 1
         return ends
 
@@ -130,20 +133,20 @@ class _State:
         return self.head
 
 
-def _tensors(machine: Accelerator) -> np.ndarray:
-    """Of every input: pixels, channels, with what fills up its last word of bit planes, words; int64 [inputs, 4].
+def input_tensors(machine: Accelerator, parts: int = 1) -> np.ndarray:
+    """Of every input: pixels, channels, with what fills up its last word of bit planes, words; int64 [inputs, 6].
 
-    An only input has no last word.
+    An only input has no last word. Then parts of a frame, and elements that the frame's last word lacks.
     """
     rows = []
     for t in machine.sources:
         padded = math.ceil(t.channels / 64) * 64 if machine.planes else t.channels
         words = math.ceil(t.pixels * t.channels / 8) if len(machine.sources) > 1 else 1 << 62
-        rows.append((t.pixels, t.channels, padded, words))
+        rows.append((t.pixels // parts, t.channels, padded, words, parts, -t.channels * t.pixels % 8))
     return np.array(rows, np.int64)
 
 
-def _sent(machine: Accelerator) -> np.ndarray:
+def sent(machine: Accelerator) -> np.ndarray:
     """Cycles from the end of the layers to the last word of each frame, int64 [frames].
 
     The first group takes three cycles through the memory and its registers. ArgMax takes a cycle more for each pixel.
@@ -158,46 +161,70 @@ def _sent(machine: Accelerator) -> np.ndarray:
 def _closed(state: np.ndarray, opened: int, frames: int, tensors: np.ndarray, writes: np.ndarray) -> int:
     """The cycle in which a batch's last group leaves the ring of bitsys_input, whose buffer opens in cycle `opened`.
 
-    writes [runs, 4]: cycles that belong to results. state: the cycle that is next and what its registers hold, of
-    `_RESET`'s order; it goes on with the next batch.
+    writes [runs, 4]: cycles that belong to results. state: of `INPUT_RESET`'s order; it goes on with the next batch.
     """
     after = writes[:, 0] + (writes[:, 1] - 1) * writes[:, 2] + writes[:, 3]
-    cycle, ready, ahead, word, elements, count, lanes, group, tensor, left, resumed = state
-    run = frame = pixel = channel = 0
-    while frame < frames:
-        if cycle < opened and ready + word + elements + lanes + group == 0 and ahead >= RING_FULL:
-            cycle = opened  # nothing moves before
+    run = 0
+    state[OPENED] = opened
+    while True:
+        cycle = state[0]
+        if cycle < opened and rests(state):
+            state[0] = cycle = opened  # nothing moves before
         while run < len(writes) and cycle >= after[run]:
             run += 1
-        hold = group == 1 and run < len(writes) and cycle >= writes[run, 0]
+        hold = run < len(writes) and cycle >= writes[run, 0]
         hold = hold and (cycle - writes[run, 0]) % writes[run, 2] < writes[run, 3]
-        pixels, channels, padded, _ = tensors[tensor]
-        needed = min(8, max(0, channels - channel))
-        emit = cycle >= opened and needed <= count and not hold
-        taken = 0
-        left -= ready
-        stopped = left == 0 or cycle < resumed
-        if emit:
-            taken = needed
-            channel += 8
-            if channel >= padded:
-                channel = 0
-                pixel += 1
-                if pixel == pixels:
-                    taken += -channels * pixels % 8
-                    pixel = 0
-                    tensor += 1
-                    if len(tensors) > 1:
-                        opened, resumed = cycle + NEXT_GROUP, cycle + NEXT_WORD
-                        left = tensors[tensor % len(tensors), 3]
-                    if tensor == len(tensors):
-                        tensor = 0
-                        frame += 1
-        if not hold:
-            group, lanes = lanes, int(emit)
-        count += 8 * elements - taken
-        word, elements = ready, word
-        ready, ahead = int(ahead < RING_FULL and not stopped), ahead + 8 * ready - taken
-        cycle += 1
-    state[:] = np.array([cycle, ready, ahead, word, elements, count, lanes, group, tensor, left, resumed])
-    return int(cycle) - 1
+        if input_cycle(state, frames, tensors, hold):
+            return int(cycle)
+
+
+@njit
+def rests(state: np.ndarray) -> bool:
+    """Whether nothing moves in bitsys_input until its buffer opens."""
+    still = state[1] + state[3] + state[4] + state[6] + state[7] == 0 and state[2] >= RING_FULL
+    return bool(still and state[0] < state[OPENED])
+
+
+@njit
+def input_cycle(state: np.ndarray, frames: int, tensors: np.ndarray, result: bool) -> bool:
+    """A cycle of bitsys_input: whether a batch's last group leaves the ring in it. result: one is written.
+
+    A frame that comes in parts is so many batches; only the last one ends with elements that fill a word.
+    """
+    cycle, ready, ahead, word, elements = state[0], state[1], state[2], state[3], state[4]
+    count, lanes, group, tensor, left, resumed = state[5], state[6], state[7], state[8], state[9], state[10]
+    hold = group == 1 and result
+    t = tensors[tensor]
+    pixels, channels, padded, parts, lacking = t[0], t[1], t[2], t[4], t[5]
+    needed = min(8, max(0, channels - state[CHANNEL]))
+    emit = cycle >= state[OPENED] and needed <= count and not hold
+    taken, closes = 0, False
+    left -= ready
+    stopped = left == 0 or cycle < resumed
+    if emit:
+        taken = needed
+        state[CHANNEL] += 8
+        if state[CHANNEL] >= padded:
+            state[CHANNEL] = 0
+            state[PIXEL] += 1
+            if state[PIXEL] == pixels:
+                state[PIXEL] = 0
+                state[PART] = 0 if state[PART] + 1 == parts else state[PART] + 1
+                taken += lacking if state[PART] == 0 else 0
+                tensor += 1
+                if len(tensors) > 1:
+                    state[OPENED], resumed = cycle + NEXT_GROUP, cycle + NEXT_WORD
+                    left = tensors[tensor % len(tensors), 3]
+                if tensor == len(tensors):
+                    tensor = 0
+                    state[FRAME] += 1
+                    closes = state[FRAME] == frames
+                    state[FRAME] = 0 if closes else state[FRAME]
+    if not hold:
+        group, lanes = lanes, int(emit)
+    count += 8 * elements - taken
+    word, elements = ready, word
+    ready, ahead = int(ahead < RING_FULL and not stopped), ahead + 8 * ready - taken
+    state[0], state[1], state[2], state[3], state[4] = cycle + 1, ready, ahead, word, elements
+    state[5], state[6], state[7], state[8], state[9], state[10] = count, lanes, group, tensor, left, resumed
+    return closes

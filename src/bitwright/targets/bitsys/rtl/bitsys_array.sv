@@ -2,7 +2,8 @@
 // The array with its operand memories, sequenced: row buffers, weights, grid of one kind of unit, result buffer.
 //
 // Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate. Rows and Columns are powers of two, Columns a
-// multiple of 8. Weights come from the control bus and, with WeightStream, from s_axis (bitsys_weight_stream).
+// multiple of 8. Weights come from the control bus, 32 bits a word, and with WeightStream from s_axis (bitsys_weight_stream);
+// with External they are words of 64 bits.
 module bitsys_array #(
     parameter int unsigned Unit         = 0,
     parameter int unsigned Rows         = 8,
@@ -11,6 +12,7 @@ module bitsys_array #(
     parameter int unsigned RowWords     = 256,
     parameter int unsigned WeightLines  = 1024,
     parameter bit          WeightStream = 1'b0,
+    parameter bit          External     = 1'b0,
     localparam bit Planes = Unit == 1,
     localparam int unsigned WordBits = Planes ? 64 : 8,
     localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : 3
@@ -24,7 +26,7 @@ module bitsys_array #(
     input  logic             run_i,
     input  logic             weight_we_i,
     input  logic [     18:0] windex_i,
-    input  logic [     31:0] wdata_i,
+    input  logic [     63:0] wdata_i,
     input  logic [     63:0] s_axis_tdata,
     input  logic             s_axis_tvalid,
     output logic             s_axis_tready,
@@ -163,9 +165,9 @@ module bitsys_array #(
       .Planes(Planes)
   ) u_weights (
       .clk_i(clk_i),
-      .we_i({2{stream_we}} | (weight_we_i ? 2'd1 << windex_i[0] : 2'd0)),
-      .windex_i(stream_we ? stream_windex : windex_i >> 1),
-      .wdata_i(stream_we ? stream_wdata : {2{wdata_i}}),
+      .we_i({2{stream_we}} | (!weight_we_i ? 2'd0 : External ? 2'd3 : 2'd1 << windex_i[0])),
+      .windex_i(stream_we ? stream_windex : External ? windex_i : windex_i >> 1),
+      .wdata_i(stream_we ? stream_wdata : External ? wdata_i : {2{wdata_i[31:0]}}),
       .raddr_i(w_addr),
       .operand_o(b)
   );

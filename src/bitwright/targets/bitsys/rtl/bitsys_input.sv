@@ -8,9 +8,12 @@
 // Words wait in a ring of 16, those of the next batch too. The settings are those of some cycles ago. Of several
 // tensors none comes in before the one ahead has left the ring and the settings are there: the next word is taken 7
 // cycles after the last group has left.
+// With External, an only tensor may come in parts, each of them a frame here, of which only the last one's last word is
+// filled up: place[31:16] is then 8 times the number of parts, and by how many elements.
 // m_next_ready_i: whether a group may leave in the next cycle. Latency 5 cycles from a word to its group, a group a cycle.
 module bitsys_input #(
-    parameter bit Planes = 1'b0
+    parameter bit Planes = 1'b0,
+    parameter bit External = 1'b0
 ) (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -70,6 +73,20 @@ module bitsys_input #(
     end else if (!settled) settle_q <= settle_q - 3'd1;
   end
 
+  // The part of an only tensor.
+  logic in_parts_q, last_part_q;
+  if (External) begin : g_parts
+    logic [12:0] part_q;
+    always_ff @(posedge clk_i) begin
+      in_parts_q <= !several_q && place[31:19] != 13'd0;
+      last_part_q <= part_q + 13'd1 == place[31:19];
+      if (rst_q) part_q <= 13'd0;
+      else if (frame_end) part_q <= last_part_q ? 13'd0 : part_q + 13'd1;
+    end
+  end else begin : g_whole
+    assign {in_parts_q, last_part_q} = 2'd0;
+  end
+
   // What follows from the settings: of counters, what they are two steps before their last, and whether that is 0 or 1.
   logic [15:0] channels, pixels_end_q;
   logic [11:0] groups_q, groups_end_q, filled_q, filled_end_q;
@@ -95,7 +112,8 @@ module bitsys_input #(
     one_filled_q <= filled_q == 12'd1;
     two_filled_q <= filled_q == 12'd2;
     rest_q <= channels[2:0] == 3'd0 ? 4'd8 : {1'b0, channels[2:0]};
-    pad_q <= 3'd0 - ((shape[0] ? channels[2:0] : 3'd0) + (shape[1] ? {channels[1:0], 1'd0} : 3'd0)
+    if (External && in_parts_q) pad_q <= last_part_q ? place[18:16] : 3'd0;
+    else pad_q <= 3'd0 - ((shape[0] ? channels[2:0] : 3'd0) + (shape[1] ? {channels[1:0], 1'd0} : 3'd0)
       + (shape[2] ? {channels[0], 2'd0} : 3'd0));
     pixels_end_q <= shape[15:0] - 16'd3;
     one_pixel_q <= shape[15:0] == 16'd1;

@@ -6,9 +6,11 @@
 // either takes one cycle. Words are read as a whole with rgroup_i = 0 and rbyte_i = 0; what is read begins at byte
 // rbyte_i of word raddr_i. What is written is a half of 8 bits of group wgroup_i of the pixel at wpixel_i.
 // Latency of a read 5 cycles; what is written can be read 5 cycles later. One read and one write a cycle.
+// With External, a word whole is written where wword_i, or read in place of a write where word_re_i: 7 cycles to word_valid_o.
 module bitsys_memory #(
     parameter int unsigned Depth  = 1024,
-    parameter bit          Planes = 1'b0
+    parameter bit          Planes = 1'b0,
+    parameter bit          External = 1'b0
 ) (
     input  logic        clk_i,
     input  logic        rgroup_i,
@@ -21,7 +23,11 @@ module bitsys_memory #(
     input  logic [ 3:0] wstored_i,
     input  logic        wwide_i,
     input  logic        whalf_i,
-    input  logic [63:0] welements_i
+    input  logic [63:0] welements_i,
+    input  logic        wword_i,
+    input  logic        word_re_i,
+    output logic        word_valid_o,
+    output logic [63:0] word_o
 );
   localparam int unsigned AddrBits = $clog2(Depth);
   logic [7:0] we;
@@ -37,6 +43,7 @@ module bitsys_memory #(
       .stored_i(wstored_i),
       .wide_i(wwide_i),
       .half_i(whalf_i),
+      .word_i(wword_i),
       .elements_i(welements_i),
       .we_o(we),
       .addr_o(waddr),
@@ -45,7 +52,7 @@ module bitsys_memory #(
 
   // Lane addresses in registers of their own, the memory's two, one of what its blocks yield, rotation.
   logic [2:0] turn, turn_q, turn_qq, turn_qqq;
-  logic [63:0] lanes_q, rdata_q;
+  logic [63:0] lanes_q, rdata_q, shared;
   assign turn = rbyte_i + raddr_i[2:0];
   always_ff @(posedge clk_i) {turn_q, turn_qq, turn_qqq} <= {turn, turn_q, turn_qq};
   for (genvar l = 0; l < 8; l++) begin : g_lane
@@ -56,19 +63,35 @@ module bitsys_memory #(
     // keep: lanes with the same address each have theirs, near their blocks.
     (* keep *)
     always_ff @(posedge clk_i) raddr_q <= raddr_i + (Planes && rgroup_i ? {13'd0, index} : 16'd0);
-    ram_sdp #(
-        .Width(8),
-        .Depth(Depth),
-        .Latency(2)
-    ) u_ram (
-        .clk_i,
-        .we_i(we[l]),
-        .waddr_i(waddr[16*l+:AddrBits]),
-        .wdata_i(wdata[8*l+:8]),
-        .re_i(1'b1),
-        .raddr_i(raddr_q[AddrBits-1:0]),
-        .rdata_o(lane)
-    );
+    if (External) begin : g_shared
+      ram_shared #(
+          .Width(8),
+          .Depth(Depth)
+      ) u_ram (
+          .clk_i,
+          .raddr_i(raddr_q[AddrBits-1:0]),
+          .rdata_o(lane),
+          .we_i(we[l]),
+          .addr_i(waddr[16*l+:AddrBits]),
+          .wdata_i(wdata[8*l+:8]),
+          .data_o(shared[8*l+:8])
+      );
+    end else begin : g_apart
+      ram_sdp #(
+          .Width(8),
+          .Depth(Depth),
+          .Latency(2)
+      ) u_ram (
+          .clk_i,
+          .we_i(we[l]),
+          .waddr_i(waddr[16*l+:AddrBits]),
+          .wdata_i(wdata[8*l+:8]),
+          .re_i(1'b1),
+          .raddr_i(raddr_q[AddrBits-1:0]),
+          .rdata_o(lane)
+      );
+      assign shared[8*l+:8] = 8'd0;
+    end
     always_ff @(posedge clk_i) begin
       lanes_q[8*l+:8] <= lane;
       from_q <= 3'(l) + turn_qqq;
@@ -76,4 +99,23 @@ module bitsys_memory #(
     end
   end
   assign rdata_o = rdata_q;
+
+  // A word read at the write port: four cycles to the lanes' addresses, two of the memory, rotation.
+  if (External) begin : g_word
+    logic [6:0] word_re_q;
+    logic [2:0] word_turn_q[6];
+    logic [63:0] word_q;
+    always_ff @(posedge clk_i) begin
+      word_re_q <= {word_re_q[5:0], word_re_i};
+      word_turn_q[0] <= wpixel_i[2:0];
+      for (int k = 1; k < 6; k++) word_turn_q[k] <= word_turn_q[k-1];
+      for (int b = 0; b < 8; b++) word_q[8*b+:8] <= shared[8*3'(3'(b)+word_turn_q[5])+:8];
+    end
+    assign word_valid_o = word_re_q[6];
+    assign word_o = word_q;
+  end else begin : g_no_word
+    assign {word_valid_o, word_o} = '0;
+    logic unused;
+    assign unused = ^{word_re_i, shared};
+  end
 endmodule

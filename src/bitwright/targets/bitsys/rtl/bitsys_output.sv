@@ -18,6 +18,7 @@ module bitsys_output #(
     input  logic [ 31:0] settings_i,
     input  logic         start_i,
     input  logic [  7:0] frames_i,
+    input  logic         final_i,  // its last word ends a frame
     output logic         busy_o,
     input  logic         we_i,
     input  logic [ 15:0] waddr_i,
@@ -32,7 +33,7 @@ module bitsys_output #(
   logic [31:0] shape, form, place;
   logic [4:0] tensor_q;
   logic [2:0] settle_q;
-  logic several_q, last_tensor_q, tensor_end, pending_q;
+  logic several_q, last_tensor_q, tensor_end, pending_q, final_q;
   bitsys_tensors u_tensors (
       .clk_i,
       .we_i(settings_we_i),
@@ -157,6 +158,7 @@ module bitsys_output #(
       frames_left_q <= frames_i;
       last_frame_q <= frames_i == 8'd1;
       later_q <= 1'b0;
+      final_q <= final_i;
     end else if (tensor_end && last_tensor_q) begin
       frames_left_q <= frames_left_q - 8'd1;
       last_frame_q <= frames_left_q == 8'd2;
@@ -184,5 +186,5 @@ module bitsys_output #(
   assign busy_o = pending_q;
   assign m_axis_tvalid = argmax ? index_q : element_valid_q && active_q;
   assign m_axis_tdata = argmax ? {16'd0, best_index_q} : element_q & mask_q;
-  assign m_axis_tlast = last_pixel_q && last_tensor_q && (argmax || element_last_q);
+  assign m_axis_tlast = final_q && last_pixel_q && last_tensor_q && (argmax || element_last_q);
 endmodule

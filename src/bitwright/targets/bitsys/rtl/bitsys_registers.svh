@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory map, control registers and layer descriptor. Made from registers.toml by registers.py; included in
 // modules, which read a field of a descriptor as layer_i[FName +: WName], one of a packet's head as
-// [PName +: BName].
+// [PName +: BName], one of a record as [RName +: RNameBits], one of a transfer as [TName +: TNameBits].
 localparam int unsigned LayerWords = 28;
 localparam int unsigned AddressBits = 24;
 localparam int unsigned RegionShift = 21;
@@ -27,7 +27,17 @@ localparam logic [7:0] RegLayerSelect = 8'd44;
 localparam logic [7:0] RegLayerCycles = 8'd48;
 localparam logic [7:0] RegCyclesWeights = 8'd52;
 localparam logic [7:0] RegCyclesOutput = 8'd56;
+localparam logic [7:0] RegMemoryLow = 8'd60;
+localparam logic [7:0] RegMemoryHigh = 8'd64;
+localparam logic [7:0] RegRecords = 8'd68;
+localparam logic [7:0] RegRepeated = 8'd72;
+localparam logic [7:0] RegCyclesLoads = 8'd76;
+localparam logic [7:0] RegCyclesStores = 8'd80;
+localparam logic [7:0] RegCyclesInput = 8'd84;
+localparam logic [7:0] RegErrorLow = 8'd88;
+localparam logic [7:0] RegErrorHigh = 8'd92;
 localparam logic [7:0] RegHighest = 8'd56;
+localparam logic [7:0] RegHighestExternal = 8'd92;
 localparam int unsigned FVector = 0;
 localparam int unsigned WVector = 1;
 localparam int unsigned FMaximum = 1;
@@ -68,6 +78,10 @@ localparam int unsigned FMode = 22;
 localparam int unsigned WMode = 2;
 localparam int unsigned FStreamed = 24;
 localparam int unsigned WStreamed = 1;
+localparam int unsigned FTakeInput = 25;
+localparam int unsigned WTakeInput = 1;
+localparam int unsigned FSend = 26;
+localparam int unsigned WSend = 1;
 localparam int unsigned FStoredA = 32;
 localparam int unsigned WStoredA = 4;
 localparam int unsigned FStoredB = 36;
@@ -174,3 +188,21 @@ localparam int unsigned PLines = 20;
 localparam int unsigned BLines = 20;
 localparam int unsigned PAhead = 40;
 localparam int unsigned BAhead = 8;
+localparam int unsigned RKind = 0;
+localparam int unsigned RKindBits = 3;
+localparam int unsigned RLayers = 4;
+localparam int unsigned RLayersBits = 12;
+localparam int unsigned RLoads = 16;
+localparam int unsigned RLoadsBits = 12;
+localparam int unsigned RStores = 28;
+localparam int unsigned RStoresBits = 12;
+localparam int unsigned TOffset = 0;
+localparam int unsigned TOffsetBits = 32;
+localparam int unsigned TStep = 32;
+localparam int unsigned TStepBits = 32;
+localparam int unsigned TWords = 64;
+localparam int unsigned TWordsBits = 20;
+localparam int unsigned TLines = 84;
+localparam int unsigned TLinesBits = 16;
+localparam int unsigned TPlace = 100;
+localparam int unsigned TPlaceBits = 20;

@@ -2,7 +2,7 @@
 // Writes results and input groups: results to the activation memory (one or two 8-bit halves) or the output buffer.
 //
 // A group of results is written in the cycle after it comes, its high half in the next; input groups
-// wait meanwhile, which s_next_ready_o tells a cycle before.
+// wait meanwhile, which s_next_ready_o tells a cycle before. In other cycles words go to external memory, or come from it.
 module bitsys_store #(
     parameter bit Planes = 1'b0
 ) (
@@ -21,7 +21,15 @@ module bitsys_store #(
     input  logic [     15:0] s_pixel_i,
     input  logic [     11:0] s_group_i,
     input  logic [      3:0] s_stored_i,
-    // Activation memory: a group of a pixel, one half of 8 bits
+    // External memory: words to read go before words to write
+    input  logic         save_valid_i,
+    output logic         save_ready_o,
+    input  logic [ 15:0] save_addr_i,
+    input  logic         load_valid_i,
+    output logic         load_ready_o,
+    input  logic [ 15:0] load_addr_i,
+    input  logic [ 63:0] load_data_i,
+    // Activation memory: a group of a pixel, one half of 8 bits; or a word
     output logic             we_o,
     output logic [     15:0] wpixel_o,
     output logic [     11:0] wgroup_o,
@@ -29,6 +37,8 @@ module bitsys_store #(
     output logic             wwide_o,
     output logic             whalf_o,
     output logic [     63:0] welements_o,
+    output logic             wword_o,
+    output logic             word_re_o,
     // Output buffer
     output logic             out_we_o,
     output logic [     15:0] out_addr_o,
@@ -60,11 +70,15 @@ module bitsys_store #(
 
   // One write port: results first.
   assign s_next_ready_o = !result;
-  assign we_o = result_q || s_valid_i;
-  assign welements_o = high_q ? high : result_q ? low : s_elements_i;
-  assign wstored_o = result_q ? layer_i[FStoredOut+:WStoredOut] : s_stored_i;
-  assign wpixel_o = result_q ? pixel_q : s_pixel_i;
-  assign wgroup_o = result_q ? group_q : s_group_i;
+  assign save_ready_o = !result_q && !s_valid_i;
+  assign load_ready_o = save_ready_o && !save_valid_i;
+  assign wword_o = save_ready_o && (save_valid_i || load_valid_i);
+  assign word_re_o = save_ready_o && save_valid_i;
+  assign we_o = result_q || s_valid_i || (load_ready_o && load_valid_i);
+  assign welements_o = high_q ? high : result_q ? low : s_valid_i ? s_elements_i : load_data_i;
+  assign wstored_o = result_q ? layer_i[FStoredOut+:WStoredOut] : s_valid_i ? s_stored_i : 4'd8;
+  assign wpixel_o = result_q ? pixel_q : s_valid_i ? s_pixel_i : save_valid_i ? save_addr_i : load_addr_i;
+  assign wgroup_o = result_q ? group_q : s_valid_i ? s_group_i : 12'd0;
   assign wwide_o = result_q && wide;
   assign whalf_o = high_q;
 
