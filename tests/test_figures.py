@@ -214,6 +214,21 @@ def bitsys_networks():
     yield BITSYS, f"reached {small['fmax_mhz']:.1f} MHz"
 
 
+def fitting():
+    """The best designs for parts: one row a part that was measured."""
+    for part, found in results("fit/results.json")["parts"].items():
+        best, verdict = found["fit"]["recommended"], found["verdict"]
+        assert verdict["holds"]
+        assert verdict["accuracy_agrees"]
+        assert verdict["within_minutes"]
+        cells = [
+            f"{part} | {best['network']} on {best['target']} | {best['lost']:.2f} | {best['frames_per_second']:,.0f}",
+            f"{percent(best['share'])} % of the {best['fullest']} | {verdict['separate_fastest_within_loss']:,.0f}",
+            f"{found['fit']['processor_seconds'] / 60:.1f}",
+        ]
+        yield "docs/fit.md", f"| {' | '.join(cells)} |"
+
+
 def rap_measured():
     """Cycles, errors and resources of the processor."""
     found = results("rap/results.json")
@@ -311,6 +326,7 @@ def networks():
 
 
 GROUPS = (
+    fitting,
     small,
     clock,
     models,
