@@ -270,6 +270,30 @@ def rap():
         yield RAP, f"| {bits} | {row['speedup']:.2f} | {' | '.join(shares)} |"
 
 
+def depthwise():
+    """Share of the multipliers in use in depthwise layers."""
+    found = results("networks/depthwise.json")
+    for title, row in found.items():
+        checks = row.get("checks", {"differences": 0, "cycles_as_estimated": True})
+        assert checks["differences"] == 0
+        assert checks["cycles_as_estimated"]
+        whole = row.get("network", row)["share"] if "kws" in title or "network" in row else None
+        shares = (None if "kws" in title else row["share"], whole)
+        cells = " | ".join("-" if share is None else f"{percent(share, 1)} %" for share in shares)
+        yield RAP, f"| {title} | {cells} |"
+    lite0, kws = (found[f"rap 4 x 4, {name} W8A8"] for name in ("Lite0", "kws"))
+    assert lite0["met"]
+    assert kws["met"]
+    assert kws["checks"]["differences_rtl"] == 0
+    assert kws["checks"]["counters_equal"]
+    yield README, f"| {percent(lite0['network']['share'])} / {percent(kws['share'])} % | `python benchmarks/networks/"
+    yield RAP, f"{lite0['network']['all_layers_cycles']:,} cycles at 8 bits"
+    bitsys_share = found["bitsys 8 x 8, Lite0 W8A8"]["share"]
+    text = f"`rap` keeps {percent(lite0['network']['share'])} % of its multipliers busy"
+    yield "docs/choosing-a-target.md", text
+    yield "docs/choosing-a-target.md", f"the array of `bitsys` {percent(bitsys_share)} %"
+
+
 def published():
     """tlmac against the published method."""
     found = results("tlmac/results.json")
@@ -338,6 +362,7 @@ GROUPS = (
     bitsys_networks,
     rap,
     rap_measured,
+    depthwise,
     published,
     networks,
 )
