@@ -4,7 +4,7 @@
 // The words of a line have the same address but for its low bits. Column c of row r gets word c of its line at
 // data_o[r][c] where wide_i, else that of raddr_i, four cycles behind re_i (read, output register, word, turn); it stays
 // until the next. Rows that are not valid_i get the pad word. With given_i all get word_i, one cycle later. Writes: the
-// word of row r into bank (r + wturn) mod Size where we_i[r].
+// word of row r into bank (r + wturn) mod Size where we_i of that bank.
 module rap_banks #(
     parameter  int unsigned Size     = 4,
     parameter  int unsigned Words    = 1024,
@@ -43,7 +43,7 @@ module rap_banks #(
           .Latency(2)
       ) u_ram (
           .clk_i,
-          .we_i   (we_i[row] && waddr_i[ColBits-1:0] == ColBits'(c)),
+          .we_i   (we_i[b] && waddr_i[ColBits-1:0] == ColBits'(c)),
           .waddr_i(waddr_i[AddrBits-1:ColBits]),
           .wdata_i(wdata_i[row]),
           .re_i,

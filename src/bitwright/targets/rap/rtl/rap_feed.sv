@@ -38,8 +38,8 @@ module rap_feed #(
 );
   logic [AAddr-1:0] a_addr;
   logic [BAddr-1:0] b_addr;
-  logic [TurnBits-1:0] turn;
-  logic [Size-1:0] valid;
+  logic [TurnBits-1:0] turn, unused_turn;
+  logic [Size-1:0] valid, unused_valid;
   rap_place #(
       .Size    (Size),
       .AddrBits(AAddr)
@@ -49,7 +49,9 @@ module rap_feed #(
       .image_i,
       .addr_o (a_addr),
       .turn_o (turn),
-      .valid_o(valid)
+      .valid_o(valid),
+      .turn2_o(unused_turn),
+      .valid2_o(unused_valid)
   );
   logic a_read, b_read, out_read, wide, given;
   logic [15:0] word;

@@ -3,7 +3,8 @@
 //
 //   turn = floor(x / strip), limited to what rows of the grid can reach;  bank of row r = r + turn;
 //   address = addr - turn * span;  valid[r] = row y and column x + r * strip lie inside the image.
-//   strip 0: turn 0, all valid. Latency 3 (compares, turn, address), one position a cycle.
+//   strip 0: turn 0, all valid. Latency 3 (compares, turn, address), one position a cycle; turn2_o and valid2_o are
+//   turn_o and valid_o one cycle before.
 module rap_place #(
     parameter  int unsigned Size     = 4,
     parameter  int unsigned AddrBits = 10,
@@ -14,7 +15,9 @@ module rap_place #(
     input  rap_pkg::image_t                   image_i,
     output logic               [AddrBits-1:0] addr_o,
     output logic               [TurnBits-1:0] turn_o,   // modulo Size
-    output logic                   [Size-1:0] valid_o
+    output logic                   [Size-1:0] valid_o,
+    output logic               [TurnBits-1:0] turn2_o,
+    output logic                   [Size-1:0] valid2_o
 );
   localparam int unsigned Turns = 2 * Size - 1;  // from 1 - Size on
   localparam int unsigned Bits = 15;
@@ -102,6 +105,8 @@ module rap_place #(
   assign addr_o = addr3_q;
   assign turn_o = turn3_q;
   assign valid_o = valid3_q;
+  assign turn2_o = turn2_q;
+  assign valid2_o = valid2_q;
   logic unused;
   assign unused = ^{at_i.addr, span_q};
 endmodule

@@ -2,7 +2,7 @@
 // Writes along the O streams: packed words of the slots, operands of ST, words of IN; at most one of them at a time.
 //
 // A word taken in cycle 0 steps its stream in cycle 1, which gives its position in cycle 3, and is written in cycle
-// CyclesWrite. ST hands over an A register of column operand_col_o in its execute stage.
+// CyclesWrite: data_o[r] into bank r + turn_o; we_o is that of the banks. ST hands over an A register of column operand_col_o in its execute stage.
 module rap_write #(
     parameter  int unsigned Size     = 4,
     parameter  int unsigned AddrBits = 10,
@@ -78,7 +78,8 @@ module rap_write #(
     at_q <= slot_q[2] ? o1_i : o0_i;
     image_q <= slot_q[2] ? image_o1_i : image_o0_i;
   end
-  logic [Size-1:0] inside_image;
+  logic [ColBits-1:0] turn2;
+  logic [Size-1:0] inside_image, inside2, writing2, we_q;
   rap_place #(
       .Size    (Size),
       .AddrBits(AddrBits)
@@ -88,10 +89,18 @@ module rap_write #(
       .image_i(image_q),
       .addr_o,
       .turn_o,
-      .valid_o(inside_image)
+      .valid_o(inside_image),
+      .turn2_o(turn2),
+      .valid2_o(inside2)
   );
-  assign we_o   = rows_q[Last] & inside_image & {Size{valid_q[Last]}};
+  assign writing2 = rows_q[Last-1] & inside2 & {Size{valid_q[Last-1]}};
+  for (genvar b = 0; b < Size; b++) begin : g_bank
+    logic [ColBits-1:0] row;
+    assign row = ColBits'(b) - turn2;
+    always_ff @(posedge clk_i) we_q[b] <= writing2[row] && !rst_i;
+  end
+  assign we_o   = we_q;
   assign data_o = data_q[Last];
   logic unused;
-  assign unused = ^st_q;
+  assign unused = ^{st_q, inside_image, rows_q[Last], valid_q[Last]};
 endmodule
