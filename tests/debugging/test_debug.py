@@ -133,6 +133,12 @@ def test_a_design_of_another_version_is_refused(designs):
         observation(other)
 
 
+def test_layers_in_external_memory_are_refused():
+    design = bw.compile(NETWORK, target="bitsys", hardware="ultra96_memory")
+    with pytest.raises(ModelError, match="external memory cannot be seen; legal is hardware without it"):
+        observation(design)
+
+
 def test_scopes_are_found_by_layer_node_or_instance(designs):
     assert scopes(designs["tlmac"], ["fc", "step", "layer_1"]) == ("i_layer_3", "i_layer_0", "i_layer_1")
     with pytest.raises(OptionError, match="no layer is called fc2; legal are conv, pool, mix, fc"):

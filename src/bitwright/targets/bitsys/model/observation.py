@@ -11,6 +11,7 @@ from functools import partial
 
 import numpy as np
 
+from bitwright.errors import ModelError
 from bitwright.network.types import Array
 from bitwright.targets.bitsys.lowering import Layer as Descriptor
 from bitwright.targets.bitsys.planning import BitsysPlan
@@ -25,7 +26,12 @@ SIGNALS = (("code", LANES * BITS), ("code_group", 16), ("code_pixel", 16))
 
 
 def observation(plan: BitsysPlan) -> Observation:
-    """Two taps: the starts of layers, and the groups that they make."""
+    """Two taps: the starts of layers, and the groups that they make.
+
+    `ModelError` for hardware with external memory, whose layers are tiles in places that change.
+    """
+    if plan.hardware.external:
+        raise ModelError("layers of designs with external memory cannot be seen; legal is hardware without it")
     taps = (
         Tap(START, ((f"{CORE}.start", 1),), (f"{CORE}.start",)),
         Tap(GROUPS, tuple((f"{CORE}.{name}", bits) for name, bits in SIGNALS), (f"{CORE}.post_valid",)),
