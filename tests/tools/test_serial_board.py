@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bitwright.deployment.bitstream import board_sources, clock_source
+from bitwright.deployment import deploy
+from bitwright.deployment.bitstream import Bitstream, board_sources, clock_source
 from bitwright.deployment.driver import SERIAL, write_driver
 from bitwright.deployment.serial_top import check_serial, step_of, top_files
 from bitwright.deployment.shipped.packets import Packet, Packets
@@ -186,3 +187,19 @@ def test_constraints_name_every_pin(doubler, name):
             assert line.format(port=port, place=pins[port].place, standard=pins[port].standard) in text
     assert str(board.serial.oscillator_mhz) in text[0]
     assert Path(board.serial.loader.split()[0]).name == "openFPGALoader"
+
+
+@pytest.mark.parametrize("name", [name for name, board in BOARDS.items() if board.serial])
+def test_every_board_is_written(doubler, name, tmp_path, monkeypatch):
+    """All but the routing, which other tests do: no text of a board is refused by a template."""
+    board = BOARDS[name]
+    clock = clock_source(DEVICES[board.device].traits.boards.clock(board.serial.oscillator_mhz, 50), board.serial.baud)
+    built = Bitstream(b"bits", clock, 50.0, 60.0, {}, {}, "a tool")
+    monkeypatch.setattr("bitwright.deployment.folder.build", lambda *_: built)
+    found = deploy(doubler, tmp_path / "board", name)
+    readme = (tmp_path / "board" / "README.md").read_text()
+    assert board.serial.note in readme
+    assert f"`{board.serial.loader} {found['load'].rpartition(' ')[2]}`" in readme
+    assert sorted(path.name for path in (tmp_path / "board").glob("board.*")) == sorted(
+        path for path in found["files"] if path.startswith("board.")
+    )

@@ -150,7 +150,8 @@ def _serial(
     paths |= {*write_driver(designs, made, SERIAL, clock_mhz=mhz, class_names=class_names, extra={"baud": rate})}
     command = f"{serial.loader} {boards.bitstream}"
     speed = serial_throughput(first, mhz, rate)
-    words = {"board": board.name, "command": command, "note": serial.note, "baud": rate, "throughput": Code(speed.text)}
+    words = {"board": board.name, "command": command, "note": Code(serial.note), "baud": rate}
+    words["throughput"] = Code(speed.text)
     clock = f"{mhz:.4g} MHz, of {built.fmax_mhz:.4g} MHz that routing allows"
     texts = {
         boards.constraints_file: boards.constraints(serial.pins, serial.oscillator_mhz),
