@@ -143,6 +143,7 @@ module bitsys_control #(
 
   // Which register, then its value: of either half of them, then of both.
   logic [14:0] hit_q;
+  logic [31:0] more_q;  // of external memory
   logic [31:0] values[15];
   logic [1:0][31:0] value, value_q;
   logic [1:0] re_q;
@@ -188,7 +189,6 @@ module bitsys_control #(
   end
 
   // What hardware with external memory has beside them.
-  logic [31:0] more_q;
   if (External) begin : g_external
     logic [39:0] memory_q;
     logic [31:0] records_q, repeated_q, loads_q, stores_q, input_q;
