@@ -235,6 +235,7 @@ ADVICE = {
     "legal are NOTSET, VALID, SAME_UPPER and SAME_LOWER": AUTO,
     "legal are [N, I] by [I, O], and images": [([("MatMul", "xw", "y", {})], {"w": f(3, 2)}, ("N", 3)), POINT],
     "legal is [N, I]": [GEMM],
+    "legal is a constant second factor": [POINT],
     "legal is the maxima alone": POOL[:1],
     "legal is the channel axis, ": [SOFTMAX, ARGMAX],
     "legal are the channels, height or width of an image": [SOFTMAX],

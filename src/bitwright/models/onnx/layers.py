@@ -163,6 +163,9 @@ def _dense(context: Context, name: str, tensor: Tensor, weight: Constant, bias: 
 
 
 def _mat_mul(context: Context, node: NodeView) -> Tensor:
+    if all(isinstance(i, Tensor) for i in node.inputs):
+        attention = "multiplies two computed tensors, as attention between positions does"
+        raise ModelError(f"{attention}; legal is a constant second factor")
     tensor, weight = context.plain(node.tensor(0)), node.stored(1, "second factor")
     if weight.array.ndim == 2 and math.prod(tensor.shape[:-1]) == 1:
         return _dense(context, node.output, tensor, weight)
