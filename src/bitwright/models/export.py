@@ -18,6 +18,8 @@ from bitwright.network.lfsr import draws
 from bitwright.network.ops import Rounding, windows
 
 OPSET, IR_VERSION = 17, 8
+TRUTHS = ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal", "Not", "And", "Or", "Xor")  # yield truth values
+LOGICAL = ("Where", "Not", "And", "Or", "Xor")  # take them
 
 
 def to_onnx(graph: FloatGraph, outputs: Sequence[str] | None = None) -> onnx.ModelProto:
@@ -172,10 +174,16 @@ def _mish(b: _Builder, op: ops.Mish, shape: Shape, x: str) -> str:
 
 
 def _function(b: _Builder, op: ops.Function, shape: Shape, x: str) -> str:
+    truths = set[str]()
+
     def emit(kind: str) -> Callable[..., str]:
         def node(*arguments: str | float) -> str:
             given = [a if isinstance(a, str) else b.constant(a) for a in arguments]
-            return b.op(kind, *given)
+            if kind not in LOGICAL:  # numbers are counted with what is true
+                given = [b.op("Cast", a, to=TensorProto.FLOAT) if a in truths else a for a in given]
+            made = b.op(kind, *given)
+            truths.update([made] if kind in TRUTHS else [])
+            return made
 
         return node
 
