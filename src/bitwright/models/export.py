@@ -187,7 +187,8 @@ def _function(b: _Builder, op: ops.Function, shape: Shape, x: str) -> str:
 
         return node
 
-    return str(computed(op.formula, x, {kind: emit(kind) for kind in OPERATIONS}))
+    made = str(computed(op.formula, x, {kind: emit(kind) for kind in OPERATIONS}))
+    return b.op("Cast", made, to=TensorProto.FLOAT) if made in truths else made
 
 
 def _product(b: _Builder, op: ops.Product, shape: Shape, x: str) -> str:
