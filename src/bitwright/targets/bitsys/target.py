@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bitwright.errors import OptionError
 from bitwright.targets.bitsys.options import BitsysOptions
 
 if TYPE_CHECKING:
@@ -60,8 +59,6 @@ class Bitsys:
         """The groups of channels that leave the post stage."""
         from bitwright.targets.bitsys.model.observation import observation
 
-        if plan.outside is not None and plan.outside.planned.maps:
-            raise OptionError("layers in tiles are not watched; legal is hardware on which all maps fit on chip")
         return observation(plan)
 
     def emit(self, plan: BitsysPlan) -> Design:
