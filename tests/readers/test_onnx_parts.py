@@ -280,6 +280,17 @@ SERIES = {
         ],
         {"p": i64(0, 0, 2, 0, 0, 0), "w": f(2, 3, 3)},
     ),
+    "channels last": (
+        [
+            ("Pad", "xp", "a", {}),
+            ("Mul", "as", "b", {}),
+            ("Concat", "ab", "c", {"axis": 1}),
+            ("Concat", "cc", "d", {"axis": -1}),
+            ("Transpose", "d", "e", {"perm": [0, 2, 1]}),
+            ("Conv", "ew", "y", {}),
+        ],
+        {"p": i64(0, 2, 0, 0, 1, 0), "s": f(9), "w": f(2, 18, 3)},
+    ),
     "scales": (
         [("Mul", "xs", "a", {}), ("PRelu", "at", "b", {}), ("Resize", ("b", "", "r"), "y", {"mode": "nearest"})],
         {"s": f(3, 1), "t": f(1, 3, 1), "r": np.float32([1, 1, 2])},

@@ -135,15 +135,17 @@ def read_model(
 def _input_views(inputs: list[ModelInput]) -> list[dict[str, InputView]]:
     """What each input may be, likeliest first: layout and (H, W, C) or (C,). The model's first images decide.
 
-    All inputs of 4 axes are in the same order to begin with.
+    All inputs of 4 axes are in the same order to begin with; those of 3, which are series, may have the channels last.
     """
 
-    def views(shape: tuple[int, ...]) -> list[InputView]:
+    def view(shape: tuple[int, ...], last: bool) -> InputView:
         if len(shape) == 3:
-            return [("CHW", value_shape(shape, "CHW")), ("HWC", shape)]
-        return [("C", (math.prod(shape),))] * 2
+            return ("HWC", shape) if last else ("CHW", value_shape(shape, "CHW"))
+        if len(shape) == 2 and last:
+            return "HWC", (1, *shape)
+        return "C", (math.prod(shape),)
 
-    both = [{given.value: views(given.shape[1:])[k] for given in inputs} for k in range(2)]
+    both = [{given.value: view(given.shape[1:], last) for given in inputs} for last in (False, True)]
     return both if both[0] != both[1] else both[:1]
 
 
