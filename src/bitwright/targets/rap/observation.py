@@ -81,8 +81,9 @@ def _writes(words: Array, machine: Machine) -> tuple[Array, Array, Array]:
         return found[name].astype(np.int64) @ (1 << np.arange(found[name].shape[1]))
 
     data = found["w_data"].reshape(-1, machine.size, WORD).astype(np.int64) @ (1 << np.arange(WORD))
-    record, row = np.nonzero(found["w_we"])
-    return (row + number("w_turn")[record]) % machine.size, number("w_addr")[record], data[record, row]
+    record, bank = np.nonzero(found["w_we"])
+    row = (bank - number("w_turn")[record]) % machine.size
+    return bank, number("w_addr")[record], data[record, row]
 
 
 def _own(keys: Array, addresses: Array, step: Sequence[Storage]) -> int:
