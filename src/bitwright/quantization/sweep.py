@@ -27,7 +27,7 @@ from bitwright.quantization.weights.second_order import Moments
 
 MAX_COLUMNS, MAX_ELEMENTS = 1 << 17, 3 << 23  # for second moments: columns of one layer, and values in them
 MEAN_COLUMNS = 16384  # where only means are measured
-WALK_BYTES, MEAN_BYTES = 3 << 30, 16 << 20  # of values that are known at once: for second moments, and for means
+WALK_BYTES, MEAN_BYTES = 3 << 30, 64 << 20  # of values that are known at once: for second moments, and for means
 FEWEST = 16  # samples that are walked with, whatever their size
 COLUMN_BYTES = 16 << 20  # of the columns that are multiplied at once
 SMALL = 1 << 12  # elements of a product that are multiplied without BLAS
