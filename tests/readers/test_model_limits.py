@@ -84,10 +84,10 @@ BOMBS = {
 def test_bombs_are_refused_at_once(case, tmp_path):
     path = tmp_path / "m.onnx"
     onnx.save(BOMBS[case], path)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ModelError, match=r"the budget allows|legal are|cannot be computed|do not fit"):
         read(path)
-    assert time.monotonic() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_functions_that_multiply(tmp_path):

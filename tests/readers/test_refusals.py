@@ -41,9 +41,9 @@ def test_every_node_is_counted(between, onnx_tools):
 
 def test_shapes_in_the_rule_do_not_part_a_group(onnx_tools):
     nodes = [("MatMul", ("x", f"w{i}"), f"m{i}", {}) for i in range(4)] + [("Sum", ("m0", "m1", "m2", "m3"), "y", {})]
-    constants = {f"w{i}": f(5, 5 + (i > 1)) for i in range(4)}
+    constants = {f"w{i}": f(7, 5, 5 + (i > 1)) for i in range(4)}
     text = refusal(onnx_tools.model(nodes, constants, ("N", 7, 5)))
-    assert "4 x MatMul ('MatMul_0', 'MatMul_1', 'MatMul_2', ...): multiplies [1, 7, 5] by [5, 5]; legal are" in text
+    assert "4 x MatMul ('MatMul_0', 'MatMul_1', 'MatMul_2', ...): multiplies [1, 7, 5] by [7, 5, 5]; legal are" in text
 
 
 def test_many_operators_share_one_line(onnx_tools):
