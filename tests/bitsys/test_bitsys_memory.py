@@ -126,7 +126,7 @@ def test_rows_and_columns_that_take_turns(axis, bitsys_cache):
 def test_random_networks(seed, bitsys_cache):
     """Whatever random networks the target takes, in tiles, under random memory."""
     rng = np.random.default_rng(seed)
-    for attempt in range(40):
+    for attempt in range(200):
         net = random_network(1000 * seed + attempt)
         if len(net.inputs) > 1:
             continue

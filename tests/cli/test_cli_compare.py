@@ -31,18 +31,22 @@ def test_the_table_names_the_fullest_resource(run, model):
     assert "does not fit" not in out
 
 
+SMALL_LUTS = {"ecp5": 2.65, "gowin": 3.7}  # LUT4 of a LUT6, by family
+
+
 @pytest.mark.parametrize("name", DEVICES)
 def test_shares_are_of_the_cells_that_are_estimated(result, run, model, name):
     """A part that counts LUT4 has a share by the most LUT4 of a LUT6, and the table, the object and the list say so."""
     device, note = find_device(name), "counts its LUTs in LUT4, the cost models in LUT6"
+    small = device.family in SMALL_LUTS
     found = result("compare", model, "--device", name)
-    share = LUTS * (2.65 if device.family == "ecp5" else 1) / device.lut
+    share = LUTS * SMALL_LUTS.get(device.family, 1) / device.lut
     assert found["targets"]["fake"]["utilization"]["lut"] == pytest.approx(share)
-    assert (note in found["device_note"]) == (device.family == "ecp5")
+    assert (note in found["device_note"]) == small
     assert (found["clock_mhz"], found["clock_source"], found["lut_cell"]) == (200, "assumed", "LUT6")
     out = run("compare", model, "--device", name)[1]
-    assert (note in " ".join(out.split())) == (device.family == "ecp5")
-    assert device.lut_cell == ("LUT4" if device.family == "ecp5" else "LUT6")
+    assert (note in " ".join(out.split())) == small
+    assert device.lut_cell == ("LUT4" if small else "LUT6")
 
 
 def test_a_refusal_is_an_answer(result, run, refused):

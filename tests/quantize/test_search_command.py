@@ -43,7 +43,7 @@ def test_search_writes_network_table_and_plot(files, capsys):
     assert result["chosen"]["cost"] <= 430
     assert weight_bits(load(paths[0])) / 8 == result["chosen"]["cost"]
     assert len(paths[1].read_text().splitlines()) == 1 + len(result["points"])
-    assert "<html>" in paths[2].read_text()
+    assert "<html lang=" in paths[2].read_text()
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_network_report_and_plot(files, capsys):
     assert {layer["weight_bits"] for layer in report["quantization"]["layers"]} == {2}
     assert "training curve" in err
     assert re.search(r"post-training +\d", err)
-    assert "<html>" in (files / "curve.html").read_text()
+    assert "<html lang=" in (files / "curve.html").read_text()
     assert not list(files.glob("*.ckpt"))
     test = np.load(files / "test.npz")
     accuracy = 100 * np.mean(network.predict(test["x"]).argmax(1) == test["labels"])

@@ -44,7 +44,7 @@ LUT[1-4].F>MUX2_LUT5.I[01]=0
 MUX2_LUT[5-7].O>MUX2_LUT[6-8].I[01]=0
 alone (LUT[1-4].F|ALU.SUM|MUX2_LUT[5-8].O)>DFFN?[SRPC]?E?.D=0
 """,
-    logic=Logic(
+    logic=Logic(  # multipliers are logic: assumed are seven LUTs in a row
         functions=(0.5, 0.57, 0.57, 0.57, 0.68, 0.9, 1.6, 1.9),
         chain=(0.57, 0.035, 0.47),
         launch={"register": 0.232, "block RAM": 2.26, "block RAM's register": 0.307, "multiplier": 4.0},
