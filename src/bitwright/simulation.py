@@ -123,8 +123,7 @@ def simulate(
 
     x: integers [N, *input shape], or floats in the model's own layout and units, which the network's
     InputSpec quantizes; of several inputs by their names. stalls: random pauses on all streams, and an external
-    memory of random latencies and pauses. seed: of the initial
-    state of registers.
+    memory of random latencies and pauses. seed: of the initial state of registers.
     trace: file for a waveform up to the end of the first result, VCD or FST by its name, or a `Waveform` that says how
     long it is. Many frames are split over `jobs` models.
     Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream

@@ -15,7 +15,6 @@ from bitwright.deployment import write_driver, write_overlay, write_vivado
 from bitwright.deployment.driver import declares_raw_data
 from bitwright.deployment.rendering import render
 from bitwright.deployment.vivado import address_bits, overlay_files
-from bitwright.design.packing import from_bytes, to_bytes
 from bitwright.errors import DeviceError, OptionError
 from bitwright.hardware.closure import flatten
 from bitwright.hardware.shell import control
@@ -25,6 +24,7 @@ from bitwright.network.ops import Add, MaxPool
 from bitwright.targets.contract import FrameSpec, StreamSpec, WeightStream
 from bitwright.tools import verilator
 from bitwright.tools.bench import Bench, axis_input, axis_output
+from bitwright.tools.elements import from_bytes, to_bytes
 from bitwright.tools.model import Stalls
 
 

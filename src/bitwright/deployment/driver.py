@@ -24,11 +24,11 @@ from bitwright.deployment.shipped import (
     serial_link,
     terminal,
 )
-from bitwright.design import packing
 from bitwright.errors import OptionError
 from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.network import InputSpec, OutputSpec, inputs
 from bitwright.targets.contract import Design, FrameSpec, StreamSpec
+from bitwright.tools import elements
 
 NETWORKS = "networks"  # the folder of programs and weights, where there are several
 
@@ -159,7 +159,7 @@ def _network_facts(design: Design, class_names: Sequence[str]) -> dict[str, obje
 
 def _rendered(kind: Kind, data: Mapping[str, object]) -> str:
     """The file with these facts: the modules that all drivers share, those of its link, its class."""
-    shared = [(packing, ("to_bytes", "from_bytes")), (raw, ("classes",)), (inputs, None), (interface, None)]
+    shared = [(elements, None), (raw, ("classes",)), (inputs, None), (interface, None)]
     own = [(module, None) for module in (*kind.modules[:-1], terminal)]
     _, source = assemble([*shared, *own])
     imports, _ = assemble([(interface, ()), *((module, ()) for module in (*kind.modules, terminal))])

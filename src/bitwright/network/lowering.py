@@ -161,25 +161,21 @@ def concats_by_products(network: Network, aligned: Callable[[int], bool]) -> Net
     return replaced(network, change)
 
 
-def weaves_by_sums(network: Network, legal: Callable[[Weave, int], bool]) -> Network:
-    """Weaves that take all of one image and then all of the other, where that is not `legal`, as sums among zeros.
-
-    legal: of the operation and the number of its turns.
-    """
+def weaves_by_sums(network: Network) -> Network:
+    """Weaves that put all columns of one image behind all of another's, as sums among zeros."""
 
     def change(parts: Parts) -> None:
         op, node = parts.node.op, parts.node
-        if not isinstance(op, Weave) or op.turns(parts.source) > 1 or legal(op, op.turns(parts.source)):
+        if not isinstance(op, Weave) or op.axis == 0 or op.turns(parts.source) > 1:
             return
         types = [network.types[name] for name in node.inputs]
-        first, second = (t.shape[op.axis] for t in types)
+        first, second = (t.shape[1] for t in types)
         placed = []
-        for what, name, t, edges in zip(
-            ("first", "second"), node.inputs, types, ((0, second), (first, 0)), strict=True
+        for what, name, t, pads in zip(
+            ("first", "second"), node.inputs, types, ((0, 0, 0, second), (0, first, 0, 0)), strict=True
         ):
             if not t.dtype.contains(0):
                 name = parts.add(f"{what}/wide", Requantize(IntType.holding(min(t.dtype.min, 0), t.dtype.max)), name)
-            pads = (edges[0], 0, edges[1], 0) if op.axis == 0 else (0, edges[0], 0, edges[1])
             placed.append(parts.add(what, Pad(pads), name))
         parts.finish(network.types[node.name].dtype, parts.summed(placed))
 

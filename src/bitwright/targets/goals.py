@@ -165,9 +165,13 @@ class _Search:
     def plan(self, interval: int) -> Plan | None:
         """The target's plan for frames of at most so many cycles, if there is one."""
         if interval not in self.known:
-            options = dict(self.target.paced(self.network, self.given, interval, self.limits))
-            self.known[interval] = options, try_plan(self.target, self.network, make_options(self.target, options))
+            self.known[interval] = self.made(interval, self.limits)
         return self.known[interval][1]
+
+    def made(self, interval: int, limits: Mapping[str, object]) -> tuple[dict[str, object], Plan | None]:
+        """The target's options for frames of at most so many cycles, and its plan, if there is one."""
+        options = dict(self.target.paced(self.network, self.given, interval, limits))
+        return options, try_plan(self.target, self.network, make_options(self.target, options))
 
     def sooner(self, interval: int) -> tuple[dict[str, object], Plan] | None:
         """Options and plan of a target that itself plans for a latency; None where there is no such plan."""
@@ -177,8 +181,7 @@ class _Search:
         if cycles < 1:
             return None
         limits: dict[str, object] = {"latency": cycles}
-        options = dict(self.target.paced(self.network, self.given, interval, self.limits | limits))
-        plan = try_plan(self.target, self.network, make_options(self.target, options))
+        options, plan = self.made(interval, self.limits | limits)
         return (options, plan) if plan and goals.prompt(plan) and goals.fits(plan) else None
 
     def ladder(self, hint: int, slower: int, near: float) -> list[tuple[dict[str, object], Plan]]:

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from bitwright.data.raw import classes
-from bitwright.design.packing import from_bytes, to_bytes
 from bitwright.errors import DataError
 from bitwright.network.inputs import dequantize, prepare, quantize
+from bitwright.tools.elements import from_bytes, to_bytes
 
 Facts = Mapping[str, Any]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from bitwright.errors import OptionError
@@ -151,7 +151,7 @@ def load(source: str) -> Hardware:
     except (ValueError, RecursionError) as error:
         raise OptionError(f"hardware {source!r}: {summary(error)}") from None
     legal = [f.name for f in fields(Hardware) if f.name != "name"]
-    optional = {"m_axi", "memory_mib"}
+    optional = {f.name for f in fields(Hardware) if f.default is not MISSING}
     wrong = sorted((set(values) ^ set(legal)) - (optional - set(values)))
     if wrong:
         shown = ", ".join(name[:40] for name in wrong[:20])

@@ -128,7 +128,7 @@ def _source(stage: Stage, part: Part, places: Layout) -> dict[str, int]:
     name, window = stage.inputs[part.source], stage.window
     source, frames = places.values[name], places.batch
     h, w, _ = source.type.shape
-    oh, ow, _ = (h, w, 0) if _copies(stage) else stage.main.shape
+    oh, ow, _ = (h, w, 0) if copies(stage) else stage.main.shape
     kernel, (sy, sx), (dy, dx), (top, left) = window.kernel, window.stride, window.dilation, window.pads[:2]
     if any(part.size):
         (oh, ow), (sy, sx) = part.size, part.stride
@@ -169,7 +169,7 @@ def _source(stage: Stage, part: Part, places: Layout) -> dict[str, int]:
     }
 
 
-def _copies(stage: Stage) -> bool:
+def copies(stage: Stage) -> bool:
     """Whether its layers write parts of its result."""
     return stage.op is not None and (isinstance(stage.op, Concat | Weave) or stage.op.repeats is not None)
 

@@ -123,7 +123,7 @@ def _simpler(network: Network, machine: Hardware) -> Network:
     return lowered(
         network,
         flatten_first,
-        partial(weaves_by_sums, legal=lambda op, turns: op.axis == 0 or turns > 1),
+        weaves_by_sums,
         partial(pads_apart, legal=pads_are_planes if machine.planes else lambda dtype, value: True),
         pads_by_sums,
         products_by_squares,

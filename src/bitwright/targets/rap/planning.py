@@ -75,7 +75,7 @@ def simpler(network: Network, size: int) -> Network:
     return lowered(
         network,
         flatten_first,
-        partial(weaves_by_sums, legal=lambda op, turns: op.axis == 0 or turns > 1),
+        weaves_by_sums,
         partial(lower_lookups, table_bits=0, steps=0),
         partial(unit_steps, legal=(-2, -1, 1, 2)),
         partial(split_thresholds, most=MAX_STEPS),

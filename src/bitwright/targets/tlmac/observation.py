@@ -11,6 +11,7 @@ from bitwright.targets.observation import Layer, Observation, Values
 from bitwright.targets.tlmac.circuit.plan import TlmacPlan, UnitPlan
 from bitwright.targets.tlmac.emit import instance_name, value_streams
 from bitwright.tools.bench import Tap
+from bitwright.tools.elements import from_bytes
 from bitwright.tools.model import Record
 
 
@@ -37,8 +38,6 @@ def _values(unit: UnitPlan, words: np.ndarray, frames: int) -> Values:
     seen = Values.unknown(frames * -(-t.size // lanes), lanes)
     count = min(len(words), len(seen.found))
     raw = np.ascontiguousarray(words[:count], "<u4").view(np.uint8)
-    planes = np.unpackbits(raw, axis=1, count=lanes * t.dtype.bits, bitorder="little")
-    codes = planes.reshape(count, lanes, t.dtype.bits).astype(np.int64) @ (1 << np.arange(t.dtype.bits))
-    seen.found[:count] = t.dtype.decode(codes)
+    seen.found[:count] = t.dtype.decode(from_bytes(raw, t.dtype.bits, lanes, lanes))
     seen.known[:count] = True
     return Values(*(part.reshape(frames, -1)[:, : t.size] for part in (seen.found, seen.known)))

@@ -94,12 +94,12 @@ def waits(once: Sequence[Item], repeated: Sequence[Item]) -> list[dict[str, int]
     """
     line = [*once, *repeated, *repeated]
     kinds = [kind_of(item) for item in line]
+    bounds = {kind: record_fields("record")[f"{kind}s"].limits[1] for kind in WAITS}
     found: list[dict[str, int]] = []
     for k, item in enumerate(line):
         allowed = {}
         for kind in WAITS[kinds[k]]:
-            before = 0
-            most = _most(kind)
+            before, most = 0, bounds[kind]
             for j in range(k - 1, -1, -1):
                 if kinds[j] != kind:
                     continue
@@ -113,10 +113,6 @@ def waits(once: Sequence[Item], repeated: Sequence[Item]) -> list[dict[str, int]
     n = len(repeated)
     first, later = found[len(once) : len(once) + n], found[len(once) + n :]
     return found[: len(once)] + [{kind: min(a[kind], b[kind]) for kind in a} for a, b in zip(first, later, strict=True)]
-
-
-def _most(kind: str) -> int:
-    return record_fields("record")[f"{kind}s"].limits[1]
 
 
 def _conflict(before: Item, item: Item) -> bool:

@@ -372,28 +372,27 @@ class _Attempt:
 
     def _flags(self) -> None:
         """Which layers take and release the input, send results and end the program."""
-        runs = [i for i, item in enumerate(self.items) if isinstance(item, Run)]
+        runs = {i: item for i, item in enumerate(self.items) if isinstance(item, Run)}
         flags: dict[int, dict[str, int]] = {i: {"release_input": 0, "last": 0} for i in runs}
+        first, last = min(runs), max(runs)
         if self.input_pixels:
-            copies = [i for i in runs if self.items[i].stage == 0]  # type: ignore[union-attr]
-            for i in copies:
-                flags[i] |= {"take_input": 1, "release_input": 1}
+            for i, run in runs.items():
+                if run.stage == 0:
+                    flags[i] |= {"take_input": 1, "release_input": 1}
         else:
-            reading = [i for i in runs if _reads_input(self.items[i])]
-            flags[runs[0]]["take_input"] = 1
+            reading = [i for i, run in runs.items() if _reads_input(run)]
+            flags[first]["take_input"] = 1
             flags[reading[-1]]["release_input"] = 1
-        flags[runs[-1]] |= {"last": 1, "send": 1}
+        flags[last] |= {"last": 1, "send": 1}
         if self.output_pixels:
             stage = len(self.staged.stages) - 1
-            leaving = [i for i in runs if self.items[i].stage == stage]  # type: ignore[union-attr]
+            leaving = [i for i, run in runs.items() if run.stage == stage]
             each = sum(len(work.pieces) for work in self.p.work[stage])
             for i in leaving[each - 1 :: each]:
                 flags[i]["send"] = 1
-        for i, more in flags.items():
-            item = self.items[i]
-            assert isinstance(item, Run)
-            self.items[i] = replace(item, layer=replace(item.layer, fields=item.layer.fields | more))
+        for i, run in runs.items():
+            self.items[i] = replace(run, layer=replace(run.layer, fields=run.layer.fields | flags[i]))
 
 
-def _reads_input(item: Item) -> bool:
-    return isinstance(item, Run) and bool(item.layer.fields["src_input"] or item.layer.fields.get("srcb_input"))
+def _reads_input(run: Run) -> bool:
+    return bool(run.layer.fields["src_input"] or run.layer.fields.get("srcb_input"))

@@ -24,7 +24,7 @@ ALIGNED = 16  # words of 64 bits: what is loaded begins with a burst
 class Image:
     """words: uint64, of records and of what they load. size: bytes, maps included. loop: first word of what repeats.
 
-    places: the first word of everything that records name.
+    places: the first word of everything that records name. waits: of every record, what it waits for (`items.waits`).
     """
 
     words: np.ndarray
@@ -32,6 +32,7 @@ class Image:
     loop: int
     records: int
     places: dict[str, int]
+    waits: list[dict[str, int]]
 
 
 def image(planned: Planned) -> Image:
@@ -48,8 +49,9 @@ def image(planned: Planned) -> Image:
     for name, size in planned.maps.items():
         places[f"map {name}"] = at
         at = _aligned(at + size)
-    found[:count] = records(items, waits(planned.once, planned.repeated), places)
-    return Image(found, 8 * at, record_words(planned.once), count, places)
+    allowed = waits(planned.once, planned.repeated)
+    found[:count] = records(items, allowed, places)
+    return Image(found, 8 * at, record_words(planned.once), count, places, allowed)
 
 
 def _aligned(words: int) -> int:
@@ -76,7 +78,7 @@ def follow(
     if planned.output_pixels:
         machine = replace(machine, results=(replace(machine.results[0], pixels=planned.output_pixels),))
     sizes = np.array([ring, len(planned.once), made.records, made.loop, latency, gap], np.int64)
-    records = timing.table(planned.once, planned.repeated, made.places)
+    records = timing.table([*planned.once, *planned.repeated], made.waits, made.places)
     steps = timing.layers(runs(planned), timings, machine)
     return timing.times(records, sizes, steps, machine, parts, timing.WARM_UP + timing.PERIODS)
 

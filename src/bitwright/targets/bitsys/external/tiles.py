@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bitwright.network.ops import Add, Concat, Weave
 from bitwright.network.stages import Stage
-from bitwright.targets.bitsys.lowering import Part, _copies
+from bitwright.targets.bitsys.lowering import Part, copies
 from bitwright.targets.bitsys.storage import Stored
 
 FEWEST_TILES = 4  # of a stage with external maps, so that transfers overlap it, where the map has so many rows
@@ -51,7 +51,7 @@ def is_whole(stage: Stage) -> bool:
 
 def grid(stage: Stage) -> tuple[int, int]:
     """Rows and columns of a stage's grid."""
-    h, w, _ = stage.input_types[0].shape if _copies(stage) and not is_whole(stage) else stage.main.shape
+    h, w, _ = stage.input_types[0].shape if copies(stage) and not is_whole(stage) else stage.main.shape
     return h, w
 
 
@@ -79,7 +79,7 @@ def needed(stage: Stage, k: int, tile: Rectangle) -> Rectangle:
     """The rectangle of input k that a tile reads; empty where all of it lies in the padding."""
     if is_whole(stage):
         return Rectangle(0, stage.input_types[k].shape[0], 0, stage.input_types[k].shape[1])
-    if _copies(stage) or (isinstance(stage.op, Add) and k == 1):
+    if copies(stage) or (isinstance(stage.op, Add) and k == 1):
         return tile
     h, w, _ = stage.input_types[0].shape
     rows = _span(stage, 0, tile.top, tile.bottom, h)
@@ -110,12 +110,13 @@ def fields(
     of the tile's result, or its group in the output buffer, and words of a pixel there.
     """
     source, place = sources[part.source]
-    h, w, _ = (r := needed(stage, part.source, tile)).rows, r.columns, 0
+    read = needed(stage, part.source, tile)
+    h, w = read.rows, read.columns
     oh, ow = tile.rows, tile.columns
     window, pitch = stage.window, source.pitch
     (sy, sx), (dy, dx), kw = window.stride, window.dilation, window.kernel[1]
     top = left = 0
-    if not _copies(stage):
+    if not copies(stage):
         top = max(0, -_reach(stage, 0, tile.top, tile.bottom)[0]) if h else 0
         left = max(0, -_reach(stage, 1, tile.left, tile.right)[0]) if w else 0
     frames = 1

@@ -15,7 +15,7 @@ import numpy as np
 
 from bitwright.jit import njit
 from bitwright.targets.bitsys.external import bus, engines
-from bitwright.targets.bitsys.external.items import KINDS, Item, Run, kind_of, waits
+from bitwright.targets.bitsys.external.items import KINDS, Item, Run, kind_of
 from bitwright.targets.bitsys.model.cycles import FETCH, LayerTiming
 from bitwright.targets.bitsys.model.timeline import (
     GROUP,
@@ -69,11 +69,10 @@ class Times:
         return math.ceil(cycles / (PERIODS * machine.frames)), int(self.ends[0] - leaving[-1] + leaving[0])
 
 
-def table(once: Sequence[Item], repeated: Sequence[Item], places: dict[str, int]) -> np.ndarray:
-    """The records in the columns of external/engines.py, int64 [records, 8]."""
-    items = [*once, *repeated]
+def table(items: Sequence[Item], waits: Sequence[dict[str, int]], places: dict[str, int]) -> np.ndarray:
+    """The records in the columns of external/engines.py, int64 [records, 8]; waits: what each waits for."""
     rows = []
-    for item, allowed in zip(items, waits(once, repeated), strict=True):
+    for item, allowed in zip(items, waits, strict=True):
         ahead = [allowed.get(kind, 0) for kind in ("layer", "load", "store")]
         if isinstance(item, Run):
             rows.append([engines.LAYER, *ahead, 0, 0, 0, 0])

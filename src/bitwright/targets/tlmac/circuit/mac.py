@@ -178,6 +178,11 @@ class MacPlan:
         return layer.pixels * fold.tiles(layer) * max(fold.tile_cycles(layer), self.parts)
 
     @property
+    def frame_cycles(self) -> int:
+        """Cycles a frame of the core and what stands in front of it."""
+        return max(self.cycles, self.patch_cycles)
+
+    @property
     def window(self) -> Window:
         """The layer's window reader."""
         layer, fold = self.layer, self.fold

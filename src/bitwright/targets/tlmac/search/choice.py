@@ -124,7 +124,7 @@ def _wholes(layer: MacLayer, goal: int, bram_price: float) -> Iterator[tuple[flo
         inner = variant.layer
         whole = Fold(inner.group_channels, inner.group_outputs, inner.groups, 1, inner.in_bits)
         plan = fold.mapped(variant, whole, UNROLLED, bram_price)
-        if plan is not None and max(plan.cycles, plan.patch_cycles) <= goal:
+        if plan is not None and plan.frame_cycles <= goal:
             yield floor_price(plan, bram_price), variant, whole
 
 

@@ -13,7 +13,8 @@ down by a step, those first that save most, as long as the goal is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,14 +29,14 @@ from bitwright.targets.tlmac.options import TlmacOptions
 from bitwright.targets.tlmac.refusal import OutOfReach
 from bitwright.targets.tlmac.search import choice
 from bitwright.targets.tlmac.search.limits import Limits
-from bitwright.targets.tlmac.search.planner import NOTHING, ROUNDS, check_clock, plan_interval
+from bitwright.targets.tlmac.search.planner import NOTHING, ROUNDS, check_clock, no_element, plan_interval, refuse_clock
 from bitwright.targets.tlmac.search.waiting import with_fifos
 from bitwright.targets.tlmac.threads import each
 from bitwright.targets.tlmac.wishes import wished
 
 FINER = 1.2  # foldings of a layer are looked for at goals that differ by this factor
 LEAST_SHARE = 16  # no layer is made faster than this part of an even share of the goal
-PRICES = 2.0 ** np.arange(-10, 21, 0.25)  # LUTs a cycle
+PRICES = (2.0 ** np.arange(-10, 21, 0.25)).tolist()  # LUTs a cycle
 OTHERS = (1, 2, 4, 8)  # how many times faster units without weights are than the slowest layer
 
 
@@ -45,8 +46,9 @@ def plan_latency(circuit: Circuit, options: TlmacOptions, latency: int, interval
     interval: what a frame may take at most.
     """
     layers = [unit for unit in circuit.stages if unit.mac]
+    goal = min(interval, latency)
     floor = max(1, latency // (LEAST_SHARE * max(1, len(layers))))
-    ladders = each(lambda unit: _ladder(unit, options, min(interval, latency), floor), layers, options.threads)
+    ladders = each(lambda unit: _ladder(unit, options, goal, floor), layers, options.threads)
     search = _Search(circuit, options, {u.name: ladder for u, ladder in zip(layers, ladders, strict=True)})
     aim, reached = latency, []
     for _ in range(ROUNDS):
@@ -59,36 +61,39 @@ def plan_latency(circuit: Circuit, options: TlmacOptions, latency: int, interval
             return plan
         aim = min(aim - 1, aim * latency // reached[-1])
     least = min([*reached, search.fastest()])
-    rule = (
-        f"latency={latency} is out of reach: the first result of the fastest circuit found comes after {least} cycles"
-    )
+    rule = f"latency={latency} is out of reach: the fastest circuit found takes {least} cycles to its last result"
     raise OutOfReach([Problem(None, rule, f"latency of at least {least}")], least)
 
 
 def _ladder(unit: Unit, options: TlmacOptions, goal: int, floor: int) -> list[Candidate]:
-    """Foldings of a layer, the slowest and cheapest first; only the user's where there is one."""
-    clock = ClockGoal.of(options)
+    """Foldings of a layer of at most `goal` cycles, the slowest and cheapest first; the fastest where none is so fast.
+
+    Only the user's where there is one. `OutOfReach` where the layer has none that the options allow.
+    """
+    clock, rungs = ClockGoal.of(options), list[Candidate]()
     if unit.name in options.layers:
         found = wished(unit.layer, options.layers[unit.name], clock=clock)
-        return [found] if found else []
-    rungs: list[Candidate] = []
-    while goal >= floor:
-        found = choice.choose(unit, goal, options.elements, LUTS_PER_BRAM36, clock)
-        if found is None:
-            break
-        if not rungs or _cycles(found) < _cycles(rungs[-1]):
-            rungs.append(found)
-        goal = int(min(goal, _cycles(found)) / FINER)
+        rungs = [found] if found else []
+    else:
+        least = choice.fastest(unit.layer, options.elements)
+        if least is None:
+            raise OutOfReach([no_element(unit.name, options)])
+        goal = max(goal, least)
+        while goal >= floor or not rungs:
+            found = choice.choose(unit, goal, options.elements, LUTS_PER_BRAM36, clock)
+            if found is None:
+                break
+            if not rungs or found.plan.frame_cycles < rungs[-1].plan.frame_cycles:
+                rungs.append(found)
+            goal = int(min(goal, found.plan.frame_cycles) / FINER)
+    if not rungs and clock is not None:
+        refuse_clock(unit, options, goal, clock)
     return rungs
-
-
-def _cycles(found: Candidate) -> int:
-    return max(found.plan.cycles, found.plan.patch_cycles)
 
 
 def _limited(circuit: Circuit, options: TlmacOptions, interval: int, found: TlmacPlan) -> TlmacPlan:
     """That plan within the limits of the options and the interval, though units wait for each other."""
-    own = {p.unit.name: max(p.mac.cycles, p.mac.patch_cycles) for p in found.units if p.mac}
+    own = {p.unit.name: p.mac.frame_cycles for p in found.units if p.mac}
     plan = plan_interval(circuit, options, found.goal, max(own.values(), default=1), NOTHING, own)
     if plan.estimate.interval_cycles <= interval:
         return plan
@@ -116,26 +121,22 @@ class _Search:
         """The plan of these rungs; other units are `faster` than the slowest layer by that factor."""
         if (faster, rungs) not in self.known:
             chosen = {name: ladder[k] for (name, ladder), k in zip(self.ladders.items(), rungs, strict=True)}
-            goal = max(map(_cycles, chosen.values()), default=1)
+            goal = max((found.plan.frame_cycles for found in chosen.values()), default=1)
             self.known[faster, rungs] = assemble(self.circuit, self.options, max(1, goal // faster), chosen)
         return self.known[faster, rungs]
 
     def at(self, price: float) -> tuple[int, ...]:
         """The best rungs at a price."""
-        costs = ([c.price + price * _cycles(c) for c in ladder] for ladder in self.ladders.values())
+        costs = ([c.price + price * c.plan.frame_cycles for c in ladder] for ladder in self.ladders.values())
         return tuple(int(np.argmin(cost)) for cost in costs)
 
     def fastest(self) -> int:
-        """Cycles of the fastest plan; 0 where a layer has no folding at all."""
-        if not all(self.ladders.values()):
-            return 0
+        """Cycles of the fastest plan."""
         rungs = tuple(len(ladder) - 1 for ladder in self.ladders.values())
         return min(self.plan(faster, rungs).estimate.latency_cycles for faster in OTHERS)
 
     def cheapest(self, latency: int) -> TlmacPlan | None:
         """The plan of the fewest LUTs that keeps the goal, of those that prices lead to."""
-        if not all(self.ladders.values()):
-            return None
         alone = all(unit.mac for unit in self.circuit.stages)
         found = [self.priced(latency, faster) for faster in (OTHERS[:1] if alone else OTHERS)]
         return min((plan for plan in found if plan), key=lambda plan: plan.estimate.total.lut, default=None)
@@ -146,10 +147,10 @@ class _Search:
         def keeps(rungs: tuple[int, ...]) -> bool:
             return self.plan(faster, rungs).estimate.latency_cycles <= latency
 
-        price = _first(PRICES, lambda price: keeps(self.at(price)))
-        if price is None:
+        first = bisect_left(PRICES, True, key=lambda price: keeps(self.at(price)))
+        if first == len(PRICES):
             return None
-        best = self.at(price)
+        best = self.at(PRICES[first])
         slower = True
         while slower:
             slower = False
@@ -166,17 +167,3 @@ class _Search:
     def price(self, rungs: tuple[int, ...]) -> float:
         """LUTs of the layers."""
         return sum(ladder[k].price for ladder, k in zip(self.ladders.values(), rungs, strict=True))
-
-
-def _first(values: np.ndarray, holds: Callable[[float], bool]) -> float | None:
-    """The first value from which on it holds, by bisection; None where it does not for the last."""
-    low, high = 0, len(values) - 1
-    if not holds(float(values[high])):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        if holds(float(values[middle])):
-            high = middle
-        else:
-            low = middle + 1
-    return float(values[high])

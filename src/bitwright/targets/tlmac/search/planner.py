@@ -109,7 +109,7 @@ def _pool(
     if unit.name in options.layers:
         yield from (_choose(unit, options, goals, price) for price in choice.BRAM_PRICES)
     else:
-        reached = max(chosen.plan.cycles, chosen.plan.patch_cycles)
+        reached = chosen.plan.frame_cycles
         goal = next(goal for goal in goals if reached <= goal)
         yield from choice.pool(unit, goal, options.elements, scarce, ClockGoal.of(options))
 
@@ -145,7 +145,7 @@ def _choose(
         if found is not None:
             return found
     if clock is not None:
-        _refuse_clock(unit, options, goals[-1], clock)
+        refuse_clock(unit, options, goals[-1], clock)
     least = choice.fastest(unit.layer, options.elements)
     if least is None:
         raise OutOfReach([no_element(unit.name, options)])
@@ -153,7 +153,7 @@ def _choose(
     raise OutOfReach([Problem(unit.name, rule, "")], least)
 
 
-def _refuse_clock(unit: Unit, options: TlmacOptions, goal: int, clock: ClockGoal) -> None:
+def refuse_clock(unit: Unit, options: TlmacOptions, goal: int, clock: ClockGoal) -> None:
     """Raise `OutOfReach` where a layer has circuits, but none that keeps the clock."""
     if unit.name in options.layers:
         found = wished(unit.layer, options.layers[unit.name])
