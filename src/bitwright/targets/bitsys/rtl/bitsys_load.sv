@@ -34,51 +34,38 @@ module bitsys_load (
     output logic [ 18:0] windex_o,
     output logic [ 63:0] wdata_o
 );
-  `include "bitsys_registers.svh"
   logic stop;
   assign stop = rst_i || !run_i;
 
   // Asking
-  logic valid, take, able_q, more_q, last_line, queue_ready;
+  logic take, able, first_line, last_line, queue_ready, cmd_q;
   logic [2:0] kind;
-  logic [15:0] need_layers, need_stores, layers_ahead, stores_ahead, line_q;
-  logic [127:0] transfer;
-  logic [31:0] offset_q;
-  logic cmd_q;
-  stream_fifo #(
-      .Width(163),
-      .Depth(16)
-  ) u_loads (
+  logic [19:0] words, place;
+  bitsys_transfers u_loads (
       .clk_i,
-      .rst_i(stop),
-      .s_data_i(s_transfer_i),
+      .stop_i(stop),
+      .layers_done_i,
+      .stores_done_i,
+      .s_transfer_i,
       .s_valid_i,
       .s_ready_o,
-      .m_data_o({kind, need_layers, need_stores, transfer}),
-      .m_valid_o(valid),
-      .m_ready_i(take && last_line)
+      .able_o(able),
+      .kind_o(kind),
+      .first_o(first_line),
+      .last_o(last_line),
+      .offset_o(cmd_offset_o),
+      .words_o(words),
+      .place_o(place),
+      .asked_i(take),
+      .next_i(take)
   );
-  assign layers_ahead = layers_done_i - need_layers;
-  assign stores_ahead = stores_done_i - need_stores;
-  assign last_line = line_q == transfer[TLines+:TLinesBits] - 16'd1;
   assign cmd_valid_o = cmd_q && queue_ready;
   assign take = cmd_valid_o && cmd_ready_i;
-  assign cmd_offset_o = more_q ? offset_q : transfer[TOffset+:TOffsetBits];
-  assign cmd_words_o = 24'(transfer[TWords+:TWordsBits]);
+  assign cmd_words_o = 24'(words);
   always_ff @(posedge clk_i) begin
-    able_q <= valid && !layers_ahead[15] && !stores_ahead[15] && !take && !stop;
-    if (stop) begin
-      cmd_q <= 1'b0;
-      more_q <= 1'b0;
-      line_q <= 16'd0;
-    end else if (take) begin
-      cmd_q <= !last_line;
-      more_q <= !last_line;
-      line_q <= last_line ? 16'd0 : line_q + 16'd1;
-    end else if (able_q) begin
-      cmd_q <= 1'b1;
-    end
-    if (take) offset_q <= cmd_offset_o + transfer[TStep+:TStepBits];
+    if (stop) cmd_q <= 1'b0;
+    else if (take) cmd_q <= !last_line;
+    else if (able) cmd_q <= 1'b1;
   end
 
   // Lines under way: where their words go.
@@ -91,7 +78,7 @@ module bitsys_load (
   ) u_lines (
       .clk_i,
       .rst_i(stop),
-      .s_data_i({kind, !more_q, last_line, transfer[TPlace+:TPlaceBits], transfer[TWords+:TWordsBits]}),
+      .s_data_i({kind, first_line, last_line, place, words}),
       .s_valid_i(take),
       .s_ready_o(queue_ready),
       .m_data_o({line_kind, line_first, line_end, line_place, line_words}),
@@ -134,5 +121,5 @@ module bitsys_load (
   assign windex_o = kind_q == 3'd2 ? place_q[18:0] : {place_q[17:0], half_q};
   assign wdata_o = narrow && half_q ? {32'd0, r_data_i[63:32]} : r_data_i;
   logic unused;
-  assign unused = ^{transfer[127:120], place_q[19:18], layers_ahead[14:0], stores_ahead[14:0]};
+  assign unused = ^place_q[19:18];
 endmodule
