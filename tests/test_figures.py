@@ -211,8 +211,7 @@ def bitsys_networks():
         generic = " (generic version)" if key == "bitplane" else ""
         yield BITSYS, f"| {name}{generic}, seeds 1, 2, 3 | {unit['lut']} | {mhz} |"
     small = found["presets"]["small"]
-    yield BITSYS, f"({small['lut']:,} LUT4 then"
-    yield BITSYS, f"reached {small['fmax_mhz']:.1f} MHz"
+    yield BITSYS, f"{small['lut']:,} LUT4 ({percent(small['share_of_device']['lut'])} %) | {small['ff']:,} |"
 
 
 def fitting():
