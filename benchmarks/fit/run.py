@@ -68,12 +68,14 @@ def fitted(case: Case, part: str, cache: Path) -> dict[str, Any]:
         }
         return bw.fit(case.model, case.calibration, case.x, case.labels, **settings)
 
-    resumed = any((cache / "fit").rglob("*.json")) and part == PARTS[0]
+    empty = not any((cache / "fit").rglob("*.json"))
+    resumed = not empty and part == PARTS[0]
     result, spent = timed(run)
     best = result.recommendation
     again = None if best is None else bw.evaluate(result.network, case.x, case.labels).accuracy
     return {
         **({"resumed": True} if resumed else spent),  # the time of a resumed run says nothing
+        "empty_cache": empty,
         "samples": result.samples,
         "float_accuracy": result.float_accuracy,
         "recommended": None if best is None else point(best.network, best.target, best.lost, best),
