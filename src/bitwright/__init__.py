@@ -46,19 +46,22 @@ if TYPE_CHECKING:
     from bitwright.simulation import simulate
     from bitwright.synthesis import SynthesisOptions, synthesize
     from bitwright.targets.goals import Goals
-    from bitwright.tools.model import Stalls, Waveform
+    from bitwright.tools.model import DeadlockError, ProtocolError, SimulationError, Stalls, Waveform
     from bitwright.training import finetune
 
     __version__: str
 
 __all__ = [
     "DataError",
+    "DeadlockError",
     "DeviceError",
     "Goals",
     "ModelError",
     "Network",
     "OptionError",
+    "ProtocolError",
     "QuantizeOptions",
+    "SimulationError",
     "Stalls",
     "SynthesisOptions",
     "ToolError",
@@ -89,12 +92,15 @@ __all__ = [
 
 _HOMES = {
     "DataError": "errors",
+    "DeadlockError": "tools.model",
     "DeviceError": "errors",
     "Goals": "targets.goals",
     "ModelError": "errors",
     "Network": "network",
     "OptionError": "errors",
+    "ProtocolError": "tools.model",
     "QuantizeOptions": "quantization.options",
+    "SimulationError": "tools.model",
     "Stalls": "tools.model",
     "SynthesisOptions": "synthesis",
     "ToolError": "errors",

@@ -23,7 +23,7 @@ from bitwright.network.types import Array
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.measures import output_powers, sqnr_db
 from bitwright.quantization.ranges.calibrate import Progress, quiet
-from bitwright.text import Shown
+from bitwright.text import Shown, rows
 
 MOST_ANSWERS = 5  # of which one is right, where there are more than twice as many classes
 
@@ -48,7 +48,8 @@ class Evaluation(Shown):
 
     def facts(self) -> dict[str, object]:
         """What was measured, but for the time."""
-        return {name: value for name, value in self.as_dict().items() if name not in ("seconds", "float_sqnr_db")}
+        shown = {name: value for name, value in self.as_dict().items() if name not in ("seconds", "float_sqnr_db")}
+        return {str(name): value for name, value in rows(shown)}
 
     def as_dict(self) -> dict[str, Any]:
         """What was measured."""

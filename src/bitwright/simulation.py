@@ -160,16 +160,17 @@ def record(
     x: np.ndarray,
     taps: Sequence[Tap],
     *,
+    stalls: Stalls | None = None,
     seed: int = 0,
     jobs: int = 2,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Run, str]:
-    """One run over the integers x without stalls, with what taps see in it; and the tool that made it.
+    """One run over the integers x, with what taps see in it; and the tool that made it.
 
     A run that fails is returned with its `failure`.
     """
     model = compile_model(design, taps=taps, cache_dir=cache_dir, jobs=jobs)
-    return _stream(design, model, x, None, seed), model.tool
+    return _stream(design, model, x, stalls, seed), model.tool
 
 
 def compile_model(

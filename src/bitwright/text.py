@@ -25,6 +25,7 @@ ERROR_CHARACTERS = 20_000  # of one error line, at most
 LABEL_CHARACTERS = 60
 COMMENT_CHARACTERS = 100
 DIGEST_DIGITS = 8
+SAMPLED = ("accuracy", "agreement", "top5")  # shares of samples
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _SOURCE_PATH = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/){0,8}[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 _COMMENT_SAFE = re.compile(rb"[A-Za-z0-9_ .,:;+<>()\[\]|=/-]")
@@ -108,6 +109,17 @@ def figure(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else printable(value)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share, 0 to 1, as all text shows it: `12.3 %`."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def rows(figures: Mapping[str, object]) -> list[list[object]]:
+    """The rows of a table of figures, name and value; accuracies and the like, shares of samples, in percent."""
+    shares = {n: percent(v, 2) for n, v in figures.items() if n.endswith(SAMPLED) and isinstance(v, float)}
+    return [[name, shares.get(name, value)] for name, value in figures.items()]
 
 
 class Shown:

@@ -55,6 +55,15 @@ def test_evaluate(result, model, data):
     assert result("evaluate", model, "--data", data, "--samples", 4)["accuracy"] == 0.5
 
 
+def test_evaluate_shows_percent_and_says_where_labels_are_missing(run, model, data):
+    said = run("evaluate", model, "--data", data)[1]
+    assert "90.00 %" in said
+    assert "no labels" not in said
+    said = run("evaluate", model, "--data", f"{data}:{next(iter(np.load(data)))}")[1]
+    assert "has no labels, so no accuracy is known" in said
+    assert "%" not in said
+
+
 def test_raw_data_options_are_remembered(result, model, images, network, tmp_path):
     raw = np.random.default_rng(3).integers(0, 256, (20, 4, 4, 2), dtype=np.uint8)
     x = (raw.astype(np.float32) * np.float32(1 / 255) - np.array([0.1, 0.2], np.float32)) / np.float32(0.5)

@@ -10,8 +10,8 @@ from random_networks import random_input
 
 import bitwright as bw
 from bitwright import cli, targets
-from bitwright.debugging.layers import observation, scopes
-from bitwright.errors import ModelError, OptionError
+from bitwright.debugging.layers import observation
+from bitwright.errors import ModelError
 from bitwright.network import InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate, ops
 
 TARGETS = targets.names()
@@ -136,15 +136,7 @@ def test_a_design_of_another_version_is_refused(designs):
 def test_layers_in_external_memory_are_refused():
     design = bw.compile(NETWORK, target="bitsys", hardware="ultra96_memory")
     with pytest.raises(ModelError, match="external memory cannot be seen; legal is hardware without it"):
-        observation(design)
-
-
-def test_scopes_are_found_by_layer_node_or_instance(designs):
-    assert scopes(designs["tlmac"], ["fc", "step", "layer_1"]) == ("i_layer_3", "i_layer_0", "i_layer_1")
-    with pytest.raises(OptionError, match="no layer is called fc2; legal are conv, pool, mix, fc"):
-        scopes(designs["tlmac"], ["fc2"])
-    with pytest.raises(OptionError, match="layer fc has no instance of its own"):
-        scopes(designs["rap"], ["fc"])
+        bw.debug(design, FRAMES)
 
 
 @pytest.fixture
@@ -167,29 +159,3 @@ def test_command_names_the_layer_the_place_and_both_values(build, capsys):
     assert found["differences"][0]["expected"] != found["differences"][0]["found"]
     assert cli.main(["simulate", str(build)]) == 2
     assert "its files have changed since `compile`" in capsys.readouterr().err
-
-
-def shown(path):
-    """The instances in the top that have signals in a waveform."""
-    scopes, found = [], set()
-    for line in path.read_text().partition("$enddefinitions")[0].splitlines():
-        match line.split():
-            case ["$scope", _, name, *_]:
-                scopes.append(name)
-            case ["$upscope", *_]:
-                scopes.pop()
-            case ["$var", *_]:
-                found |= set(scopes[3:4])
-    return found
-
-
-def test_a_waveform_of_one_layer_holds_that_layer_alone(build, tmp_path, capsys):
-    whole, part = tmp_path / "whole.vcd", tmp_path / "part.vcd"
-    assert cli.main(["simulate", str(build), "--frames", "1", "--trace", str(whole)]) == 0
-    assert cli.main(["simulate", str(build), "--frames", "1", "--trace", "pool", "--trace", str(part)]) == 0
-    assert f"gtkwave {part}" in capsys.readouterr().out
-    names = [f"i_layer_{i}" for i in range(4)]
-    assert [shown(path) & set(names) for path in (whole, part)] == [set(names), {"i_layer_1"}]
-    assert part.stat().st_size < whole.stat().st_size
-    assert cli.main(["simulate", str(build), "--trace", "a.vcd", "--trace", "b.fst"]) == 2
-    assert "--trace names 2 files; legal is one" in capsys.readouterr().err

@@ -142,6 +142,8 @@ def test_the_command_says_what_it_chose(small, tmp_path):
     assert found.exit_code == 0, found.output
     assert "chosen: -O interval=2000 -O device=arty-a7-35 -O fill=0.8" in found.output
     assert re.search(r"of xc7a35t: [\d.]+ % lut", found.output)
+    found = CliRunner().invoke(app, [*words, "--smallest", "--target", "bitsys"])
+    assert "chosen: -O hardware=small\n" in found.output
     both = CliRunner().invoke(app, [*words, "--fastest", "--smallest"])
     assert isinstance(both.exception, OptionError)
     assert str(both.exception).startswith("--fastest and --smallest contradict each other")

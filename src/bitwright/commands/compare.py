@@ -18,6 +18,7 @@ from bitwright.commands.common import (
     options_by_target,
     sharing,
 )
+from bitwright.text import percent
 
 if TYPE_CHECKING:
     from bitwright.comparison import Answer
@@ -109,7 +110,7 @@ def _fullest(candidate: Answer, device: Device) -> str | None:
     if not shares:
         return None
     kind = max(shares, key=shares.__getitem__)
-    return f"{100 * shares[kind]:.0f} % {kind}" + (", does not fit" if shares[kind] > 1 else "")
+    return f"{percent(shares[kind], 0)} {kind}" + (", does not fit" if shares[kind] > 1 else "")
 
 
 def _tree(candidate: Answer, device: Device | None, clock: Clock) -> dict[str, Any]:

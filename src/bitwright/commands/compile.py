@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bitwright import targets
 from bitwright.commands.common import (
     InputShape,
     Json,
@@ -25,8 +26,7 @@ from bitwright.commands.common import (
     load_network,
     sharing,
 )
-from bitwright.targets import DEFAULT
-from bitwright.text import figure
+from bitwright.text import figure, percent
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from bitwright.targets.goals import Goals
 
 
-TARGET = f"architecture; `bitwright targets` lists them; default {DEFAULT}"
+TARGET = f"architecture; `bitwright targets` lists them; default {targets.DEFAULT}"
 TargetName = Annotated[str | None, typer.Option("--target", help=TARGET, show_default=False)]
 Config = Annotated[Path | None, typer.Option("--config", help="target, options and folding: a file of --save-config")]
 SaveConfig = Annotated[Path | None, typer.Option("--save-config", help="write them here, with what was chosen")]
@@ -66,7 +66,6 @@ def run(
     are not given.
     """
     import bitwright as bw
-    from bitwright import targets
     from bitwright.commands.console import Console
     from bitwright.design.config import read_config, write_config
     from bitwright.design.io import check_build_folder, estimate_dict
@@ -76,7 +75,7 @@ def run(
 
     console = Console(json, verbose)
     clock, goals = assumed(wanted.clock_mhz), wanted.goals
-    kept = read_config(config) if config is not None else (target or DEFAULT, {})
+    kept = read_config(config) if config is not None else (target or targets.DEFAULT, {})
     if target not in (None, kept[0]):
         raise OptionError(f"{config} is for target {kept[0]}, not {target}; legal is one of them")
     chosen = targets.get(kept[0])
@@ -128,12 +127,14 @@ def _show(console: Console, design: Design, clock: Clock) -> None:
 
 def _say_chosen(console: Console, design: Design, goals: Goals) -> None:
     """The options that the goals led to, and how full the part gets."""
-    chosen = " ".join(f"-O {name}={value}" for name, value in design.options.items() if value is not None)
+    usual = targets.get(design.target).options()
+    unusual = [(name, value) for name, value in design.options.items() if value != getattr(usual, name)]
+    chosen = " ".join(f"-O {name}={value}" for name, value in unusual)
     console.say(f"chosen: {chosen or 'the usual options'}")
     if goals.part is not None:
         shares = goals.part.estimated_utilization(design.estimate.total)
         console.say(
-            f"of {goals.part.name}: " + ", ".join(f"{100 * v:.1f} % {k}" for k, v in shares.items()) + " (estimated)"
+            f"of {goals.part.name}: " + ", ".join(f"{percent(v)} {k}" for k, v in shares.items()) + " (estimated)"
         )
         if goals.part.estimate_note:
             console.say(goals.part.estimate_note)

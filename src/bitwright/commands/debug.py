@@ -47,6 +47,8 @@ def run(
 
 def _explain(console: Console, build: str, result: DebugResult) -> None:
     """Say what differs, where, and how to look further."""
+    from bitwright.debugging.layers import OUTPUT
+
     first = result.first
     if result.failure is not None:
         console.say(f"the simulation ended early: {result.failure}")
@@ -59,6 +61,6 @@ def _explain(console: Console, build: str, result: DebugResult) -> None:
     rows = [[d.frame, ", ".join(map(str, d.index)), d.expected, d.found] for d in result.differences]
     if rows:
         console.table("", ["frame", "index (y, x, channel)", "expected", "found"], rows)
-    if first.scope is not None:
+    if first.layer != OUTPUT:
         layer = shlex.quote(first.layer)
         console.say(f"its signals: bitwright simulate {shlex.quote(build)} --trace wave.vcd --trace {layer}")

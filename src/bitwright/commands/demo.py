@@ -23,6 +23,7 @@ def run(
     """Compile, simulate and synthesize the embedded digits network, and show its figures."""
     from bitwright.commands.console import Console
     from bitwright.demo.run import DEVICE, run
+    from bitwright.text import rows
 
     console = Console(json, verbose)
     result = run(output, console.say, job_count(jobs))
@@ -38,7 +39,7 @@ def run(
         "frames_per_second": round(synthesis.clock.frames_per_second(simulation.interval_cycles)),
         **{name: getattr(synthesis, name) for name in ("lut", "ff", "bram36", "dsp")},
     }
-    console.table(f"digits on {DEVICE}", ["figure", "value"], [[k, v] for k, v in found.items()])
+    console.table(f"digits on {DEVICE}", ["figure", "value"], rows(found))
     console.say(f"report: {output / 'report.html'}")
     console.say(f"next:   {activation()}bitwright check model.onnx")
     console.result(found)

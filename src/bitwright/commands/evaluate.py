@@ -47,6 +47,7 @@ def run(
     from bitwright.api import is_network_file
     from bitwright.commands.console import Console
     from bitwright.data.samples import open_samples
+    from bitwright.text import rows
 
     console = Console(json, verbose)
     own = (None, None) if is_network_file(model) and float_model is not None else (output_name, shape)
@@ -58,7 +59,9 @@ def run(
         measured = bw.evaluate(network, read, float_model=graph, progress=progress)
     found = {"model": str(model), **measured.as_dict()}
     ratios = measured.float_sqnr_db or {}
-    rows = [[name, value] for name, value in found.items() if name not in ("model", "float_sqnr_db")]
-    rows += [[f"SQNR of {name}, dB", "exact" if ratio is None else ratio] for name, ratio in ratios.items()]
-    console.table(f"{network.name} on {data.name}", ["figure", "value"], rows)
+    shown = rows({name: value for name, value in found.items() if name not in ("model", "float_sqnr_db")})
+    shown += [[f"SQNR of {name}, dB", "exact" if ratio is None else ratio] for name, ratio in ratios.items()]
+    console.table(f"{network.name} on {data.name}", ["figure", "value"], shown)
+    if read.labels is None and len(network.outputs) == 1:
+        console.say(f"{data.name} has no labels, so no accuracy is known; --data FILE.npz:SAMPLES,LABELS names arrays")
     console.result(found)

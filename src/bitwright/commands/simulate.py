@@ -14,8 +14,9 @@ from bitwright.commands.common import Build, DataFile, Jobs, Json, Seed, Verbose
 if TYPE_CHECKING:
     import numpy as np
 
+    from bitwright.commands.console import Console
     from bitwright.targets.contract import Design
-    from bitwright.tools.model import Waveform
+    from bitwright.tools.model import Stalls, Waveform
 
 RANDOM_FRAMES = 16
 RESULT = "simulation.json"  # also in design_io.RESULTS
@@ -54,15 +55,15 @@ def run(
     from bitwright.hardware.clock import DEFAULT_MHZ, Clock
     from bitwright.reporting.layers import activations
     from bitwright.simulation import inputs_of
-    from bitwright.text import figure
+    from bitwright.text import figure, rows
     from bitwright.tools.model import Stalls
 
     console = Console(json, verbose)
     design = bw.load_design(build)
     known = synthesized_clock(build, design.digest)
     x, labels = frames_of(design, data, frames, seed)
-    wave = _waveform(design, trace, trace_cycles)
     pauses = Stalls(seed, stalls, stalls) if stalls else None
+    wave = _waveform(console, design, x, trace, trace_cycles, (pauses, seed, job_count(jobs)))
     with console.busy(f"simulating {len(x):,} frames"):
         result = bw.simulate(design, x, stalls=pauses, seed=seed, trace=wave, jobs=job_count(jobs))
     found: dict[str, Any] = {"design": design.digest, "data": data and str(data), **result.as_dict()}
@@ -72,11 +73,10 @@ def run(
         found["activations"] = activations(design.network, inputs_of(design, x))
     write_file(build / RESULT, as_json(with_earlier(found, build / RESULT)))
     hidden, shown = ("design", "counters", "activations"), {"frames_per_second": "frames_per_second (of the simulator)"}
-    rows = [[shown.get(name, name), value] for name, value in found.items() if name not in hidden]
-    console.table(f"{build}, simulated", ["figure", "value"], rows)
+    told = rows({shown.get(name, name): value for name, value in found.items() if name not in hidden})
+    console.table(f"{build}, simulated", ["figure", "value"], told)
     if wave is not None:
-        length = f"first {trace_cycles:,} cycles" if trace_cycles else "cycles up to the first result"
-        console.say(f"{wave.path}: the {length}; open it with `gtkwave {shlex.quote(str(wave.path))}`")
+        console.say(f"{wave.path}: {_length(wave)}; open it with `gtkwave {shlex.quote(str(wave.path))}`")
     if result.interval_cycles:
         where, clock = known or ("", Clock(DEFAULT_MHZ))
         speed = figure(clock.frames_per_second(result.interval_cycles))
@@ -88,10 +88,17 @@ def run(
         raise typer.Exit(1)
 
 
-def _waveform(design: Design, names: list[str], cycles: int | None) -> Waveform | None:
-    """The waveform of --trace: files and layers in any order."""
+def _waveform(
+    console: Console,
+    design: Design,
+    x: np.ndarray,
+    names: list[str],
+    cycles: int | None,
+    run: tuple[Stalls | None, int, int],
+) -> Waveform | None:
+    """The waveform of --trace: files and layers in any order. run: stalls, seed and jobs of the simulation."""
     import bitwright as bw
-    from bitwright.debugging.layers import scopes
+    from bitwright.debugging.waveform import waveform
     from bitwright.errors import OptionError
     from bitwright.tools.model import TRACES
 
@@ -101,8 +108,20 @@ def _waveform(design: Design, names: list[str], cycles: int | None) -> Waveform 
         raise OptionError(f"--trace names {len(files)} files; legal is one, and any number of layers")
     if not names:
         return None
-    length = (cycles, 0) if cycles else (0, design.output.words)
-    return bw.Waveform(files[0] if files else DEFAULT_WAVE, *length, scopes(design, layers) if layers else ())
+    path = files[0] if files else DEFAULT_WAVE
+    if not layers:
+        return bw.Waveform(path, cycles, 0) if cycles else bw.Waveform(path, 0, design.output.words)
+    stalls, seed, jobs = run
+    with console.busy("looking for the layer"):
+        return waveform(design, x, path, layers, cycles=cycles, stalls=stalls, seed=seed, jobs=jobs)
+
+
+def _length(wave: Waveform) -> str:
+    """Which cycles a waveform holds."""
+    if wave.start is None:
+        return f"the first {wave.cycles:,} cycles" if wave.cycles else "the cycles up to the first result"
+    end = f"{wave.start + wave.cycles - 1:,}" if wave.cycles else "the first result"
+    return f"cycles {wave.start:,} to {end} from the first word on, in which the layer works"
 
 
 def frames_of(design: Design, data: Path | None, frames: int | None, seed: int) -> tuple[np.ndarray, np.ndarray | None]:

@@ -10,7 +10,7 @@ import typer
 
 from bitwright.commands.common import Build, ClockMhz, Jobs, Json, Seed, Verbose, job_count
 from bitwright.hardware.clock import DEFAULT_MHZ
-from bitwright.text import figure
+from bitwright.text import figure, percent
 
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
@@ -76,7 +76,7 @@ def _show(console: Console, result: SynthesisResult) -> None:
         rows.append([unit.name, unit.copies, *measured, estimated, clock])
     rows.append(["total", None, *(getattr(result.total, n) for n in names), None, None])
     share = result.utilization
-    rows.append(["share of device", None, *(f"{share[n]:.1%}" if n in share else None for n in names), None, None])
+    rows.append(["share of device", None, *(percent(share[n]) if n in share else None for n in names), None, None])
     title = f"{result.device.name}, {', '.join(result.tools)}"
     console.table(title, ["unit", "copies", *names, "lut estimated", "MHz estimated"], rows)
 
@@ -102,4 +102,4 @@ def _show_clock(console: Console, result: SynthesisResult, interval: int) -> Non
 def _path(path: TimingPath) -> list[object]:
     ends = [f"{point.name} ({point.module or point.cell})" for point in (path.start, path.end)]
     layers = dict.fromkeys(point.layer for point in (path.start, path.end) if point.layer)
-    return [path.routed_ns or path.ns, f"{path.net_share:.0%}", path.levels, *ends, ", ".join(layers), path.hint]
+    return [path.routed_ns or path.ns, percent(path.net_share, 0), path.levels, *ends, ", ".join(layers), path.hint]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright import targets
-from bitwright.errors import ModelError, OptionError
+from bitwright.errors import ModelError
 from bitwright.fast.evaluator import Evaluator
 from bitwright.hardware.closure import flatten
 from bitwright.network import Network
@@ -19,7 +19,7 @@ from bitwright.network.types import Array
 from bitwright.simulation import inputs_of, outputs_of, record
 from bitwright.targets.contract import Design, accepted, make_options
 from bitwright.targets.observation import Layer, Observation, Values
-from bitwright.text import Shown, printable
+from bitwright.text import Shown
 from bitwright.tools.bench import MAX_STREAMS, Tap
 from bitwright.tools.model import Run
 
@@ -102,27 +102,6 @@ def observation(design: Design) -> Observation:
     return target.observe(plan)
 
 
-def scopes(design: Design, names: Sequence[str]) -> tuple[str, ...]:
-    """The paths of the instances of layers, named as in estimates and reports, by a node, or by the instance itself.
-
-    `OptionError` names what is legal.
-    """
-    layers = observation(design).layers
-    nodes = {row.name: row.nodes for row in design.estimate.rows}
-    found = []
-    for name in names:
-        own = [s for s in layers if name in (s.name, s.node, s.scope, (s.scope or "").removeprefix("i_"))]
-        own = own or [layer for layer in layers if name in nodes.get(layer.name, ())]
-        paths = [layer.scope for layer in own if layer.scope]
-        if own and not paths:
-            raise OptionError(f"layer {printable(name)} has no instance of its own: all layers share the hardware")
-        if not paths:
-            legal = ", ".join(printable(layer.name) for layer in layers)
-            raise OptionError(f"no layer is called {printable(name)}; legal are {legal}")
-        found += paths
-    return tuple(dict.fromkeys(found))
-
-
 def debug(
     design: Design,
     x: Array | Mapping[str, Array],
@@ -137,6 +116,8 @@ def debug(
     it compares the outputs. A simulation that hangs or breaks the rules of streams is compared as far as it came.
     """
     seen = observation(design)
+    if seen.hidden:
+        raise ModelError(seen.hidden)
     frames = inputs_of(design, x)
     checks: list[LayerCheck] = []
     run: Run | None = None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bitwright.targets.contract import Design
+from bitwright.text import percent
 from bitwright.tools.vivado import DMA_BITS
 
 DMA_SHARE = 0.75  # of the bits that the memory side could move each cycle
@@ -57,14 +58,14 @@ def overlay_throughput(design: Design, clock_mhz: float) -> Throughput:
         streams.append((len(weights.words), weights.tdata_bits, weights.frames))
     needed = max(words / frames * max(1.0, bits / (DMA_SHARE * DMA_BITS)) for words, bits, frames in streams)
     rate = DMA_SHARE * DMA_BITS / 8 * clock_mhz
-    assumption = f"{rate:,.0f} MB/s each way, {DMA_SHARE:.0%} of {DMA_BITS} bits a cycle"
+    assumption = f"{rate:,.0f} MB/s each way, {percent(DMA_SHARE, 0)} of {DMA_BITS} bits a cycle"
     return _throughput(design, cycles, cycles / needed, assumption)
 
 
 def serial_throughput(design: Design, clock_mhz: float, baud: int) -> Throughput:
     """At a serial line, which carries a byte in ten bits, data each way in turn."""
     both = sum(side.words * side.tdata_bits // 8 for side in (design.input, design.output))
-    assumption = f"{baud:,} baud, {LINE_SHARE:.0%} of the bytes of a clean line are data"
+    assumption = f"{baud:,} baud, {percent(LINE_SHARE, 0)} of the bytes of a clean line are data"
     return _throughput(design, 1e6 * clock_mhz, LINE_SHARE * baud / 10 / both, assumption)
 
 

@@ -22,7 +22,7 @@ from bitwright.quantization.placement import grids
 from bitwright.quantization.ranges.criteria import clipped_fraction, signal_power, squared_error
 from bitwright.quantization.ranges.histogram import Distribution
 from bitwright.quantization.size import FLOAT_BITS, graph_bits, network_bits
-from bitwright.text import printable
+from bitwright.text import percent, printable
 
 NAME_COLUMN = 40  # characters
 
@@ -85,23 +85,23 @@ class QuantizationReport:
 
     def table(self) -> str:
         """What people read: one line a layer, then one a value, then the totals."""
-        lines = [f"{'layer':{NAME_COLUMN}} {'W':>2} {'A':>2} {'weights':>9} {'bytes':>9} {'clipped':>8} {'SQNR dB':>8}"]
+        lines = [f"{'layer':{NAME_COLUMN}} {'W':>2} {'A':>2} {'weights':>9} {'bytes':>9} {'clipped':>9} {'SQNR dB':>8}"]
         for layer in self.layers:
             lines.append(
                 f"{_tail(layer.name):{NAME_COLUMN}} {layer.weight_bits:2} {layer.activation_bits:2} {layer.weights:9} "
-                f"{layer.bytes:9} {layer.clipped:8.3%} {_decibel(layer.sqnr_db):>8}"
+                f"{layer.bytes:9} {percent(layer.clipped, 3):>9} {_decibel(layer.sqnr_db):>8}"
             )
-        lines += ["", f"{'value':{NAME_COLUMN}} {'type':>7} {'scale':>12} {'zero':>5} {'clipped':>8} {'SQNR dB':>8}"]
+        lines += ["", f"{'value':{NAME_COLUMN}} {'type':>7} {'scale':>12} {'zero':>5} {'clipped':>9} {'SQNR dB':>8}"]
         for v in self.values:
             lines.append(
-                f"{_tail(v.name):{NAME_COLUMN}} {v.type:>7} {v.scale:12.6g} {v.zero_point:5} {v.clipped:8.3%} "
-                f"{_decibel(v.sqnr_db):>8}"
+                f"{_tail(v.name):{NAME_COLUMN}} {v.type:>7} {v.scale:12.6g} {v.zero_point:5} "
+                f"{percent(v.clipped, 3):>9} {_decibel(v.sqnr_db):>8}"
             )
         return "\n".join([*lines, "", self.summary()])
 
     def summary(self) -> str:
         """The totals: size and, where they were measured, accuracy before and after, and agreement."""
-        share = f" ({self.bytes / self.float_bytes:.1%})" if self.float_bytes else ""
+        share = f" ({percent(self.bytes / self.float_bytes)})" if self.float_bytes else ""
         lines = [f"size: {self.float_bytes:,} bytes in float, {self.bytes:,} bytes in integers{share}"]
         if self.accuracy is not None and self.accuracy_float is not None:
             lines.append(f"accuracy: {self.accuracy_float:.2f} % in float, {self.accuracy:.2f} % in integers")

@@ -13,7 +13,7 @@ from bitwright.pages.drawing import Box, column, histogram
 from bitwright.reporting.layers import edges
 from bitwright.reporting.summary import RESOURCES
 from bitwright.targets.contract import Design
-from bitwright.text import figure
+from bitwright.text import figure, percent
 
 FOLDER = Path(__file__).parent
 
@@ -48,14 +48,14 @@ def cards(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("clock", clock),
     ]
     runs = all_runs(simulation) if simulation else []
-    shown += [("accuracy of the hardware", f"{100 * r['accuracy']:.2f} %") for r in runs if "accuracy" in r][:1]
+    shown += [("accuracy of the hardware", percent(r["accuracy"], 2)) for r in runs if "accuracy" in r][:1]
     if simulation:
         exact = {True: "yes", False: "no", None: "not compared"}[simulation["bit_exact"]]
         shown.append((f"bit-exact, {figure(simulation['frames'])} frames", exact))
     if synthesis:
         shares = {name: share for name, share in synthesis["utilization"].items() if share}
         name = synthesis["device"]["name"]
-        shown += [(f"{kind} of {name}", f"{100 * share:.1f} %") for kind, share in shares.items()]
+        shown += [(f"{kind} of {name}", percent(share)) for kind, share in shares.items()]
     else:
         shown += [(f"{kind}, estimated", figure(found["estimate"]["total"][kind])) for kind in ("lut", "bram36", "dsp")]
     return shown

@@ -14,7 +14,7 @@ from bitwright.hardware.clock import DEFAULT_MHZ, Clock
 from bitwright.network import Network
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Plan, Refusal, Target, make_options, make_plan, try_plan
-from bitwright.text import figure
+from bitwright.text import figure, percent
 
 FASTEST, SMALLEST = "fastest", "smallest"
 DEFAULT_FILL = 0.8
@@ -299,7 +299,7 @@ class _Search:
             else f"fill of at least {math.ceil(1000 * share) / 1000:g}, or a larger device"
         )
         return self.error(
-            f"the smallest design takes {100 * share:.1f} % of the {kind} of {self.goals.device}, of which "
+            f"the smallest design takes {percent(share)} of the {kind} of {self.goals.device}, of which "
             f"{100 * self.goals.fill:g} % may be used; legal is {legal}"
         )
 
@@ -313,8 +313,8 @@ class _Search:
         reached = clock.frames_per_second(best.estimate.interval_cycles)
         if goals.fps and reached < goals.fps:
             rules.append(
-                f"fps={goals.fps:g} is out of reach: the fastest design found{within} makes {figure(reached)} frames/s "
-                f"at {clock}; legal is fps of at most {math.floor(reached)}"
+                f"fps={goals.fps:.10g} is out of reach: the fastest design found{within} makes {figure(reached)} "
+                f"frames/s at {clock}; legal is fps of at most {math.floor(reached)}"
             )
         late = clock.microseconds(best.estimate.latency_cycles)
         if goals.latency_us and late > goals.latency_us:

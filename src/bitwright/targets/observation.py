@@ -44,14 +44,31 @@ class Values:
 
 
 @dataclass(frozen=True, eq=False)
+class Turns:
+    """When each of the layers works that share the hardware of one instance, `scope`; names as in `Layer`, in order.
+
+    read: from the records of taps, by name, the first and the last cycle of each layer in the first batch of frames.
+    The last is None where nothing follows; a layer that never began is not among them.
+    """
+
+    scope: str
+    layers: tuple[str, ...]
+    taps: tuple[Tap, ...]
+    read: Callable[[Mapping[str, Record]], Mapping[str, tuple[int, int | None]]]
+
+
+@dataclass(frozen=True, eq=False)
 class Observation:
     """The layers of a design in the order in which they are computed.
 
     network: what the design computes, in the operations that its hardware has; it equals the design's own network.
     read: from the records of taps, by name, of a run of so many frames, all values that they show.
+    turns: of layers without hardware of their own. hidden: why no values can be seen, where that is so.
     """
 
     network: Network
     taps: tuple[Tap, ...]
     layers: tuple[Layer, ...]
     read: Callable[[Mapping[str, Record], int], Mapping[str, Values]]
+    turns: Turns | None = None
+    hidden: str | None = None

@@ -138,13 +138,15 @@ def trace_format(path: str | os.PathLike[str]) -> str:
 class Waveform:
     """A file for a waveform: of the first `cycles`, and on until `words` output words came out.
 
-    scopes: paths of instances in the top that it shows, with all that is in them; without any it shows all.
+    scopes: paths of instances in the top that it shows, with all that is in them; without any it shows all. start: the
+    cycle in which it begins and from which `cycles` count, 0 for that of the first word; None to begin with the reset.
     """
 
     path: str | os.PathLike[str]
     cycles: int = 10_000
     words: int = 0
     scopes: tuple[str, ...] = ()
+    start: int | None = None
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,7 @@ class Model:
             lines += _program(folder, program) + [f"counter {address}" for address in counters]
             if trace is not None:
                 lines.append(f"trace {trace.cycles} {trace.words} wave.{self.traced}")
+                lines += [] if trace.start is None else [f"begin {trace.start}"]
                 lines += [f"scope {TRACE_ROOT}.{TOP}.{DUT}.{scope}" for scope in trace.scopes]
             found, failure = self._execute(folder, lines)
             if trace is not None:

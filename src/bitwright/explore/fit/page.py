@@ -11,7 +11,7 @@ from typing import Any
 from bitwright.explore.fit.result import FitPoint, FitResult, key
 from bitwright.pages import page
 from bitwright.pages.plot import Axis, Mark, scatter
-from bitwright.text import figure, printable
+from bitwright.text import figure, percent, printable
 
 
 def html(result: FitResult, model: str, commands: Mapping[str, str]) -> str:
@@ -56,12 +56,12 @@ def _cards(result: FitResult, best: FitPoint) -> list[tuple[str, str]]:
     found.append((result.columns()[2], f"{best.lost:.2f}"))
     found.append((f"frames/s at {clock}", figure(round(best.frames_per_second, 1))))
     found.append(("latency, µs", figure(round(clock.microseconds(best.latency_cycles), 1))))
-    found.append((f"of {result.options.device} ({best.fullest})", f"{100 * best.share:.1f} %"))
+    found.append((f"of {result.options.device} ({best.fullest})", percent(best.share)))
     return found
 
 
 def _mark(result: FitResult, number: int, p: FitPoint) -> Mark:
     clock = result.options.goals.clock
     words = f"{printable(p.network)} on {p.target}: {p.lost:.2f} lost, {p.frames_per_second:,.1f} frames/s at {clock}, "
-    words += f"{100 * p.share:.1f} % of the {p.fullest}"
+    words += f"{percent(p.share)} of the {p.fullest}"
     return Mark(p.frames_per_second, p.lost, p.target, 4 + 10 * min(p.share, 1.0), words, f"p{number}", p.recommended)

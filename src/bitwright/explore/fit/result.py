@@ -17,7 +17,7 @@ from bitwright.hardware.clock import DEFAULT_MHZ
 from bitwright.network import Network
 from bitwright.options import as_text
 from bitwright.quantization.options import QuantizeOptions
-from bitwright.text import Shown, cell, figure
+from bitwright.text import Shown, cell, figure, percent
 
 VERSION = 1
 LOSSES = {"kl": "KL divergence, nats", "error": "relative squared error"}
@@ -213,7 +213,7 @@ class FitResult(Shown):
             return self.shortfall
         lost = f"loses {p.lost:.2f} points" if self.labels else f"{p.lost:.2f} % of answers differ"
         at = f"{figure(round(p.frames_per_second, 1))} frames/s at {self.options.goals.clock}"
-        return f"{p.network} on {p.target}: {lost}, {at}, {100 * p.share:.1f} % of {self.options.device} ({p.fullest})"
+        return f"{p.network} on {p.target}: {lost}, {at}, {percent(p.share)} of {self.options.device} ({p.fullest})"
 
 
 def key(point: FitPoint) -> str:

@@ -28,7 +28,7 @@ from bitwright.models.graph import FloatGraph
 from bitwright.network import Network
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ranges.calibrate import Progress, quiet
-from bitwright.text import figure
+from bitwright.text import figure, percent
 
 SLACK = 0.95  # a network is left out where one that loses no more costs this much of it
 HOPELESS = 4.0  # or where it loses more than so many times the bound
@@ -292,7 +292,7 @@ def _shortfall(points: Sequence[FitPoint], reasons: Sequence[str], chosen: FitOp
     if not fitting:
         p = min(good, key=lambda p: p.share)
         return (
-            f"no target fits {within}: the nearest is {p.network} on {p.target}, which takes {100 * p.share:.1f} % of "
+            f"no target fits {within}: the nearest is {p.network} on {p.target}, which takes {percent(p.share)} of "
             f"its {p.fullest}; legal is {_larger(p, chosen)}"
         )
     p = max(fitting, key=lambda p: p.frames_per_second)

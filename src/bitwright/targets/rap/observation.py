@@ -7,13 +7,13 @@ outside of the values of this one, or the second one of its word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from bitwright.network.types import Array
-from bitwright.targets.observation import Layer, Observation, Values
+from bitwright.targets.observation import Layer, Observation, Turns, Values
 from bitwright.targets.rap.compiler.storage import WORD, Storage
 from bitwright.targets.rap.isa.machine import Machine
 from bitwright.targets.rap.planning import RapPlan
@@ -33,7 +33,8 @@ def observation(plan: RapPlan) -> Observation:
         for value in layer.target:
             layers[value.name] = Layer(layer.layer.name, value.name, value.name, (WRITES,))
     tap = Tap(WRITES, signals, (f"{CORE}.w_we",))
-    return Observation(plan.lowered, (tap,), tuple(layers.values()), partial(_read, plan))
+    turns = Turns(CORE, tuple(dict.fromkeys(layer.name for layer in layers.values())), (tap,), partial(_turns, plan))
+    return Observation(plan.lowered, (tap,), tuple(layers.values()), partial(_read, plan), turns)
 
 
 def _fields(machine: Machine) -> dict[str, int]:
@@ -53,25 +54,44 @@ def _steps(plan: RapPlan) -> list[tuple[Storage, ...]]:
 
 def _read(plan: RapPlan, records: Mapping[str, Record], frames: int) -> dict[str, Values]:
     machine = plan.options.machine
-    bank, address, word = _writes(records[WRITES].words, machine)
-    steps, at = _steps(plan), 0
+    bank, address, word, _ = _writes(records[WRITES].words, machine)
+    steps = _steps(plan)
     values = {v.name: Values.unknown(frames, int(np.prod(v.shape))) for step in steps for v in step}
-    for frame in range(frames):
-        for step in steps:
-            room = machine.size * sum(value.words for value in step)
-            part = slice(at, at + room)
-            count = _own(bank[part] * machine.a_words + address[part], address[part], step)
-            part = slice(at, at + count)
-            at += count
-            memory = np.full((machine.size, machine.a_words), -1, np.int64)
-            memory[bank[part], address[part]] = word[part]
-            for value in step:
-                _load(memory, value, values[value.name], frame)
+    for number, part in enumerate(_parts(bank, address, steps * frames, machine)):
+        memory = np.full((machine.size, machine.a_words), -1, np.int64)
+        memory[bank[part], address[part]] = word[part]
+        for value in steps[number % len(steps)]:
+            _load(memory, value, values[value.name], number // len(steps))
     return values
 
 
-def _writes(words: Array, machine: Machine) -> tuple[Array, Array, Array]:
-    """Bank, address and word of every word that was written, in order."""
+def _turns(plan: RapPlan, records: Mapping[str, Record]) -> dict[str, tuple[int, int | None]]:
+    """From behind the last write of the layer before to a layer's own last write."""
+    bank, address, _, record = _writes(records[WRITES].words, plan.options.machine)
+    cycles, steps = records[WRITES].cycles[record], _steps(plan)
+    ends = [part.stop for part in _parts(bank, address, steps, plan.options.machine)]
+    step, found = len(plan.received) - 1, dict[str, tuple[int, int | None]]()
+    for layer in plan.layers:
+        step += layer.target != steps[step]
+        before, end = ends[step - 1], ends[step]
+        if 0 < before < len(cycles):  # something was written behind it
+            first = found.get(layer.layer.name, (int(cycles[before - 1]) + 1, 0))[0]
+            found[layer.layer.name] = first, int(cycles[end - 1]) if end < len(cycles) else None
+    return found
+
+
+def _parts(bank: Array, address: Array, steps: Sequence[Sequence[Storage]], machine: Machine) -> Iterator[slice]:
+    """Which of the writes are each step's."""
+    at = 0
+    for step in steps:
+        part = slice(at, at + machine.size * sum(value.words for value in step))
+        count = _own(bank[part] * machine.a_words + address[part], address[part], step)
+        yield slice(at, at + count)
+        at += count
+
+
+def _writes(words: Array, machine: Machine) -> tuple[Array, Array, Array, Array]:
+    """Bank, address and word of every word that was written, in order, and the number of its record."""
     planes = np.unpackbits(np.ascontiguousarray(words, "<u4").view(np.uint8), axis=1, bitorder="little")
     found, low = {}, 0
     for name, bits in _fields(machine).items():
@@ -83,7 +103,7 @@ def _writes(words: Array, machine: Machine) -> tuple[Array, Array, Array]:
     data = found["w_data"].reshape(-1, machine.size, WORD).astype(np.int64) @ (1 << np.arange(WORD))
     record, bank = np.nonzero(found["w_we"])
     row = (bank - number("w_turn")[record]) % machine.size
-    return bank, number("w_addr")[record], data[record, row]
+    return bank, number("w_addr")[record], data[record, row], record
 
 
 def _own(keys: Array, addresses: Array, step: Sequence[Storage]) -> int:

@@ -68,6 +68,8 @@ class Bench {
     // All frames; returns the number of cycles from the first one after reset to the last transfer.
     uint64_t stream() {
         uint64_t cycle = 0, last = 0;
+        streaming_ = true;
+        begin_ = ticks_;
         while (!finished()) {
             if (transfer(cycle)) last = cycle;
             if (cycle - last > job_.idle_cycles) throw Failure("deadlock", counts());
@@ -105,7 +107,8 @@ class Bench {
     std::unique_ptr<Dut> dut_;
     Dut& top_;
     Memory memory_;
-    uint64_t ticks_ = 0;
+    uint64_t ticks_ = 0, begin_ = 0;  // edges; those before the first cycle of the streams
+    bool streaming_ = false;
 #if VM_TRACE
     TraceFile trace_;
 #endif
@@ -144,6 +147,11 @@ class Bench {
 
     // Once the words are out, a few cycles more show the last transfer.
     bool traced() {
+        if (job_.trace_late) {
+            if (!streaming_ || ticks_ - begin_ < job_.trace_start) return false;
+            job_.trace_late = false;
+            job_.trace_cycles += ticks_;
+        }
         if (job_.trace_words && job_.outputs[0].done >= job_.trace_words) {
             job_.trace_words = 0;
             job_.trace_cycles = std::max(job_.trace_cycles, ticks_ + kTraceTail);

@@ -34,6 +34,8 @@ struct Job {
     std::vector<uint32_t> counters;
     std::string trace_file;
     uint64_t trace_cycles = 0, trace_words = 0;
+    bool trace_late = false;  // it begins in that cycle of the streams, and trace_cycles count from there
+    uint64_t trace_start = 0;
     Memory::Settings memory;
     std::vector<std::string> scopes;  // instances that the waveform shows; none: all
 };
@@ -103,6 +105,9 @@ inline Job read_job(const char* path) {
             m.image = read_words(words, count);
         } else if (key == "trace") {
             file >> job.trace_cycles >> job.trace_words >> job.trace_file;
+        } else if (key == "begin") {
+            job.trace_late = true;
+            file >> job.trace_start;
         } else {
             throw std::runtime_error("unknown key " + key);
         }

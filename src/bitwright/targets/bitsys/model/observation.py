@@ -6,21 +6,21 @@ A layer begins with `start` of the sequencer; the first word of the pixel says w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
-from bitwright.errors import ModelError
 from bitwright.network.types import Array
 from bitwright.targets.bitsys.lowering import Layer as Descriptor
 from bitwright.targets.bitsys.planning import BitsysPlan
-from bitwright.targets.observation import Layer, Observation, Values
+from bitwright.targets.observation import Layer, Observation, Turns, Values
 from bitwright.tools.bench import Tap
 from bitwright.tools.model import Record
 
 CORE = "u_core"
 LANES, BITS = 8, 32
+HIDDEN = "layers of designs with external memory cannot be seen; legal is hardware without it"
 START, GROUPS = "start", "groups"
 SIGNALS = (("code", LANES * BITS), ("code_group", 16), ("code_pixel", 16))
 
@@ -28,10 +28,8 @@ SIGNALS = (("code", LANES * BITS), ("code_group", 16), ("code_pixel", 16))
 def observation(plan: BitsysPlan) -> Observation:
     """Two taps: the starts of layers, and the groups that they make.
 
-    `ModelError` for hardware with external memory, whose layers are tiles in places that change.
+    Values in external memory cannot be seen: those layers are tiles in places that change.
     """
-    if plan.hardware.external:
-        raise ModelError("layers of designs with external memory cannot be seen; legal is hardware without it")
     taps = (
         Tap(START, ((f"{CORE}.start", 1),), (f"{CORE}.start",)),
         Tap(GROUPS, tuple((f"{CORE}.{name}", bits) for name, bits in SIGNALS), (f"{CORE}.post_valid",)),
@@ -40,7 +38,19 @@ def observation(plan: BitsysPlan) -> Observation:
     for stage in plan.staged.stages:
         node = stage.value if stage.value in network.types else stage.inputs[0]  # a copy of what leaves
         layers.append(Layer(stage.name, stage.value, node, (START, GROUPS)))
-    return Observation(network, taps, tuple(layers), partial(_read, plan))
+    names = tuple(layer.name for layer in layers)
+    turns = Turns(CORE, names, taps, partial(_turns, [d.stage.name for d in plan.program.layers]))
+    hidden = HIDDEN if plan.hardware.external else None
+    return Observation(network, taps, tuple(layers), partial(_read, plan), turns, hidden)
+
+
+def _turns(names: Sequence[str], records: Mapping[str, Record]) -> dict[str, tuple[int, int | None]]:
+    """From the start of a layer's first descriptor to that of the one behind its last; names: of all descriptors."""
+    starts = [int(cycle) for cycle in records[START].cycles[: len(names) + 1]]
+    found: dict[str, tuple[int, int | None]] = {}
+    for name, first, after in zip(names, starts, [*starts[1:], None], strict=False):
+        found[name] = (found.get(name, (first, 0))[0], after)
+    return found
 
 
 def _read(plan: BitsysPlan, records: Mapping[str, Record], frames: int) -> dict[str, Values]:
