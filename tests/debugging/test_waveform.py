@@ -61,7 +61,6 @@ def test_layers_are_found_by_name_node_or_instance(designs):
     found = waveform(designs["tlmac"], FRAMES, "wave.vcd", ["fc", "step", "layer_1"])
     assert found.scopes == ("i_layer_3", "i_layer_0", "i_layer_1")
     assert (found.start, found.cycles, found.words) == (None, 0, designs["tlmac"].output.words)
-    assert waveform(designs["tlmac"], FRAMES, "wave.vcd", ["fc"], cycles=90).cycles == 90
     for name in ("tlmac", *SHARED):
         with pytest.raises(OptionError, match="no layer is called fc2; legal are conv, pool, mix, fc"):
             waveform(designs[name], FRAMES, "wave.vcd", ["fc2"])
@@ -116,11 +115,10 @@ def test_a_layer_after_which_nothing_comes_is_shown_to_the_first_result(name, de
 
 
 @pytest.mark.parametrize("name", SHARED)
-def test_several_layers_and_a_length_of_ones_own(name, designs, tmp_path):
+def test_several_layers(name, designs, tmp_path):
     both, mix = (waveform(designs[name], FRAMES, "w.vcd", names) for names in (["mix", "conv"], ["mix"]))
     conv = waveform(designs[name], FRAMES, "w.vcd", ["step"])
     assert (both.start, both.start + both.cycles) == (conv.start, mix.start + mix.cycles)
-    assert waveform(designs[name], FRAMES, "w.vcd", ["mix"], cycles=30).cycles == 30
     several = bw.compile(branches(), target=name, **SHARED[name])
     x = {spec.name: np.zeros((1, *spec.type.shape), int) for spec in branches().inputs}
     assert waveform(several, x, "w.vcd", ["sum"]).cycles > 0
@@ -137,7 +135,10 @@ def test_layers_with_external_memory_are_shown(tmp_path):
 
 def test_the_command_says_which_cycles(designs, tmp_path, capsys):
     bw.save_design(designs["rap"], tmp_path / "build")
-    command = ["simulate", str(tmp_path / "build"), "--frames", "2", "--trace", "pool", "--trace"]
-    assert cli.main([*command, str(tmp_path / "pool.vcd")]) == 0
+    wave = tmp_path / "pool.vcd"
+    command = ["simulate", str(tmp_path / "build"), "--frames", "2", "--trace", "pool", "--trace", str(wave)]
+    assert cli.main(command) == 0
     assert "from the first word on, in which the layer works; open it with `gtkwave" in capsys.readouterr().out
-    assert (tmp_path / "pool.vcd").stat().st_size
+    assert cycles(wave, PULSES["rap"])[0] != 30
+    assert cli.main([*command, "--trace-cycles", "30"]) == 0
+    assert cycles(wave, PULSES["rap"])[0] == 30

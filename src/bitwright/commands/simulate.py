@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -109,11 +110,11 @@ def _waveform(
     if not names:
         return None
     path = files[0] if files else DEFAULT_WAVE
-    if not layers:
-        return bw.Waveform(path, cycles, 0) if cycles else bw.Waveform(path, 0, design.output.words)
-    stalls, seed, jobs = run
-    with console.busy("looking for the layer"):
-        return waveform(design, x, path, layers, cycles=cycles, stalls=stalls, seed=seed, jobs=jobs)
+    found, (stalls, seed, jobs) = bw.Waveform(path, 0, design.output.words), run
+    if layers:
+        with console.busy("looking for the layer"):
+            found = waveform(design, x, path, layers, stalls=stalls, seed=seed, jobs=jobs)
+    return replace(found, cycles=cycles, words=0) if cycles else found
 
 
 def _length(wave: Waveform) -> str:

@@ -25,7 +25,6 @@ def waveform(
     path: str | os.PathLike[str],
     layers: Sequence[str],
     *,
-    cycles: int | None = None,
     stalls: Stalls | None = None,
     seed: int = 0,
     jobs: int = 2,
@@ -35,16 +34,15 @@ def waveform(
 
     layers: as in estimates and reports, by a node, or by the instance. One with an instance of its own is shown up to
     the first result. Where layers share hardware, that is shown in the cycles in which it works on them in the first
-    batch of frames, which a simulation finds. cycles: its length instead. `OptionError` names the layers that exist.
+    batch of frames, which a simulation finds. `OptionError` names the layers that exist.
     """
     seen = observation(design)
     if seen.turns is None:
-        length = (cycles, 0) if cycles else (0, design.output.words)
-        return Waveform(path, *length, _scopes(design, seen, layers))
+        return Waveform(path, 0, design.output.words, _scopes(design, seen, layers))
     names = _named(design, layers, {name: (name,) for name in seen.turns.layers})
     frames = inputs_of(design, x)[: BATCHES * design.batch]
     run, _ = record(design, frames, seen.taps, stalls=stalls, seed=seed, jobs=jobs, cache_dir=cache_dir)
-    return _window(design, seen.turns, names, seen.turns.read(run.records), path, cycles)
+    return _window(design, seen.turns, names, seen.turns.read(run.records), path)
 
 
 def _window(
@@ -53,7 +51,6 @@ def _window(
     names: Sequence[str],
     found: Mapping[str, tuple[int, int | None]],
     path: str | os.PathLike[str],
-    cycles: int | None,
 ) -> Waveform:
     """From the first cycle of the layers to the last; to the first result where nothing follows."""
     begun = [found[name] for name in names if name in found]
@@ -61,8 +58,8 @@ def _window(
         raise SimulationError(f"the simulation ended before layer {printable(names[0])} began")
     start = max(0, min(first for first, _ in begun) - MARGIN)
     ends = [last for _, last in begun if last is not None]
-    if cycles is not None or len(ends) == len(begun):
-        return Waveform(path, cycles or max(ends) + MARGIN + 1 - start, 0, (turns.scope,), start)
+    if len(ends) == len(begun):
+        return Waveform(path, max(ends) + MARGIN + 1 - start, 0, (turns.scope,), start)
     return Waveform(path, 0, design.output.words, (turns.scope,), start)
 
 
