@@ -224,7 +224,7 @@ def fitting():
         cells = [
             f"{part} | {best['network']} on {best['target']} | {best['lost']:.2f} | {best['frames_per_second']:,.0f}",
             f"{percent(best['share'])} % of the {best['fullest']} | {verdict['separate_fastest_within_loss']:,.0f}",
-            f"{found['fit']['processor_seconds'] / 60:.1f}",
+            f"{module('fit/run.py').seconds(found['fit']) / 60:.1f}",
         ]
         yield "docs/fit.md", f"| {' | '.join(cells)} |"
 

@@ -5,7 +5,8 @@
 On one process. The first part starts from an empty cache (FOLDER, with which a stopped run goes on); the others
 find the networks that it measured there, as a user's second part does. Separately: `quantize` at 8 bits and `search
 --max-loss 1`, then `compile --device PART --fastest` on every target. Results are written after every step; steps that
-they hold are not repeated. Delete results.json to measure anew.
+they hold are not repeated. Delete results.json to measure anew, or name a part by --again: what its runs on the same
+cache took counts together, and the separate commands are not repeated.
 """
 
 from __future__ import annotations
@@ -57,7 +58,9 @@ def timed(run: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
     }
 
 
-def fitted(case: Case, part: str, cache: Path) -> dict[str, Any]:
+def fitted(case: Case, part: str, cache: Path, earlier: float | None) -> dict[str, Any]:
+    """One row; earlier: processor seconds of runs that filled the cache for this part, which count as well."""
+
     def run() -> FitResult:
         settings = {
             "device": part,
@@ -69,13 +72,14 @@ def fitted(case: Case, part: str, cache: Path) -> dict[str, Any]:
         return bw.fit(case.model, case.calibration, case.x, case.labels, **settings)
 
     empty = not any((cache / "fit").rglob("*.json"))
-    resumed = not empty and part == PARTS[0]
+    resumed = not empty and part == PARTS[0] and earlier is None
     result, spent = timed(run)
     best = result.recommendation
     again = None if best is None else bw.evaluate(result.network, case.x, case.labels).accuracy
     return {
         **({"resumed": True} if resumed else spent),  # the time of a resumed run says nothing
         "empty_cache": empty,
+        "earlier_processor_seconds": earlier or 0.0,
         "samples": result.samples,
         "float_accuracy": result.float_accuracy,
         "recommended": None if best is None else point(best.network, best.target, best.lost, best),
@@ -165,7 +169,7 @@ def verdict(found: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]
         "separate_above_the_front": [f"{r['network']} on {r['target']}" for r in legal if beats(r)],
         "accuracy_agrees": best is not None
         and abs(found["float_accuracy"] - found["accuracy_measured_again"] - best["lost"]) < 1e-3,
-        "within_minutes": None if found.get("resumed") else found["processor_seconds"] < 60 * MINUTES,
+        "within_minutes": None if found.get("resumed") else seconds(found) < 60 * MINUTES,
         "holds": bool(best)
         and best["lost"] <= MAX_LOSS
         and best["frames_per_second"] >= 0.99 * fastest
@@ -173,10 +177,16 @@ def verdict(found: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]
     }
 
 
+def seconds(found: dict[str, Any]) -> float:
+    """Processor seconds of a row, those of the runs before it on the same cache among them."""
+    return found["processor_seconds"] + found.get("earlier_processor_seconds", 0.0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--only", nargs="*", default=PARTS, choices=PARTS)
+    parser.add_argument("--again", nargs="*", default=(), choices=PARTS, help="measure these anew on the same cache")
     parser.add_argument("--cache", type=Path, default=Path(gettempdir()) / "bitwright-fit")
     arguments = parser.parse_args()
     case = resnet8(arguments.data)
@@ -184,8 +194,10 @@ def main() -> None:
     parts = results.setdefault("parts", {})
     for part in arguments.only:
         own = parts.setdefault(part, {})
-        if "fit" not in own:
-            own["fit"] = fitted(case, part, arguments.cache)
+        if "fit" not in own or part in arguments.again:
+            row = own.get("fit", {})
+            spent = [row[name] for name in ("processor_seconds", "earlier_processor_seconds") if name in row]
+            own["fit"] = fitted(case, part, arguments.cache, sum(spent) if spent else None)
             write(results)
         rows = own.setdefault("separate", [])
         for name, (network, lost) in separate_networks(case, arguments.cache, results).items():

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from bitwright.devices import DEVICES, find_device
 from bitwright.explore.cache import ResultCache
-from bitwright.explore.costs import LayerCosts, Pair, alike
+from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs
 from bitwright.explore.finalists import Judge, Lesson, fine_tuned, kept_figures, kept_network
 from bitwright.explore.fit.hardware import Wish, all_costs, all_designs, prices
 from bitwright.explore.fit.options import FitOptions, make_options
@@ -30,6 +31,7 @@ from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.text import figure, percent
 
+BYTE_POINTS = 8  # networks between the fewest and the most bytes of weights, as many as `search` tries
 SLACK = 0.95  # a network is left out where one that loses no more costs this much of it
 HOPELESS = 4.0  # or where it loses more than so many times the bound
 REFINED = 0.01  # how near the fastest design of the recommended network is found
@@ -126,10 +128,18 @@ class _Search:
             low, high = study.extremes(table)
             budgets = np.geomspace(max(low, 1e-9), max(high, 1e-9), chosen.points)
             proposed += [study.solve(table, float(budget)) for budget in budgets]
+        low, high = study.extremes(self.weight_bytes)
+        proposed += [study.solve(self.weight_bytes, float(b)) for b in np.geomspace(low, high, BYTE_POINTS)]
         found += self.measured(proposed, found)
-        for table in costs.values():
+        for table in (*costs.values(), self.weight_bytes):
             found = self._closed_in(found, table)
         return found, costs, hints
+
+    @cached_property
+    def weight_bytes(self) -> LayerCosts:
+        """What widths cost in memory, which every target has to hold and `search` saves."""
+        study = self.study
+        return layer_costs(study.prepared, study.widths, study.pairs, Cost())
 
     def uniform(self, pair: Pair) -> dict[str, Pair]:
         """Those widths in every layer that may have them."""
@@ -171,7 +181,7 @@ class _Search:
         return close_in(found, self.options.max_loss, lambda c: c.lost, lambda c: table.total(c.widths), find)
 
     def finalists(self, candidates: Sequence[Candidate], table: LayerCosts | None) -> list[Candidate]:
-        """The networks for one target: those that no cheaper one beats, near the bound first."""
+        """The networks for one target: those that no cheaper one beats, near the bound first; and that of least bytes."""
         bound, count = self.options.max_loss, self.options.finalists
         near = [c for c in candidates if c.lost <= max(HOPELESS * bound, bound + 1)]
         near = near or sorted(candidates, key=lambda c: c.lost)[:1]
@@ -182,7 +192,9 @@ class _Search:
             ]
         best = min(near, key=lambda c: (c.lost, c.figures["loss"]))
         ordered = sorted(near, key=lambda c: (c is not best, abs(c.lost - bound)))
-        return ordered[:count]
+        light = [c for c in candidates if c.lost <= bound]
+        lightest = sorted(light, key=lambda c: self.weight_bytes.total(c.widths))[:1]
+        return ordered[:count] + [c for c in lightest if c not in ordered[:count]]
 
     def trained(self, candidates: Sequence[Candidate], chosen: Sequence[str], x: np.ndarray) -> list[Candidate]:
         """The networks that were chosen for hardware, fine-tuned."""
