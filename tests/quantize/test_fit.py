@@ -16,6 +16,7 @@ import pytest
 
 import bitwright as bw
 from bitwright.cli import main
+from bitwright.explore.costs import Cost, network_cost
 from bitwright.explore.fit.result import FitPoint, mark_front
 from bitwright.models import to_onnx
 from bitwright.quantization.options import QuantizeOptions
@@ -77,6 +78,16 @@ def test_the_recommendation_is_the_fastest_design_within_all_bounds(result):
                 and (q.lost, q.frames_per_second, q.share) != (p.lost, p.frames_per_second, p.share)
             )
     assert len({p.target for p in result.points}) > 1
+
+
+def test_the_lightest_network_that_search_finds_gets_hardware(small_graph, data, labels, cache, result):
+    same = {name: QUICK[name] for name in ("weight_candidates", "activation_candidates", "samples", "jobs")}
+    found = bw.search(small_graph, data, data, labels, **same, max_loss=10.0, cache=cache)
+    light = min(network_cost(result.networks[p.network], Cost()) for p in result.points if p.lost <= 10)
+    assert light <= 1.01 * found.chosen.cost
+    assert {p.target for p in result.points if network_cost(result.networks[p.network], Cost()) == light} >= {
+        p.target for p in result.points
+    }
 
 
 def test_accuracy_is_that_of_the_integers(result, data, labels):

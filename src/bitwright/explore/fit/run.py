@@ -181,7 +181,7 @@ class _Search:
         return close_in(found, self.options.max_loss, lambda c: c.lost, lambda c: table.total(c.widths), find)
 
     def finalists(self, candidates: Sequence[Candidate], table: LayerCosts | None) -> list[Candidate]:
-        """The networks for one target: those that no cheaper one beats, near the bound first; the lightest within it."""
+        """The networks for one target: those that no cheaper one beats, near the bound first; the lightest in it."""
         bound, count = self.options.max_loss, self.options.finalists
         near = [c for c in candidates if c.lost <= max(HOPELESS * bound, bound + 1)]
         near = near or sorted(candidates, key=lambda c: c.lost)[:1]
