@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEVELOP := $(VENV)/.developed
 
-.PHONY: venv demo test test-all golden fuzz networks kills proofs docs lint format clean
+.PHONY: venv demo test test-all golden fuzz networks kills proofs docs dist lint format clean
 
 venv: $(DEVELOP)
 
@@ -46,6 +46,12 @@ proofs: venv
 docs: venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+# Wheel and sdist in dist/, checked as an index would; their version comes from the last tag of git.
+dist: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
 
 # Write the designs of tests/golden anew, where a change of what is generated is meant.
 golden: venv
