@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 import bitwright
@@ -43,10 +44,28 @@ COMMANDS = (
     "demo",
 )
 INTERRUPTED = 130
+SENTENCE = 300  # characters of the longest
 INTERRUPT_SECONDS = 0.4  # to clear away what is half done
+
+
+class Plain(TyperGroup):
+    """Commands whose list is plain text: boxes and colors would take longer than all else."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Usage, options, commands."""
+        mode, self.rich_markup_mode = self.rich_markup_mode, None
+        super().format_help(ctx, formatter)
+        self.rich_markup_mode = mode
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """What each command does, in one sentence."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, c.get_short_help_str(SENTENCE)) for name, c in self.commands.items()])
+
 
 app = typer.Typer(
     name="bitwright",
+    cls=Plain,
     help="From a trained neural network to verified FPGA logic.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,

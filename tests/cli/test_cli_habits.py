@@ -54,7 +54,7 @@ def test_the_shell_completes(typed, expected):
 
 
 def test_help_is_quick():
-    """Processor time of the quickest of three runs; 0.25 s where nothing else runs, more on a busy machine."""
+    """Processor time of the quickest of three runs; benchmarks/product measures it."""
 
     def seconds():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -62,4 +62,4 @@ def test_help_is_quick():
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    assert min(seconds() for _ in range(3)) <= 0.8
+    assert min(seconds() for _ in range(3)) <= 0.4
