@@ -61,22 +61,22 @@ class Layer:
         return self.stage.name + (f"[{self.tiles[0]}:{self.tiles[1]}]" if self.tiles else "")
 
 
-def parts(stage: Stage, whole_words: bool = True) -> list[Part]:
+def parts(stage: Stage, whole_words: bool = True, frames: int = 1) -> list[Part]:
     """One layer for most stages, one for each input of a Concat and for each column that a copy makes of one.
 
     A Weave is a copy for every row or column that one of its inputs has in a turn; of rows whose pixels do not fill
-    words one for every pixel, as a layer writes its results in equal steps.
+    words one for every pixel, as a layer writes its results in equal steps, those of all frames of a batch.
     """
     if isinstance(stage.op, Concat):
         return [Part(), Part(1, stage.input_types[0].channels)]
     if isinstance(stage.op, Weave):
-        return _turns(stage, stage.op, whole_words)
+        return _turns(stage, stage.op, whole_words, frames)
     rows, columns = stage.op.repeats or (1, 1) if stage.op else (1, 1)
     return [Part(column=k, step=columns, rows=rows) for k in range(columns)]
 
 
-def _turns(stage: Stage, op: Weave, whole_words: bool) -> list[Part]:
-    """The copies of a Weave: those of rows that are not in turns go as they lie."""
+def _turns(stage: Stage, op: Weave, whole_words: bool, frames: int) -> list[Part]:
+    """The copies of a Weave: the rows of a single frame that are not in turns go as they lie."""
     found, first, whole, width = list[Part](), 0, sum(op.counts), stage.main.shape[1]
     turns = op.turns(stage.input_types[0])
     for k, (t, count) in enumerate(zip(stage.input_types, op.counts, strict=True)):
@@ -84,7 +84,7 @@ def _turns(stage: Stage, op: Weave, whole_words: bool) -> list[Part]:
         steps = range(count)
         if op.axis == 1:
             found += [Part(k, 0, first + j, whole, 1, (0, j), (1, count), (h, turns)) for j in steps]
-        elif turns == 1:
+        elif turns == 1 and frames == 1:
             found.append(Part(k, column=first * width, size=(h, w)))
         elif whole_words:
             found += [Part(k, 0, first + j, whole, 1, (j, 0), (count, 1), (turns, 1), lines=True) for j in steps]
@@ -108,7 +108,7 @@ def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[La
     found = []
     for stage in staged.stages:
         target = places.values.get(stage.value)
-        for part in parts(stage, _fills_words(stage, places)):
+        for part in parts(stage, _fills_words(stage, places), places.batch):
             lower = _array if stage.window.multiplies else _vector
             fields, sums, weights = lower(stage, part, places, hardware)
             coded = stage.type.dtype.bipolar if target is None else target.coded

@@ -83,7 +83,6 @@ class Direct:
     leaf_bits: int
     select_bits: int
     code_bits: int
-    private: Private | None = field(default=None, repr=False)
     latency: int = 1
     reads_signed: bool = False
 
@@ -95,9 +94,14 @@ class Direct:
     def weights(self) -> np.ndarray:
         return ordered_weights(self.layer, self.fold)
 
+    @cached_property
+    def private(self) -> Private | None:
+        """Tables that outputs share; None where every output has its own."""
+        return share_private(self.weights, self.fold) if self.uses_step else None
+
     @property
     def uses_step(self) -> bool:
-        return self.private is not None
+        return self.kind == "private"
 
     @property
     def word_peak(self) -> int:
@@ -180,7 +184,7 @@ class Direct:
             inputs = 3
         lanes = self.fold.blocks * self.fold.lane_groups
         found = [Path("table behind the digits", (inputs,), max(1, self.arrays * bits // lanes))]
-        if self.private is not None and self.select_bits:
+        if self.uses_step and self.select_bits:
             found.append(Path("table behind the step", (inputs,), self.arrays * bits))
         for name, (width, depth) in self.rom_shapes.items():
             start = rom_start(width, depth, styles[name])
@@ -299,12 +303,12 @@ class Private:
 def share_private(w: np.ndarray, fold: Fold) -> Private:
     """Tables of ordered weights w [steps, blocks, outputs, lanes, group]; outputs with equal weights share one."""
     lanes = fold.blocks * fold.lane_groups
-    rows = w.transpose(1, 3, 2, 0, 4).reshape(lanes, fold.outputs, -1)
-    lane_of = np.repeat(np.arange(lanes), fold.outputs)[:, None]
-    keys = np.ascontiguousarray(np.concatenate([lane_of, rows.reshape(len(lane_of), -1)], axis=1).astype(">i4"))
-    keys = keys.view(f"V{keys.shape[1] * 4}").reshape(-1)  # sorts by lane first
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    unique = rows.reshape(len(lane_of), len(w), -1)[first]
+    narrow = next(t for t in (">i1", ">i2", ">i4") if np.iinfo(t).min <= w.min() and w.max() <= np.iinfo(t).max)
+    rows = w.astype(narrow).transpose(1, 3, 2, 0, 4).reshape(lanes * fold.outputs, -1)
+    lane_of = np.repeat(np.arange(lanes, dtype=">i4"), fold.outputs)[:, None]
+    keys = np.concatenate([lane_of.view(np.uint8), rows.view(np.uint8)], axis=1)  # sorts by lane first
+    _, first, inverse = np.unique(keys.view(f"V{keys.shape[1]}").reshape(-1), return_index=True, return_inverse=True)
+    unique = rows[first].reshape(len(first), len(w), -1).astype(w.dtype)
     lane = first // fold.outputs
     used = unique.reshape(len(first), -1).any(axis=1)
     order = np.cumsum(used) - 1
@@ -337,9 +341,8 @@ def map_private(layer: MacLayer, fold: Fold) -> Direct | None:
     select_bits = (fold.steps(layer) * fold.tiles(layer) - 1).bit_length()
     if select_bits + fold.address_bits > ADDRESS_BITS:
         return None
-    w = ordered_weights(layer, fold)
-    bits = bits_for(int(group_peak(w, fold.digit).max()))
-    return Direct("private", layer, fold, bits, select_bits, 0, share_private(w, fold))
+    bits = bits_for(int(group_peak(ordered_weights(layer, fold), fold.digit).max()))
+    return Direct("private", layer, fold, bits, select_bits, 0)
 
 
 def map_products(layer: MacLayer, fold: Fold) -> Direct | None:
