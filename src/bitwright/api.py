@@ -70,6 +70,7 @@ def compile(
     *,
     goals: Goals | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = quiet,
     **options: object,
 ) -> Design:
     """Hardware for a network: simplify it, ask the target for objections, plan, emit.
@@ -77,8 +78,10 @@ def compile(
     options are those of the target; goals choose the others of them, see `Goals`. A design that took more than a
     second is kept in the cache (`cache_dir`, else the user's) under the digest of the network, the options and the
     program, and found there the next time. Raises `OptionError` for an unknown target or option and `ModelError` with
-    every node that the target refuses, or for goals out of reach.
+    every node that the target refuses, or for goals out of reach. progress: called with "plan" and "hardware", what is
+    done of it, of how much.
     """
+    progress("plan", 0, 1)
     made: Plan | None = None
     if goals is not None:
         options, made = reach(network, target, options, goals)
@@ -87,7 +90,11 @@ def compile(
     if key is not None and (found := _cached(root, key)) is not None:
         return found
     start = time.perf_counter()
-    design = targets.get(target).emit(made or accepted_plan(network, target, options))
+    made = made or accepted_plan(network, target, options)
+    progress("plan", 1, 1)
+    progress("hardware", 0, 1)
+    design = targets.get(target).emit(made)
+    progress("hardware", 1, 1)
     if key is not None and time.perf_counter() - start > WORTH_KEEPING:
         cache.entry(root, key, lambda folder: [_packed(design, folder)], [ARCHIVE])
     return design

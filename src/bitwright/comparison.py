@@ -11,6 +11,7 @@ from bitwright.devices import Device
 from bitwright.errors import ModelError, OptionError
 from bitwright.hardware.clock import Clock
 from bitwright.network import Network
+from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.targets.contract import Estimate, Refusal
 from bitwright.targets.goals import Goals, reach
 
@@ -36,18 +37,24 @@ def compare(
     network: Network,
     options: Mapping[str, Mapping[str, object]] | None = None,
     goals: Goals | None = None,
+    progress: Progress = quiet,
 ) -> tuple[Answer, ...]:
     """Every target's plan of the network, without writing hardware.
 
     options: for each target by name, its options; goals choose the others, see `Goals`. Raises `OptionError` for an
     unknown target or a bad option; a network that a target refuses, or goals that it does not reach, are its answer,
-    in `refusal`.
+    in `refusal`. progress: called with "targets", how many are done, of how many.
     """
     options = options or {}
     unknown = sorted(set(options) - set(targets.names()))
     if unknown:
         raise OptionError(f"unknown target {unknown[0]!r}; legal are {', '.join(targets.names())}")
-    return tuple(_ask(network, name, options.get(name, {}), goals) for name in targets.names())
+    answers, names = list[Answer](), targets.names()
+    for name in names:
+        progress("targets", len(answers), len(names))
+        answers.append(_ask(network, name, options.get(name, {}), goals))
+    progress("targets", len(answers), len(names))
+    return tuple(answers)
 
 
 def _ask(network: Network, target: str, options: Mapping[str, object], goals: Goals | None) -> Answer:

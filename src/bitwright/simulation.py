@@ -19,6 +19,7 @@ from bitwright.hardware.shell import WEIGHT_STREAM
 from bitwright.network.bundles import bundled
 from bitwright.network.bundles import parts as arrays
 from bitwright.network.graph import check_integers
+from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.targets.contract import Design
 from bitwright.text import Shown
 from bitwright.tools import verilator
@@ -43,13 +44,13 @@ class SimulationResult(Shown):
     delivers its last output word. interval_cycles: between the last output words of consecutive frames,
     mean over the later half of the frames; None for a single frame. A design that computes frames in batches is timed
     with full ones, on the same frames again and again where they are too few.
-    expected: the network's own evaluation, None where not checked; so are bit_exact and mismatches, the
-    number of elements that differ. cycles, counters: summed over all runs. frames_per_second: the simulator's.
+    expected: the network's own evaluation; mismatches: the number of elements that differ.
+    cycles, counters: summed over all runs. frames_per_second: the simulator's.
     """
 
     outputs: np.ndarray
     floats: np.ndarray
-    expected: np.ndarray | None
+    expected: np.ndarray
     latency_cycles: int
     interval_cycles: float | None
     cycles: int
@@ -75,16 +76,16 @@ class SimulationResult(Shown):
         return self.outputs.reshape(-1) if flat.shape[1] == 1 else flat.argmax(axis=1)
 
     @property
-    def mismatches(self) -> int | None:
-        return None if self.expected is None else sum(int(np.count_nonzero(a != b)) for _, a, b in self._pairs())
+    def mismatches(self) -> int:
+        return sum(int(np.count_nonzero(a != b)) for _, a, b in self._pairs())
 
     @property
-    def bit_exact(self) -> bool | None:
-        return None if self.expected is None else self.mismatches == 0
+    def bit_exact(self) -> bool:
+        return self.mismatches == 0
 
     def first_mismatch(self) -> str | None:
         """Frame, index and both values of the first element that differs, if one does."""
-        if self.expected is None or not self.mismatches:
+        if not self.mismatches:
             return None
         name, found, expected = next((n, a, b) for n, a, b in self._pairs() if (a != b).any())
         where = tuple(int(i) for i in np.argwhere(found != expected)[0])
@@ -93,7 +94,6 @@ class SimulationResult(Shown):
 
     def _pairs(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Name, values and expected ones of every output."""
-        assert self.expected is not None
         for name in self.outputs.dtype.names or ("",):
             yield (name, self.outputs[name], self.expected[name]) if name else ("", self.outputs, self.expected)
 
@@ -114,10 +114,10 @@ def simulate(
     *,
     stalls: Stalls | None = None,
     seed: int = 0,
-    check: bool = True,
     trace: str | os.PathLike[str] | Waveform | None = None,
     jobs: int = 2,
     cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = quiet,
 ) -> SimulationResult:
     """Stream the frames `x` through the compiled design.
 
@@ -125,27 +125,35 @@ def simulate(
     InputSpec quantizes; of several inputs by their names. stalls: random pauses on all streams, and an external
     memory of random latencies and pauses. seed: of the initial state of registers.
     trace: file for a waveform up to the end of the first result, VCD or FST by its name, or a `Waveform` that says how
-    long it is. Many frames are split over `jobs` models.
+    long it is. Many frames are split over `jobs` models. progress: called with what is done ("simulator", "frames"),
+    how much of it, of how much.
     Raises `DataError` where x does not fit, and `SimulationError` where the hardware breaks the stream
     rules or stops.
     """
     x = inputs_of(design, x)
     wave = trace if trace is None or isinstance(trace, Waveform) else Waveform(trace, 0, design.output.words)
+    progress("simulator", 0, 1)
     model = compile_model(design, trace=trace_format(wave.path) if wave else None, cache_dir=cache_dir, jobs=jobs)
+    progress("simulator", 1, 1)
     parts = np.array_split(x, max(1, min(jobs, len(x) // BATCH)))
     traces = [wave, *[None] * (len(parts) - 1)]
     start = time.perf_counter()
-    runs = joblib.Parallel(n_jobs=jobs, backend="threading")(
+    progress("frames", 0, len(x))
+    pending = joblib.Parallel(n_jobs=jobs, backend="threading", return_as="generator")(
         joblib.delayed(_stream)(design, model, part, stalls, seed + i, file)
         for i, (part, file) in enumerate(zip(parts, traces, strict=True))
     )
+    runs, done = list[Run](), 0
+    for part, run in zip(parts, pending, strict=True):
+        runs, done = [*runs, run], done + len(part)
+        progress("frames", done, len(x))
     seconds = time.perf_counter() - start
     outputs = np.concatenate([outputs_of(design, run) for run in runs])
     latency, interval = _timing(design, _timed(design, model, x, runs[0] if stalls is None else None, seed))
     return SimulationResult(
         outputs=outputs,
         floats=design.network.dequantize(outputs),
-        expected=Evaluator(design.network).run(x) if check else None,
+        expected=Evaluator(design.network).run(x),
         latency_cycles=latency,
         interval_cycles=interval,
         cycles=sum(run.cycles for run in runs),

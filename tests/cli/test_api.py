@@ -66,7 +66,7 @@ def test_objects_are_shown_in_one_line_and_as_a_table():
         assert "\x1b" not in page
     assert "tlmac" in repr(design)
     assert "interval_cycles" in repr(design.estimate)
-    assert "accuracy 0.5" in repr(shown[-1])
+    assert "accuracy 50.00 %" in repr(shown[-1])
 
 
 USER = """
@@ -78,8 +78,8 @@ def best(path: str, x: np.ndarray) -> FitPoint | None:
     network: bw.Network = bw.quantize(path, x, weight_bits=4)
     result = bw.fit(network, x, device="xczu3eg")
     design = bw.compile(network, goals=bw.Goals(fps=100.0, device="ultra96"))
-    simulation = bw.simulate(design, x)
-    exact: bool | None = simulation.bit_exact
+    simulation = bw.simulate(design, x, progress=lambda what, done, total: print(what, done, total))
+    exact: bool = simulation.bit_exact
     clock = bw.synthesize(design, "xczu3eg").clock
     names: list[str] = [name for name in bw.devices.DEVICES]
     print(exact, names, clock and clock.mhz, bw.targets.names(), bw.evaluate(network, x).accuracy)
@@ -206,6 +206,18 @@ def test_many_samples_are_read_a_few_at_a_time(tmp_path):
     assert peak < x.nbytes / 8
     np.savez_compressed(tmp_path / "small.npz", x=x[:10], labels=labels[:10])
     assert bw.evaluate(network, open_samples(tmp_path / "small.npz", *network.inputs)).samples == 10
+
+
+def test_progress_of_plans_is_told(tmp_path):
+    network = Network(
+        InputSpec(TensorType((4,), IntType(4))), (Node("d", ops.Dense(np.eye(3, 4, dtype=int), IntType(2)), (INPUT,)),)
+    )
+    seen = []
+    bw.compile(network, progress=lambda *step: seen.append(step), cache_dir=tmp_path)
+    assert seen == [("plan", 0, 1), ("plan", 1, 1), ("hardware", 0, 1), ("hardware", 1, 1)]
+    seen.clear()
+    bw.compare(network, progress=lambda *step: seen.append(step))
+    assert seen == [("targets", done, 3) for done in range(4)]
 
 
 def test_what_targets_say():

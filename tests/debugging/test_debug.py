@@ -28,7 +28,9 @@ def designs():
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_layer_is_seen_and_is_the_networks(name, designs):
-    found = bw.debug(designs[name], FRAMES)
+    seen = []
+    found = bw.debug(designs[name], FRAMES, progress=lambda *step: seen.append(step))
+    assert seen == [("layers", 0, 4), ("layers", 4, 4)]
     assert [c.layer for c in found.layers] == [*(nodes[0] for nodes in LAYERS), "output"]
     assert [c.value for c in found.layers] == [*(nodes[-1] for nodes in LAYERS), "output"]
     values = evaluate(NETWORK, FRAMES)

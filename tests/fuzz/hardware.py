@@ -120,9 +120,9 @@ def _tried(network: Network, target: Target, options, plan, seed: int, frames: i
     x = random_input(network, frames or int(rng.integers(3, 10)), seed)
     expected = network.leaving(evaluate(network, x))
     design = target.emit(made)
-    quiet = simulate(design, x, jobs=1, check=False, **more)
+    quiet = simulate(design, x, jobs=1, **more)
     stalls = Stalls(seed, float(rng.uniform(0, 0.7)), float(rng.uniform(0, 0.7)))
-    paused = simulate(design, x, jobs=1, check=False, stalls=stalls, **more)
+    paused = simulate(design, x, jobs=1, stalls=stalls, **more)
     wrong = [int(np.count_nonzero(result.outputs != expected)) for result in (quiet, paused)]
     estimated, measured, off = figures(plan, made, quiet)
     status = "wrong" if any(wrong) else "cycles" if off else "exact"

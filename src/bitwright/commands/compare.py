@@ -53,8 +53,8 @@ def run(
         goals = None  # the device alone asks for shares, not for another design
     options = options_by_target(option)
     network = load_network(model, output_name=output_name, shape=shape)
-    with console.busy("planning for every target"):
-        candidates = bw.compare(network, options, goals)
+    with console.progress() as progress:
+        candidates = bw.compare(network, options, goals, progress)
     _show(console, candidates, part, clock)
     found = {c.target: _tree(c, part, clock) for c in candidates}
     console.result(

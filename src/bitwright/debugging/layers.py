@@ -16,6 +16,7 @@ from bitwright.hardware.closure import flatten
 from bitwright.network import Network
 from bitwright.network.bundles import parts as arrays
 from bitwright.network.types import Array
+from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.simulation import inputs_of, outputs_of, record
 from bitwright.targets.contract import Design, accepted, make_options
 from bitwright.targets.observation import Layer, Observation, Values
@@ -109,11 +110,13 @@ def debug(
     seed: int = 0,
     jobs: int = 2,
     cache_dir: str | os.PathLike[str] | None = None,
+    progress: Progress = quiet,
 ) -> DebugResult:
     """Simulate the frames x and compare the values of every layer with the network's, in the order of computation.
 
     x: as for `simulate`. It stops at the first layer with a value that differs or never comes; after the last layer
     it compares the outputs. A simulation that hangs or breaks the rules of streams is compared as far as it came.
+    progress: called with "layers", how many are compared, of how many.
     """
     seen = observation(design)
     if seen.hidden:
@@ -122,6 +125,7 @@ def debug(
     checks: list[LayerCheck] = []
     run: Run | None = None
     for layers, taps in _groups(seen, MAX_STREAMS - 1):
+        progress("layers", len(checks), len(seen.layers))
         run, tool = record(design, frames, taps, seed=seed, jobs=jobs, cache_dir=cache_dir)
         values = seen.read(run.records, len(frames))
         expected = _expected(seen.network, frames, [layer.node for layer in layers])
@@ -132,6 +136,7 @@ def debug(
             if not checks[-1].equal:
                 listed = tuple(_differences(found, wanted, seen.network.types[layer.node].shape))
                 return _result(checks, listed, len(frames), run, tool)
+    progress("layers", len(checks), len(seen.layers))
     assert run is not None
     if run.failure is not None:
         return _result(checks, (), len(frames), run, tool)
