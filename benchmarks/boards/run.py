@@ -87,7 +87,7 @@ SERIAL = {  # network, board, options, the fastest clock to try
     "serial digits colorlight": ("digits", "colorlight-i9", {"interval": 36864}, 60.0),
     "serial tfc nano 20k": ("tfc", "tang-nano-20k", {"interval": 6272}, 54.0),
     "serial digits nano 20k": ("digits", "tang-nano-20k", {"interval": 36864}, 54.0),
-    "serial digits nano 9k": ("digits", "tang-nano-9k", {"interval": 36864}, 40.5),
+    "serial digits nano 9k": ("digits", "tang-nano-9k", {"interval": 73728, "bram36": 4}, 27.0),
 }
 
 

@@ -116,6 +116,11 @@ def _pins(clk: str, rx: str, tx: str, led: str | Pin, **high: str) -> tuple[Pin,
     return (Pin("clk_i", clk), Pin("rx_i", rx), Pin("tx_o", tx), last, *(Pin(*one) for one in high.items()))
 
 
+def _arty(name: str) -> Serial:
+    pins = _pins("E3", "A9", "D10", "H5")
+    return Serial(100, pins, 921_600, f"openFPGALoader -b {name}", "its USB port has the serial line")
+
+
 _DEVICES = (
     Device("xczu3eg", "xcup", "xczu3eg-sbva484-1-e", "sbva484", "1", 70_560, 141_120, 216, 360),
     Device("xck26", "xcup", "xck26-sfvc784-2LV-c", "sfvc784", "2LV", 117_120, 234_240, 144, 1_248),
@@ -146,8 +151,19 @@ _BOARDS = (
     Board("zcu111", "xczu28dr", "zynq_ultra_ps_e", "*zcu111*"),
     Board("alveo-u250", "xcu250"),
     Board("pynq-z2", "xc7z020", "processing_system7", "*pynq-z2*"),
-    Board("arty-a7-35", "xc7a35t"),
-    Board("arty-a7-100", "xc7a100t"),
+    Board("arty-a7-35", "xc7a35t", serial=_arty("arty_a7_35t")),
+    Board("arty-a7-100", "xc7a100t", serial=_arty("arty_a7_100t")),
+    Board(
+        "arty-z7-20",
+        "xc7z020",
+        serial=Serial(
+            125,
+            _pins("H16", "Y18", "Y19", "R14"),
+            921_600,
+            "openFPGALoader -b arty_z7_20",
+            "connect a USB serial adapter of 3.3 V: its TX to pin 1 of JA, its RX to pin 2, and ground",
+        ),
+    ),
     Board(
         "ulx3s-85f",
         "ecp5-85k",

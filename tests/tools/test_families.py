@@ -13,7 +13,7 @@ READ = "read_verilog -sv -defer a.sv; scratchpad -copy abc9.script.default.fast 
 LEFT = "; json -o wiring.json"
 SCRIPTS = {  # results are cached under them
     "xcup": f"{READ}; synth_xilinx -family xcup -noiopad -flatten -top a; tee -q -o stat.json stat -json{LEFT}",
-    "xc7": f"{READ}; synth_xilinx -family xc7 -noiopad -flatten -top a; tee -q -o stat.json stat -json{LEFT}",
+    "xc7": f"{READ}; synth_xilinx -family xc7 -flatten -noiopad -top a; tee -q -o stat.json stat -json{LEFT}",
     "ecp5": f"{READ}; synth_ecp5 -top a; tee -q -o stat.json stat -json{LEFT}",
     "gowin": f"{READ}; synth_gowin -family gw2a -nodsp -noiopads -top a; tee -q -o stat.json stat -json{LEFT}",
 }
@@ -36,6 +36,7 @@ def test_the_script_is_the_same_to_the_byte(family):
 def test_pins_get_their_cells_where_the_router_does_not_add_them():
     plain, pads = (yosys.Synthesis("gowin", "a", pads=pads).script(["a.sv"]) for pads in (False, True))
     assert pads == plain.replace(" -noiopads", "") != plain
+    assert yosys.Synthesis("xc7", "a", pads=True).script(["a.sv"]) == SCRIPTS["xc7"].replace("-noiopad", "-noclkbuf")
     assert yosys.Synthesis("ecp5", "a", pads=True).script(["a.sv"]) == SCRIPTS["ecp5"]
 
 

@@ -132,7 +132,8 @@ def test_the_cocotb_bench_passes(designs, target, tmp_path, tools):
     needs("cocotbext.axi")
     write_ip(designs[target], tmp_path / "ip", "kws_")
     said = done([sys.executable, str(tmp_path / "ip" / "bench" / "run.py")], tmp_path, tools)
-    assert f"{3 if designs[target].has_control else 2} of 3 tests pass" in said
+    count = 3 if designs[target].has_control else 2
+    assert f"{count} of {count} tests pass" in said
     vectors = tmp_path / "ip" / "bench" / "vectors.json"
     text = vectors.read_text()
     vectors.write_text(re.sub(r'("m_axis": \[\s*")(.)', lambda m: m[1] + ("1" if m[2] != "1" else "2"), text, count=1))

@@ -2,7 +2,10 @@
 
 import dataclasses
 import importlib.util
+import json
+import os
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import numpy as np
 import pytest
 
 from bitwright.deployment import deploy
-from bitwright.deployment.bitstream import Bitstream, board_sources, clock_source
+from bitwright.deployment.bitstream import Bitstream, board_sources, check_fits, clock_source
 from bitwright.deployment.driver import SERIAL, write_driver
 from bitwright.deployment.serial_top import check_serial, step_of, top_files
 from bitwright.deployment.shipped.packets import Packet, Packets
@@ -19,9 +22,10 @@ from bitwright.deployment.simulated_serial import Line, Noise, serial_model
 from bitwright.deployment.throughput import serial_throughput
 from bitwright.deployment.vivado import write_sources
 from bitwright.devices import BOARDS, DEVICES
-from bitwright.errors import OptionError
+from bitwright.errors import DeviceError, OptionError, ToolError
 from bitwright.hardware.closure import flatten
 from bitwright.hardware.families import families
+from bitwright.hardware.resources import Resources
 from bitwright.targets.contract import WeightStream
 
 MHZ, BAUD = 12, 3_000_000  # the fewest cycles a bit
@@ -145,6 +149,19 @@ def test_clocks_of_an_rpll_are_legal():
     assert families()["gowin"].boards.clock(27, 3) is None
 
 
+def test_clocks_of_a_plle2_are_legal():
+    for oscillator in (100, 125):
+        for most in (12.5, 20, 33.3, 54, 77, 100, 181.5, 390):
+            clock = families()["xc7"].boards.clock(oscillator, most)
+            names = ("DIVCLK_DIVIDE", "CLKFBOUT_MULT", "CLKOUT0_DIVIDE")
+            reference, feedback, divider = (int(re.search(rf"{name}\((\d+)\)", clock.body)[1]) for name in names)
+            assert clock.mhz == pytest.approx(oscillator / reference * feedback / divider)
+            assert oscillator / reference >= 19
+            assert 800 <= oscillator / reference * feedback <= 1600
+            assert 0.93 * most < clock.mhz <= most
+    assert families()["xc7"].boards.clock(100, 5) is None
+
+
 def test_clocks_of_the_pll_are_legal():
     for oscillator in (12, 25, 48):
         for most in (20, 33.3, 77, 100, 181.5, 390):
@@ -169,6 +186,7 @@ def test_what_a_serial_line_cannot_do_is_refused(doubler):
 
 LINES = {
     "ecp5": ('LOCATE COMP "{port}" SITE "{place}";', 'IOBUF PORT "{port}" IO_TYPE={standard};'),
+    "xc7": ("set_property LOC {place} [get_ports {port}]", "set_property IOSTANDARD {standard} [get_ports {port}]"),
     "gowin": ('IO_LOC "{port}" {place};', 'IO_PORT "{port}" IO_TYPE={standard};'),
 }
 
@@ -196,6 +214,7 @@ def test_every_board_is_written(doubler, name, tmp_path, monkeypatch):
     clock = clock_source(DEVICES[board.device].traits.boards.clock(board.serial.oscillator_mhz, 50), board.serial.baud)
     built = Bitstream(b"bits", clock, 50.0, 60.0, {}, {}, "a tool")
     monkeypatch.setattr("bitwright.deployment.folder.build", lambda *_: built)
+    monkeypatch.setattr("bitwright.deployment.folder.makes_bitstream", lambda _: True)
     found = deploy(doubler, tmp_path / "board", name)
     readme = (tmp_path / "board" / "README.md").read_text()
     assert board.serial.note in readme
@@ -203,3 +222,104 @@ def test_every_board_is_written(doubler, name, tmp_path, monkeypatch):
     assert sorted(path.name for path in (tmp_path / "board").glob("board.*")) == sorted(
         path for path in found["files"] if path.startswith("board.")
     )
+
+
+def test_what_does_not_fit_is_told_before_routing():
+    board = BOARDS["tang-nano-9k"]
+    check_fits(Resources(lut=8640, ff=6480, bram36=13, dsp=20), board)
+    with pytest.raises(DeviceError, match=r"do not fit tang-nano-9k: 9,089 LUT4 of 8,640, 13.5 block RAMs .* of 13; "):
+        check_fits(Resources(lut=9089, bram36=13.5), board)
+
+
+@pytest.mark.slow
+def test_a_design_that_does_not_fit_is_not_placed(doubler, tmp_path, monkeypatch):
+    part = dataclasses.replace(DEVICES["gw1nr-9c"], lut=50)
+    monkeypatch.setitem(DEVICES, "gw1nr-9c", part)
+    monkeypatch.setattr("bitwright.tools.nextpnr.run", lambda *_: pytest.fail("it was placed"))
+    with pytest.raises(DeviceError, match=r"do not fit tang-nano-9k: 1,\d+ LUT4 of 50; legal is"):
+        deploy(doubler, tmp_path / "board", "tang-nano-9k")
+    assert not (tmp_path / "board").exists()
+
+
+PROGRAM = """#!{python}
+import json, pathlib, sys
+name, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+if "--version" in arguments:
+    print('"nextpnr-xilinx" -- Next Generation Place and Route (Version 0.8.2-71-gabc)')
+    sys.exit()
+with open({calls!r}, "a") as file:
+    print(json.dumps([name, *arguments]), file=file)
+options = dict(zip(arguments[::2], arguments[1::2]))
+if name == "nextpnr-xilinx":
+    pathlib.Path({netlist!r}).write_text(pathlib.Path(options["--json"]).read_text())
+    pathlib.Path(options["--fasm"]).write_text("fasm")
+    found = dict(fmax=dict(clk=dict(achieved={mhz})), utilization=dict(SLICE_LUTX=dict(used=7, available=20800)))
+    pathlib.Path(options["--report"]).write_text(json.dumps(found))
+elif name == "fasm2frames":
+    assert pathlib.Path(arguments[-2]).read_text() == "fasm"
+    pathlib.Path(arguments[-1]).write_text("frames")
+else:
+    assert pathlib.Path(options["--frm_file"]).read_text() == "frames"
+    pathlib.Path(options["--output_file"]).write_bytes(b"bits")
+"""
+
+
+@pytest.fixture
+def openxc7(tmp_path, monkeypatch):
+    """Programs with the names and arguments of openXC7, which record how they are called, and its folders."""
+    calls, netlist, programs = tmp_path / "calls", tmp_path / "netlist.json", tmp_path / "bin"
+    programs.mkdir()
+    for name in ("nextpnr-xilinx", "fasm2frames", "xc7frames2bit"):
+        text = PROGRAM.format(python=sys.executable, calls=str(calls), netlist=str(netlist), mhz=123.5)
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    (tmp_path / "chips").mkdir()
+    (tmp_path / "chips" / "xc7a35tcsg324.bin").touch()
+    (tmp_path / "database" / "artix7").mkdir(parents=True)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("CHIPDB", str(tmp_path / "chips"))
+    monkeypatch.setenv("PRJXRAY_DB_DIR", str(tmp_path / "database"))
+    monkeypatch.setattr("bitwright.deployment.bitstream.cache.folder", lambda _: tmp_path / "cache")
+    return calls, netlist
+
+
+@pytest.mark.slow
+def test_openxc7_on_the_path_makes_the_bitstream(doubler, tmp_path, openxc7):
+    """Its command lines, and the netlist that Yosys makes for it; the tools themselves are fakes."""
+    found = deploy(doubler, tmp_path / "board", "arty-a7-35", clock_mhz=100)
+    assert (tmp_path / "board" / "board.bit").read_bytes() == b"bits"
+    assert (found["clock_mhz"], found["fmax_mhz"]) == (80, 123.5)
+    assert found["load"] == "openFPGALoader -b arty_a7_35t board.bit"
+    (router, *routed), *packers = map(json.loads, openxc7[0].read_text().splitlines())
+    options = dict(zip(routed[::2], routed[1::2], strict=False))
+    assert router == "nextpnr-xilinx"
+    assert options["--chipdb"] == f"{tmp_path}/chips/xc7a35tcsg324.bin"
+    assert (options["--xdc"], options["--freq"], options["--fasm"]) == ("board.xdc", "80", "config.txt")
+    assert "--detailed-timing-report" not in routed
+    root = f"{tmp_path}/database/artix7"
+    assert packers[1][-4:] == ["--frm_file", "frames.txt", "--output_file", "bitstream.bit"]
+    assert [packers[0], packers[1][:-4]] == [
+        ["fasm2frames", "--part", "xc7a35tcsg324-1", "--db-root", root, "config.txt", "frames.txt"],
+        ["xc7frames2bit", "--part_file", f"{root}/xc7a35tcsg324-1/part.yaml", "--part_name", "xc7a35tcsg324-1"],
+    ]
+    modules = json.loads(openxc7[1].read_text())["modules"]
+    cells = [cell["type"] for name in ("board_top", "board_clock") for cell in modules[name]["cells"].values()]
+    assert [cells.count(name) for name in ("IBUF", "OBUF", "BUFG", "PLLE2_ADV", "board_clock")] == [2, 2, 1, 1, 1]
+
+
+def test_openxc7_that_is_not_whole_is_told(doubler, tmp_path, openxc7, monkeypatch):
+    monkeypatch.setenv("PRJXRAY_DB_DIR", "")
+    with pytest.raises(ToolError, match="PRJXRAY_DB_DIR is '', without artix7; legal is the folder of openXC7"):
+        deploy(doubler, tmp_path / "board", "arty-a7-35")
+    with pytest.raises(ToolError, match=r"CHIPDB is '.*chips', without xc7z020clg400.bin"):
+        deploy(doubler, tmp_path / "board", "arty-z7-20")
+    (tmp_path / "bin" / "fasm2frames").unlink()
+    with pytest.raises(ToolError, match=r"no nextpnr-xilinx and fasm2frames and xc7frames2bit 0\.7 or newer"):
+        deploy(doubler, tmp_path / "board", "arty-a7-35")
+    (tmp_path / "bin" / "nextpnr-xilinx").unlink()
+    found = deploy(doubler, tmp_path / "board", "arty-a7-35")
+    assert found["note"] == "no bitstream: nextpnr-xilinx is not on the PATH (openXC7)"
+    assert "reports.tcl" in found["files"]
+    with pytest.raises(OptionError, match="baud is of a bitstream with a serial line, which arty-a7-35 does not get"):
+        deploy(doubler, tmp_path / "other", "arty-a7-35", baud=115200)
+    assert not openxc7[0].exists()

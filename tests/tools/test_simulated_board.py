@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import bitwright as bw
 from bitwright.data.raw import classes
 from bitwright.demo.run import FOLDER
+from bitwright.deployment.shipped import terminal
 from bitwright.network import evaluate
 from bitwright.tools.model import SimulationError
 
@@ -69,10 +71,14 @@ def test_raw_pixels_through_the_driver_are_as_accurate_as_evaluate(tmp_path):
 def test_bad_input_of_the_driver_is_one_line(doubler, tmp_path):
     bw.deploy(doubler, tmp_path / "board", "ultra96")
     np.savez(tmp_path / "bad.npz", y=np.zeros(3))
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "bad.npz").read_bytes()[:-9])
+    (tmp_path / "empty.npy").touch()
     for options, message in (
         ((), "No module named 'pynq'"),
         (("--simulate", "--data", tmp_path / "none.npy"), "No such file or directory"),
         (("--simulate", "--data", tmp_path / "bad.npz"), "holds y; legal is an array x, or images"),
+        (("--simulate", "--data", tmp_path / "cut.npz"), "cut.npz is no whole .npy or .npz file"),
+        (("--simulate", "--data", tmp_path / "empty.npy"), "empty.npy is no whole .npy or .npz file"),
         (("--simulate", "--network", "x"), "there is no network 'x'; legal are network"),
     ):
         command = [sys.executable, tmp_path / "board" / "driver.py", *options]
@@ -80,6 +86,32 @@ def test_bad_input_of_the_driver_is_one_line(doubler, tmp_path):
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert done.stderr.startswith("error: ")
         assert message in done.stderr
+
+
+def test_options_of_the_terminal(monkeypatch, capsys):
+    """Frames are counted from 1, and a port is asked for where the link has one."""
+    for options, message in ((("--frames", "0"), "0 is not at least 1"), (("--port", "x"), "unrecognized arguments")):
+        monkeypatch.setattr("sys.argv", ["driver.py", *options])
+        with pytest.raises(SystemExit) as stopped:
+            terminal.main(lambda simulate, timeout_s: None)
+        assert stopped.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "message"),
+    [
+        (np.zeros(3, int), None, r"labels are int64 \(3,\); legal is a whole number for each of 2"),
+        (np.zeros(2), None, "labels are float64"),
+        (np.array([0, -1]), None, "labels are int64"),
+        (np.array([0, 2]), ["a", "b"], "labels reach 2; legal are those of the 2 class names"),
+    ],
+)
+def test_labels_that_fit_no_class_are_refused(tmp_path, labels, names, message):
+    np.savez(tmp_path / "data.npz", x=np.zeros((2, 1)), labels=labels)
+    host = SimpleNamespace(classify=lambda raw: np.zeros(len(raw), int), facts={"classes": names}, network="n")
+    with pytest.raises(ValueError, match=message):
+        terminal.classified(host, tmp_path / "data.npz", None)
 
 
 def test_weights_come_by_a_dma_engine_of_their_own(tmp_path):

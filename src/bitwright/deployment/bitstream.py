@@ -13,11 +13,12 @@ from bitwright.deployment.serial_top import CLOCK, CLOCK_PORTS, TOP, check_seria
 from bitwright.devices import DEVICES, Board, Device
 from bitwright.errors import DeviceError
 from bitwright.hardware.closure import closure, flatten
-from bitwright.hardware.family import BoardClock, Boards, Placing
+from bitwright.hardware.family import BoardClock, Boards
 from bitwright.hardware.library import with_vendor
+from bitwright.hardware.resources import Resources
 from bitwright.hardware.text import module
 from bitwright.targets.contract import Design
-from bitwright.tools import cache, nextpnr, yosys
+from bitwright.tools import cache, nextpnr, process, yosys
 
 TRIES = 4
 MARGIN = 0.97  # of the clock that one try reached, for the next
@@ -46,6 +47,16 @@ class Bitstream:
         return {name: getattr(self, name) for name in names}
 
 
+def makes_bitstream(board: Board) -> bool:
+    """Whether a board gets a bitstream: it has a serial line, and its tools a package, or they are on the PATH."""
+    placing = DEVICES[board.device].traits.placing
+    return (
+        board.serial is not None
+        and placing is not None
+        and (bool(placing.package) or process.which(placing.program) is not None)
+    )
+
+
 def board_sources(design: Design, board: Board) -> dict[str, str]:
     """All sources of the bitstream but its clock, with the part's primitives; `OptionError` for a streamed design."""
     assert board.serial is not None
@@ -66,31 +77,35 @@ def clock_source(clock: BoardClock, baud: int) -> str:
 def build(design: Design, board: Board, sources: Mapping[str, str], most_mhz: float, baud: int) -> Bitstream:
     """Synthesize once, then place and route until the clock that a PLL makes is one that routing allows.
 
-    most_mhz: the fastest clock to try. Raises `DeviceError` where the design does not fit or no clock is slow enough.
+    most_mhz: the fastest clock to try. Raises `DeviceError` where the design does not fit, which is known before
+    routing, or no clock is slow enough, and `ToolError` where a tool or its files are missing.
     """
     part = DEVICES[board.device]
     family = part.traits
     assert family.boards is not None
     assert family.placing is not None
+    tool = nextpnr.find(family.placing)
+    nextpnr.check_files(tool, part.part_name)
     root = cache.folder(None)
     estimated = design.estimate.clock
     goal = min(most_mhz, estimated.mhz if estimated else FIRST_MHZ)
-    base = _netlist(
+    base, cells = _netlist(
         closure({**sources, f"{CLOCK}.sv": module(CLOCK, CLOCK_PORTS, "", net="wire")}, TOP), TOP, part, root
     )
+    check_fits(cells.resources, board)
     reached = 0.0
     for _ in range(TRIES):
         clock = family.boards.clock(board.serial.oscillator_mhz, goal) if board.serial else None
         if clock is None or goal < LEAST_MHZ:
             break
         text = clock_source(clock, baud)
-        own = _netlist({f"{CLOCK}.sv": text}, CLOCK, part, root)
+        own, _ = _netlist({f"{CLOCK}.sv": text}, CLOCK, part, root)
         own["modules"][CLOCK]["attributes"].pop("top", None)
         merged = {**base, "modules": {**base["modules"], CLOCK: own["modules"][CLOCK]}}
-        placed, content, tool = _route(json.dumps(merged), board, part, family.placing, family.boards, clock.mhz, root)
+        placed, content = _route(json.dumps(merged), board, part, tool, family.boards, clock.mhz, root)
         reached = max(placed.fmax_mhz.values(), default=0.0) if len(placed.fmax_mhz) == 1 else _slowest(placed)
         if reached >= clock.mhz:
-            return Bitstream(content, text, clock.mhz, reached, placed.used, placed.available, tool)
+            return Bitstream(content, text, clock.mhz, reached, placed.used, placed.available, tool.name)
         goal = MARGIN * reached
     raise DeviceError(f"no clock for {board.name}: routing reached {reached:.4g} MHz, legal is a smaller design")
 
@@ -100,22 +115,35 @@ def _slowest(placed: nextpnr.Placed) -> float:
     return min(mhz for name, mhz in placed.fmax_mhz.items() if name != "clk_i")
 
 
-def _netlist(files: Mapping[str, str], top: str, part: Device, root: Path) -> dict[str, Any]:
+def check_fits(used: Resources, board: Board) -> None:
+    """Raise `DeviceError`, with what is short, for more cells than the board's part has: no placer would end."""
+    part = DEVICES[board.device]
+    names = {"lut": part.lut_cell, "ff": "flip-flops", "bram36": "block RAMs of 36 Kbit", "dsp": "multipliers"}
+    short = [
+        f"{getattr(used, kind):,g} {names[kind]} of {getattr(part, kind):,g}"
+        for kind, share in part.utilization(used).items()
+        if share > 1
+    ]
+    if short:
+        rule = "legal is a smaller design, by a larger interval or more block RAM, say"
+        raise DeviceError(f"the design and its link do not fit {board.name}: {', '.join(short)}; {rule}")
+
+
+def _netlist(files: Mapping[str, str], top: str, part: Device, root: Path) -> tuple[dict[str, Any], yosys.Cells]:
     options = yosys.Synthesis(part.family, top, netlist=True, pads=top == TOP, boxes=() if top == CLOCK else (CLOCK,))
     _, folder, _ = yosys.synthesize_module(files, options, yosys.find(), root)
     found: dict[str, Any] = json.loads((folder / yosys.NETLIST).read_text())
-    return found
+    return found, yosys.count((folder / yosys.STAT).read_text())
 
 
 def _route(
-    netlist: str, board: Board, part: Device, placing: Placing, boards: Boards, mhz: float, root: Path
-) -> tuple[nextpnr.Placed, bytes, str]:
-    """Place, route and pack; figures, bitstream and tool. Cached."""
+    netlist: str, board: Board, part: Device, tool: nextpnr.Nextpnr, boards: Boards, mhz: float, root: Path
+) -> tuple[nextpnr.Placed, bytes]:
+    """Place, route and pack; figures and bitstream. Cached."""
     assert board.serial is not None
-    tool = nextpnr.find(placing)
     options = nextpnr.PlaceRoute(part.part_name, mhz, constraints=boards.constraints_file)
     constraints = boards.constraints(board.serial.pins, board.serial.oscillator_mhz)
-    key = cache.digest([tool.version, *options.arguments(placing, "netlist.json"), constraints, netlist])
+    key = cache.digest([tool.version, *options.arguments(tool.placing, "netlist.json"), constraints, netlist])
     logs = root / "logs"
 
     def make(folder: Path) -> list[Path]:
@@ -127,4 +155,4 @@ def _route(
 
     folder, _ = cache.entry(root / "nextpnr", "board-" + key, make, (nextpnr.REPORT, nextpnr.BITSTREAM))
     placed = nextpnr.read((folder / nextpnr.REPORT).read_text())
-    return placed, (folder / nextpnr.BITSTREAM).read_bytes(), tool.name
+    return placed, (folder / nextpnr.BITSTREAM).read_bytes()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bitwright.deployment.bitstream import board_sources, build
+from bitwright.deployment.bitstream import board_sources, build, makes_bitstream
 from bitwright.deployment.c_driver import write_c_driver
 from bitwright.deployment.driver import NETWORKS, SERIAL, same_hardware, write_driver
 from bitwright.deployment.ip import write_ip
@@ -18,6 +18,7 @@ from bitwright.deployment.throughput import Throughput, overlay_throughput, seri
 from bitwright.deployment.vivado import write_overlay, write_sources, write_vivado
 from bitwright.design.io import as_json
 from bitwright.devices import BOARDS, Board, find_device
+from bitwright.errors import OptionError
 from bitwright.files import check_replaceable, new_folder
 from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 from bitwright.hardware.families import families
@@ -47,9 +48,10 @@ def deploy(
 
     design: one, or several of one hardware by the names under which the driver loads their networks. device: of
     `devices.py`. A board with a serial line gets a bitstream and `host.py`; the clock is the fastest that routing
-    allows, up to clock_mhz. Xilinx parts get `sources/` and `reports.tcl`, which measures the design alone, at
-    clock_mhz; a board with processors also `overlay.tcl`, which builds the bitstream, and drivers. jobs: Vivado's.
-    class_names: what the driver calls classes. baud: of the serial line, the board's own where it is None.
+    allows, up to clock_mhz. Those with Xilinx parts do where openXC7 is on the PATH. Else Xilinx parts get `sources/`
+    and `reports.tcl`, which measures the design alone, at clock_mhz; a board with processors also `overlay.tcl`, which
+    builds the bitstream, and drivers. jobs: Vivado's. class_names: what the driver calls classes. baud: of the serial
+    line, the board's own where it is None.
 
     The folder appears whole or not at all; an earlier deployment is replaced, unless it holds results of Vivado. Raises
     `DeviceError` for a device that gets neither, or that the design does not fit, and `OptionError` for an illegal
@@ -61,11 +63,16 @@ def deploy(
     part, board = find_device(device), BOARDS.get(device.lower())
     designs = {design.network.name: design} if isinstance(design, Design) else design
     first = same_hardware(designs)
+    if baud is not None and not (board and makes_bitstream(board)):
+        raise OptionError(f"baud is of a bitstream with a serial line, which {device} does not get")
     with new_folder(folder) as made:
-        if board and board.serial:
+        if board and makes_bitstream(board):
             paths, facts = _serial(designs, board, made, clock_mhz, class_names, baud)
         else:
             paths, facts = {*write_vivado(first, device, made, clock_mhz=clock_mhz)}, {"clock_mhz": clock_mhz}
+            if board and board.serial and part.traits.placing:
+                placing = part.traits.placing
+                facts["note"] = f"no bitstream: {placing.program} is not on the PATH ({placing.extra})"
             if board and board.processor:
                 paths |= {*write_overlay(first, board.name, made, clock_mhz=clock_mhz, jobs=jobs)}
                 paths |= {*write_driver(designs, made, clock_mhz=clock_mhz, class_names=class_names)}

@@ -52,7 +52,7 @@ def write_ip(design: Design, folder: Path, prefix: str = "", seed: int = 0) -> l
         folder / "project.tcl": render("ip_vivado.tcl.j2", **values),
         folder / "quartus.tcl": render("ip_quartus.tcl.j2", **values),
         bench / "vectors.json": as_json(_vectors(made, seed)),
-        bench / f"test_{made.top}.py": render("ip_bench.py.j2"),
+        bench / f"test_{made.top}.py": render("ip_bench.py.j2", control=made.has_control),
         bench / "run.py": render("ip_run.py.j2", **values),
     }
     for path, text in texts.items():

@@ -37,29 +37,31 @@ class PartName:
 
 @dataclass(frozen=True)
 class Placing:
-    """nextpnr for the family: its program and packer, the Python package that brings both and the extra of this
-    package that has it, names in its report.
+    """nextpnr for the family: its program and packers, names in its report.
 
-    part: the arguments that choose a part. written: those that name the file of the result. pinned: those that give a
-    file of pins; free: those of a design without one, None where every pin must have a place. pack: the packer's
-    arguments for part, result and bitstream. lut: cells by how many LUTs each occupies. pins: a flip-flop's inputs
-    that it calls otherwise than the netlist, by its name.
+    package: the Python package that brings them, and the extra of this package that has it; where none does, the
+    programs are only used where they are on the PATH, and `extra` says what brings them. part: the arguments that
+    choose a part. written: those that name the file of the result. pinned: those that give a file of pins; free: those
+    of a design without one, None where every pin must have a place. pack: the arguments of each packer in turn, for
+    part, result and bitstream. options: further ones of the program. lut: cells by how many LUTs each
+    occupies. pins: a flip-flop's inputs that it calls otherwise than the netlist, by its name.
     """
 
     program: str
-    packer: str
+    packers: tuple[str, ...]
     package: str
     extra: str
     part: Callable[[PartName], Sequence[str]]
     written: Callable[[str], Sequence[str]]
     pinned: Callable[[str], Sequence[str]]
     free: Sequence[str] | None
-    pack: Callable[[PartName, str, str], Sequence[str]]
+    pack: Callable[[PartName, str, str], Sequence[Sequence[str]]]
     lut: Mapping[str, int]
     ff: str
     bram18: str
     dsp: str
     pins: Mapping[str, str] = field(default_factory=dict)
+    options: Sequence[str] = ("--detailed-timing-report",)
 
 
 @dataclass(frozen=True)
@@ -216,13 +218,13 @@ class Boards:
 class Family:
     """One family. lut_cell: what its LUTs are, for people.
 
-    synthesis: Yosys's command. without_pads: its option for modules whose ports are no pins; "" where it never adds
-    the cells of pins. memory_step: its label from which on contents of block memories may be forgotten where
-    cells are only counted; empty where they are needed. primitives: the name of its versions of the primitive wrappers;
-    folders: where they lie, the first one first. delays: of its cells and wires. registers: those that Yosys leaves
-    beside block RAM and DSP blocks though they hold them. vivado: whether Vivado builds for it.
-    placing: None where nothing that is known here places and routes it. luts_per_lut6: its LUTs that one estimated LUT6
-    becomes, at most, in designs that were placed; 1 where its LUTs are LUT6.
+    synthesis: Yosys's command. without_pads: its option for modules whose ports are no pins; "" where it never adds the
+    cells of pins. with_pads: its option for a top whose ports are pins. memory_step: its label from which on contents
+    of block memories may be forgotten where cells are only counted; empty where they are needed. primitives: the name
+    of its versions of the primitive wrappers; folders: where they lie, the first one first. delays: of its cells and
+    wires. registers: those that Yosys leaves beside block RAM and DSP blocks though they hold them. vivado: whether
+    Vivado builds for it. placing: None where nothing that is known here places and routes it. luts_per_lut6: its LUTs
+    that one estimated LUT6 becomes, at most, in designs that were placed; 1 where its LUTs are LUT6.
     """
 
     name: str
@@ -235,6 +237,7 @@ class Family:
     delays: Delays
     registers: Registers
     without_pads: str = ""
+    with_pads: str = ""
     memory_step: str = ""
     vivado: bool = False
     placing: Placing | None = None

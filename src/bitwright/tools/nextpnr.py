@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""nextpnr and its packer: place, route, time and pack a netlist for a family that it knows."""
+"""nextpnr and its packers: place, route, time and pack a netlist for a family that it knows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Nextpnr:
     """Usable programs and the version of nextpnr, for one family."""
 
     program: Path
-    packer: Path
+    packers: tuple[Path, ...]
     version: str
     placing: Placing
 
@@ -57,7 +57,7 @@ class PlaceRoute:
             *placing.part(self.part),
             *("--freq", f"{self.clock_mhz:g}", "--seed", str(self.seed)),
             *("--placer", self.placer, "--router", self.router),
-            *("--json", netlist, *placing.written(CONFIG), "--report", REPORT, "--detailed-timing-report"),
+            *("--json", netlist, *placing.written(CONFIG), "--report", REPORT, *placing.options),
             *(placing.pinned(self.constraints) if self.constraints else placing.free or ()),
             "--timing-allow-fail",
         ]
@@ -89,24 +89,33 @@ class Placed:
 
 def find(placing: Placing) -> Nextpnr:
     """New enough programs on the PATH, else those of the Python package."""
-    native, packer = process.which(placing.program), process.which(placing.packer)
-    if native is not None and packer is not None:
-        match = re.search(r"nextpnr-(\d+)\.(\d+)", process.run([native, "--version"], Path.cwd()))
+    names = (placing.program, *placing.packers)
+    native = [path for name in names if (path := process.which(name))]
+    if len(native) == len(names):
+        match = re.search(r"\(Version (?:nextpnr-)?(\d+)\.(\d+)", process.run([native[0], "--version"], Path.cwd()))
         if match and (int(match[1]), int(match[2])) >= MINIMUM:
-            return Nextpnr(native, packer, f"{match[1]}.{match[2]}", placing)
-    packaged = process.beside_python(f"yowasp-{placing.program}")
-    packer = process.beside_python(f"yowasp-{placing.packer}") or process.beside_python(placing.packer)
-    if packaged is None or packer is None:
+            return Nextpnr(native[0], tuple(native[1:]), f"{match[1]}.{match[2]}", placing)
+    if not placing.package:
+        raise ToolError(f"no {' and '.join(names)} 0.7 or newer on the PATH: install {placing.extra}")
+    found = (process.beside_python(f"yowasp-{name}") or process.beside_python(name) for name in names)
+    packaged = [path for path in found if path]
+    if len(packaged) < len(names):
         how = f"install the Python package {placing.package} (bitwright[{placing.extra}])"
         raise ToolError(f"no {placing.program} 0.7 or newer on the PATH: {how}")
-    return Nextpnr(packaged, packer, importlib.metadata.version(placing.package), placing)
+    return Nextpnr(packaged[0], tuple(packaged[1:]), importlib.metadata.version(placing.package), placing)
+
+
+def check_files(tool: Nextpnr, part: PartName) -> None:
+    """Raise `ToolError` where files of the part that the programs need are missing."""
+    tool.placing.part(part)
+    tool.placing.pack(part, CONFIG, BITSTREAM)
 
 
 def run(tool: Nextpnr, options: PlaceRoute, netlist: str, folder: Path, log: Path) -> None:
     """Place, route and pack `netlist` of `folder`; it leaves report.json and bitstream.bit there."""
     process.run([tool.program, *options.arguments(tool.placing, netlist)], folder, log=log)
-    pack = tool.placing.pack(options.part, CONFIG, BITSTREAM)
-    process.run([tool.packer, *pack], folder, log=log.with_suffix(".pack.log"))
+    for packer, pack in zip(tool.packers, tool.placing.pack(options.part, CONFIG, BITSTREAM), strict=True):
+        process.run([packer, *pack], folder, log=log.with_suffix(f".{packer.name}.log"))
 
 
 def read(report: str) -> Placed:

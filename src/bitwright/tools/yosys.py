@@ -79,7 +79,8 @@ class Synthesis:
         if not self.contents and (self.netlist or not step):
             keeping = ", ".join(name for name, other in families().items() if not other.memory_step)
             raise ToolError(f"block memories keep their contents in a netlist and for {keeping}")
-        inner = f" {family.without_pads}" if family.without_pads and not self.pads else ""
+        option = family.with_pads if self.pads else family.without_pads
+        inner = f" {option}" if option else ""
         synth = f"{family.synthesis}{inner} -top {self.top}{'' if self.dsp else ' -nodsp'}"
         counted = [f"{synth} -run :{step}", FORGET_CONTENTS, f"{synth} -run {step}:"]
         boxes = {f"{box}.sv" for box in self.boxes}

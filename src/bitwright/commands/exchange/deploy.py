@@ -101,6 +101,8 @@ def _say_vivado(console: Console, found: dict[str, Any], known: tuple[str, Clock
 
     if known and known[0] == found["device"] and known[1].mhz < clock_mhz:
         console.say(f"the design reaches {known[1]} there: --clock-mhz must be lower")
+    if "note" in found:
+        console.say(found["note"])
     console.say("resources and timing:  vivado -mode batch -source reports.tcl")
     if "overlay.tcl" in found["files"]:
         console.say("bitstream:             vivado -mode batch -source overlay.tcl")

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,13 +20,14 @@ def main(open_host: Callable[..., Host]) -> int:
     """Run what the arguments say; the exit code: 2 for bad input, 1 where the hardware does not answer."""
     parser = argparse.ArgumentParser(description="Runs networks on hardware, or in simulation.")
     parser.add_argument("--simulate", action="store_true", help="run the hardware in simulation (needs bitwright)")
-    parser.add_argument("--port", help="serial port, where the board has one")
+    if "port" in inspect.signature(open_host).parameters:
+        parser.add_argument("--port", help="serial port, where there is more than one")
     parser.add_argument("--network", help="load this network first")
     parser.add_argument("--data", type=Path, help="raw data: .npy, or .npz with x (or images) and, where known, labels")
-    parser.add_argument("--frames", type=int, help="so many frames: all of --data, or 256 random ones")
+    parser.add_argument("--frames", type=positive, help="so many frames: all of --data, or 256 random ones")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the hardware")
     chosen = parser.parse_args()
-    options = {"port": chosen.port} if chosen.port else {}
+    options = {"port": chosen.port} if getattr(chosen, "port", None) else {}
     try:
         with open_host(simulate=chosen.simulate, timeout_s=chosen.timeout, **options) as host:
             if chosen.network:
@@ -40,10 +43,21 @@ def main(open_host: Callable[..., Host]) -> int:
     return 0
 
 
+def positive(text: str) -> int:
+    """A whole number of at least 1; else argparse tells it in one line."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
 def classified(host: Host, path: Path, frames: int | None) -> dict[str, object]:
     """The classes of the raw data of a file, and the accuracy where it has labels."""
-    loaded = np.load(path, allow_pickle=False)
-    arrays = {"x": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        arrays = {"x": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
+    except (EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no whole .npy or .npz file: {error}") from None
     raw = arrays.get("x", arrays.get("images"))
     if raw is None:
         raise ValueError(f"{path} holds {', '.join(arrays)}; legal is an array x, or images")
@@ -51,5 +65,11 @@ def classified(host: Host, path: Path, frames: int | None) -> dict[str, object]:
     result: dict[str, object] = {"network": host.network, "frames": len(found), "classes": found.tolist()}
     if "labels" in arrays:
         names, labels = host.facts["classes"], arrays["labels"][:frames]
+        if labels.shape != found.shape or labels.dtype.kind not in "iu" or np.any(labels < 0):
+            raise ValueError(
+                f"labels are {labels.dtype} {labels.shape}; legal is a whole number for each of {len(found)}"
+            )
+        if names and np.any(labels >= len(names)):
+            raise ValueError(f"labels reach {labels.max()}; legal are those of the {len(names)} class names")
         result["accuracy"] = float((found == (np.array(names)[labels] if names else labels)).mean())
     return result

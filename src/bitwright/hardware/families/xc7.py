@@ -1,7 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Xilinx 7 series."""
 
-from bitwright.hardware.family import Cells, Delays, Embedded, Family, Flop, Logic, NetDelay, Registers, Stage
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from bitwright.errors import ToolError
+from bitwright.hardware.family import (
+    BoardClock,
+    Boards,
+    Cells,
+    Delays,
+    Embedded,
+    Family,
+    Flop,
+    Logic,
+    NetDelay,
+    PartName,
+    Pin,
+    Placing,
+    Registers,
+    Stage,
+)
 
 LUT, FF, SHIFT = r"LUT[1-6]|LUT6_2|INV", r"FD[RSCP]E(_1)?|LD[CP]E", r"SRL16E|SRLC32E"
 MEMORIES = {
@@ -106,11 +127,88 @@ BLOCKS = (
     _block("RAMB18E[12]", "A", "36", "AB"),
     _block("RAMB36E[12]", "A", "72", "AB"),
 )
+DATABASES = {"xc7a": "artix7", "xc7k": "kintex7", "xc7s": "spartan7", "xc7z": "zynq7"}
+LEAST_VCO, MOST_VCO, LEAST_REFERENCE = 800, 1600, 19  # MHz that every grade can do
+
+
+def _database_part(part: PartName) -> str:
+    """As openXC7's databases call it: die, package and the digit of the grade."""
+    return f"{part.name.partition(part.package)[0].removesuffix('i')}{part.package}-{part.grade[0]}"
+
+
+def _folder(variable: str, wanted: str) -> str:
+    """A file or folder of openXC7, whose shell sets the variable; `ToolError` where it is not there."""
+    root = os.environ.get(variable, "")
+    found = Path(root, wanted)
+    if not root or not found.exists():
+        raise ToolError(f"{variable} is {root!r}, without {wanted}; legal is the folder of openXC7 that has it")
+    return str(found)
+
+
+def _part(part: PartName) -> tuple[str, ...]:
+    return "--chipdb", _folder("CHIPDB", f"{_database_part(part).rpartition('-')[0]}.bin")
+
+
+def _pack(part: PartName, result: str, bitstream: str) -> tuple[tuple[str, ...], ...]:
+    name = _database_part(part)
+    root = _folder("PRJXRAY_DB_DIR", DATABASES[name[:4]])
+    frames = ("--part", name, "--db-root", root, result, "frames.txt")
+    bits = ("--part_file", f"{root}/{name}/part.yaml", "--part_name", name)
+    return frames, (*bits, "--frm_file", "frames.txt", "--output_file", bitstream)
+
+
+def _clock(osc_mhz: float, most_mhz: float) -> BoardClock | None:
+    """By a PLLE2: osc / reference * feedback between 800 and 1,600 MHz, divided."""
+    found = [
+        (osc_mhz * feedback / (reference * divider), -reference, feedback, divider)
+        for reference in range(1, int(osc_mhz / LEAST_REFERENCE) + 1)
+        for feedback in range(2, 65)
+        if LEAST_VCO <= (vco := osc_mhz / reference * feedback) <= MOST_VCO
+        and (divider := max(1, math.ceil(vco / most_mhz - 1e-9))) <= 128
+    ]
+    if not found:
+        return None
+    mhz, reference, feedback, divider = max(found)
+    idle = "".join(f"      .{name}(1'b0),\n" for name in ("CLKIN2", "RST", "PWRDWN", "DCLK", "DEN", "DWE"))
+    body = f"""  wire feedback, made;
+  PLLE2_ADV #(
+      .CLKIN1_PERIOD({1000 / osc_mhz:.3f}),
+      .DIVCLK_DIVIDE({-reference}),
+      .CLKFBOUT_MULT({feedback}),
+      .CLKOUT0_DIVIDE({divider})
+  ) u_pll (
+      .CLKIN1(osc_i),
+      .CLKINSEL(1'b1),
+      .CLKFBIN(feedback),
+      .CLKFBOUT(feedback),
+      .CLKOUT0(made),
+{idle}      .DADDR(7'd0),
+      .DI(16'd0),
+      .LOCKED(locked)
+  );
+  BUFG u_buffer (
+      .I(made),
+      .O(clk_o)
+  );
+"""
+    return BoardClock(mhz, body)
+
+
+def _constraints(pins: Sequence[Pin], osc_mhz: float) -> str:
+    lines = [f"# clk_i: {osc_mhz:g} MHz", f"create_clock -period {1000 / osc_mhz:.3f} [get_ports clk_i]"]
+    for pin in pins:
+        lines.append(f"set_property LOC {pin.place} [get_ports {pin.port}]")
+        lines.append(f"set_property IOSTANDARD {pin.standard} [get_ports {pin.port}]")
+    return "\n".join(lines) + "\n"
+
+
 FAMILY = Family(
     name="xc7",
     vendor="xilinx",
     lut_cell="LUT6",
-    synthesis="synth_xilinx -family xc7 -noiopad -flatten",
+    synthesis="synth_xilinx -family xc7 -flatten",
+    without_pads="-noiopad",
+    with_pads="-noclkbuf",  # the board's clock has its own
     memory_step="map_memory",
     primitives="xilinx7",
     folders=("xilinx7", "xilinx"),
@@ -118,4 +216,21 @@ FAMILY = Family(
     registers=Registers(FLOP, BLOCKS),  # Yosys fills those of DSP48E1
     cells=Cells(LUT, FF, "CARRY4", "RAMB18E1", "DSP48E1", "RAMB36E1", SHIFT, MEMORIES),
     vivado=True,
+    placing=Placing(
+        program="nextpnr-xilinx",
+        packers=("fasm2frames", "xc7frames2bit"),
+        package="",
+        extra="openXC7",
+        part=_part,
+        written=lambda result: ("--fasm", result),
+        pinned=lambda pins: ("--xdc", pins),
+        free=None,
+        pack=_pack,
+        lut={"SLICE_LUTX": 1},
+        ff="SLICE_FFX",
+        bram18="RAMB18E1_RAMB18E1",
+        dsp="DSP48E1_DSP48E1",
+        options=(),
+    ),
+    boards=Boards(_clock, _constraints, "board.xdc", "board.bit"),
 )
