@@ -139,7 +139,6 @@ FAMILY = Family(
         ff="DFF",
         bram18="BSRAM",
         dsp="MULT18X18",
-        options=("--detailed-timing-report", "--placer-heap-cell-placement-timeout", "2000"),  # a full part ends soon
     ),
     luts_per_lut6=3.7,  # of the boards of `benchmarks/boards`, less 1,560 LUTs of the serial link: 2.2 and 3.7
     boards=Boards(_clock, _constraints, "board.cst", "board.fs"),
