@@ -18,8 +18,9 @@ from bitwright.network.ops import (
     Threshold,
 )
 from bitwright.network.stages import Stage, Staged
+from bitwright.targets.bitsys.array.lines import weight_lines
 from bitwright.targets.bitsys.hardware import Hardware
-from bitwright.targets.bitsys.lowering import Layer, pads_are_words, weight_lines
+from bitwright.targets.bitsys.lowering import Layer, pads_are_words
 from bitwright.targets.bitsys.post import HIGH, LOW
 from bitwright.targets.bitsys.program import Program
 from bitwright.targets.bitsys.registers import fields as register_fields
@@ -124,7 +125,7 @@ def _pads(s: Stage, staged: Staged[Stage], hardware: Hardware) -> list[Problem]:
 def too_heavy(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[Problem]:
     """Weights that are far too many for any program, found before they are laid out."""
     arrays = [s for s in staged.stages if s.window.multiplies]
-    sizes = [weight_lines(s.window, places.values[s.inputs[0]], hardware) for s in arrays]
+    sizes = [weight_lines(s, places.values[s.inputs[0]], hardware) for s in arrays]
     need, have = sum(lines * tiles for lines, tiles in sizes), hardware.weight_lines
     if not hardware.weight_stream:
         legal = f"at most {have} in hardware {hardware.name}, which has no weight_stream"

@@ -8,16 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bitwright.network import IntType
 from bitwright.network.ops import Add, Concat, SumPool, Weave
-from bitwright.network.stages import Stage, Staged, Window
+from bitwright.network.stages import Stage, Staged
+from bitwright.targets.bitsys.array.lines import Lowered, lines
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model.cycles import TURNS, comparisons, group_items, legal_interval
 from bitwright.targets.bitsys.post import PostStage, Sums, post
 from bitwright.targets.bitsys.storage import Layout, Stored
-from bitwright.targets.bitsys.units import CONTAINER_WIDTHS, PLANE_CHANNELS, container_words, plane_words
-
-Lowered = tuple[dict[str, int], Sums, np.ndarray]  # fields of a layer, its sums, its lines of weights
 
 
 @dataclass(frozen=True)
@@ -257,144 +254,14 @@ def _vector(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Low
 
 def _array(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Lowered:
     """Fields, sums and weight lines of an array layer."""
-    conv, source = stage.window, places.values[stage.inputs[0]]
-    oh, ow, outputs = stage.main.shape
-    pixels = places.batch * oh * ow
-    tiles_m, tiles_n = math.ceil(pixels / hardware.rows), math.ceil(outputs / hardware.columns)
-    left = outputs - (tiles_n - 1) * hardware.columns
-    fields = {
-        "inner": source.pitch,
-        "taps": conv.kernel[0] * conv.kernel[1],
-        "tiles_n": tiles_n,
-        "tiles_m": tiles_m,
-        "rows_last": pixels - (tiles_m - 1) * hardware.rows,
-        "groups_last": math.ceil(left / 8),
-    }
-    lower = _plane_weights if hardware.planes else _container_weights
-    more, sums, weights = lower(conv, source, hardware, tiles_n)
-    return fields | more, sums, weights
+    source = places.values[stage.inputs[0]]
+    fields, sums, weights = lines(stage, source, hardware)
+    taps = math.prod(stage.window.kernel)
+    fields |= {"inner": source.pitch, "taps": taps} | pixel_tiles(places.batch * stage.main.pixels, hardware)
+    return fields, sums, weights
 
 
-def tile_words(conv: Window, tiles: int, columns: int, per_word: int, available: int) -> tuple[int, int]:
-    """(words of a tap that a channel tile reads, words from one tile's first to the next).
-
-    A grouped convolution reads only the words of its outputs' groups where those advance evenly; else all.
-    """
-    outputs, channels = conv.weights.shape[0], conv.weights.shape[3] * conv.groups
-    everything = math.ceil(channels / per_word)
-    per_output = outputs // conv.groups
-    spans = []
-    for t in range(tiles):
-        first, last = t * columns // per_output, (min((t + 1) * columns, outputs) - 1) // per_output
-        low = first * conv.weights.shape[3] // per_word
-        spans.append((low, math.ceil((last + 1) * conv.weights.shape[3] / per_word)))
-    length = max(high - low for low, high in spans)
-    step = spans[1][0] if tiles > 1 else 0
-    even = all(low == t * step for t, (low, _) in enumerate(spans))
-    if conv.groups > 1 and even and spans[-1][0] + length <= available:
-        return length, step
-    return everything, 0
-
-
-def _tiled(conv: Window, tiles: int, columns: int, per_word: int, words: int, step: int) -> np.ndarray:
-    """Weights [tiles, columns, taps, words * per_word] of what each tile reads, zeros outside outputs and groups."""
-    outputs, kh, kw, per_group = conv.weights.shape
-    width = words * per_word
-    found = np.zeros((tiles * columns, kh * kw, width), np.int64)
-    for k in range(outputs):
-        first = k // (outputs // conv.groups) * per_group - k // columns * step * per_word
-        low, high = max(first, 0), min(first + per_group, width)
-        found[k, :, low:high] = conv.weights[k].reshape(kh * kw, per_group)[:, low - first : high - first]
-    return found.reshape(tiles, columns, kh * kw, width)
-
-
-def _limits(conv: Window, source: Stored) -> tuple[int, int]:
-    """Range of the hardware's sums, which leave out the bias."""
-    flat = conv.weights.reshape(len(conv.weights), -1)
-    positive, negative = int(np.maximum(flat, 0).sum(1).max()), int(np.minimum(flat, 0).sum(1).min())
-    low, high = source.limits
-    scale = 2 if source.coded and source.planes else 1
-    if source.coded and not source.planes:
-        low, high = -1, 1
-    return scale * (positive * min(low, 0) + negative * max(high, 0)), scale * (
-        positive * max(high, 0) + negative * min(low, 0)
-    )
-
-
-def weight_lines(conv: Window, source: Stored, hardware: Hardware) -> tuple[int, int]:
-    """(lines of a channel tile, channel tiles) of a layer's weights."""
-    tiles = math.ceil(len(conv.weights) / hardware.columns)
-    if hardware.planes:
-        planes, per_word = plane_code(conv, source)[0].bits, PLANE_CHANNELS
-    else:
-        planes, per_word = 1, 8 // source.bits
-    words, _ = tile_words(conv, tiles, hardware.columns, per_word, _operand_words(source))
-    return planes * conv.kernel[0] * conv.kernel[1] * words, tiles
-
-
-def _operand_words(source: Stored) -> int:
-    """Operand words of a pixel in the row buffers: planes of one weight, or containers."""
-    return math.ceil(source.type.channels / PLANE_CHANNELS) if source.planes else 8 * source.pitch
-
-
-def _container_weights(conv: Window, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
-    """Lines of containers: tile, tap, word; channels reversed within a container."""
-    mode = CONTAINER_WIDTHS.index(source.bits)
-    per_word = 8 // source.bits
-    words, step = tile_words(conv, tiles, hardware.columns, per_word, _operand_words(source))
-    tiled = _tiled(conv, tiles, hardware.columns, per_word, words, step)
-    lines = container_words(tiled if mode else (tiled + 1) // 2, mode, reverse=True)  # [tiles, columns, taps, words]
-    taps = lines.shape[2]
-    fields = {
-        "mode": mode,
-        "signed_b": int(conv.weight_type.signed and mode > 0),
-        "tap_words": words,
-        "word_step": 1,
-        "tap_step": 8 * source.pitch - (words - 1),
-        "tile_step": step,
-        "plane_words": taps * words,
-        "tile_words": taps * words,
-    }
-    weights = lines.transpose(0, 2, 3, 1).reshape(-1, hardware.columns).astype(np.uint64)
-    return fields, Sums(1, conv.offsets, *_limits(conv, source)), weights
-
-
-def plane_code(conv: Window, source: Stored) -> tuple[IntType, bool]:
-    """Type whose planes hold the weights, and whether bipolar ones are stored as bits with a correction.
-
-    With bits q, weights 2q - 1 need the sum of the activations of each window, which the loader counts: all
-    channels of its words must then be the value's own, or zeros as in an input.
-    """
-    bipolar = conv.weight_type.bipolar
-    channels = source.type.channels
-    clean = channels % PLANE_CHANNELS == 0 or (source.fed and not any(conv.pads))
-    if bipolar and conv.groups == 1 and clean:
-        return IntType(1), True
-    return (IntType(2, True), False) if bipolar else (conv.weight_type, False)
-
-
-def _plane_weights(conv: Window, source: Stored, hardware: Hardware, tiles: int) -> Lowered:
-    """Lines of planes: tile, plane, tap, word."""
-    code, correct = plane_code(conv, source)
-    bits = source.bits
-    words, step = tile_words(conv, tiles, hardware.columns, PLANE_CHANNELS, _operand_words(source))
-    tiled = _tiled(conv, tiles, hardware.columns, PLANE_CHANNELS, words, step)
-    lines = plane_words(
-        (tiled + 1) // 2 if correct else code.encode(tiled), code.bits
-    )  # [tiles, columns, taps, planes, words]
-    taps = lines.shape[2]
-    fields = {
-        "correct": int(correct),
-        "double": int(source.coded),
-        "signed_b": int(code.signed),
-        "stored_b": code.bits,
-        "tap_words": words,
-        "word_step": bits,
-        "tap_step": bits * (_operand_words(source) - words + 1),
-        "tile_step": step * bits,
-        "plane_words": taps * words,
-        "tile_words": code.bits * taps * words,
-    }
-    offset = conv.offsets - (conv.weights.sum(axis=(1, 2, 3)) if source.coded else 0)
-    weights = lines.transpose(0, 3, 2, 4, 1).reshape(-1, hardware.columns)
-    return fields, Sums(1, offset, *_limits(conv, source)), weights
+def pixel_tiles(pixels: int, hardware: Hardware) -> dict[str, int]:
+    """Fields of so many pixels in tiles."""
+    tiles = math.ceil(pixels / hardware.rows)
+    return {"tiles_m": tiles, "rows_last": pixels - (tiles - 1) * hardware.rows}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bitwright.targets.bitsys.array.depthwise import tile_groups
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
 from bitwright.targets.bitsys.registers import encode_packet, packet_fields
@@ -42,7 +43,7 @@ def place(layers: Sequence[Layer], hardware: Hardware) -> tuple[list[Layer], tup
     if sum(len(layer.weights) for layer in layers) <= lines or not hardware.weight_stream:
         return _on_chip(layers, range(len(layers)), 0), ()
     for area, most in ((lines // 2, lines // 4), (lines, lines // 2), (lines, lines)):
-        placed, streamed = _split(layers, lines - area, most, hardware.columns // 8)
+        placed, streamed = _split(layers, lines - area, most, hardware)
         packets = _packets(placed, streamed, area)
         if len(placed) <= hardware.layers and all(packet.lines <= area for packet in packets):
             break
@@ -63,7 +64,7 @@ def _on_chip(layers: Sequence[Layer], resident: Sequence[int], first: int) -> li
     return placed
 
 
-def _split(layers: Sequence[Layer], room: int, most: int, groups: int) -> tuple[list[Layer], list[int]]:
+def _split(layers: Sequence[Layer], room: int, most: int, hardware: Hardware) -> tuple[list[Layer], list[int]]:
     """Layers, the streamed ones in parts of at most `most` lines (`_parts`); and which are streamed.
 
     What stays on chip are the largest layers that `room` lines hold: that leaves the least to stream.
@@ -76,15 +77,15 @@ def _split(layers: Sequence[Layer], room: int, most: int, groups: int) -> tuple[
     parts: list[Layer] = []
     streamed: list[int] = []
     for k, layer in enumerate(layers):
-        made = [layer] if k in resident else _parts(layer, most, groups)
+        made = [layer] if k in resident else _parts(layer, most, hardware)
         streamed += [] if k in resident else range(len(parts), len(parts) + len(made))
         parts += made
     return parts, streamed
 
 
-def _parts(layer: Layer, most: int, groups: int) -> list[Layer]:
-    """The layer in parts of as many channel tiles, of `groups` groups, as `most` lines hold, one at least."""
-    fields, tiles = layer.fields, layer.fields["tiles_n"]
+def _parts(layer: Layer, most: int, hardware: Hardware) -> list[Layer]:
+    """The layer in parts of as many channel tiles as `most` lines hold, one at least."""
+    fields, tiles, groups = layer.fields, layer.fields["tiles_n"], tile_groups(layer.fields, hardware)
     step = max(1, most // fields["tile_words"])
     if step >= tiles:
         return [layer]

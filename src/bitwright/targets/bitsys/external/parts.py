@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bitwright.targets.bitsys.array.depthwise import tile_groups
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
 from bitwright.targets.bitsys.weights import line_words
@@ -67,7 +68,7 @@ def _fits(part: Part, hardware: Hardware, split: bool) -> bool:
 
 def _part(layer: Layer, first: int, after: int, hardware: Hardware) -> Part:
     """Channel tiles [first, after) of a layer; all of them are the layer itself."""
-    fields, tiles, per_tile = layer.fields, layer.fields["tiles_n"], hardware.columns // 8
+    fields, tiles, per_tile = layer.fields, layer.fields["tiles_n"], tile_groups(layer.fields, hardware)
     groups = math.ceil(len(layer.post.bias) / 8)
     if after - first == tiles:
         return Part(layer, 0, groups, layer.weights)

@@ -16,6 +16,7 @@ import numpy as np
 
 from bitwright.network.stages import Result, Stage, Staged, Window
 from bitwright.targets.bitsys import lowering, storage
+from bitwright.targets.bitsys.array import depthwise
 from bitwright.targets.bitsys.external import parts as channel_parts
 from bitwright.targets.bitsys.external import tiles
 from bitwright.targets.bitsys.external.items import Item, Run, Span, Transfer
@@ -346,11 +347,10 @@ class _Attempt:
             else:
                 fields |= tiles.fields(stage, part, tile, sources, (target[0] + ahead, target[1]))
             if not fields.get("vector"):
-                pixels = tile.rows * tile.columns
-                fields["tiles_m"] = math.ceil(pixels / self.hardware.rows)
-                fields["rows_last"] = pixels - (fields["tiles_m"] - 1) * self.hardware.rows
+                fields |= lowering.pixel_tiles(tile.rows * tile.columns, self.hardware)
         fields["src_base"] = (fields["src_base"] + piece.offset) & 0xFFFF
         fields |= dict(channel_parts.placed(piece, places, self.hardware))
+        fields = depthwise.placed(fields, self.hardware)
         self.items.append(Run(replace(piece.layer, fields=fields), tuple(spans), writes, k))
 
     def _moved(

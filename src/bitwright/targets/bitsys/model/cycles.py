@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bitwright.hardware.modules import multiply_pipe
+from bitwright.targets.bitsys.array.depthwise import tile_groups
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.registers import LAYER_WORDS
 
@@ -101,8 +102,10 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     """
     steps, interval = _steps(fields, hardware), fields["interval"]
     settle = OPERANDS + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
-    row_reads = fields["taps"] * fields["inner"]
-    groups = hardware.columns // 8
+    own = bool(fields.get("depthwise"))
+    full = fields["rows_last"] if own else hardware.rows
+    taps = fields["kernel_h"] * fields["kernel_w"] if own else fields["taps"]
+    groups = tile_groups(fields, hardware)
     read_end, released = 0, deque([-1, -1], maxlen=2)
     go = end = -(1 << 60)
     drained = deque([-(1 << 60)] * hardware.slots, maxlen=hardware.slots)
@@ -110,8 +113,9 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     issued = 1 - interval  # the first group may leave right after the start
     runs = []
     for m in range(fields["tiles_m"]):
-        rows = fields["rows_last"] if m == fields["tiles_m"] - 1 else hardware.rows
-        read_end = max(read_end + 1, released[0] + 2) + rows * row_reads - 1
+        rows = fields["rows_last"] if m == fields["tiles_m"] - 1 else full
+        reads = (1 if own else rows) * taps * fields["inner"]  # a depthwise tile's pixels share them
+        read_end = max(read_end + 1, released[0] + 2) + reads - 1
         loaded = read_end + READ + ROWS + 1
         for n in range(fields["tiles_n"]):
             count = rows * (fields["groups_last"] if n == fields["tiles_n"] - 1 else groups)

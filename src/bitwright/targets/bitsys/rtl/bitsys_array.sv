@@ -143,6 +143,7 @@ module bitsys_array #(
   end
 
   logic [Rows*WordBits-1:0] a;
+  logic [Rows*64-1:0] own;
   logic [Columns*WordBits-1:0] b;
   bitsys_rows #(
       .Rows(Rows),
@@ -155,9 +156,14 @@ module bitsys_array #(
       .row_i(row_q),
       .pos_i(row_pos_q),
       .wdata_i(row_data_q),
+      .depthwise_i(layer_i[FDepthwise]),
+      .step_i(layer_i[FRowStep+:WRowStep]),
+      .taps_i(layer_i[FRowTaps+:WRowTaps]),
+      .words_i(layer_i[FRowWords+:WRowWords]),
       .rhalf_i(half),
       .raddr_i(a_addr),
-      .operand_o(a)
+      .operand_o(a),
+      .word_o(own)
   );
   bitsys_weights #(
       .Columns(Columns),
@@ -188,6 +194,8 @@ module bitsys_array #(
       .clk_i(clk_i),
       .rst_i(rst_i),
       .a_i(a),
+      .own_i(own),
+      .depthwise_i(layer_i[FDepthwise]),
       .b_i(b),
       .mode_i(layer_i[FMode+:WMode]),
       .signed_a_i(layer_i[FSignedA]),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes the sums of finished tiles out of the result buffer: pixel by pixel, eight channels every `interval` cycles.
+// A tile has Rows pixels of Columns channels; depthwise, as many pixels as the last one, of eight channels.
 //
 // Slots are claimed when a tile starts, become ready when its last sum is written, and are free again when the tile has
 // left. A group leaves as its number in the parameters (channel group of the layer) and the first word of its pixel's
@@ -38,7 +39,9 @@ module bitsys_drain #(
   logic [SlotBits-1:0] slot_q;
   logic [19:0] m_left_q;
   logic [15:0] n_left_q, group_base_q, tile_pixel_q, pixel_q, next_pixel;
-  logic [7:0] row_q, row_left_q, column_q, groups_q;
+  logic [7:0] row_q, row_left_q, column_q, groups_q, rows_q, groups_all_q;
+  logic depthwise_q, depthwise;
+  assign depthwise = !Planes && layer_i[FDepthwise];
   logic [9:0] wait_q;
   logic last_n_q, last_m_q, next_last_m_q, last_row_q, next_last_n, next_in_last_m, last_group, issue, row_end, tile_end;
   // Groups that search among thresholds enter the post stage `interval` cycles apart, or a multiple of 3 more.
@@ -85,16 +88,19 @@ module bitsys_drain #(
 
   always_ff @(posedge clk_i) begin
     next_last_m_q <= m_left_q == 20'd1;
+    rows_q <= depthwise ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : 8'(Rows - 1);
+    depthwise_q <= depthwise;
+    groups_all_q <= depthwise ? 8'd0 : 8'(Groups - 1);
     if (start_i) begin
       m_left_q <= layer_i[FTilesM+:WTilesM] - 20'd1;
       last_m_q <= layer_i[FTilesM+:WTilesM] == 20'd1;
       n_left_q <= layer_i[FTilesN+:WTilesN] - 16'd1;
       last_n_q <= layer_i[FTilesN+:WTilesN] == 16'd1;
       row_q <= 8'd0;
-      row_left_q <= layer_i[FTilesM+:WTilesM] == 20'd1 ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : 8'(Rows - 1);
-      last_row_q <= layer_i[FTilesM+:WTilesM] == 20'd1 && layer_i[FRowsLast+:WRowsLast] == 8'd1;
+      row_left_q <= layer_i[FTilesM+:WTilesM] == 20'd1 ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : rows_q;
+      last_row_q <= (layer_i[FTilesM+:WTilesM] == 20'd1 || depthwise_q) && layer_i[FRowsLast+:WRowsLast] == 8'd1;
       column_q <= 8'd0;
-      groups_q <= layer_i[FTilesN+:WTilesN] == 16'd1 ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : 8'(Groups - 1);
+      groups_q <= layer_i[FTilesN+:WTilesN] == 16'd1 ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : groups_all_q;
       group_base_q <= 16'(layer_i[FFirstGroup+:WFirstGroup]);
       tile_q <= '0;
       tile_pixel_q <= layer_i[FOutBase+:WOutBase];
@@ -103,12 +109,13 @@ module bitsys_drain #(
       column_q <= last_group ? 8'd0 : column_q + 8'd1;
       if (row_end) begin
         row_q <= last_row_q ? 8'd0 : row_q + 8'd1;
-        row_left_q <= !last_row_q ? row_left_q - 8'd1 : next_in_last_m ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : 8'(Rows - 1);
-        last_row_q <= !last_row_q ? row_left_q == 8'd1 : next_in_last_m && layer_i[FRowsLast+:WRowsLast] == 8'd1;
+        row_left_q <= !last_row_q ? row_left_q - 8'd1 : next_in_last_m ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : rows_q;
+        last_row_q <= !last_row_q ? row_left_q == 8'd1
+          : (next_in_last_m || depthwise_q) && layer_i[FRowsLast+:WRowsLast] == 8'd1;
         pixel_q <= last_row_q && !last_n_q ? tile_pixel_q : next_pixel;
       end
       if (tile_end) begin
-        groups_q <= next_last_n ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : 8'(Groups - 1);
+        groups_q <= next_last_n ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : groups_all_q;
         last_n_q <= next_last_n;
         if (last_n_q) begin
           n_left_q <= layer_i[FTilesN+:WTilesN] - 16'd1;
@@ -119,7 +126,7 @@ module bitsys_drain #(
           tile_pixel_q <= next_pixel;
         end else begin
           n_left_q <= n_left_q - 16'd1;
-          group_base_q <= group_base_q + 16'(Groups);
+          group_base_q <= group_base_q + 16'd1 + 16'(groups_all_q);
         end
       end
     end

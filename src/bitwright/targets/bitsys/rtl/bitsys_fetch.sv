@@ -3,7 +3,9 @@
 //
 // Array layer: for each tile of Rows pixels, pixel by pixel, one word a cycle goes to row buffer `row`, word `pos`; a
 // half of the row buffers is free while half_free_i;
-// claim_o takes it with the last word's read, loaded_o comes with its last write. Vector layer: for each pixel, group and tap, one 8-bit half of an
+// claim_o takes it with the last word's read, loaded_o comes with its last write. Depthwise: a tile's pixels lie in a row
+// and are walked as one wide window, whose words come once: `row` is then the column in it, `pos` the place for row buffer
+// 0. Vector layer: for each pixel, group and tap, one 8-bit half of an
 // operand a cycle; groups start at least `interval` cycles apart. Words outside the image are marked.
 // An address takes two cycles, the memory Read more: what stands at the outputs comes with its answer. Of the fields of
 // layer_i and the bases, all must be there a cycle before start_i.
@@ -45,12 +47,13 @@ module bitsys_fetch #(
   `include "bitsys_registers.svh"
   localparam int unsigned Read = 5;
   localparam int unsigned Stages = 2 + Read;
-  logic vector, active, next, in_image, first, last, last_inner, last_outer, pixel_end, last_pixel;
+  logic vector, depthwise, active, next, in_image, first, last, last_inner, row_end, last_outer, pixel_end, last_pixel;
   logic [15:0] addr;
   logic [11:0] outer, outer_count;
   logic [9:0] inner, inner_count, vector_items;
   logic add, wide_a, wide_b;
   assign vector = layer_i[FVector];
+  assign depthwise = !Planes && layer_i[FDepthwise];
   assign add = layer_i[FAdd];
   assign wide_a = layer_i[FWideA];
   assign wide_b = layer_i[FWideB];
@@ -74,6 +77,7 @@ module bitsys_fetch #(
       .inner_o(inner),
       .first_o(first),
       .last_inner_o(last_inner),
+      .row_end_o(row_end),
       .last_o(last),
       .pixel_end_o(pixel_end),
       .last_outer_o(last_outer),
@@ -96,19 +100,20 @@ module bitsys_fetch #(
     else wait_q <= wait_q - 10'd1;
   end
 
-  // Tiles of Rows pixels.
+  // Tiles of Rows pixels, or of one wide window.
   localparam int unsigned RowBits = $clog2(Rows);
   logic [RowBits-1:0] count_q;
-  logic last_row_q;
+  logic last_row_q, depthwise_q;
+  always_ff @(posedge clk_i) depthwise_q <= depthwise;
   assign tile_end = pixel_end && (last_row_q || last_pixel);
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       count_q <= '0;
-      last_row_q <= 1'b0;
+      last_row_q <= depthwise_q;
       half_q <= 1'b0;
     end else if (next && pixel_end) begin
       count_q <= count_q + 1'b1;
-      last_row_q <= count_q == RowBits'(Rows - 2);
+      last_row_q <= depthwise_q || count_q == RowBits'(Rows - 2);
       half_q <= half_q ^ tile_end;
     end
   end
@@ -157,26 +162,40 @@ module bitsys_fetch #(
   assign read_group_o = vector;
 
   // Tags travel with the read; inside joins them behind two stages.
-  localparam int unsigned TagBits = 7;
+  localparam int unsigned TagBits = 10;
   logic [TagBits-1:0] tag_q[Stages];
   logic [Stages-1:0] valid_q;
   logic [Read-1:0] inside_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) valid_q <= '0;
     else valid_q <= {valid_q[Stages-2:0], next};
-    tag_q[0] <= {pixel_end, tile_end, first, last, is_b_q, half_item_q, last_outer};
+    tag_q[0] <= {
+      depthwise_q ? last_inner : pixel_end,
+      depthwise_q ? row_end : tile_end,
+      depthwise_q && row_end,
+      pixel_end,
+      tile_end,
+      first,
+      last,
+      is_b_q,
+      half_item_q,
+      last_outer
+    };
     for (int k = 1; k < Stages; k++) tag_q[k] <= tag_q[k-1];
     inside_q <= {inside_q[Read-2:0], in_image};
   end
-  logic pixel_end_r, tile_end_r, valid;
+  logic row_next_r, row_first_r, back_r, pixel_end_r, tile_end_r, valid;
   assign valid = valid_q[Stages-1];
-  assign {pixel_end_r, tile_end_r, item_first_o, item_last_o, item_b_o, item_half_o, item_pixel_last_o} = tag_q[Stages-1];
+  assign {
+    row_next_r, row_first_r, back_r, pixel_end_r, tile_end_r, item_first_o, item_last_o, item_b_o, item_half_o,
+    item_pixel_last_o
+  } = tag_q[Stages-1];
   assign row_inside_o = inside_q[Read-1];
   assign item_inside_o = inside_q[Read-1];
 
   // What comes: its position in the row buffers, or its group.
   logic [7:0] row_q;
-  logic [9:0] pos_q;
+  logic [9:0] pos_q, back_q;
   logic [3:0] plane_q;
   logic row_half_q;
   logic [11:0] group_q;
@@ -188,13 +207,16 @@ module bitsys_fetch #(
       row_half_q <= 1'b0;
       group_q <= 12'd0;
     end else if (valid) begin
-      pos_q <= pixel_end_r ? 10'd0 : pos_q + 10'd1;
+      pos_q <= pixel_end_r ? 10'd0 : pos_q + (back_r ? back_q : 10'd1);
       plane_q <= plane_q + 4'd1 == layer_i[FStoredA+:WStoredA] ? 4'd0 : plane_q + 4'd1;
-      if (pixel_end_r) row_q <= tile_end_r ? 8'd0 : row_q + 8'd1;
+      if (row_first_r) row_q <= 8'd0;
+      else if (row_next_r) row_q <= row_q + 8'd1;
       row_half_q <= row_half_q ^ tile_end_r;
       if (item_last_o) group_q <= item_pixel_last_o ? 12'd0 : group_q + 12'd1;
     end
   end
+  // Behind a row of the wide window: the place of the next row of taps.
+  always_ff @(posedge clk_i) back_q <= 10'd1 - layer_i[FRowBack+:WRowBack];
   assign row_o = row_q;
   assign row_pos_o = pos_q;
   assign row_plane_o = plane_q;

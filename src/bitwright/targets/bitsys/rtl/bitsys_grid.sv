@@ -4,6 +4,8 @@
 // Unit 0: containers of 1 to 8 bits. 1: bit planes of 64 channels. 2: plain 8-bit multiply-accumulate, one channel a
 // word, operands as those of containers in mode 3; with DSP blocks its elements are DSPs, without them the baseline of
 // the benchmark.
+// depthwise_i (all but planes): byte c of row r's word own_i, which comes with its operand, goes to column c alone; of the
+// columns behind the first eight nothing counts then.
 // Row r's operand a and column c's operand b come r and c cycles after those of row and column 0, with which the control
 // comes: mode_i (containers), signs (all but planes), shift_i and negate_i (planes). Element (r, c) works r + c cycles
 // later, so one control per diagonal serves all its elements: precision may change with every word. Its sum stands in
@@ -19,6 +21,8 @@ module bitsys_grid #(
     input  logic                        clk_i,
     input  logic                        rst_i,
     input  logic [   WordBits*Rows-1:0] a_i,
+    input  logic [         64*Rows-1:0] own_i,
+    input  logic                        depthwise_i,
     input  logic [WordBits*Columns-1:0] b_i,
     input  logic [                 1:0] mode_i,
     input  logic                        signed_a_i,
@@ -31,6 +35,7 @@ module bitsys_grid #(
 );
   localparam int unsigned Diagonals = Rows + Columns - 1;
   localparam int unsigned Length = Diagonals + Latency - 1;
+  localparam int unsigned Lanes = 8;  // columns that a word of the row buffers has bytes for
   localparam int unsigned OperandBits = Unit == 2 ? 9 : WordBits;  // plain elements take either sign as a ninth bit
 
   // Delay k of the control; reset keeps the delays in registers.
@@ -78,9 +83,26 @@ module bitsys_grid #(
   end
 
   for (genvar r = 0; r < Rows; r++) begin : g_row
+    // keep: each row has a bit of its own, near its elements.
+    (* keep *) logic depthwise_q;
+    always_ff @(posedge clk_i) depthwise_q <= depthwise_i;
     for (genvar c = 0; c < Columns; c++) begin : g_column
       logic [OperandBits-1:0] a, b, a_next, b_next;
-      if (c == 0) begin : g_a_edge
+      if (Unit != 1 && c < Lanes) begin : g_own
+        // Byte c, c cycles later.
+        logic [7:0] byte_q[c+1];
+        assign byte_q[0] = own_i[64*r+8*c+:8];
+        for (genvar k = 0; k < c; k++) begin : g_delay
+          always_ff @(posedge clk_i) byte_q[k+1] <= byte_q[k];
+        end
+        logic [OperandBits-1:0] passed;
+        if (c == 0) begin : g_a_edge
+          assign passed = OperandBits'({signed_a_i && a_i[WordBits*r+WordBits-1], a_i[WordBits*r+:WordBits]});
+        end else begin : g_a
+          assign passed = g_row[r].g_column[c-1].a_next;
+        end
+        assign a = depthwise_q ? OperandBits'({signed_a_i && byte_q[c][7], byte_q[c]}) : passed;
+      end else if (c == 0) begin : g_a_edge
         assign a = OperandBits'({signed_a_i && a_i[WordBits*r+WordBits-1], a_i[WordBits*r+:WordBits]});
       end else begin : g_a
         assign a = g_row[r].g_column[c-1].a_next;
@@ -137,5 +159,5 @@ module bitsys_grid #(
     end
   end
   logic unused;
-  assign unused = &{1'b0, mode_i, operand, invert, constant, shift, negate};
+  assign unused = &{1'b0, mode_i, operand, invert, constant, shift, negate, own_i, depthwise_i};
 endmodule

@@ -21,6 +21,7 @@ module bitsys_window (
     output logic [    9:0] inner_o,
     output logic           first_o,       // of a round
     output logic           last_inner_o,
+    output logic           row_end_o,     // the last of a row of taps
     output logic           last_o,        // of a round
     output logic           pixel_end_o,   // the last of a window
     output logic           last_outer_o,
@@ -186,6 +187,7 @@ module bitsys_window (
   assign inner_o = inner_q;
   assign first_o = first_q;
   assign last_inner_o = last_inner_q;
+  assign row_end_o = last_inner_q && last_kx_q;
   assign last_o = last_all_q;
   assign pixel_end_o = pixel_end_q;
   assign last_outer_o = last_outer_q;

@@ -1,0 +1,241 @@
+"""Whole networks on bitsys with external memory: preset ultra96_memory, every row simulated cycle by cycle.
+
+    python benchmarks/networks/run.py [--data DIR] [--only ROW ...] [--images N] [--redo] [--output FILE]
+
+Every row is one network with all its maps, weights, parameters and records in the same memory: EfficientNet-Lite0 at
+224 x 224 (real weights), resnet8 and DS-CNN of MLPerf Tiny (real weights), ResNet-18 at 224 x 224 with 3 bits (random
+weights), an encoder-decoder with Concat and Resize (random weights).
+
+random: N images under a memory of random latencies, pauses and order, with pauses on the streams; every element is
+compared with the integer network's. ideal: the memory that estimates hold for (100 cycles to the first beat, one beat of
+8 bytes a cycle), frames that follow each other; the cycle in which frames leave is compared with the model's: of five
+frames, or of one where it takes more than a million cycles. bytes: of records, parameters, weights and maps that a frame
+reads and writes; least: of weights, parameters, input and output. Rows that are in the file are kept; an interrupted
+run resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bitwright as bw
+from bitwright.fast.evaluator import Evaluator
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.simulation import (
+    MEMORY_BASE,
+    compile_model,
+    external_memory,
+    inputs_of,
+    outputs_of,
+    stream_words,
+)
+from bitwright.targets import contract, get
+from bitwright.targets.bitsys import planning
+from bitwright.targets.contract import Design
+from bitwright.tools.model import Model, Run, Stalls
+
+HERE = Path(__file__).parent
+sys.path += [str(HERE.parent / "quantization"), str(HERE.parent / "tlmac")]
+PRESET = "ultra96_memory"
+CALIBRATION = 8  # samples; neither cycles nor bytes depend on the values
+LARGE = 1_000_000  # cycles of a frame from which on the ideal memory sees one frame
+BEHIND = 3  # batches of input behind those that are timed: input that goes on takes cycles, too
+STALLS = Stalls(5, 0.1, 0.1)
+SIDE = 96  # pixels of the encoder-decoder's images
+PARAMETER_BYTES = 16  # of a channel
+Case = tuple[Network, np.ndarray]  # and frames, integers or floats
+
+
+def quantized(name: str, data: Path, count: int) -> Case:
+    from data import CASES
+
+    case = CASES[name](data)
+    return bw.quantize(case.model, case.calibration[:CALIBRATION], weight_bits=8, activation_bits=8), case.x[:count]
+
+
+def resnet18(data: Path, count: int) -> Case:
+    from resnet18 import resnet18 as make
+
+    made = make()
+    return made, np.random.default_rng(0).integers(0, 256, (count, *made.input.type.shape))
+
+
+def encoder_decoder(data: Path, count: int) -> Case:
+    """Three scales of 16, 32 and 64 channels; on the way up maps are enlarged and joined with those of the way down."""
+    rng = np.random.default_rng(0)
+    nodes, types = [], {"input": TensorType((SIDE, SIDE, 3), IntType(8))}
+
+    def put(name: str, op: ops.Op, *inputs: str) -> str:
+        types[name] = op.infer(*(types[n] for n in inputs))
+        nodes.append(Node(name, op, inputs))
+        return name
+
+    def block(name: str, channels: int, source: str) -> str:
+        inputs = types[source].channels
+        weight = rng.integers(-128, 128, (channels, 3, 3, inputs))
+        conv = put(f"{name}_conv", ops.Conv2d(weight, IntType(8, True), (1, 1), (1, 1, 1, 1)), source)
+        multiplier = rng.integers(80, 120, channels)
+        shift = np.full(channels, 12 + int(np.log2(inputs)) // 2)
+        return put(name, ops.Requantize(IntType(8), multiplier, shift), conv)
+
+    wide = block("down1", 16, "input")
+    middle = block("down2", 32, put("pool1", ops.MaxPool((2, 2), (2, 2)), wide))
+    low = block("bottom", 64, put("pool2", ops.MaxPool((2, 2), (2, 2)), middle))
+    joined = put("join2", ops.Concat(), middle, put("up2", ops.Resize((2, 2)), low))
+    up = block("up2_out", 32, joined)
+    joined = put("join1", ops.Concat(), wide, put("up1", ops.Resize((2, 2)), up))
+    block("mask", 8, block("up1_out", 16, joined))
+    made = Network(InputSpec(types["input"]), tuple(nodes), name="encoder-decoder")
+    return made, rng.integers(0, 256, (count, *types["input"].shape))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A network, and what its bytes and cycles are to stay below."""
+
+    make: Callable[[Path, int], Case]
+    bounds: dict[str, float]
+
+
+def real(name: str) -> Callable[[Path, int], Case]:
+    return lambda data, count: quantized(name, data, count)
+
+
+ROWS = {
+    "kws W8A8": Row(real("kws"), {}),
+    "resnet8 W8A8": Row(real("resnet8"), {}),
+    "encoder-decoder W8A8": Row(encoder_decoder, {}),
+    "Lite0 W8A8": Row(real("lite0"), {"cycles": 7.2e6, "bytes_of_least": 1.10, "lost": 0.05}),
+    "ResNet-18 W3A3": Row(resnet18, {"bytes": 7.3e6}),
+}
+
+
+def least_bytes(network: Network) -> int:
+    """Bytes of weights, of 16 a channel of those for parameters, of input and output."""
+    weights = [node.op for node in network.nodes if isinstance(node.op, (ops.Conv2d, ops.Dense))]
+    bits = sum(op.weight.size * op.weight_type.bits for op in weights)
+    ends = (network.input.type, network.output_type)
+    return (
+        bits // 8
+        + sum(PARAMETER_BYTES * op.weight.shape[0] for op in weights)
+        + sum(t.size * t.dtype.bits // 8 for t in ends)
+    )
+
+
+def run(model: Model, design: Design, words: np.ndarray, frames: int, stalls: Stalls | None) -> Run:
+    """Frames through the simulated hardware; `words` of the input may be more than those of the frames."""
+    assert design.memory is not None
+    assert design.program is not None
+    halves = zip(design.memory.registers, (MEMORY_BASE & 0xFFFFFFFF, MEMORY_BASE >> 32), strict=True)
+    return model.with_memory(external_memory(design, None if stalls is None else stalls.seed)).run(
+        {"s_axis": words},
+        {"m_axis": frames * design.output.words},
+        stalls=stalls,
+        idle_cycles=100 * design.estimate.latency_cycles,
+        program=np.concatenate([np.array([*halves], np.uint32), design.program]),
+        counters=tuple((design.counters or {}).values()),
+    )
+
+
+def counted(design: Design, done: Run) -> dict[str, int]:
+    """The counters of a run by name."""
+    return {name: done.counters[address] for name, address in (design.counters or {}).items()}
+
+
+def measure(row: Row, data: Path, images: int) -> dict[str, Any]:
+    """A row of the file."""
+    network, x = row.make(data, max(images, BEHIND))
+    target = get("bitsys")
+    plan = contract.accepted(target, network, target.options(hardware=PRESET))
+    design = target.emit(plan)
+    x = inputs_of(design, x)
+    words = stream_words(design, x)["s_axis"]
+    frame = len(words) // len(x)
+    model = compile_model(design, jobs=1)
+    cycles = design.estimate.interval_cycles
+    found: dict[str, Any] = {"layers": len(plan.staged.stages), "records": plan.outside.image.records}
+
+    start = time.perf_counter()
+    done = run(model, design, words[: images * frame], images, STALLS)
+    counters = counted(design, done)
+    assert counters["errors"] == 0
+    found["random"] = {
+        "images": images,
+        "differences": int(np.count_nonzero(outputs_of(design, done) != Evaluator(network).run(x[:images]))),
+        "elements": images * network.output_type.size,
+        "cycles": done.cycles,
+        "seconds": round(time.perf_counter() - start),
+    }
+    found["ideal"] = ideal(plan, design, model, words, frame, cycles > LARGE)
+    parameters = design.parameters
+    moved, least = parameters["bytes_read"] + parameters["bytes_written"], least_bytes(network)
+    lost = found["ideal"]["cycles_lost"] / found["ideal"]["frames"] / cycles
+    busy = sum(layer.details["array_cycles"] for layer in design.estimate.layers)
+    found |= {
+        "interval_cycles": cycles,
+        "array_cycles": busy,
+        "bytes": {"read": parameters["bytes_read"], "written": parameters["bytes_written"], "least": least},
+        "maps_outside": parameters["maps_outside"],
+        "lost": round(lost, 4),
+    }
+    values = {"cycles": cycles, "bytes": moved, "bytes_of_least": moved / least, "lost": lost}
+    found["bounds"] = {
+        name: {"bound": bound, "measured": round(values[name], 4), "met": values[name] <= bound}
+        for name, bound in row.bounds.items()
+    }
+    return found
+
+
+def ideal(plan: Any, design: Design, model: Model, words: np.ndarray, frame: int, large: bool) -> dict[str, Any]:
+    """Frames under the ideal memory: the cycles in which they leave, simulated and by the model; cycles lost."""
+    parts = plan.outside.planned.input_pixels
+    if large:
+        expected = [design.estimate.latency_cycles]
+        behind = -(-frame * 2 * parts // plan.network.input.type.pixels) if parts else frame
+        given = words[: frame + behind]
+    else:
+        expected = planning.times(plan).ends.tolist()
+        given = np.resize(words, ((len(expected) + BEHIND) * frame, words.shape[1]))
+    frames = 1 if large else len(expected) + BEHIND
+    done = run(model, design, given, frames, None)
+    ends = done.produced["m_axis"][design.output.words - 1 :: design.output.words] - done.accepted["s_axis"][0]
+    ends, counters = ends[: len(expected)].tolist(), counted(design, done)
+    assert counters["errors"] == 0
+    return {
+        "leave": ends,
+        "as_modelled": ends == expected,
+        "frames": frames,
+        "cycles_lost": counters["cycles_loads"] + counters["cycles_stores"],
+        "bytes": list(done.traffic),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=HERE.parents[2] / "shared" / "data")
+    parser.add_argument("--only", nargs="+", metavar="ROW", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--images", type=int, default=1, help="of each row under random memory")
+    parser.add_argument("--redo", action="store_true", help="measure rows again that are in the file")
+    parser.add_argument("--output", type=Path, default=HERE / "results.json")
+    arguments = parser.parse_args()
+    kept = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
+    for name in arguments.only:
+        if name in kept and not arguments.redo:
+            continue
+        kept[name] = measure(ROWS[name], arguments.data, arguments.images)
+        print(name, json.dumps(kept[name]), flush=True)
+        rows = {row: kept[row] for row in ROWS if row in kept}
+        arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
