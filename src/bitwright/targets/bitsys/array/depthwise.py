@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depthwise layers on the array: a column multiplies a channel of its own, the pixels of a tile share what they read.
 
-A tile is as many pixels of a row as divide the row. Their windows are read as one wide window; every row buffer takes
-the columns of its own pixel from it. A layer's fields are those of windows of single pixels until `placed`.
+A tile is as many pixels of a row as divide the row; tiles below each other are a strip. The windows of a strip are read
+as one wide and high window; every row buffer takes the columns of its own pixel from each row of it, into a ring of
+rows. A layer's fields are those of windows of single pixels until `placed`.
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ from bitwright.targets.bitsys.storage import Stored
 
 LANES = 8  # channels of a tile: bytes of a word
 WIDEST = register_fields("layer")["kernel_w"].limits[1]
+MOST_TAPS = register_fields("layer")["row_taps"].limits[1]  # of a row or a column of a window
+MOST_PLACES = register_fields("layer")["ring_rows"].limits[1]
 
 
 def suits(stage: Stage, source: Stored, hardware: Hardware) -> bool:
-    """Whether a layer is computed so: one channel in and out each, bytes, without dilation in a row, and not slower."""
+    """Whether a layer is computed so: one channel in and out each, bytes, no dilation, and faster."""
     conv = stage.window
     channels = source.type.channels
-    if hardware.planes or source.bits != 8 or channels == 1 or conv.dilation[1] != 1:
+    if hardware.planes or source.bits != 8 or channels == 1 or conv.dilation != (1, 1):
         return False
-    if conv.groups != channels or len(conv.weights) != channels:
+    if conv.groups != channels or len(conv.weights) != channels or max(conv.kernel) > MOST_TAPS:
         return False
     kernel, stride, columns = conv.kernel, conv.stride[1], stage.main.shape[1]
     pixels = tile_pixels(columns, kernel[1], stride, hardware)
-    words = kernel[0] * ((pixels - 1) * stride + kernel[1])
+    words = conv.stride[0] * ((pixels - 1) * stride + kernel[1])
     taps, rows = math.prod(kernel), hardware.rows
     return max(words, taps, rows) * rows < max(rows * taps, LANES * taps, rows) * pixels
 
@@ -78,20 +81,38 @@ def placed(fields: dict[str, int], hardware: Hardware) -> dict[str, int]:
     stride, kernel, columns, inner = (fields[name] for name in ("stride_x", "kernel_w", "out_w", "inner"))
     pixels = tile_pixels(columns, kernel, stride, hardware)
     wide, more = (pixels - 1) * stride + kernel, (pixels - 1) * fields["step_x"]
+    rows, row = fields["kernel_h"], kernel * inner
+    places = min(2 * hardware.row_words // row, MOST_PLACES)
+    down, height = fields["stride_y"], fields["out_h"]
+    high = (height - 1) * down + rows
+    if fields["frames"] > 1 or max(high, height) > WIDEST or down > rows:
+        height, high = 1, rows
     last = 1 << register_fields("layer")["row_words"].bits
     return fields | {
         "kernel_w": wide,
+        "kernel_h": high,
         "dilation_x": int(wide > 1),
+        "dilation_y": int(high > 1),
         "tap_y": fields["tap_y"] - (wide - kernel) * fields["tap_x"],
         "out_w": columns // pixels,
+        "out_h": fields["out_h"] // height,
         "step_x": pixels * fields["step_x"],
         "step_y": fields["step_y"] + more,
         "step_f": fields["step_f"] + more,
         "stride_x": pixels * stride if columns > pixels else 0,
+        "stride_y": down if height == 1 else 0,
         "tiles_m": fields["frames"] * fields["out_h"] * (columns // pixels),
         "rows_last": pixels,
         "row_step": stride,
         "row_taps": kernel,
         "row_words": stride * inner % last,
         "row_back": (pixels - 1) * stride * inner % last,
+        "tile_down": down,
+        "tile_taps": rows,
+        "strip_rows": height,
+        "ring_rows": places,
+        "ring_words": places * row,
+        "ring_down": min(down, rows) * row,
+        "ring_next": rows * row,
+        "out_down": columns * fields["out_pitch"] & 0xFFFF,
     }

@@ -16,6 +16,7 @@ import numpy as np
 from bitwright.hardware.modules import multiply_pipe
 from bitwright.targets.bitsys.array.depthwise import tile_groups
 from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.bitsys.model.loading import Halves, Strips
 from bitwright.targets.bitsys.registers import LAYER_WORDS
 
 FETCH = LAYER_WORDS // 4 + 2  # reads of four descriptor words, the decision to start, the start
@@ -96,27 +97,23 @@ def _vector(fields: Mapping[str, int]) -> list[tuple[int, int, int]]:
 def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
     """(first cycle, number, distance) of each tile's groups that enter the post stage.
 
-    Loading: two halves of the row buffers. Array: tiles follow each other at once, at least `rows` cycles apart, into
-    a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group, and a multiple of 3 more between
-    groups that search.
+    Loading: two halves of the row buffers, or a ring of rows. Array: tiles follow each other at once, at least `rows`
+    cycles apart, into a free slot of the result buffer. Drain: tile by tile, `interval` cycles a group, and a multiple
+    of 3 more between groups that search.
     """
     steps, interval = _steps(fields, hardware), fields["interval"]
     settle = OPERANDS + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
-    own = bool(fields.get("depthwise"))
-    full = fields["rows_last"] if own else hardware.rows
-    taps = fields["kernel_h"] * fields["kernel_w"] if own else fields["taps"]
     groups = tile_groups(fields, hardware)
-    read_end, released = 0, deque([-1, -1], maxlen=2)
+    own = bool(fields.get("depthwise"))
+    loader = (Strips if own else Halves)(fields, hardware)
     go = end = -(1 << 60)
     drained = deque([-(1 << 60)] * hardware.slots, maxlen=hardware.slots)
     searches = comparisons(fields) > 1
     issued = 1 - interval  # the first group may leave right after the start
     runs = []
     for m in range(fields["tiles_m"]):
-        rows = fields["rows_last"] if m == fields["tiles_m"] - 1 else full
-        reads = (1 if own else rows) * taps * fields["inner"]  # a depthwise tile's pixels share them
-        read_end = max(read_end + 1, released[0] + 2) + reads - 1
-        loaded = read_end + READ + ROWS + 1
+        rows = fields["rows_last"] if m == fields["tiles_m"] - 1 or own else hardware.rows
+        loaded = loader.loaded(m, rows) + READ + ROWS + 1
         for n in range(fields["tiles_n"]):
             count = rows * (fields["groups_last"] if n == fields["tiles_n"] - 1 else groups)
             go = max(loaded + 1, end, go + hardware.rows, drained[0] + 2)
@@ -126,5 +123,5 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
             issued = first + (count - 1) * interval
             drained.append(issued)
             runs.append((first + RESULT, count, interval))
-        released.append(end)
+        loader.ends.append(end)
     return runs

@@ -33,10 +33,12 @@ module bitsys_array #(
     output logic             weights_ready_o,
     input  logic             weights_free_i,
     output logic [      1:0] half_free_o,
+    output logic             one_free_o,
+    output logic             two_free_o,
     input  logic             row_we_i,
     input  logic             row_half_i,
     input  logic [      7:0] row_i,
-    input  logic [      9:0] row_pos_i,
+    input  logic [     10:0] row_pos_i,
     input  logic [      3:0] row_plane_i,
     input  logic             row_last_i,
     input  logic             claim_i,
@@ -56,7 +58,7 @@ module bitsys_array #(
   // Words for the row buffers, a cycle later.
   logic row_we_q, row_half_q, row_last_q, loaded_q;
   logic [7:0] row_q;
-  logic [9:0] row_pos_q;
+  logic [10:0] row_pos_q;
   logic [3:0] row_plane_q;
   logic [63:0] row_data_q;
   always_ff @(posedge clk_i) begin
@@ -88,6 +90,35 @@ module bitsys_array #(
   end
   assign half_free_o = ~taken_q;
 
+  // Depthwise layers: rows of taps instead of halves.
+  localparam int unsigned PosBits = $clog2(RowWords);
+  logic depthwise, next_tile, tile_loaded, whalf, rhalf;
+  logic [15:0] a_ahead;
+  if (Planes) begin : g_no_ring
+    assign depthwise = 1'b0;
+    assign {one_free_o, two_free_o, tile_loaded, a_ahead, whalf, rhalf} = {19'd0, row_half_q, half};
+  end else begin : g_ring
+    logic ring_loaded;
+    always_ff @(posedge clk_i) depthwise <= layer_i[FDepthwise];
+    bitsys_ring u_ring (
+        .clk_i(clk_i),
+        .start_i(start_i),
+        .layer_i(layer_i),
+        .claim_i(claim_i),
+        .loaded_i(loaded_q),
+        .tile_i(claim_slot),
+        .next_i(next_tile),
+        .release_i(release_half),
+        .one_free_o(one_free_o),
+        .two_free_o(two_free_o),
+        .loaded_o(ring_loaded),
+        .ahead_o(a_ahead)
+    );
+    assign tile_loaded = depthwise && ring_loaded;
+    assign whalf = depthwise ? row_pos_q[PosBits] : row_half_q;
+    assign rhalf = depthwise ? a_addr[3+PosBits] : half;
+  end
+
   logic steps_busy, drain_busy, slot_free, claim_slot, valid, first, last, shift, negate;
   logic [15:0] a_addr;
   logic [19:0] w_addr;
@@ -100,7 +131,9 @@ module bitsys_array #(
       .start_i(start_i),
       .layer_i(layer_i),
       .busy_o(steps_busy),
-      .loaded_i(full_q[next_half]),
+      .loaded_i(depthwise ? tile_loaded : full_q[next_half]),
+      .next_tile_o(next_tile),
+      .a_ahead_i(a_ahead),
       .slot_free_i(slot_free),
       .claim_slot_o(claim_slot),
       .release_half_o(release_half),
@@ -152,15 +185,15 @@ module bitsys_array #(
   ) u_rows (
       .clk_i(clk_i),
       .we_i(row_we_q),
-      .whalf_i(row_half_q),
+      .whalf_i(whalf),
       .row_i(row_q),
-      .pos_i(row_pos_q),
+      .pos_i(row_pos_q[9:0]),
       .wdata_i(row_data_q),
-      .depthwise_i(layer_i[FDepthwise]),
+      .depthwise_i(depthwise),
       .step_i(layer_i[FRowStep+:WRowStep]),
       .taps_i(layer_i[FRowTaps+:WRowTaps]),
       .words_i(layer_i[FRowWords+:WRowWords]),
-      .rhalf_i(half),
+      .rhalf_i(rhalf),
       .raddr_i(a_addr),
       .operand_o(a),
       .word_o(own)
@@ -195,7 +228,7 @@ module bitsys_array #(
       .rst_i(rst_i),
       .a_i(a),
       .own_i(own),
-      .depthwise_i(layer_i[FDepthwise]),
+      .depthwise_i(depthwise),
       .b_i(b),
       .mode_i(layer_i[FMode+:WMode]),
       .signed_a_i(layer_i[FSignedA]),

@@ -176,9 +176,10 @@ module bitsys_core #(
   logic [63:0] read_data, write_elements, row_data;
   logic read_group, write, write_wide, write_half, write_word, word_read, fetch_busy;
   logic [1:0] half_free;
+  logic one_free, two_free;
   logic row_we, row_half, row_inside, row_last, claim, loaded;
   logic [7:0] row;
-  logic [9:0] row_pos;
+  logic [10:0] row_pos;
   logic [3:0] row_plane;
   logic item_valid, item_inside, item_first, item_last, item_b, item_half, item_pixel_last;
   logic [11:0] item_group;
@@ -191,7 +192,7 @@ module bitsys_core #(
   ) u_fetch (
       .clk_i, .rst_i, .start_i(start), .layer_i(layer), .base_a_i(base_a), .base_b_i(base_b), .busy_o(fetch_busy),
       .read_group_o(read_group), .read_addr_o(read_addr), .read_byte_o(read_byte), .half_free_i(half_free),
-      .row_we_o(row_we), .row_half_o(row_half), .row_o(row), .row_pos_o(row_pos), .row_plane_o(row_plane),
+      .one_free_i(one_free), .two_free_i(two_free), .row_we_o(row_we), .row_half_o(row_half), .row_o(row), .row_pos_o(row_pos), .row_plane_o(row_plane),
       .row_inside_o(row_inside), .row_last_o(row_last), .claim_o(claim), .loaded_o(loaded),
       .item_valid_o(item_valid), .item_inside_o(item_inside), .item_first_o(item_first), .item_last_o(item_last),
       .item_b_o(item_b), .item_half_o(item_half), .item_group_o(item_group), .item_pixel_last_o(item_pixel_last)
@@ -220,7 +221,8 @@ module bitsys_core #(
       .run_i(run), .weight_we_i(store_weight_we), .windex_i(store_windex), .wdata_i(store_wdata),
       .s_axis_tdata(s_axis_weights_tdata), .s_axis_tvalid(s_axis_weights_tvalid),
       .s_axis_tready(s_axis_weights_tready), .weights_ready_o(weights_ready), .weights_free_i(weights_free),
-      .half_free_o(half_free), .row_we_i(row_we), .row_half_i(row_half), .row_i(row), .row_pos_i(row_pos),
+      .half_free_o(half_free), .one_free_o(one_free), .two_free_o(two_free),
+      .row_we_i(row_we), .row_half_i(row_half), .row_i(row), .row_pos_i(row_pos),
       .row_plane_i(row_plane), .row_last_i(row_last), .claim_i(claim), .loaded_i(loaded), .row_data_i(row_data),
       .valid_o(array_valid), .value_o(array_value), .group_o(array_group), .pixel_o(array_pixel)
   );

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Takes the sums of finished tiles out of the result buffer: pixel by pixel, eight channels every `interval` cycles.
-// A tile has Rows pixels of Columns channels; depthwise, as many pixels as the last one, of eight channels.
+// A tile has Rows pixels of Columns channels; depthwise, as many pixels as the last one, of eight channels, and the tiles of
+// a strip lie below each other.
 //
 // Slots are claimed when a tile starts, become ready when its last sum is written, and are free again when the tile has
 // left. A group leaves as its number in the parameters (channel group of the layer) and the first word of its pixel's
@@ -54,6 +55,12 @@ module bitsys_drain #(
   assign next_last_n = last_n_q ? layer_i[FTilesN+:WTilesN] == 16'd1 : n_left_q == 16'd1;
   assign next_in_last_m = last_n_q ? next_last_m_q : last_m_q;
   assign next_pixel = pixel_q + layer_i[FOutPitch+:WOutPitch];
+  // The tile below, or the first one of the next strip, which lies right of that of this one.
+  logic [15:0] strip_next_q, tile_next;
+  logic [7:0] strip_q, strip_last_q;
+  logic strip_end_q, one_of_strip_q, last_of_strip;
+  assign last_of_strip = !depthwise_q || strip_end_q;
+  assign tile_next = !last_of_strip ? tile_pixel_q + layer_i[FOutDown+:WOutDown] : one_of_strip_q ? next_pixel : strip_next_q;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -90,6 +97,8 @@ module bitsys_drain #(
     next_last_m_q <= m_left_q == 20'd1;
     rows_q <= depthwise ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : 8'(Rows - 1);
     depthwise_q <= depthwise;
+    strip_last_q <= layer_i[FStripRows+:WStripRows] - 8'd2;
+    one_of_strip_q <= !depthwise || layer_i[FStripRows+:WStripRows] == 8'd1;
     groups_all_q <= depthwise ? 8'd0 : 8'(Groups - 1);
     if (start_i) begin
       m_left_q <= layer_i[FTilesM+:WTilesM] - 20'd1;
@@ -103,6 +112,8 @@ module bitsys_drain #(
       groups_q <= layer_i[FTilesN+:WTilesN] == 16'd1 ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : groups_all_q;
       group_base_q <= 16'(layer_i[FFirstGroup+:WFirstGroup]);
       tile_q <= '0;
+      strip_q <= 8'd0;
+      strip_end_q <= one_of_strip_q;
       tile_pixel_q <= layer_i[FOutBase+:WOutBase];
       pixel_q <= layer_i[FOutBase+:WOutBase];
     end else if (issue) begin
@@ -112,7 +123,7 @@ module bitsys_drain #(
         row_left_q <= !last_row_q ? row_left_q - 8'd1 : next_in_last_m ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : rows_q;
         last_row_q <= !last_row_q ? row_left_q == 8'd1
           : (next_in_last_m || depthwise_q) && layer_i[FRowsLast+:WRowsLast] == 8'd1;
-        pixel_q <= last_row_q && !last_n_q ? tile_pixel_q : next_pixel;
+        pixel_q <= !last_row_q ? next_pixel : last_n_q ? tile_next : tile_pixel_q;
       end
       if (tile_end) begin
         groups_q <= next_last_n ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : groups_all_q;
@@ -123,7 +134,10 @@ module bitsys_drain #(
           m_left_q <= m_left_q - 20'd1;
           last_m_q <= next_last_m_q;
           tile_q <= tile_q + 1'b1;
-          tile_pixel_q <= next_pixel;
+          tile_pixel_q <= tile_next;
+          strip_q <= last_of_strip ? 8'd0 : strip_q + 8'd1;
+          strip_end_q <= last_of_strip ? one_of_strip_q : strip_q == strip_last_q;
+          if (strip_q == 8'd0) strip_next_q <= next_pixel;
         end else begin
           n_left_q <= n_left_q - 16'd1;
           group_base_q <= group_base_q + 16'd1 + 16'(groups_all_q);

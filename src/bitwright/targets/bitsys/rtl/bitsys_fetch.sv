@@ -3,9 +3,9 @@
 //
 // Array layer: for each tile of Rows pixels, pixel by pixel, one word a cycle goes to row buffer `row`, word `pos`; a
 // half of the row buffers is free while half_free_i;
-// claim_o takes it with the last word's read, loaded_o comes with its last write. Depthwise: a tile's pixels lie in a row
-// and are walked as one wide window, whose words come once: `row` is then the column in it, `pos` the place for row buffer
-// 0. Vector layer: for each pixel, group and tap, one 8-bit half of an
+// claim_o takes it with the last word's read, loaded_o comes with its last write. Depthwise: a strip of tiles is walked as
+// one wide and high window, whose words come once: `row` is then the column in it, `pos` the place for row buffer 0 in a
+// ring of rows; each row of words is claimed and loaded by itself, while one is free. Vector layer: for each pixel, group and tap, one 8-bit half of an
 // operand a cycle; groups start at least `interval` cycles apart. Words outside the image are marked.
 // An address takes two cycles, the memory Read more: what stands at the outputs comes with its answer. Of the fields of
 // layer_i and the bases, all must be there a cycle before start_i.
@@ -25,10 +25,12 @@ module bitsys_fetch #(
     output logic [      2:0] read_byte_o,
     // Array layer
     input  logic [      1:0] half_free_i,
+    input  logic             one_free_i,
+    input  logic             two_free_i,
     output logic             row_we_o,
     output logic             row_half_o,
     output logic [      7:0] row_o,
-    output logic [      9:0] row_pos_o,
+    output logic [     10:0] row_pos_o,
     output logic [      3:0] row_plane_o,
     output logic             row_inside_o,
     output logic             row_last_o,
@@ -86,12 +88,13 @@ module bitsys_fetch #(
 
   // Issue, decided a cycle ahead: a free half of the row buffers, or the time of the next group.
   logic [9:0] wait_q, wait_start_q;
-  logic half_q, next_q, wait_end_q, wait_end, one_wait_q, tile_end, going, free;
+  logic half_q, depthwise_q, next_q, wait_end_q, wait_end, one_wait_q, tile_end, part_end, going, free;
   assign next = next_q;
   assign going = active && !(next && pixel_end && last_pixel);
-  assign free = vector || half_free_i[half_q^(next && tile_end)];
+  assign free = vector || (depthwise_q ? (next && row_end ? two_free_i : one_free_i) : half_free_i[half_q^(next && tile_end)]);
   assign wait_end = next && first && vector ? one_wait_q : wait_end_q || wait_q == 10'd1;
   always_ff @(posedge clk_i) begin
+    depthwise_q <= depthwise;
     next_q <= !rst_i && (start_i || (going && free && (wait_end || !(next ? last : first))));
     wait_start_q <= layer_i[FInterval+:WInterval] - 10'd1;
     one_wait_q <= layer_i[FInterval+:WInterval] == 10'd1;
@@ -100,20 +103,20 @@ module bitsys_fetch #(
     else wait_q <= wait_q - 10'd1;
   end
 
-  // Tiles of Rows pixels, or of one wide window.
+  // Tiles of Rows pixels.
   localparam int unsigned RowBits = $clog2(Rows);
   logic [RowBits-1:0] count_q;
-  logic last_row_q, depthwise_q;
-  always_ff @(posedge clk_i) depthwise_q <= depthwise;
+  logic last_row_q;
   assign tile_end = pixel_end && (last_row_q || last_pixel);
+  assign part_end = depthwise_q ? row_end : tile_end;
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       count_q <= '0;
-      last_row_q <= depthwise_q;
+      last_row_q <= 1'b0;
       half_q <= 1'b0;
     end else if (next && pixel_end) begin
       count_q <= count_q + 1'b1;
-      last_row_q <= depthwise_q || count_q == RowBits'(Rows - 2);
+      last_row_q <= count_q == RowBits'(Rows - 2);
       half_q <= half_q ^ tile_end;
     end
   end
@@ -162,7 +165,7 @@ module bitsys_fetch #(
   assign read_group_o = vector;
 
   // Tags travel with the read; inside joins them behind two stages.
-  localparam int unsigned TagBits = 10;
+  localparam int unsigned TagBits = 9;
   logic [TagBits-1:0] tag_q[Stages];
   logic [Stages-1:0] valid_q;
   logic [Read-1:0] inside_q;
@@ -171,10 +174,9 @@ module bitsys_fetch #(
     else valid_q <= {valid_q[Stages-2:0], next};
     tag_q[0] <= {
       depthwise_q ? last_inner : pixel_end,
-      depthwise_q ? row_end : tile_end,
       depthwise_q && row_end,
-      pixel_end,
-      tile_end,
+      !depthwise_q && pixel_end,
+      part_end,
       first,
       last,
       is_b_q,
@@ -184,39 +186,50 @@ module bitsys_fetch #(
     for (int k = 1; k < Stages; k++) tag_q[k] <= tag_q[k-1];
     inside_q <= {inside_q[Read-2:0], in_image};
   end
-  logic row_next_r, row_first_r, back_r, pixel_end_r, tile_end_r, valid;
+  logic row_next_r, row_end_r, pixel_end_r, part_end_r, valid;
   assign valid = valid_q[Stages-1];
   assign {
-    row_next_r, row_first_r, back_r, pixel_end_r, tile_end_r, item_first_o, item_last_o, item_b_o, item_half_o,
-    item_pixel_last_o
+    row_next_r, row_end_r, pixel_end_r, part_end_r, item_first_o, item_last_o, item_b_o, item_half_o, item_pixel_last_o
   } = tag_q[Stages-1];
   assign row_inside_o = inside_q[Read-1];
   assign item_inside_o = inside_q[Read-1];
 
   // What comes: its position in the row buffers, or its group.
   logic [7:0] row_q;
-  logic [9:0] pos_q, back_q;
+  logic [10:0] pos_q, back_q;
+  logic [5:0] place_q;
+  logic last_place_q;
   logic [3:0] plane_q;
   logic row_half_q;
   logic [11:0] group_q;
   always_ff @(posedge clk_i) begin
     if (start_i) begin
       row_q <= 8'd0;
-      pos_q <= 10'd0;
+      pos_q <= 11'd0;
+      place_q <= 6'd0;
+      last_place_q <= layer_i[FRingRows+:WRingRows] == 6'd1;
       plane_q <= 4'd0;
       row_half_q <= 1'b0;
       group_q <= 12'd0;
     end else if (valid) begin
-      pos_q <= pixel_end_r ? 10'd0 : pos_q + (back_r ? back_q : 10'd1);
+      pos_q <= pixel_end_r || (row_end_r && last_place_q) ? 11'd0 : pos_q + (row_end_r ? back_q : 11'd1);
+      if (row_end_r) begin
+        place_q <= last_place_q ? 6'd0 : place_q + 6'd1;
+        last_place_q <= last_place_q ? layer_i[FRingRows+:WRingRows] == 6'd1 : place_q == place_end_q;
+      end
       plane_q <= plane_q + 4'd1 == layer_i[FStoredA+:WStoredA] ? 4'd0 : plane_q + 4'd1;
-      if (row_first_r) row_q <= 8'd0;
+      if (part_end_r) row_q <= 8'd0;
       else if (row_next_r) row_q <= row_q + 8'd1;
-      row_half_q <= row_half_q ^ tile_end_r;
+      row_half_q <= row_half_q ^ part_end_r;
       if (item_last_o) group_q <= item_pixel_last_o ? 12'd0 : group_q + 12'd1;
     end
   end
-  // Behind a row of the wide window: the place of the next row of taps.
-  always_ff @(posedge clk_i) back_q <= 10'd1 - layer_i[FRowBack+:WRowBack];
+  // Behind a row of words: the next place of the ring.
+  logic [5:0] place_end_q;
+  always_ff @(posedge clk_i) begin
+    back_q <= 11'd1 - layer_i[FRowBack+:WRowBack];
+    place_end_q <= layer_i[FRingRows+:WRingRows] - 6'd2;
+  end
   assign row_o = row_q;
   assign row_pos_o = pos_q;
   assign row_plane_o = plane_q;
@@ -224,8 +237,8 @@ module bitsys_fetch #(
   assign row_last_o = pixel_end_r;
   assign item_group_o = group_q;
   assign row_we_o = valid && !vector;
-  assign loaded_o = row_we_o && tile_end_r;
+  assign loaded_o = row_we_o && part_end_r;
   assign item_valid_o = valid && vector;
-  assign claim_o = next && tile_end && !vector;
+  assign claim_o = next && part_end && !vector;
   assign busy_o = active || valid_q != '0;
 endmodule

@@ -3,7 +3,7 @@
 //
 // Writes: word pos_i of row row_i, row r a further r cycles later: rows pass them on. Depthwise: one word for several rows,
 // row_i its column in the window of all; row r takes it as column row_i - r * step_i of its own window, where that is less
-// than taps_i, at pos_i - r * words_i. Reads: raddr_i counts operand words (bytes, or 64-bit planes where Planes) in half
+// than taps_i, at {whalf_i, pos_i} - r * words_i. Reads: raddr_i counts operand words (bytes, or 64-bit planes where Planes) in half
 // rhalf_i; row r is read r cycles after row 0, which is the operands' skew without any waste. Latency 3 + r cycles; word_o
 // is the whole word of a byte.
 module bitsys_rows #(
@@ -20,8 +20,8 @@ module bitsys_rows #(
     input  logic [             63:0] wdata_i,
     input  logic                     depthwise_i,
     input  logic [              3:0] step_i,
-    input  logic [              7:0] taps_i,
-    input  logic [              9:0] words_i,
+    input  logic [              3:0] taps_i,
+    input  logic [             10:0] words_i,
     input  logic                     rhalf_i,
     input  logic [             15:0] raddr_i,
     output logic [Rows*WordBits-1:0] operand_o,
@@ -35,7 +35,7 @@ module bitsys_rows #(
   assign address[0] = {rhalf_i, raddr_i};
   // From row to row: a step of one row and a window of one, or those of the layer.
   logic [ColumnBits-1:0] step_q, end_q, taps_q;
-  logic [PosBits-1:0] words_q;
+  logic [PosBits:0] words_q;
   if (Planes) begin : g_rows_apart
     assign step_q = ColumnBits'(1);
     assign end_q = ColumnBits'(2);
@@ -46,7 +46,7 @@ module bitsys_rows #(
       step_q <= depthwise_i ? ColumnBits'(step_i) : ColumnBits'(1);
       taps_q <= depthwise_i ? ColumnBits'(taps_i) : ColumnBits'(1);
       end_q <= step_q + taps_q;
-      words_q <= depthwise_i ? words_i[PosBits-1:0] : '0;
+      words_q <= depthwise_i ? words_i[PosBits:0] : '0;
     end
   end
   logic [ColumnBits-1:0] column;
@@ -61,21 +61,20 @@ module bitsys_rows #(
     logic [PosBits:0] waddr;
     logic [63:0] wdata;
     if (r > 0) begin : g_delay
-      logic we_q, own_q, half_q;
+      logic we_q, own_q;
       logic [ColumnBits-1:0] column_q;
-      logic [PosBits-1:0] pos_q;
+      logic [PosBits:0] pos_q;
       logic [63:0] wdata_q;
       always_ff @(posedge clk_i) begin
         address_q <= address[r-1];
         we_q <= g_row[r-1].we;
         own_q <= g_row[r-1].own_column >= step_q && g_row[r-1].own_column < end_q;
         column_q <= g_row[r-1].own_column - step_q;
-        half_q <= g_row[r-1].waddr[PosBits];
-        pos_q <= g_row[r-1].waddr[PosBits-1:0] - words_q;
+        pos_q <= g_row[r-1].waddr - words_q;
         wdata_q <= g_row[r-1].wdata;
       end
       assign address[r] = address_q;
-      assign write[r] = {we_q, own_q, column_q, half_q, pos_q, wdata_q};
+      assign write[r] = {we_q, own_q, column_q, pos_q, wdata_q};
     end
     assign {we, own, own_column, waddr, wdata} = write[r];
     assign pos = Planes ? address[r][PosBits-1:0] : address[r][PosBits+2:3];

@@ -3,7 +3,8 @@
 //
 // Order: pixel tiles, channel tiles, pairs of planes by falling weight (one pair in the container array), taps, words.
 // A tile starts when its pixels are loaded and a result slot is free, at best right after the one before, and takes at
-// least Rows cycles, in which its sums leave. layer_i must be there a cycle before start_i. start_o marks the first word (of a layer's tile), which the cycle counter of the array uses.
+// least Rows cycles, in which its sums leave. Depthwise: a_ahead_i is where the pixel tile begins behind the one that begins
+// with its last channels (next_tile_o), and taps go on from the end of the ring of rows to its start. layer_i must be there a cycle before start_i. start_o marks the first word (of a layer's tile), which the cycle counter of the array uses.
 module bitsys_steps #(
     parameter int unsigned Rows   = 4,
     parameter bit          Planes = 1'b0
@@ -14,6 +15,8 @@ module bitsys_steps #(
     input  logic [32*28-1:0] layer_i,
     output logic             busy_o,
     input  logic             loaded_i,
+    output logic             next_tile_o,
+    input  logic [     15:0] a_ahead_i,
     input  logic             slot_free_i,
     output logic             claim_slot_o,
     output logic             release_half_o,
@@ -51,7 +54,8 @@ module bitsys_steps #(
   logic [7:0] gap_q;
   // The tile at work
   logic active_q, fresh_q, shift, last_word_q, last_tap_q, last_pair, tile_half_q, tile_last_n_q, pair_end, tile_end, go;
-  logic [15:0] tap_q, word_q, a_q, a_pair;
+  logic [15:0] tap_q, word_q, a_q, a_pair, a_next;
+  logic depthwise;
   logic [19:0] w_q, w_pair;
   assign pair_end = last_word_q && last_tap_q;
   assign tile_end = active_q && pair_end && last_pair;
@@ -85,7 +89,8 @@ module bitsys_steps #(
     end else if (go) begin
       n_q <= last_n_q ? 16'd0 : n_q + 16'd1;
       last_n_q <= last_n_q ? one_n_q : n_q == tiles_n_end_q;
-      a_start_q <= last_n_q ? layer_i[FTileStart+:WTileStart] : a_start_q + layer_i[FTileStep+:WTileStep];
+      a_start_q <= !last_n_q ? a_start_q + layer_i[FTileStep+:WTileStep]
+        : depthwise ? a_ahead_i : layer_i[FTileStart+:WTileStart];
       w_start_q <= last_n_q ? w_base_q : w_start_q + 20'(layer_i[FTileWords+:WTileWords]);
       if (last_n_q) begin
         m_q <= m_q + 20'd1;
@@ -116,7 +121,7 @@ module bitsys_steps #(
         tap_q <= last_tap_q ? 16'd0 : tap_q + 16'd1;
         last_tap_q <= last_tap_q ? one_tap_q : tap_q == taps_end_q;
       end
-      a_q <= pair_end ? a_pair : a_q + (last_word_q ? layer_i[FTapStep+:WTapStep] : layer_i[FWordStep+:WWordStep]);
+      a_q <= depthwise ? a_next : pair_end ? a_pair : a_q + (last_word_q ? layer_i[FTapStep+:WTapStep] : layer_i[FWordStep+:WWordStep]);
       w_q <= pair_end ? w_pair : w_q + 20'd1;
     end
   end
@@ -163,10 +168,27 @@ module bitsys_steps #(
         end
       end
     end
+    assign depthwise = 1'b0;
+    assign a_next = '0;
     assign last_pair = last_pair_q && last_diagonal_q;
     assign shift = shift_q;
     assign negate_o = negate_q;
   end else begin : g_one_pair
+    // Where the tap behind the current one of a depthwise layer lies, of the tile at work and of the next one.
+    logic [15:0] step_q, step_back_q, start_next_q, next_q;
+    function automatic logic [15:0] ringed(input logic [15:0] at, input logic [15:0] step, input logic [15:0] back);
+      logic [15:0] passed;
+      passed = at + back;
+      ringed = passed[15] ? at + step : passed;
+    endfunction
+    always_ff @(posedge clk_i) begin
+      depthwise <= layer_i[FDepthwise];
+      step_q <= layer_i[FTapStep+:WTapStep];
+      step_back_q <= layer_i[FTapStep+:WTapStep] - {1'b0, layer_i[FRingWords+:WRingWords], 3'd0};
+      start_next_q <= ringed(a_start_q, step_q, step_back_q);
+      next_q <= go ? start_next_q : ringed(next_q, step_q, step_back_q);
+    end
+    assign a_next = next_q;
     assign {w_ahead, a_ahead, a_pair, w_pair} = '0;
     assign last_pair = 1'b1;
     assign shift = 1'b0;
@@ -182,6 +204,7 @@ module bitsys_steps #(
 
   assign busy_o = pending_q || active_q;
   assign claim_slot_o = go;
+  assign next_tile_o = go && last_n_q;
   assign release_half_o = tile_end && tile_last_n_q;
   assign next_half_o = half_q;
   assign half_o = tile_half_q;
