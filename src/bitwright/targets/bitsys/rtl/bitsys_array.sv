@@ -90,10 +90,11 @@ module bitsys_array #(
   end
   assign half_free_o = ~taken_q;
 
+  logic steps_busy, drain_busy, slot_free, claim_slot, valid, first, last, shift, negate;
   // Depthwise layers: rows of taps instead of halves.
   localparam int unsigned PosBits = $clog2(RowWords);
   logic depthwise, next_tile, tile_loaded, whalf, rhalf;
-  logic [15:0] a_ahead;
+  logic [15:0] a_addr, a_ahead;
   if (Planes) begin : g_no_ring
     assign depthwise = 1'b0;
     assign {one_free_o, two_free_o, tile_loaded, a_ahead, whalf, rhalf} = {19'd0, row_half_q, half};
@@ -119,8 +120,6 @@ module bitsys_array #(
     assign rhalf = depthwise ? a_addr[3+PosBits] : half;
   end
 
-  logic steps_busy, drain_busy, slot_free, claim_slot, valid, first, last, shift, negate;
-  logic [15:0] a_addr;
   logic [19:0] w_addr;
   bitsys_steps #(
       .Rows  (Rows),

@@ -197,7 +197,7 @@ module bitsys_fetch #(
   // What comes: its position in the row buffers, or its group.
   logic [7:0] row_q;
   logic [10:0] pos_q, back_q;
-  logic [5:0] place_q;
+  logic [5:0] place_q, place_end_q;
   logic last_place_q;
   logic [3:0] plane_q;
   logic row_half_q;
@@ -225,7 +225,6 @@ module bitsys_fetch #(
     end
   end
   // Behind a row of words: the next place of the ring.
-  logic [5:0] place_end_q;
   always_ff @(posedge clk_i) begin
     back_q <= 11'd1 - layer_i[FRowBack+:WRowBack];
     place_end_q <= layer_i[FRingRows+:WRingRows] - 6'd2;
