@@ -7,11 +7,11 @@ Every row is one network with all its maps, weights, parameters and records in t
 weights), an encoder-decoder with Concat and Resize (random weights).
 
 random: N images under a memory of random latencies, pauses and order, with pauses on the streams; every element is
-compared with the integer network's. ideal: the memory that estimates hold for (100 cycles to the first beat, one beat of
-8 bytes a cycle), frames that follow each other; the cycle in which frames leave is compared with the model's: of five
-frames, or of one where it takes more than a million cycles. bytes: of records, parameters, weights and maps that a frame
-reads and writes; least: of weights, parameters, input and output. Rows that are in the file are kept; an interrupted
-run resumes.
+compared with the integer network's. ideal: the memory that estimates hold for (100 cycles to the first beat, one
+beat of 8 bytes a cycle), frames that follow each other; the cycle in which frames leave is compared with the model's:
+of five frames, or of one where it takes more than a million cycles. bytes: of records, parameters, weights and maps
+that a frame reads and writes; least: of weights, parameters, input and output. What is in the file is kept; an
+interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -151,52 +151,73 @@ def counted(design: Design, done: Run) -> dict[str, int]:
     return {name: done.counters[address] for name, address in (design.counters or {}).items()}
 
 
-def measure(row: Row, data: Path, images: int) -> dict[str, Any]:
-    """A row of the file."""
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A row's network with its plan, design and simulator, and frames: integers, and the words of the input stream."""
+
+    network: Network
+    plan: Any
+    design: Design
+    model: Model
+    x: np.ndarray
+    words: np.ndarray
+
+    @property
+    def frame(self) -> int:
+        """Words of a frame."""
+        return len(self.words) // len(self.x)
+
+
+def prepared(row: Row, data: Path, images: int) -> Bench:
     network, x = row.make(data, max(images, BEHIND))
     target = get("bitsys")
     plan = contract.accepted(target, network, target.options(hardware=PRESET))
     design = target.emit(plan)
     x = inputs_of(design, x)
-    words = stream_words(design, x)["s_axis"]
-    frame = len(words) // len(x)
-    model = compile_model(design, jobs=1)
-    cycles = design.estimate.interval_cycles
-    found: dict[str, Any] = {"layers": len(plan.staged.stages), "records": plan.outside.image.records}
+    return Bench(network, plan, design, compile_model(design, jobs=1), x, stream_words(design, x)["s_axis"])
 
+
+def random(bench: Bench, images: int) -> dict[str, Any]:
+    """Images under random memory, compared with the network."""
     start = time.perf_counter()
-    done = run(model, design, words[: images * frame], images, STALLS)
-    counters = counted(design, done)
-    assert counters["errors"] == 0
-    found["random"] = {
+    done = run(bench.model, bench.design, bench.words[: images * bench.frame], images, STALLS)
+    assert counted(bench.design, done)["errors"] == 0
+    outputs, expected = outputs_of(bench.design, done), Evaluator(bench.network).run(bench.x[:images])
+    return {
         "images": images,
-        "differences": int(np.count_nonzero(outputs_of(design, done) != Evaluator(network).run(x[:images]))),
-        "elements": images * network.output_type.size,
+        "differences": int(np.count_nonzero(outputs != expected)),
+        "elements": images * bench.network.output_type.size,
         "cycles": done.cycles,
         "seconds": round(time.perf_counter() - start),
     }
-    found["ideal"] = ideal(plan, design, model, words, frame, cycles > LARGE)
-    parameters = design.parameters
-    moved, least = parameters["bytes_read"] + parameters["bytes_written"], least_bytes(network)
-    lost = found["ideal"]["cycles_lost"] / found["ideal"]["frames"] / cycles
-    busy = sum(layer.details["array_cycles"] for layer in design.estimate.layers)
-    found |= {
+
+
+def figures(row: Row, bench: Bench, ideal: dict[str, Any]) -> dict[str, Any]:
+    """Cycles of a frame, bytes, cycles lost, and the bounds of a row."""
+    design, parameters = bench.design, bench.design.parameters
+    cycles = design.estimate.interval_cycles
+    moved, least = parameters["bytes_read"] + parameters["bytes_written"], least_bytes(bench.network)
+    lost = ideal["cycles_lost"] / ideal["frames"] / cycles
+    values = {"cycles": cycles, "bytes": moved, "bytes_of_least": moved / least, "lost": lost}
+    return {
+        "layers": len(bench.plan.staged.stages),
+        "records": bench.plan.outside.image.records,
         "interval_cycles": cycles,
-        "array_cycles": busy,
+        "array_cycles": sum(layer.details["array_cycles"] for layer in design.estimate.layers),
         "bytes": {"read": parameters["bytes_read"], "written": parameters["bytes_written"], "least": least},
         "maps_outside": parameters["maps_outside"],
         "lost": round(lost, 4),
+        "bounds": {
+            name: {"bound": bound, "measured": round(values[name], 4), "met": values[name] <= bound}
+            for name, bound in row.bounds.items()
+        },
     }
-    values = {"cycles": cycles, "bytes": moved, "bytes_of_least": moved / least, "lost": lost}
-    found["bounds"] = {
-        name: {"bound": bound, "measured": round(values[name], 4), "met": values[name] <= bound}
-        for name, bound in row.bounds.items()
-    }
-    return found
 
 
-def ideal(plan: Any, design: Design, model: Model, words: np.ndarray, frame: int, large: bool) -> dict[str, Any]:
+def ideal(bench: Bench) -> dict[str, Any]:
     """Frames under the ideal memory: the cycles in which they leave, simulated and by the model; cycles lost."""
+    plan, design, words, frame = bench.plan, bench.design, bench.words, bench.frame
+    large = design.estimate.interval_cycles > LARGE
     parts = plan.outside.planned.input_pixels
     if large:
         expected = [design.estimate.latency_cycles]
@@ -206,7 +227,7 @@ def ideal(plan: Any, design: Design, model: Model, words: np.ndarray, frame: int
         expected = planning.times(plan).ends.tolist()
         given = np.resize(words, ((len(expected) + BEHIND) * frame, words.shape[1]))
     frames = 1 if large else len(expected) + BEHIND
-    done = run(model, design, given, frames, None)
+    done = run(bench.model, design, given, frames, None)
     ends = done.produced["m_axis"][design.output.words - 1 :: design.output.words] - done.accepted["s_axis"][0]
     ends, counters = ends[: len(expected)].tolist(), counted(design, done)
     assert counters["errors"] == 0
@@ -229,12 +250,18 @@ def main() -> None:
     arguments = parser.parse_args()
     kept = json.loads(arguments.output.read_text()) if arguments.output.exists() else {}
     for name in arguments.only:
-        if name in kept and not arguments.redo:
+        row, found = ROWS[name], {} if arguments.redo else kept.get(name, {})
+        if {"ideal", "random"} <= found.keys():
             continue
-        kept[name] = measure(ROWS[name], arguments.data, arguments.images)
-        print(name, json.dumps(kept[name]), flush=True)
-        rows = {row: kept[row] for row in ROWS if row in kept}
-        arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
+        bench = prepared(row, arguments.data, arguments.images)
+        for part, measure in (("ideal", ideal), ("random", lambda own: random(own, arguments.images))):
+            if part not in found:
+                found |= {part: measure(bench)}
+                found |= figures(row, bench, found["ideal"])
+                kept[name] = found
+                print(name, part, json.dumps(found[part]), flush=True)
+                rows = {row: kept[row] for row in ROWS if row in kept}
+                arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from bitwright.simulation import compile_model, external_memory, simulate, strea
 from bitwright.targets import contract, get
 from bitwright.targets.bitsys import hardware, planning
 from bitwright.targets.bitsys.external import timing
-from bitwright.targets.bitsys.external.items import Run, Span, Transfer, kind_of, waits
+from bitwright.targets.bitsys.external.items import Run, Span, Transfer, kind_of, traffic, waits
 from bitwright.tools.model import ProtocolError, Stalls
 
 HERE = Path(__file__).parent
@@ -207,3 +207,41 @@ def test_waits_hold_across_the_end_of_a_frame():
     assert found[0]["layer"] == 2  # the two idle layers of the frame before
     assert found[1] == {"load": 0, "store": 0}  # its load; the store of the frame before from where it writes
     assert found[2]["layer"] == 0
+
+
+def bottleneck(rng):
+    """Wide maps between narrow ones: a convolution, a depthwise one, another, a sum with the start, a pool."""
+    return networks.network(
+        TensorType((24, 4, 8), networks.U8),
+        ("c1", networks.convolution(rng, 8, 16, (1, 1)), ("input",)),
+        ("r1", networks.requantize(rng, 16, networks.U8, 14), ("c1",)),
+        ("c2", networks.convolution(rng, 1, 16, (3, 3), pads=(1, 1, 1, 1), groups=16), ("r1",)),
+        ("r2", networks.requantize(rng, 16, networks.U8, 14), ("c2",)),
+        ("c3", networks.convolution(rng, 16, 8, (1, 1)), ("r2",)),
+        ("r3", networks.requantize(rng, 8, networks.U8, 14), ("c3",)),
+        ("a", ops.Add(), ("r3", "input")),
+        ("r4", networks.requantize(rng, 8, networks.U8, 7), ("a",)),
+        ("m", ops.MaxPool((4, 4), (4, 4)), ("r4",)),
+        name="bottleneck",
+    )
+
+
+def test_stages_run_together(bitsys_cache):
+    """What lies between stages that run band by band is never outside; bands overlap, and the sum reads its start again."""
+    net = bottleneck(np.random.default_rng(3))
+    plan, design = compile_for(net)
+    planned = plan.outside.planned
+    assert set(planned.maps) == {"input in memory"}
+    stages = [item.stage for item in planned.repeated if isinstance(item, Run)]
+    bands = [k for k, stage in enumerate(stages) if stage == 1]
+    assert len(bands) > 1
+    assert stages[bands[0] : bands[1]] == [1, 2, 3]
+    assert stages[-4:] == [4, 5, 4, 5]
+    rows = sum(item.layer.fields["out_h"] for item in planned.repeated if isinstance(item, Run) and item.stage == 1)
+    assert 24 < rows <= 36
+    for stalls in (None, Stalls(3, 0.3, 0.3)):
+        result = simulate(design, frames(net, 3), jobs=1, cache_dir=bitsys_cache, stalls=stalls)
+        assert result.bit_exact, result.first_mismatch()
+    read, written = traffic(planned.repeated)
+    assert (design.parameters["bytes_read"], design.parameters["bytes_written"]) == (read, written)
+    assert written == 8 * planned.maps["input in memory"]

@@ -33,8 +33,9 @@ from bitwright.targets.bitsys import hardware, lowering, program, storage
 from bitwright.targets.bitsys.check import MOST_THRESHOLDS, STORED_BITS, TABLE_BITS, fits, too_heavy, too_wide, unsuited
 from bitwright.targets.bitsys.emit import INPUT_BITS, OUTPUT_BITS, TOP, WEIGHT_BITS, files
 from bitwright.targets.bitsys.external import network as external
+from bitwright.targets.bitsys.external.items import traffic
 from bitwright.targets.bitsys.external.planner import Planned
-from bitwright.targets.bitsys.external.program import Image, follow, image, traffic
+from bitwright.targets.bitsys.external.program import Image, follow, image
 from bitwright.targets.bitsys.external.program import writes as outside_writes
 from bitwright.targets.bitsys.external.timing import EXTERNAL_FETCH, Times
 from bitwright.targets.bitsys.hardware import Hardware
@@ -322,7 +323,7 @@ def _facts(plan: BitsysPlan) -> dict[str, Any]:
     usage = plan.program.usage
     memory: dict[str, Any] = {}
     if plan.outside is not None:
-        read, written = traffic(plan.outside.planned)
+        read, written = traffic(plan.outside.planned.repeated)
         memory = {"memory_bytes": plan.outside.image.size, "records": plan.outside.image.records}
         memory |= {"bytes_read": read, "bytes_written": written, "maps_outside": len(plan.outside.planned.maps)}
     return {

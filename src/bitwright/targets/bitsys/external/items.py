@@ -129,6 +129,13 @@ def record_words(items: Sequence[Item]) -> int:
     return sum(LAYER_RECORD if isinstance(item, Run) else TRANSFER_RECORD for item in items)
 
 
+def traffic(repeated: Sequence[Item]) -> tuple[int, int]:
+    """Bytes that a frame, or a batch, reads and writes: records included."""
+    moved = [item for item in repeated if isinstance(item, Transfer)]
+    read = sum(item.total for item in moved if item.kind != "store") + record_words(repeated)
+    return 8 * read, 8 * sum(item.total for item in moved if item.kind == "store")
+
+
 def records(items: Sequence[Item], allowed: Sequence[dict[str, int]], places: dict[str, int]) -> np.ndarray:
     """The records, uint64 [words]; places: the first external word of everything that is moved, by its name."""
     words: list[int] = []

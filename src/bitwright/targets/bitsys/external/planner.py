@@ -10,26 +10,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bitwright.network.stages import Result, Stage, Staged, Window
 from bitwright.targets.bitsys import lowering, storage
-from bitwright.targets.bitsys.array import depthwise
+from bitwright.targets.bitsys.external import fused, tiles
 from bitwright.targets.bitsys.external import parts as channel_parts
-from bitwright.targets.bitsys.external import tiles
-from bitwright.targets.bitsys.external.items import Item, Run, Span, Transfer
-from bitwright.targets.bitsys.external.space import Ring, Space
-from bitwright.targets.bitsys.external.tiles import Place, Rectangle
+from bitwright.targets.bitsys.external.emission import Emission, Given, Work
+from bitwright.targets.bitsys.external.items import Item, Run, traffic
+from bitwright.targets.bitsys.external.space import Space
+from bitwright.targets.bitsys.external.tiles import Rectangle
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
-from bitwright.targets.bitsys.storage import Layout, Stored
+from bitwright.targets.bitsys.storage import Layout
 from bitwright.text import unique
 
-ACTIVATIONS = "activations"
 PLACES = 2  # of a tile on chip
-SHARE = 4  # of the activations the two input buffers take a quarter at most
+SHARE = 4  # of the activations the two input buffers of a whole input take a quarter at most
+LARGE = 8  # times the words of a map that is tried outside: at least the activations
+BAND = 16  # and those of an input that comes in by bands a sixteenth
 FEWEST_PIXELS = 4  # of a part of the input, whose end the input stage must see coming
 WASTE = 1.5  # times an external input that tiles may read while other maps are on chip
 
@@ -72,14 +74,6 @@ def banded_input(staged: Staged[Stage]) -> Staged[Stage]:
     return replace(staged, stages=tuple(stages), types={**staged.types, copy: t})
 
 
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """A lowered layer of a stage, in parts of its channels, by the names of what they load."""
-
-    part: lowering.Part
-    pieces: tuple[tuple[str, channel_parts.Part], ...]
-
-
 def plan(staged: Staged[Stage], layout: Layout, hardware: Hardware, whole: bool) -> Planned:
     """The plan; whole: everything fits on chip as `layout` says. `NoRoom` where a stage has no room even alone."""
     wide = 2 * layout.input_words > hardware.act_words // SHARE
@@ -94,15 +88,16 @@ class Planner:
 
     def __init__(self, staged: Staged[Stage], layout: Layout, hardware: Hardware, whole: bool, banded: bool) -> None:
         """layout: of `staged`; its places count where it is whole. banded: the first stage copies the input."""
-        self.staged, self.layout, self.hardware, self.whole, self.banded = staged, layout, hardware, whole, banded
+        self.layout, self.hardware, self.banded = layout, hardware, banded
         self.spilled = {staged.stages[0].value} if banded else set[str]()
         self.payload: dict[str, np.ndarray] = {}
         made = lowering.layers(staged, layout, hardware)
-        self.work = [
+        work = [
             self._work(k, [layer for layer in made if layer.stage is stage]) for k, stage in enumerate(staged.stages)
         ]
+        self.given = Given(staged, layout, hardware, whole, work)
 
-    def _work(self, k: int, made: Sequence[Layer]) -> list[_Work]:
+    def _work(self, k: int, made: Sequence[Layer]) -> list[Work]:
         """The layers of a stage in parts of their channels; notes what they load."""
         found = []
         for i, layer in enumerate(made):
@@ -112,56 +107,62 @@ class Planner:
                 for kind, words in channel_parts.words(piece, self.hardware).items():
                     self.payload[f"{kind} {name}"] = words
                 pieces.append((name, piece))
-            found.append(_Work(layer.part, tuple(pieces)))
+            found.append(Work(layer.part, tuple(pieces)))
         return found
 
     def run(self) -> Planned:
-        """The plan; `NoRoom` where a stage finds no room even alone."""
+        """The plan of the fewest bytes: whether it is better to send out one more of the large maps is tried."""
+        spilled, best = self._fitting(self.spilled)
+        large = [s.value for s in self.given.staged.stages if s.value in self.layout.values]
+        large = [v for v in large if self.layout.values[v].words * LARGE >= self.hardware.act_words]
+        for v in large if spilled else ():
+            if v not in spilled:
+                try:
+                    more, found = self._fitting({*spilled, v})
+                except NoRoom:
+                    continue
+                if sum(traffic(found.repeated)) < sum(traffic(best.repeated)):
+                    spilled, best = more, found
+        return best
+
+    def _fitting(self, spilled: AbstractSet[str]) -> tuple[set[str], Planned]:
+        """What lies outside so that the rest fits, and the plan; `NoRoom` where a stage finds no room even alone."""
+        outside = set(spilled)
         while True:
             try:
-                return _Attempt(self).run()
+                return outside, _Attempt(self.given, outside).run(self.banded, self.payload)
             except NoRoom as error:
-                found = [v for v in error.values if v not in self.spilled]
+                found = [v for v in error.values if v not in outside]
                 if not found:
                     raise
-                self.spilled.add(max(found, key=lambda v: self.layout.values[v].words))
+                outside.add(max(found, key=lambda v: self.layout.values[v].words))
 
 
-class _Attempt:
-    """One pass over the stages, with `planner.spilled` in external memory."""
+class _Attempt(Emission):
+    """One pass over the stages."""
 
-    def __init__(self, planner: Planner) -> None:
-        self.p, self.hardware, self.staged = planner, planner.hardware, planner.staged
-        self.values = dict(planner.layout.values)
-        self.once: list[Item] = []
-        self.items: list[Item] = []
-        machine = self.hardware
-        self.rings = {
-            "weights": Ring("weights", machine.weight_lines, machine.line_words),
-            "parameters": Ring("parameters", machine.param_groups, channel_parts.PARAM_WORDS),
-            "tables": Ring("tables", machine.table_entries, channel_parts.TABLE_WORDS),
-        }
-        self.input_pixels = self.output_pixels = 0
-
-    def run(self) -> Planned:
+    def run(self, banded: bool, payload: Mapping[str, np.ndarray]) -> Planned:
+        """The plan. banded: the first stage copies the input; payload: what is loaded."""
         self._preload()
-        first = self._input()
+        first = self._input(banded)
         self.space = Space(self.hardware.act_words, first)
-        for k, stage in enumerate(self.staged.stages):
+        k = 0
+        while k < len(self.staged.stages):
             self.space.expire(k)
-            self._stage(k, stage)
+            k += self._chain(k) or self._stage(k, self.staged.stages[k])
         self._flags()
-        maps = {s.value: self.values[s.value].words for s in self.staged.stages if s.value in self.p.spilled}
-        layout = replace(self.p.layout, values=self.values)
+        outside = self.spilled - self.inner
+        maps = {s.value: self.values[s.value].words for s in self.staged.stages if s.value in outside}
+        layout = replace(self.given.layout, values=self.values)
         if self.input_pixels:
             layout = replace(layout, input_words=first // 2)
-        pieces = [piece for works in self.p.work for work in works for _, piece in work.pieces]
+        pieces = [piece for works in self.given.work for work in works for _, piece in work.pieces]
         pixels = self.input_pixels, self.output_pixels
-        return Planned(self.staged, layout, self.once, self.items, self.p.payload, maps, *pixels, pieces)
+        return Planned(self.staged, layout, self.once, self.items, payload, maps, *pixels, pieces)
 
     def _preload(self) -> None:
         """What fits as a whole, memory by memory, is loaded once."""
-        pieces = [piece for works in self.p.work for work in works for piece in work.pieces]
+        pieces = [piece for works in self.given.work for work in works for piece in work.pieces]
         for kind, ring in self.rings.items():
             sizes = {name: channel_parts.size(kind, part) for name, part in pieces}
             steps = {name: channel_parts.step(kind, part) for name, part in pieces}
@@ -170,15 +171,15 @@ class _Attempt:
                     if sizes[name]:
                         self.once += ring.place(f"{kind} {name}", sizes[name], steps[name])[1]
 
-    def _input(self) -> int:
+    def _input(self, banded: bool) -> int:
         """Words of both input buffers; an input that comes in by bands has even ones."""
-        layout = self.p.layout
-        if not self.p.banded:
+        layout = self.given.layout
+        if not banded:
             return 2 * layout.input_words
         stage = self.staged.stages[0]
         source = self.values[stage.inputs[0]]
         h, w = tiles.grid(stage)
-        most = self.hardware.act_words // (2 * SHARE)
+        most = self.hardware.act_words // (2 * BAND)
         sizes = [(r, w) for r in range(h, 0, -1) if h % r == 0] + [(1, c) for c in range(w, 0, -1) if w % c == 0]
         parts = [(r, c) for r, c in sizes if r * c >= FEWEST_PIXELS]
         rows, columns = next((s for s in parts if s[0] * s[1] * source.pitch <= most), (parts or sizes)[-1])
@@ -186,33 +187,105 @@ class _Attempt:
         self.input_pixels = rows * columns
         return 2 * self.input_pixels * source.pitch
 
-    def _stage(self, k: int, stage: Stage) -> None:
-        target = self.values.get(stage.value)
-        kept = not self.p.whole and target is not None and stage.value not in self.p.spilled
-        if kept and target is not None:
-            found = self.space.places([target.words])
-            if found is None:
-                raise NoRoom(stage, [*self._live(), stage.value])
-            last = max(i for i, _ in self.staged.readers(stage.value))
-            self.space.keep(found[0], target.words, last, stage.value)
-            self.values[stage.value] = target = replace(target, base=found[0])
+    def _stage(self, k: int, stage: Stage) -> int:
+        """A stage by itself; 1."""
+        kept = not self.given.whole and stage.value in self.values and stage.value not in self.spilled
+        if kept and not self._keep(stage):
+            raise NoRoom(stage, [*self._live(), stage.value])
         chosen, places = self._tiles(k, stage)
         for t, tile in enumerate(chosen):
-            self._tile(k, stage, tile, [own[t % len(own)] for own in places])
+            own = [found[t % len(found)] for found in places]
+            self.tile(k, stage, tile, dict(zip(self.external(stage), own, strict=True)))
+        return 1
+
+    def _keep(self, stage: Stage) -> bool:
+        """Give a result its place on chip until its last reader; False where it finds none."""
+        target = self.values[stage.value]
+        found = self.space.places([target.words])
+        if found is None:
+            return False
+        last = max(i for i, _ in self.staged.readers(stage.value))
+        self.space.keep(found[0], target.words, last, stage.value)
+        self.values[stage.value] = replace(target, base=found[0])
+        return True
+
+    def _chain(self, k: int) -> int:
+        """How many stages from k on run together, tile by tile: as many as find room; 0 where none do."""
+        last = k
+        while self._follows(last):
+            last += 1
+        for end in range(last, k, -1):
+            live, values = list(self.space.live), dict(self.values)
+            stages = self.staged.stages[k : end + 1]
+            inner = {stage.value for stage in stages[:-1]}
+            self.inner |= inner
+            found = self._bands(stages)
+            if found is not None:
+                self._together(k, stages, *found)
+                return len(stages)
+            self.inner -= inner
+            self.space.live, self.values = live, values
+        return 0
+
+    def _follows(self, k: int) -> bool:
+        """Whether the next stage alone reads the result of stage k, which lies outside, and both compute by bands."""
+        if self.given.whole or k + 1 == len(self.staged.stages) or (self.input_pixels and k == 0):
+            return False
+        stage, after = self.staged.stages[k : k + 2]
+        if any(lowering.copies(s) or self.leaves_in_parts(s) for s in (stage, after)):
+            return False
+        readers = [i for i, _ in self.staged.readers(stage.value)]
+        once = readers == [k + 1] and after.inputs.count(stage.value) == 1
+        return once and stage.value in self.spilled and stage.value not in self.given.layout.leaving
+
+    def _bands(self, stages: Sequence[Stage]) -> tuple[list[list[Rectangle]], list[dict[str, list[int]]]] | None:
+        """The rectangles that each stage computes, band by band, and places of their values on chip, stage by stage.
+
+        As few bands as find room; none where they compute too much twice.
+        """
+        final = stages[-1]
+        if final.value in self.values and final.value not in self.spilled and not self._keep(final):
+            return None
+        h, w = tiles.grid(final)
+        for rows in dict.fromkeys(math.ceil(h / count) for count in range(1, h + 1)):
+            bands = [fused.rectangles(stages, tile) for tile in tiles.cut(final, rows, w)]
+            if any(r.rows * r.columns == 0 for band in bands for r in band):
+                return None
+            if not fused.is_worth_it(self.given, stages, bands, self.rings["weights"]):
+                return None
+            names = [(i, v) for i, stage in enumerate(stages) for v in self.external(stage)]
+            own = [max(self._words(stages[i], v, band[i]) for band in bands) for i, v in names]
+            inner = [
+                max(b[i].rows * b[i].columns for b in bands) * self.values[s.value].pitch
+                for i, s in enumerate(stages[:-1])
+            ]
+            count = min(PLACES, len(bands))
+            found = self.space.places([*(size for size in own for _ in range(count)), *inner])
+            if found is not None:
+                places: list[dict[str, list[int]]] = [{} for _ in stages]
+                for n, (i, v) in enumerate(names):
+                    places[i][v] = found[n * count : (n + 1) * count]
+                for i, base in enumerate(found[len(own) * count :]):
+                    places[i][stages[i].value] = places[i + 1][stages[i].value] = [base]
+                return bands, places
+        return None
+
+    def _together(
+        self, k: int, stages: Sequence[Stage], bands: list[list[Rectangle]], places: list[dict[str, list[int]]]
+    ) -> None:
+        for t, band in enumerate(bands):
+            for i, (stage, rectangle) in enumerate(zip(stages, band, strict=True)):
+                self.tile(k + i, stage, rectangle, {v: own[t % len(own)] for v, own in places[i].items()})
 
     def _live(self) -> list[str]:
         return [entry[3] for entry in self.space.live]
-
-    def _external(self, stage: Stage) -> list[str]:
-        """Inputs of a stage, and its result, that lie in external memory, in the order of their places."""
-        return [v for v in dict.fromkeys((*stage.inputs, stage.value)) if v in self.p.spilled]
 
     def _tiles(self, k: int, stage: Stage) -> tuple[list[Rectangle], list[list[int]]]:
         """The tiles of a stage, and for each external value the first words of its places on chip."""
         h, w = tiles.grid(stage)
         if self.input_pixels and k == 0:
             sizes: Iterable[tuple[int, int]] = [self.band]
-        elif self.p.whole or tiles.is_whole(stage) or not (self._external(stage) or self._leaves_in_parts(stage)):
+        elif self.given.whole or tiles.is_whole(stage) or not (self.external(stage) or self.leaves_in_parts(stage)):
             sizes = [(h, w)]
         else:
             sizes = tiles.sizes(h, w)
@@ -223,7 +296,7 @@ class _Attempt:
             chosen = tiles.cut(stage, rows, columns)
             if not self._leaves(stage, chosen):
                 continue
-            words = [max(self._words(stage, v, tile) for tile in chosen) for v in self._external(stage)]
+            words = [max(self._words(stage, v, tile) for tile in chosen) for v in self.external(stage)]
             if self._wasteful(stage, chosen) and self._live():
                 break
             for count in range(min(PLACES, len(chosen)), 0, -1):
@@ -235,7 +308,7 @@ class _Attempt:
     def _wasteful(self, stage: Stage, chosen: Sequence[Rectangle]) -> bool:
         """Whether tiles read much of an external input twice."""
         for v in stage.inputs:
-            if v in self.p.spilled:
+            if v in self.spilled and v not in self.inner:
                 read = sum(self._words(stage, v, tile) for tile in chosen)
                 if read > WASTE * self.values[v].words:
                     return True
@@ -249,126 +322,19 @@ class _Attempt:
         needed = [tiles.needed(stage, i, tile) for i, name in enumerate(stage.inputs) if name == value]
         return max(r.rows * r.columns for r in needed) * self.values[value].pitch
 
-    def _leaves_in_parts(self, stage: Stage) -> bool:
-        """Whether results go to an output buffer that is too small for all of them."""
-        return stage.value in self.p.layout.leaving and self.p.layout.output_groups > self.hardware.output_groups
-
     def _leaves(self, stage: Stage, chosen: Sequence[Rectangle]) -> bool:
         """Whether what leaves does so in the order of its pixels, in equal parts that the output buffer holds."""
-        if stage.value not in self.p.layout.leaving or self.p.whole:
+        if stage.value not in self.given.layout.leaving or self.given.whole:
             return True
         parts = [tiles.result(stage, tile) for tile in chosen]
         width = stage.type.shape[1]
-        if not self._leaves_in_parts(stage):
+        if not self.leaves_in_parts(stage):
             return all(r.columns == width for r in parts)
         sizes = {r.rows * r.columns for r in parts}
         if len(sizes) > 1 or any(r.columns < width and r.rows > 1 for r in parts):
             return False
         self.output_pixels = sizes.pop()
         return self.output_pixels * math.ceil(stage.type.channels / 8) <= self.hardware.output_groups
-
-    def _tile(self, k: int, stage: Stage, tile: Rectangle, own: Sequence[int]) -> None:
-        """Loads, layers and the store of a tile; own: the places of its external values."""
-        places = dict(zip(self._external(stage), own, strict=True))
-        sources: dict[int, tuple[Stored, Place]] = {}
-        reads: list[Span] = []
-        for i, name in enumerate(stage.inputs):
-            value, r = self.values[name], tiles.needed(stage, i, tile)
-            if name in places:
-                place = Place(places[name], r.columns * value.pitch)
-                if name not in stage.inputs[:i]:
-                    self._move(ACTIVATIONS, name, r, places[name])
-            elif value.fed and self.input_pixels:
-                place = Place(0, r.columns * value.pitch)
-            else:
-                row = value.type.shape[1] * value.pitch
-                place = Place(value.base + r.top * row + r.left * value.pitch, row)
-            sources[i] = value, place
-            if not value.fed and r.rows:
-                reads.append(Span(ACTIVATIONS, place.base, (r.rows - 1) * place.row + r.columns * value.pitch))
-        target, writes = self._target(stage, tile, places)
-        for work in self.p.work[k]:
-            for name, piece in work.pieces:
-                self._run(k, stage, work.part, tile, (name, piece), (sources, target, reads, writes))
-        if stage.value in places:
-            self._move("store", stage.value, tiles.result(stage, tile), places[stage.value])
-
-    def _target(
-        self, stage: Stage, tile: Rectangle, places: Mapping[str, int]
-    ) -> tuple[tuple[int, int], tuple[Span, ...]]:
-        """Where a tile's result goes: first word and words of a pixel, of groups in the output buffer."""
-        r, value = tiles.result(stage, tile), self.values.get(stage.value)
-        pitch = math.ceil(stage.type.channels / 8) if value is None else value.pitch
-        offset = (r.top * stage.type.shape[1] + r.left) * pitch
-        if value is None:
-            base = self.p.layout.leaving[stage.value]
-            return (base if self._leaves_in_parts(stage) else base + offset, pitch), ()
-        base = places[stage.value] if stage.value in places else value.base + offset
-        return (base, pitch), (Span(ACTIVATIONS, base, r.rows * r.columns * pitch),)
-
-    def _move(self, kind: str, name: str, r: Rectangle, place: int) -> None:
-        """The load or the store of a rectangle of a map."""
-        value = self.values[name]
-        row = value.type.shape[1] * value.pitch
-        words, lines = r.columns * value.pitch, r.rows
-        if words * lines == 0:
-            return
-        offset = r.top * row + r.left * value.pitch
-        outside = (Span(f"map {name}", offset, (lines - 1) * row + words),)
-        if words == row:
-            words, lines = words * lines, 1
-        inside = (Span(ACTIVATIONS, place, words * lines),)
-        ends = (inside, outside) if kind == "store" else (outside, inside)
-        self.items.append(Transfer(kind, f"map {name}", offset, words, lines, row, place, *ends))
-
-    def _run(
-        self,
-        k: int,
-        stage: Stage,
-        part: lowering.Part,
-        tile: Rectangle,
-        named: tuple[str, channel_parts.Part],
-        ends: tuple[Mapping[int, tuple[Stored, Place]], tuple[int, int], Sequence[Span], tuple[Span, ...]],
-    ) -> None:
-        """A layer, behind the loads of what it lacks."""
-        (name, piece), (sources, target, reads, writes) = named, ends
-        places, spans = {}, list(reads)
-        for kind, ring in self.rings.items():
-            if size := channel_parts.size(kind, piece):
-                places[kind], loads = ring.place(f"{kind} {name}", size, channel_parts.step(kind, piece))
-                self.items += loads
-                spans.append(ring.span(f"{kind} {name}"))
-        fields = dict(piece.layer.fields)
-        if not self.p.whole:
-            value = self.values.get(stage.value)
-            ahead = tiles.ahead(stage, part, 0 if value is None else value.bits, value is None)
-            if tiles.is_whole(stage):
-                fields |= self._moved(stage, part, fields, sources, target[0])
-            else:
-                fields |= tiles.fields(stage, part, tile, sources, (target[0] + ahead, target[1]))
-            if not fields.get("vector"):
-                fields |= lowering.pixel_tiles(tile.rows * tile.columns, self.hardware)
-        fields["src_base"] = (fields["src_base"] + piece.offset) & 0xFFFF
-        fields |= dict(channel_parts.placed(piece, places, self.hardware))
-        fields = depthwise.placed(fields, self.hardware)
-        self.items.append(Run(replace(piece.layer, fields=fields), tuple(spans), writes, k))
-
-    def _moved(
-        self,
-        stage: Stage,
-        part: lowering.Part,
-        fields: Mapping[str, int],
-        sources: Mapping[int, tuple[Stored, Place]],
-        base: int,
-    ) -> dict[str, int]:
-        """The places of a layer that computes all of its stage, from where they were laid out."""
-        layout, value = self.p.layout, stage.value
-        source = sources[part.source][1].base - layout.values[stage.inputs[part.source]].base
-        target = base - (layout.values[value].base if value in layout.values else layout.leaving[value])
-        return {
-            "src_base": (fields["src_base"] + source) & 0xFFFF,
-            "out_base": (fields["out_base"] + target) & 0xFFFF,
-        }
 
     def _flags(self) -> None:
         """Which layers take and release the input, send results and end the program."""
@@ -387,7 +353,7 @@ class _Attempt:
         if self.output_pixels:
             stage = len(self.staged.stages) - 1
             leaving = [i for i, run in runs.items() if run.stage == stage]
-            each = sum(len(work.pieces) for work in self.p.work[stage])
+            each = sum(len(work.pieces) for work in self.given.work[stage])
             for i in leaving[each - 1 :: each]:
                 flags[i]["send"] = 1
         for i, run in runs.items():

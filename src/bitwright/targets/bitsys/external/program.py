@@ -10,7 +10,7 @@ import numpy as np
 
 from bitwright.targets.bitsys import program
 from bitwright.targets.bitsys.external import timing
-from bitwright.targets.bitsys.external.items import Run, Transfer, record_words, records, waits
+from bitwright.targets.bitsys.external.items import Run, record_words, records, waits
 from bitwright.targets.bitsys.external.planner import Planned
 from bitwright.targets.bitsys.external.timing import Times
 from bitwright.targets.bitsys.model.cycles import LayerTiming
@@ -81,13 +81,6 @@ def follow(
     records = timing.table([*planned.once, *planned.repeated], made.waits, made.places)
     steps = timing.layers(runs(planned), timings, machine)
     return timing.times(records, sizes, steps, machine, parts, timing.WARM_UP + timing.PERIODS)
-
-
-def traffic(planned: Planned) -> tuple[int, int]:
-    """Bytes that a frame, or a batch, reads and writes: records included."""
-    moved = [item for item in planned.repeated if isinstance(item, Transfer)]
-    read = sum(item.total for item in moved if item.kind != "store") + record_words(planned.repeated)
-    return 8 * read, 8 * sum(item.total for item in moved if item.kind == "store")
 
 
 def runs(planned: Planned) -> list[Run]:

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layers, loads and stores of tiles of a stage, one behind the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+
+from bitwright.network.stages import Stage, Staged
+from bitwright.targets.bitsys import lowering
+from bitwright.targets.bitsys.array import depthwise
+from bitwright.targets.bitsys.external import parts as channel_parts
+from bitwright.targets.bitsys.external import tiles
+from bitwright.targets.bitsys.external.items import Item, Run, Span, Transfer
+from bitwright.targets.bitsys.external.space import Ring
+from bitwright.targets.bitsys.external.tiles import Place, Rectangle
+from bitwright.targets.bitsys.hardware import Hardware
+from bitwright.targets.bitsys.storage import Layout, Stored
+
+ACTIVATIONS = "activations"
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A lowered layer of a stage, in parts of its channels, by the names of what they load."""
+
+    part: lowering.Part
+    pieces: tuple[tuple[str, channel_parts.Part], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a plan is made for: stages, places of what fits on chip as a `whole`, the layers of every stage."""
+
+    staged: Staged[Stage]
+    layout: Layout
+    hardware: Hardware
+    whole: bool
+    work: Sequence[Sequence[Work]]
+
+
+class Emission:
+    """Items in order, while values get their places."""
+
+    def __init__(self, given: Given, spilled: AbstractSet[str]) -> None:
+        """spilled: names of the values that lie in external memory."""
+        self.given, self.hardware, self.staged, self.spilled = given, given.hardware, given.staged, spilled
+        self.values = dict(given.layout.values)
+        self.inner = set[str]()  # of these, those that lie on chip between the layers of a tile
+        self.once: list[Item] = []
+        self.items: list[Item] = []
+        machine = self.hardware
+        self.rings = {
+            "weights": Ring("weights", machine.weight_lines, machine.line_words),
+            "parameters": Ring("parameters", machine.param_groups, channel_parts.PARAM_WORDS),
+            "tables": Ring("tables", machine.table_entries, channel_parts.TABLE_WORDS),
+        }
+        self.input_pixels = self.output_pixels = 0
+
+    def external(self, stage: Stage) -> list[str]:
+        """Inputs of a stage, and its result, that lie in external memory."""
+        return [v for v in dict.fromkeys((*stage.inputs, stage.value)) if v in self.spilled and v not in self.inner]
+
+    def leaves_in_parts(self, stage: Stage) -> bool:
+        """Whether results go to an output buffer that is too small for all of them."""
+        return (
+            stage.value in self.given.layout.leaving and self.given.layout.output_groups > self.hardware.output_groups
+        )
+
+    def tile(self, k: int, stage: Stage, tile: Rectangle, places: Mapping[str, int]) -> None:
+        """Loads, layers and the store of a tile; places: first words on chip, of what external and inner values have.
+
+        An inner value holds the rectangle that the tile needs of it.
+        """
+        sources: dict[int, tuple[Stored, Place]] = {}
+        reads: list[Span] = []
+        for i, name in enumerate(stage.inputs):
+            value, r = self.values[name], tiles.needed(stage, i, tile)
+            if name in places:
+                place = Place(places[name], r.columns * value.pitch)
+                if name not in stage.inputs[:i] and name not in self.inner:
+                    self._move(ACTIVATIONS, name, r, places[name])
+            elif value.fed and self.input_pixels:
+                place = Place(0, r.columns * value.pitch)
+            else:
+                row = value.type.shape[1] * value.pitch
+                place = Place(value.base + r.top * row + r.left * value.pitch, row)
+            sources[i] = value, place
+            if not value.fed and r.rows:
+                reads.append(Span(ACTIVATIONS, place.base, (r.rows - 1) * place.row + r.columns * value.pitch))
+        target, writes = self._target(stage, tile, places)
+        for work in self.given.work[k]:
+            for name, piece in work.pieces:
+                self._run(k, stage, work.part, tile, (name, piece), (sources, target, reads, writes))
+        if stage.value in places and stage.value not in self.inner:
+            self._move("store", stage.value, tiles.result(stage, tile), places[stage.value])
+
+    def _target(
+        self, stage: Stage, tile: Rectangle, places: Mapping[str, int]
+    ) -> tuple[tuple[int, int], tuple[Span, ...]]:
+        """Where a tile's result goes: first word and words of a pixel, of groups in the output buffer."""
+        r, value = tiles.result(stage, tile), self.values.get(stage.value)
+        pitch = math.ceil(stage.type.channels / 8) if value is None else value.pitch
+        offset = (r.top * stage.type.shape[1] + r.left) * pitch
+        if value is None:
+            base = self.given.layout.leaving[stage.value]
+            return (base if self.leaves_in_parts(stage) else base + offset, pitch), ()
+        base = places[stage.value] if stage.value in places else value.base + offset
+        return (base, pitch), (Span(ACTIVATIONS, base, r.rows * r.columns * pitch),)
+
+    def _move(self, kind: str, name: str, r: Rectangle, place: int) -> None:
+        """The load or the store of a rectangle of a map."""
+        value = self.values[name]
+        row = value.type.shape[1] * value.pitch
+        words, lines = r.columns * value.pitch, r.rows
+        if words * lines == 0:
+            return
+        offset = r.top * row + r.left * value.pitch
+        outside = (Span(f"map {name}", offset, (lines - 1) * row + words),)
+        if words == row:
+            words, lines = words * lines, 1
+        inside = (Span(ACTIVATIONS, place, words * lines),)
+        ends = (inside, outside) if kind == "store" else (outside, inside)
+        self.items.append(Transfer(kind, f"map {name}", offset, words, lines, row, place, *ends))
+
+    def _run(
+        self,
+        k: int,
+        stage: Stage,
+        part: lowering.Part,
+        tile: Rectangle,
+        named: tuple[str, channel_parts.Part],
+        ends: tuple[Mapping[int, tuple[Stored, Place]], tuple[int, int], Sequence[Span], tuple[Span, ...]],
+    ) -> None:
+        """A layer, behind the loads of what it lacks."""
+        (name, piece), (sources, target, reads, writes) = named, ends
+        places, spans = {}, list(reads)
+        for kind, ring in self.rings.items():
+            if size := channel_parts.size(kind, piece):
+                places[kind], loads = ring.place(f"{kind} {name}", size, channel_parts.step(kind, piece))
+                self.items += loads
+                spans.append(ring.span(f"{kind} {name}"))
+        fields = dict(piece.layer.fields)
+        if not self.given.whole:
+            value = self.values.get(stage.value)
+            ahead = tiles.ahead(stage, part, 0 if value is None else value.bits, value is None)
+            if tiles.is_whole(stage):
+                fields |= self._moved(stage, part, fields, sources, target[0])
+            else:
+                fields |= tiles.fields(stage, part, tile, sources, (target[0] + ahead, target[1]))
+            if not fields.get("vector"):
+                fields |= lowering.pixel_tiles(tile.rows * tile.columns, self.hardware)
+        fields["src_base"] = (fields["src_base"] + piece.offset) & 0xFFFF
+        fields |= dict(channel_parts.placed(piece, places, self.hardware))
+        fields = depthwise.placed(fields, self.hardware)
+        self.items.append(Run(replace(piece.layer, fields=fields), tuple(spans), writes, k))
+
+    def _moved(
+        self,
+        stage: Stage,
+        part: lowering.Part,
+        fields: Mapping[str, int],
+        sources: Mapping[int, tuple[Stored, Place]],
+        base: int,
+    ) -> dict[str, int]:
+        """The places of a layer that computes all of its stage, from where they were laid out."""
+        layout, value = self.given.layout, stage.value
+        source = sources[part.source][1].base - layout.values[stage.inputs[part.source]].base
+        target = base - (layout.values[value].base if value in layout.values else layout.leaving[value])
+        return {
+            "src_base": (fields["src_base"] + source) & 0xFFFF,
+            "out_base": (fields["out_base"] + target) & 0xFFFF,
+        }
