@@ -227,7 +227,7 @@ def bottleneck(rng):
 
 
 def test_stages_run_together(bitsys_cache):
-    """What lies between stages that run band by band is never outside; bands overlap, and the sum reads its start again."""
+    """What lies between stages that run band by band is never outside, and the bands overlap."""
     net = bottleneck(np.random.default_rng(3))
     plan, design = compile_for(net)
     planned = plan.outside.planned

@@ -74,6 +74,16 @@ def tile_groups(fields: Mapping[str, int], hardware: Hardware) -> int:
     return 1 if fields.get("depthwise") else hardware.columns // 8
 
 
+def again(fields: Mapping[str, int], hardware: Hardware) -> int:
+    """Words that a depthwise layer reads again for every band of rows that it is computed in more; 0 for others."""
+    if not fields.get("depthwise"):
+        return 0
+    stride, kernel, columns = (fields[name] for name in ("stride_x", "kernel_w", "out_w"))
+    pixels = tile_pixels(columns, kernel, stride, hardware)
+    wide = (pixels - 1) * stride + kernel
+    return max(0, fields["kernel_h"] - fields["stride_y"]) * wide * fields["inner"] * (columns // pixels)
+
+
 def placed(fields: dict[str, int], hardware: Hardware) -> dict[str, int]:
     """The fields of a layer as the hardware takes them: of a depthwise one, those of the window of a tile."""
     if not fields.get("depthwise"):

@@ -57,7 +57,7 @@ class Emission:
             "parameters": Ring("parameters", machine.param_groups, channel_parts.PARAM_WORDS),
             "tables": Ring("tables", machine.table_entries, channel_parts.TABLE_WORDS),
         }
-        self.input_pixels = self.output_pixels = 0
+        self.input_pixels = self.output_pixels = self.twice = 0
 
     def external(self, stage: Stage) -> list[str]:
         """Inputs of a stage, and its result, that lie in external memory."""

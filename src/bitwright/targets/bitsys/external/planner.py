@@ -41,7 +41,8 @@ class Planned:
     """Items that run once and those that run for every frame; what is loaded, uint64 words by name; words of every map.
 
     staged, layout: with the copy of an input that comes in by bands. input_pixels, output_pixels: of what comes in, and
-    leaves, in parts; 0 where it does so as a whole. pieces: the parts that layers have.
+    leaves, in parts; 0 where it does so as a whole. pieces: the parts that layers have. twice: about the cycles in
+    which bands compute what others do, too.
     """
 
     staged: Staged[Stage]
@@ -53,6 +54,7 @@ class Planned:
     input_pixels: int
     output_pixels: int
     pieces: Sequence[channel_parts.Part]
+    twice: int
 
 
 class NoRoom(Exception):
@@ -111,7 +113,7 @@ class Planner:
         return found
 
     def run(self) -> Planned:
-        """The plan of the fewest bytes: whether it is better to send out one more of the large maps is tried."""
+        """The plan of the least cost: whether it is better to send out one more of the large maps is tried."""
         spilled, best = self._fitting(self.spilled)
         large = [s.value for s in self.given.staged.stages if s.value in self.layout.values]
         large = [v for v in large if self.layout.values[v].words * LARGE >= self.hardware.act_words]
@@ -121,7 +123,7 @@ class Planner:
                     more, found = self._fitting({*spilled, v})
                 except NoRoom:
                     continue
-                if sum(traffic(found.repeated)) < sum(traffic(best.repeated)):
+                if _cost(found) < _cost(best):
                     spilled, best = more, found
         return best
 
@@ -136,6 +138,11 @@ class Planner:
                 if not found:
                     raise
                 outside.add(max(found, key=lambda v: self.layout.values[v].words))
+
+
+def _cost(planned: Planned) -> int:
+    """Words that move, and what is computed twice for as many."""
+    return sum(traffic(planned.repeated)) // 8 + fused.WORTH * planned.twice
 
 
 class _Attempt(Emission):
@@ -158,7 +165,7 @@ class _Attempt(Emission):
             layout = replace(layout, input_words=first // 2)
         pieces = [piece for works in self.given.work for work in works for _, piece in work.pieces]
         pixels = self.input_pixels, self.output_pixels
-        return Planned(self.staged, layout, self.once, self.items, payload, maps, *pixels, pieces)
+        return Planned(self.staged, layout, self.once, self.items, payload, maps, *pixels, pieces, self.twice)
 
     def _preload(self) -> None:
         """What fits as a whole, memory by memory, is loaded once."""
@@ -210,22 +217,26 @@ class _Attempt(Emission):
         return True
 
     def _chain(self, k: int) -> int:
-        """How many stages from k on run together, tile by tile: as many as find room; 0 where none do."""
+        """How many stages from k on run together, band by band: those that save the most; 0 where none do."""
         last = k
         while self._follows(last):
             last += 1
-        for end in range(last, k, -1):
-            live, values = list(self.space.live), dict(self.values)
-            stages = self.staged.stages[k : end + 1]
-            inner = {stage.value for stage in stages[:-1]}
-            self.inner |= inner
+        best, end = 0, k
+        live, values, inner = list(self.space.live), dict(self.values), set(self.inner)
+        for until in range(k + 1, last + 1):
+            stages = self.staged.stages[k : until + 1]
             found = self._bands(stages)
-            if found is not None:
-                self._together(k, stages, *found)
-                return len(stages)
-            self.inner -= inner
-            self.space.live, self.values = live, values
-        return 0
+            gain = fused.saved(self.given, stages) - fused.WORTH * found[2] if found else 0
+            best, end = (gain, until) if gain > best else (best, end)
+            self.space.live, self.values, self.inner = list(live), dict(values), set(inner)
+        if end == k:
+            return 0
+        stages = self.staged.stages[k : end + 1]
+        chosen = self._bands(stages)
+        assert chosen is not None
+        self._together(k, stages, *chosen[:2])
+        self.twice += chosen[2]
+        return len(stages)
 
     def _follows(self, k: int) -> bool:
         """Whether the next stage alone reads the result of stage k, which lies outside, and both compute by bands."""
@@ -238,11 +249,12 @@ class _Attempt(Emission):
         once = readers == [k + 1] and after.inputs.count(stage.value) == 1
         return once and stage.value in self.spilled and stage.value not in self.given.layout.leaving
 
-    def _bands(self, stages: Sequence[Stage]) -> tuple[list[list[Rectangle]], list[dict[str, list[int]]]] | None:
-        """The rectangles that each stage computes, band by band, and places of their values on chip, stage by stage.
+    def _bands(self, stages: Sequence[Stage]) -> tuple[list[list[Rectangle]], list[dict[str, list[int]]], int] | None:
+        """The rectangles that each stage computes, band by band, places of their values on chip, stage by stage.
 
-        As few bands as find room; none where they compute too much twice.
+        And what is computed twice. As few bands as find room; None where that is more than it saves.
         """
+        self.inner |= {stage.value for stage in stages[:-1]}
         final = stages[-1]
         if final.value in self.values and final.value not in self.spilled and not self._keep(final):
             return None
@@ -251,7 +263,8 @@ class _Attempt(Emission):
             bands = [fused.rectangles(stages, tile) for tile in tiles.cut(final, rows, w)]
             if any(r.rows * r.columns == 0 for band in bands for r in band):
                 return None
-            if not fused.is_worth_it(self.given, stages, bands, self.rings["weights"]):
+            twice = fused.twice(self.given, stages, bands, self.rings["weights"])
+            if fused.saved(self.given, stages) <= fused.WORTH * twice:
                 return None
             names = [(i, v) for i, stage in enumerate(stages) for v in self.external(stage)]
             own = [max(self._words(stages[i], v, band[i]) for band in bands) for i, v in names]
@@ -267,7 +280,7 @@ class _Attempt(Emission):
                     places[i][v] = found[n * count : (n + 1) * count]
                 for i, base in enumerate(found[len(own) * count :]):
                     places[i][stages[i].value] = places[i + 1][stages[i].value] = [base]
-                return bands, places
+                return bands, places, twice
         return None
 
     def _together(
