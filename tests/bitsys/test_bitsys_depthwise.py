@@ -88,7 +88,7 @@ def test_strips(batch, size, strips, bitsys_cache):
     assert result.bit_exact, result.first_mismatch()
 
 
-@pytest.mark.parametrize("shape", SHAPES[:4])
+@pytest.mark.parametrize("shape", [SHAPES[k] for k in (0, 1, 3, 4)])
 def test_in_external_memory(shape, bitsys_cache):
     """In parts of the channels and tiles of the image, under random memory; cycles as the model says."""
     net = depthwise(np.random.default_rng(7), *shape)
@@ -145,9 +145,14 @@ def test_what_is_not_computed_so():
 
 def test_a_depthwise_layer_keeps_the_array_busy():
     """More than 70 % of the multipliers, where a tenth worked before."""
-    net = depthwise(np.random.default_rng(10), 24, (3, 3), (1, 1), (1, 1, 1, 1), (32, 32))
+    rng = np.random.default_rng(10)
+    net = networks.network(
+        TensorType((32, 32, 24), networks.U8),
+        ("c", networks.convolution(rng, 1, 24, (3, 3), pads=(1, 1, 1, 1), groups=24), ("input",)),
+        ("r", networks.requantize(rng, 24, networks.U8, 13), ("c",)),
+        ("p", ops.MaxPool((8, 8), (8, 8)), ("r",)),
+    )
     plan = planned(net, "ultra96")
     assert plan.hardware.rows == plan.hardware.columns == 8
-    products = 24 * 9 * 32 * 32
-    for row in plan.estimate.layers[:2]:
-        assert products / (64 * row.cycles) > 0.7
+    assert own(plan) == {"c"}
+    assert 24 * 9 * 32 * 32 / (64 * plan.estimate.layers[0].cycles) > 0.7

@@ -30,6 +30,7 @@ from bitwright.text import unique
 
 PLACES = 2  # of a tile on chip
 SHARE = 4  # of the activations the two input buffers of a whole input take a quarter at most
+TRIED = 12  # maps, at most, that are tried outside though they find room
 LARGE = 8  # times the words of a map that is tried outside: at least the activations
 BAND = 16  # and those of an input that comes in by bands a sixteenth
 FEWEST_PIXELS = 4  # of a part of the input, whose end the input stage must see coming
@@ -113,18 +114,22 @@ class Planner:
         return found
 
     def run(self) -> Planned:
-        """The plan of the least cost: whether it is better to send out one more of the large maps is tried."""
+        """The plan of the least cost: whether it is better to send out one more of the largest maps is tried."""
         spilled, best = self._fitting(self.spilled)
-        large = [s.value for s in self.given.staged.stages if s.value in self.layout.values]
-        large = [v for v in large if self.layout.values[v].words * LARGE >= self.hardware.act_words]
-        for v in large if spilled else ():
-            if v not in spilled:
-                try:
-                    more, found = self._fitting({*spilled, v})
-                except NoRoom:
-                    continue
-                if _cost(found) < _cost(best):
-                    spilled, best = more, found
+        words = {
+            s.value: self.layout.values[s.value].words
+            for s in self.given.staged.stages[:-1]
+            if s.value in self.layout.values and s.value not in spilled
+        }
+        for v in sorted(words, key=lambda v: -words[v])[:TRIED] if spilled else ():
+            if v in spilled or words[v] * LARGE < self.hardware.act_words:
+                continue
+            try:
+                more, found = self._fitting({*spilled, v})
+            except NoRoom:
+                continue
+            if _cost(found) < _cost(best):
+                spilled, best = more, found
         return best
 
     def _fitting(self, spilled: AbstractSet[str]) -> tuple[set[str], Planned]:
