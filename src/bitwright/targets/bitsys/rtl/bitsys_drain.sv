@@ -40,7 +40,7 @@ module bitsys_drain #(
   logic [SlotBits-1:0] slot_q;
   logic [19:0] m_left_q;
   logic [15:0] n_left_q, group_base_q, tile_pixel_q, pixel_q, next_pixel;
-  logic [7:0] row_q, row_left_q, column_q, groups_q, rows_q, groups_all_q;
+  logic [7:0] row_q, row_left_q, column_q, groups_q, rows_q, groups_all_q, step_q;
   logic depthwise_q, depthwise;
   assign depthwise = !Planes && layer_i[FDepthwise];
   logic [9:0] wait_q;
@@ -56,11 +56,11 @@ module bitsys_drain #(
   assign next_in_last_m = last_n_q ? next_last_m_q : last_m_q;
   assign next_pixel = pixel_q + layer_i[FOutPitch+:WOutPitch];
   // The tile below, or the first one of the next strip, which lies right of that of this one.
-  logic [15:0] strip_next_q, tile_next;
+  logic [15:0] strip_next_q, below_q, other_tile;
   logic [7:0] strip_q, strip_last_q;
-  logic strip_end_q, one_of_strip_q, last_of_strip;
-  assign last_of_strip = !depthwise_q || strip_end_q;
-  assign tile_next = !last_of_strip ? tile_pixel_q + layer_i[FOutDown+:WOutDown] : one_of_strip_q ? next_pixel : strip_next_q;
+  logic strip_end_q, one_of_strip_q, follows;
+  assign follows = strip_end_q && one_of_strip_q;  // the next tile begins behind the last pixel of this one
+  assign other_tile = strip_end_q ? strip_next_q : below_q;
 
   always_ff @(posedge clk_i) begin
     if (rst_i) begin
@@ -100,6 +100,8 @@ module bitsys_drain #(
     strip_last_q <= layer_i[FStripRows+:WStripRows] - 8'd2;
     one_of_strip_q <= !depthwise || layer_i[FStripRows+:WStripRows] == 8'd1;
     groups_all_q <= depthwise ? 8'd0 : 8'(Groups - 1);
+    step_q <= depthwise ? 8'd1 : 8'(Groups);
+    below_q <= tile_pixel_q + layer_i[FOutDown+:WOutDown];  // in time: tiles end two cycles apart, at least
     if (start_i) begin
       m_left_q <= layer_i[FTilesM+:WTilesM] - 20'd1;
       last_m_q <= layer_i[FTilesM+:WTilesM] == 20'd1;
@@ -123,7 +125,7 @@ module bitsys_drain #(
         row_left_q <= !last_row_q ? row_left_q - 8'd1 : next_in_last_m ? layer_i[FRowsLast+:WRowsLast] - 8'd1 : rows_q;
         last_row_q <= !last_row_q ? row_left_q == 8'd1
           : (next_in_last_m || depthwise_q) && layer_i[FRowsLast+:WRowsLast] == 8'd1;
-        pixel_q <= !last_row_q ? next_pixel : last_n_q ? tile_next : tile_pixel_q;
+        pixel_q <= !last_row_q || (last_n_q && follows) ? next_pixel : last_n_q ? other_tile : tile_pixel_q;
       end
       if (tile_end) begin
         groups_q <= next_last_n ? layer_i[FGroupsLast+:WGroupsLast] - 8'd1 : groups_all_q;
@@ -134,13 +136,13 @@ module bitsys_drain #(
           m_left_q <= m_left_q - 20'd1;
           last_m_q <= next_last_m_q;
           tile_q <= tile_q + 1'b1;
-          tile_pixel_q <= tile_next;
-          strip_q <= last_of_strip ? 8'd0 : strip_q + 8'd1;
-          strip_end_q <= last_of_strip ? one_of_strip_q : strip_q == strip_last_q;
+          tile_pixel_q <= follows ? next_pixel : other_tile;
+          strip_q <= strip_end_q ? 8'd0 : strip_q + 8'd1;
+          strip_end_q <= strip_end_q ? one_of_strip_q : strip_q == strip_last_q;
           if (strip_q == 8'd0) strip_next_q <= next_pixel;
         end else begin
           n_left_q <= n_left_q - 16'd1;
-          group_base_q <= group_base_q + 16'd1 + 16'(groups_all_q);
+          group_base_q <= group_base_q + 16'(step_q);
         end
       end
     end
