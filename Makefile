@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEVELOP := $(VENV)/.developed
 
-.PHONY: venv demo test test-all golden fuzz networks kills proofs docs dist lint format clean
+.PHONY: venv demo test test-all golden fuzz networks kills proofs docs dist lint format clean frames
 
 venv: $(DEVELOP)
 
@@ -26,9 +26,13 @@ demo: $(STAMP)
 test: venv
 	$(BIN)/python -m pytest -q -n 2 -m "not slow"
 
-# Mutated files through everything that reads files; failures are kept in fuzz-failures.
+# Mutated files through everything that reads files; failures are kept in fuzz-failures. COUNT is that of all runs together.
 fuzz: venv
-	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),5000) --seed $(or $(SEED),0)
+	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),100000) --out benchmarks/trust/files.json
+
+# Random networks through the RTL of all targets; COUNT networks of each, of all runs together.
+frames: venv
+	for t in tlmac bitsys rap; do $(BIN)/python tests/fuzz/hardware.py $$t --count $(or $(COUNT),100) --cycles 1000000 --ledger benchmarks/trust/frames.json || exit 1; done
 
 # Random networks: NumPy against the fast evaluator and exported files.
 networks: venv

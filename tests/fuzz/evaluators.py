@@ -10,7 +10,6 @@ is also where a run goes on. The command ends with 1 where anything differs.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
@@ -22,6 +21,7 @@ import onnxruntime
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "support"))
 
+from ledger import Ledger  # noqa: E402
 from random_networks import KINDS, random_input, random_network, random_ports  # noqa: E402
 
 from bitwright.fast.evaluator import Evaluator  # noqa: E402
@@ -74,7 +74,8 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1000, help="networks, from seed 0 on")
     parser.add_argument("--out", type=Path, help="file of results, which is also where a run goes on")
     given = parser.parse_args()
-    known = json.loads(given.out.read_text()) if given.out and given.out.exists() else {"networks": 0, "wrong": {}}
+    ledger = Ledger(given.out, networks=0, wrong={})
+    known = ledger.data
     start = time.perf_counter()
     for seed in range(known["networks"], given.count):
         try:
@@ -82,11 +83,13 @@ def main() -> int:
         except Exception as error:
             found = [f"{type(error).__name__}: {error}"]
         known["networks"] = seed + 1
+        ledger.count()
         if found:
             known["wrong"][str(seed)] = found
             print(seed, found, flush=True)
-        if given.out and (known["networks"] % SAVED == 0 or seed + 1 == given.count):
-            given.out.write_text(json.dumps(known, indent=1) + "\n")
+        if known["networks"] % SAVED == 0:
+            ledger.save()
+    ledger.save()
     seconds = time.perf_counter() - start
     print(f"{known['networks']:,} networks, {len(known['wrong'])} wrong, {seconds:.0f} s")
     return int(bool(known["wrong"]))

@@ -1,16 +1,20 @@
 """Mutated files through everything that reads files: each loads rightly or is refused in a `UserError`.
 
     python tests/fuzz/files.py --count 5000 --seed 0
+    python tests/fuzz/files.py --count 100000 --out benchmarks/trust/files.json
 
 Each case takes a good file of one kind, applies a few mutations that its seed draws, and loads, checks, evaluates,
-quantizes and plans it, in a child process whose memory and time are limited. Anything but success or a `UserError` is a
-failure: another exception, too much memory, too much time, a crash. Failures are reduced to as few mutations as show
-them, and kept with their tracebacks in --keep.
+quantizes and plans it, in a child process whose memory and processor time are limited. Anything but success or a
+`UserError` is a failure: another exception, too much memory, too much time, a crash. Failures are reduced to as few
+mutations as show them, and kept with their tracebacks in --keep. With --out, `count` is that of all runs, and the file
+of results is also where a run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import random
@@ -23,12 +27,16 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-MEMORY = 2 << 30  # bytes beyond those of the child with everything loaded
-SECONDS = 20.0  # a case
+from ledger import Ledger
+
+MEMORY = 1 << 30  # bytes: of the whole child, and of its addresses beyond those with everything loaded
+SECONDS = 20.0  # of the processor, a case
+HANGING = 120.0  # seconds by the clock after which a case hangs
+SAVED = 200  # cases between two writes of the results
 MOST_STEPS = 4
 MOST_LINES = 40  # of a refusal, which lists problems one a line
 
@@ -70,7 +78,8 @@ def run_case(good: Path, kind: str, steps: list[int]) -> tuple[str, str]:
         folder = Path(name) / "case"
         shutil.copytree(good / kind, folder)
         mutate(folder, steps)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        signal.setitimer(signal.ITIMER_REAL, HANGING)
         try:
             SUBJECTS[kind].use(folder)
         except UserError as error:
@@ -80,18 +89,17 @@ def run_case(good: Path, kind: str, steps: list[int]) -> tuple[str, str]:
         except BaseException:
             return "failed", traceback.format_exc()
         finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
     return "loaded", ""
 
 
 def _too_long(_signal: int, _frame: Any) -> None:
-    raise TimeoutError(f"longer than {SECONDS:g} seconds")
+    raise TimeoutError(f"more than {SECONDS:g} seconds of the processor, or {HANGING:g} by the clock")
 
 
 def child(good: Path) -> None:
     """Run the cases that come in, a line each, and answer each with a line."""
-    import io
-
     from subjects import SUBJECTS
 
     answers, sys.stdout = sys.stdout, io.StringIO()
@@ -100,15 +108,20 @@ def child(good: Path) -> None:
             shutil.copytree(good / kind, Path(name) / "case")
             subject.use(Path(name) / "case")
     sys.stderr = io.StringIO()
-    signal.signal(signal.SIGALRM, _too_long)
+    for limit in (signal.SIGALRM, signal.SIGPROF):
+        signal.signal(limit, _too_long)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         kind, steps = json.loads(line)
-        outcome = run_case(good, kind, steps)
+        start = time.process_time()
+        outcome, detail = run_case(good, kind, steps)
+        seconds = time.process_time() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        print(json.dumps([*outcome, peak]), file=answers, flush=True)
+        if peak > MEMORY and outcome != "failed":
+            outcome, detail = "failed", f"{peak / 2**20:,.0f} MiB of memory"
+        print(json.dumps([outcome, detail, peak, seconds]), file=answers, flush=True)
         sys.stdout.seek(0), sys.stdout.truncate()
 
 
@@ -119,18 +132,20 @@ class Child:
         self.good = good
         self.process: subprocess.Popen[str] | None = None
 
-    def run(self, kind: str, steps: list[int]) -> tuple[str, str, int]:
-        """(outcome, detail, peak memory of the child in bytes)."""
+    def run(self, kind: str, steps: list[int]) -> tuple[str, str, int, float]:
+        """(outcome, detail, peak memory of the child in bytes, seconds of the processor)."""
         process = self.process or self._start()
         assert process.stdin is not None
         process.stdin.write(json.dumps([kind, steps]) + "\n")
         process.stdin.flush()
-        answer = self._answer(3 * SECONDS)
+        answer = self._answer(2 * HANGING)
         if answer is None:
             self.stop()
-            return "failed", f"the process died or hung (exit code {process.returncode})", 0
-        outcome, detail, peak = json.loads(answer)
-        return outcome, detail, peak
+            return "failed", f"the process died or hung (exit code {process.returncode})", 0, 0.0
+        outcome, detail, peak, seconds = json.loads(answer)
+        if peak > MEMORY:
+            self.stop()  # the peak of later cases is their own
+        return outcome, detail, peak, seconds
 
     def _start(self) -> subprocess.Popen[str]:
         command = [sys.executable, __file__, "--child", str(self.good)]
@@ -170,6 +185,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first case; the next ones follow")
     parser.add_argument("--kinds", default="", help="kinds of files, separated by commas; default all")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"), help="folder for what fails")
+    parser.add_argument("--out", type=Path, help="file of results, which is also where a run goes on")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -183,26 +199,33 @@ def campaign(options: argparse.Namespace) -> int:
     from subjects import SUBJECTS
 
     kinds = options.kinds.split(",") if options.kinds else list(SUBJECTS)
-    counts: Counter[tuple[str, str]] = Counter()
-    peak, slowest = 0, (0.0, 0)
+    ledger = Ledger(options.out, cases=0, kinds={}, failed=[], peak_mib=0, slowest=[0.0, 0])
+    found = ledger.data
     with tempfile.TemporaryDirectory(prefix="fuzz-good-") as name:
         good = Path(name)
-        for kind, subject in SUBJECTS.items():
-            (good / kind).mkdir()
-            subject.make(good / kind)
+        with contextlib.redirect_stdout(io.StringIO()):
+            for kind, subject in SUBJECTS.items():
+                (good / kind).mkdir()
+                subject.make(good / kind)
         worker = Child(good)
-        for seed in range(options.seed, options.seed + options.count):
+        for seed in range(options.seed + found["cases"], options.seed + options.count):
             kind, steps = case_of(seed, kinds)
-            start = time.monotonic()
-            outcome, detail, memory = worker.run(kind, steps)
-            slowest = max(slowest, (time.monotonic() - start, seed))
-            peak = max(peak, memory)
-            counts[kind, outcome] += 1
+            outcome, detail, memory, seconds = worker.run(kind, steps)
+            found["slowest"] = max(found["slowest"], [round(seconds, 2), seed])
+            found["peak_mib"] = max(found["peak_mib"], memory >> 20)
+            counts = found["kinds"].setdefault(kind, {"loaded": 0, "refused": 0, "failed": 0})
+            counts[outcome] += 1
+            found["cases"] += 1
+            ledger.count()
             if outcome == "failed":
+                found["failed"].append([kind, seed, detail.strip().splitlines()[-1][:200]])
                 keep(options.keep, good, kind, seed, reduced(worker, kind, steps), detail)
+            if found["cases"] % SAVED == 0:
+                ledger.save()
         worker.stop()
-    show(kinds, counts, peak, slowest)
-    return int(any(outcome == "failed" for _, outcome in counts))
+    ledger.save()
+    show(found)
+    return int(bool(found["failed"]))
 
 
 def keep(folder: Path, good: Path, kind: str, seed: int, steps: list[int], detail: str) -> None:
@@ -216,14 +239,14 @@ def keep(folder: Path, good: Path, kind: str, seed: int, steps: list[int], detai
     print(f"failed: {kind}, seed {seed}: {detail.strip().splitlines()[-1][:200]} ({target})", flush=True)
 
 
-def show(kinds: list[str], counts: Counter[tuple[str, str]], peak: int, slowest: tuple[float, int]) -> None:
+def show(found: Mapping[str, Any]) -> None:
     """Print the counts by kind and outcome."""
     outcomes = ("loaded", "refused", "failed")
     print(f"{'kind':<16}" + "".join(f"{o:>10}" for o in outcomes))
-    for kind in kinds:
-        print(f"{kind:<16}" + "".join(f"{counts[kind, o]:>10}" for o in outcomes))
-    print(f"{'all':<16}" + "".join(f"{sum(counts[k, o] for k in kinds):>10}" for o in outcomes))
-    print(f"peak memory {peak / 2**20:,.0f} MiB; slowest case {slowest[0]:.1f} s (seed {slowest[1]})")
+    for kind, counts in found["kinds"].items():
+        print(f"{kind:<16}" + "".join(f"{counts[o]:>10}" for o in outcomes))
+    print(f"{'all':<16}" + "".join(f"{sum(c[o] for c in found['kinds'].values()):>10}" for o in outcomes))
+    print(f"peak memory {found['peak_mib']:,} MiB; slowest case {found['slowest'][0]} s (seed {found['slowest'][1]})")
 
 
 if __name__ == "__main__":

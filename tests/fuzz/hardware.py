@@ -1,12 +1,15 @@
 """Random networks through the hardware of a target: bits, cycles, refusals.
 
     python tests/fuzz/hardware.py TARGET --count 300 --seed 0 --out results.jsonl
+    python tests/fuzz/hardware.py TARGET --count 300 --cycles 1000000 --ledger benchmarks/trust/frames.json
 
 A seed draws a network, some with several inputs and outputs, a set of options of the target, stalls and frames
 (`campaigns.toml`). Each one is checked, planned, emitted and simulated twice, without stalls and with random ones, and
 appended to the file as one line of JSON.
 A run resumes where the file ends, until `count` networks of the range have been simulated. Refused networks do not
-count; `check` and `plan` must agree on what they refuse. The command ends with 1 where anything is wrong.
+count. With --cycles, as many frames with stalls as take about so many cycles by the estimate. A ledger keeps the
+counts alone, of all targets and runs, and is also where a run goes on. `check` and `plan` must agree on what they
+refuse. The command ends with 1 where anything is wrong.
 
 status: "exact"; "refused" (problems); "wrong" (values differ); "cycles" (a figure is not what the target claims);
 "failed" (an exception, a stream that stops or breaks the rules, a contract that is not kept).
@@ -23,6 +26,7 @@ import time
 import tomllib
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,7 @@ import numpy as np
 TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS / "support"))
 
+from ledger import Ledger  # noqa: E402
 from random_networks import random_input, random_network, random_ports  # noqa: E402
 
 from bitwright import targets  # noqa: E402
@@ -44,6 +49,7 @@ from bitwright.tools.model import Stalls  # noqa: E402
 CAMPAIGNS = Path(__file__).with_name("campaigns.toml")
 SEVERAL = 0.3  # share of the networks that are drawn with several inputs, outputs or both
 GOOD = ("exact", "refused")
+MOST_FRAMES = 20_000  # of a simulation
 RELATIONS = {
     "equal": lambda measured, estimated: math.ceil(measured) == estimated,
     "near": lambda measured, estimated: abs(measured - estimated) <= max(2, 0.01 * estimated),
@@ -78,14 +84,28 @@ def drawn(plan: Mapping[str, Any], seed: int, fixed: Mapping[str, Any]) -> tuple
     return shape, _with_paths(options | dict(fixed))
 
 
-def run_seed(name: str, seed: int, frames: int = 0, fixed: Mapping[str, Any] = {}, **more: Any) -> dict[str, Any]:
-    """The record of a seed; frames: 0 draws 3 to 9. more: `cache_dir` of `simulate`."""
+@dataclass(frozen=True)
+class Length:
+    """Of a simulation: frames, 0 draws 3 to 9; cycles: about so many with stalls, by the estimate, in more frames."""
+
+    frames: int = 0
+    cycles: int = 0
+
+    def long(self, interval: int) -> int:
+        """Frames with stalls."""
+        return min(self.cycles // max(interval, 1), MOST_FRAMES)
+
+
+def run_seed(
+    name: str, seed: int, length: Length = Length(), fixed: Mapping[str, Any] = {}, **more: Any
+) -> dict[str, Any]:
+    """The record of a seed. more: `cache_dir` of `simulate`."""
     plan, start = campaign(name), time.perf_counter()
     shape, options = drawn(plan, seed, fixed)
     record = {"target": name, "seed": seed, "shape": shape, "options": options}
     try:
         network = simplify(_network(seed, plan["shapes"][shape]))
-        record |= _tried(network, targets.get(name), options, plan, seed, frames, more)
+        record |= _tried(network, targets.get(name), options, plan, seed, length, more)
     except Exception as error:
         record |= {"status": "failed", "error": f"{type(error).__name__}: {error}", "where": _where(error)}
     return record | {"seconds": round(time.perf_counter() - start, 2)}
@@ -106,7 +126,7 @@ def _where(error: Exception) -> list[str]:
     return [f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls]
 
 
-def _tried(network: Network, target: Target, options, plan, seed: int, frames: int, more) -> dict[str, Any]:
+def _tried(network: Network, target: Target, options, plan, seed: int, length: Length, more) -> dict[str, Any]:
     """What a network did: status and figures."""
     chosen = make_options(target, options)
     problems, made = target.check(network, chosen), target.plan(network, chosen)
@@ -117,18 +137,24 @@ def _tried(network: Network, target: Target, options, plan, seed: int, frames: i
     if isinstance(made, Refusal):
         return {"status": "refused", "problems": [str(p) for p in told]}
     rng = np.random.default_rng([seed, 2])
-    x = random_input(network, frames or int(rng.integers(3, 10)), seed)
+    few = length.frames or int(rng.integers(3, 10))
+    x = random_input(network, max(few, length.long(made.estimate.interval_cycles)), seed)
     expected = network.leaving(evaluate(network, x))
     design = target.emit(made)
-    quiet = simulate(design, x, jobs=1, **more)
+    quiet = simulate(design, x[:few], jobs=1, **more)
     stalls = Stalls(seed, float(rng.uniform(0, 0.7)), float(rng.uniform(0, 0.7)))
     paused = simulate(design, x, jobs=1, stalls=stalls, **more)
-    wrong = [int(np.count_nonzero(result.outputs != expected)) for result in (quiet, paused)]
+    wrong = [int(np.count_nonzero(result.outputs != expected[: len(result.outputs)])) for result in (quiet, paused)]
     estimated, measured, off = figures(plan, made, quiet)
     status = "wrong" if any(wrong) else "cycles" if off else "exact"
-    return {"status": status, "frames": len(x), "mismatches": wrong, "estimated": estimated, "measured": measured} | (
-        {"off": off} if off else {}
-    )
+    return {
+        "status": status,
+        "frames": few,
+        "stalled": len(x),
+        "mismatches": wrong,
+        "estimated": estimated,
+        "measured": measured,
+    } | ({"off": off} if off else {})
 
 
 def _contract(network: Network, problems, told, goals: set[str]) -> str | None:
@@ -182,20 +208,42 @@ def run(name: str, count: int, first: int, path: Path | None, **more: Any) -> It
         yield record
 
 
+def tally(ledger: Ledger, name: str, record: Mapping[str, Any]) -> None:
+    """Add a record to the counts of its target; what is wrong is kept whole."""
+    found = ledger.data["targets"].setdefault(name, {"next": 0, "networks": 0, "refused": 0, "frames": 0, "wrong": []})
+    found["next"] = record["seed"] + 1
+    if record["status"] == "refused":
+        found["refused"] += 1
+    elif record["status"] == "exact":
+        found["networks"] += 1
+        found["frames"] += record["frames"] + record["stalled"]
+        ledger.count(record["frames"] + record["stalled"])
+    else:
+        found["networks"] += 1
+        found["wrong"].append(dict(record))
+    ledger.save()
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("target", choices=targets.names())
     parser.add_argument("--count", type=int, default=300, help="networks to simulate")
     parser.add_argument("--seed", type=int, default=0, help="first seed")
     parser.add_argument("--frames", type=int, default=0, help="frames a network; 0 draws 3 to 9")
+    parser.add_argument("--cycles", type=int, default=0, help="of a simulation with stalls, at least, in more frames")
     parser.add_argument("--out", type=Path, help="file of JSON lines, which is also where a run goes on")
+    parser.add_argument("--ledger", type=Path, help="file of the counts of all runs, which is also where a run goes on")
     parser.add_argument("-O", "--option", action="append", default=[], help="key=value, fixed for all networks")
     given = parser.parse_args(arguments)
     target = targets.get(given.target)
     fixed = parse_options(target.options, given.option, f"target {given.target}")
+    ledger = Ledger(given.ledger, targets={})
+    known = ledger.data["targets"].get(given.target, {"next": 0, "networks": 0})
+    count, start = (given.count - known["networks"], known["next"]) if given.ledger else (given.count, given.seed)
     counts = collections.Counter()
-    for record in run(given.target, given.count, given.seed, given.out, frames=given.frames, fixed=fixed):
+    for record in run(given.target, count, start, given.out, length=Length(given.frames, given.cycles), fixed=fixed):
         counts[record["status"]] += 1
+        tally(ledger, given.target, record)
         if record["status"] not in GOOD:
             print(json.dumps(record), flush=True)
     print(json.dumps({"target": given.target, "simulated": sum(counts.values()) - counts["refused"], **counts}))

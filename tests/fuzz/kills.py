@@ -24,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from ledger import Ledger
 
 from bitwright import demo
 from bitwright.models.export import to_onnx
@@ -150,7 +151,8 @@ def run_trial(command: str, seed: int, good: Path, expected: str, seconds: float
 
 def campaign(count: int, out: Path | None, commands: list[str], first: int = 0) -> list[dict[str, object]]:
     """Trials until `count` kills of each command."""
-    found: list[dict[str, object]] = json.loads(out.read_text()) if out and out.exists() else []
+    ledger = Ledger(out, trials=[])
+    found: list[dict[str, object]] = ledger.data["trials"]
     with tempfile.TemporaryDirectory(prefix="kills-good-") as name:
         good = Path(name) / "good"
         good.mkdir()
@@ -164,8 +166,8 @@ def campaign(count: int, out: Path | None, commands: list[str], first: int = 0) 
                 seed += 1
                 if found[-1]["wrong"]:
                     print(json.dumps(found[-1]), flush=True)
-                if out:
-                    out.write_text(json.dumps(found, indent=1) + "\n")
+                ledger.count(int(str(found[-1]["kills"])))
+                ledger.save()
     return found
 
 
