@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEVELOP := $(VENV)/.developed
 
-.PHONY: venv demo test test-all golden fuzz networks kills proofs docs dist lint format clean frames
+.PHONY: venv demo test test-all golden fuzz networks kills proofs docs dist lint format clean frames lock supply
 
 venv: $(DEVELOP)
 
@@ -45,6 +45,16 @@ kills: venv
 # Formal proofs of the RTL; rows and verdicts as JSON in benchmarks/trust/proofs.json.
 proofs: venv
 	$(BIN)/python tests/formal/prove.py --json benchmarks/trust/proofs.json
+
+# The newest versions of all dependencies with their hashes.
+lock: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python tests/supply/chain.py lock
+
+# Wheels, bill of materials, audit, and tests with the newest and the oldest dependencies.
+supply: venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python tests/supply/chain.py wheels sbom audit versions --out benchmarks/trust/supply.json
 
 # The documentation as a web site, in site/; warnings are errors.
 docs: venv

@@ -14,6 +14,7 @@
     design = bw.compile(net, goals=bw.Goals(fps=10_000, device="ultra96"))       # what is fast enough, and fits
     sim = bw.simulate(design, x)                 # .outputs .latency_cycles .interval_cycles .bit_exact
     bw.debug(design, x).first                    # the first layer whose values in simulation are not the network's
+    bw.prove(design, x).units                    # of each: whether its netlist is its RTL, and that its operation
     syn = bw.synthesize(design, "xczu3eg")       # .lut .ff .bram36 .dsp
     bw.report(design, "build", simulation=sim, synthesis=syn)
     bw.deploy(design, "board", "ultra96")        # Vivado scripts, sources, driver
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from bitwright.fast.export import export
     from bitwright.limits import limit
     from bitwright.network import Network
+    from bitwright.proving.units import prove
     from bitwright.quantization.options import QuantizeOptions
     from bitwright.reporting import report
     from bitwright.simulation import simulate
@@ -80,6 +82,7 @@ __all__ = [
     "limit",
     "load",
     "load_design",
+    "prove",
     "quantize",
     "report",
     "save",
@@ -118,6 +121,7 @@ _HOMES = {
     "limit": "limits",
     "load": "api",
     "load_design": "design.io",
+    "prove": "proving.units",
     "quantize": "api",
     "report": "reporting",
     "save": "api",

@@ -35,6 +35,7 @@ COMMANDS = (
     "compile",
     "simulate",
     "debug",
+    "prove",
     "synthesize",
     "report",
     "exchange.deploy",

@@ -127,6 +127,17 @@ AXIL_FAULTS = (
     (AXIL, "data_q <= rdata_i;", ""),
     (AXIL, "legal_q <= &s_axil_wstrb", "legal_q <= 1'b1"),
 )
+READER, WRITER = "axi_reader.sv", "axi_writer.sv"
+READER_FAULTS = (
+    (READER, "(IndexBits + 1)'(BurstBeats) - {1'b0, beat_q[IndexBits-1:0]}", "(IndexBits + 1)'(BurstBeats)"),
+    (READER, "else if (count_q == '0) drain_q <= 1'b0", "else drain_q <= 1'b0"),
+    (READER, "room_q >= RoomBits'(BurstBeats)", "room_q != '0"),
+)
+WRITER_FAULTS = (
+    (WRITER, "held_q >= HeldBits'(chunk)", "held_q != '0"),
+    (WRITER, "w_last_o = index_q == burst_len", "w_last_o = index_q == 8'd1"),
+    (WRITER, "{last && end_q, beat_q}", "{end_q, beat_q}"),
+)
 REGROUPED = ((1, 2), (2, 1), (4, 1), (1, 4), (4, 2), (2, 4), (3, 1), (1, 3), (2, 1, 1), (4, 1, 1))
 PACKED = ((3, 2, 7), (2, 3, 7), (2, 3, 6), (1, 2, 3), (3, 1, 5), (2, 2, 3), (4, 3, 6))
 PARTS = ((0, 1, 2), (1, 1, 2), (1, 2, 4), (0, 3, 3), (2, 1, 3))  # first, size, words
@@ -153,6 +164,14 @@ LEVELS = {"threshold_s00_l000.mem": "7\n", "threshold_s01_l000.mem": "2\na\n"}
 TABLE = {"lookup_l000.mem": "".join(f"{(x * x + 3) % 16:x}\n" for x in range(16))}
 POOL = ".Lanes(1), .InBits(4), .InSigned(1), .Taps(3)"
 POOLED = {"TILES": 3, "EACH": 0, "FOLD": "result"}
+
+
+def bus(
+    module: str, length: int, depth: int, outstanding: int, mutants: tuple[tuple[str, str, str], ...] = ()
+) -> Proof:
+    """axi_reader or axi_writer with bursts of two beats, for commands of so many beats."""
+    values = {"ADDRESS": 6, "BURST": 2, "OUTSTANDING": outstanding, "DEPTH": depth, "LENGTH": length, "STEP": 5}
+    return Proof(module, "axi_read" if module == "axi_reader" else "axi_write", values, mutants)
 
 
 def draws(jumps: int) -> Proof:
@@ -201,6 +220,11 @@ PROOFS = (
     *(Proof("bitsys_count6", "count6", {"PRODUCT": p}, quick=True) for p in (0, 1)),
     *(Proof("bitsys_pack", "packing", {"PLANES": p}, needs=("bitsys_unpack",)) for p in (0, 1)),
     Proof("axil_bus", "axil", {}, AXIL_FAULTS),
+    bus("axi_reader", 1, 2, 1),
+    bus("axi_reader", 3, 2, 2, READER_FAULTS),
+    bus("axi_reader", 3, 4, 2),
+    bus("axi_writer", 1, 2, 1),
+    bus("axi_writer", 3, 2, 2, WRITER_FAULTS),
     *(
         straight("requantize", f"{REQUANTIZE}, .Rounding({r})", f"limit({text}, -8, 7)", 5, IN=5)
         for r, text in enumerate(ROUNDINGS)
