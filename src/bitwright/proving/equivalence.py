@@ -30,7 +30,6 @@ PROVEN, TESTED, DIFFERS, SKIPPED = "proven", "random vectors", "differs", "not d
 RESULT = "result.json"
 LANES = 64  # runs of a simulation
 _PORT = re.compile(r"(input|output)\s+logic\s*(\[[^\]]*\])?\s*(\w+)")
-_BLOCK = re.compile(r"\b(RAMB\w+|URAM\w+|DSP\w+)\b")
 
 SYNTHESIS = """read_verilog -sv -defer {files}
 scratchpad -copy abc9.script.default.fast abc9.script
@@ -137,20 +136,21 @@ def _compared(
     seconds: int,
 ) -> Equivalence:
     family = families()[device.family]
-    if family.vendor != "xilinx":
+    if not family.models:
         return Equivalence(SKIPPED, reason=f"no simulation models of the cells of {family.name}")
     (folder / "gold").mkdir()
     plain = write_files(gold, folder / "gold")
     script = SYNTHESIS.format(files=" ".join(write_files(mapped, folder)), synthesis=family.synthesis, top=top)
     _execute(tool, script, folder)
-    block = _BLOCK.search((folder / "netlist.v").read_text())
+    blocks = "|".join(filter(None, (family.cells.bram18, family.cells.bram36, family.cells.dsp)))
+    block = re.search(rf"\b({blocks})\b", (folder / "netlist.v").read_text())
     if block:
         return Equivalence(SKIPPED, reason=f"no simulation model of {block[1]}")
     for memory in (folder / "gold").glob("*.mem"):  # read from where Yosys runs
         (folder / memory.name).write_text(memory.read_text())
     (folder / "proof.sv").write_text(_miter(gold[f"{top}.sv"], top))
     sources = " ".join(f"gold/{name}" for name in plain)
-    _execute(tool, MITER.format(files=sources, top=top, models=f"{family.vendor}/cells_sim.v"), folder)
+    _execute(tool, MITER.format(files=sources, top=top, models=family.models), folder)
     return _decided(folder, cycles, tool, seconds)
 
 

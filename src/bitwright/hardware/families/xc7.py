@@ -233,4 +233,5 @@ FAMILY = Family(
         options=(),
     ),
     boards=Boards(_clock, _constraints, "board.xdc", "board.bit"),
+    models="xilinx/cells_sim.v",
 )
