@@ -3,8 +3,8 @@
     python benchmarks/trust/sinks.py
 
 Networks, models and files with names that try to be code, markup, paths, formulas or control sequences go through RTL,
-Tcl and C of deployments, drivers, pages, CSV and JSON files, file names and the terminal. sinks.json holds how many tests
-there are and which failed: escapes.
+Tcl and C of deployments, drivers, pages, CSV and JSON files, file names and the terminal. sinks.json holds how many
+tests there are and which failed: escapes.
 """
 
 from __future__ import annotations

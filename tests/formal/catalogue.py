@@ -222,7 +222,6 @@ PROOFS = (
     Proof("axil_bus", "axil", {}, AXIL_FAULTS),
     bus("axi_reader", 1, 2, 1),
     bus("axi_reader", 3, 2, 2, READER_FAULTS),
-    bus("axi_reader", 3, 4, 2),
     bus("axi_writer", 1, 2, 1),
     bus("axi_writer", 3, 2, 2, WRITER_FAULTS),
     *(

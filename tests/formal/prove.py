@@ -123,6 +123,13 @@ def check(proof: Proof) -> dict[str, object]:
     }
 
 
+def keep(path: Path, row: dict[str, object]) -> None:
+    """Put a row into the file of all rows, in place of what was there of the same proof; proofs that are gone leave."""
+    rows = {old["name"]: old for old in json.loads(path.read_text())} if path.exists() else {}
+    rows[row["name"]] = row
+    path.write_text(json.dumps([rows[p.name] for p in PROOFS if p.name in rows], indent=1) + "\n")
+
+
 def good(row: dict[str, object]) -> bool:
     """Whether nothing is wrong: no counterexample, a harness that lives, every mutant found."""
     return row["status"] != "fails" and row["alive_after"] is not None and not row["missed"]
@@ -144,7 +151,7 @@ def table(rows: list[dict[str, object]]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("modules", nargs="*", help="default: all")
-    parser.add_argument("--json", type=Path, help="write the rows here")
+    parser.add_argument("--json", type=Path, help="file of all rows, in which these replace theirs")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--table", type=Path, help="print a table of the rows of this file, and prove nothing")
     given = parser.parse_args(arguments)
@@ -159,13 +166,13 @@ def main(arguments: list[str] | None = None) -> int:
     with ThreadPoolExecutor(given.jobs) as pool:
         for row in pool.map(check, chosen):
             rows.append(row)
+            if given.json:
+                keep(given.json, row)
             mark = "" if good(row) else "WRONG "
             print(
                 f"{mark}{row['status']} ({row['engine']}, {row['cycles']}, {row['seconds']} s): {row['name']}",
                 flush=True,
             )
-    if given.json:
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
     proven = sum(row["status"] == "proven" for row in rows)
     print(f"{proven} of {len(rows)} proven, {sum(row['status'] == 'bounded' for row in rows)} bounded")
     return int(not all(map(good, rows)))

@@ -1,5 +1,7 @@
 """Proofs of the RTL: the quick ones always, all of them with the slow tests, and the faults that they must find."""
 
+import json
+
 import prove
 import pytest
 from catalogue import PROOFS, Proof
@@ -45,6 +47,14 @@ def test_a_row_with_anything_wrong_is_told():
     assert prove.good(row)
     for change in ({"status": "fails"}, {"alive_after": None}, {"missed": ["stream_skid.sv"]}):
         assert not prove.good(row | change)
+
+
+def test_rows_replace_their_own_alone(tmp_path):
+    path = tmp_path / "rows.json"
+    first, second = PROOFS[0].name, PROOFS[1].name
+    for row in ({"name": second, "status": "bounded"}, {"name": first}, {"name": second, "status": "proven"}):
+        prove.keep(path, row)
+    assert json.loads(path.read_text()) == [{"name": first}, {"name": second, "status": "proven"}]
 
 
 def test_the_sources_hold_what_a_module_needs():
