@@ -127,16 +127,16 @@ AXIL_FAULTS = (
     (AXIL, "data_q <= rdata_i;", ""),
     (AXIL, "legal_q <= &s_axil_wstrb", "legal_q <= 1'b1"),
 )
-READER, WRITER = "axi_reader.sv", "axi_writer.sv"
+READER, WRITER, BURSTS = "axi_reader.sv", "axi_writer.sv", "axi_bursts.sv"
 READER_FAULTS = (
-    (READER, "(IndexBits + 1)'(BurstBeats) - {1'b0, beat_q[IndexBits-1:0]}", "(IndexBits + 1)'(BurstBeats)"),
-    (READER, "else if (count_q == '0) drain_q <= 1'b0", "else drain_q <= 1'b0"),
+    (BURSTS, "(IndexBits + 1)'(BurstBeats) - {1'b0, beat_q[IndexBits-1:0]}", "(IndexBits + 1)'(BurstBeats)"),
+    (BURSTS, "else if (idle_o) drain_q <= 1'b0", "else drain_q <= 1'b0"),
     (READER, "room_q >= RoomBits'(BurstBeats)", "room_q != '0"),
 )
 WRITER_FAULTS = (
-    (WRITER, "held_q >= HeldBits'(chunk)", "held_q != '0"),
+    (WRITER, "held_q >= HeldBits'(beats)", "held_q != '0"),
     (WRITER, "w_last_o = index_q == burst_len", "w_last_o = index_q == 8'd1"),
-    (WRITER, "{last && end_q, beat_q}", "{end_q, beat_q}"),
+    (BURSTS, "{last && end_q, beat_q}", "{end_q, beat_q}"),
 )
 REGROUPED = ((1, 2), (2, 1), (4, 1), (1, 4), (4, 2), (2, 4), (3, 1), (1, 3), (2, 1, 1), (4, 1, 1))
 PACKED = ((3, 2, 7), (2, 3, 7), (2, 3, 6), (1, 2, 3), (3, 1, 5), (2, 2, 3), (4, 3, 6))
