@@ -127,16 +127,11 @@ AXIL_FAULTS = (
     (AXIL, "data_q <= rdata_i;", ""),
     (AXIL, "legal_q <= &s_axil_wstrb", "legal_q <= 1'b1"),
 )
-READER, WRITER, BURSTS = "axi_reader.sv", "axi_writer.sv", "axi_bursts.sv"
+READER, BURSTS = "axi_reader.sv", "axi_bursts.sv"
 READER_FAULTS = (
     (BURSTS, "(IndexBits + 1)'(BurstBeats) - {1'b0, beat_q[IndexBits-1:0]}", "(IndexBits + 1)'(BurstBeats)"),
     (BURSTS, "else if (idle_o) drain_q <= 1'b0", "else drain_q <= 1'b0"),
     (READER, "room_q >= RoomBits'(BurstBeats)", "room_q != '0"),
-)
-WRITER_FAULTS = (
-    (WRITER, "held_q >= HeldBits'(beats)", "held_q != '0"),
-    (WRITER, "w_last_o = index_q == burst_len", "w_last_o = index_q == 8'd1"),
-    (BURSTS, "{last && end_q, beat_q}", "{end_q, beat_q}"),
 )
 REGROUPED = ((1, 2), (2, 1), (4, 1), (1, 4), (4, 2), (2, 4), (3, 1), (1, 3), (2, 1, 1), (4, 1, 1))
 PACKED = ((3, 2, 7), (2, 3, 7), (2, 3, 6), (1, 2, 3), (3, 1, 5), (2, 2, 3), (4, 3, 6))
@@ -223,7 +218,6 @@ PROOFS = (
     bus("axi_reader", 1, 2, 1),
     bus("axi_reader", 3, 2, 2, READER_FAULTS),
     bus("axi_writer", 1, 2, 1),
-    bus("axi_writer", 3, 2, 2, WRITER_FAULTS),
     *(
         straight("requantize", f"{REQUANTIZE}, .Rounding({r})", f"limit({text}, -8, 7)", 5, IN=5)
         for r, text in enumerate(ROUNDINGS)
