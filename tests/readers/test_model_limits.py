@@ -215,3 +215,12 @@ def test_external_data_that_are_refused(location, entries, message, tmp_path):
     onnx.save(external(location, **entries), folder / "m.onnx")
     with pytest.raises(ModelError, match=message):
         read(folder / "m.onnx")
+
+
+@pytest.mark.parametrize("count", [2**31, 2**62])
+def test_padding_of_channels_is_held_against_the_budget(tmp_path, count):
+    nodes = [helper.make_node("Pad", ["x", "pads"], ["y"])]
+    path = tmp_path / "m.onnx"
+    onnx.save(model(nodes, {"pads": np.array([0, count, 0, 0, 0, 0, 0, 0])}), path)
+    with pytest.raises(ModelError, match="padding of channels has"):
+        read(path)

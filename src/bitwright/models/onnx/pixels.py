@@ -62,6 +62,8 @@ def _pad(context: Context, node: NodeView) -> Tensor:
 
 def _more_channels(context: Context, node: NodeView, tensor: Tensor, before: int, after: int, value: float) -> Tensor:
     """Channels of one number in front of and behind those of an image."""
+    pixels = math.prod(tensor.shape) // tensor.shape[tensor.channel_axis]
+    limits.check_shape((pixels, before + after), "padding of channels has")
     made = tensor.value
     for count, first in ((before, True), (after, False)):
         if count:
