@@ -128,12 +128,23 @@ class _Search:
             low, high = study.extremes(table)
             budgets = np.geomspace(max(low, 1e-9), max(high, 1e-9), chosen.points)
             proposed += [study.solve(table, float(budget)) for budget in budgets]
-        low, high = study.extremes(self.weight_bytes)
-        proposed += [study.solve(self.weight_bytes, float(b)) for b in np.geomspace(low, high, BYTE_POINTS)]
         found += self.measured(proposed, found)
-        for table in (*costs.values(), self.weight_bytes):
-            found = self._closed_in(found, table)
-        return found, costs, hints
+        for table in costs.values():
+            found = self._closed_in(self.study, found, table)
+        return self._lightest(found), costs, hints
+
+    def _lightest(self, found: list[Candidate]) -> list[Candidate]:
+        """With the networks that `search` measures: of the fewest bytes, activations as wide as they may be."""
+        whole, table = self.study, self.weight_bytes
+        pairs = {n: tuple(p for p in legal if p[1] == max(a for _, a in legal)) for n, legal in whole.pairs.items()}
+        study = replace(whole, pairs=pairs)
+        low, high = study.extremes(table)
+        some = [study.solve(table, float(b)) for b in np.geomspace(low, high, BYTE_POINTS)]
+        some += [self.uniform((w, max(self.options.activation_candidates))) for w in self.options.weight_candidates]
+        found = [*found, *self.measured(some, found)]
+        light = self._closed_in(study, [c for c in found if c.widths in some], table)
+        new = [c for c in light if all(c.widths != o.widths for o in found)]
+        return [*found, *(replace(c, name=self._name(c.widths, n)) for n, c in enumerate(new, len(found)))]
 
     @cached_property
     def weight_bytes(self) -> LayerCosts:
@@ -170,11 +181,11 @@ class _Search:
                 return f"w{pair[0]}a{pair[1]}"
         return f"mixed{number}"
 
-    def _closed_in(self, found: list[Candidate], table: LayerCosts) -> list[Candidate]:
+    def _closed_in(self, study: Study, found: list[Candidate], table: LayerCosts) -> list[Candidate]:
         """With more networks, of costs below the cheapest that keeps the bound."""
 
         def find(budget: float, known: Sequence[Candidate]) -> tuple[Candidate, bool]:
-            widths = self.study.solve(table, budget)
+            widths = study.solve(table, budget)
             same = next((c for c in known if c.widths == widths), None)
             return (same, False) if same else (self.measured([widths], known)[0], True)
 
