@@ -129,3 +129,39 @@ def test_a_goal_that_no_circuit_reaches_is_refused():
         "interval=15 is out of reach: the fastest circuit found takes 16 cycles a frame; legal: interval of at least 16"
     )
     assert TLMAC.plan(network, make_options(TLMAC, {"interval": 16})).estimate.interval_cycles == 16
+
+
+class Ending:
+    """A graph whose frames end so far apart, again and again."""
+
+    in_words = 1
+
+    def __init__(self, first, gaps):
+        self.first, self.gaps, self.asked = first, gaps, []
+
+    def run(self):
+        return self
+
+    def ends(self, frames):
+        self.asked.append(frames)
+        times = [*self.first, *self.gaps * frames][: frames - 1]
+        return np.cumsum([7, *times]), 3
+
+
+@pytest.mark.parametrize(
+    ("first", "gaps", "interval", "frames"),
+    [
+        ([], [50], 50, 6),
+        ([90], [50], 50, 6),
+        ([], [30, 71], 51, 6),  # two frames take turns: no more of them are needed
+        ([95], [30, 71], 51, 6),
+        ([], [20, 30, 40], 30, 12),
+        ([1, 2, 3, 4, 5], [30, 70], 50, 48),  # a long start: the later half of many frames
+    ],
+)
+def test_frames_that_take_turns(first, gaps, interval, frames):
+    graph = Ending(first, gaps)
+    found, latency = timing._steady(graph)
+    assert abs(found - interval) <= (frames == timing.MOST)
+    assert latency == 4
+    assert graph.asked[-1] == frames

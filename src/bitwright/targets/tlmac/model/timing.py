@@ -34,7 +34,7 @@ def cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
     """(interval, latency) in cycles where neither the input nor the output stalls.
 
     Latency: from the first input word to the last output word of the first frame. Interval: between frames, the mean
-    over the later half of as many frames as it takes to become steady.
+    over the later half of as many frames as it takes to become steady, or over a period where frames take turns.
     """
     return _steady(_whole(circuit, plans))
 
@@ -54,10 +54,19 @@ def _steady(graph: _Graph) -> tuple[int, int]:
     run = graph.run()
     while True:
         ends, start = run.ends(frames)
-        gaps = np.diff(ends)[frames // 2 - 1 :]
-        if gaps.max() - gaps.min() <= STEADY * gaps.max() or frames >= MOST:
-            return int(np.ceil(gaps.mean())), int(ends[0] - start)
+        gaps = np.diff(ends)
+        late = gaps[frames // 2 - 1 :]
+        steady = late.max() - late.min() <= STEADY * late.max() or frames >= MOST
+        period = len(late) if steady else _period(gaps[1:])
+        if period:
+            return int(np.ceil(gaps[-period:].mean())), int(ends[0] - start)
         frames *= 2
+
+
+def _period(gaps: np.ndarray) -> int:
+    """After how many frames the gaps between them come again, all of them having come twice; 0 where they have not."""
+    lengths = range(2, len(gaps) // 2 + 1)
+    return next((p for p in lengths if np.array_equal(gaps[p:], gaps[:-p])), 0)
 
 
 def first_cycles(circuit: Circuit, plans: tuple[UnitPlan, ...]) -> tuple[int, int]:
