@@ -59,7 +59,7 @@ def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
 
 def _renamed(node: FloatNode, old: str, new: str) -> FloatNode:
     """The node with `new` where it read `old`."""
-    return replace(node, inputs=tuple(new if i == old else i for i in node.inputs))
+    return replace(node, inputs=tuple(new if i == old else i for i in node.inputs)) if old in node.inputs else node
 
 
 def _merged(before: FloatNode, node: FloatNode, exact: bool) -> FloatNode | None:
