@@ -306,7 +306,8 @@ def share_private(w: np.ndarray, fold: Fold) -> Private:
     narrow = next(t for t in (">i1", ">i2", ">i4") if np.iinfo(t).min <= w.min() and w.max() <= np.iinfo(t).max)
     rows = np.ascontiguousarray(w.astype(narrow).transpose(1, 3, 2, 0, 4)).reshape(lanes * fold.outputs, -1)
     lane_of = np.repeat(np.arange(lanes, dtype=">i4"), fold.outputs)[:, None]
-    keys = np.ascontiguousarray(np.concatenate([lane_of.view(np.uint8), rows.view(np.uint8)], axis=1))  # sorts by lane first
+    # Sorts by lane first.
+    keys = np.ascontiguousarray(np.concatenate([lane_of.view(np.uint8), rows.view(np.uint8)], axis=1))
     _, first, inverse = np.unique(keys.view(f"V{keys.shape[1]}").reshape(-1), return_index=True, return_inverse=True)
     unique = rows[first].reshape(len(first), len(w), -1).astype(w.dtype)
     lane = first // fold.outputs
