@@ -74,7 +74,7 @@ def fit_codes(steps: Steps) -> CodeForm | None:
 
 
 def emit_codes(g: Builder, x: str, form: CodeForm) -> str:
-    """The codes of x + shift (the caller has added it), float32."""
+    """The codes of x + shift (the caller has added it), in the form's own type."""
     alike = np.all(form.scale == form.scale[0])
     scale = form.scale[0].reshape(()) if alike else form.scale
     zero = np.zeros(scale.shape, form.dtype)
@@ -82,4 +82,4 @@ def emit_codes(g: Builder, x: str, form: CodeForm) -> str:
     limits = np.iinfo(form.dtype)
     if (form.low, form.high) != (limits.min, limits.max):
         y = g.add("Clip", y, *(g.constant(np.array(v, form.dtype)) for v in (form.low, form.high)))
-    return g.cast(y, "float32")
+    return y

@@ -20,7 +20,8 @@ from onnx import TensorProto, helper
 from bitwright.errors import OptionError
 from bitwright.fast.onnx_builder import Builder
 from bitwright.fast.products import FLOAT32_EXACT
-from bitwright.fast.translate import Translator, Value
+from bitwright.fast.translate import Translator
+from bitwright.fast.values import Value
 from bitwright.files import write_file
 from bitwright.network import ops
 from bitwright.network.graph import Network, Node

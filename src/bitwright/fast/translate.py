@@ -7,12 +7,13 @@ in float64. The proofs are in `products` and `staircase`; every node takes the c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bitwright.fast.code_fit import emit_codes, fit_codes
+from bitwright.fast import kernels
+from bitwright.fast.code_fit import CodeForm, emit_codes, fit_codes
+from bitwright.fast.emitters import EMITTERS
 from bitwright.fast.input_onnx import CODE_BITS, code_base, coding, quantizing
 from bitwright.fast.onnx_builder import Builder
 from bitwright.fast.products import (
@@ -23,31 +24,16 @@ from bitwright.fast.products import (
     dense_of_codes,
     float_conv,
     float_dense,
-    pad,
-    taps,
 )
 from bitwright.fast.staircase import steps_of
 from bitwright.fast.step_fallbacks import requantize, search, table
 from bitwright.fast.step_forms import Form, emit, emit_tail, forms, per_channel
+from bitwright.fast.values import Value
 from bitwright.network import ops
 from bitwright.network.graph import Network, Node
 from bitwright.network.inputs import InputSpec
 from bitwright.network.ranges import intervals
 from bitwright.network.types import Floats, Interval
-
-
-@dataclass(frozen=True)
-class Value:
-    """A tensor of the ONNX graph: its name and whether it is float64.
-
-    order: for a vector that is kept in channel-major order, the (H, W, C) of the image it comes from.
-    codes: the tensor is uint8 and holds the value minus this number; None where it holds the value.
-    """
-
-    name: str
-    wide: bool
-    order: tuple[int, ...] = ()
-    codes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +71,8 @@ class Translator:
         self.intervals = intervals(network)
         self.g = Builder()
         self.values: dict[str, Value] = {}
+        self._decoded: dict[str, Value] = {}
+        self._kernels: dict[str, kernels.KernelForm | None] = {}
 
     def model(self, floats: bool) -> bytes:
         needed = _needed(self.network, self.wanted)
@@ -107,7 +95,7 @@ class Translator:
     def float_input(self, spec: InputSpec, x: str) -> Value:
         """The codes of an input that is the model's own floats."""
         x = self.g.input(x, "float32", spec.shape)
-        if self.codes_suffice(spec):
+        if self.codes_suffice(spec) or (self.wants_codes(spec.name) and not spec.type.dtype.bipolar):
             return Value(coding(self.g, spec, x), False, codes=code_base(spec))
         wide = self.intervals[spec.name].reach > FLOAT32_EXACT
         return Value(quantizing(self.g, spec, x, wide), wide)
@@ -125,7 +113,7 @@ class Translator:
         return all(isinstance(r.op, ops.Dense) and codes_exact(r.op, code_base(spec), spec.high) for r in readers)
 
     def _output(self, name: str, as_name: str, floats: bool) -> None:
-        value, t = self.in_order(self.values[name]), self.network.types[name]
+        value, t = self.in_order(self.plain(name)), self.network.types[name]
         if floats:
             self.g.output(value.name, as_name, "float64" if value.wide else "float32")
             return
@@ -140,18 +128,62 @@ class Translator:
         image = self.g.transpose(self.g.reshape(value.name, 0, c, h, w), 0, 2, 3, 1)
         return Value(self.g.reshape(image, 0, h * w * c), value.wide)
 
+    def plain(self, name: str) -> Value:
+        """A value as numbers."""
+        value = self.values[name]
+        if value.codes is None:
+            return value
+        if name not in self._decoded:
+            self._decoded[name] = self.decoded(value)
+        return self._decoded[name]
+
+    def decoded(self, value: Value) -> Value:
+        """Codes as numbers."""
+        if value.codes is None:
+            return value
+        x = self.g.cast(value.name, "float32")
+        x = self.g.add("Add", x, self.g.operand(np.float32(value.codes))) if value.codes else x
+        return replace(value, name=x, codes=None)
+
+    def coded(self, name: str) -> Value:
+        """A value as uint8 codes, which suffice for it."""
+        value, base = self.values[name], kernels.code_base(self.intervals[name])
+        assert base is not None
+        if value.codes is not None:
+            return value
+        x = self.g.add("Sub", value.name, self.g.operand(np.array(base, np.float32))) if base else value.name
+        self._decoded[name] = value
+        self.values[name] = Value(self.g.cast(x, "uint8"), False, value.order, base)
+        return self.values[name]
+
+    def kernel(self, product: Node) -> kernels.KernelForm | None:
+        """How a product and the step behind it are one integer kernel; None where they are not."""
+        if product.name not in self._kernels:
+            self._kernels[product.name] = self._fit_kernel(product) if self.is_deferred(product) else None
+        return self._kernels[product.name]
+
+    def _fit_kernel(self, product: Node) -> kernels.KernelForm | None:
+        (step,) = self.network.consumers[product.name]
+        op, x = product.op, self.intervals[product.inputs[0]]
+        if not (isinstance(op, ops.Conv2d) and kernels.takes(op, x) and kernels.exact_here(op, x)):
+            return None
+        assert isinstance(step.op, (ops.Threshold, ops.Requantize))
+        steps = steps_of(step.op, self.intervals[product.name])
+        return kernels.fit_kernel(steps) if steps else None
+
+    def wants_codes(self, name: str) -> bool:
+        """Whether an integer kernel reads a value."""
+        return any(self.kernel(reader) for reader in self.network.consumers[name])
+
     def widen(self, value: Value) -> Value:
         return value if value.wide else Value(self.g.cast(value.name, "float64"), True, value.order)
 
     def is_deferred(self, node: Node) -> bool:
         """Whether the only reader of a product is a step that may swallow it (see `_folded`)."""
+        if not isinstance(node.op, ops.Product) or node.name in self.wanted:
+            return False
         readers = self.network.consumers[node.name]
-        return (
-            isinstance(node.op, ops.Product)
-            and node.name not in self.wanted
-            and len(readers) == 1
-            and isinstance(readers[0].op, (ops.Threshold, ops.Requantize))
-        )
+        return len(readers) == 1 and isinstance(readers[0].op, (ops.Threshold, ops.Requantize))
 
     def emit_node(self, node: Node) -> Value:
         """The value of a node whose inputs are there."""
@@ -159,23 +191,27 @@ class Translator:
             return self._step(node, node.op)
         if isinstance(node.op, ops.Product):
             return self.product(node, node.op)
-        inputs = [self.values[name] for name in node.inputs]
+        keeps = isinstance(node.op, (ops.Flatten, ops.MaxPool))  # what does not read numbers
+        inputs = [self.values[name] if keeps else self.plain(name) for name in node.inputs]
         if not isinstance(node.op, ops.Flatten):
             inputs = [self.in_order(value) for value in inputs]
-        return _EMITTERS[type(node.op)](self, node, node.op, *inputs)
+        return EMITTERS[type(node.op)](self, node, node.op, *inputs)
 
     def image(self, name: str) -> bool:
         return len(self.network.types[name].shape) == 3
 
     def product(self, node: Node, op: ops.Product) -> Value:
         """A Conv2d or Dense, exactly, without what follows it."""
-        x, interval = self.values[node.inputs[0]], self.intervals[node.inputs[0]]
+        source = node.inputs[0]
+        x, interval = self.values[source], self.intervals[source]
         if isinstance(op, ops.Conv2d):
-            shapes = self.network.types[node.inputs[0]].shape, self.network.types[node.name].shape
-            return Value(*conv(self.g, op, self.in_order(x).name, x.wide, interval, shapes))
+            x = self.in_order(self.plain(source))
+            shapes = self.network.types[source].shape, self.network.types[node.name].shape
+            return Value(*conv(self.g, op, x.name, x.wide, interval, shapes))
         op = _channel_major(op, x.order)
-        if x.codes is not None:
+        if x.codes is not None and codes_exact(op, x.codes, int(interval.high.max())):
             return Value(dense_of_codes(self.g, op, x.name, x.codes), False)
+        x = self.plain(source)
         return Value(*dense(self.g, op, x.name, x.wide, _reorder(interval, x.order)))
 
     def _step(self, node: Node, op: ops.Threshold | ops.Requantize) -> Value:
@@ -184,6 +220,12 @@ class Translator:
         interval, shape = self.intervals[source], self.network.types[source].shape
         image = len(shape) == 3
         producer = _Product.of(self.network.node(source)) if source not in self.values else None
+        kernel = self.kernel(producer.node) if producer else None
+        if producer and kernel and isinstance(producer.op, ops.Conv2d):
+            x = self.coded(producer.source)
+            assert x.codes is not None
+            y = kernels.emit_kernel(self.g, producer.op, x.name, x.codes, kernel)
+            return Value(y, False, codes=kernel.base)
         steps = steps_of(op, interval)
         found = next(forms(op, steps, interval, shape), None)
         if producer and found and self._folds(producer, found):
@@ -191,16 +233,23 @@ class Translator:
             return Value(emit_tail(self.g, y, found, image), False)
         codes = fit_codes(steps) if steps and interval.reach <= FLOAT32_EXACT else None
         if producer and codes and self._is_plain(producer):
-            return Value(emit_codes(self.g, self._scaled_product(producer, np.ones(1), codes.shift), codes), False)
-        x = self.product(producer.node, producer.op) if producer else self.in_order(self.values[source])
+            return self._codes(node, self._scaled_product(producer, np.ones(1), codes.shift), codes)
+        x = self.product(producer.node, producer.op) if producer else self.in_order(self.plain(source))
         if codes and not x.wide:
             shifted = x.name if not np.any(codes.shift) else self._shifted(x.name, codes.shift, image)
-            return Value(emit_codes(self.g, shifted, codes), False)
+            return self._codes(node, shifted, codes)
         if found:
             x = self.widen(x) if found.dtype is np.float64 else x
             found = found if x.wide == (found.dtype is np.float64) else replace(found, dtype=np.float64)
             return self._narrowed(Value(emit(self.g, x.name, found, image), x.wide), node)
         return self._narrowed(Value(self._fallback(op, x, interval, shape), True), node)
+
+    def _codes(self, node: Node, x: str, form: CodeForm) -> Value:
+        """A step as QuantizeLinear of x that is shifted already; its codes stay where an integer kernel reads them."""
+        y = emit_codes(self.g, x, form)
+        if form.dtype is np.uint8 and kernels.code_base(self.intervals[node.name]) == 0 and self.wants_codes(node.name):
+            return Value(y, False, codes=0)
+        return Value(self.g.cast(y, "float32"), False)
 
     def _shifted(self, x: str, shift: Floats, image: bool) -> str:
         return self.g.add("Add", x, per_channel(self.g, shift, np.float32, image))
@@ -222,9 +271,9 @@ class Translator:
 
     def _is_plain(self, product: _Product) -> bool:
         """Whether a product may be computed in float32 with other weights and another bias."""
-        x, op = self.values[product.source], product.op
+        x, op = self.plain(product.source), product.op
         padded = isinstance(op, ops.Conv2d) and op.pad_value and any(op.pads)
-        return not (x.wide or x.codes is not None or padded)
+        return not (x.wide or padded)
 
     def _folds(self, product: _Product, form: Form) -> bool:
         """Whether a product may carry the m and b of a form without changing a result."""
@@ -233,7 +282,7 @@ class Translator:
 
     def _scaled_product(self, product: _Product, m: Floats, b: Floats) -> str:
         """m * product + b in float32, m in the weights and b in the bias; m, b float64 [O or 1]."""
-        x, op = self.values[product.source], product.op
+        x, op = self.plain(product.source), product.op
         bias = b if op.bias is None else b + m * op.bias
         if isinstance(op, ops.Conv2d):
             return float_conv(self.g, op, self.in_order(x).name, op.weight * m[:, None, None, None], bias)
@@ -264,122 +313,3 @@ def _channel_major(op: ops.Dense, order: tuple[int, ...]) -> ops.Dense:
         return op
     weight = op.weight.reshape(-1, *order).transpose(0, 3, 1, 2).reshape(op.weight.shape)
     return ops.Dense(weight, op.weight_type, op.bias)
-
-
-def _flatten(t: Translator, node: Node, _op: ops.Flatten, x: Value) -> Value:
-    before = t.network.types[node.inputs[0]].shape
-    if len(before) == 1:
-        return x
-    flat = t.g.reshape(x.name, 0, t.network.types[node.name].size)
-    trivial = before[2] == 1 or before[:2] == (1, 1)
-    return replace(x, name=flat, order=() if trivial else before)
-
-
-def _combine(kind: str, **attributes: int) -> Callable[[Translator, Node, ops.Op, Value, Value], Value]:
-    """Add or Concat: both inputs in one float type, float64 where one is or the result needs it."""
-
-    def emit(t: Translator, node: Node, _op: ops.Op, a: Value, b: Value) -> Value:
-        if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
-            a, b = t.widen(a), t.widen(b)
-        return Value(t.g.add(kind, a.name, b.name, **attributes), a.wide)
-
-    return emit
-
-
-def _weave(t: Translator, node: Node, op: ops.Weave, a: Value, b: Value) -> Value:
-    """Both with an axis more, that of what takes turns, joined along the one behind it."""
-    if a.wide or b.wide:
-        a, b = t.widen(a), t.widen(b)
-    parts = []
-    for value, name, count in zip((a, b), node.inputs, op.counts, strict=True):
-        h, w, c = t.network.types[name].shape
-        shape = (0, c, h // count, count, w) if op.axis == 0 else (0, c, h, w // count, count)
-        parts.append(t.g.reshape(value.name, *shape))
-    h, w, c = t.network.types[node.name].shape
-    return Value(t.g.reshape(t.g.add("Concat", *parts, axis=3 + op.axis), 0, c, h, w), a.wide)
-
-
-def _product(t: Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Value:
-    """Both factors less their zeros, in float64 where one is or the product needs it."""
-    if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
-        a, b = t.widen(a), t.widen(b)
-    dtype = np.float64 if a.wide else np.float32
-    factors = [
-        t.g.add("Sub", x.name, t.g.operand(np.array(zero, dtype))) if zero else x.name
-        for x, zero in zip((a, b), op.zeros, strict=True)
-    ]
-    return Value(t.g.add("Mul", *factors), a.wide)
-
-
-def _max_pool(t: Translator, node: Node, op: ops.MaxPool, x: Value) -> Value:
-    name, pads = x.name, op.pads
-    if any(p >= k for p, k in zip(pads, op.kernel * 2, strict=True)):  # more than ONNX Runtime takes
-        lowest = t.network.types[node.inputs[0]].dtype.min
-        name, pads = pad(t.g, name, x.wide, pads, lowest), (0, 0, 0, 0)
-    lists = {"kernel_shape": list(op.kernel), "strides": list(op.stride), "pads": list(pads)}
-    return Value(t.g.add("MaxPool", name, **lists, dilations=list(op.dilation)), x.wide)
-
-
-def _sum_pool(t: Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
-    shape = t.network.types[node.inputs[0]].shape
-    wide = t.intervals[node.name].reach > FLOAT32_EXACT
-    if wide:
-        x = t.widen(x)
-    if not any(op.pads) and op.kernel == shape[:2]:
-        return Value(t.g.add("ReduceSum", x.name, t.g.constant(np.array([2, 3])), keepdims=1), wide)
-    if not wide:
-        channels = shape[2]
-        weight = np.ones((channels, *op.kernel, 1), np.int64)
-        ones = ops.Conv2d(weight, stride=op.stride, pads=op.pads, dilation=op.dilation, groups=channels)
-        return Value(float_conv(t.g, ones, x.name, ones.weight, None), False)
-    name = x.name
-    if any(op.pads):
-        top, left, bottom, right = op.pads
-        name, shape = pad(t.g, name, True, op.pads, 0), (shape[0] + top + bottom, shape[1] + left + right, shape[2])
-    return Value(t.g.add("Sum", *taps(t.g, name, shape, op.kernel, op.stride, op.dilation)), True)
-
-
-def _pad(t: Translator, _node: Node, op: ops.Pad, x: Value) -> Value:
-    return Value(pad(t.g, x.name, x.wide, op.pads, op.value), x.wide)
-
-
-def _resize(t: Translator, node: Node, op: ops.Resize, x: Value) -> Value:
-    *size, c = t.network.types[node.inputs[0]].shape
-    (h, w), (fh, fw) = size or (1, 1), op.factor
-    parts = t.g.reshape(x.name, 0, c, h, 1, w, 1)
-    repeated = t.g.add("Expand", parts, t.g.constant(np.array([1, 1, 1, fh, 1, fw], np.int64)))
-    return Value(t.g.reshape(repeated, 0, c, h * fh, w * fw), x.wide)
-
-
-def _arg_max(t: Translator, _node: Node, _op: ops.ArgMax, x: Value) -> Value:
-    return Value(t.g.cast(t.g.add("ArgMax", x.name, axis=1, keepdims=1), "float32"), False)
-
-
-def _lookup(t: Translator, node: Node, op: ops.Lookup, x: Value) -> Value:
-    channels = t.network.types[node.name].channels
-    wide = t.intervals[node.name].reach > FLOAT32_EXACT
-    position = t.g.cast(x.name, "int32")
-    if op.domain.bipolar:
-        position = t.g.add("Greater", x.name, t.g.constant(np.zeros((), np.float32)))
-        position = t.g.cast(position, "int32")
-    start = np.arange(len(op.table)) * op.domain.levels - (0 if op.domain.bipolar else op.domain.min)
-    shape = (1, -1, 1, 1) if t.image(node.name) else (1, -1)
-    offset = np.broadcast_to(start, channels) if len(start) > 1 else start
-    position = t.g.add("Add", position, t.g.constant(offset.astype(np.int32).reshape(shape)))
-    table = op.table.reshape(-1).astype(np.float64 if wide else np.float32)
-    return Value(t.g.add("Gather", t.g.constant(table), position), wide)
-
-
-_EMITTERS: dict[type[ops.Op], Callable[..., Value]] = {  # of translator, node, operation and inputs
-    ops.Lookup: _lookup,
-    ops.Add: _combine("Add"),
-    ops.Mul: _product,
-    ops.Concat: _combine("Concat", axis=1),
-    ops.Weave: _weave,
-    ops.MaxPool: _max_pool,
-    ops.SumPool: _sum_pool,
-    ops.Pad: _pad,
-    ops.Resize: _resize,
-    ops.Flatten: _flatten,
-    ops.ArgMax: _arg_max,
-}

@@ -30,6 +30,7 @@ from bitwright.quantization.ranges.silent import silent_values, with_partners
 from bitwright.quantization.ranges.thresholds import RangeRule, choose_quantizer, within_clip
 from bitwright.quantization.refine import refine
 from bitwright.quantization.report import QuantizationReport, evaluated, make_report
+from bitwright.quantization.settle import settled
 from bitwright.quantization.sweep import sweep
 from bitwright.quantization.threads import one_blas_thread
 from bitwright.quantization.weights.grids import WeightRule
@@ -177,7 +178,7 @@ def finish(prepared: Prepared, widths: placement.Widths, progress: Progress = qu
     start = time.perf_counter()
     graph, options = prepared.graph, prepared.options
     quantized = round_weights(prepared, place(prepared, widths, progress), widths, progress)
-    network = lower(quantized, multiplier_bits=options.multiplier_bits)
+    network = settled(lower(quantized, multiplier_bits=options.multiplier_bits))
     samples, seconds = len(prepared.x), time.perf_counter() - start
     report = make_report(graph, quantized, network, prepared.seen, options, samples, seconds)
     return Quantized(network, report, quantized, prepared.channel_scales)

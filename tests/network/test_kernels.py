@@ -1,0 +1,125 @@
+"""Convolutions and their steps as integer kernels: the proof, what they equal, and where they are left alone."""
+
+import numpy as np
+import onnx
+import pytest
+
+from bitwright.fast import kernels
+from bitwright.fast.evaluator import Evaluator
+from bitwright.fast.staircase import steps_of
+from bitwright.fast.translate import translate
+from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
+from bitwright.network.types import Interval
+from bitwright.quantization.settle import settled
+
+
+def line(rng, channels, reach, dtype, dead=False):
+    """A Requantize of sums up to `reach` with 16-bit multipliers, that leaves the type at both ends."""
+    multiplier = rng.integers(1 << 15, 1 << 16, channels)
+    shift = np.full(channels, int(np.log2(reach / dtype.levels)) + 15)
+    middle = (dtype.max + dtype.min + 1) / 2 * 2.0**shift
+    bias = np.rint(middle + rng.normal(size=channels) * 2.0**shift * dtype.levels / 8).astype(np.int64)
+    if dead:
+        bias[0] = -(reach + 1) * multiplier[0] * 2
+    return ops.Requantize(dtype, multiplier, shift, bias)
+
+
+def network(seed):
+    """Two convolutions, a pool, an addition and a Dense, with what decides about kernels at random."""
+    rng = np.random.default_rng(seed)
+    signed, bits = bool(seed % 2), 8 - seed % 3
+    source = IntType(bits, signed=signed)
+    channels = int(rng.choice([4, 8]))
+    depthwise = seed % 4 == 1
+    groups = channels if depthwise else 1
+    shape = (channels, 3, 3, channels // groups)
+    first = ops.Conv2d(
+        rng.integers(-128, 128, shape),
+        IntType(8, signed=True),
+        stride=(1 + seed % 2, 1),
+        pads=(1, 1, 0, 2),
+        groups=groups,
+        pad_value=int(rng.integers(max(source.min, -3), 4)),
+        bias=rng.integers(-500, 500, channels) if seed % 3 else None,
+    )
+    second = ops.Conv2d(rng.integers(-9, 10, (6, 1, 1, channels)), IntType(5, signed=True))
+    middle, last = IntType(8, signed=seed % 5 == 0), IntType(4)
+    nodes = [
+        Node("first", first, ("input",)),
+        Node("codes", line(rng, channels, 20_000 if depthwise else 80_000, middle, dead=seed % 4 == 2), ("first",)),
+        Node("pool", ops.MaxPool((2, 2), (1, 1)), ("codes",)),
+        Node("second", second, ("pool",)),
+        Node("narrow", line(rng, 6, 6_000, last), ("second",)),
+        Node("flat", ops.Flatten(), ("narrow",)),
+    ]
+    return settled(Network(InputSpec(TensorType((7, 6, channels), source)), nodes))
+
+
+def kinds(net, floats=False):
+    model = onnx.load_from_string(translate(net, net.output_values, floats=floats))
+    return [node.op_type for node in model.graph.node]
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_kernels_equal_the_network(seed):
+    net = network(seed)
+    dtype = net.input.type.dtype
+    x = np.random.default_rng(seed).integers(dtype.min, dtype.max + 1, (6, *net.input.type.shape))
+    x[0], x[1] = dtype.min, dtype.max
+    assert kinds(net).count("QLinearConv") == 2
+    assert "Conv" not in kinds(net, floats=True)
+    values = ["codes", "pool", "narrow", "flat"]
+    found, wanted = Evaluator(net).run(x, values), evaluate(net, x)
+    for value in values:
+        assert np.array_equal(found[value], wanted[value]), value
+    assert np.array_equal(Evaluator(net).run(x), wanted["flat"])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_nearest_is_near_and_exact_for_every_sum(seed):
+    rng = np.random.default_rng(seed)
+    dtype = IntType(8, signed=bool(seed % 2))
+    op = line(rng, 16, 40_000, dtype)
+    x = Interval.of(np.full(16, -40_000), np.full(16, 40_000))
+    near = kernels.nearest(op, x)
+    assert np.all(near.bias % near.multiplier == 0)
+    assert np.all(near.shift == op.shift)
+    assert np.abs(near.multiplier - op.multiplier).max() <= kernels.CHANGES
+    sums = np.arange(-40_000, 40_001)
+    form = kernels.fit_kernel(steps_of(near, x))
+    everything = np.repeat(sums[None], 16, axis=0)
+    assert np.array_equal(form(everything), near.evaluate(everything.T).T)
+    apart = np.abs(near.evaluate(everything.T) - op.evaluate(everything.T))
+    assert apart.max() <= 1
+    assert 0 < apart.mean() < 0.02
+
+
+def test_what_is_left_alone():
+    """Multipliers of few bits, coarse sums, other roundings, wide results: the network is as it was."""
+    rng = np.random.default_rng(1)
+    x = Interval.of(np.full(4, -40_000), np.full(4, 40_000))
+    good = line(rng, 4, 40_000, IntType(8, signed=True))
+    assert kernels.nearest(good, x)
+    floor = ops.Requantize(good.dtype, good.multiplier, good.shift, good.bias, 0, ops.Rounding.FLOOR)
+    wide = ops.Requantize(IntType(12), good.multiplier, good.shift, good.bias)
+    coarse = ops.Requantize(good.dtype, good.multiplier, good.shift - 6, good.bias)
+    short = ops.Requantize(good.dtype, good.multiplier >> 8, good.shift - 8, good.bias >> 8)
+    for op in (floor, wide, coarse, short):
+        assert kernels.nearest(op, x) is None
+
+
+def test_machines_whose_kernels_saturate(monkeypatch):
+    """Products that do not fit 16 bits in pairs are computed in floats there, with the same results."""
+    net = network(0)
+    monkeypatch.setattr(kernels, "adds_exactly", lambda: False)
+    assert kinds(net).count("QLinearConv") == 1  # the one with small weights
+    x = np.full((1, *net.input.type.shape), net.input.type.dtype.max)
+    assert np.array_equal(Evaluator(net).run(x), evaluate(net, x)["flat"])
+
+
+def test_probe_of_the_machine():
+    """Whatever it finds: where it says that sums are exact, the largest ones are."""
+    op = ops.Conv2d(np.full((3, 3, 3, 7), -128), IntType(8, signed=True))
+    x = Interval.of(np.zeros(7, int), np.full(7, 255))
+    assert kernels.takes(op, x)
+    assert kernels.exact_here(op, x) == kernels.adds_exactly()
