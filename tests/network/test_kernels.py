@@ -52,6 +52,14 @@ def network(seed):
         Node("narrow", line(rng, 6, 6_000, last), ("second",)),
         Node("flat", ops.Flatten(), ("narrow",)),
     ]
+    size = Network(InputSpec(TensorType((7, 6, channels), source)), nodes).output_type.size
+    hidden = ops.Dense(rng.integers(-128, 128, (12, size)), IntType(8, signed=True), rng.integers(-99, 99, 12))
+    last = ops.Dense(rng.integers(-8, 8, (5, 12)), IntType(4, signed=True))
+    nodes += [
+        Node("hidden", hidden, ("flat",)),
+        Node("relu", line(rng, 12, 100_000, IntType(8)), ("hidden",)),
+        Node("logits", last, ("relu",)),
+    ]
     return settled(Network(InputSpec(TensorType((7, 6, channels), source)), nodes))
 
 
@@ -66,13 +74,13 @@ def test_kernels_equal_the_network(seed):
     dtype = net.input.type.dtype
     x = np.random.default_rng(seed).integers(dtype.min, dtype.max + 1, (6, *net.input.type.shape))
     x[0], x[1] = dtype.min, dtype.max
-    assert kinds(net).count("QLinearConv") == 2
+    assert [kinds(net).count(kind) for kind in ("QLinearConv", "QGemm")] == [2, 1]
     assert "Conv" not in kinds(net, floats=True)
-    values = ["codes", "pool", "narrow", "flat"]
+    values = ["codes", "pool", "narrow", "flat", "relu"]
     found, wanted = Evaluator(net).run(x, values), evaluate(net, x)
     for value in values:
         assert np.array_equal(found[value], wanted[value]), value
-    assert np.array_equal(Evaluator(net).run(x), wanted["flat"])
+    assert np.array_equal(Evaluator(net).run(x), wanted["logits"])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -81,12 +89,12 @@ def test_the_nearest_is_near_and_exact_for_every_sum(seed):
     dtype = IntType(8, signed=bool(seed % 2))
     op = line(rng, 16, 40_000, dtype)
     x = Interval.of(np.full(16, -40_000), np.full(16, 40_000))
-    near = kernels.nearest(op, x)
+    near = kernels.nearest(op, x, 1)
     assert np.all(near.bias % near.multiplier == 0)
     assert np.all(near.shift == op.shift)
     assert np.abs(near.multiplier - op.multiplier).max() <= kernels.CHANGES
     sums = np.arange(-40_000, 40_001)
-    form = kernels.fit_kernel(steps_of(near, x))
+    form = kernels.fit_kernel(steps_of(near, x), 1)
     everything = np.repeat(sums[None], 16, axis=0)
     assert np.array_equal(form(everything), near.evaluate(everything.T).T)
     apart = np.abs(near.evaluate(everything.T) - op.evaluate(everything.T))
@@ -99,22 +107,22 @@ def test_what_is_left_alone():
     rng = np.random.default_rng(1)
     x = Interval.of(np.full(4, -40_000), np.full(4, 40_000))
     good = line(rng, 4, 40_000, IntType(8, signed=True))
-    assert kernels.nearest(good, x)
+    assert kernels.nearest(good, x, 1)
     floor = ops.Requantize(good.dtype, good.multiplier, good.shift, good.bias, 0, ops.Rounding.FLOOR)
     wide = ops.Requantize(IntType(12), good.multiplier, good.shift, good.bias)
     coarse = ops.Requantize(good.dtype, good.multiplier, good.shift - 6, good.bias)
-    short = ops.Requantize(good.dtype, good.multiplier >> 8, good.shift - 8, good.bias >> 8)
+    short = ops.Requantize(good.dtype, good.multiplier >> 10, good.shift - 10, good.bias >> 10)
     for op in (floor, wide, coarse, short):
-        assert kernels.nearest(op, x) is None
+        assert kernels.nearest(op, x, 1) is None
 
 
 def test_machines_whose_kernels_saturate(monkeypatch):
     """Products that do not fit 16 bits in pairs are computed in floats there, with the same results."""
     net = network(0)
     monkeypatch.setattr(kernels, "adds_exactly", lambda: False)
-    assert kinds(net).count("QLinearConv") == 1  # the one with small weights
+    assert [kinds(net).count(kind) for kind in ("QLinearConv", "QGemm")] == [1, 1]  # what is small enough
     x = np.full((1, *net.input.type.shape), net.input.type.dtype.max)
-    assert np.array_equal(Evaluator(net).run(x), evaluate(net, x)["flat"])
+    assert np.array_equal(Evaluator(net).run(x), evaluate(net, x)["logits"])
 
 
 def test_probe_of_the_machine():
@@ -122,4 +130,4 @@ def test_probe_of_the_machine():
     op = ops.Conv2d(np.full((3, 3, 3, 7), -128), IntType(8, signed=True))
     x = Interval.of(np.zeros(7, int), np.full(7, 255))
     assert kernels.takes(op, x)
-    assert kernels.exact_here(op, x) == kernels.adds_exactly()
+    assert kernels.factor_here(op, x) == (1 if kernels.adds_exactly() else None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A convolution and the step behind it in one integer kernel of ONNX Runtime (QLinearConv), with proof.
+"""A product and the step behind it in one integer kernel of ONNX Runtime (QLinearConv, QGemm), with proof.
 
 The kernel adds products of uint8 codes and int8 weights and an integer bias in 32 bits, and makes a code of the sum,
 clip(round(fl(fl(sum) * scale)) + zero, 0, 255), half to even, in float32. What follows the sum is monotone in it, so
@@ -14,33 +14,40 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from bitwright.fast.onnx_builder import Builder
+from bitwright.fast.onnx_builder import RUNTIME, Builder
 from bitwright.fast.session import open_session
 from bitwright.fast.staircase import Steps, spread, steps_of
-from bitwright.network.ops import Conv2d, Requantize, Rounding
+from bitwright.network.ops import Conv2d, Dense, Product, Requantize, Rounding
 from bitwright.network.types import Floats, Interval, Ints
 
 CODES = 256
 NUDGES = (0, 1, -1, 2, -2)  # of the scale, in units of its last place, and of the bias
-MOST = 1 << 31
-FINE = 32  # sums a code, at least, where a bias may be rounded to whole sums
+MOST = 1 << 30  # of sums, and of biases
+FINE = 8  # sums a code, at least, where a bias may be rounded to whole sums
 CHANGES = 8  # of a multiplier, at most
+LEAST = FINE * CHANGES  # of a multiplier that is changed
 
 
 @dataclass(frozen=True, eq=False)
 class KernelForm:
-    """y = clip(round((x + bias) * scale), low, high) in the codes y - base; scale float32 [C], bias int64 [C]."""
+    """y = clip(round((x * factor + bias) * scale), low, high) in the codes y - base.
+
+    scale float32 [C], bias int64 [C]. factor: a power of two that the weights have room for, and which makes the bias
+    a fraction of x.
+    """
 
     scale: npt.NDArray[np.float32]
     bias: Ints
+    factor: int
     base: int
     low: int
     high: int
 
     def __call__(self, x: Ints) -> npt.NDArray[np.float32]:
         """The function as it is computed; x int64 [C, n]."""
-        y: npt.NDArray[np.float32] = np.rint((x + self.bias[:, None]).astype(np.float32) * self.scale[:, None])
-        return np.clip(y, self.low, self.high)
+        sums = (x * self.factor + self.bias[:, None]).astype(np.float32)
+        codes: npt.NDArray[np.float32] = np.clip(np.rint(sums * self.scale[:, None]), self.low, self.high)
+        return codes
 
 
 def code_base(x: Interval) -> int | None:
@@ -49,60 +56,81 @@ def code_base(x: Interval) -> int | None:
     return low if int(x.high.max()) - low < CODES else None
 
 
-def fit_kernel(steps: Steps) -> KernelForm | None:
+def factor_of(op: Product) -> int:
+    """The largest power of two by which the weights stay int8 codes."""
+    largest = max(int(op.weight.max()), -1 - int(op.weight.min()), 1)
+    return max(1, 1 << ((CODES // 2 - 1) // largest).bit_length() - 1)
+
+
+def fit_kernel(steps: Steps, factor: int) -> KernelForm | None:
     """A form proved equal to `steps`; None where none was found."""
     base = code_base(Interval.of(*steps.ends))
-    if base is None or steps.thresholds.shape[1] == 0 or np.any(steps.step != 1):
+    if base is None or steps.thresholds.shape[1] == 0 or np.any(np.abs(steps.step) != 1):
         return None
     low, high = (int(end) for end in (steps.ends[0].min(), steps.ends[1].max()))
-    u, k, count = steps.levels
-    slope, points, exact = steps.line[0], steps.points, steps.exact
-    slope = np.where(count == 0, 2.0 ** np.ceil(np.log2(4.0 * (steps.x.reach + 1))), slope)
-    form = KernelForm(np.zeros(len(slope), np.float32), np.zeros(len(slope), np.int64), base, low, high)
-    bad = np.arange(len(slope))
+    lines = _Lines(steps, factor)
+    points, exact = steps.points, steps.exact
+    form = KernelForm(np.zeros(len(exact), np.float32), np.zeros(len(exact), np.int64), factor, base, low, high)
+    bad = np.arange(len(exact))
     for nudge in NUDGES:
-        scale = (1 / slope[bad] * (1 + nudge * 2.0**-23)).astype(np.float32)
-        center = _center(steps, bad, u[bad], k[bad], 1 / scale.astype(np.float64))
+        scale, center = lines.near(bad, 1 + nudge * 2.0**-23)
         for more in NUDGES:
             bias = (np.rint(center) + more).astype(np.int64)
-            trial = KernelForm(scale, bias, base, low, high)
+            trial = KernelForm(scale, bias, factor, base, low, high)
             right = np.all(trial(points[bad]) == exact[bad], axis=1)
             form.scale[bad[right]], form.bias[bad[right]] = scale[right], bias[right]
             bad, scale, center = bad[~right], scale[~right], center[~right]
             if not len(bad):
-                return form
+                return form if np.abs(form.bias).max() < MOST else None
     return None
 
 
-def _center(steps: Steps, channels: Ints, u: Floats, k: Floats, slope: Floats) -> Floats:
-    """The bias that puts the steps of the kernel in the middle of those wanted, or a constant where there are none."""
-    constant = slope * steps.ends[0][channels]
-    return np.where(
-        steps.levels[2][channels] == 0, constant, slope * (steps.base[channels] - 0.5) - spread(u, k, slope)[0]
-    )
+class _Lines:
+    """The lines through the steps of every channel in units of x * factor; flat ones where there are no steps."""
+
+    def __init__(self, steps: Steps, factor: int) -> None:
+        self.steps, self.factor = steps, factor
+        self.constant = steps.levels[2] == 0
+        reach = np.maximum(np.abs(steps.x.low), np.abs(steps.x.high)) * factor
+        flat = 2.0 ** np.ceil(np.log2(2.0 * (reach + 1)))
+        self.slope = np.where(self.constant, flat, steps.line[0] * factor)
+        self.sign = np.where(self.constant, 1, steps.step)
+
+    def near(self, channels: Ints, by: float) -> tuple[npt.NDArray[np.float32], Floats]:
+        """Scale, `by` times the best one, and the bias that puts the steps in the middle of those wanted."""
+        steps, sign = self.steps, self.sign[channels]
+        scale = (by / self.slope[channels]).astype(np.float32)
+        slope = 1 / scale.astype(np.float64)
+        u, k, _ = steps.levels
+        middle = slope * (sign * steps.base[channels] - 0.5) - spread(u[channels] * self.factor, k[channels], slope)[0]
+        return sign * scale, np.where(self.constant[channels], slope * steps.ends[0][channels], middle)
 
 
-def nearest(op: Requantize, x: Interval) -> Requantize | None:
+def nearest(op: Requantize, x: Interval, factor: int) -> Requantize | None:
     """A Requantize of sums in x that the kernel computes exactly, next to `op`; None where none is near.
 
-    Its bias is a whole number of sums, at most 1/64 of a code away. Its multipliers are at most CHANGES units away:
-    with the given one, a sum comes so close to a tie that float32 errs in about every other channel.
+    Biases become whole numbers of sums, at most 1/16 of a code away, where multipliers are fine enough. Multipliers
+    are at most CHANGES units away: with the given ones, a sum comes so close to a tie that float32 errs in about every
+    other channel.
     """
-    channels = len(x.low)
-    multiplier, bias, shift = (np.broadcast_to(a, channels) for a in (op.multiplier, op.bias, op.shift))
-    fine = np.all(multiplier * FINE <= np.int64(1) << shift) and np.all(multiplier > CHANGES * FINE)
-    if op.rounding is not Rounding.HALF_EVEN or op.dtype.levels > CODES or op.dtype.bipolar or not fine:
+    if op.rounding is not Rounding.HALF_EVEN or op.dtype.levels > CODES or op.dtype.bipolar:
         return None
-    sums = np.rint(bias / multiplier).astype(np.int64)
-    found, bad = multiplier.copy(), np.arange(channels)
+    channels = len(x.low)
+    multiplier, bias, shift = (np.broadcast_to(a, channels).copy() for a in (op.multiplier, op.bias, op.shift))
+    bad = np.flatnonzero((multiplier > LEAST) & (multiplier * FINE <= np.int64(1) << shift))
+    if not len(bad):
+        return None
+    given, sums = multiplier.copy(), np.rint(bias / np.maximum(multiplier, 1)).astype(np.int64)
     for change in sorted(range(-CHANGES, CHANGES + 1), key=abs):
-        found[bad] = multiplier[bad] + change
-        part = Interval(x.low[bad], x.high[bad], x.reach)
-        trial = replace(op, multiplier=found[bad], bias=sums[bad] * found[bad], shift=shift[bad])
-        bad = bad[~_computes(trial, sums[bad], part)]
+        multiplier[bad] = given[bad] + change
+        bias[bad] = sums[bad] * multiplier[bad]
+        trial = replace(op, multiplier=multiplier[bad], bias=bias[bad], shift=shift[bad])
+        bad = bad[~_computes(trial, sums[bad], Interval(x.low[bad], x.high[bad], x.reach))]
         if not len(bad):
-            return replace(op, multiplier=found, bias=sums * found, shift=shift)
-    return None
+            break
+    found = replace(op, multiplier=multiplier, bias=bias, shift=shift)
+    steps = steps_of(found, x)
+    return found if steps and fit_kernel(steps, factor) else None
 
 
 def _computes(op: Requantize, sums: Ints, x: Interval) -> npt.NDArray[np.bool_]:
@@ -111,54 +139,58 @@ def _computes(op: Requantize, sums: Ints, x: Interval) -> npt.NDArray[np.bool_]:
     if steps is None:
         return np.zeros(len(sums), bool)
     scale = (op.multiplier / 2.0**op.shift).astype(np.float32)
-    form = KernelForm(scale, sums, 0, op.dtype.min - op.zero_point, op.dtype.max - op.zero_point)
+    form = KernelForm(scale, sums, 1, 0, op.dtype.min - op.zero_point, op.dtype.max - op.zero_point)
     right: npt.NDArray[np.bool_] = np.all(form(steps.points) + op.zero_point == steps.exact, axis=1)
     return right
 
 
-def takes(op: Conv2d, x: Interval) -> bool:
-    """Whether a convolution of numbers in x is one that the kernel does; see also `exact_here`."""
+def takes(op: Product, x: Interval) -> bool:
+    """Whether a product of numbers in x is one that the kernel does; see also `factor_here`."""
     base = code_base(x)
-    depthwise = op.groups == len(x.low) == len(op.weight)
-    if base is None or not (op.groups == 1 or depthwise) or (any(op.pads) and not 0 <= op.pad_value - base < CODES):
+    if base is None or int(op.weight.min()) < -CODES // 2 or int(op.weight.max()) >= CODES // 2:
         return False
-    least, most = int(op.weight.min()), int(op.weight.max())
-    if least < -CODES // 2 or most >= CODES // 2:
-        return False
-    return 2 * CODES * int(np.abs(op.weight).sum(axis=(1, 2, 3)).max()) + _bias_reach(op) < MOST
+    if isinstance(op, Conv2d):
+        depthwise = op.groups == len(x.low) == len(op.weight)
+        padded = any(op.pads) and not 0 <= op.pad_value - base < CODES
+        if padded or not (op.groups == 1 or depthwise):
+            return False
+    bias = 0 if op.bias is None else int(np.abs(op.bias).max())
+    return factor_of(op) * (2 * CODES * int(_row_sums(np.abs(op.weight)).max()) + bias) < MOST
 
 
-def _bias_reach(op: Conv2d) -> int:
-    return 0 if op.bias is None else int(np.abs(op.bias).max())
+def _row_sums(weight: Ints) -> Ints:
+    sums: Ints = weight.reshape(len(weight), -1).sum(axis=1)
+    return sums
 
 
-def exact_here(op: Conv2d, x: Interval) -> bool:
-    """Whether the kernels of this machine add the products of a convolution exactly."""
-    largest = (int(x.high.max()) - min(int(x.low.min()), 0)) * int(np.abs(op.weight).max())
-    return 2 * largest < 1 << 15 or adds_exactly()
+def factor_here(op: Product, x: Interval) -> int | None:
+    """The largest factor with which the kernels of this machine add the products exactly; None where none does."""
+    factor = factor_of(op)
+    if adds_exactly():
+        return factor
+    largest = 2 * (int(x.high.max()) - min(int(x.low.min()), 0)) * int(np.abs(op.weight).max())
+    while factor and factor * largest >= 1 << 15:
+        factor //= 2
+    return factor or None
 
 
-def emit_kernel(g: Builder, op: Conv2d, codes: str, base: int, form: KernelForm) -> str:
-    """The codes y - form.base of the convolution of uint8 codes x - base."""
-    zero = op.pad_value - base if any(op.pads) else -base
-    constant = (base + zero) * op.weight.sum(axis=(1, 2, 3)) + (0 if op.bias is None else op.bias)
-    y = g.add(
-        "QLinearConv",
-        codes,
-        g.constant(np.float32(1)),
-        g.constant(np.uint8(zero)),
-        g.constant(np.moveaxis(op.weight, 3, 1).astype(np.int8)),
-        g.constant(form.scale),
-        g.constant(np.zeros(len(form.scale), np.int8)),
-        g.constant(np.float32(1)),
-        g.constant(np.uint8(-form.base)),
-        g.constant((form.bias + constant).astype(np.int32)),
-        kernel_shape=list(op.kernel),
-        strides=list(op.stride),
-        pads=list(op.pads),
-        dilations=list(op.dilation),
-        group=op.groups,
-    )
+def emit_kernel(g: Builder, op: Product, codes: str, base: int, form: KernelForm) -> str:
+    """The codes y - form.base of the product with uint8 codes x - base."""
+    padded = isinstance(op, Conv2d) and any(op.pads)
+    zero = op.pad_value - base if isinstance(op, Conv2d) and padded else -base
+    weight = op.weight * form.factor
+    constant = (base + zero) * _row_sums(weight) + (0 if op.bias is None else op.bias * form.factor)
+    one, of_x, of_y = g.constant(np.float32(1)), g.constant(np.uint8(zero)), g.constant(np.uint8(-form.base))
+    scale, of_weight = g.constant(form.scale), g.constant(np.zeros(len(form.scale), np.int8))
+    bias = g.constant((form.bias + constant).astype(np.int32))
+    if isinstance(op, Conv2d):
+        w = g.constant(np.moveaxis(weight, 3, 1).astype(np.int8))
+        lists = {"kernel_shape": list(op.kernel), "strides": list(op.stride), "pads": list(op.pads)}
+        lists["dilations"] = list(op.dilation)
+        y = g.add("QLinearConv", codes, one, of_x, w, scale, of_weight, one, of_y, bias, **lists, group=op.groups)
+    else:
+        w = g.constant(np.ascontiguousarray(weight.T).astype(np.int8))
+        y = g.add("QGemm", codes, one, of_x, w, scale, of_weight, bias, one, of_y, domain=RUNTIME)
     if (form.low, form.high) != (form.base, form.base + CODES - 1):
         y = g.add("Clip", y, *(g.constant(np.uint8(v - form.base)) for v in (form.low, form.high)))
     return y
@@ -167,15 +199,18 @@ def emit_kernel(g: Builder, op: Conv2d, codes: str, base: int, form: KernelForm)
 @cache
 def adds_exactly() -> bool:
     """Whether this machine adds two products of a uint8 and an int8 exactly: older kernels saturate at 16 bits."""
-    return all(_adds_exactly(size, groups) for size, groups in ((1, 1), (3, 1), (3, 64)))
+    convolutions = [Conv2d(np.full((64, k, k, 64 // n), 127), groups=n) for k, n in ((1, 1), (3, 1), (3, 64))]
+    return all(_adds_exactly(op, (64, 3, 3)) for op in convolutions) and _adds_exactly(
+        Dense(np.full((64, 64), 127)), (64,)
+    )
 
 
-def _adds_exactly(size: int, groups: int) -> bool:
-    op = Conv2d(np.full((64, size, size, 64 // groups), 127, np.int64), groups=groups)
-    wanted = 100
-    bias = np.full(64, wanted - 255 * 127 * op.weight[0].size)
+def _adds_exactly(op: Product, shape: tuple[int, ...]) -> bool:
+    wanted, largest = 100, CODES - 1
+    bias = wanted - largest * _row_sums(op.weight)
     g = Builder()
-    x = g.input("x", "uint8", (64, 3, 3))
-    g.output(emit_kernel(g, op, x, 0, KernelForm(np.ones(64, np.float32), bias, 0, 0, 255)), "y", "uint8")
-    (y,) = open_session(g.model(), 1).run(None, {"x": np.full((1, 64, 3, 3), 255, np.uint8)})
-    return bool(np.all(y == wanted))
+    x = g.input("x", "uint8", shape)
+    g.output(emit_kernel(g, op, x, 0, KernelForm(np.ones(64, np.float32), bias, 1, 0, 0, largest)), "y", "uint8")
+    session = open_session(g.model(), 1)
+    several = (session.run(None, {"x": np.full((n, *shape), largest, np.uint8)})[0] for n in (1, 64))
+    return all(bool(np.all(y == wanted)) for y in several)

@@ -14,6 +14,7 @@ from bitwright.network.types import Array
 
 OPSET = 18
 IR_VERSION = 9
+RUNTIME = "com.microsoft"  # ONNX Runtime's own operators
 _ELEMENT = {
     "float32": TensorProto.FLOAT,
     "float64": TensorProto.DOUBLE,
@@ -78,6 +79,6 @@ class Builder:
     def model(self) -> bytes:
         """The finished model, serialized."""
         graph = helper.make_graph(self._nodes, "integer_network", self._inputs, self._outputs, self._constants)
-        opsets = [helper.make_opsetid("", OPSET)]
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME, 1)]
         model: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION).SerializeToString()
         return model

@@ -165,11 +165,11 @@ class Translator:
     def _fit_kernel(self, product: Node) -> kernels.KernelForm | None:
         (step,) = self.network.consumers[product.name]
         op, x = product.op, self.intervals[product.inputs[0]]
-        if not (isinstance(op, ops.Conv2d) and kernels.takes(op, x) and kernels.exact_here(op, x)):
-            return None
+        assert isinstance(op, ops.Product)
         assert isinstance(step.op, (ops.Threshold, ops.Requantize))
-        steps = steps_of(step.op, self.intervals[product.name])
-        return kernels.fit_kernel(steps) if steps else None
+        factor = kernels.factor_here(op, x) if kernels.takes(op, x) else None
+        steps = steps_of(step.op, self.intervals[product.name]) if factor else None
+        return kernels.fit_kernel(steps, factor) if steps and factor else None
 
     def wants_codes(self, name: str) -> bool:
         """Whether an integer kernel reads a value."""
@@ -221,11 +221,11 @@ class Translator:
         image = len(shape) == 3
         producer = _Product.of(self.network.node(source)) if source not in self.values else None
         kernel = self.kernel(producer.node) if producer else None
-        if producer and kernel and isinstance(producer.op, ops.Conv2d):
+        if producer and kernel:
             x = self.coded(producer.source)
             assert x.codes is not None
-            y = kernels.emit_kernel(self.g, producer.op, x.name, x.codes, kernel)
-            return Value(y, False, codes=kernel.base)
+            product = _channel_major(producer.op, x.order) if isinstance(producer.op, ops.Dense) else producer.op
+            return Value(kernels.emit_kernel(self.g, product, x.name, x.codes, kernel), False, codes=kernel.base)
         steps = steps_of(op, interval)
         found = next(forms(op, steps, interval, shape), None)
         if producer and found and self._folds(producer, found):
