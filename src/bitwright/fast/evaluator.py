@@ -72,28 +72,28 @@ class Evaluator:
         given = parts(x, network.input_names)
         x = bundled({spec.name: check_floats(spec, given[spec.name]) for spec in network.inputs})
         names = tuple(dict.fromkeys(network.output_values))
-        found = dict(zip(names, self._batches(names, True, x), strict=True))
-        return network.dequantize(network.leaving({name: np.moveaxis(q, 1, -1) for name, q in found.items()}))
+        found = zip(names, self._batches(names, True, x), strict=True)
+        return network.dequantize(network.leaving({name: _channels_last(q) for name, q in found}))
 
     def _batches(self, names: tuple[str, ...], floats: bool, x: Array) -> list[Array]:
         if not names:
             return []
         together = len(x) < PARALLEL_BATCHES * self.batch * self.threads
         session = self._session(names, floats, self.threads if together else 1)
-        slices = [x[i : i + self.batch] for i in range(0, max(len(x), 1), self.batch)]
 
         def work(part: Array) -> list[Array]:
             given = parts(part, self.network.input_names).values()
             results: list[Array] = session.run(None, {f"x{i}": np.ascontiguousarray(a) for i, a in enumerate(given)})
             return results
 
+        if len(x) <= self.batch:
+            return work(x)
+        slices = [x[i : i + self.batch] for i in range(0, len(x), self.batch)]
         if together:
             found = [work(part) for part in slices]
         else:
             with ThreadPoolExecutor(self.threads) as pool:
                 found = list(pool.map(work, slices))
-        if len(found) == 1:
-            return found[0]
         return [np.concatenate(pieces) for pieces in zip(*found, strict=True)]
 
     def _session(self, names: tuple[str, ...], floats: bool, threads: int) -> onnxruntime.InferenceSession:
@@ -103,3 +103,8 @@ class Evaluator:
                 self._models[names, floats] = translate(self.network, names, floats=floats)
             self._sessions[key] = open_session(self._models[names, floats], threads)
         return self._sessions[key]
+
+
+def _channels_last(q: Array) -> Array:
+    """[N, C, H, W] as [N, H, W, C], and [N, C] as it is."""
+    return q.transpose(0, 2, 3, 1) if q.ndim == 4 else q

@@ -163,7 +163,7 @@ class Network(Shown, NodeGraph[Node]):
         if idle and len(self.inputs) > 1:
             raise ModelError(f"no node reads the inputs {', '.join(idle)}; legal are inputs that are read")
 
-    @property
+    @cached_property
     def input_names(self) -> tuple[str, ...]:
         return tuple(spec.name for spec in self.inputs)
 
