@@ -131,3 +131,10 @@ def test_probe_of_the_machine():
     x = Interval.of(np.zeros(7, int), np.full(7, 255))
     assert kernels.takes(op, x)
     assert kernels.factor_here(op, x) == (1 if kernels.adds_exactly() else None)
+
+
+@pytest.mark.parametrize(
+    ("largest", "factor"), [(-128, 1), (127, 1), (64, 1), (63, 2), (-64, 2), (1, 64), (0, 64), (32_000, 1)]
+)
+def test_weights_are_scaled_up_as_far_as_they_stay_codes(largest, factor):
+    assert kernels.factor_of(ops.Dense(np.array([[largest, 0]]), IntType(16, signed=True))) == factor

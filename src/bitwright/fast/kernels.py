@@ -59,7 +59,7 @@ def code_base(x: Interval) -> int | None:
 def factor_of(op: Product) -> int:
     """The largest power of two by which the weights stay int8 codes."""
     largest = max(int(op.weight.max()), -1 - int(op.weight.min()), 1)
-    return max(1, 1 << ((CODES // 2 - 1) // largest).bit_length() - 1)
+    return 1 << max(1, (CODES // 2 - 1) // largest).bit_length() - 1
 
 
 def fit_kernel(steps: Steps, factor: int) -> KernelForm | None:
