@@ -5,20 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bitwright.fast.products import FLOAT32_EXACT, float_conv, pad, taps
-from bitwright.fast.values import Value
+from bitwright.fast.values import Translation, Value
 from bitwright.network import ops
 from bitwright.network.graph import Node
 
-if TYPE_CHECKING:
-    from bitwright.fast.translate import Translator
 
-
-def _flatten(t: Translator, node: Node, _op: ops.Flatten, x: Value) -> Value:
+def _flatten(t: Translation, node: Node, _op: ops.Flatten, x: Value) -> Value:
     before = t.network.types[node.inputs[0]].shape
     if len(before) == 1:
         return x
@@ -27,10 +23,10 @@ def _flatten(t: Translator, node: Node, _op: ops.Flatten, x: Value) -> Value:
     return replace(x, name=flat, order=() if trivial else before)
 
 
-def _combine(kind: str, **attributes: int) -> Callable[[Translator, Node, ops.Op, Value, Value], Value]:
+def _combine(kind: str, **attributes: int) -> Callable[[Translation, Node, ops.Op, Value, Value], Value]:
     """Add or Concat: both inputs in one float type, float64 where one is or the result needs it."""
 
-    def emit(t: Translator, node: Node, _op: ops.Op, a: Value, b: Value) -> Value:
+    def emit(t: Translation, node: Node, _op: ops.Op, a: Value, b: Value) -> Value:
         if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
             a, b = t.widen(a), t.widen(b)
         return Value(t.g.add(kind, a.name, b.name, **attributes), a.wide)
@@ -38,7 +34,7 @@ def _combine(kind: str, **attributes: int) -> Callable[[Translator, Node, ops.Op
     return emit
 
 
-def _weave(t: Translator, node: Node, op: ops.Weave, a: Value, b: Value) -> Value:
+def _weave(t: Translation, node: Node, op: ops.Weave, a: Value, b: Value) -> Value:
     """Both with an axis more, that of what takes turns, joined along the one behind it."""
     if a.wide or b.wide:
         a, b = t.widen(a), t.widen(b)
@@ -51,7 +47,7 @@ def _weave(t: Translator, node: Node, op: ops.Weave, a: Value, b: Value) -> Valu
     return Value(t.g.reshape(t.g.add("Concat", *parts, axis=3 + op.axis), 0, c, h, w), a.wide)
 
 
-def _product(t: Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Value:
+def _product(t: Translation, node: Node, op: ops.Mul, a: Value, b: Value) -> Value:
     """Both factors less their zeros, in float64 where one is or the product needs it."""
     if a.wide or b.wide or t.intervals[node.name].reach > FLOAT32_EXACT:
         a, b = t.widen(a), t.widen(b)
@@ -63,7 +59,7 @@ def _product(t: Translator, node: Node, op: ops.Mul, a: Value, b: Value) -> Valu
     return Value(t.g.add("Mul", *factors), a.wide)
 
 
-def _max_pool(t: Translator, node: Node, op: ops.MaxPool, x: Value) -> Value:
+def _max_pool(t: Translation, node: Node, op: ops.MaxPool, x: Value) -> Value:
     name, pads = x.name, op.pads
     if any(p >= k for p, k in zip(pads, op.kernel * 2, strict=True)):  # more than ONNX Runtime takes
         lowest = t.network.types[node.inputs[0]].dtype.min
@@ -73,7 +69,7 @@ def _max_pool(t: Translator, node: Node, op: ops.MaxPool, x: Value) -> Value:
     return replace(x, name=t.g.add("MaxPool", name, **lists, dilations=list(op.dilation)))
 
 
-def _sum_pool(t: Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
+def _sum_pool(t: Translation, node: Node, op: ops.SumPool, x: Value) -> Value:
     shape = t.network.types[node.inputs[0]].shape
     wide = t.intervals[node.name].reach > FLOAT32_EXACT
     if wide:
@@ -92,11 +88,11 @@ def _sum_pool(t: Translator, node: Node, op: ops.SumPool, x: Value) -> Value:
     return Value(t.g.add("Sum", *taps(t.g, name, shape, op.kernel, op.stride, op.dilation)), True)
 
 
-def _pad(t: Translator, _node: Node, op: ops.Pad, x: Value) -> Value:
+def _pad(t: Translation, _node: Node, op: ops.Pad, x: Value) -> Value:
     return Value(pad(t.g, x.name, x.wide, op.pads, op.value), x.wide)
 
 
-def _resize(t: Translator, node: Node, op: ops.Resize, x: Value) -> Value:
+def _resize(t: Translation, node: Node, op: ops.Resize, x: Value) -> Value:
     *size, c = t.network.types[node.inputs[0]].shape
     (h, w), (fh, fw) = size or (1, 1), op.factor
     parts = t.g.reshape(x.name, 0, c, h, 1, w, 1)
@@ -104,11 +100,11 @@ def _resize(t: Translator, node: Node, op: ops.Resize, x: Value) -> Value:
     return Value(t.g.reshape(repeated, 0, c, h * fh, w * fw), x.wide)
 
 
-def _arg_max(t: Translator, _node: Node, _op: ops.ArgMax, x: Value) -> Value:
+def _arg_max(t: Translation, _node: Node, _op: ops.ArgMax, x: Value) -> Value:
     return Value(t.g.cast(t.g.add("ArgMax", x.name, axis=1, keepdims=1), "float32"), False)
 
 
-def _lookup(t: Translator, node: Node, op: ops.Lookup, x: Value) -> Value:
+def _lookup(t: Translation, node: Node, op: ops.Lookup, x: Value) -> Value:
     channels = t.network.types[node.name].channels
     wide = t.intervals[node.name].reach > FLOAT32_EXACT
     position = t.g.cast(x.name, "int32")

@@ -15,7 +15,6 @@ from bitwright.fast import kernels
 from bitwright.fast.code_fit import CodeForm, emit_codes, fit_codes
 from bitwright.fast.emitters import EMITTERS
 from bitwright.fast.input_onnx import CODE_BITS, code_base, coding, quantizing
-from bitwright.fast.onnx_builder import Builder
 from bitwright.fast.products import (
     FLOAT32_EXACT,
     codes_exact,
@@ -28,11 +27,10 @@ from bitwright.fast.products import (
 from bitwright.fast.staircase import steps_of
 from bitwright.fast.step_fallbacks import requantize, search, table
 from bitwright.fast.step_forms import Form, emit, emit_tail, forms, per_channel
-from bitwright.fast.values import Value
+from bitwright.fast.values import Translation, Value
 from bitwright.network import ops
 from bitwright.network.graph import Network, Node
 from bitwright.network.inputs import InputSpec
-from bitwright.network.ranges import intervals
 from bitwright.network.types import Floats, Interval
 
 
@@ -62,14 +60,12 @@ def translate(network: Network, values: tuple[str, ...], *, floats: bool) -> byt
     return Translator(network, values).model(floats)
 
 
-class Translator:
-    """State of one translation: the ONNX graph under construction and the values it has so far."""
+class Translator(Translation):
+    """One translation with what it has so far, node by node."""
 
     def __init__(self, network: Network, wanted: tuple[str, ...]) -> None:
-        self.network = network
+        super().__init__(network)
         self.wanted = wanted
-        self.intervals = intervals(network)
-        self.g = Builder()
         self.values: dict[str, Value] = {}
         self._decoded: dict[str, Value] = {}
         self._kernels: dict[str, kernels.KernelForm | None] = {}
@@ -137,21 +133,17 @@ class Translator:
             self._decoded[name] = self.decoded(value)
         return self._decoded[name]
 
-    def decoded(self, value: Value) -> Value:
-        """Codes as numbers."""
-        if value.codes is None:
-            return value
-        x = self.g.cast(value.name, "float32")
-        x = self.g.add("Add", x, self.g.operand(np.float32(value.codes))) if value.codes else x
-        return replace(value, name=x, codes=None)
-
     def coded(self, name: str) -> Value:
         """A value as uint8 codes, which suffice for it."""
         value, base = self.values[name], kernels.code_base(self.intervals[name])
         assert base is not None
         if value.codes is not None:
             return value
-        x = self.g.add("Sub", value.name, self.g.operand(np.array(base, np.float32))) if base else value.name
+        x = (
+            self.g.add("Sub", value.name, self.g.operand(np.array(base, np.float64 if value.wide else np.float32)))
+            if base
+            else value.name
+        )
         self._decoded[name] = value
         self.values[name] = Value(self.g.cast(x, "uint8"), False, value.order, base)
         return self.values[name]
@@ -175,9 +167,6 @@ class Translator:
         """Whether an integer kernel reads a value."""
         return any(self.kernel(reader) for reader in self.network.consumers[name])
 
-    def widen(self, value: Value) -> Value:
-        return value if value.wide else Value(self.g.cast(value.name, "float64"), True, value.order)
-
     def is_deferred(self, node: Node) -> bool:
         """Whether the only reader of a product is a step that may swallow it (see `_folded`)."""
         if not isinstance(node.op, ops.Product) or node.name in self.wanted:
@@ -196,9 +185,6 @@ class Translator:
         if not isinstance(node.op, ops.Flatten):
             inputs = [self.in_order(value) for value in inputs]
         return EMITTERS[type(node.op)](self, node, node.op, *inputs)
-
-    def image(self, name: str) -> bool:
-        return len(self.network.types[name].shape) == 3
 
     def product(self, node: Node, op: ops.Product) -> Value:
         """A Conv2d or Dense, exactly, without what follows it."""

@@ -232,7 +232,7 @@ def check_finite(x: Array, numbers: Array | None = None) -> None:
         return
     flat = x.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(np.dot(flat, flat)):  # one quick pass; what overflows it is looked at below
+        if np.isfinite(np.dot(flat, flat)):  # one quick pass; what overflows it is looked at below
             return
     finite = np.isfinite(x)
     if not finite.all():
