@@ -49,7 +49,7 @@ def fit_codes(steps: Steps) -> CodeForm | None:
     u, k, count = steps.levels
     if np.any(count == 0):
         return None
-    slope, points, exact = steps.line[0], steps.points, steps.exact
+    slope = steps.line[0]
     found = CodeForm(slope.astype(np.float32), np.zeros(len(slope)), low, high, dtype)
     bad = np.arange(len(slope))
     for i in (0, 1, -1, 2, -2, 3, -3, 4, -4):
@@ -63,7 +63,7 @@ def fit_codes(steps: Steps) -> CodeForm | None:
         for j in (0, 1, -1, 2, -2):
             shift = (np.round(center / grid) + j) * grid
             trial = CodeForm(scale, shift, low, high, dtype)
-            right = np.all(trial(points[bad]) == exact[bad], axis=1)
+            right = steps.equal(trial, bad)
             found.scale[bad[right]], found.shift[bad[right]] = scale[right], shift[right]
             bad, scale, center = bad[~right], scale[~right], center[~right]
             if not len(bad):

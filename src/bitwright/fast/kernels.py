@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright.fast.onnx_builder import RUNTIME, Builder
+from bitwright.fast.products import pairs_fit
 from bitwright.fast.session import open_session
 from bitwright.fast.staircase import Steps, spread, steps_of
 from bitwright.network.ops import Conv2d, Dense, Product, Requantize, Rounding
@@ -22,6 +23,7 @@ from bitwright.network.types import Floats, Interval, Ints
 
 CODES = 256
 NUDGES = (0, 1, -1, 2, -2)  # of the scale, in units of its last place, and of the bias
+HOPELESS = 0.7  # share of channels left after the first guesses at which no more are made
 MOST = 1 << 30  # of sums, and of biases
 FINE = 8  # sums a code, at least, where a bias may be rounded to whole sums
 CHANGES = 8  # of a multiplier, at most
@@ -68,20 +70,21 @@ def fit_kernel(steps: Steps, factor: int) -> KernelForm | None:
     if base is None or steps.thresholds.shape[1] == 0 or np.any(np.abs(steps.step) != 1):
         return None
     low, high = (int(end) for end in (steps.ends[0].min(), steps.ends[1].max()))
-    lines = _Lines(steps, factor)
-    points, exact = steps.points, steps.exact
-    form = KernelForm(np.zeros(len(exact), np.float32), np.zeros(len(exact), np.int64), factor, base, low, high)
-    bad = np.arange(len(exact))
+    lines, channels = _Lines(steps, factor), len(steps.base)
+    form = KernelForm(np.zeros(channels, np.float32), np.zeros(channels, np.int64), factor, base, low, high)
+    bad = np.arange(channels)
     for nudge in NUDGES:
         scale, center = lines.near(bad, 1 + nudge * 2.0**-23)
         for more in NUDGES:
             bias = (np.rint(center) + more).astype(np.int64)
             trial = KernelForm(scale, bias, factor, base, low, high)
-            right = np.all(trial(points[bad]) == exact[bad], axis=1)
+            right = steps.equal(trial, bad)
             form.scale[bad[right]], form.bias[bad[right]] = scale[right], bias[right]
             bad, scale, center = bad[~right], scale[~right], center[~right]
             if not len(bad):
                 return form if np.abs(form.bias).max() < MOST else None
+        if nudge == 0 and len(bad) > HOPELESS * channels:
+            return None
     return None
 
 
@@ -140,8 +143,7 @@ def _computes(op: Requantize, sums: Ints, x: Interval) -> npt.NDArray[np.bool_]:
         return np.zeros(len(sums), bool)
     scale = (op.multiplier / 2.0**op.shift).astype(np.float32)
     form = KernelForm(scale, sums, 1, 0, op.dtype.min - op.zero_point, op.dtype.max - op.zero_point)
-    right: npt.NDArray[np.bool_] = np.all(form(steps.points) + op.zero_point == steps.exact, axis=1)
-    return right
+    return steps.equal(lambda x: form(x) + op.zero_point)
 
 
 def takes(op: Product, x: Interval) -> bool:
@@ -168,8 +170,8 @@ def factor_here(op: Product, x: Interval) -> int | None:
     factor = factor_of(op)
     if adds_exactly():
         return factor
-    largest = 2 * (int(x.high.max()) - min(int(x.low.min()), 0)) * int(np.abs(op.weight).max())
-    while factor and factor * largest >= 1 << 15:
+    span, largest = int(x.high.max()) - min(int(x.low.min()), 0), int(np.abs(op.weight).max())
+    while factor and not pairs_fit(span, factor * largest):
         factor //= 2
     return factor or None
 

@@ -59,15 +59,20 @@ def dense(g: Builder, op: Dense, x: str, wide: bool, interval: Interval) -> tupl
     return float_dense(g, x, op.weight, op.bias, np.float32 if exact else np.float64), not exact
 
 
-def codes_exact(op: Dense, base: int, high: int) -> bool:
-    """Whether integer kernels compute the Dense of uint8 codes x - base exactly, and float32 holds the result.
+def pairs_fit(span: int, largest: int) -> bool:
+    """Whether two products of codes up to `span` and weights up to `largest` have room in 16 bits.
 
-    Some kernels add two products of a uint8 and an int8 in 16 bits with saturation, so two must fit there.
+    Some kernels add pairs of products of a uint8 and an int8 there, with saturation.
     """
+    return 2 * span * largest < 1 << 15
+
+
+def codes_exact(op: Dense, base: int, high: int) -> bool:
+    """Whether integer kernels compute the Dense of uint8 codes x - base exactly, and float32 holds the result."""
     span, largest = high - base, int(np.abs(op.weight).max())
     constant = np.abs(base * op.weight.sum(axis=1) + (0 if op.bias is None else op.bias))
     sums = span * np.abs(op.weight).sum(axis=1) + constant
-    return largest < 128 and 2 * span * largest < 1 << 15 and int(sums.max()) <= FLOAT32_EXACT
+    return largest < 128 and pairs_fit(span, largest) and int(sums.max()) <= FLOAT32_EXACT
 
 
 def dense_of_codes(g: Builder, op: Dense, codes: str, base: int) -> str:

@@ -9,7 +9,7 @@ checked in the very arithmetic that is used later; nothing rests on an estimate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -66,6 +66,11 @@ class Steps:
     def exact(self) -> Ints:
         """y at `points`."""
         return self(self.points)
+
+    def equal(self, form: Callable[[Ints], Array], channels: Ints | slice = slice(None)) -> npt.NDArray[np.bool_]:
+        """In which of the channels a form of x [C, n], monotone in x, equals the steps everywhere."""
+        right: npt.NDArray[np.bool_] = np.all(form(self.points[channels]) == self.exact[channels], axis=1)
+        return right
 
     @cached_property
     def active(self) -> npt.NDArray[np.bool_]:
@@ -183,7 +188,7 @@ def _proved(steps: Steps, m: Array, b: Array, margin: Array, flat: bool) -> Stai
     whole = np.full_like(low, low.min()), np.full_like(high, high.max())
     for bounds in (whole, (low, high)):
         candidate = Staircase(m, b, *bounds, flat, margin)
-        if np.array_equal(candidate(steps.points), steps.exact):
+        if np.all(steps.equal(candidate)):
             return candidate
     return None
 
@@ -254,9 +259,8 @@ def _best_slope(u: Array, k: Array, count: Ints) -> Floats:
 
 def _neighbors(steps: Steps, m: Array, b: Array, u: Array, k: Array, start: Ints) -> Iterator[tuple[Array, Array]]:
     """One better guess: for each channel that fails, the first (m, b) close by whose rounding errors do no harm."""
-    points, exact = steps.points, steps.exact
     low, high = steps.ends
-    bad = np.flatnonzero(np.any(Staircase(m, b, low, high, False, low)(points) != exact, axis=1))
+    bad = np.flatnonzero(~steps.equal(Staircase(m, b, low, high, False, low)))
     failed = len(bad)
     if failed > ALL_BUT_NONE * len(m):
         return
@@ -271,7 +275,7 @@ def _neighbors(steps: Steps, m: Array, b: Array, u: Array, k: Array, start: Ints
             moved = center.astype(m.dtype)
             moved = moved + j * np.spacing(moved)
             trial = Staircase(slanted, moved, low[bad], high[bad], False, low[bad])
-            right = np.all(trial(points[bad]) == exact[bad], axis=1)
+            right = steps.equal(trial, bad)
             m[bad[right]], b[bad[right]] = slanted[right], moved[right]
             bad, slanted, center = bad[~right], slanted[~right], center[~right]
             if not len(bad):
