@@ -138,3 +138,32 @@ def test_probe_of_the_machine():
 )
 def test_weights_are_scaled_up_as_far_as_they_stay_codes(largest, factor):
     assert kernels.factor_of(ops.Dense(np.array([[largest, 0]]), IntType(16, signed=True))) == factor
+
+
+@pytest.mark.parametrize("falling", [False, True])
+@pytest.mark.parametrize("distance", range(5, 65, 7))
+def test_even_steps_are_proved_in_the_arithmetic_of_the_kernel(distance, falling):
+    """Half a code away from a step, float64 rounds up where the kernel's float32 meets a tie."""
+    thresholds = np.arange(63)[None] * distance - 1260
+    step = ops.Threshold(thresholds, IntType(6), base=[63 if falling else 0], step=[-1 if falling else 1])
+    steps = steps_of(step, Interval(np.array([-1557]), np.array([thresholds.max() + 99]), 9999))
+    form = kernels.fit_kernel(steps, 1)
+    assert form is not None
+    assert form.scale.dtype == np.float32
+    x = np.arange(-1557, thresholds.max() + 100)[None]
+    np.testing.assert_array_equal(form(x), steps(x))
+
+
+def test_values_without_a_code_for_zero_stay_numbers():
+    """Few values may lie far from zero, whose code is that of the zero point."""
+    step = ops.Threshold([[-900, 0, 900]], IntType(10, signed=True), base=[-292], step=[1])
+    nodes = [
+        Node("fc", ops.Dense(np.full((3, 4), 100), IntType(8, signed=True)), ("input",)),
+        Node("step", step, ("fc",)),
+        Node("next", ops.Dense(np.full((2, 3), -7), IntType(4, signed=True)), ("step",)),
+    ]
+    net = Network(InputSpec(TensorType((4,), IntType(4, signed=True))), nodes)
+    x = np.random.default_rng(0).integers(-8, 8, (50, 4))
+    np.testing.assert_array_equal(Evaluator(net).run(x), evaluate(net, x)["next"])
+    assert kernels.code_base(Interval(np.array([-292]), np.array([-289]), 292)) is None
+    assert kernels.code_base(Interval(np.array([-255]), np.array([-3]), 255)) == -255

@@ -48,14 +48,17 @@ class KernelForm:
     def __call__(self, x: Ints) -> npt.NDArray[np.float32]:
         """The function as it is computed; x int64 [C, n]."""
         sums = (x * self.factor + self.bias[:, None]).astype(np.float32)
-        codes: npt.NDArray[np.float32] = np.clip(np.rint(sums * self.scale[:, None]), self.low, self.high)
+        scaled = np.multiply(
+            sums, self.scale[:, None], dtype=np.float32
+        )  # a proof in float64 would be of another kernel
+        codes: npt.NDArray[np.float32] = np.clip(np.rint(scaled), self.low, self.high)
         return codes
 
 
 def code_base(x: Interval) -> int | None:
     """What uint8 codes of the numbers in x leave off; None where these are too many."""
     low = min(int(x.low.min()), 0)
-    return low if int(x.high.max()) - low < CODES else None
+    return low if max(int(x.high.max()), 0) - low < CODES else None  # 0 has a code, too: the zero point
 
 
 def factor_of(op: Product) -> int:
@@ -83,7 +86,7 @@ def fit_kernel(steps: Steps, factor: int) -> KernelForm | None:
             bad, scale, center = bad[~right], scale[~right], center[~right]
             if not len(bad):
                 return form if np.abs(form.bias).max() < MOST else None
-        if nudge == 0 and len(bad) > HOPELESS * channels:
+        if nudge == 1 and len(bad) > HOPELESS * channels:  # the first scale alone meets ties where steps are even
             return None
     return None
 
@@ -106,7 +109,9 @@ class _Lines:
         slope = 1 / scale.astype(np.float64)
         u, k, _ = steps.levels
         middle = slope * (sign * steps.base[channels] - 0.5) - spread(u[channels] * self.factor, k[channels], slope)[0]
-        return sign * scale, np.where(self.constant[channels], slope * steps.ends[0][channels], middle)
+        return sign.astype(np.float32) * scale, np.where(
+            self.constant[channels], slope * steps.ends[0][channels], middle
+        )
 
 
 def nearest(op: Requantize, x: Interval, factor: int) -> Requantize | None:
