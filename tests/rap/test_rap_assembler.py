@@ -138,3 +138,10 @@ def test_a_compiled_program_survives_disassembly():
     code = TARGET.plan(digits, TARGET.options()).code.program.code
     assert {"LOOP", "JUMP", "IN", "OUT", "DRAIN"} <= {decode(int(word))[0].name for word in code}
     assert assemble(disassemble(code)).code.tolist() == code.tolist()
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000, "a" + "9" * 5000, "\u00b2"])
+@pytest.mark.parametrize("text", ["LOOP {}", "MAC c0, {}, b0", "JUMP {}", ".a 0 0: {}"])
+def test_numbers_beyond_any_word(text, number):
+    with pytest.raises(AssemblerError, match="line 1, column"):
+        assemble(text.format(number))

@@ -224,3 +224,37 @@ def test_padding_of_channels_is_held_against_the_budget(tmp_path, count):
     onnx.save(model(nodes, {"pads": np.array([0, count, 0, 0, 0, 0, 0, 0])}), path)
     with pytest.raises(ModelError, match="padding of channels has"):
         read(path)
+
+
+def resized(factor, *nodes):
+    """A model whose value has 2 * factor**2 elements; the nodes read "r"."""
+    resize = helper.make_node("Resize", ["x", "", "s"], ["r"], mode="nearest")
+    return model([resize, *nodes], {"s": np.array([1, 1, factor, factor], np.float32)}, shape=(1, 2, 1, 1))
+
+
+def test_the_order_of_many_elements_is_held_against_the_budget(tmp_path):
+    """A reshape of 32 million elements takes eight bytes each, several times; a plain layer of as many takes none."""
+    flat = helper.make_node("Flatten", ["r"], ["y"])
+    onnx.save(resized(4096, flat), tmp_path / "m.onnx")
+    begun = time.monotonic()
+    with pytest.raises(ModelError, match="the order of 33,554,432 elements takes as much room"):
+        read(tmp_path / "m.onnx")
+    assert time.monotonic() - begun < 5
+    onnx.save(resized(4096, helper.make_node("Relu", ["r"], ["y"])), tmp_path / "plain.onnx")
+    assert read(tmp_path / "plain.onnx").nodes
+
+
+def test_values_behind_a_problem_are_only_guessed_where_they_are_small(tmp_path):
+    unknown = helper.make_node("Hardmax", ["r"], ["u"])
+    onnx.save(resized(4096, unknown, helper.make_node("Flatten", ["u"], ["y"])), tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="Hardmax") as refused:
+        read(tmp_path / "m.onnx")
+    assert "the order of" not in str(refused.value)
+
+
+def test_two_inputs_of_one_name(tmp_path):
+    twice = model([helper.make_node("Relu", ["x"], ["y"])])
+    twice.graph.input.append(helper.make_tensor_value_info("x", 1, (1, 3, 9, 8)))
+    onnx.save(twice, tmp_path / "m.onnx")
+    with pytest.raises(ModelError, match="several inputs of the name 'x'"):
+        read(tmp_path / "m.onnx")

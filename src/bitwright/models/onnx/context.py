@@ -31,6 +31,7 @@ from bitwright.models.problems import Breach, OrderError
 from bitwright.text import unique
 
 InputView = tuple[str, tuple[int, ...]]
+MOST_GUESSED = 1 << 22  # elements of a value behind a problem, for further problems to be found
 
 
 class Context:
@@ -243,7 +244,7 @@ class Context:
         if shape is None or len(shape) < 2 or any(n < 1 for n in shape):
             return None
         shape = (1, *shape[1:])
-        if math.prod(shape) > limits.current().elements:
+        if math.prod(shape) > min(limits.current().elements, MOST_GUESSED):
             return None
         value = f"{name}/unknown"
         self.guessed.add(value)

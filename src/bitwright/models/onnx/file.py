@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +110,12 @@ def model_inputs(
     inputs = [i for i in inputs if i.name in used] or inputs[:1]
     if not inputs:
         raise ModelError("the model has no inputs; legal are one or more")
+    names = Counter(i.name for i in inputs)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ModelError(f"the model has several inputs of the name {twice[0]!r}, and names must differ")
     if shape is not None and len(inputs) > 1:
-        names = ", ".join(repr(i.name) for i in inputs)
-        raise ModelError(f"a shape is given for a model of the inputs {names}; legal is one for a model of one input")
+        listed = ", ".join(map(repr, names))
+        raise ModelError(f"a shape is given for a model of the inputs {listed}; legal is one for a model of one input")
     return [_model_input(info, INPUT if len(inputs) == 1 else info.name, shape) for info in inputs]
 
 

@@ -174,8 +174,9 @@ def _read_as(file: _File, views: dict[str, InputView]) -> FloatGraph:
 def _input_tensor(context: Context, given: ModelInput, view: InputView) -> Tensor:
     layout, shape = view
     whole = fresh(given.value, shape, layout)
-    index = whole.index.reshape(given.shape)
-    tensor = context.view(given.value, index)
+    tensor = whole
+    if whole.shape != given.shape or math.prod(given.shape) == 1:  # of one element, all layouts are one
+        tensor = context.view(given.value, whole.index.reshape(given.shape))
     if given.element_type in FLOAT_INPUTS:
         return tensor
     if given.element_type not in INTEGER_INPUTS:
@@ -246,7 +247,7 @@ def _finish(context: Context, file: _File, views: dict[str, InputView]) -> Float
         found = context.env[name]
         assert isinstance(found, Tensor)
         last = context.arranged(context.plain(found))
-        if not _order(last) and last.index.size <= MOST_ORDERED:
+        if not _order(last) and math.prod(last.shape) <= MOST_ORDERED:
             last = _in_order(context, name, last)
         layout = _order(last)
         title = "the output" if len(file.outputs) == 1 else f"the output {name!r}"
@@ -272,6 +273,8 @@ def _in_order(context: Context, name: str, last: Tensor) -> Tensor:
 
 def _order(last: Tensor) -> str:
     """The layout in which the elements of the tensor lie, whatever its shape; empty where it is none."""
+    if last.layout and math.prod(last.shape) > MOST_ORDERED:
+        return last.layout
     found = last.index.ravel()
     layouts = ("C",) if len(last.value_shape) == 1 else ("CHW", "HWC")
     return next((k for k in layouts if np.array_equal(found, fresh("", last.value_shape, k).index.ravel())), "")

@@ -14,7 +14,7 @@ from bitwright.models.graph import ops
 from bitwright.models.onnx.budget import check_folding
 from bitwright.models.onnx.context import Context, NodeView
 from bitwright.models.onnx.surface import MANY, Reader, Readers, reads
-from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor
+from bitwright.models.onnx.tensors import Constant, ConstantQuant, Tensor, is_whole
 from bitwright.models.problems import OrderError
 from bitwright.network.types import IntType
 from bitwright.parsing import summary
@@ -117,8 +117,7 @@ def move(context: Context, node: NodeView) -> Tensor:
 
 def part_of(context: Context, node: NodeView, tensor: Tensor, index: np.ndarray, name: str) -> Tensor:
     """What an index of a tensor's elements holds: another view of its value, or a part of it."""
-    whole = index.size == math.prod(tensor.value_shape) and len(np.unique(index)) == index.size
-    if not whole and tensor.codes is None:
+    if tensor.codes is None and not is_whole(index, tensor.value_shape):
         value = context.vector(tensor).value if index.ndim == 2 else tensor.value
         made = context.part(value, index, name)
         if made is not None:

@@ -14,9 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.models.problems import OrderError
 from bitwright.network.types import Array, IntType
+
+
+FEW = 1 << 22  # elements whose order always has room
+ORDERED = 8  # elements of the budget that an element costs whose place is worked out one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +69,10 @@ class Tensor:
         """Position in the value of each element, of the ONNX shape."""
         if self.custom is not None:
             return self.custom
-        order: Array = np.arange(math.prod(self.value_shape))
+        size = math.prod(self.value_shape)
+        if size > FEW:
+            limits.check("elements", ORDERED * size, f"the order of {size:,} elements takes as much room as")
+        order: Array = np.arange(size)
         if self.layout == "CHW":
             order = order.reshape(self.value_shape).transpose(2, 0, 1)
         return order.reshape(self.shape)
@@ -89,7 +97,6 @@ class Tensor:
 
 def view(value: str, value_shape: tuple[int, ...], index: Array, codes: Codes | None = None) -> Tensor:
     """The tensor of an index of any shape: named by its layout where it has one, which costs no memory."""
-    plain = np.arange(math.prod(value_shape))
     if len(value_shape) == 3:
         h, w, c = value_shape
         layouts: dict[str, tuple[int, ...]] = {"CHW": (1, c, h, w), "HWC": (1, h, w, c)}
@@ -99,10 +106,20 @@ def view(value: str, value_shape: tuple[int, ...], index: Array, codes: Codes | 
         made = Tensor(value, value_shape, shape, layout, None, codes)
         if index.shape == shape and np.array_equal(index, made.index):
             return made
-    if index.size != plain.size or not np.array_equal(np.sort(index, axis=None), plain):
+    if not is_whole(index, value_shape):
         legal = "channels, and rows and columns in steps of at least 1"
         raise ModelError(f"takes a part of a tensor or repeats it; legal are {legal}")
     return Tensor(value, value_shape, index.shape, "", np.ascontiguousarray(index), codes)
+
+
+def is_whole(index: Array, value_shape: tuple[int, ...]) -> bool:
+    """Whether an index holds every element of a value once; a byte an element."""
+    size = math.prod(value_shape)
+    if index.size != size:
+        return False
+    seen = np.zeros(size, np.bool_)
+    seen[index.reshape(-1)] = True
+    return bool(seen.all())
 
 
 Selection = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]

@@ -21,7 +21,9 @@ from bitwright.targets.rap.isa.fields import BY_NAME, decode, encode
 from bitwright.targets.rap.isa.machine import ACCUMULATORS, Machine, Program
 from bitwright.targets.rap.isa.table import LEVELS, LOOP_DEPTH, STREAMS, Field, Instruction
 from bitwright.text import comment
+from bitwright.text import label as short
 
+MOST_DIGITS = 80  # of a number
 _LABEL = re.compile(r"\s*([A-Za-z_]\w*):")
 _DATA = re.compile(r"\s*\.(a|b|param)\b([^:]*):(.*)")
 _TOKEN = re.compile(r"(?:^|,)([^,]*)")
@@ -203,17 +205,20 @@ def _operand(item: _Item, f: Field, text: str, column: int) -> None:
 
 def _number(text: str, line: int, column: int) -> int:
     try:
-        return int(text, 0)
+        if len(text) <= MOST_DIGITS:
+            return int(text, 0)
     except ValueError:
-        raise AssemblerError(line, column, f"{text!r} is no number; legal are 12, -3, 0x1f, 0b101") from None
+        pass
+    raise AssemblerError(line, column, f"{short(text)!r} is no number; legal are 12, -3, 0x1f, 0b101")
 
 
 def _target(source: _Source, label: str, line: int, column: int) -> int:
-    if label not in source.labels and not label.isdigit():
+    number = label.isascii() and label.isdigit() and len(label) <= MOST_DIGITS
+    if label not in source.labels and not number:
         raise AssemblerError(
-            line, column, f"branch to unknown label {label!r}; legal: {', '.join(source.labels) or 'none'}"
+            line, column, f"branch to unknown label {short(label)!r}; legal: {', '.join(source.labels) or 'none'}"
         )
-    target = int(label) if label.isdigit() else source.labels[label]
+    target = int(label) if number else source.labels[label]
     if target >= len(source.items):
         rule = f"branch out of range: {label} is instruction {target}; legal are 0 to {len(source.items) - 1}"
         raise AssemblerError(line, column, rule)
