@@ -15,20 +15,21 @@ AXIS, AXI, LITE = "axis", "axi", "axi4lite"
 PROPERTIES = {
     "axi_dma": "c_include_sg c_include_s2mm c_sg_length_width c_m_axis_mm2s_tdata_width c_m_axi_mm2s_data_width "
     "c_m_axi_s2mm_data_width c_mm2s_burst_size c_s2mm_burst_size",
-    "axi_gpio": "C_GPIO_WIDTH C_ALL_OUTPUTS C_DOUT_DEFAULT",
+    "axi_gpio": "C_GPIO_WIDTH C_ALL_OUTPUTS C_DOUT_DEFAULT C_IS_DUAL C_GPIO2_WIDTH C_ALL_INPUTS_2",
     "axis_dwidth_converter": "S_TDATA_NUM_BYTES M_TDATA_NUM_BYTES HAS_TLAST HAS_TKEEP",
     "axis_register_slice": "",
-    "processing_system7": "PCW_USE_M_AXI_GP0 PCW_USE_S_AXI_HP0 PCW_USE_S_AXI_HP1 PCW_USE_S_AXI_HP2 "
+    "processing_system7": "PCW_USE_M_AXI_GP0 PCW_USE_S_AXI_HP0 PCW_USE_S_AXI_HP1 PCW_USE_S_AXI_HP2 PCW_USE_S_AXI_HP3 "
     "PCW_FPGA0_PERIPHERAL_FREQMHZ",
     "zynq_ultra_ps_e": "PSU__USE__M_AXI_GP0 PSU__USE__M_AXI_GP1 PSU__USE__M_AXI_GP2 PSU__USE__S_AXI_GP2 "
-    "PSU__USE__S_AXI_GP3 PSU__USE__S_AXI_GP4 PSU__FPGA_PL0_ENABLE PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ",
+    "PSU__USE__S_AXI_GP3 PSU__USE__S_AXI_GP4 PSU__USE__S_AXI_GP5 "
+    "PSU__FPGA_PL0_ENABLE PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ",
 }
 # What switches a port of the processors on.
 SWITCHES = {
     "M_AXI_GP0": "PCW_USE_M_AXI_GP0",
-    **{f"S_AXI_HP{i}": f"PCW_USE_S_AXI_HP{i}" for i in range(3)},
+    **{f"S_AXI_HP{i}": f"PCW_USE_S_AXI_HP{i}" for i in range(4)},
     "M_AXI_HPM0_FPD": "PSU__USE__M_AXI_GP0",
-    **{f"S_AXI_HP{i}_FPD": f"PSU__USE__S_AXI_GP{i + 2}" for i in range(3)},
+    **{f"S_AXI_HP{i}_FPD": f"PSU__USE__S_AXI_GP{i + 2}" for i in range(4)},
 }
 
 
@@ -66,6 +67,7 @@ def ip_cell(name: str, ip: str) -> Cell:
         ports |= {"M_AXIS_MM2S": (True, AXIS), "S_AXIS_S2MM": (False, AXIS)}
     elif ip == "axi_gpio":
         ports, pins["gpio_io_o"] = {"S_AXI": (False, LITE)}, (True, 32)
+        pins["gpio2_io_i"] = (False, 1)
     elif ip in ("axis_dwidth_converter", "axis_register_slice"):
         ports = {"S_AXIS": (False, AXIS), "M_AXIS": (True, AXIS)}
     elif ip in ("processing_system7", "zynq_ultra_ps_e"):
@@ -87,11 +89,31 @@ def module_cell(name: str, file: Path) -> Cell:
         if pin.endswith("_tvalid"):
             ports[pin.removesuffix("_tvalid")] = (output, AXIS)
         elif pin.endswith("_awvalid"):
-            ports[pin.removesuffix("_awvalid")] = (output, LITE)
+            bus = pin.removesuffix("_awvalid")
+            ports[bus] = (output, AXI if f"{bus}_awlen" in pins else LITE)
+            check_names(text, bus, [p for p in pins if p.startswith(f"{bus}_")], ports[bus])
     buses = re.search(r'ASSOCIATED_BUSIF ([\w:]+), ASSOCIATED_RESET (\w+)"', text)
     if buses is None or sorted(buses[1].split(":")) != sorted(ports) or buses[2] not in pins:
         raise Refused(f"{file.name}: its clock does not name its interfaces {sorted(ports)}")
     return Cell(name, "module", pins, ports)
+
+
+AXI_PINS = "id addr len size burst cache prot valid ready"
+BUS_PINS = [f"{way}{pin}" for way in ("ar", "aw") for pin in AXI_PINS.split()]
+BUS_PINS += [f"r{pin}" for pin in ("id", "data", "resp", "last", "valid", "ready")]
+BUS_PINS += [f"w{pin}" for pin in ("data", "strb", "last", "valid", "ready")]
+BUS_PINS += [f"b{pin}" for pin in ("id", "resp", "valid", "ready")]
+
+
+def check_names(text: str, name: str, pins: list[str], port: tuple[bool, str]) -> None:
+    """`Refused` where a bus with bursts lacks a signal, or its attribute says another."""
+    if port[1] != AXI:
+        return
+    if sorted(pins) != sorted(f"{name}_{pin}" for pin in BUS_PINS):
+        raise Refused(f"{name} has the pins {sorted(pins)}")
+    said = dict(re.findall(r'aximm:1\.0 \w+ (\w+)".*\n.* (\w+)[,\n]', text))
+    if said != {pin.upper(): f"{name}_{pin}" for pin in BUS_PINS}:
+        raise Refused(f"{name}: its attributes say {said}")
 
 
 class Vivado:
@@ -103,6 +125,7 @@ class Vivado:
         self.nets: dict[str, str] = {}  # pin to its driver
         self.links: dict[str, str] = {}  # interface to its partner, both ways
         self.memory_map: list[str] = []
+        self.spaces: dict[str, list[str]] = {}  # what each master reaches
         self.done: list[str] = []
         self.project: dict[str, str] = {}
         self.tcl = tkinter.Tcl()
@@ -149,6 +172,10 @@ class Vivado:
                     raise Refused(f"{cell.name}/{port} is open")
             for pin, (output, _) in cell.pins.items():
                 if cell.ip == "module" and any(pin.startswith(f"{port}_") for port in cell.ports):
+                    continue
+                if pin == "gpio2_io_i" and cell.config.get("C_IS_DUAL") != "1":
+                    if f"{cell.name}/{pin}" in self.nets:
+                        raise Refused(f"{cell.name}/{pin} is off: C_IS_DUAL")
                     continue
                 if not output and f"{cell.name}/{pin}" not in self.nets:
                     raise Refused(f"{cell.name}/{pin} has no driver")
@@ -313,6 +340,8 @@ class Vivado:
             if not self._cell(end)[0].ports[end.partition("/")[2]][0]
             and self._cell(end)[0].ports[end.partition("/")[2]][1] != AXIS
         ]
+        for end in self.memory_map:
+            self.spaces.setdefault(self.links[end], []).append(end)
 
     def do_validate_bd_design(self):
         if not self.memory_map:

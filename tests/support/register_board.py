@@ -11,7 +11,12 @@ import numpy as np
 from bitwright.deployment.simulated import Overlay
 
 FLAGS = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2", "-ffp-contract=off"]
-PLACES = {"input": 1 << 32, "output": 5 << 32, "weights": 9 << 32}  # as the engines see them: high words, too
+PLACES = {
+    "input": 1 << 32,
+    "output": 5 << 32,
+    "weights": 9 << 32,
+    "memory": 0x12 << 32,
+}  # as the engines see them: high words, too
 DMA, FRAMES, DESIGN, WEIGHTS_DMA = range(4)
 READ = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32)
 WRITE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_uint32)
@@ -33,7 +38,12 @@ class Io(ctypes.Structure):
 
 
 class Device(ctypes.Structure):
-    _fields_ = (("io", ctypes.c_void_p), ("network", ctypes.c_uint), ("weights_begun", ctypes.c_int))
+    _fields_ = (
+        ("io", ctypes.c_void_p),
+        ("network", ctypes.c_uint),
+        ("weights_begun", ctypes.c_int),
+        ("placed", ctypes.c_void_p),
+    )
 
 
 class Memory:
@@ -43,11 +53,21 @@ class Memory:
         self.host, self.memory, self.nbytes = np.zeros(size, np.uint8), np.full(size, 0xA5, np.uint8), size
 
 
-class RegisterBoard:
-    """Buffers, and registers of the DMA engines, over `simulated.Overlay`."""
+class Part:
+    """A network's own bytes of the memory, as the design sees them."""
 
-    def __init__(self, folder, design, sizes, polls=1_000_000):
-        self.overlay = Overlay(folder, design)
+    def __init__(self, memory, start, size):
+        self.memory = memory[start : start + size]
+
+
+class RegisterBoard:
+    """Buffers, and registers of the DMA engines, over `simulated.Overlay`; parts: of networks, sizes by their start."""
+
+    def __init__(self, folder, design, sizes, polls=1_000_000, parts=None):
+        self.parts = parts or {}
+        self.overlay = Overlay(folder, design, self.part, memory_seed=7)
+        sizes = {"memory": 4} | sizes
+        sizes = {name: sizes[name] for name in PLACES}
         self.memories = {name: Memory(size) for name, size in sizes.items()}
         self.registers = {}
         self.refused = []
@@ -67,6 +87,11 @@ class RegisterBoard:
         name = next(name for name, place in PLACES.items() if place <= address < place + (1 << 32))
         return self.memories[name], address - PLACES[name]
 
+    def part(self, address):
+        start = address - PLACES["memory"]
+        assert start in self.parts, f"no network begins at 0x{address:x}"
+        return Part(self.memories["memory"].memory, start, self.parts[start])
+
     def _channel(self, block, offset):
         engine = self.overlay.dma if block == DMA else self.overlay.weights_dma
         return engine.recvchannel if offset >= 0x30 else engine.sendchannel
@@ -74,6 +99,8 @@ class RegisterBoard:
     def read(self, context, block, offset):
         if block == DESIGN:
             return self.overlay.design.read(offset)
+        if block == FRAMES:
+            return self.overlay.frames.read(offset)
         assert offset % 0x30 == 4, "only the status is read"
         return 2 if self._channel(block, offset).idle else 0
 

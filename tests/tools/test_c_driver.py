@@ -4,16 +4,18 @@ import ast
 import ctypes
 import dataclasses
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from register_board import Device, RegisterBoard, library
+from register_board import CACHE, WRITE, Device, RegisterBoard, library
 
 import bitwright as bw
 from bitwright.demo.run import FOLDER
 from bitwright.deployment.c_driver import write_c_driver
 from bitwright.network import BIPOLAR, InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate
 from bitwright.network.ops import Add
+from bitwright.targets import contract, get
 from bitwright.targets.contract import StreamSpec
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
@@ -42,9 +44,12 @@ class Opened:
         sides = [d for design in designs.values() for d in (design.input, design.output)]
         room = frames * max(side.words * side.tdata_bits // 8 for side in sides)
         stream = max([4] + [4 * d.weights.words.size for d in designs.values() if d.weights is not None])
-        self.board = RegisterBoard(
-            folder, design_facts(folder), {"input": room, "output": room, "weights": stream}, polls
-        )
+        parts, end = {}, 0
+        for design in designs.values():
+            if design.memory is not None:
+                parts[end], end = design.memory.size, end + design.memory.size
+        sizes = {"input": room, "output": room, "weights": stream, "memory": max(4, end)}
+        self.board = RegisterBoard(folder, design_facts(folder), sizes, polls, parts)
         self.first = first
 
     def __call__(self, name, *arguments):
@@ -173,3 +178,41 @@ def test_means_by_channel_need_channels(doubler, tmp_path):
     _, source = write_c_driver({"net": design}, tmp_path, "net")
     assert library(source).net_text(7).endswith(b"or not in a way that C prepares")
     assert "networks[] = {{n0_in, n0_out, 1, 1, n0_program, 0, 1, 0, 0}};" in source.read_text()
+
+
+def test_networks_in_external_memory(tmp_path):
+    """Written into memory once, switched by few register writes, whatever the memory's latencies; freed by close."""
+    target = get("bitsys")
+    options = target.options(hardware=str(Path(__file__).parents[1] / "bitsys" / "hardware" / "container_memory.toml"))
+    first = bw.load(FOLDER / "digits.onnx")
+    nodes = [Node("sum", Add(), ("input", "input"))]
+    other = Network(InputSpec(TensorType((7, 5, 3), IntType(6))), tuple(nodes), name="sums")
+    made = {n.name: target.emit(contract.accepted(target, n, options)) for n in (first, other)}
+    driver = Opened(made, tmp_path / "board")
+    flushed, written = [], []
+    board = driver.board
+    flush, write = board.flush, board.write
+    board.flush = lambda context, start, size: (flushed.append(size), flush(context, start, size))[0]
+    board.write = lambda *a: (written.append(a), write(*a))[1]
+    board.io.flush, board.io.write = CACHE(board.flush), WRITE(board.write)
+    for number in (1, 0, 1, 1, 0):
+        written.clear()
+        assert driver.open(number) == 0
+        assert len(written) < 20
+        network = (first, other)[number]
+        x = network.input.type.dtype.decode(
+            np.random.default_rng(number).integers(0, 16, (3, *network.input.type.shape))
+        )
+        np.testing.assert_array_equal(driver.run(x, network), network.leaving(evaluate(network, x)))
+    images = [4 * design.memory.image.size for design in made.values()]
+    assert flushed[:2] == images
+    assert sum(size in images for size in flushed) == 2, "images are written once"
+    assert driver("close", ctypes.byref(driver.device)) == 0
+    assert board.overlay.frames.read(8) == 0
+    board.io.memory_address += 64
+    assert driver.open(0) == 2
+    board.io.memory_address -= 64
+    board.io.memory_bytes -= 1
+    assert driver.open(0) == 2
+    header = (tmp_path / "board" / "net.h").read_text()
+    assert f"NET_MEMORY_BYTES {sum(design.memory.size for design in made.values())}u" in header

@@ -7,6 +7,7 @@ import pytest
 
 from bitwright.deployment import write_overlay
 from bitwright.devices import BOARDS
+from bitwright.hardware.memory_port import MemoryPort
 from bitwright.targets.contract import WeightStream
 
 pytest.importorskip("_tkinter")
@@ -17,16 +18,21 @@ FILES = ("em.avnet.com:ultra96v2:part0:1.2", "xilinx.com:kv260_som:part0:1.4", "
 FILES += tuple(f"xilinx.com:{name}:part0:1.1" for name in ("zcu104", "zcu102", "zcu111"))
 
 
+def with_memory(design):
+    return dataclasses.replace(design, memory=MemoryPort(64, np.zeros(0, np.uint32), 4096, (60, 64), 100, 1))
+
+
 def designs(doubler):
     weights = WeightStream(np.zeros((0, 2), np.uint32), 1)
     return {
         "registers": doubler,
         "plain": dataclasses.replace(doubler, program=None, counters=None),
         "weights": dataclasses.replace(doubler, weights=weights),
+        "memory": with_memory(doubler),
     }
 
 
-@pytest.mark.parametrize("kind", ["registers", "plain", "weights"])
+@pytest.mark.parametrize("kind", ["registers", "plain", "weights", "memory"])
 @pytest.mark.parametrize("board", PYNQ)
 def test_the_script_builds_a_whole_design(doubler, tmp_path, board, kind):
     design = designs(doubler)[kind]
@@ -37,6 +43,9 @@ def test_the_script_builds_a_whole_design(doubler, tmp_path, board, kind):
     slaves |= {"design/s_axil"} if design.has_control else set()
     slaves |= {"weights_dma/S_AXI_LITE"} if kind == "weights" else set()
     assert {end for end in vivado.memory_map if not end.startswith("ps/")} == slaves
+    port = "S_AXI_HP3" if vivado.cells["ps"].ip == "processing_system7" else "S_AXI_HP3_FPD"
+    assert vivado.spaces.get("design/m_axi") == ([f"ps/{port}"] if kind == "memory" else None)
+    assert vivado.nets.get("frames/gpio2_io_i") == ("/design/busy" if kind == "memory" else None)
     assert vivado.nets["design/frames"] == "/frames/gpio_io_o"
     assert vivado.links["resize_in/M_AXIS"] == "design/s_axis"
     assert vivado.links["design/m_axis"] == "resize_out/S_AXIS"
@@ -69,6 +78,39 @@ def test_the_mock_finds_what_vivado_would(doubler, tmp_path, old, new, message):
     assert old in text
     script.write_text(text.replace(old, new))
     with pytest.raises(Refused, match=message):
+        Vivado(tmp_path, FILES).run(script)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("PCW_USE_S_AXI_HP3 1", "PCW_USE_S_AXI_HP3 0", "ps/S_AXI_HP3 is off: PCW_USE_S_AXI_HP3"),
+        ("Master /design/m_axi", "Master /design/s_axil", "are no master and slave"),
+        ("[get_bd_pins design/busy]", "[get_bd_pins design/frames]", "gpio2_io_i has 1 bits, /design/frames 32"),
+        ("CONFIG.C_IS_DUAL 1", "CONFIG.C_IS_DUAL 0", "frames/gpio2_io_i is off: C_IS_DUAL"),
+    ],
+)
+def test_the_mock_finds_faults_of_the_memory_port(doubler, tmp_path, old, new, message):
+    write_overlay(with_memory(doubler), "pynq-z2", tmp_path, clock_mhz=80)
+    script = tmp_path / "overlay.tcl"
+    text = script.read_text()
+    assert old in text
+    script.write_text(text.replace(old, new))
+    with pytest.raises(Refused, match=message):
+        Vivado(tmp_path, FILES).run(script)
+
+
+def test_the_mock_finds_open_and_misnamed_signals_of_the_memory_port(doubler, tmp_path):
+    write_overlay(with_memory(doubler), "pynq-z2", tmp_path, clock_mhz=80)
+    script, wrapper = tmp_path / "overlay.tcl", tmp_path / "sources" / "bitwright_overlay.v"
+    text, source = script.read_text(), wrapper.read_text()
+    line = next(line for line in text.splitlines() if "/design/m_axi" in line)
+    script.write_text(text.replace(line, ""))
+    with pytest.raises(Refused, match="design/m_axi is open"):
+        Vivado(tmp_path, FILES).run(script)
+    script.write_text(text)
+    wrapper.write_text(source.replace("m_axi ARADDR", "m_axi AWADDR", 1))
+    with pytest.raises(Refused, match="m_axi: its attributes say"):
         Vivado(tmp_path, FILES).run(script)
 
 

@@ -1,8 +1,6 @@
 """The shipped driver against the board that a user has in simulation."""
 
 import dataclasses
-import importlib.util
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from shipped_driver import run_driver, shipped
 
 import bitwright as bw
 from bitwright.data.raw import classes
@@ -17,14 +16,6 @@ from bitwright.demo.run import FOLDER
 from bitwright.deployment.shipped import terminal
 from bitwright.network import evaluate
 from bitwright.tools.model import SimulationError
-
-
-def shipped(path):
-    """The module of a driver's file."""
-    spec = importlib.util.spec_from_file_location(f"shipped_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_the_shipped_driver_runs_the_overlay(doubler, tmp_path):
@@ -42,14 +33,6 @@ def test_the_shipped_driver_runs_the_overlay(doubler, tmp_path):
             driver.load("x")
         with pytest.raises(SimulationError, match="register 0x80 answers an error of the slave"):
             driver.link.write(np.array([[0x80, 1]]))
-
-
-def run_driver(path, *options):
-    """What the driver prints, as a user runs it."""
-    command = [sys.executable, path, "--simulate", "--timeout", "300", *map(str, options)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_raw_pixels_through_the_driver_are_as_accurate_as_evaluate(tmp_path):

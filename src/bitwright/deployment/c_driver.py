@@ -17,6 +17,7 @@ from bitwright.network.inputs import affine, data_shape, in_hwc, prepare
 from bitwright.targets.contract import Design, FrameSpec, StreamSpec
 
 C_PREFIX = "bitwright"
+PAGE = 4096  # bytes, where memory begins
 ONES, ZEROS = np.ones(1), np.zeros(1)
 
 
@@ -28,6 +29,7 @@ def write_c_driver(designs: Mapping[str, Design], folder: Path, prefix: str = C_
     """
     first = same_hardware(designs)
     counters = dict(first.counters or {})
+    places, memory_bytes = _places(designs)
     values = {
         "p": prefix,
         "networks": len(designs),
@@ -36,7 +38,9 @@ def write_c_driver(designs: Mapping[str, Design], folder: Path, prefix: str = C_
         "errors": counters.get("errors"),
         "in_bytes": first.input.tdata_bits // 8,
         "out_bytes": first.output.tdata_bits // 8,
-        "data": Code(_data(designs)),
+        "memory": first.memory,
+        "memory_bytes": memory_bytes,
+        "data": Code(_data(designs, places)),
     }
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{prefix}.h", folder / f"{prefix}.c"]
@@ -45,7 +49,16 @@ def write_c_driver(designs: Mapping[str, Design], folder: Path, prefix: str = C_
     return paths
 
 
-def _data(designs: Mapping[str, Design]) -> str:
+def _places(designs: Mapping[str, Design]) -> tuple[list[int], int]:
+    """Where the memory of each network begins in that of all, each from a page on, and bytes of all."""
+    places, end = [], 0
+    for design in designs.values():
+        places.append(end)
+        end += 0 if design.memory is None else -(-design.memory.size // PAGE) * PAGE
+    return places, end
+
+
+def _data(designs: Mapping[str, Design], places: Sequence[int]) -> str:
     """The tables of all networks."""
     tables, rows = [], []
     for number, design in enumerate(designs.values()):
@@ -67,6 +80,9 @@ def _data(designs: Mapping[str, Design]) -> str:
         names = [f"n{number}_{name}" if len(a) else "0" for name, a in words.items()]
         raw = int(any(map(declares_raw_data, network.inputs)) and all(map(_prepared, network.inputs)))
         sizes = [sides["in"], sides["out"], *names, len(words["program"]) // 2, len(words["weights"]), raw]
+        if design.memory is not None:
+            tables.append(_array("uint32_t", f"n{number}_memory", design.memory.image))
+            sizes += [f"n{number}_memory", len(design.memory.image), places[number]]
         rows.append(f"{{n{number}_in, n{number}_out, {', '.join(map(str, sizes))}}}")
     return "".join(tables) + f"static const network networks[] = {{{', '.join(rows)}}};\n"
 

@@ -30,6 +30,7 @@ from bitwright.network import InputSpec, OutputSpec, inputs
 from bitwright.targets.contract import Design, FrameSpec, StreamSpec
 from bitwright.tools import elements
 
+WORDS = "program", "weights", "memory"
 NETWORKS = "networks"  # the folder of programs and weights, where there are several
 
 
@@ -98,8 +99,9 @@ def driver_text(
     first, words = same_hardware(designs), _words(designs)
     facts: dict[str, object] = {}
     for name, design in designs.items():
-        files = {what: words[name][what][0] if what in words[name] else None for what in ("program", "weights")}
-        facts[name] = files | _network_facts(design, class_names)
+        files = {what: words[name][what][0] if what in words[name] else None for what in WORDS}
+        size = {} if design.memory is None else {"memory_bytes": design.memory.size}
+        facts[name] = files | size | _network_facts(design, class_names)
     data = {
         "target": first.target,
         "digest": first.digest,
@@ -109,6 +111,7 @@ def driver_text(
         "in_bytes": first.input.tdata_bits // 8,
         "out_bytes": first.output.tdata_bits // 8,
         "weights_bytes": first.weights.tdata_bits // 8 if first.weights is not None else 0,
+        "memory": None if first.memory is None else first.memory.facts(),
         **(extra or {}),
         "networks": facts,
     }
@@ -122,25 +125,19 @@ def same_hardware(designs: Mapping[str, Design]) -> Design:
         if design.digest != first.digest:
             rule = "legal are designs of one target with the same hardware options"
             raise OptionError(f"{name!r} and {other!r} are of different hardware; {rule}")
-    check_no_memory(first)
     return first
 
 
-def check_no_memory(design: Design) -> None:
-    """Raise `OptionError` for a design with external memory, which no board or block connects yet."""
-    if design.memory is not None:
-        rule = "legal are designs without external memory"
-        raise OptionError(f"{design.network.name!r} needs external memory at m_axi, which nothing connects yet; {rule}")
-
-
 def _words(designs: Mapping[str, Design]) -> dict[str, dict[str, tuple[str, np.ndarray]]]:
-    """File and words of the program and of the weights of each network, where it has them."""
+    """File and words of the program, of the weights and of the memory of each network, where it has them."""
     found: dict[str, dict[str, tuple[str, np.ndarray]]] = {}
     for number, (name, design) in enumerate(designs.items()):
         place = "{}.npy" if len(designs) == 1 else f"{NETWORKS}/{{}}_{number}.npy"
         own = {} if design.program is None else {"program": design.program}
         if design.weights is not None and len(design.weights.words):
             own["weights"] = design.weights.words
+        if design.memory is not None:
+            own["memory"] = design.memory.image
         found[name] = {what: (place.format(what), np.asarray(words, np.uint32)) for what, words in own.items()}
     return found
 

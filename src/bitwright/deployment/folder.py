@@ -10,7 +10,7 @@ from typing import Any
 
 from bitwright.deployment.bitstream import board_sources, build, makes_bitstream
 from bitwright.deployment.c_driver import write_c_driver
-from bitwright.deployment.driver import NETWORKS, SERIAL, same_hardware, write_driver
+from bitwright.deployment.driver import NETWORKS, SERIAL, WORDS, same_hardware, write_driver
 from bitwright.deployment.ip import write_ip
 from bitwright.deployment.rendering import Code, render
 from bitwright.deployment.serial_top import CLOCK, check_rate, check_serial
@@ -27,7 +27,7 @@ from bitwright.targets.contract import Design
 DEPLOYMENT = "deploy.json"
 C = "c"
 VIVADO = frozenset({"overlay.tcl", "reports.tcl"})
-PROGRAMS = frozenset({"driver.py", "host.py", "program.npy", "weights.npy", NETWORKS, "__pycache__", C})
+PROGRAMS = frozenset({"driver.py", "host.py", *(f"{name}.npy" for name in WORDS), NETWORKS, "__pycache__", C})
 FAMILIES = [family.boards for family in families().values() if family.boards]
 BOARD_FILES = frozenset({"README.md", *(name for b in FAMILIES for name in (b.constraints_file, b.bitstream))})
 IP_CONTENTS = frozenset({DEPLOYMENT, "rtl", "bench", "component.xml", "project.tcl", "quartus.tcl"})
@@ -96,7 +96,7 @@ def deploy(
 
 def _overlay_readme(made: Path, board: str, clock_mhz: float, speed: Throughput) -> Path:
     """What to build, what to copy where, and what to type."""
-    copied = [name for name in ("driver.py", "program.npy", "weights.npy", NETWORKS) if (made / name).exists()]
+    copied = [name for name in ("driver.py", *(f"{name}.npy" for name in WORDS), NETWORKS) if (made / name).exists()]
     files = " and ".join(f"`{name}`" for name in copied)
     several = NETWORKS in copied
     words = {"files": Code(files), "copied": " ".join(["-r", *copied] if several else copied), "several": several}

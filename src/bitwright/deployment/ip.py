@@ -8,12 +8,12 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
-from bitwright.deployment.driver import check_no_memory
 from bitwright.deployment.prefix import prefixed
 from bitwright.deployment.rendering import Code, render
 from bitwright.design.io import as_json
 from bitwright.design.packing import pack_frames
 from bitwright.hardware.closure import flatten, source_order, write
+from bitwright.hardware.memory_port import MemoryPort
 from bitwright.hardware.shell import WEIGHT_STREAM
 from bitwright.network import evaluate
 from bitwright.network.bundles import bundled, parts
@@ -21,6 +21,8 @@ from bitwright.targets.contract import Design, FrameSpec
 
 VECTORS = 3  # frames
 STREAMS = ("s_axis", "m_axis", WEIGHT_STREAM)
+MEMORY = "m_axi"
+MEMORY_BASE = 0x12_0000_0000  # where the bench puts external memory
 
 
 def write_ip(design: Design, folder: Path, prefix: str = "", seed: int = 0) -> list[Path]:
@@ -30,7 +32,6 @@ def write_ip(design: Design, folder: Path, prefix: str = "", seed: int = 0) -> l
     FuseSoC, component.xml IP-XACT (IEEE 1685-2014), project.tcl for Vivado, quartus.tcl for Quartus; bench/ a cocotb
     test with vectors that the network computed.
     """
-    check_no_memory(design)
     made = prefixed(design, prefix)
     flat = {name: text for name, text in flatten(made.files).items() if not name.endswith(".vlt")}
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,9 @@ def write_ip(design: Design, folder: Path, prefix: str = "", seed: int = 0) -> l
         folder / "project.tcl": render("ip_vivado.tcl.j2", **values),
         folder / "quartus.tcl": render("ip_quartus.tcl.j2", **values),
         bench / "vectors.json": as_json(_vectors(made, seed)),
-        bench / f"test_{made.top}.py": render("ip_bench.py.j2", control=made.has_control),
+        bench / f"test_{made.top}.py": render(
+            "ip_bench.py.j2", control=made.has_control, memory=made.memory is not None
+        ),
         bench / "run.py": render("ip_run.py.j2", **values),
     }
     for path, text in texts.items():
@@ -79,6 +82,19 @@ def _vectors(design: Design, seed: int) -> dict[str, object]:
         "s_axis": _hex(design.input, pack_frames(design.input, list(x.values()))),
         "m_axis": _hex(design.output, pack_frames(design.output, list(y.values()))),
         "weights": None if weights is None else _rows(weights, weights.shape[1] * 4),
+        "memory": None if design.memory is None else _memory(design.memory),
+    }
+
+
+def _memory(port: MemoryPort) -> dict[str, object]:
+    """Where external memory lies, how the design learns of it, its bytes, and what it begins with."""
+    halves = MEMORY_BASE & 0xFFFFFFFF, MEMORY_BASE >> 32
+    image = np.ascontiguousarray(port.image, "<u4").reshape(-1, 1)
+    return {
+        "base": MEMORY_BASE,
+        "size": port.size,
+        "registers": [list(pair) for pair in zip(port.registers, halves, strict=True)],
+        "image": _rows(image, 4),
     }
 
 
@@ -104,6 +120,7 @@ def _component(design: Design, order: list[str], flat: dict[str, str]) -> str:
     files += [{"name": f"rtl/{name}", "type": "unknown"} for name in sorted(flat) if name not in order]
     summary = escape(f"{design.target}: a network as an AXI4-Stream block")
     registers = _signals(design, "s_axil") if design.has_control else []
+    memory = _signals(design, MEMORY) if design.memory is not None else []
     text = render(
         "component.xml.j2",
         top=design.top,
@@ -112,6 +129,7 @@ def _component(design: Design, order: list[str], flat: dict[str, str]) -> str:
         streams=streams,
         files=files,
         registers=registers,
+        memory=memory,
     )
     return text
 

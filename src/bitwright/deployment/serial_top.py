@@ -35,6 +35,11 @@ def check_rate(baud: int) -> None:
 
 def check_serial(design: Design) -> None:
     """Raise `OptionError` for a design that a serial line cannot feed."""
+    if design.memory is not None:
+        rule = "legal are designs without external memory, or boards with processors"
+        raise OptionError(
+            f"{design.network.name!r} needs external memory, which boards with a serial line do not connect; {rule}"
+        )
     if design.weights is not None and len(design.weights.words):
         rule = "legal are designs that hold their weights"
         raise OptionError(f"the weights of {design.network.name!r} come by a stream, which a serial link lacks; {rule}")

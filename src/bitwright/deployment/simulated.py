@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bitwright.deployment.vivado import side_ports
 from bitwright.errors import ModelError, UserError
 from bitwright.files import read_text
 from bitwright.hardware.library import without_vendor
-from bitwright.hardware.shell import control, stream_master, stream_slave
+from bitwright.hardware.shell import control, memory_master, stream_master, stream_slave
 from bitwright.hardware.text import CLOCK_PORTS, Port, instance, module, wired
 from bitwright.tools import verilator
 from bitwright.tools.bench import Bench, axis_input, axis_output
@@ -27,7 +27,9 @@ OVERLAY = "bitwright_overlay"
 NARROW = "`verilator_config\n" + "".join(
     f'lint_off -rule {rule} -file "*{OVERLAY}.v"\n' for rule in ("WIDTHTRUNC", "WIDTHEXPAND")
 )
-BOARD, GPIO, WEIGHTS = "simulated_overlay", "s_gpio", "s_axis_weights"
+BOARD, GPIO, QUIET, WEIGHTS = "simulated_overlay", "s_gpio", "s_quiet", "s_axis_weights"
+BUSY = 8  # the GPIO's second register
+PAGE, BASE = 4096, 0x12_0000_0000  # of buffers
 
 
 def sources_of(folder: Path) -> dict[str, str]:
@@ -46,19 +48,29 @@ def served(files: Mapping[str, str], bench: Bench) -> Served:
         raise RuntimeError(str(error)) from None
 
 
-def pynq_of(folder: Path, design: Mapping[str, Any]) -> Any:
+def pynq_of(folder: Path, design: Mapping[str, Any], memory_seed: int | None = None) -> Any:
     """What a driver needs of pynq, for the overlay of a deployment: DMA engines, a GPIO, registers, buffers.
 
-    Memory is as incoherent as a board's: `memory` gets what is flushed, the host what was invalidated.
+    Memory is as incoherent as a board's: `memory` gets what is flushed, the host what was invalidated. memory_seed: of
+    random latencies, pauses and order at the design's memory port, which is ideal without one.
     """
-    clocks = types.SimpleNamespace()
-    return types.SimpleNamespace(Overlay=lambda _: Overlay(folder, design), Clocks=clocks, allocate=_allocate)
+    buffers = Buffers()
+    made = types.SimpleNamespace(Clocks=types.SimpleNamespace(), allocate=buffers.allocate)
+    made.Overlay = lambda _: Overlay(folder, design, buffers.at, memory_seed)
+    return made
+
+
+class Stored(Protocol):
+    """What a device sees of a buffer: bytes."""
+
+    memory: np.ndarray
 
 
 class Buffer(np.ndarray[Any, Any]):
     """An array of the host, and `memory`, what the device sees."""
 
     memory: np.ndarray
+    device_address: int
 
     def flush(self) -> None:
         """To the memory."""
@@ -72,23 +84,55 @@ class Buffer(np.ndarray[Any, Any]):
         """Give it back."""
 
 
-def _allocate(shape: Any, dtype: Any) -> Buffer:
-    made = np.zeros(shape, dtype).view(Buffer)
-    made.memory = np.random.default_rng(0).integers(0, 256, made.nbytes, np.uint8)
-    return made
+class Buffers:
+    """Buffers of the host in the device's memory, each from a page on."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Buffer] = {}
+        self._next = BASE
+
+    def allocate(self, shape: Any, dtype: Any) -> Buffer:
+        """A buffer, filled with zeros as the host sees it."""
+        made = np.zeros(shape, dtype).view(Buffer)
+        made.memory = np.random.default_rng(0).integers(0, 256, made.nbytes, np.uint8)
+        made.device_address = self._next
+        self._made[self._next] = made
+        self._next += (made.nbytes // PAGE + 2) * PAGE
+        return made
+
+    def at(self, address: int) -> Buffer:
+        """The buffer from an address on; `RuntimeError` where there is none."""
+        if address not in self._made:
+            raise RuntimeError(f"no buffer begins at 0x{address:x}, where the design is to find its memory")
+        return self._made[address]
 
 
 class Overlay:
-    """The Verilated overlay of a deployment: dma, weights_dma, frames and design, as pynq gives them."""
+    """The Verilated overlay of a deployment: dma, weights_dma, frames and design, as pynq gives them.
 
-    def __init__(self, folder: Path, design: Mapping[str, Any]) -> None:
+    buffers: which one begins at an address, for a design with external memory. It finds there what was flushed when its
+    registers got the address, and may touch no other bytes.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        design: Mapping[str, Any],
+        buffers: Callable[[int], Stored] | None = None,
+        memory_seed: int | None = None,
+    ) -> None:
         widths = {"s_axis": design["in_bytes"], "m_axis": design["out_bytes"], WEIGHTS: design["weights_bytes"]}
-        files = sources_of(folder) | {f"{BOARD}.sv": _board(widths, design["control"])}
+        memory = design["memory"]
+        bits = memory["bits"] if memory else 0
+        files = sources_of(folder) | {f"{BOARD}.sv": _board(widths, design["control"], bits)}
         inputs = [axis_input(8 * widths[name], name) for name in ("s_axis", WEIGHTS) if widths[name]]
-        bench = Bench(BOARD, [axis_input(32, GPIO), *inputs], [axis_output(8 * widths["m_axis"])], design["control"])
-        self._model = served(files, bench)
-        self.frames = types.SimpleNamespace(write=self._frames)
+        inputs = [axis_input(32, GPIO), *([axis_input(1, QUIET)] if memory else []), *inputs]
+        outputs = [axis_output(8 * widths["m_axis"])]
+        self._model = served(files, Bench(BOARD, inputs, outputs, design["control"], memory=bits))
+        self.frames = types.SimpleNamespace(write=self._frames, read=self._busy)
         self.design = types.SimpleNamespace(write=self._model.write, read=self._model.read)
+        if memory and buffers:
+            self.design.write = _Memory(self._model, memory, buffers, memory_seed).write
         receiver = _Receiver(self._model, widths["m_axis"])
         channel = types.SimpleNamespace
         self.dma = channel(sendchannel=_Sender(self._model, "s_axis", widths["s_axis"]), recvchannel=receiver)
@@ -104,6 +148,43 @@ class Overlay:
         self._model.push(GPIO, np.full((ACCESS_CYCLES, 1), value, np.uint32))
         while self._model.run(100).waiting[GPIO]:
             pass
+
+    def _busy(self, address: int) -> int:
+        """Whether the reset waits for the memory: a word that is not taken until then."""
+        if address != BUSY:
+            raise ValueError(f"the GPIO has no register {address} to read")
+        if not self._model.run(ACCESS_CYCLES).waiting[QUIET]:
+            self._model.push(QUIET, np.zeros((1, 1), np.uint32))
+        return int(self._model.run(ACCESS_CYCLES).waiting[QUIET] > 0)
+
+
+class _Memory:
+    """What lies behind the design's memory port: the buffer whose address its registers have."""
+
+    def __init__(
+        self, model: Served, facts: Mapping[str, Any], buffers: Callable[[int], Stored], seed: int | None
+    ) -> None:
+        self._model, self._buffers = model, buffers
+        self._registers = dict.fromkeys(facts["registers"], 0)
+        self._given: tuple[int, int] | None = None
+        model.open_memory(facts["bits"], BASE, latency=facts["latency"], gap=facts["gap"], seed=seed)
+
+    def write(self, address: int, word: int) -> None:
+        """Write a register of the design; the one of the high half of its memory's address completes that."""
+        self._model.write(address, word)
+        if address not in self._registers:
+            return
+        self._registers[address] = word
+        low, high = self._registers
+        if address != high:
+            return
+        if self._given is not None:
+            self._model.take_back(*self._given)
+        place = self._registers[low] | self._registers[high] << 32
+        memory = self._buffers(place).memory
+        self._given = place, len(memory)
+        self._model.hand_out(*self._given)
+        self._model.store(place, memory.view("<u4"))
 
 
 class _Sender:
@@ -166,17 +247,22 @@ class _Receiver:
                 self._buffer = None
 
 
-def _board(widths: Mapping[str, int], registers: bool) -> str:
+def _board(widths: Mapping[str, int], registers: bool, memory: int) -> str:
     """The overlay with this project's clock and reset; its GPIO is a stream of the values that are written."""
     streams = [*stream_slave("s_axis", 8 * widths["s_axis"]), *stream_master("m_axis", 8 * widths["m_axis"])]
     streams += stream_slave(WEIGHTS, 8 * widths[WEIGHTS]) if widths[WEIGHTS] else ()
-    ports = [*CLOCK_PORTS, *stream_slave(GPIO, 32), *streams, *(control() if registers else ())]
+    streams += memory_master(memory) if memory else ()
+    quiet = stream_slave(QUIET, 1) if memory else ()
+    ports = [*CLOCK_PORTS, *stream_slave(GPIO, 32), *quiet, *streams, *(control() if registers else ())]
     body = f"  logic [31:0] frames_q;\n  assign {GPIO}_tready = 1'b1;\n"
+    body += f"  logic busy;\n  assign {QUIET}_tready = !busy;\n" if memory else ""
     body += "  always_ff @(posedge clk_i)\n    if (rst_i) frames_q <= 1;\n"
     body += f"    else if ({GPIO}_tvalid) frames_q <= {GPIO}_tdata;\n"
     body += "  // verilator lint_off WIDTHTRUNC\n"
-    inner: list[Port] = [port for port in ports if port not in CLOCK_PORTS and not port.name.startswith(GPIO)]
+    own = (*CLOCK_PORTS, *stream_slave(GPIO, 32), *quiet)
+    inner: list[Port] = [port for port in ports if port not in own]
     pins = {"aclk": "clk_i", "aresetn": "!rst_i", "frames": "frames_q"} | wired(inner)
+    pins |= {"busy": "busy"} if memory else {}
     for port in side_ports(inner):
         pins[port.name] = "" if port.output else "1'b0" if port.name.endswith("tlast") else "'1"
     return module(BOARD, ports, body + instance(OVERLAY, "u_overlay", {}, pins) + "  // verilator lint_on WIDTHTRUNC\n")

@@ -20,6 +20,8 @@ from bitwright.targets.contract import Design
 from bitwright.tools.vivado import Overlay, Reports
 
 WRAPPER = "bitwright_overlay"
+MEMORY = "m_axi"
+GATED = ("arvalid", "arready", "awvalid", "awready", "wvalid", "wready", "rready", "bready")
 LEAST_ADDRESS_BITS = 12  # the smallest page that the interconnect maps
 
 
@@ -63,6 +65,7 @@ def write_overlay(
         in_bits=design.input.tdata_bits,
         out_bits=design.output.tdata_bits,
         weights_bits=weights_bits(design),
+        memory=design.memory is not None,
         control=design.has_control,
         clock_mhz=clock_mhz,
         jobs=jobs,
@@ -73,31 +76,37 @@ def write_overlay(
 
 
 def overlay_files(design: Design) -> dict[str, str]:
-    """Two files to add to the design: the Verilog wrapper that Vivado's block design takes, and its helper."""
+    """Files to add to the design: the Verilog wrapper that Vivado's block design takes, and its helpers."""
     addresses = address_bits(design) if design.has_control else None
-    ports = top_ports(design.input.tdata_bits, design.output.tdata_bits, weights_bits(design), addresses)
-    wrapper = _wrapper(design, [port for port in ports if port not in CLOCK_PORTS])
-    helper = (resources.files("bitwright") / "hardware" / "modules" / "axis_batch.sv").read_text()
-    return {f"{WRAPPER}.v": wrapper, "axis_batch.sv": helper}
+    sizes = design.input.tdata_bits, design.output.tdata_bits, weights_bits(design), addresses, memory_bits(design)
+    wrapper = _wrapper(design, [port for port in top_ports(*sizes) if port not in CLOCK_PORTS])
+    modules = resources.files("bitwright") / "hardware" / "modules"
+    helpers = ["axis_batch.sv"] + ["axi_gate.sv"] * (design.memory is not None)
+    return {f"{WRAPPER}.v": wrapper} | {name: (modules / name).read_text() for name in helpers}
 
 
 def _wrapper(design: Design, ports: list[Port]) -> str:
-    buses = [s for s in ("s_axis", "m_axis", WEIGHT_STREAM, "s_axil") if any(p.name.startswith(f"{s}_") for p in ports)]
-    attribute = f'(* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF {":".join(buses)}, ASSOCIATED_RESET aresetn" *)'
-    outer = [Port("aclk"), Port("aresetn"), Port("frames", bits=32), *ports, *side_ports(ports)]
+    names = ("s_axis", "m_axis", WEIGHT_STREAM, "s_axil", MEMORY)
+    buses = [s for s in names if any(p.name.startswith(f"{s}_") for p in ports)]
+    clocked = f'(* X_INTERFACE_PARAMETER = "ASSOCIATED_BUSIF {":".join(buses)}, ASSOCIATED_RESET aresetn" *)'
+    outside = MEMORY in buses
+    busy = [Port("busy", True)] if outside else []
+    outer = [Port("aclk"), Port("aresetn"), Port("frames", bits=32), *busy, *ports, *side_ports(ports)]
     clock = {"clk_i": "aclk", "rst_i": "reset"}
     batch = {"frames_i": "frames", "valid_i": "m_axis_tvalid", "ready_i": "m_axis_tready"}
     body = "  reg held;\n  always @(posedge aclk) held <= frames == 32'd0;\n"
-    body += "  wire reset = ~aresetn | held;\n  wire last, valid;\n"
+    body += _gated() if outside else "  wire reset = ~aresetn | held;\n  wire closed = reset;\n"
+    body += "  wire last, valid;\n"
     pins = clock | wired(ports) | {"m_axis_tlast": "last", "m_axis_tvalid": "valid"}
+    pins |= {f"{MEMORY}_{name}": f"own_{name}" for name in GATED} if outside else {}
     for stream in buses:
         if stream in ("s_axis", WEIGHT_STREAM):
             # In reset a design takes no word, but a DMA engine must get rid of its own; words without bytes are none.
-            body += f"  wire {stream}_ready;\n  wire {stream}_drop = reset | ~|{stream}_tkeep;\n"
+            body += f"  wire {stream}_ready;\n  wire {stream}_drop = closed | ~|{stream}_tkeep;\n"
             body += f"  assign {stream}_tready = {stream}_ready | {stream}_drop;\n"
             body += f"  wire {stream}_unused = {stream}_tlast;\n"
             pins |= {f"{stream}_tready": f"{stream}_ready", f"{stream}_tvalid": f"{stream}_tvalid & ~{stream}_drop"}
-    body += "  assign m_axis_tvalid = valid & ~reset;\n"
+    body += "  assign m_axis_tvalid = valid & ~closed;\n"
     body += f"  assign m_axis_tkeep = {{{design.output.tdata_bits // 8}{{1'b1}}}};\n"
     body += instance(design.top, "u_design", {}, pins)
     body += instance("axis_batch", "u_batch", {}, clock | batch | {"last_i": "last", "last_o": "m_axis_tlast"})
@@ -106,7 +115,36 @@ def _wrapper(design: Design, ports: list[Port]) -> str:
         "frames = 0 resets the design, which takes and drops all words of its streams meanwhile.",
         "Words whose tkeep is 0 are dropped, as a DMA engine or a width converter may send them; others are whole.",
     ]
-    return module(WRAPPER, outer, body, remarks, net="wire", attribute=attribute)
+    remarks += ["busy = 1 while what is under way to memory is awaited before that reset."] if outside else []
+    attributes = {"aclk": clocked} | {p.name: _bus_attribute(p) for p in ports if p.name.startswith(f"{MEMORY}_")}
+    return module(WRAPPER, outer, body, remarks, net="wire", attributes=attributes)
+
+
+def _gated() -> str:
+    """The gate between design and memory, which resets the design when nothing is under way."""
+    wires = ", ".join(f"own_{name}" for name in GATED)
+    body = f"  wire {wires}, gate_reset, gate_drain;\n  wire reset = ~aresetn | gate_reset;\n"
+    body += "  wire closed = reset | gate_drain | held;\n"
+    pins = {"clk_i": "aclk", "rst_i": "~aresetn", "stop_i": "held"}
+    pins |= {"reset_o": "gate_reset", "drain_o": "gate_drain", "busy_o": "busy"}
+    for channel in ("ar", "aw", "w"):
+        pins |= {f"s_{channel}valid_i": f"own_{channel}valid", f"s_{channel}ready_o": f"own_{channel}ready"}
+        pins |= {f"m_{channel}valid_o": f"{MEMORY}_{channel}valid", f"m_{channel}ready_i": f"{MEMORY}_{channel}ready"}
+    pins["m_wlast_i"] = f"{MEMORY}_wlast"
+    pins["r_end_i"] = f"{MEMORY}_rvalid & {MEMORY}_rready & {MEMORY}_rlast"
+    pins["b_end_i"] = f"{MEMORY}_bvalid & {MEMORY}_bready"
+    body += f"  assign {MEMORY}_rready = own_rready | gate_drain;\n"
+    body += f"  assign {MEMORY}_bready = own_bready | gate_drain;\n"
+    return body + instance("axi_gate", "u_gate", {}, pins)
+
+
+def _bus_attribute(port: Port) -> str:
+    """What Vivado reads of a port of the AXI4 master; the first one says what the bus carries at most."""
+    name = port.name.removeprefix(f"{MEMORY}_")
+    known = f'X_INTERFACE_INFO = "xilinx.com:interface:aximm:1.0 {MEMORY} {name.upper()}"'
+    most = {"MAX_BURST_LENGTH": 16, "NUM_READ_OUTSTANDING": 16, "NUM_WRITE_OUTSTANDING": 8, "SUPPORTS_NARROW_BURST": 0}
+    values = ", ".join(f"{key} {value}" for key, value in most.items())
+    return f'(* {known}, X_INTERFACE_PARAMETER = "{values}" *)' if name == "arid" else f"(* {known} *)"
 
 
 def side_ports(ports: Sequence[Port]) -> list[Port]:
@@ -121,11 +159,17 @@ def weights_bits(design: Design) -> int:
     return design.weights.tdata_bits if design.weights is not None else 0
 
 
+def memory_bits(design: Design) -> int:
+    """Bits of a beat of external memory, 0 without one."""
+    return design.memory.tdata_bits if design.memory is not None else 0
+
+
 def address_bits(design: Design) -> int:
     """Address bits of the AXI4-Lite slave: enough for every program and counter address."""
     addresses = [0, *(design.counters or {}).values()]
     if design.program is not None and len(design.program):
         addresses.append(int(design.program[:, 0].max()))
+    addresses += design.memory.registers if design.memory is not None else ()
     return max(LEAST_ADDRESS_BITS, (max(addresses) + 3).bit_length())
 
 

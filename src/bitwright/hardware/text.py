@@ -80,13 +80,19 @@ CLOCK = {port.name: port.name for port in CLOCK_PORTS}
 
 
 def module(
-    name: str, ports: Iterable[Port], body: str, remarks: Iterable[str] = (), *, net: str = "logic", attribute: str = ""
+    name: str,
+    ports: Iterable[Port],
+    body: str,
+    remarks: Iterable[str] = (),
+    *,
+    net: str = "logic",
+    attributes: Mapping[str, str] | None = None,
 ) -> str:
-    """One module; `remarks` are the lines of the comment above it, safe text; `attribute` is of its first port."""
+    """One module; `remarks` are the lines of the comment above it, safe text; `attributes` are of ports, by name."""
     head = "".join(f"// {line}".rstrip() + "\n" for line in remarks)
-    first = f"    {attribute}\n" if attribute else ""
-    declared = ",\n".join(f"    {port.of_kind(net)}" for port in ports)
-    return f"{head}module {name} (\n{first}{declared}\n);\n{body}endmodule\n"
+    before = {port: f"    {text}\n" for port, text in (attributes or {}).items()}
+    declared = ",\n".join(f"{before.get(port.name, '')}    {port.of_kind(net)}" for port in ports)
+    return f"{head}module {name} (\n{declared}\n);\n{body}endmodule\n"
 
 
 def wired(ports: Iterable[Port]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import numpy as np
 from bitwright.text import ERROR_CHARACTERS, printable
 from bitwright.tools.model import Model, SimulationError
 
-PUSH, GRANT, RUN, WRITE, READ, STATE = range(1, 7)
+PUSH, GRANT, RUN, WRITE, READ, STATE, MEMORY, HAND_OUT, TAKE_BACK, STORE = range(1, 11)
 RESPONSES = ("", "", "an error of the slave", "no register there", "nothing")
 
 
@@ -89,6 +89,23 @@ class Served:
         self._check(response, address)
         return word
 
+    def open_memory(self, bits: int, base: int, *, latency: int, gap: int, seed: int | None) -> None:
+        """Put a memory at the AXI4 master, ideal or with a seed random (`ExternalMemory`), from an address on."""
+        self._tell(MEMORY, bits // 8, *_halves(base), seed is not None, latency, gap, seed or 0)
+
+    def hand_out(self, address: int, size: int) -> None:
+        """Bytes of the memory that the model may use from now on."""
+        self._tell(HAND_OUT, *_halves(address), *_halves(size))
+
+    def take_back(self, address: int, size: int) -> None:
+        """Bytes that it may use no more."""
+        self._tell(TAKE_BACK, *_halves(address), *_halves(size))
+
+    def store(self, address: int, words: np.ndarray) -> None:
+        """Write words, uint32, into the memory."""
+        flat = np.ascontiguousarray(words, "<u4").reshape(-1)
+        self._tell(STORE, *_halves(address), len(flat), flat)
+
     def _check(self, response: int, address: int) -> None:
         if response:
             raise SimulationError(f"register 0x{address:x} answers {RESPONSES[response] or response}")
@@ -122,6 +139,10 @@ class Served:
         assert self._process.stderr is not None
         said = self._process.stderr.read().decode(errors="replace").strip()
         raise SimulationError(f"the model stopped: {printable(said or 'no message', ERROR_CHARACTERS)}")
+
+
+def _halves(value: int) -> tuple[int, int]:
+    return value & 0xFFFFFFFF, value >> 32
 
 
 def _end(process: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:

@@ -26,7 +26,7 @@ class Reports:
 class Overlay:
     """Options of the block design: part, board, its processors, the wrapped module and its stream widths.
 
-    weights_bits: of the stream s_axis_weights; 0 where there is none.
+    weights_bits: of the stream s_axis_weights; 0 where there is none. memory: whether it has the AXI4 master m_axi.
     """
 
     part: str
@@ -38,6 +38,7 @@ class Overlay:
     out_bits: int
     weights_bits: int
     control: bool
+    memory: bool = False
     clock_mhz: float = DEFAULT_MHZ
     dma_bits: int = DMA_BITS
     jobs: int = 4

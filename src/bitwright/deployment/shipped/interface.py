@@ -25,6 +25,9 @@ class Link(Protocol):
     def reset(self, weights: np.ndarray | None) -> None:
         """Reset the design; `weights` (uint32) are from now on sent to its weight stream, again and again."""
 
+    def hold(self, words: np.ndarray, size: int) -> int:
+        """The address of memory of `size` bytes that begins with these words (uint32), the design's until `close`."""
+
     def write(self, pairs: np.ndarray) -> None:
         """Write registers: address and word, uint32 [n, 2]."""
 
@@ -41,11 +44,12 @@ class Link(Protocol):
 class Host:
     """The networks of one design on hardware: loads one of them and runs frames through it.
 
-    design: the facts that `deploy` wrote. folder: of its program and weights. A `with` block closes the link.
+    design: the facts that `deploy` wrote. folder: of programs, weights and memories. A `with` block closes the link.
     """
 
     def __init__(self, link: Link, design: Facts, folder: Path) -> None:
         self.link, self.design, self.folder = link, design, folder
+        self.places: dict[str, int] = {}  # addresses of networks in memory
         self.load(self.names[0])
 
     def __enter__(self) -> Host:
@@ -64,12 +68,20 @@ class Host:
         return list(self.design["networks"])
 
     def load(self, name: str) -> None:
-        """Reset the design and load a network into it; a design without a program has one network."""
+        """Reset the design and load a network into it; a design without a program has one network.
+
+        What a network has in external memory stays there: its next load is a few register writes.
+        """
         if name not in self.design["networks"]:
             raise ValueError(f"there is no network {name!r}; legal are {', '.join(self.names)}")
         facts = self.design["networks"][name]
         weights = np.load(self.folder / facts["weights"]).reshape(-1) if facts["weights"] else None
         self.link.reset(weights)
+        if facts["memory"]:
+            if name not in self.places:
+                self.places[name] = self.link.hold(np.load(self.folder / facts["memory"]), facts["memory_bytes"])
+            halves = self.places[name] & 0xFFFFFFFF, self.places[name] >> 32
+            self.link.write(np.array([*zip(self.design["memory"]["registers"], halves, strict=True)], np.uint32))
         if facts["program"]:
             self.link.write(np.load(self.folder / facts["program"]))
             if self.counters().get("errors"):

@@ -16,12 +16,23 @@ FOLDER = Path()
 
 
 class Driver(Host):
-    """Loads overlay.bit, or the file that is given, and runs frames through it; `simulate` does so without a board."""
+    """Loads overlay.bit, or the file that is given, and runs frames through it; `simulate` does so without a board.
 
-    def __init__(self, bitfile: str | Path | None = None, timeout_s: float = 10.0, simulate: bool = False) -> None:
+    memory_seed: simulated external memory gets random latencies, pauses and order; without it, it is ideal.
+    """
+
+    def __init__(
+        self,
+        bitfile: str | Path | None = None,
+        timeout_s: float = 10.0,
+        simulate: bool = False,
+        memory_seed: int | None = None,
+    ) -> None:
         if simulate:
-            pynq = importlib.import_module("bitwright.deployment.simulated").pynq_of(FOLDER, DESIGN)
+            pynq = importlib.import_module("bitwright.deployment.simulated").pynq_of(FOLDER, DESIGN, memory_seed)
         else:
             pynq = importlib.import_module("pynq")
-        link = PynqLink(pynq, Path(bitfile or FOLDER / "overlay.bit"), DESIGN["clock_mhz"], timeout_s)
+        link = PynqLink(
+            pynq, Path(bitfile or FOLDER / "overlay.bit"), DESIGN["clock_mhz"], timeout_s, bool(DESIGN["memory"])
+        )
         super().__init__(link, DESIGN, FOLDER)

@@ -11,26 +11,32 @@ import numpy as np
 
 TRANSFER_BYTES = (1 << 26) - 64  # what one DMA transfer holds
 MAX_FRAMES = 1024
+BUSY = 8  # the register of `frames` that says whether a reset waits for memory
+ALIGNED = 4096  # addresses of memory
 
 
 class PynqLink:
     """The overlay with DMA engines `dma` and, for weights, `weights_dma`; GPIO `frames`; registers `design`.
 
     frames holds the frames of a batch, which ends with tlast; 0 resets the design, which takes all words meanwhile.
+    memory: whether the design has external memory; a reset then awaits what is under way.
     """
 
-    def __init__(self, pynq: Any, bitfile: Path, clock_mhz: float, timeout_s: float = 10.0) -> None:
-        self.pynq, self.timeout_s = pynq, timeout_s
+    def __init__(
+        self, pynq: Any, bitfile: Path, clock_mhz: float, timeout_s: float = 10.0, memory: bool = False
+    ) -> None:
+        self.pynq, self.timeout_s, self.memory = pynq, timeout_s, memory
         self.overlay = pynq.Overlay(str(bitfile))
         pynq.Clocks.fclk0_mhz = clock_mhz
         self.dma = self.overlay.dma
         self.buffers: list[Any] = []
+        self.held: list[Any] = []  # memories of networks
         self.weights: Any = None
         self.weights_begun = False
 
     def reset(self, weights: np.ndarray | None) -> None:
         """Reset the design; words of the weights before leave their DMA engine at once."""
-        self.overlay.frames.write(0, 0)
+        self._stop()
         if self.weights_begun:
             self._wait(lambda: self.overlay.weights_dma.sendchannel.idle, "the end of the weights before")
         self.overlay.frames.write(0, 1)
@@ -39,6 +45,16 @@ class PynqLink:
             self.weights = self.pynq.allocate(shape=weights.shape, dtype=np.uint32)
             self.weights[:] = weights
             self.weights.flush()
+
+    def hold(self, words: np.ndarray, size: int) -> int:
+        """A buffer of its own for every network."""
+        buffer = self.pynq.allocate(shape=(-(-size // 4),), dtype=np.uint32)
+        self.held.append(buffer)
+        if buffer.device_address % ALIGNED:
+            raise RuntimeError(f"a buffer lies at 0x{buffer.device_address:x}; legal are multiples of {ALIGNED}")
+        buffer[: len(words)] = words
+        buffer.flush()
+        return int(buffer.device_address)
 
     def write(self, pairs: np.ndarray) -> None:
         """Write registers one after the other."""
@@ -64,10 +80,18 @@ class PynqLink:
         return results
 
     def close(self) -> None:
-        """Free the buffers."""
-        for buffer in (*self.buffers, *([] if self.weights is None else [self.weights])):
+        """Free the buffers; the design stays in reset where it could still reach some."""
+        if self.held:
+            self._stop()
+        for buffer in (*self.buffers, *self.held, *([] if self.weights is None else [self.weights])):
             buffer.freebuffer()
-        self.buffers, self.weights = [], None
+        self.buffers, self.held, self.weights = [], [], None
+
+    def _stop(self) -> None:
+        """Reset the design and keep it so."""
+        self.overlay.frames.write(0, 0)
+        if self.memory:
+            self._wait(lambda: not self.overlay.frames.read(BUSY), "the end of its accesses to memory")
 
     def _allocate(self, *sizes: int) -> None:
         """Keep buffers that are large enough."""

@@ -109,6 +109,10 @@ class SerialLink:
             if time.perf_counter() > deadline:
                 raise TimeoutError(f"the board has not answered within {self.timeout_s:g} s: is its bitstream loaded?")
 
+    def hold(self, words: np.ndarray, size: int) -> int:
+        """There is no memory behind a serial line."""
+        raise ValueError("the design has no external memory")
+
     def write(self, pairs: np.ndarray) -> None:
         """Write registers one after the other."""
         commands = np.zeros((len(pairs), 9), np.uint8)

@@ -20,14 +20,18 @@ def main(open_host: Callable[..., Host]) -> int:
     """Run what the arguments say; the exit code: 2 for bad input, 1 where the hardware does not answer."""
     parser = argparse.ArgumentParser(description="Runs networks on hardware, or in simulation.")
     parser.add_argument("--simulate", action="store_true", help="run the hardware in simulation (needs bitwright)")
-    if "port" in inspect.signature(open_host).parameters:
+    known = inspect.signature(open_host).parameters
+    if "memory_seed" in known:
+        parser.add_argument("--memory-seed", type=int, help="simulate external memory with random latencies and pauses")
+    if "port" in known:
         parser.add_argument("--port", help="serial port, where there is more than one")
     parser.add_argument("--network", help="load this network first")
     parser.add_argument("--data", type=Path, help="raw data: .npy, or .npz with x (or images) and, where known, labels")
     parser.add_argument("--frames", type=positive, help="so many frames: all of --data, or 256 random ones")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the hardware")
     chosen = parser.parse_args()
-    options = {"port": chosen.port} if getattr(chosen, "port", None) else {}
+    names = [name for name in ("port", "memory_seed") if getattr(chosen, name, None) is not None]
+    options = {name: getattr(chosen, name) for name in names}
     try:
         with open_host(simulate=chosen.simulate, timeout_s=chosen.timeout, **options) as host:
             if chosen.network:

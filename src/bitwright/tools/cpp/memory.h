@@ -10,7 +10,8 @@
 // Random: every channel pauses at random; a burst takes 1 to 400 cycles, now and then 2,000; the two IDs overtake each
 // other, burst by burst; responses come late.
 //
-// A byte may be read once it has been written, and its write answered. Whatever breaks a rule is thrown as `Broken`.
+// A byte may be read once it has been written, and its write answered. What the host has not handed out is out of bounds.
+// Whatever breaks a rule is thrown as `Broken`.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -41,17 +42,24 @@ class Memory {
     void open(const Settings& settings) {
         s_ = settings;
         random_ = Random(settings.seed * 64 + 63);
-        data_.assign(s_.size, 0);
-        for (auto& byte : data_) byte = static_cast<uint8_t>(random_.next());
-        state_.assign(s_.size, kUnwritten);
+        hand_out(0, s_.size);
         if (4 * s_.image.size() > s_.size) throw std::runtime_error("the image is larger than the memory");
         write(0, s_.image);
     }
     bool exists() const { return s_.bytes != 0; }
 
-    // What a host does: words from a byte offset on.
+    // What a host does: bytes from an offset on that the model may use from now on, or no more; words from one on.
+    void hand_out(uint64_t offset, uint64_t bytes) {
+        while (data_.size() < offset + bytes) data_.push_back(static_cast<uint8_t>(random_.next()));
+        state_.resize(data_.size(), kForbidden);
+        std::fill_n(state_.begin() + static_cast<std::ptrdiff_t>(offset), bytes, kUnwritten);
+    }
+    void take_back(uint64_t offset, uint64_t bytes) {
+        if (!all(offset, bytes)) throw Broken("m_axi: the host takes back what it has not handed out");
+        std::fill_n(state_.begin() + static_cast<std::ptrdiff_t>(offset), bytes, kForbidden);
+    }
     void write(uint64_t offset, const std::vector<uint32_t>& words) {
-        if (offset + 4 * words.size() > s_.size) throw Broken("m_axi: a write of the host lies beyond the memory");
+        if (!all(offset, 4 * words.size())) throw Broken("m_axi: a write of the host lies beyond the memory");
         for (size_t i = 0; i < 4 * words.size(); ++i) {
             data_[offset + i] = static_cast<uint8_t>(words[i / 4] >> 8 * (i % 4));
             state_[offset + i] = kWritten;
@@ -104,7 +112,7 @@ class Memory {
     bool quiet() const { return reads_.empty() && writes_.empty() && answers_.empty() && beats_.empty(); }
 
   private:
-    enum : uint8_t { kUnwritten, kPending, kWritten };
+    enum : uint8_t { kForbidden, kUnwritten, kPending, kWritten };
     struct Read {
         uint64_t address, beats, due, id, done = 0;
         bool error = false;
@@ -139,6 +147,13 @@ class Memory {
     std::deque<Answer> answers_;
     uint64_t arrived_ = 0;      // beats of the first of writes_
     Channel ar_, aw_, w_;
+
+    // Whether all these bytes are handed out.
+    bool all(uint64_t offset, uint64_t bytes) const {
+        if (offset > state_.size() || bytes > state_.size() - offset) return false;
+        const auto first = state_.begin() + static_cast<std::ptrdiff_t>(offset);
+        return std::find(first, first + static_cast<std::ptrdiff_t>(bytes), kForbidden) == first + static_cast<std::ptrdiff_t>(bytes);
+    }
 
     bool chance(unsigned percent) { return random_.next() % 100 < percent; }
     uint64_t delay() { return chance(1) ? 2000 : 1 + random_.next() % 400; }
@@ -191,7 +206,7 @@ class Memory {
         const uint64_t after = address + beats * s_.bytes;
         if (address / (s_.beats * s_.bytes) != (after - 1) / (s_.beats * s_.bytes)) refuse(name + " is not aligned to a burst", address);
         if (address / 4096 != (after - 1) / 4096) refuse(name + " crosses 4 KB", address);
-        if (address < s_.base || after > s_.base + s_.size) refuse(name + " lies beyond the memory", address);
+        if (address < s_.base || !all(address - s_.base, after - address)) refuse(name + " lies beyond the memory", address);
         if (waiting >= s_.outstanding) refuse(name + " is one more than may be under way", address);
     }
 

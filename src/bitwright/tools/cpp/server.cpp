@@ -11,6 +11,10 @@
 //   5 address                 reads a register; answers its response and the word
 //   6                         answers cycles (2 words), for each input the words that wait, for each output the words
 //                             that came out since, and these
+//   7 bytes base(2) random latency gap seed   puts a memory at the AXI4 master, see memory.h; base is of two words
+//   8 address(2) bytes(2)     hands out a part of it, which the model may use from now on
+//   9 address(2) bytes(2)     takes it back
+//   10 address(2) count words...              writes into it
 //
 // A stream must hold valid and data until they are accepted; where one does not, the process ends with an error.
 #include <cstdint>
@@ -22,6 +26,7 @@
 #include <vector>
 
 #include "dut.h"
+#include "memory.h"
 
 namespace {
 
@@ -55,6 +60,7 @@ class Server {
         top_.axil_awvalid_i = top_.axil_wvalid_i = top_.axil_bready_i = 0;
         top_.axil_arvalid_i = top_.axil_rready_i = 0;
         top_.axil_wstrb_i = 15;
+        top_.mem_arready_i = top_.mem_awready_i = top_.mem_wready_i = top_.mem_rvalid_i = top_.mem_bvalid_i = 0;
         top_.rst_i = 1;
         for (int i = 0; i < kResetCycles; ++i) {
             settle();
@@ -85,6 +91,19 @@ class Server {
                 put(word);
             } else if (command == 6) {
                 state();
+            } else if (command == 7) {
+                open();
+            } else if (command == 8) {
+                const uint64_t offset = need_wide() - base_;
+                memory_.hand_out(offset, need_wide());
+            } else if (command == 9) {
+                const uint64_t offset = need_wide() - base_;
+                memory_.take_back(offset, need_wide());
+            } else if (command == 10) {
+                const uint64_t offset = need_wide() - base_;
+                std::vector<uint32_t> words(need());
+                for (uint32_t& word : words) word = need();
+                memory_.write(offset, words);
             } else {
                 throw std::runtime_error("unknown command " + std::to_string(command));
             }
@@ -98,6 +117,8 @@ class Server {
     std::unique_ptr<Dut> dut_;
     Dut& top_;
     std::vector<Line> in_, out_;
+    Memory memory_;
+    uint64_t base_ = 0;
     uint64_t cycles_ = 0;
 
     static VerilatedContext* seeded(VerilatedContext& context, int seed) {
@@ -112,10 +133,26 @@ class Server {
         if (!get(word)) throw std::runtime_error("a command ends early");
         return word;
     }
+    static uint64_t need_wide() {
+        const uint64_t low = need();
+        return low | uint64_t(need()) << 32;
+    }
     static void put(uint32_t word) { std::fwrite(&word, sizeof word, 1, stdout); }
+
+    void open() {
+        Memory::Settings settings;
+        settings.bytes = need();
+        settings.base = base_ = need_wide();
+        settings.random = need();
+        settings.latency = need();
+        settings.gap = need();
+        settings.seed = need();
+        memory_.open(settings);
+    }
 
     void settle() {
         top_.clk_i = 0;
+        memory_.drive(top_);
         top_.eval();
     }
 
@@ -159,6 +196,7 @@ class Server {
             if (taken >> i & 1) in_[i].queue.erase(in_[i].queue.begin(), in_[i].queue.begin() + in_[i].words);
         for (size_t i = 0; i < out_.size(); ++i) deliver(i, ready >> i & 1);
         sample();
+        memory_.sample(top_);
         edge();
     }
 
