@@ -486,4 +486,11 @@ def test_boards():
     assert pynq["accuracy"] == pynq["accuracy_of_evaluate"]
     assert pynq["differences"] == switched["differences"] == 0
     assert len(switched["loads"]) == 6
+    outside = found["memory switch"]
+    most, names = outside["register_writes"], {load["network"] for load in outside["loads"]}
+    assert outside["differences"] == sum(load["errors"] for load in outside["loads"]) == 0
+    assert len(names) == len(outside["networks"]) == 9
+    assert len(outside["loads"]) == 18
+    assert f"Nine networks, each loaded twice: {most} register writes a load, 0 differences" in page
+    assert most < 20
     assert all(row["differences"] == 0 for name, row in found.items() if name.startswith("serial"))

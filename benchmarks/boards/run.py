@@ -9,6 +9,8 @@ Rows:
                   clean line works afterwards
   pynq tfc        1,000 raw images through driver.py and the simulated overlay, against `evaluate`
   bitsys switch   three networks in one overlay, loaded in turn
+  memory switch   nine networks in external memory behind one overlay, each loaded twice, under a memory of random
+                  latencies, pauses and order: register writes of every load, differences from the integer network
   dma             frames a second behind DMA engines, estimated, at an assumed 200 MHz
 Results go to results.json row by row; what is there stays, unless --again.
 """
@@ -45,6 +47,8 @@ from bitwright.network.ops import MaxPool
 
 RESULTS = Path(__file__).with_name("results.json")
 FAULTS, SAMPLES, IMAGES = 10_000, 200, 1_000
+CALIBRATION, FEW = 8, 8  # samples to quantize with, and frames of a network that is switched
+OUTSIDE, SEED = "ultra96_memory", 1
 TIMEOUT_S = 3_600.0
 
 
@@ -186,6 +190,70 @@ def bitsys_switch(row: str, data: Path, work: Path) -> dict[str, Any]:
     return found
 
 
+def quantized(name: str, data: Path, bits: int) -> tuple[Network, np.ndarray]:
+    """A network of the quantization benchmarks with weights of so many bits, and integers of its inputs."""
+    sys.path.append(str(RESULTS.parents[1] / "quantization"))
+    from data import CASES
+
+    case = CASES[name](data)
+    made = bw.quantize(case.model, case.calibration[:CALIBRATION], weight_bits=bits, activation_bits=8)
+    return made, made.quantize(case.x[:FEW])
+
+
+def prepared(make: Callable[[Path], Subject], data: Path) -> tuple[Network, np.ndarray]:
+    """A subject's network, and integers of its inputs."""
+    subject = make(data)
+    return subject.network, subject.network.quantize(subject.network.input.prepare(subject.raw[:FEW]))
+
+
+def shuffled() -> tuple[Network, np.ndarray]:
+    """An encoder-decoder of random weights, whose maps the benchmark of whole networks needs memory for."""
+    networks = shipped(RESULTS.parents[1] / "networks" / "run.py")
+    return networks.encoder_decoder(Path(), 1)
+
+
+MEMORY: dict[str, Callable[[Path], tuple[Network, np.ndarray]]] = {
+    "digits": lambda data: prepared(digits, data),
+    "TFC_2W2A": lambda data: prepared(tfc, data),
+    "KWS": lambda data: prepared(kws, data),
+    "DS-CNN W8A8": lambda data: quantized("kws", data, 8),
+    "DS-CNN W4A8": lambda data: quantized("kws", data, 4),
+    "resnet8 W8A8": lambda data: quantized("resnet8", data, 8),
+    "resnet8 W4A8": lambda data: quantized("resnet8", data, 4),
+    "resnet8 W2A8": lambda data: quantized("resnet8", data, 2),
+    "encoder-decoder W8A8": lambda data: shuffled(),
+}
+
+
+def memory_switch(row: str, data: Path, work: Path) -> dict[str, Any]:
+    """Every network of MEMORY through the shipped driver, in order and backwards; no build but the first."""
+    cases = {name: make(data) for name, make in MEMORY.items()}
+    designs = {name: bw.compile(case[0], target="bitsys", hardware=OUTSIDE) for name, case in cases.items()}
+    bw.deploy(designs, work / "memory", "ultra96")
+    memories = {name: design.memory for name, design in designs.items()}
+    sizes = {name: {"image_bytes": m.image.nbytes, "memory_bytes": m.size} for name, m in memories.items()}
+    found: dict[str, Any] = {"hardware": OUTSIDE, "memory_seed": SEED, "networks": sizes, "loads": []}
+    with shipped(work / "memory" / "driver.py").Driver(simulate=True, timeout_s=TIMEOUT_S, memory_seed=SEED) as driver:
+        overlay, writes = driver.link.overlay, []
+        for part in (overlay.design, overlay.frames):
+            part.write = lambda *pair, write=part.write: (writes.append(pair), write(*pair))
+        for name in (*designs, *reversed(designs)):
+            network, x = cases[name]
+            writes.clear()
+            driver.load(name)
+            count, start = len(writes), time.perf_counter()
+            y = driver.execute_integers(x)
+            seconds = round(time.perf_counter() - start, 1)
+            off = int(np.count_nonzero(y != network.leaving(evaluate(network, x))))
+            errors = driver.counters()["errors"]
+            load = {"network": name, "register_writes": count, "frames": len(x), "differences": off, "errors": errors}
+            found["loads"].append(load)
+            print(json.dumps(load), seconds, flush=True)
+    found["differences"] = sum(load["differences"] for load in found["loads"])
+    found["register_writes"] = max(load["register_writes"] for load in found["loads"])
+    return found
+
+
 DMA = {
     "digits, tlmac": ("digits", "tlmac", {"interval": 2304}),
     "TFC_2W2A, tlmac": ("tfc", "tlmac", {"interval": 196}),
@@ -209,6 +277,7 @@ ROWS: dict[str, Callable[[str, Path, Path], dict[str, Any]]] = {
     "noise": noise,
     "pynq tfc": pynq_tfc,
     "bitsys switch": bitsys_switch,
+    "memory switch": memory_switch,
     "dma": dma,
     **dict.fromkeys(SERIAL, serial),
 }
