@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from random_networks import random_network
 
+from bitwright.debugging.layers import debug
 from bitwright.design.io import load_design, save_design
 from bitwright.errors import OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
@@ -78,6 +79,32 @@ def test_frames_leave_when_the_model_says(unit, latency, gap, bitsys_cache):
         assert (ends - run.accepted["s_axis"][0])[:count].tolist() == times.ends.tolist(), net.name
         first = run.produced["m_axis"][design.output.words - 1] - run.accepted["s_axis"][0]
         assert plan.estimate.latency_cycles == first
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("make", networks.NETWORKS)
+def test_layers_are_seen_tile_by_tile(make, unit, bitsys_cache):
+    """All values of all layers, and the layer whose weights in memory are wrong."""
+    net = make(np.random.default_rng(21))
+    plan, design = compile_for(net, unit)
+    x = frames(net, 2)
+    found = debug(design, x, cache_dir=bitsys_cache)
+    assert (found.first, found.failure) == (None, None)
+    names = {stage.name: stage for stage in plan.staged.stages}
+    assert {check.layer for check in found.layers} == {*names, "output"}
+    assert all(check.values == 2 * names[check.layer].type.size for check in found.layers[:-1])
+    if plan.outside.planned.maps:
+        tiles = [run.tile for run in plan.outside.planned.repeated if isinstance(run, Run)]
+        assert len(tiles) > len({run.layer.name for run in plan.outside.planned.repeated if isinstance(run, Run)})
+    name = next(piece for piece in reversed(plan.outside.image.places) if piece.startswith("weights "))
+    words = design.memory.image.copy()
+    first = 2 * plan.outside.image.places[name]
+    words[first : first + 2 * len(plan.outside.planned.payload[name])] ^= 0xFFFFFFFF
+    wrong = dataclasses.replace(design, memory=dataclasses.replace(design.memory, image=words))
+    found = debug(wrong, x, cache_dir=bitsys_cache)
+    assert found.first is not None
+    assert found.first.layer == plan.staged.stages[int(name.split()[1].split(".")[0])].name
+    assert found.first.missing == 0
 
 
 def test_networks_are_in_tiles():

@@ -10,6 +10,7 @@ from random_networks import random_input
 
 import bitwright as bw
 from bitwright import cli, targets
+from bitwright.debugging import layers
 from bitwright.debugging.layers import observation
 from bitwright.errors import ModelError
 from bitwright.network import InputSpec, IntType, Network, Node, OutputSpec, TensorType, evaluate, ops
@@ -135,10 +136,11 @@ def test_a_design_of_another_version_is_refused(designs):
         observation(other)
 
 
-def test_layers_in_external_memory_are_refused():
-    design = bw.compile(NETWORK, target="bitsys", hardware="ultra96_memory")
-    with pytest.raises(ModelError, match="external memory cannot be seen; legal is hardware without it"):
-        bw.debug(design, FRAMES)
+def test_layers_that_cannot_be_seen_are_refused(designs, monkeypatch):
+    seen = replace(observation(designs["rap"]), hidden="its layers cannot be seen; legal are others")
+    monkeypatch.setattr(layers, "observation", lambda design: seen)
+    with pytest.raises(ModelError, match="its layers cannot be seen; legal are others"):
+        bw.debug(designs["rap"], FRAMES)
 
 
 @pytest.fixture

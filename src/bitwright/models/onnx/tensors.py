@@ -19,7 +19,6 @@ from bitwright.errors import ModelError
 from bitwright.models.problems import OrderError
 from bitwright.network.types import Array, IntType
 
-
 FEW = 1 << 22  # elements whose order always has room
 ORDERED = 8  # elements of the budget that an element costs whose place is worked out one by one
 

@@ -155,7 +155,8 @@ class Emission:
         fields["src_base"] = (fields["src_base"] + piece.offset) & 0xFFFF
         fields |= dict(channel_parts.placed(piece, places, self.hardware))
         fields = depthwise.placed(fields, self.hardware)
-        self.items.append(Run(replace(piece.layer, fields=fields), tuple(spans), writes, k))
+        own = None if self.given.whole or tiles.is_whole(stage) else tiles.result(stage, tile)
+        self.items.append(Run(replace(piece.layer, fields=fields), tuple(spans), writes, k, own))
 
     def _moved(
         self,

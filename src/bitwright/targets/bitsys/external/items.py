@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bitwright.targets.bitsys.external.tiles import Rectangle
 from bitwright.targets.bitsys.lowering import Layer
 from bitwright.targets.bitsys.registers import LAYER_WORDS, encode, encode_record, record_fields
 
@@ -39,12 +40,13 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A layer that runs, with all its fields; of `stage`, and of its channel part `part`."""
+    """A layer that runs, with all its fields; of `stage`. tile: rows and columns of the result, None for all."""
 
     layer: Layer
     reads: tuple[Span, ...]
     writes: tuple[Span, ...]
     stage: int
+    tile: Rectangle | None = None
     kind: str = field(default="layer", init=False)
 
 

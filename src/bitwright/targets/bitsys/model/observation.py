@@ -12,6 +12,8 @@ from functools import partial
 import numpy as np
 
 from bitwright.network.types import Array
+from bitwright.targets.bitsys.external.program import runs
+from bitwright.targets.bitsys.external.tiles import Rectangle
 from bitwright.targets.bitsys.lowering import Layer as Descriptor
 from bitwright.targets.bitsys.planning import BitsysPlan
 from bitwright.targets.observation import Layer, Observation, Turns, Values
@@ -20,16 +22,12 @@ from bitwright.tools.model import Record
 
 CORE = "u_core"
 LANES, BITS = 8, 32
-HIDDEN = "layers of designs with external memory cannot be seen; legal is hardware without it"
 START, GROUPS = "start", "groups"
 SIGNALS = (("code", LANES * BITS), ("code_group", 16), ("code_pixel", 16))
 
 
 def observation(plan: BitsysPlan) -> Observation:
-    """Two taps: the starts of layers, and the groups that they make.
-
-    Values in external memory cannot be seen: those layers are tiles in places that change.
-    """
+    """Two taps: the starts of layers, and the groups that they make. With external memory layers may be tiles."""
     taps = (
         Tap(START, ((f"{CORE}.start", 1),), (f"{CORE}.start",)),
         Tap(GROUPS, tuple((f"{CORE}.{name}", bits) for name, bits in SIGNALS), (f"{CORE}.post_valid",)),
@@ -40,8 +38,7 @@ def observation(plan: BitsysPlan) -> Observation:
         layers.append(Layer(stage.name, stage.value, node, (START, GROUPS)))
     names = tuple(layer.name for layer in layers)
     turns = Turns(CORE, names, taps, partial(_turns, [d.stage.name for d in plan.program.layers]))
-    hidden = HIDDEN if plan.hardware.external else None
-    return Observation(network, taps, tuple(layers), partial(_read, plan), turns, hidden)
+    return Observation(network, taps, tuple(layers), partial(_read, plan), turns)
 
 
 def _turns(names: Sequence[str], records: Mapping[str, Record]) -> dict[str, tuple[int, int | None]]:
@@ -56,17 +53,25 @@ def _turns(names: Sequence[str], records: Mapping[str, Record]) -> dict[str, tup
 def _read(plan: BitsysPlan, records: Mapping[str, Record], frames: int) -> dict[str, Values]:
     descriptors, batch = plan.program.layers, plan.layout.batch
     values = {d.stage.value: Values.unknown(frames, d.stage.type.size) for d in descriptors}
+    tiles = [None] * len(descriptors) if plan.outside is None else [run.tile for run in runs(plan.outside.planned)]
     groups = records[GROUPS]
     begun = np.searchsorted(records[START].cycles, groups.cycles) - 1  # layers that have started before a group
     for k in range(len(records[START].cycles)):
         first, after = np.searchsorted(begun, (k, k + 1))
         number, index = divmod(k, len(descriptors))
-        _place(plan, descriptors[index], groups.words[first:after], number * batch, values)
+        _place(plan, (descriptors[index], tiles[index]), groups.words[first:after], number * batch, values)
     return values
 
 
-def _place(plan: BitsysPlan, layer: Descriptor, words: Array, first: int, values: Mapping[str, Values]) -> None:
-    """Put a layer's groups, of the batch that begins with frame `first`, in their place."""
+def _place(
+    plan: BitsysPlan,
+    run: tuple[Descriptor, Rectangle | None],
+    words: Array,
+    first: int,
+    values: Mapping[str, Values],
+) -> None:
+    """Put the groups of a layer, or of a tile of it, of the batch that begins with frame `first`, in their place."""
+    layer, tile = run
     value, t = layer.stage.value, layer.stage.type
     target = plan.layout.values.get(value)
     pitch = -(-t.channels // LANES) if target is None else target.pitch
@@ -75,6 +80,8 @@ def _place(plan: BitsysPlan, layer: Descriptor, words: Array, first: int, values
     base = layer.fields["out_base"] - layer.part.column * pitch * line
     pixel = ((word.astype(np.int64) - base) & 0xFFFF) // pitch
     pixel, group = (pixel + group // own, group % own) if layer.part.lines else (pixel, group)
+    if tile is not None:  # whose pixels lie one behind the other
+        pixel = (tile.top + pixel // tile.columns) * t.shape[1] + tile.left + pixel % tile.columns
     frame, pixel = first + pixel // t.pixels, pixel % t.pixels
     channel = layer.part.channel + LANES * group.astype(np.int64)[:, None] + np.arange(LANES)
     codes = words[:, :LANES].view(np.int32).astype(np.int64)
