@@ -19,7 +19,8 @@ from bitwright import limits
 from bitwright.errors import OptionError, UserError
 
 TEXT_BYTES = 1 << 26  # of a text that people write
-_PIECE = 1 << 24  # bytes read at once
+_PIECE = 1 << 24  # bytes read at once where a file does not state its size
+_LARGEST = 1 << 30  # and where it does
 
 _KINDS = {stat.S_IFDIR: "Is a directory", stat.S_IFIFO: "it is a pipe", stat.S_IFSOCK: "it is a socket"}
 
@@ -61,7 +62,7 @@ def _content(path: Path, handle: int, size: int, error: type[UserError], limit: 
     most = limits.current().bytes if limit is None else limit
     parts: list[bytes] = []
     done = 0
-    while max(size, done) <= most and (part := os.read(handle, _PIECE)):
+    while max(size, done) <= most and (part := os.read(handle, min(max(size - done, _PIECE), _LARGEST))):
         parts.append(part)
         done += len(part)
     size = max(size, done)

@@ -19,7 +19,7 @@ from bitwright.models.graph.ops import Affine, ArgMax, Conv, Distribution, Layer
 def simplify(graph: FloatGraph, deadline: Deadline) -> FloatGraph:
     """The same function with fewer nodes; what is folded has the last name, a quantized layer its own."""
     exact = bool(graph.of(Quant)) or any(node.op.quantized for node in graph.layers)
-    changed = True
+    given, changed = graph, True
     while changed:
         changed = False
         for node in graph.nodes:
@@ -28,7 +28,7 @@ def simplify(graph: FloatGraph, deadline: Deadline) -> FloatGraph:
             if rewritten is not None:
                 graph, changed = rewritten, True
                 break
-    return graph
+    return graph if graph is given else graph.with_nodes(graph.nodes)
 
 
 def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | None:
@@ -43,7 +43,9 @@ def _rewrite(graph: FloatGraph, node: FloatNode, exact: bool) -> FloatGraph | No
     if merged is None:
         return None
     kept = [merged if n is node else n for n in graph.nodes if n is not before]
-    return graph.with_nodes((_renamed(n, node.name, merged.name) for n in kept), {node.name: merged.name})
+    shapes = {name: shape for name, shape in graph.shapes.items() if name not in (before.name, node.name)}
+    shapes[merged.name] = graph.shapes[node.name]
+    return graph.with_nodes((_renamed(n, node.name, merged.name) for n in kept), {node.name: merged.name}, shapes)
 
 
 def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
@@ -54,7 +56,8 @@ def _without(graph: FloatGraph, node: FloatNode) -> FloatGraph | None:
         if source not in [n.name for n in legal]:
             return None
     kept = (_renamed(n, node.name, source) for n in graph.nodes if n is not node)
-    return graph.with_nodes(kept, {node.name: source})
+    shapes = {name: shape for name, shape in graph.shapes.items() if name != node.name}
+    return graph.with_nodes(kept, {node.name: source}, shapes)
 
 
 def _renamed(node: FloatNode, old: str, new: str) -> FloatNode:

@@ -130,13 +130,19 @@ class FloatGraph(NodeGraph[FloatNode]):
         last = Port(OUTPUT, nodes[-1].name if nodes else INPUT, tuple(output_shape), output_layout)
         return FloatGraph.between(nodes, {given: shape}, [last], name, source)
 
-    def with_nodes(self, nodes: Iterable[FloatNode], renamed: Mapping[str, str] | None = None) -> FloatGraph:
-        """The same model with other nodes, its shapes inferred anew; renamed: outputs' values that have other names.
+    def with_nodes(
+        self,
+        nodes: Iterable[FloatNode],
+        renamed: Mapping[str, str] | None = None,
+        shapes: Mapping[str, Shape] | None = None,
+    ) -> FloatGraph:
+        """The same model with other nodes; renamed: outputs' values that have other names.
 
-        One output is the last node, whatever its name.
+        One output is the last node, whatever its name. Shapes that are not given are inferred anew.
         """
         nodes, renamed = tuple(nodes), renamed or {}
-        shapes = infer_shapes(nodes, {port.value: self.shapes[port.value] for port in self.inputs})
+        if shapes is None:
+            shapes = infer_shapes(nodes, {port.value: self.shapes[port.value] for port in self.inputs})
         ends = [renamed.get(v, v) for v in self.output_values] if len(self.outputs) > 1 else [nodes[-1].name]
         outputs = tuple(replace(port, value=value) for port, value in zip(self.outputs, ends, strict=True))
         return replace(self, nodes=nodes, shapes=shapes, outputs=outputs)

@@ -66,19 +66,17 @@ def open_model(path: str | Path) -> onnx.ModelProto:
 
 
 def prepared(model: onnx.ModelProto, source: str, taken: Iterable[str]) -> tuple[onnx.ModelProto, dict[str, Formula]]:
-    """A copy of the model with QONNX domains unified, local functions inlined and operators of others written out.
+    """The model, changed: QONNX domains unified, local functions inlined, operators of others written out.
 
     Nodes that together are a function of one tensor are one node; also the formula of each, by the name of its result.
     taken: the operators that have readers.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    _unify_domains(copy)
-    _check_opset(copy, source)
-    check_nodes(copy)
-    check_texts(copy)
-    copy = written_out(onnx.inliner.inline_local_functions(copy) if copy.functions else copy)
-    return copy, with_functions(copy, frozenset(taken))
+    _unify_domains(model)
+    _check_opset(model, source)
+    check_nodes(model)
+    check_texts(model)
+    model = written_out(onnx.inliner.inline_local_functions(model) if model.functions else model)
+    return model, with_functions(model, frozenset(taken))
 
 
 def opset_version(model: onnx.ModelProto) -> int:

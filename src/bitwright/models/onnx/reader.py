@@ -104,7 +104,7 @@ def read(path: str | Path, output: str | None = None, shape: tuple[int, ...] | N
     every node that is not supported, one line for each operator and rule, with what would be legal.
     """
     path = Path(path)
-    return read_model(open_model(path), name=path.stem, source=path.name, output=output, shape=shape)
+    return _read_owned(open_model(path), path.stem, path.name, output, shape)
 
 
 def read_model(
@@ -115,7 +115,16 @@ def read_model(
     output: str | None = None,
     shape: tuple[int, ...] | None = None,
 ) -> FloatGraph:
-    """The float graph of an opened model; see `read`."""
+    """The float graph of an opened model, which stays as it is; see `read`."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    return _read_owned(copy, name, source, output, shape)
+
+
+def _read_owned(
+    model: onnx.ModelProto, name: str, source: str, output: str | None, shape: tuple[int, ...] | None
+) -> FloatGraph:
+    """The float graph of a model that nobody else needs."""
     model, formulas = prepared(model, source or name, (op for domain, op in READERS if not domain))
     stored, outputs = initializers(model), choose_outputs(model, output)
     nodes = needed_nodes(model, outputs)
