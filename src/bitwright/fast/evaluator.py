@@ -36,6 +36,8 @@ class Evaluator:
         self.threads = threads or os.cpu_count() or 1
         largest = max(t.size for t in network.types.values())
         self.batch = max(1, TENSOR_BYTES // (4 * largest))
+        self._outputs = tuple(dict.fromkeys(network.output_values))
+        self._feeds = [f"x{i}" for i in range(len(network.inputs))]
         self._models: dict[tuple[tuple[str, ...], bool], bytes] = {}
         self._sessions: dict[tuple[tuple[str, ...], bool, int], onnxruntime.InferenceSession] = {}
 
@@ -54,13 +56,12 @@ class Evaluator:
         Several inputs and outputs are bundles. Raises `DataError` where x does not fit the input types, `KeyError` for
         an unknown value.
         """
-        x, network = check_integers(self.network, x), self.network
+        given, network = parts(check_integers(self.network, x), self.network.input_names), self.network
         names = tuple(dict.fromkeys(network.output_values if values is None else values))
         for name in names:
             network.types[name]
         computed = [name for name in names if name not in network.input_names]
-        found = dict(zip(computed, self._batches(tuple(computed), False, x), strict=True))
-        found |= parts(x, network.input_names)
+        found = given | dict(zip(computed, self._batches(tuple(computed), False, list(given.values())), strict=True))
         return network.leaving(found) if values is None else {name: found[name] for name in names}
 
     def predict(self, x: Array | Mapping[str, Array]) -> Array:
@@ -68,33 +69,33 @@ class Evaluator:
 
         Several inputs and outputs are bundles.
         """
-        network = self.network
-        given = parts(x, network.input_names)
-        x = bundled({spec.name: check_floats(spec, given[spec.name]) for spec in network.inputs})
-        names = tuple(dict.fromkeys(network.output_values))
-        found = zip(names, self._batches(names, True, x), strict=True)
-        return network.dequantize(network.leaving({name: _channels_last(q) for name, q in found}))
+        given = parts(x, self.network.input_names)
+        arrays = [check_floats(spec, a) for spec, a in zip(self.network.inputs, given.values(), strict=True)]
+        found = dict(zip(self._outputs, self._batches(self._outputs, True, arrays), strict=True))
+        return bundled({s.name: s.dequantize(_channels_last(found[s.value])) for s in self.network.outputs})
 
-    def _batches(self, names: tuple[str, ...], floats: bool, x: Array) -> list[Array]:
+    def _batches(self, names: tuple[str, ...], floats: bool, arrays: list[Array]) -> list[Array]:
+        """The named values, [N, ...] each, for the arrays of all inputs, [N, ...] each."""
         if not names:
             return []
-        together = len(x) < PARALLEL_BATCHES * self.batch * self.threads
+        count = len(arrays[0])
+        together = count < PARALLEL_BATCHES * self.batch * self.threads
         session = self._session(names, floats, self.threads if together else 1)
-
-        def work(part: Array) -> list[Array]:
-            given = parts(part, self.network.input_names).values()
-            results: list[Array] = session.run(None, {f"x{i}": np.ascontiguousarray(a) for i, a in enumerate(given)})
-            return results
-
-        if len(x) <= self.batch:
-            return work(x)
-        slices = [x[i : i + self.batch] for i in range(0, len(x), self.batch)]
+        if count <= self.batch:
+            return self._computed(session, arrays)
+        slices = [[a[i : i + self.batch] for a in arrays] for i in range(0, count, self.batch)]
         if together:
-            found = [work(part) for part in slices]
+            found = [self._computed(session, part) for part in slices]
         else:
             with ThreadPoolExecutor(self.threads) as pool:
-                found = list(pool.map(work, slices))
+                found = list(pool.map(lambda part: self._computed(session, part), slices))
         return [np.concatenate(pieces) for pieces in zip(*found, strict=True)]
+
+    def _computed(self, session: onnxruntime.InferenceSession, arrays: list[Array]) -> list[Array]:
+        """The results of a session for one batch."""
+        feeds = {name: np.ascontiguousarray(a) for name, a in zip(self._feeds, arrays, strict=True)}
+        results: list[Array] = session.run(None, feeds)
+        return results
 
     def _session(self, names: tuple[str, ...], floats: bool, threads: int) -> onnxruntime.InferenceSession:
         key = (names, floats, threads)
