@@ -8,6 +8,7 @@ from bitwright.hardware.text import CLOCK_PORTS, Port
 WEIGHT_STREAM = "s_axis_weights"
 ADDRESS_BITS = 32
 MEMORY_ADDRESS_BITS = 40
+MEMORY_PREFIX = "m_axi_"
 
 
 def stream_slave(name: str, bits: int) -> tuple[Port, ...]:
@@ -47,7 +48,7 @@ def control(address_bits: int = ADDRESS_BITS, prefix: str = "s_axil_") -> tuple[
     return tuple(Port(prefix + port.name, port.output, port.bits) for port in ports)
 
 
-def memory_master(data_bits: int, address_bits: int = MEMORY_ADDRESS_BITS, prefix: str = "m_axi_") -> tuple[Port, ...]:
+def memory_master(data_bits: int, address_bits: int = MEMORY_ADDRESS_BITS, prefix: str = MEMORY_PREFIX) -> tuple[Port, ...]:
     """An AXI4 master: whole beats, INCR bursts, two IDs that read and one that writes (`axi_master`)."""
     sizes = {"id": 1, "addr": address_bits, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3, "valid": 1}
     address = [Port(name, True, bits) for name, bits in sizes.items()]
@@ -73,6 +74,16 @@ def memory_master(data_bits: int, address_bits: int = MEMORY_ADDRESS_BITS, prefi
         Port("bready", True),
     )
     return tuple(Port(prefix + port.name, port.output, port.bits) for port in ports)
+
+
+def memory_bus(present: bool, data_bits: int = 64) -> dict[str, str]:
+    """Connections of a core whose AXI4 master is two buses, m_axi_o and m_axi_i, or of one without it."""
+    pins = {}
+    for name, output in (("m_axi_o", True), ("m_axi_i", False)):
+        own = [port for port in memory_master(data_bits) if port.output == output]
+        unused = "" if output else f"{sum(port.bits for port in own)}'d0"
+        pins[name] = f"{{{', '.join(port.name for port in own)}}}" if present else unused
+    return pins
 
 
 def top_ports(

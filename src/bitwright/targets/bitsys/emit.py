@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bitwright.hardware import library as rtl
-from bitwright.hardware.shell import WEIGHT_STREAM, memory_master, top_ports
+from bitwright.hardware.shell import MEMORY_PREFIX, WEIGHT_STREAM, memory_bus, top_ports
 from bitwright.hardware.text import instance, module, wired
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.text import comment
@@ -31,12 +31,7 @@ def top(hardware: Hardware) -> str:
     """The top module: bitsys_core with the sizes of a hardware configuration."""
     weight_bits = WEIGHT_BITS if hardware.weight_stream else 0
     ports = top_ports(INPUT_BITS, OUTPUT_BITS, weight_bits, ADDRESS_BITS, hardware.m_axi)
-    memory = memory_master(64)
-    pins = wired(port for port in ports if port not in memory)
-    for name, output in (("m_axi_o", True), ("m_axi_i", False)):
-        own = [port for port in memory if port.output == output]
-        unused = "" if output else f"{sum(port.bits for port in own)}'d0"
-        pins[name] = f"{{{', '.join(port.name for port in own)}}}" if hardware.external else unused
+    pins = wired(port for port in ports if not port.name.startswith(MEMORY_PREFIX)) | memory_bus(hardware.external)
     if not hardware.weight_stream:
         pins |= {f"{WEIGHT_STREAM}_tdata": f"{WEIGHT_BITS}'d0", f"{WEIGHT_STREAM}_tvalid": "1'b0"}
         pins |= {f"{WEIGHT_STREAM}_tready": ""}

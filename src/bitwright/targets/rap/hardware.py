@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.hardware import library as rtl
-from bitwright.hardware.shell import top_ports
+from bitwright.hardware.shell import MEMORY_PREFIX, memory_bus, top_ports
 from bitwright.hardware.text import instance, module, wired
 from bitwright.targets.rap.isa.machine import Machine, Program, banks
 from bitwright.targets.rap.isa.package import package
@@ -24,6 +24,7 @@ from bitwright.targets.rap.isa.registers import (
 )
 
 TOP = "rap"
+BEAT_BITS = 64  # of external memory
 CODE, PARAMS, BANK_A, BANK_B = range(len(MEMORIES))
 _RTL = Path(__file__).parent / "rtl"
 
@@ -35,7 +36,7 @@ def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str
 
 
 def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
-    ports = top_ports(in_bits, out_bits, address_bits=ADDRESS_BITS)
+    ports = top_ports(in_bits, out_bits, address_bits=ADDRESS_BITS, memory_bits=BEAT_BITS * machine.external)
     parameters = {
         "Size": machine.size,
         "AWords": machine.a_words,
@@ -43,12 +44,14 @@ def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
         "ParamWords": machine.param_words,
         "ProgramWords": machine.program_words,
         "Torus": int(machine.torus),
+        "External": int(machine.external),
         "InBits": in_bits,
         "OutBits": out_bits,
     }
+    pins = wired(port for port in ports if not port.name.startswith(MEMORY_PREFIX)) | memory_bus(machine.external)
     grid = f"{machine.size} x {machine.size} elements{', joined to a torus' if machine.torus else ''}"
     remarks = [f"Target rap: {grid}. Networks are programs: no file depends on one but for the bits of its words."]
-    return module(TOP, ports, instance("rap_top", "u_top", parameters, wired(ports)), remarks)
+    return module(TOP, ports, instance("rap_top", "u_top", parameters, pins), remarks)
 
 
 def loading(machine: Machine, program: Program) -> np.ndarray:

@@ -28,6 +28,7 @@ class Machine:
     param_words: int = 4096
     program_words: int = 4096
     torus: bool = False
+    external: bool = False  # whether there is an AXI4 master
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
@@ -43,7 +44,7 @@ class Program:
     """Instructions and memory contents, as they are loaded before the first frame.
 
     code: uint64 [n]. a, b: words by bank, each a list of (address, uint16 [n]). params: uint32 [n, 4], low
-    part first. lines: source line of each instruction, where it came from text.
+    part first. memory: uint16, what lies in external memory; memory_bytes: how much is used. lines: source line of each instruction, where it came from text.
     """
 
     code: np.ndarray
@@ -51,6 +52,8 @@ class Program:
     b: Mapping[int, list[tuple[int, np.ndarray]]] = field(default_factory=dict)
     params: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.uint32))
     lines: tuple[int, ...] = ()
+    memory: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint16))
+    memory_bytes: int = 0
 
 
 def banks(machine: Machine, segments: Mapping[int, list[tuple[int, np.ndarray]]], words: int) -> np.ndarray:

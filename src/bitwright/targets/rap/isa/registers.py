@@ -29,9 +29,12 @@ ERRORS = Register(
     "errors",
     0x10,
     "r",
-    "bit 0: data or a start was written while the processor ran, and was ignored; an accepted start clears it",
+    "bit 0: data or a start was written while the processor ran, and was ignored; bit 1: external memory answered with "
+    "an error; an accepted start clears both",
 )
-REGISTERS = (CONTROL, SELECT, ADDRESS, DATA, ERRORS)
+MEMORY_LOW = Register("memory_low", 0x14, "w", "address of external memory, a multiple of 4,096: bits 31..0")
+MEMORY_HIGH = Register("memory_high", 0x18, "w", "bits 39..32 of it")
+REGISTERS = (CONTROL, SELECT, ADDRESS, DATA, ERRORS, MEMORY_LOW, MEMORY_HIGH)
 COUNTER_BASE = 0x40
 COUNTERS = (
     "cycles", "stalls", "instructions", "operations", "a_reads", "b_reads", "writes", "param_reads",

@@ -22,6 +22,9 @@ ROUNDINGS = {"floor": 0, "half_up": 1, "half_even": 2, "half_away": 3, "stochast
 STORES = {"s16": 0, "s8": 1, "s4": 2, "s32": 3}
 LIMITS = {"low": 0, "high": 1, "zero": 2}
 SIGNS = {"unsigned": 0, "signed": 1, "bipolar": 2}
+INTO = {"a": 0, "b": 1, "param": 2}
+PLACE_BYTES = 128  # of external memory, whose places count in it
+PENDING = 16  # loads that may wait
 ENUMS = {
     "stream": {name: i for i, name in enumerate(STREAMS)},
     "width": WIDTHS,
@@ -31,6 +34,7 @@ ENUMS = {
     "store": STORES,
     "limit": LIMITS,
     "sign": SIGNS,
+    "into": INTO,
 }
 """The choices that the hardware knows by name."""
 
@@ -107,6 +111,7 @@ _LOADS = (
 )
 _MAC = (_C, _AS, _BS, *_LOADS)
 _SIGN = {name: SIGNS[name] for name in ("unsigned", "signed")}
+_PLACE = f"of {PLACE_BYTES} bytes of external memory; the first of them"
 _STALL = "1, and waits until no slot is at work"
 _STREAM_CYCLES = "1; O, P and R wait until no slot is at work"
 _CONFIG, _ALU = str(timing.CONFIG), str(timing.ALU)
@@ -375,5 +380,40 @@ TABLE: tuple[Instruction, ...] = (
         "stream word carries tlast, unless the frame goes on. count is that of the elements that are read.",
         f"{timing.OUT_START}, {timing.OUT_WORD} a word, one an element, one a pixel with argmax, one a stream word, "
         "and waits for the stream",
+    ),
+    Instruction(
+        "LDM",
+        56,
+        "external memory",
+        (
+            _enum("into", INTO, "banks A, banks B or parameters"),
+            Field("addr", ADDRESS_BITS, doc="first address"),
+            Field("count", 16, "count", doc="addresses"),
+            Field("place", 23, doc=_PLACE),
+        ),
+        "Load from external memory, beside what follows: all banks at the same addresses, or parameter words. Loads are "
+        f"done in their order; at most {PENDING} wait. What they bring is there behind the next WAITM; until then "
+        "nothing may read these addresses, nor, with into=a, write banks A.",
+        "1; into=a waits until no slot is at work",
+    ),
+    Instruction(
+        "STM",
+        57,
+        "external memory",
+        (
+            Field("addr", ADDRESS_BITS, doc="first address"),
+            Field("count", 16, "count", doc="addresses"),
+            Field("place", 23, doc=_PLACE),
+        ),
+        "Store addresses of all banks A to external memory. No load into banks A may wait.",
+        "until the memory has answered the last word",
+    ),
+    Instruction(
+        "WAITM",
+        58,
+        "external memory",
+        (),
+        "Wait until all loads are done.",
+        f"{timing.WAITM} at least",
     ),
 )

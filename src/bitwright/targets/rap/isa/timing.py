@@ -36,6 +36,7 @@ IN_BEAT = 1
 OUT_START = 4
 OUT_WORD = LOAD  # a word is on the bus in stage load, counted from the dispatch of its read
 OUT_BEAT = 3  # the last element passes two registers before the word is sent
+WAITM = 4  # where nothing waits
 OUT_PLACE = 1  # a pixel of which only the place of the largest element is sent
 LOOP_PASSES = 1 << 16  # of one LOOP
 

@@ -11,6 +11,7 @@ module rap_core #(
     parameter int unsigned ParamWords = 256,
     parameter int unsigned ProgramWords = 1024,
     parameter bit Torus = 1'b0,
+    parameter bit External = 1'b0,
     parameter int unsigned InBits = 32,
     parameter int unsigned OutBits = 32
 ) (
@@ -31,6 +32,10 @@ module rap_core #(
     output logic                                        m_axis_tvalid,
     input  logic                                        m_axis_tready,
     output logic                                        m_axis_tlast,
+    input  logic                                 [39:0] memory_i,
+    output logic                                        memory_error_o,
+    output logic                                [199:0] m_axi_o,         // as rap_external's bus
+    input  logic                                 [75:0] m_axi_i,
     output rap_pkg::events_t                            events_o,
     output logic                                        end_o           // OUT or HALT leaves
 );
@@ -52,7 +57,7 @@ module rap_core #(
       .wdata_i  (load_data_i[63:0]),
       .busy_i   (slots_busy || storing),
       .taken_i  (draining || storing),
-      .done_i   (in_done || out_done),
+      .done_i   (in_done || out_done || memory_done),
       .running_o(running),
       .instr_o  (issued),
       .issue_o  (issue),
@@ -60,6 +65,7 @@ module rap_core #(
       .leave_o  (leave),
       .end_o
   );
+  logic memory_done;
   rap_pkg::strobes_t strobes;
   rap_pkg::control_t control;
   rap_pkg::fetching_t fetching;
@@ -125,6 +131,10 @@ module rap_core #(
   logic [Size-1:0][15:0] bus_b, w_data;
   logic [3:0] rows_on_q, cols_on_q;
   logic [7:0] a_reads;
+  logic fill_a, fill_b, fill_param, line_read;
+  logic [rap_pkg::AddressBits-1:0] fill_addr, outer_addr, line_addr;
+  logic [127:0] fill_data, outer_data;
+  logic [Size-1:0][15:0] bank_data, line;
   rap_feed #(
       .Size  (Size),
       .AWords(AWords),
@@ -147,11 +157,53 @@ module rap_core #(
       .waddr_i    (w_addr),
       .wturn_i    (w_turn),
       .wdata_i    (w_data),
-      .load_addr_i,
-      .load_data_i(load_data_i[15:0]),
-      .a_we_i,
-      .b_we_i
+      .load_addr_i(fill_addr),
+      .load_data_i(bank_data),
+      .a_we_i     (a_we_i | {Size{fill_a}}),
+      .b_we_i     (b_we_i | {Size{fill_b}}),
+      .line_i     (line_read),
+      .line_addr_i(line_addr)
   );
+
+  // External memory: it fills what is loaded while the processor stands still, and reads lines of banks A.
+  assign fill_addr = running ? outer_addr : load_addr_i;
+  assign fill_data = running ? outer_data : load_data_i;
+  assign bank_data = running ? outer_data[16*Size-1:0] : {Size{load_data_i[15:0]}};
+  for (genvar b = 0; b < Size; b++) begin : g_line
+    assign line[b] = bus_a[b][0];
+  end
+  if (External) begin : g_external
+    rap_external #(
+        .Size(Size)
+    ) u_external (
+        .clk_i,
+        .rst_i,
+        .run_i     (running),
+        .memory_i,
+        .strobes_i (strobes),
+        .operands_i(instr.operands[rap_pkg::BitsLdm-1:0]),
+        .done_o    (memory_done),
+        .error_o   (memory_error_o),
+        .a_we_o    (fill_a),
+        .b_we_o    (fill_b),
+        .param_we_o(fill_param),
+        .addr_o    (outer_addr),
+        .data_o    (outer_data),
+        .read_o    (line_read),
+        .raddr_o   (line_addr),
+        .line_i    (line),
+        .bus_o     (m_axi_o),
+        .bus_i     (m_axi_i)
+    );
+  end else begin : g_inside
+    logic unused;
+    assign {memory_done, memory_error_o, fill_a, fill_b, fill_param, line_read} = '0;
+    assign outer_addr = '0;
+    assign outer_data = '0;
+    assign line_addr = '0;
+    assign m_axi_o = '0;
+    assign unused = ^{memory_i, m_axi_i, line};
+  end
 
   // Control on its way to the stages of the elements.
   rap_pkg::load_t load;
@@ -286,9 +338,9 @@ module rap_core #(
       .valid_o   (r_valid),
       .slot_o    (r_slot),
       .word_o    (r_word),
-      .we_i      (param_we_i),
-      .load_addr_i,
-      .load_data_i
+      .we_i      (param_we_i || fill_param),
+      .load_addr_i(fill_addr),
+      .load_data_i(fill_data)
   );
 
   // Frames.
@@ -391,5 +443,5 @@ module rap_core #(
     events_o.output_words = 8'(m_axis_tvalid && m_axis_tready);
   end
   logic unused;
-  assign unused = ^{load_addr_i, instr.op, strobes, sum_q};
+  assign unused = ^{load_addr_i, instr.op, strobes, sum_q, fill_data, fill_addr};
 endmodule

@@ -50,6 +50,9 @@ module rap_decode (
     strobes.st = next == rap_pkg::OpST;
     strobes.receive = next == rap_pkg::OpIN;
     strobes.send = next == rap_pkg::OpOUT;
+    strobes.ldm = next == rap_pkg::OpLDM;
+    strobes.stm = next == rap_pkg::OpSTM;
+    strobes.waitm = next == rap_pkg::OpWAITM;
   end
   always_ff @(posedge clk_i) begin
     strobes_q <= issue_i && !rst_i ? strobes : '0;

@@ -3,7 +3,7 @@
 //
 // fetching_i and out_i belong to the dispatch, positions to stage position: stream A is placed until stage read, then
 // the banks are read, words chosen and turned. LDA and LDB put their word on all buses. load_* and *_we_i write the
-// memories while the processor stands still.
+// memories while the processor stands still, or while nothing else writes them.
 module rap_feed #(
     parameter  int unsigned Size     = 4,
     parameter  int unsigned AWords   = 1024,
@@ -32,9 +32,12 @@ module rap_feed #(
     input  logic                         [Size-1:0][15:0] wdata_i,
     // loading
     input  logic               [rap_pkg::AddressBits-1:0] load_addr_i,
-    input  logic                                   [15:0] load_data_i,
+    input  logic                         [Size-1:0][15:0] load_data_i,  // of every bank
     input  logic                               [Size-1:0] a_we_i,
-    input  logic                               [Size-1:0] b_we_i
+    input  logic                               [Size-1:0] b_we_i,
+    // a line of banks A for external memory, its words of bank b in bus_a_o[b][0]
+    input  logic                                          line_i,
+    input  logic               [rap_pkg::AddressBits-1:0] line_addr_i
 );
   logic [AAddr-1:0] a_addr;
   logic [BAddr-1:0] b_addr;
@@ -91,24 +94,31 @@ module rap_feed #(
       .q_o({given, word})
   );
 
+  logic loading, line_q;
+  logic [AAddr-1:0] line_addr_q;
+  assign loading = !running_i || |a_we_i;
+  always_ff @(posedge clk_i) begin
+    line_q <= line_i;
+    line_addr_q <= line_addr_i[AAddr-1:0];
+  end
   rap_banks #(
       .Size (Size),
       .Words(AWords)
   ) u_a (
       .clk_i,
-      .re_i   (a_read),
-      .raddr_i(a_addr),
+      .re_i   (a_read || line_q),
+      .raddr_i(line_q ? line_addr_q : a_addr),
       .wide_i (wide),
-      .rturn_i(turn),
-      .valid_i(valid),
+      .rturn_i(line_q ? '0 : turn),
+      .valid_i(line_q ? '1 : valid),
       .pad_i,
       .given_i(given),
       .word_i (word),
       .data_o (bus_a_o),
-      .we_i   (running_i ? we_i : a_we_i),
-      .waddr_i(running_i ? waddr_i : load_addr_i[AAddr-1:0]),
-      .wturn_i(running_i ? wturn_i : '0),
-      .wdata_i(running_i ? wdata_i : {Size{load_data_i}})
+      .we_i   (loading ? a_we_i : we_i),
+      .waddr_i(loading ? load_addr_i[AAddr-1:0] : waddr_i),
+      .wturn_i(loading ? '0 : wturn_i),
+      .wdata_i(loading ? load_data_i : wdata_i)
   );
   rap_weights #(
       .Size (Size),
@@ -134,5 +144,5 @@ module rap_feed #(
   end
   assign a_reads_o = a_reads_q;
   logic unused;
-  assign unused = ^{b_addr_i, load_addr_i};
+  assign unused = ^{b_addr_i, load_addr_i, line_addr_i};
 endmodule

@@ -93,25 +93,29 @@ module rap_fetch #(
   rap_pkg::op_e op;
   rap_pkg::stream_t stream;
   rap_pkg::shape_t shape;
+  rap_pkg::ldm_t ldm;
   rap_pkg::needs_t needs, needs_q, needs2_q;
   logic slots_q, config_q, slots, config_op;
   logic [1:0] we_q;
   logic [1:0][AddrBits-1:0] waddr_q;
   assign op = wdata_i.op;
   assign stream = wdata_i.operands[rap_pkg::BitsStream-1:0];
+  assign ldm = wdata_i.operands[rap_pkg::BitsLdm-1:0];
   assign shape = wdata_i.operands[rap_pkg::BitsShape-1:0];
   always_comb begin
     needs.jump  = op == rap_pkg::OpJUMP;
     needs.loop  = op == rap_pkg::OpLOOP;
     needs.halt  = op == rap_pkg::OpHALT;
-    needs.frame = op == rap_pkg::OpIN || op == rap_pkg::OpOUT;
+    needs.frame = op == rap_pkg::OpIN || op == rap_pkg::OpOUT || op == rap_pkg::OpSTM
+        || op == rap_pkg::OpWAITM;
     needs.free  = op == rap_pkg::OpDRAIN;
     needs.idle  = op == rap_pkg::OpWAIT || op == rap_pkg::OpPOST || op == rap_pkg::OpLIMIT || op == rap_pkg::OpST;
     needs.stay = rap_pkg::StayOne;
     if (op >= rap_pkg::OpMOVB && op <= rap_pkg::OpUNPH) needs.stay = rap_pkg::StayAlu;
     if (op == rap_pkg::OpGET) needs.stay = rap_pkg::StayGet;
     slots = ((op == rap_pkg::OpSTREAM || op == rap_pkg::OpLEVEL) && stream.stream >= rap_pkg::StreamO0)
-        || (op == rap_pkg::OpSHAPE && 3'(shape.stream) >= rap_pkg::StreamO0);
+        || (op == rap_pkg::OpSHAPE && 3'(shape.stream) >= rap_pkg::StreamO0)
+        || (op == rap_pkg::OpLDM && ldm.into == rap_pkg::IntoA);
     config_op = op == rap_pkg::OpWIDTH || op == rap_pkg::OpMASK || op == rap_pkg::OpPAD;
   end
   always_ff @(posedge clk_i) begin
@@ -138,5 +142,5 @@ module rap_fetch #(
   );
   assign valid_o = valid2_q;
   logic unused;
-  assign unused = ^{stream, shape, jump_to, body};
+  assign unused = ^{stream, shape, ldm, jump_to, body};
 endmodule

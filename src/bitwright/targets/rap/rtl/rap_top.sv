@@ -11,6 +11,7 @@ module rap_top #(
     parameter int unsigned ParamWords = 256,
     parameter int unsigned ProgramWords = 1024,
     parameter bit Torus = 1'b0,
+    parameter bit External = 1'b0,
     parameter int unsigned InBits = 32,
     parameter int unsigned OutBits = 32
 ) (
@@ -41,7 +42,9 @@ module rap_top #(
     output logic                      [31:0] s_axil_rdata,
     output logic                       [1:0] s_axil_rresp,
     output logic                             s_axil_rvalid,
-    input  logic                             s_axil_rready
+    input  logic                             s_axil_rready,
+    output logic                     [199:0] m_axi_o,  // as rap_external's bus
+    input  logic                      [75:0] m_axi_i
 );
   logic [rap_pkg::RegisterBits-1:0] address;
   logic [31:0] wdata, rdata, counter;
@@ -84,8 +87,9 @@ module rap_top #(
   // What the bus asks is decoded first and done a cycle later: address and data stay that long.
   logic [rap_pkg::RegisterBits-1:0] offset;  // from the first counter on
   logic [3:0] index_q;
-  logic counting, counting_q, errors_q, ignored_q;
-  logic start_q, select_q, place_q, load_q;
+  logic counting, counting_q, errors_q, ignored_q, failed_q;
+  logic start_q, select_q, place_q, load_q, low_q, high_q, memory_error;
+  logic [39:0] base_q;
   assign offset = address - rap_pkg::RegisterBits'(rap_pkg::CounterBase);
   assign counting = offset < rap_pkg::RegisterBits'(4 * rap_pkg::Counters) && offset[1:0] == 2'd0;
   always_ff @(posedge clk_i) begin
@@ -93,16 +97,21 @@ module rap_top #(
     select_q <= we && address == rap_pkg::RegSelect;
     place_q <= we && address == rap_pkg::RegAddress;
     load_q <= we && address == rap_pkg::RegData && !rst_i;
+    low_q <= External && we && address == rap_pkg::RegMemoryLow;
+    high_q <= External && we && address == rap_pkg::RegMemoryHigh;
+    if (low_q && !running) base_q[31:0] <= wdata;
+    if (high_q && !running) base_q[39:32] <= wdata[7:0];
     re_q <= {re_q[0], re};
     index_q <= offset[5:2];
     counting_q <= counting;
     errors_q <= address == rap_pkg::RegErrors;
     writable_q <= address == rap_pkg::RegControl || address == rap_pkg::RegSelect || address == rap_pkg::RegAddress
-        || address == rap_pkg::RegData;
+        || address == rap_pkg::RegData
+        || (External && (address == rap_pkg::RegMemoryLow || address == rap_pkg::RegMemoryHigh));
     readable_q <= address == rap_pkg::RegControl || address == rap_pkg::RegErrors || counting;
   end
   assign start = start_q && !running;
-  assign rdata = counting_q ? counter : {31'd0, errors_q ? ignored_q : running};
+  assign rdata = counting_q ? counter : errors_q ? {30'd0, failed_q, ignored_q} : {31'd0, running};
 
   // Loading: parts gather in data_q, the last one of a memory word writes it; words of banks follow in two cycles.
   rap_pkg::memory_e memory_q;
@@ -128,11 +137,13 @@ module rap_top #(
       second_q  <= 1'b0;
       part_q    <= '0;
       ignored_q <= 1'b0;
+      failed_q  <= 1'b0;
     end else begin
       write_q  <= write_d;
       second_q <= write_q && of_bank && !second_q;
       if (select_q) part_q <= '0;
       else if (data_we) part_q <= part_q == last_part ? '0 : part_q + 2'd1;
+      failed_q <= !start && (failed_q || memory_error);
       if (start) ignored_q <= 1'b0;
       else if (running && (load_q || start_q)) ignored_q <= 1'b1;
     end
@@ -158,6 +169,7 @@ module rap_top #(
       .ParamWords  (ParamWords),
       .ProgramWords(ProgramWords),
       .Torus       (Torus),
+      .External    (External),
       .InBits      (InBits),
       .OutBits     (OutBits)
   ) u_core (
@@ -178,6 +190,10 @@ module rap_top #(
       .m_axis_tvalid,
       .m_axis_tready,
       .m_axis_tlast,
+      .memory_i    (base_q),
+      .memory_error_o(memory_error),
+      .m_axi_o,
+      .m_axi_i,
       .events_o    (events),
       .end_o       (finished)
   );

@@ -14,7 +14,7 @@ typedef struct packed {
   logic halt;
   logic idle;   // waits until no slot is at work
   logic free;   // waits until the last DRAIN has read its accumulators
-  logic frame;  // stays until IN or OUT ends
+  logic frame;  // stays until IN, OUT, STM or WAITM ends
   stay_e stay;
 } needs_t;
 
@@ -41,6 +41,9 @@ typedef struct packed {
   logic st;
   logic receive;     // IN
   logic send;        // OUT
+  logic ldm;
+  logic stm;
+  logic waitm;
 } strobes_t;
 
 // What an operation of the elements does in each stage.

@@ -16,7 +16,7 @@ module rap_weights #(
     output logic [    Size-1:0][15:0] data_o,
     input  logic [    Size-1:0]       we_i,
     input  logic [AddrBits-1:0]       waddr_i,
-    input  logic [        15:0]       wdata_i
+    input  logic [Size-1:0][15:0] wdata_i
 );
   logic [Size-1:0][15:0] word, data_q;
   logic read_q;
@@ -29,7 +29,7 @@ module rap_weights #(
         .clk_i,
         .we_i   (we_i[b]),
         .waddr_i,
-        .wdata_i,
+        .wdata_i(wdata_i[b]),
         .re_i,
         .raddr_i,
         .oe_i   (read_q),

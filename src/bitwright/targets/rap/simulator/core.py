@@ -20,6 +20,7 @@ from bitwright.targets.rap.simulator.datapath import (
     pass_on,
 )
 from bitwright.targets.rap.simulator.results import drain, join, receive, send, store
+from bitwright.targets.rap.simulator.memory import load, save, wait_loads
 from bitwright.targets.rap.simulator.state import (
     ADDR,
     ASIGN,
@@ -53,7 +54,8 @@ from bitwright.targets.rap.simulator.state import (
 
 _OPCODES = [instruction.opcode for instruction in TABLE]
 (NOP, HALT, JUMP, LOOP, WAIT, WIDTH, MASK, STREAM, LEVEL, SHAPE, PADW, MAC, MACL, MAXL, FETCH, LDA, LDB) = _OPCODES[:17]
-(MOV, MOVB, ADD, SUB, MAX, MIN, SHR, SHL, SAT, PACK, UNPL, UNPH, GET, POST, LIMIT, DRAIN, ST, IN, OUT) = _OPCODES[17:]
+(MOV, MOVB, ADD, SUB, MAX, MIN, SHR, SHL, SAT, PACK, UNPL, UNPH, GET, POST, LIMIT, DRAIN, ST, IN, OUT) = _OPCODES[17:36]
+LDM, STM, WAITM = _OPCODES[36:]
 ALU, GETTING, CONFIG = timing.ALU, timing.GET, timing.CONFIG
 A, B, O0 = STREAMS.index("A"), STREAMS.index("B"), STREAMS.index("O0")
 
@@ -240,10 +242,19 @@ def _issue(m: State, op: int, f: np.ndarray, pc: int, inputs: np.ndarray, output
         return 1
     if op == NOP:
         return 1
+    if op == LDM:
+        if f[0] == 0:
+            _wait(s[IDLE], s, n)
+        load(f, m, int(m.transfers[pc]))
+        return 1
     if op not in (STREAM, LEVEL) or f[0] >= O0:
         _wait(s[IDLE], s, n)
     if op in (ST, IN, OUT):
         return _transfer(m, op, f, inputs, outputs)
+    if op == WAITM:
+        return wait_loads(s)
+    if op == STM:
+        return save(f, m.memory, m.a_mem, int(m.transfers[pc]), s)
     if op != WAIT:
         _set_up(op, f, m.streams, m.slots)
     return 1

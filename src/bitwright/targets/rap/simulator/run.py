@@ -12,8 +12,9 @@ from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.fields import decode
 from bitwright.targets.rap.isa.machine import Machine, Program
 from bitwright.targets.rap.isa.registers import COUNTERS
+from bitwright.targets.rap.isa.table import PENDING
 from bitwright.targets.rap.simulator.compiled import run
-from bitwright.targets.rap.simulator.state import CYCLE, FAULT, FRAMES, PC, State, make_state
+from bitwright.targets.rap.simulator.state import CYCLE, EXTERNAL, FAULT, FRAMES, PC, State, make_state
 
 MAX_FIELDS = 8
 _FAULTS = {
@@ -22,6 +23,9 @@ _FAULTS = {
     3: "a slot that stores s32 needs words >= 2",
     4: "an accumulator or a column does not exist",
     5: "IN takes more elements than a frame has",
+    7: f"more than {PENDING} loads wait",
+    8: "a transfer leaves external memory",
+    9: "there is no external memory",
     6: "OUT sends more elements than a frame of results has",
 }
 
@@ -73,11 +77,12 @@ def execute(
     *,
     cycle_limit: int = 1 << 40,
     trace: int = 0,
+    memory: tuple[int, int] = (100, 1),
 ) -> Execution:
     """Run a program on frames, integers [n, elements], until HALT or, where none follows, the last frame is sent.
 
     The elements of a frame are those of all its IN, and those of its results those of all its OUT, in their order.
-    Input words are taken as always there, outputs as always taken. Raises `ProgramError` where the program leaves the
+    memory: latency and gap of the external one, which is ideal. Input words are taken as always there, outputs as always taken. Raises `ProgramError` where the program leaves the
     memories, does not fit them, or does not end within `cycle_limit` cycles.
     """
     if len(program.code) > machine.program_words:
@@ -87,7 +92,8 @@ def execute(
     inputs = np.zeros((1, 1), np.int64) if frames is None else np.ascontiguousarray(frames, dtype=np.int64)
     if inputs.ndim != 2:
         raise DataError(f"frames must be [n, elements], not {inputs.shape}")
-    state = make_state(machine, program, instruction_rows(program.code), trace)
+    state = make_state(machine, program, instruction_rows(program.code), trace, memory)
+    state.scalars[EXTERNAL] = machine.external
     state.scalars[CYCLE] = timing.START
     outputs = np.zeros((len(inputs), max(1, output_elements)), np.int64)
     ended = run(state, inputs, outputs, cycle_limit)

@@ -7,16 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bitwright.targets.rap.isa.fields import BY_NAME
 from bitwright.targets.rap.isa.machine import A_REGISTERS, ACCUMULATORS, B_REGISTERS, Machine, Program, banks
 from bitwright.targets.rap.isa.registers import COUNTERS
-from bitwright.targets.rap.isa.table import LOOP_DEPTH, STREAMS
+from bitwright.targets.rap.isa.table import LOOP_DEPTH, PENDING, STREAMS
+from bitwright.targets.rap.isa.transfers import line_beats, load_cycles, store_cycles, unit_beats
 
 LANES = 4
-# indices of `State.scalars`; RECEIVED, SENT: elements of the frame so far
+LDM, STM = BY_NAME["LDM"].opcode, BY_NAME["STM"].opcode
+# indices of `State.scalars`; RECEIVED, SENT: elements of the frame so far; LOADED, LOAD_END: loads so far,
+# and the cycle behind the last one
 (
     SIZE, TORUS, PC, CYCLE, BITS, ASIGN, BSIGN, ROWS, COLS, PAD, HALF, LOOPS, DRAIN_FREE, IDLE, FRAMES, FAULT, CUT,
-    RECEIVED, SENT,
-) = range(19)  # fmt: skip
+    RECEIVED, SENT, LOADED, LOAD_END,
+    EXTERNAL,
+) = range(22)  # fmt: skip
 # indices of `State.counters`
 (
     CYCLES, STALLS, INSTRUCTIONS, OPERATIONS, A_READS, B_READS, WRITES, PARAM_READS, INPUT_WORDS, OUTPUT_WORDS,
@@ -33,7 +38,8 @@ class State(NamedTuple):
     registers as numbers of the current width, 0 beyond its lanes, [register, row, column, lane]. acc: int32 [half,
     accumulator, row, column, lane]. fresh: 1 where the next operation overwrites. slots: mode, rounding, store bits,
     words, low, high, zero. loops: start, end, passes left. profile: cycles and passes of each instruction. trace:
-    cycle and instruction of the first issues.
+    cycle and instruction of the first issues. memory: uint16, external. transfers: cycles of each instruction that moves
+    data. loads: the cycle behind each of the last ones.
     """
 
     code: np.ndarray
@@ -51,12 +57,15 @@ class State(NamedTuple):
     counters: np.ndarray
     profile: np.ndarray
     trace: np.ndarray
+    memory: np.ndarray
+    transfers: np.ndarray
+    loads: np.ndarray
 
 
-def make_state(machine: Machine, program: Program, rows: np.ndarray, trace: int) -> State:
-    """State after reset and loading; `rows` are the decoded instructions."""
+def make_state(machine: Machine, program: Program, rows: np.ndarray, trace: int, timing: tuple[int, int]) -> State:
+    """State after reset and loading; `rows` are the decoded instructions, `timing` latency and gap of memory."""
     n = machine.size
-    scalars = np.zeros(SENT + 1, np.int64)
+    scalars = np.zeros(EXTERNAL + 1, np.int64)
     scalars[[SIZE, TORUS, BITS, ROWS, COLS]] = n, machine.torus, 16, (1 << n) - 1, (1 << n) - 1
     params = np.zeros((machine.param_words, 4), np.int64)
     params[: len(program.params)] = program.params
@@ -80,4 +89,25 @@ def make_state(machine: Machine, program: Program, rows: np.ndarray, trace: int)
         counters=np.zeros(len(COUNTERS), np.int64),
         profile=np.zeros((len(rows), 2), np.int64),
         trace=np.zeros((trace, 2), np.int64),
+        memory=_memory(program),
+        transfers=_transfers(machine, rows, timing),
+        loads=np.zeros(PENDING, np.int64),
     )
+
+
+def _memory(program: Program) -> np.ndarray:
+    """External memory before the program runs."""
+    found = np.zeros(max(len(program.memory), program.memory_bytes // 2), np.uint16)
+    found[: len(program.memory)] = program.memory
+    return found
+
+
+def _transfers(machine: Machine, rows: np.ndarray, timing: tuple[int, int]) -> np.ndarray:
+    """Cycles of the transfers, by instruction; 0 of all others."""
+    found = np.zeros(len(rows), np.int64)
+    for at in np.flatnonzero(rows[:, 0] == LDM):
+        into, count = int(rows[at, 1]), int(rows[at, 3])
+        found[at] = load_cycles(count * unit_beats(machine.size, into), *timing)
+    for at in np.flatnonzero(rows[:, 0] == STM):
+        found[at] = store_cycles(int(rows[at, 2]), line_beats(machine.size), *timing)
+    return found
