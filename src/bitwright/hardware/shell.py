@@ -48,7 +48,9 @@ def control(address_bits: int = ADDRESS_BITS, prefix: str = "s_axil_") -> tuple[
     return tuple(Port(prefix + port.name, port.output, port.bits) for port in ports)
 
 
-def memory_master(data_bits: int, address_bits: int = MEMORY_ADDRESS_BITS, prefix: str = MEMORY_PREFIX) -> tuple[Port, ...]:
+def memory_master(
+    data_bits: int, address_bits: int = MEMORY_ADDRESS_BITS, prefix: str = MEMORY_PREFIX
+) -> tuple[Port, ...]:
     """An AXI4 master: whole beats, INCR bursts, two IDs that read and one that writes (`axi_master`)."""
     sizes = {"id": 1, "addr": address_bits, "len": 8, "size": 3, "burst": 2, "cache": 4, "prot": 3, "valid": 1}
     address = [Port(name, True, bits) for name, bits in sizes.items()]

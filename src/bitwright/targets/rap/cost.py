@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bitwright.hardware import calibration
@@ -13,14 +13,27 @@ from bitwright.hardware.resources import Resources
 from bitwright.targets.contract import Estimate, LayerEstimate
 from bitwright.targets.rap.compiler.codegen import Code
 from bitwright.targets.rap.compiler.mapping import LayerPlan, memory_words, schedule
+from bitwright.targets.rap.compiler.outside import Outside
 from bitwright.targets.rap.compiler.storage import Storage
 from bitwright.targets.rap.isa import timing
 from bitwright.targets.rap.isa.fields import decode
 from bitwright.targets.rap.isa.machine import PARAM_BITS, Machine
-from bitwright.targets.rap.isa.table import NEED_BITS, STREAMS, WORD_BITS
+from bitwright.targets.rap.isa.table import INTO, NEED_BITS, STREAMS, WORD_BITS
+from bitwright.targets.rap.isa.transfers import (
+    QUEUED,
+    STORE_ENDS,
+    WAIT_ENDS,
+    WAIT_FIRST,
+    line_beats,
+    load_cycles,
+    store_cycles,
+    unit_beats,
+)
+from bitwright.targets.rap.options import RapOptions
 from bitwright.text import unique
 
 _CONFIG = ("WIDTH", "MASK", "PAD")
+_IDLE = ("POST", "LIMIT", "IN", "OUT", "WAIT", "WAITM", "STM")
 _FIRST_OUTPUT = STREAMS.index("O0")
 CONSTANTS = Path(__file__).with_name("cost.toml")
 SLICES = ((1024, 0), (2048, 9), (4096, 4), (8192, 2))  # up to how many words: bits of a slice, 0: all of the word
@@ -31,9 +44,9 @@ def estimate(plans: Sequence[LayerPlan], code: Code, machine: Machine, sent: Seq
 
     sent: the values that leave, in their order.
     """
-    sections = section_cycles(plans, code, sent)
+    received = len(code.marks) - len(plans) - len(sent)
+    sections = section_cycles([*[None] * received, *plans, *sent], code, machine)
     own = {plan.layer.name for plan in plans}
-    received = len(sections) - len(plans) - len(sent)
     grid = unique("processor", own)
     shared = LayerEstimate(grid, "grid", resources(machine), 0, details={"size": machine.size})
     layers = []
@@ -70,27 +83,66 @@ def _details(plan: LayerPlan) -> dict[str, object]:
     }
 
 
-def section_cycles(plans: Sequence[LayerPlan], code: Code, sent: Sequence[Storage]) -> list[int]:
-    """Cycles of the sections of a program from one frame to the next, as `Code.marks` names them."""
+def estimate_outside(outside: Outside, options: RapOptions) -> Estimate:
+    """Cycles of the sections of a program with external memory, added up by whose they are, transfers included."""
+    machine = options.machine
+    own = [section.plan or section.sent for section in outside.sections]
+    cycles = section_cycles(own, outside.code, machine, (options.memory_latency, options.memory_gap))
+    layers = []
+    for name in dict.fromkeys(section.owner for section in outside.sections):
+        mine = [(s, c) for s, c in zip(outside.sections, cycles, strict=True) if s.owner == name]
+        plans = [s.plan for s, _ in mine if s.plan]
+        nodes, details = (plans[0].layer.nodes, _joined(plans)) if plans else ((), {})
+        layers.append(LayerEstimate(name, mine[0][0].kind, Resources(), sum(c for _, c in mine), nodes, details))
+    grid = unique("processor", {layer.name for layer in layers})
+    facts = {"size": machine.size, "bytes_read": outside.moved[0], "bytes_written": outside.moved[1]}
+    shared = LayerEstimate(grid, "grid", resources(machine), 0, details=facts)
+    interval = sum(cycles)
+    return Estimate(tuple(layers), interval, interval - timing.JUMP, overlap=False, shared=shared)
+
+
+def _joined(plans: Sequence[LayerPlan]) -> dict[str, object]:
+    """The details of a layer in bands: those of its first band, but what adds up."""
+    found, words = _details(plans[0]), [memory_words(plan) for plan in plans]
+    sums = zip(("a_reads", "b_reads", "writes"), map(sum, zip(*words, strict=True)), strict=True)
+    return found | dict(sums) | {"tiles": sum(plan.tiles for plan in plans), "bands": len(plans)}
+
+
+def section_cycles(
+    parts: Sequence[LayerPlan | Storage | None], code: Code, machine: Machine, memory: tuple[int, int] = (100, 1)
+) -> list[int]:
+    """Cycles of the sections of a program from one frame to the next, as `Code.marks` names them.
+
+    parts: of each section the layer that it computes, or the value that it sends. memory: latency and gap.
+    """
     starts = [index for index, _ in code.marks] + [len(code.program.code)]
-    now, idle, ends = 0, 0, [0]
-    received, left = len(code.marks) - len(plans) - len(sent), iter(sent)
-    for number, (begin, end) in enumerate(itertools.pairwise(starts)):
+    now, idle, loaded, ends = 0, 0, 0, [0]
+    for part, (begin, end) in zip(parts, itertools.pairwise(starts), strict=True):
         for word in code.program.code[begin:end]:
             instruction, values = decode(int(word))
-            if instruction.name in ("LOOP", "MAC", "MACL", "MAXL", "DRAIN"):
-                busy, rest = schedule(plans[number - received])
+            name = instruction.name
+            if name in ("LOOP", "MAC", "MACL", "MAXL", "DRAIN"):
+                assert isinstance(part, LayerPlan)
+                busy, rest = schedule(part)
                 now, idle = now + busy, now + busy + rest + timing.POST_DEPTH
                 break
-            if instruction.name in ("POST", "LIMIT", "IN", "OUT") or values.get("stream", 0) >= _FIRST_OUTPUT:
+            if name in _IDLE or values.get("stream", 0) >= _FIRST_OUTPUT or values.get("into") == INTO["a"]:
                 now = max(now, idle)
-            now += _instruction(instruction.name, values, left)
+            if name == "LDM":
+                beats = values["count"] * unit_beats(machine.size, values["into"])
+                loaded = max(now + QUEUED, loaded) + load_cycles(beats, *memory) + 1
+            if name == "WAITM":
+                now = max(now + WAIT_FIRST, loaded) + WAIT_ENDS
+            elif name == "STM":
+                now += store_cycles(values["count"], line_beats(machine.size), *memory) + STORE_ENDS
+            else:
+                now += _instruction(name, values, part)
         ends.append(now)
     return [after - before for before, after in itertools.pairwise(ends)]
 
 
-def _instruction(name: str, values: Mapping[str, int], sent: Iterator[Storage]) -> int:
-    """Cycles of an instruction outside the loops; an OUT takes the next of the values that are sent."""
+def _instruction(name: str, values: Mapping[str, int], sent: LayerPlan | Storage | None) -> int:
+    """Cycles of an instruction outside the loops; an OUT sends a value."""
     if name in _CONFIG:
         return timing.CONFIG
     if name == "JUMP":
@@ -98,9 +150,10 @@ def _instruction(name: str, values: Mapping[str, int], sent: Iterator[Storage]) 
     if name == "IN":
         return timing.IN_START + values["count"] + timing.IN_BEAT * -(-values["count"] // values["lanes"])
     if name == "OUT":
+        assert isinstance(sent, Storage)
         elements = values["count"] // values["channels"] if values["argmax"] else values["count"]
         places = timing.OUT_PLACE * elements * values["argmax"]
-        reads = timing.OUT_WORD * next(sent).image_words + values["count"]
+        reads = timing.OUT_WORD * sent.image_words + values["count"]
         return timing.OUT_START + reads + places + timing.OUT_BEAT * -(-elements // values["lanes"])
     return 1
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.hardware import library as rtl
+from bitwright.hardware.memory_port import MemoryPort
 from bitwright.hardware.shell import MEMORY_PREFIX, memory_bus, top_ports
 from bitwright.hardware.text import instance, module, wired
 from bitwright.targets.rap.isa.machine import Machine, Program, banks
@@ -20,8 +21,11 @@ from bitwright.targets.rap.isa.registers import (
     COUNTERS,
     DATA,
     MEMORIES,
+    MEMORY_HIGH,
+    MEMORY_LOW,
     SELECT,
 )
+from bitwright.targets.rap.options import RapOptions
 
 TOP = "rap"
 BEAT_BITS = 64  # of external memory
@@ -74,6 +78,16 @@ def _memory(kind: int, bank: int, words: np.ndarray) -> list[np.ndarray]:
     """Writes of data words from address 0 of one memory on."""
     data = np.stack([np.full(len(words), DATA.address), words.astype(np.int64)], axis=1)
     return [np.array([[SELECT.address, kind | bank << 4], [ADDRESS.address, 0]]), data]
+
+
+def memory_port(program: Program, options: RapOptions) -> MemoryPort | None:
+    """External memory, where the machine has it."""
+    if not options.machine.external:
+        return None
+    size = max(4096, -(-program.memory_bytes // 4096) * 4096)
+    image = np.pad(program.memory, (0, len(program.memory) % 2)).view(np.uint32)
+    registers = MEMORY_LOW.address, MEMORY_HIGH.address
+    return MemoryPort(BEAT_BITS, image, size, registers, options.memory_latency, options.memory_gap)
 
 
 def counter_addresses() -> dict[str, int]:

@@ -22,11 +22,14 @@ from bitwright.tools.model import Record
 
 CORE = "u_top.u_core"
 WRITES = "writes"
+OUTSIDE = "its values go through external memory in bands"
 
 
 def observation(plan: RapPlan) -> Observation:
     """One tap: the writes of the grid and of the input."""
     machine = plan.options.machine
+    if plan.outside is not None:
+        return Observation(plan.lowered, (), (), lambda _records, _frames: {}, hidden=OUTSIDE)
     signals = tuple((f"{CORE}.{name}", bits) for name, bits in _fields(machine).items())
     layers: dict[str, Layer] = {}
     for layer in plan.layers:

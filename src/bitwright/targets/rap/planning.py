@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
@@ -24,9 +24,11 @@ from bitwright.network.types import TensorType
 from bitwright.targets.contract import Estimate, FrameSpec, Problem, Refusal, StreamSpec, traced
 from bitwright.targets.rap import cost
 from bitwright.targets.rap.check import MAX_STEPS, extent_problems, operation_problems, table_problems, value_problems
-from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send, write_layer
+from bitwright.targets.rap.compiler.choice import instructions, map_layer
+from bitwright.targets.rap.compiler.codegen import Code, generate, receive, send
 from bitwright.targets.rap.compiler.layers import Layer, make_layers
-from bitwright.targets.rap.compiler.mapping import LayerPlan, param_words, ranked, seed_words, weight_words
+from bitwright.targets.rap.compiler.mapping import LayerPlan, param_words, seed_words, weight_words
+from bitwright.targets.rap.compiler.outside import Outside
 from bitwright.targets.rap.compiler.storage import (
     Storage,
     lane_bits,
@@ -36,10 +38,9 @@ from bitwright.targets.rap.compiler.storage import (
     strips,
     wide_pitches,
 )
-from bitwright.targets.rap.compiler.writer import Writer
-from bitwright.targets.rap.isa.fields import EncodingError
 from bitwright.targets.rap.isa.machine import LIMITS
 from bitwright.targets.rap.options import RapOptions
+from bitwright.targets.rap.outer_plan import plan_outside
 
 STREAM_BITS = 32
 _CONTENTS = {"b_words": "weights", "param_words": "parameters", "program_words": "instructions"}
@@ -49,7 +50,8 @@ _CONTENTS = {"b_words": "weights", "param_words": "parameters", "program_words":
 class RapPlan:
     """Mapping of every layer, the program, and what it costs. received, sent: where inputs and outputs lie.
 
-    lowered: the network in the operations that layers compute.
+    lowered: the network in the operations that layers compute. outside: the program's use of external memory, where not
+    all fits on chip; `layers` are bands then.
     """
 
     network: Network
@@ -62,6 +64,7 @@ class RapPlan:
     sent: tuple[Storage, ...]
     estimate: Estimate = field(repr=False)
     lowered: Network = field(repr=False)
+    outside: Outside | None = field(default=None, repr=False)
 
 
 def stream(t: TensorType) -> StreamSpec:
@@ -114,23 +117,56 @@ def _plan_lowered(network: Network, options: RapOptions) -> RapPlan | list[Probl
         found += _too_full("a_words", words, options)
         made = found or _plan_stored(layered, stored, options)
         if isinstance(made, RapPlan):
-            break
-    return made
+            return made
+    return _plan_outside(layered, strip, bits, options) if options.m_axi else made
+
+
+def _plan_outside(
+    layered: Staged[Layer], strip: Mapping[str, int], bits: Mapping[str, int], options: RapOptions
+) -> RapPlan | list[Problem]:
+    """The plan of layers whose values lie in external memory."""
+    frames, network = _frames(layered), layered.network
+    found: list[Problem] = []
+    for pitches in (wide_pitches, narrow_pitches):
+        pitch = pitches(layered, options.size, bits)
+        whole = {}
+        for name, t in layered.types.items():
+            h, w, c = t.shape
+            whole[name] = Storage(name, (h, w, c), t.dtype, bits[name], strip[name], pitch[name], 0)
+        found = [p for value in whole.values() for p in extent_problems(value)]
+        if not found:
+            made = plan_outside(layered, whole, options, frames)
+            if isinstance(made, tuple):
+                steps, outside = made
+                plans = tuple(step.plan for step in steps)
+                received = tuple(whole[name] for name in network.input_names)
+                sent = tuple(whole[name] for name in layered.outputs)
+                estimate = cost.estimate_outside(outside, options)
+                code = outside.code
+                return RapPlan(network, options, plans, code, *frames, received, sent, estimate, network, outside)
+            found = made
+    return found
+
+
+def _frames(layered: Staged[Layer]) -> tuple[FrameSpec, FrameSpec]:
+    """What comes in and what leaves."""
+    network = layered.network
+    leaving = (stream(network.types[name]) for name in network.output_values)
+    return FrameSpec(tuple(stream(spec.type) for spec in network.inputs)), FrameSpec(tuple(leaving))
 
 
 def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options: RapOptions) -> RapPlan | list[Problem]:
     """The plan of layers whose values have their place in the banks."""
     network = layered.network
-    frame_in = FrameSpec(tuple(stream(spec.type) for spec in network.inputs))
-    frame_out = FrameSpec(tuple(stream(network.types[name]) for name in network.output_values))
+    frame_in, frame_out = _frames(layered)
     received = tuple(stored[name] for name in network.input_names)
     count, plans = 0, list[LayerPlan]()
     found: list[Problem] = []
     for value, spec in zip(received, frame_in.tensors, strict=True):
-        words, problems = _instructions(value.name, partial(receive, value=value, spec=spec))
+        words, problems = instructions(value.name, partial(receive, value=value, spec=spec))
         count, found = count + words, found + problems
     for k, (name, spec) in enumerate(zip(network.output_values, frame_out.tensors, strict=True)):
-        words, problems = _instructions(name, partial(send, layered=layered, stored=stored, number=k, spec=spec))
+        words, problems = instructions(name, partial(send, layered=layered, stored=stored, number=k, spec=spec))
         count, found = count + words, found + problems
     for layer in layered.stages:
         plan, words, problems = map_layer(layer, stored, options)
@@ -147,27 +183,6 @@ def _plan_stored(layered: Staged[Layer], stored: Mapping[str, Storage], options:
     sent = tuple(stored[name] for name in layered.outputs)
     estimate = cost.estimate(plans, code, options.machine, sent)
     return RapPlan(network, options, tuple(plans), code, frame_in, frame_out, received, sent, estimate, network)
-
-
-def map_layer(layer: Layer, stored: Mapping[str, Storage], options: RapOptions) -> tuple[LayerPlan, int, list[Problem]]:
-    """The best mapping that instructions can say, how many they are, and why the best of all has none otherwise."""
-    best, *others = ranked(layer, stored, options.machine, options.reuse)
-    count, found = _instructions(layer.name, partial(write_layer, plan=best))
-    for plan in others if found else ():
-        words, problems = _instructions(layer.name, partial(write_layer, plan=plan))
-        if not problems:
-            return plan, words, []
-    return best, count, found
-
-
-def _instructions(node: str, write: Callable[[Writer], None]) -> tuple[int, list[Problem]]:
-    """How many instructions a section has; the number that none of their fields holds."""
-    writer = Writer()
-    try:
-        write(writer)
-    except EncodingError as error:
-        return 0, [Problem(node, f"its program needs {error.rule}", error.legal)]
-    return len(writer.words), []
 
 
 def _too_full(option: str, needed: int, options: RapOptions) -> list[Problem]:

@@ -85,6 +85,7 @@ class Rap:
             estimate=plan.estimate,
             options={name: getattr(plan.options, name) for name in plan.options.__dataclass_fields__},
             program=hardware.loading(machine, plan.code.program),
+            memory=hardware.memory_port(plan.code.program, plan.options),
             counters=hardware.counter_addresses() | {ERRORS.name: ERRORS.address},
             parameters={
                 "instructions": len(plan.code.program.code),

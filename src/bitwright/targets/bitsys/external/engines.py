@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cycle model of records, loads and stores, register by register, as bitsys_records, _load and _save have them.
 
-Arrays of a state: f FIFOs, p ports of the master, m memory with its queues `reads` and `backs` (hardware/external/bus.py); g the
-registers below; q contents of FIFOs by the place in their rings: record, layers and stores that must be done.
+Arrays of a state: f FIFOs, p ports of the master, m memory with its queues `reads` and `backs`
+(hardware/external/bus.py); g the registers below; q contents of FIFOs by the place in their rings: record, layers and
+stores that must be done.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from bitwright.jit import njit
 from bitwright.hardware.external import bus
 from bitwright.hardware.external.bus import LINES, LOADS, RING, STORES, VALID, WORDS, WRITER
+from bitwright.jit import njit
 
 # Columns of a record: what it is, and of what it names.
 KIND, AHEAD_LAYERS, AHEAD_LOADS, AHEAD_STORES, LENGTH, LINE_COUNT, OFFSET, STEP = range(8)

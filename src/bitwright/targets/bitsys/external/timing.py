@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bitwright.jit import njit
 from bitwright.hardware.external import bus
+from bitwright.jit import njit
 from bitwright.targets.bitsys.external import engines
 from bitwright.targets.bitsys.external.items import KINDS, Item, Run, kind_of
 from bitwright.targets.bitsys.model.cycles import FETCH, LayerTiming

@@ -61,7 +61,7 @@ def generate(
         write_layer(writer, plan, weights_at, params_at)
         words = images.weights(plan)
         weights.append(np.pad(words, [(0, machine.size - len(words)), (0, 0)]))
-        params += _parameters(plan)
+        params += layer_parameters(plan)
         weights_at += weight_words(plan)
         params_at += sum(param_words(plan, s) + seed_words(plan, s) for s in range(len(plan.target)))
     for number, (output, spec) in enumerate(zip(layered.network.outputs, frame_out.tensors, strict=True)):
@@ -74,7 +74,7 @@ def generate(
     return Code(Program(writer.code(), {}, banks, table), tuple(writer.marks), image.shape[1], len(table))
 
 
-def _parameters(plan: LayerPlan) -> list[np.ndarray]:
+def layer_parameters(plan: LayerPlan) -> list[np.ndarray]:
     """Parameters, then seeds, of every slot of a layer."""
     parts = []
     for slot, result in enumerate(plan.layer.results):
@@ -107,18 +107,23 @@ def receive(writer: Writer, value: Storage, spec: StreamSpec) -> None:
 
 def send(writer: Writer, layered: Staged[Layer], stored: Mapping[str, Storage], number: int, spec: StreamSpec) -> None:
     """OUT of an output, or of the places of the largest elements of its pixels; after the last from the start again."""
-    value, last = stored[layered.outputs[number]], number == len(layered.outputs) - 1
+    last = number == len(layered.outputs) - 1
+    send_value(writer, stored[layered.outputs[number]], spec, bool(layered.argmaxes[number]), not last)
+    if last:
+        writer.add("JUMP", target=0)
+
+
+def send_value(writer: Writer, value: Storage, spec: StreamSpec, argmax: bool, more: bool) -> None:
+    """OUT of a value or of some of its rows; more: the frame goes on."""
     writer.add("WIDTH", width=_WIDTH[value.bits], asign=int(value.dtype.signed), bsign="unsigned")
     _shape(writer, "A", value)
     writer.stream("A", value.address, _raster(value))
     h, w, c = value.shape
     writer.add(
         "OUT", count=h * w * c, channels=c, bits=spec.type.dtype.bits, lanes=spec.lanes,
-        wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(layered.argmaxes[number]),
-        more=int(not last),
+        wide=int(value.bits == 32), bipolar=int(spec.type.dtype.bipolar), argmax=int(argmax),
+        more=int(more),
     )  # fmt: skip
-    if last:
-        writer.add("JUMP", target=0)
 
 
 def write_layer(writer: Writer, plan: LayerPlan, weights_at: int = 0, params_at: int = 0) -> None:

@@ -6,6 +6,7 @@ label:  LOOP 36                         ; a comment
         ENDL
         .a 0 16: 1 2 0x3                ; words of bank 0 of A from address 16 on; .b likewise
         .param 0: 1 2 3 4               ; parameter words, four 32-bit numbers each
+        .memory 64: 1 2 3               ; 16-bit words of external memory
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from bitwright.text import comment
 from bitwright.text import label as short
 
 MOST_DIGITS = 80  # of a number
+MEMORY_WORDS = 1 << 24  # of external memory, in a text
 _LABEL = re.compile(r"\s*([A-Za-z_]\w*):")
-_DATA = re.compile(r"\s*\.(a|b|param)\b([^:]*):(.*)")
+_DATA = re.compile(r"\s*\.(a|b|param|memory)\b([^:]*):(.*)")
 _TOKEN = re.compile(r"(?:^|,)([^,]*)")
 _WORD = re.compile(r"\S+")
 
@@ -59,6 +61,7 @@ class _Source:
     loops: list[int] = field(default_factory=list)
     data: dict[str, dict[int, list[tuple[int, np.ndarray]]]] = field(default_factory=lambda: {"a": {}, "b": {}})
     params: dict[int, list[int]] = field(default_factory=dict)
+    memory: list[tuple[int, np.ndarray]] = field(default_factory=list)
 
 
 def assemble(text: str, machine: Machine | None = None) -> Program:
@@ -74,7 +77,7 @@ def assemble(text: str, machine: Machine | None = None) -> Program:
             item.values[name] = _target(source, label, item.line, column)
     code = np.array([encode(i.instruction.name, **i.values) for i in source.items], np.uint64)
     lines = tuple(item.line for item in source.items)
-    return Program(code, source.data["a"], source.data["b"], _params(source), lines)
+    return Program(code, source.data["a"], source.data["b"], _params(source), lines, _memory(source))
 
 
 def _line(source: _Source, number: int, line: str) -> None:
@@ -236,20 +239,21 @@ def _data(source: _Source, number: int, column: int, line: str) -> None:
     match = _DATA.match(line, column - 1)
     if not match:
         raise AssemblerError(
-            number, column, "unknown directive; legal are .a BANK ADDRESS: ..., .b ..., .param ADDRESS: ..."
+            number,
+            column,
+            "unknown directive; legal are .a BANK ADDRESS: ..., .b ..., .param ADDRESS: ..., .memory",
         )
     place = [value for value, _ in _numbers(number, match, 2)]
     words = _numbers(number, match, 3)
-    if len(place) != (1 if match[1] == "param" else 2):
-        raise AssemblerError(
-            number, column, f".{match[1]} takes {'ADDRESS' if match[1] == 'param' else 'BANK ADDRESS'}"
-        )
+    single = match[1] in ("param", "memory")
+    if len(place) != (1 if single else 2):
+        raise AssemblerError(number, column, f".{match[1]} takes {'ADDRESS' if single else 'BANK ADDRESS'}")
     bits = 32 if match[1] == "param" else 16
     for value, at in words:
         if not -(1 << (bits - 1)) <= value < 1 << bits:
             raise AssemblerError(number, at, f"word {value} out of range; legal are {bits} bits")
     values, machine = [value for value, _ in words], source.machine
-    size = {"a": machine.a_words, "b": machine.b_words, "param": machine.param_words}[match[1]]
+    size = {"a": machine.a_words, "b": machine.b_words, "param": machine.param_words, "memory": MEMORY_WORDS}[match[1]]
     count = -(-len(values) // 4) if match[1] == "param" else len(values)
     if place[-1] < 0 or place[-1] + count > size:
         rule = f"memory overflow: words {place[-1]} to {place[-1] + count - 1}; legal are 0 to {size - 1}"
@@ -258,9 +262,12 @@ def _data(source: _Source, number: int, column: int, line: str) -> None:
         for i, value in enumerate(values):
             source.params.setdefault(place[0] + i // 4, [0] * 4)[i % 4] = value & 0xFFFFFFFF
         return
+    segment = (place[-1], np.array([v & 0xFFFF for v in values], np.uint16))
+    if match[1] == "memory":
+        source.memory.append(segment)
+        return
     if not 0 <= place[0] < machine.size:
         raise AssemblerError(number, column, f"bank {place[0]} out of range; legal are 0 to {machine.size - 1}")
-    segment = (place[1], np.array([v & 0xFFFF for v in values], np.uint16))
     source.data[match[1]].setdefault(place[0], []).append(segment)
 
 
@@ -269,6 +276,13 @@ def _params(source: _Source) -> np.ndarray:
     for address, words in source.params.items():
         params[address] = words
     return params
+
+
+def _memory(source: _Source) -> np.ndarray:
+    memory = np.zeros(max((at + len(words) for at, words in source.memory), default=0), np.uint16)
+    for at, words in source.memory:
+        memory[at : at + len(words)] = words
+    return memory
 
 
 def disassemble(code: np.ndarray, marks: Sequence[tuple[int, str]] = ()) -> str:
@@ -301,6 +315,7 @@ def listing(program: Program, marks: Sequence[tuple[int, str]] = ()) -> str:
             for first, words in parts:
                 lines += [f".{kind} {bank} {first + at}: {text}" for at, text in _rows(words, 16, 4)]
     lines += [f".param {at // 4}: {text}" for at, text in _rows(program.params.reshape(-1), 4, 8)]
+    lines += [f".memory {at}: {text}" for at, text in _rows(program.memory, 32, 4)]
     return disassemble(program.code, marks) + "".join(f"  {line}\n" for line in lines)
 
 

@@ -44,7 +44,8 @@ class Program:
     """Instructions and memory contents, as they are loaded before the first frame.
 
     code: uint64 [n]. a, b: words by bank, each a list of (address, uint16 [n]). params: uint32 [n, 4], low
-    part first. memory: uint16, what lies in external memory; memory_bytes: how much is used. lines: source line of each instruction, where it came from text.
+    part first. lines: source line of each instruction, where it came from text. memory: uint16, what lies in external
+    memory; memory_bytes: how much of it is used.
     """
 
     code: np.ndarray

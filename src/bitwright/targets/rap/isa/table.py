@@ -391,8 +391,8 @@ TABLE: tuple[Instruction, ...] = (
             Field("count", 16, "count", doc="addresses"),
             Field("place", 23, doc=_PLACE),
         ),
-        "Load from external memory, beside what follows: all banks at the same addresses, or parameter words. Loads are "
-        f"done in their order; at most {PENDING} wait. What they bring is there behind the next WAITM; until then "
+        "Load from external memory, beside what follows: all banks at the same addresses, or parameter words. Loads "
+        f"are done in their order; at most {PENDING} wait. What they bring is there behind the next WAITM; until then "
         "nothing may read these addresses, nor, with into=a, write banks A.",
         "1; into=a waits until no slot is at work",
     ),

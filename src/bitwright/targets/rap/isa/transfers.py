@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cycles of transfers with the ideal memory of the bench, register by register as rap_external and the master have them.
+"""Cycles of transfers with the ideal memory of the bench, register by register as rap_external and its master.
 
 A transfer runs by itself: nothing else is on its side of the bus.
 """

@@ -19,8 +19,8 @@ from bitwright.targets.rap.simulator.datapath import (
     multiply_sum,
     pass_on,
 )
-from bitwright.targets.rap.simulator.results import drain, join, receive, send, store
 from bitwright.targets.rap.simulator.memory import load, save, wait_loads
+from bitwright.targets.rap.simulator.results import drain, join, receive, send, store
 from bitwright.targets.rap.simulator.state import (
     ADDR,
     ASIGN,

@@ -82,8 +82,9 @@ def execute(
     """Run a program on frames, integers [n, elements], until HALT or, where none follows, the last frame is sent.
 
     The elements of a frame are those of all its IN, and those of its results those of all its OUT, in their order.
-    memory: latency and gap of the external one, which is ideal. Input words are taken as always there, outputs as always taken. Raises `ProgramError` where the program leaves the
-    memories, does not fit them, or does not end within `cycle_limit` cycles.
+    Input words are taken as always there, outputs as always taken. memory: latency and gap of the ideal external
+    one. Raises `ProgramError` where the program leaves the memories, does not fit them, or does not end within
+    `cycle_limit` cycles.
     """
     if len(program.code) > machine.program_words:
         raise ProgramError(f"the program has {len(program.code)} instructions; legal are {machine.program_words}")

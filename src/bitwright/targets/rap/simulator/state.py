@@ -38,8 +38,8 @@ class State(NamedTuple):
     registers as numbers of the current width, 0 beyond its lanes, [register, row, column, lane]. acc: int32 [half,
     accumulator, row, column, lane]. fresh: 1 where the next operation overwrites. slots: mode, rounding, store bits,
     words, low, high, zero. loops: start, end, passes left. profile: cycles and passes of each instruction. trace:
-    cycle and instruction of the first issues. memory: uint16, external. transfers: cycles of each instruction that moves
-    data. loads: the cycle behind each of the last ones.
+    cycle and instruction of the first issues. memory: uint16, external. transfers: cycles of each LDM and STM.
+    loads: the cycle behind each of the last ones.
     """
 
     code: np.ndarray
