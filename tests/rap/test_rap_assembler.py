@@ -9,7 +9,8 @@ import bitwright as bw
 from bitwright.targets.rap.isa.assembler import AssemblerError, assemble, disassemble
 from bitwright.targets.rap.isa.fields import decode, encode
 from bitwright.targets.rap.isa.machine import Machine
-from bitwright.targets.rap.isa.table import LEVELS, OPCODE_BITS, STREAMS, TABLE, WORD_BITS
+from bitwright.targets.rap.isa.operand import OPCODE_BITS
+from bitwright.targets.rap.isa.table import LEVELS, STREAMS, TABLE, WORD_BITS
 from bitwright.targets.rap.target import TARGET
 
 TEXT = """\

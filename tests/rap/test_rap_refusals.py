@@ -13,7 +13,7 @@ from bitwright.network.graph import evaluate
 from bitwright.network.passes import simplify
 from bitwright.targets.contract import Refusal
 from bitwright.targets.rap import hardware, planning
-from bitwright.targets.rap.compiler import codegen
+from bitwright.targets.rap.compiler import choice, codegen
 from bitwright.targets.rap.isa.machine import LIMITS
 from bitwright.targets.rap.simulator.run import execute
 from bitwright.targets.rap.target import TARGET
@@ -248,7 +248,7 @@ def test_a_mapping_that_can_be_coded_is_taken(monkeypatch):
         codegen.write_layer(writer, plan, *at)
 
     planning.make_plan.cache_clear()
-    monkeypatch.setattr(planning, "write_layer", write)
+    monkeypatch.setattr(choice, "write_layer", write)
     network = chain([PRODUCT])
     assert run(network, TARGET.options()).layers[0].pixels != best.pixels
     planning.make_plan.cache_clear()

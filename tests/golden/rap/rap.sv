@@ -29,6 +29,7 @@ module rap (
     output logic s_axil_rvalid,
     input  logic s_axil_rready
 );
+  logic [199:0] unused;
   rap_top #(
       .Size(2),
       .AWords(16384),
@@ -36,6 +37,7 @@ module rap (
       .ParamWords(1024),
       .ProgramWords(4096),
       .Torus(0),
+      .External(0),
       .InBits(32),
       .OutBits(32)
   ) u_top (
@@ -66,6 +68,8 @@ module rap (
       .s_axil_rdata(s_axil_rdata),
       .s_axil_rresp(s_axil_rresp),
       .s_axil_rvalid(s_axil_rvalid),
-      .s_axil_rready(s_axil_rready)
+      .s_axil_rready(s_axil_rready),
+      .m_axi_o(unused),
+      .m_axi_i(76'd0)
   );
 endmodule

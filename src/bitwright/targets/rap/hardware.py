@@ -55,7 +55,10 @@ def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
     pins = wired(port for port in ports if not port.name.startswith(MEMORY_PREFIX)) | memory_bus(machine.external)
     grid = f"{machine.size} x {machine.size} elements{', joined to a torus' if machine.torus else ''}"
     remarks = [f"Target rap: {grid}. Networks are programs: no file depends on one but for the bits of its words."]
-    return module(TOP, ports, instance("rap_top", "u_top", parameters, pins), remarks)
+    unused = ""
+    if not machine.external:
+        pins["m_axi_o"], unused = "unused", "  logic [199:0] unused;\n"
+    return module(TOP, ports, unused + instance("rap_top", "u_top", parameters, pins), remarks)
 
 
 def loading(machine: Machine, program: Program) -> np.ndarray:

@@ -20,7 +20,8 @@ import numpy as np
 from bitwright.errors import UserError
 from bitwright.targets.rap.isa.fields import BY_NAME, decode, encode
 from bitwright.targets.rap.isa.machine import ACCUMULATORS, Machine, Program
-from bitwright.targets.rap.isa.table import LEVELS, LOOP_DEPTH, STREAMS, Field, Instruction
+from bitwright.targets.rap.isa.operand import Field, Instruction
+from bitwright.targets.rap.isa.table import LEVELS, LOOP_DEPTH, STREAMS
 from bitwright.text import comment
 from bitwright.text import label as short
 

@@ -6,7 +6,8 @@ An instruction is a 64-bit word: the opcode in bits 5..0, then its fields from b
 
 from __future__ import annotations
 
-from bitwright.targets.rap.isa.table import OPCODE_BITS, TABLE, Instruction
+from bitwright.targets.rap.isa.operand import OPCODE_BITS, Instruction
+from bitwright.targets.rap.isa.table import TABLE
 
 BY_NAME = {instruction.name: instruction for instruction in TABLE}
 BY_OPCODE = {instruction.opcode: instruction for instruction in TABLE}

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from bitwright.targets.rap.isa.machine import A_REGISTERS, ACCUMULATORS, B_REGISTERS
-from bitwright.targets.rap.isa.table import LEVELS, OPCODE_BITS, STREAMS, TABLE, Field, Instruction
+from bitwright.targets.rap.isa.operand import OPCODE_BITS, Field, Instruction
+from bitwright.targets.rap.isa.table import LEVELS, STREAMS, TABLE
 
 _GROUPS = {
     "control": "Control",

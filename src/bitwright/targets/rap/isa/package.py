@@ -9,17 +9,16 @@ from bitwright.hardware.text import SPDX
 from bitwright.targets.rap.isa import registers, timing
 from bitwright.targets.rap.isa.fields import BY_NAME
 from bitwright.targets.rap.isa.machine import A_REGISTERS, ACCUMULATORS, B_REGISTERS, PARAM_BITS
+from bitwright.targets.rap.isa.operand import OPCODE_BITS, Field
 from bitwright.targets.rap.isa.table import (
     ADDRESS_BITS,
     ENUMS,
     LEVELS,
     LOOP_DEPTH,
     NEED_BITS,
-    OPCODE_BITS,
     STREAMS,
     TABLE,
     WORD_BITS,
-    Field,
 )
 
 _STAGES = ("dispatch", "position", "read", "output", "turn", "load", "operands", "execute", "update")

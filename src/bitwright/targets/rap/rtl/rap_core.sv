@@ -49,21 +49,10 @@ module rap_core #(
   rap_sequencer #(
       .Words(ProgramWords)
   ) u_sequencer (
-      .clk_i,
-      .rst_i,
-      .start_i,
-      .we_i     (code_we_i),
-      .waddr_i  (load_addr_i[$clog2(ProgramWords)-1:0]),
-      .wdata_i  (load_data_i[63:0]),
-      .busy_i   (slots_busy || storing),
-      .taken_i  (draining || storing),
-      .done_i   (in_done || out_done || memory_done),
-      .running_o(running),
-      .instr_o  (issued),
-      .issue_o  (issue),
-      .blocked_o(blocked),
-      .leave_o  (leave),
-      .end_o
+      .clk_i, .rst_i, .start_i, .we_i(code_we_i), .waddr_i(load_addr_i[$clog2(ProgramWords)-1:0]),
+      .wdata_i(load_data_i[63:0]), .busy_i(slots_busy || storing), .taken_i(draining || storing),
+      .done_i(in_done || out_done || memory_done), .running_o(running), .instr_o(issued), .issue_o(issue),
+      .blocked_o(blocked), .leave_o(leave), .end_o
   );
   logic memory_done;
   rap_pkg::strobes_t strobes;
@@ -76,16 +65,8 @@ module rap_core #(
   logic [Size-1:0] rows, cols;
   logic [rap_pkg::Accumulators-1:0] fresh;
   rap_decode u_decode (
-      .clk_i,
-      .rst_i,
-      .issue_i   (issue),
-      .instr_i   (issued),
-      .half_i    (half),
-      .fresh_i   (fresh),
-      .strobes_o (strobes),
-      .instr_o   (instr),
-      .control_o (control),
-      .fetching_o(fetching)
+      .clk_i, .rst_i, .issue_i(issue), .instr_i(issued), .half_i(half), .fresh_i(fresh), .strobes_o(strobes),
+      .instr_o(instr), .control_o(control), .fetching_o(fetching)
   );
   rap_config #(
       .Size(Size)
@@ -113,16 +94,9 @@ module rap_core #(
   logic [1:0][rap_pkg::AddressBits:0] p_addr, r_addr;
   rap_pkg::position_t a_at, o0_at, o1_at;
   rap_streams u_streams (
-      .clk_i,
-      .strobes_i (strobes),
-      .operands_i(instr.operands),
-      .step_i  ({r_step, p_step, o_step, fetching.b, fetching.a || out_read}),
-      .a_o     (a_at),
-      .o0_o    (o0_at),
-      .o1_o    (o1_at),
-      .b_addr_o(b_addr),
-      .p_addr_o(p_addr),
-      .r_addr_o(r_addr)
+      .clk_i, .strobes_i(strobes), .operands_i(instr.operands),
+      .step_i({r_step, p_step, o_step, fetching.b, fetching.a || out_read}), .a_o(a_at), .o0_o(o0_at), .o1_o(o1_at),
+      .b_addr_o(b_addr), .p_addr_o(p_addr), .r_addr_o(r_addr)
   );
   logic [Size-1:0] w_we;
   logic [AAddr-1:0] w_addr;
@@ -131,10 +105,11 @@ module rap_core #(
   logic [Size-1:0][15:0] bus_b, w_data;
   logic [3:0] rows_on_q, cols_on_q;
   logic [7:0] a_reads;
-  logic fill_a, fill_b, fill_param, line_read;
-  logic [rap_pkg::AddressBits-1:0] fill_addr, outer_addr, line_addr;
-  logic [127:0] fill_data, outer_data;
-  logic [Size-1:0][15:0] bank_data, line;
+  logic [Size-1:0] fill_a, fill_b;
+  logic fill_param, line_read;
+  logic [rap_pkg::AddressBits-1:0] fill_addr, line_addr;
+  logic [rap_pkg::ParamBits-1:0] fill_data;
+  logic [Size-1:0][15:0] bank_data;
   rap_feed #(
       .Size  (Size),
       .AWords(AWords),
@@ -159,51 +134,26 @@ module rap_core #(
       .wdata_i    (w_data),
       .load_addr_i(fill_addr),
       .load_data_i(bank_data),
-      .a_we_i     (a_we_i | {Size{fill_a}}),
-      .b_we_i     (b_we_i | {Size{fill_b}}),
+      .a_we_i     (fill_a),
+      .b_we_i     (fill_b),
       .line_i     (line_read),
       .line_addr_i(line_addr)
   );
 
-  // External memory: it fills what is loaded while the processor stands still, and reads lines of banks A.
-  assign fill_addr = running ? outer_addr : load_addr_i;
-  assign fill_data = running ? outer_data : load_data_i;
-  assign bank_data = running ? outer_data[16*Size-1:0] : {Size{load_data_i[15:0]}};
+  // Loading: what software writes while the processor stands still, else what external memory brings.
+  logic [Size-1:0][15:0] line;
   for (genvar b = 0; b < Size; b++) begin : g_line
     assign line[b] = bus_a[b][0];
   end
-  if (External) begin : g_external
-    rap_external #(
-        .Size(Size)
-    ) u_external (
-        .clk_i,
-        .rst_i,
-        .run_i     (running),
-        .memory_i,
-        .strobes_i (strobes),
-        .operands_i(instr.operands[rap_pkg::BitsLdm-1:0]),
-        .done_o    (memory_done),
-        .error_o   (memory_error_o),
-        .a_we_o    (fill_a),
-        .b_we_o    (fill_b),
-        .param_we_o(fill_param),
-        .addr_o    (outer_addr),
-        .data_o    (outer_data),
-        .read_o    (line_read),
-        .raddr_o   (line_addr),
-        .line_i    (line),
-        .bus_o     (m_axi_o),
-        .bus_i     (m_axi_i)
-    );
-  end else begin : g_inside
-    logic unused;
-    assign {memory_done, memory_error_o, fill_a, fill_b, fill_param, line_read} = '0;
-    assign outer_addr = '0;
-    assign outer_data = '0;
-    assign line_addr = '0;
-    assign m_axi_o = '0;
-    assign unused = ^{memory_i, m_axi_i, line};
-  end
+  rap_fill #(
+      .Size    (Size),
+      .External(External)
+  ) u_fill (
+      .clk_i, .rst_i, .run_i(running), .load_addr_i, .load_data_i, .param_we_i, .a_we_i, .b_we_i, .memory_i,
+      .strobes_i(strobes), .operands_i(instr.operands[rap_pkg::BitsLdm-1:0]), .done_o(memory_done), .memory_error_o,
+      .addr_o(fill_addr), .data_o(fill_data), .banks_o(bank_data), .param_we_o(fill_param), .a_we_o(fill_a),
+      .b_we_o(fill_b), .read_o(line_read), .raddr_o(line_addr), .line_i(line), .m_axi_o, .m_axi_i
+  );
 
   // Control on its way to the stages of the elements.
   rap_pkg::load_t load;
@@ -338,7 +288,7 @@ module rap_core #(
       .valid_o   (r_valid),
       .slot_o    (r_slot),
       .word_o    (r_word),
-      .we_i      (param_we_i || fill_param),
+      .we_i      (fill_param),
       .load_addr_i(fill_addr),
       .load_data_i(fill_data)
   );
@@ -443,5 +393,5 @@ module rap_core #(
     events_o.output_words = 8'(m_axis_tvalid && m_axis_tready);
   end
   logic unused;
-  assign unused = ^{load_addr_i, instr.op, strobes, sum_q, fill_data, fill_addr};
+  assign unused = ^{load_addr_i, instr.op, strobes, sum_q};
 endmodule

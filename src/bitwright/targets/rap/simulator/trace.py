@@ -8,7 +8,7 @@ import numpy as np
 from bitwright.targets.rap.isa.assembler import disassemble
 from bitwright.targets.rap.isa.fields import decode
 from bitwright.targets.rap.isa.machine import Machine, Program
-from bitwright.targets.rap.isa.table import Instruction
+from bitwright.targets.rap.isa.operand import Instruction
 from bitwright.targets.rap.isa.timing import STAGES
 from bitwright.targets.rap.simulator.run import execute
 
