@@ -44,7 +44,7 @@ module rap_core #(
 
   // Issue and configuration.
   rap_pkg::instr_t issued, instr;
-  logic issue, running, blocked, leave, draining, slots_busy, storing, in_done, out_done;
+  logic issue, running, blocked, leave, draining, slots_busy, storing, in_done, out_done, memory_done;
   assign running_o = running;
   rap_sequencer #(
       .Words(ProgramWords)
@@ -54,7 +54,6 @@ module rap_core #(
       .done_i(in_done || out_done || memory_done), .running_o(running), .instr_o(issued), .issue_o(issue),
       .blocked_o(blocked), .leave_o(leave), .end_o
   );
-  logic memory_done;
   rap_pkg::strobes_t strobes;
   rap_pkg::control_t control;
   rap_pkg::fetching_t fetching;
