@@ -22,7 +22,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 IDLE_LOAD = 1.5  # load average; quantization just before counts for some of it
-PAGES = ("README.md", "docs/targets/tlmac.md", "docs/timing.md", "docs/choosing-a-target.md", "docs/boards.md")
+PAGES = (
+    "README.md",
+    "docs/targets/bitsys.md",
+    "docs/targets/tlmac.md",
+    "docs/timing.md",
+    "docs/choosing-a-target.md",
+    "docs/boards.md",
+)
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -251,6 +258,22 @@ def boards_dma() -> str:
 
 
 HARDWARE = ("lut_estimated", "interval_cycles", "frames_per_second_at_200_mhz")
+
+
+def networks() -> str:
+    """Networks that run from external memory: cycles and bytes of a frame, and what the simulation found."""
+    rows = []
+    for name, row in results("networks/results.json").items():
+        leave, found = row["ideal"]["leave"], row.get("random")
+        cycles = leave[-1] - leave[-2] if len(leave) > 1 else leave[0]
+        given = row["bytes"]
+        megabytes = (f"{n / 1e6:.2f}" for n in (given["read"] + given["written"], given["least"]))
+        tried = "not simulated" if found is None else "{images}: {differences} of {elements:,}".format(**found)
+        rows.append([name, f"{cycles:,}", f"{100 * row['lost']:.1f} %", *megabytes, tried])
+    columns = ["network", "cycles a frame", "of them lost to memory", "MB a frame", "least MB"]
+    return markdown([*columns, "images under random memory: differences"], rows)
+
+
 WRITERS = (
     predict,
     unrolled,
@@ -263,6 +286,7 @@ WRITERS = (
     hardware,
     boards,
     boards_dma,
+    networks,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 
