@@ -13,7 +13,7 @@ Q(f(q)) = base + first(q) + second(q), each a count of thresholds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ import numpy.typing as npt
 from bitwright import limits
 from bitwright.errors import ModelError
 from bitwright.models.exact.boundaries import Steps
-from bitwright.models.exact.chain import Chain, Product
+from bitwright.models.exact.chain import Chain, Product, Rationals
 from bitwright.models.exact.formula import Computed
 from bitwright.models.graph import Quantizer
 from bitwright.models.lowering.requantize import exact_requantize, fixed_point, line, narrowest, searched_requantize
@@ -207,7 +207,7 @@ def _single(a: Array) -> Array:
 
 def _lookup(wanted: Tabulation) -> Lookup:
     """The table of all values, decided in rationals where float64 leaves a code open."""
-    values = wanted.dtype.values()
+    wanted, values = _once(wanted), wanted.dtype.values()
     x = np.broadcast_to(values.astype(np.float64), (wanted.channels, len(values)))
     with np.errstate(all="ignore"):
         real, error = wanted.chain.bounded(x.copy())
@@ -217,6 +217,18 @@ def _lookup(wanted: Tabulation) -> Lookup:
         codes[c, i] = wanted.steps.code(wanted.chain.exact(int(values[i]), int(c)), int(c))
     table = codes[:1] if np.all(codes == codes[:1]) else codes
     return Lookup(wanted.dtype, table, narrowest(wanted.quantizer))
+
+
+def _once(wanted: Tabulation) -> Tabulation:
+    """What all channels have in common, as one channel; where they differ, it is what was given."""
+    lengths = [len(wanted.steps.scale), len(wanted.steps.zero)]
+
+    def first(given: Rationals) -> Rationals:
+        lengths.append(len(set(given)))
+        return given[:1]
+
+    chain = wanted.chain.map(first)
+    return replace(wanted, chain=chain, channels=1) if max(lengths) == 1 else wanted
 
 
 def _not_monotone(wanted: Tabulation) -> Tabulated:
