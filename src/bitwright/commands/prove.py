@@ -41,6 +41,7 @@ def run(
         result = bw.prove(design, x, device=device, cycles=cycles, seconds=seconds, seed=seed, jobs=job_count(jobs))
     rows = [[unit.name, _netlist(unit.netlist), _operation(unit)] for unit in result.units]
     console.table(f"{build} for {result.device}", ["unit", "netlist is RTL", "RTL is operation"], rows)
+    console.say(f"deadlock freedom: {result.deadlock}")
     if result.failure is not None:
         console.say(f"the simulation ended early: {result.failure}")
     console.result({"data": data and str(data), **result.as_dict()})

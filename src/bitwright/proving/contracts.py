@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each module of a circuit of streams is sure to do, whatever its neighbors do and when.
 
-A contract says from which words on a module takes the next one, and offers the next result. Where the module may do more,
-in pipelines above all, nothing is taken for granted: a module with registers holds one result here, a FIFO its words.
+A contract says from which words on a module takes the next one, and offers the next result. Where the module may do
+more, in pipelines above all, nothing is taken for granted: a module with registers holds one result here, a FIFO
+its words.
 
 MOVES   a table of moves in turns; each may need an offered word of every input, take it, and yield a result. A move
         happens once fewer than `room` results wait.

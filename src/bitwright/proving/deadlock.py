@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deadlock freedom of a circuit of streams: its emitted text, run word by word without any notion of time.
 
-The argument is in docs/proofs.md. A contract (`contracts`) only says what a module is sure to do at last, and more words
-or more room never make it do less. So what happens in one order of all that may happen, happens in every circuit of
-these modules, however long each takes and whoever stalls. One frame that comes out whole, and leaves every module
+The argument is in docs/proofs.md. A contract (`contracts`) only says what a module is sure to do at last, and more
+words or more room never make it do less. So what happens in one order of all that may happen, happens in every circuit
+of these modules, however long each takes and whoever stalls. One frame that comes out whole, and leaves every module
 as it was at first, shows it of any number of frames.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from bitwright.errors import ToolError
 from bitwright.hardware import library
 from bitwright.jit import njit
 from bitwright.network.types import Array, Ints
@@ -23,9 +24,13 @@ from bitwright.proving.contracts import CONTRACTS, CORE, FORK, MOVES, NEEDS, PAS
 from bitwright.proving.streams import Cell, NotUnderstood, Signals, agree, cells
 from bitwright.targets.contract import Design
 
-SHOWN, STOPS, UNKNOWN = "shown", "stops", "not understood"
+SHOWN, STOPS, UNKNOWN = "certified", "not certified: may stop", "not certified"
 SOURCE, SINK = "s_axis", "m_axis"  # of the top
 OWN = Path(__file__).parents[1] / "targets" / "tlmac" / "rtl"  # modules that are not the library's
+CORE_PINS = {
+    "tlmac_front": {"s_valid_i", "s_last_i", "stop_i", "last_o"},
+    "tlmac_hold": {"next_i", "stop_o", "fetch_o", "m_valid_o", "m_ready_i"},
+}
 FRAMES = (1, 2)  # one by itself, and two of which the second follows at once
 
 
@@ -57,6 +62,15 @@ class Certificate:
     def shown(self) -> bool:
         """Whether no stall of any kind can stop the circuit."""
         return self.status == SHOWN
+
+    def __str__(self) -> str:
+        if not self.shown:
+            return f"{self.status}: {self.reason}"
+        return f"{self.status}: {len(self.channels)} streams, {self.steps:,} moves a frame"
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it, for JSON."""
+        return {**vars(self), "channels": [vars(channel) for channel in self.channels]}
 
 
 @dataclass(frozen=True)
@@ -95,7 +109,7 @@ def certify(design: Design) -> Certificate:
                 return Certificate(STOPS, stuck, run.channels(frames), run.steps, design.digest)
             if frames == FRAMES[0]:
                 channels, steps = run.channels(1), run.steps
-    except NotUnderstood as error:
+    except (NotUnderstood, ToolError) as error:
         return Certificate(UNKNOWN, str(error), (), 0, design.digest)
     return Certificate(SHOWN, "", channels, steps, design.digest)
 
@@ -105,13 +119,14 @@ def _check_library(files: Mapping[str, str]) -> None:
     for name, text in files.items():
         module = PurePosixPath(name).stem
         own = OWN / f"{module}.sv"
-        if name.endswith(".sv") and (own.is_file() or module in library.modules()):
-            if (own if own.is_file() else library.path(module)).read_text() != text:
-                raise NotUnderstood(f"{name} is not the module of that name of the library")
+        if not name.endswith(".sv") or not (own.is_file() or module in library.modules()):
+            continue
+        if (own if own.is_file() else library.path(module)).read_text() != text:
+            raise NotUnderstood(f"{name} is not the module of that name of the library")
 
 
 def _connected(found: Sequence[Cell], signals: Signals) -> tuple[list[_Node], list[str]]:
-    """The modules with the numbers of their channels, those of a module one after the other; channel 0 enters the top."""
+    """The modules with the numbers of their channels, those of a module in a row; channel 0 enters the top."""
     cells = [(cell, _contract(cell)) for cell in _with_cores(found)]
     entering, leaving = signals.find(f"{SOURCE}_tvalid"), signals.find(f"{SINK}_tvalid")
     drivers, readers = {entering: _End(f"{SOURCE}_tready", "top")}, {leaving: _End(f"{SINK}_tready", "top")}
@@ -128,10 +143,21 @@ def _connected(found: Sequence[Cell], signals: Signals) -> tuple[list[_Node], li
     nodes = []
     for cell, made in cells:
         sides = (tuple(numbers[signals.find(v)] for v, _ in _pairs(cell, output)) for output in (False, True))
-        nodes.append(_Node(cell.path, made, *sides))
+        nodes.append(_checked(_Node(cell.path, made, *sides)))
     names = list(numbers)
     names[0], names[numbers[leaving]] = f"{SOURCE}_tvalid", f"{SINK}_tvalid"
     return nodes, names
+
+
+def _checked(node: _Node) -> _Node:
+    """A module with as many streams as its contract speaks of."""
+    kind, table = node.contract.kind, node.contract.table
+    most = 2 if kind == MOVES else 1 + max(table) if kind == PASS else 1
+    if len(node.inputs) > most or (kind == PASS and len(node.inputs) < most):
+        raise NotUnderstood(f"{node.path} has {len(node.inputs)} inputs")
+    if len(node.outputs) > 1 and kind != FORK:
+        raise NotUnderstood(f"{node.path} has {len(node.outputs)} outputs")
+    return node
 
 
 def _pairs(cell: Cell, output: bool) -> list[tuple[str, str]]:
@@ -157,6 +183,9 @@ def _check_ends(signals: Signals, name: str, driver: _End | None, reader: _End |
 def _with_cores(found: Sequence[Cell]) -> list[Cell]:
     """The cells, each multiply-accumulate core as one that takes words of a window and gives results."""
     made = []
+    for cell in found:
+        if cell.module in CORE and not CORE_PINS[cell.module] <= cell.pins.keys():
+            raise NotUnderstood(f"{cell.path} lacks pins of a {cell.module}")
     holds = {cell.pins["next_i"]: cell for cell in found if cell.module == "tlmac_hold"}
     passes = {c.pins["m_last_o"]: c for c in found if c.module == "window_reader" and c.pins.get("m_last_o", ("",))[0]}
     for cell in found:
@@ -197,7 +226,8 @@ class _Run:
             ends[0, list(node.outputs)], ends[1, list(node.inputs)] = i, i
             row = [c.kind, *(*node.inputs, -1, -1)[:2], node.outputs[0], len(node.outputs), c.room, at, len(c.table)]
             rows.append([*row, old, len(c.oldest), c.frame, c.length, c.repeats])
-            tables.append(np.asarray(c.table, np.int64)), oldest.append(np.asarray(c.oldest, np.int64))
+            tables.append(np.asarray(c.table, np.int64))
+            oldest.append(np.asarray(c.oldest, np.int64))
             at, old = at + len(c.table), old + len(c.oldest)
         self.graph = np.array(rows, np.int64), np.concatenate(tables), np.concatenate(oldest), ends
         self.sink = names.index(f"{SINK}_tvalid")
@@ -210,11 +240,15 @@ class _Run:
         offered, taken = self.counts
         missing = frames * self.out_words - int(taken[self.sink])
         waiting = [name for name, a, b in zip(self.names, offered, taken, strict=True) if a > b]
-        inside = [n.path for n, s in zip(self.nodes, self.state, strict=True) if s[:3].any()]
+        inside = [n.path for n, s in zip(self.nodes, self.state, strict=True) if s[:3].any() or self._ahead(n, s)]
         if not missing and not waiting and not inside and taken[0] == frames * self.words:
             return ""
         stands = ", ".join(waiting[:4]) or ", ".join(inside[:4]) or "the input"
         return f"{missing:,} of {frames * self.out_words:,} words do not come out; words wait at {stands}"
+
+    def _ahead(self, node: _Node, state: Ints) -> bool:
+        """Whether a window has words of a frame that it has not given out."""
+        return node.contract.kind == WINDOW and self.counts[1, node.inputs[0]] != state[3] * node.contract.frame
 
     def channels(self, frames: int) -> tuple[Channel, ...]:
         """The streams, by the words that went through them."""
@@ -295,11 +329,17 @@ def _window(p: Array, s: Array, table: Ints, oldest: Ints, counts: Ints) -> int:
     steps = 0
     passes = p[PERIOD] // p[LENGTH]
     while True:
+        outside = counts[OFFERED, p[OUT]] - counts[TAKEN, p[OUT]]  # its window is in use until it is taken
         window = s[PHASE] // (passes // p[WINDOWS])
-        room = s[BEFORE] * p[FRAME] + oldest[p[OLDEST] + window] + p[ROOM]
+        if outside and s[ITEM] == 0 and s[REPEAT] == 0 and s[PHASE] % (passes // p[WINDOWS]) == 0:
+            window -= 1
+        before = s[BEFORE]
+        if window < 0:
+            window, before = p[WINDOWS] - 1, before - 1
+        room = before * p[FRAME] + oldest[p[OLDEST] + window] + p[ROOM]
         if counts[OFFERED, p[IN]] > counts[TAKEN, p[IN]] and counts[TAKEN, p[IN]] < room:
             counts[TAKEN, p[IN]] = min(counts[OFFERED, p[IN]], room)
-        if counts[OFFERED, p[OUT]] > counts[TAKEN, p[OUT]]:
+        if outside:
             return steps
         wait = table[p[TABLE] + s[PHASE] * p[LENGTH] + s[ITEM]] if s[REPEAT] == 0 else -1
         if wait >= 0 and counts[TAKEN, p[IN]] <= s[BEFORE] * p[FRAME] + wait:

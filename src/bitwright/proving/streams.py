@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The valid/ready streams of a circuit, read from its emitted text: which module hands its words to which.
 
-Read are the instances of the modules below the top, their parameters, and the signals at their pins. A stream is known by
-its valid signal; it has one module that drives it and one that reads it, and both must name the same ready signal.
+Read are the instances of the modules below the top, their parameters, and the signals at their pins. A stream is known
+by its valid signal; it has one module that drives it and one that reads it, and both must name the same ready signal.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bitwright.hardware.closure import flatten
 _COMMENT = re.compile(r"//[^\n]*")
 _INSTANCE = re.compile(r"^  (\w+)(?: #\(\n(.*?)\n  \))? (\w+) \(\n(.*?)\n  \);$", re.MULTILINE | re.DOTALL)
 _NUMBER = re.compile(r"^\s*\.(\w+)\((\d+)\),?$", re.MULTILINE)
+_OPTIONAL = re.compile(r"\.(?:Words|AWords|BWords|Steps|Digits)\((?!\d+\))")  # have defaults, so must be numbers
 _PIN = re.compile(r"^\s*\.(\w+)\((.*)\),?$", re.MULTILINE)
 _ALIAS = re.compile(r"^  assign (\w+) = (\w+);$", re.MULTILINE)
 _STREAM = re.compile(r"(\w+)_valid_([io])")
@@ -31,7 +32,7 @@ class NotUnderstood(ModelError):
 
 @dataclass(frozen=True)
 class Cell:
-    """An instance: path, module, parameters that are numbers, and what stands at its pins, with the names of the top."""
+    """An instance: path, module, parameters that are numbers, and what stands at its pins, by names of the top."""
 
     path: str
     module: str
@@ -93,9 +94,13 @@ def _opened(
         return outer.get(word, (path + word,))
 
     for left, right in _ALIAS.findall(text):
+        if len(signal(left)) != len(signal(right)):
+            raise NotUnderstood(f"{path}{left} = {right} joins signals of several streams")
         for a, b in zip(signal(left), signal(right), strict=True):
             signals.join(a, b)
     for name, parameters, instance, pins in _INSTANCE.findall(text):
+        if _OPTIONAL.search(parameters):
+            raise NotUnderstood(f"{path}{instance} has parameters that are no numbers")
         bound = {pin: _bound(value, signal) for pin, value in _PIN.findall(pins) if _CONTROL.fullmatch(pin)}
         cell = Cell(path + instance, name, {k: int(v) for k, v in _NUMBER.findall(parameters)}, bound)
         if leaf(name):

@@ -19,6 +19,7 @@ from bitwright.network.bundles import parts
 from bitwright.network.ops import Add
 from bitwright.network.stages import Elementwise
 from bitwright.network.types import Array
+from bitwright.proving.deadlock import Certificate, certify
 from bitwright.proving.equivalence import DIFFERS, PROVEN, TESTED, Equivalence, equivalence
 from bitwright.simulation import inputs_of
 from bitwright.targets.contract import Design, SynthesisUnit
@@ -58,13 +59,17 @@ class UnitProof:
 
 @dataclass(frozen=True, repr=False)
 class ProveResult(Shown):
-    """The units in the design's order; failure: how the simulation ended, where it did not reach its end."""
+    """The units in the design's order.
+
+    failure: how the simulation ended, where it did not reach its end. deadlock: whether the streams can stop.
+    """
 
     units: tuple[UnitProof, ...]
     device: str
     frames: int
     failure: str | None
     tools: tuple[str, ...]
+    deadlock: Certificate
 
     @property
     def good(self) -> bool:
@@ -74,12 +79,18 @@ class ProveResult(Shown):
     def facts(self) -> Mapping[str, object]:
         """How many units are proven."""
         proven = sum(unit.netlist.status == PROVEN for unit in self.units)
-        return {"units": len(self.units), "netlists proven": proven, "good": self.good}
+        return {
+            "units": len(self.units),
+            "netlists proven": proven,
+            "deadlock": self.deadlock.status,
+            "good": self.good,
+        }
 
     def as_dict(self) -> dict[str, object]:
         """All of it, for JSON."""
         units = [{**vars(unit), "netlist": vars(unit.netlist)} for unit in self.units]
-        return {**vars(self), "units": units, "tools": list(self.tools), "good": self.good}
+        rest = {"tools": list(self.tools), "deadlock": self.deadlock.as_dict(), "good": self.good}
+        return {**vars(self), "units": units, **rest}
 
 
 def prove(
@@ -115,7 +126,7 @@ def prove(
     values = _values(design.network, frames)
     units = [_unit(design, unit, netlists[unit.top], seen, values) for unit in design.units]
     tools = (f"Yosys {tool.version} with ABC", seen.tool)
-    return ProveResult(tuple(units), part.name, len(frames), seen.failure, tools)
+    return ProveResult(tuple(units), part.name, len(frames), seen.failure, tools, certify(design))
 
 
 def _values(network: Network, frames: Array) -> dict[str, Array]:
