@@ -97,7 +97,7 @@ def _part(p: Numbers) -> Contract:
 
 
 def _axis(p: Numbers, words: int, span: int) -> Contract:
-    """tlmac_columns, tlmac_rows: padding in front waits for a word, that behind does not."""
+    """Modules columns, rows: padding in front waits for a word, that behind does not."""
     before, size, moves = p["PadBefore"], p["Size"], []
     for x in range(before + size + p["PadAfter"]):
         word = NEEDS if x < before else WORD if x < before + size else 0
@@ -150,6 +150,8 @@ def _window(p: Numbers) -> Contract:
     return Contract(WINDOW, table, room, oldest, height * width * chunks, pass_length(p), p["Repeats"])
 
 
+# By module; `own_` stands for the prefix of a target's modules. Parameters that another target's module of such a name
+# does not have make its design one that is not understood.
 CONTRACTS: dict[str, Callable[[Numbers], Contract]] = {
     "stream_skid": lambda p: Contract(MOVES, EACH, p.get("Words", 2)),
     "stream_fifo": _fifo,
@@ -159,17 +161,17 @@ CONTRACTS: dict[str, Callable[[Numbers], Contract]] = {
     "stream_pack": _pack,
     "argmax": _argmax,
     "pool_reduce": _pool,
-    "tlmac_part": _part,
-    "tlmac_columns": _columns,
-    "tlmac_rows": _rows,
+    "own_part": _part,
+    "own_columns": _columns,
+    "own_rows": _rows,
     "window_reader": _window,
-    "tlmac_frame_end": lambda p: Contract(PASS),
+    "own_frame_end": lambda p: Contract(PASS),
 }
 CONTRACTS |= dict.fromkeys(
     ("threshold", "requantize", "requantize_lut", "lookup", "channel_add", "channel_multiply", "stream_multiply"),
     lambda p: Contract(MOVES, EACH),
 )
-CORE = ("tlmac_front", "tlmac_hold")  # a multiply-accumulate core: what enters it, and what leaves it
+CORE = ("own_front", "own_hold")  # a multiply-accumulate core: what enters it, and what leaves it
 PATIENT = ("pool_reduce", *CORE)  # what is ready without regard to whether a word is offered
 
 

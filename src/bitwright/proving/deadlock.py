@@ -26,10 +26,10 @@ from bitwright.targets.contract import Design
 
 SHOWN, STOPS, UNKNOWN = "certified", "not certified: may stop", "not certified"
 SOURCE, SINK = "s_axis", "m_axis"  # of the top
-OWN = Path(__file__).parents[1] / "targets" / "tlmac" / "rtl"  # modules that are not the library's
+TARGETS = Path(__file__).parents[1] / "targets"  # folders of modules that are not the library's
 CORE_PINS = {
-    "tlmac_front": {"s_valid_i", "s_last_i", "stop_i", "last_o"},
-    "tlmac_hold": {"next_i", "stop_o", "fetch_o", "m_valid_o", "m_ready_i"},
+    "own_front": {"s_valid_i", "s_last_i", "stop_i", "last_o"},
+    "own_hold": {"next_i", "stop_o", "fetch_o", "m_valid_o", "m_ready_i"},
 }
 FRAMES = (1, 2)  # one by itself, and two of which the second follows at once
 
@@ -99,8 +99,10 @@ class _End:
 def certify(design: Design) -> Certificate:
     """Whether the streams of the emitted design can stop; a top of another kind is not understood."""
     try:
-        _check_library(design.files)
-        found, signals = cells(design.files, design.top, lambda name: name in CONTRACTS or name in CORE)
+        _check_library(design.files, TARGETS / design.target / "rtl")
+        found, signals = cells(
+            design.files, design.top, f"{design.target}_", lambda name: name in CONTRACTS or name in CORE
+        )
         nodes, names = _connected(found, signals)
         run = _Run(nodes, names, design.input.words, design.output.words)
         for frames in FRAMES:
@@ -114,11 +116,11 @@ def certify(design: Design) -> Certificate:
     return Certificate(SHOWN, "", channels, steps, design.digest)
 
 
-def _check_library(files: Mapping[str, str]) -> None:
+def _check_library(files: Mapping[str, str], folder: Path) -> None:
     """Contracts are those of the modules of the library, byte for byte."""
     for name, text in files.items():
         module = PurePosixPath(name).stem
-        own = OWN / f"{module}.sv"
+        own = folder / f"{module}.sv"
         if not name.endswith(".sv") or not (own.is_file() or module in library.modules()):
             continue
         if (own if own.is_file() else library.path(module)).read_text() != text:
@@ -186,28 +188,28 @@ def _with_cores(found: Sequence[Cell]) -> list[Cell]:
     for cell in found:
         if cell.module in CORE and not CORE_PINS[cell.module] <= cell.pins.keys():
             raise NotUnderstood(f"{cell.path} lacks pins of a {cell.module}")
-    holds = {cell.pins["next_i"]: cell for cell in found if cell.module == "tlmac_hold"}
+    holds = {cell.pins["next_i"]: cell for cell in found if cell.module == "own_hold"}
     passes = {c.pins["m_last_o"]: c for c in found if c.module == "window_reader" and c.pins.get("m_last_o", ("",))[0]}
     for cell in found:
         if cell.module not in CORE:
             made.append(cell)
-        if cell.module != "tlmac_front":
+        if cell.module != "own_front":
             continue
         hold, window = holds.get(cell.pins["last_o"]), passes.get(cell.pins["s_last_i"])
         if hold is None or window is None or hold.pins["stop_o"] != cell.pins["stop_i"]:
-            raise NotUnderstood(f"{cell.path} has no window before it, or no tlmac_hold behind it")
+            raise NotUnderstood(f"{cell.path} has no window before it, or nothing that holds its results behind it")
         ready = window.pins["m_ready_i"]
         if ready not in (hold.pins["fetch_o"], (f"!{cell.pins['stop_i'][0]}",)):
             raise NotUnderstood(f"{window.path} does not move with {cell.path}")
         pins = {"s_valid_i": cell.pins["s_valid_i"], "s_ready_o": ready}
         pins |= {"m_valid_o": hold.pins["m_valid_o"], "m_ready_i": hold.pins["m_ready_i"]}
         length = {"Pass": contracts.pass_length(window.parameters)}
-        made.append(Cell(cell.path, "tlmac_front", {**cell.parameters, **length}, pins))
+        made.append(Cell(cell.path, "own_front", {**cell.parameters, **length}, pins))
     return made
 
 
 def _contract(cell: Cell) -> contracts.Contract:
-    if cell.module == "tlmac_front":
+    if cell.module == "own_front":
         return contracts.core(cell.parameters, cell.parameters["Pass"])
     return contracts.contract(cell.module, cell.parameters)
 

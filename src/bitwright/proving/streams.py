@@ -69,11 +69,16 @@ class Signals:
             self.parent[a] = b
 
 
-def cells(files: Mapping[str, str], top: str, leaf: Callable[[str], bool]) -> tuple[list[Cell], Signals]:
-    """The cells below the top, in the order of the text, modules that are no leaves opened."""
+def cells(files: Mapping[str, str], top: str, prefix: str, leaf: Callable[[str], bool]) -> tuple[list[Cell], Signals]:
+    """The cells below the top, in the order of the text, modules that are no leaves opened; prefix: read as `own_`."""
     texts = {name.removesuffix(".sv"): text for name, text in flatten(files).items() if name.endswith(".sv")}
+    texts = {_named(name, prefix): text.replace(f" {prefix}", " own_") for name, text in texts.items()}
     signals = Signals()
-    return list(_opened(texts, top, "", {}, leaf, signals, 0)), signals
+    return list(_opened(texts, _named(top, prefix), "", {}, leaf, signals, 0)), signals
+
+
+def _named(module: str, prefix: str) -> str:
+    return "own_" + module.removeprefix(prefix) if module.startswith(prefix) else module
 
 
 def _opened(
