@@ -12,6 +12,7 @@ from bitwright.errors import OptionError
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, evaluate, ops
 from bitwright.proving import equivalence as eq
 from bitwright.proving import graph as graphs
+from bitwright.proving.deadlock import SHOWN as CERTIFIED
 from bitwright.proving.units import EXHAUSTIVE, exhaustive
 from bitwright.tools import yosys
 
@@ -136,6 +137,8 @@ def test_the_command(design, tmp_path, capsys):
     assert all(u["mismatches"] == 0 and u["values"] for u in told["units"] if u["operation"])
     assert all(u["netlist"]["registers"] and u["netlist"]["cycles"] == 300 * 64 for u in told["units"])
     assert told["good"]
+    assert told["deadlock"]["status"] == CERTIFIED
+    assert told["deadlock"]["channels"]
 
 
 def test_what_cannot_be_decided_is_said(design):
