@@ -25,6 +25,7 @@ IDLE_LOAD = 1.5  # load average; quantization just before counts for some of it
 PAGES = (
     "README.md",
     "docs/targets/bitsys.md",
+    "docs/targets/rap.md",
     "docs/targets/tlmac.md",
     "docs/timing.md",
     "docs/choosing-a-target.md",
@@ -274,6 +275,19 @@ def networks() -> str:
     return markdown([*columns, "images under random memory: differences"], rows)
 
 
+def rap_networks() -> str:
+    """The same on rap: cycles by the simulator, compared with the RTL."""
+    rows = []
+    for name, row in results("networks/rap.json").items():
+        given, tried = row["bytes"], "{frames}: {differences} of {elements:,}"
+        megabytes = (f"{n / 1e6:.2f}" for n in (given["read"] + given["written"], given["least"]))
+        found = [tried.format(frames=row["frames"], **row[kind]) for kind in ("ideal", "random")]
+        equal = "equal" if row["ideal"]["counters_of_the_simulator"] else "differ"
+        rows.append([name, f"{row['interval_cycles']:,}", f"{row['instructions']:,}", *megabytes, equal, *found])
+    columns = ["network", "cycles a frame", "instructions", "MB a frame", "least MB", "counters of RTL and simulator"]
+    return markdown([*columns, "frames, ideal memory: differences", "random memory"], rows)
+
+
 WRITERS = (
     predict,
     unrolled,
@@ -287,6 +301,7 @@ WRITERS = (
     boards,
     boards_dma,
     networks,
+    rap_networks,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 

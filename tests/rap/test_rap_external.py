@@ -8,11 +8,12 @@ from random_networks import random_input
 from rap_cases import CASES, OPERATIONS, conv, depthwise, image_network
 
 import bitwright as bw
-from bitwright.errors import OptionError
+from bitwright.errors import ModelError, OptionError
 from bitwright.fast.evaluator import Evaluator
 from bitwright.network import IntType, ops
 from bitwright.targets.contract import accepted as planned
 from bitwright.targets.rap import hardware
+from bitwright.targets.rap.check import MAX_ELEMENTS
 from bitwright.targets.rap.isa.assembler import assemble, listing
 from bitwright.targets.rap.isa.machine import Machine
 from bitwright.targets.rap.isa.registers import ERRORS, MEMORY_HIGH, MEMORY_LOW
@@ -202,6 +203,15 @@ def test_networks_in_bands_in_rtl(size, stalls):
             memory=(37, 2),
         )
         assert result.counters == done.counters | {"errors": 0}
+
+
+def test_values_in_bands_have_any_number_of_elements():
+    layers = [conv(np.random.default_rng(5), 24, 1, 4), requantized(3), ops.MaxPool((8, 8), (8, 8))]
+    network = image_network(layers, (216, 216, 4))
+    assert max(t.size for t in network.types.values()) > MAX_ELEMENTS
+    assert agrees(network, options_of()).outside is not None
+    with pytest.raises(ModelError, match=r"shape \(216, 216, 24\) is too large"):
+        accepted(network, options_of(m_axi=0))
 
 
 @pytest.mark.parametrize("block", range(4))

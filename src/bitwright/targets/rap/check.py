@@ -72,7 +72,7 @@ def _lookup(node: Node, op: Lookup, options: RapOptions) -> Iterator[Problem]:
 
 def value_problems(layered: Staged[Layer], options: RapOptions) -> list[Problem]:
     """Reasons in accumulators, slots, lanes and shapes, by the names of the lowered network."""
-    found = list(_shapes(layered))
+    found = list(_shapes(layered, options))
     ranges = None if found else intervals(layered.network)  # which takes long for values that are too large anyway
     for layer in layered.stages:
         found += _accumulators(layer, ranges) if ranges else ()
@@ -127,14 +127,18 @@ def _magnitude(values: np.ndarray) -> int:
     return max(-int(values.min()), int(values.max()))
 
 
-def _shapes(layered: Staged[Layer]) -> Iterator[Problem]:
+def _shapes(layered: Staged[Layer], options: RapOptions) -> Iterator[Problem]:
+    """Values that are too large; those in bands may have any number of elements, where the streams do not take them."""
+    inputs = layered.network.input_names
+    streamed = dict.fromkeys((*inputs, *layered.outputs))
     for name, t in layered.types.items():
         h, w, c = t.shape
-        if max(h, w) > MAX_EDGE or c > MAX_CHANNELS or h * w * c > MAX_ELEMENTS:
+        whole = name in streamed or not options.m_axi
+        if max(h, w) > MAX_EDGE or c > MAX_CHANNELS or (whole and h * w * c > MAX_ELEMENTS):
             rule = f"shape ({h}, {w}, {c}) is too large"
-            yield Problem(name, rule, f"edges up to {MAX_EDGE}, {MAX_CHANNELS} channels, {MAX_ELEMENTS} elements")
-    inputs = layered.network.input_names
-    for name in dict.fromkeys((*inputs, *layered.outputs)):
+            legal = f"edges up to {MAX_EDGE}, {MAX_CHANNELS} channels"
+            yield Problem(name, rule, f"{legal}, {MAX_ELEMENTS} elements" if whole else legal)
+    for name in streamed:
         h, w, _ = layered.types[name].shape
         if h > 1 and w > MAX_COLUMNS:
             rule = f"it has {w} columns, which IN and OUT take row by row"
