@@ -371,7 +371,8 @@ def external():
     assert on_rap["ideal"]["counters_of_the_simulator"]
     assert on_bitsys["random"]["differences"] == 0
     assert [on_rap["differences"], *(on_rap[kind]["differences"] for kind in ("ideal", "random"))] == [0, 0, 0]
-    yield README, f"| {on_bitsys['ideal']['leave'][0]:,} / {on_rap['interval_cycles']:,}; 0 |"
+    yield README, f"| {on_bitsys['ideal']['leave'][0]:,}; 0 |"
+    yield README, f"| {on_rap['interval_cycles']:,}; 0 |"
 
 
 GROUPS = (
