@@ -26,7 +26,7 @@ from bitwright.targets import contract, get
 from bitwright.targets.rap.simulator.run import execute
 
 HERE = Path(__file__).parent
-OPTIONS: dict[str, dict[str, Any]] = {"ResNet-18 W3A3": {"param_words": 65536}, "Lite0 W8A8": {}}
+OPTIONS: dict[str, dict[str, Any]] = {"ResNet-18 W3A3": {"param_words": 65536}}
 FRAMES = 2  # of networks of less than a million cycles
 
 

@@ -135,13 +135,12 @@ def run(model: Model, design: Design, words: np.ndarray, frames: int, stalls: St
     """Frames through the simulated hardware; `words` of the input may be more than those of the frames."""
     assert design.memory is not None
     assert design.program is not None
-    halves = zip(design.memory.registers, (MEMORY_BASE & 0xFFFFFFFF, MEMORY_BASE >> 32), strict=True)
     return model.with_memory(external_memory(design, None if stalls is None else stalls.seed)).run(
         {"s_axis": words},
         {"m_axis": frames * design.output.words},
         stalls=stalls,
         idle_cycles=100 * design.estimate.latency_cycles,
-        program=np.concatenate([np.array([*halves], np.uint32), design.program]),
+        program=np.concatenate([np.array(design.memory.placed(MEMORY_BASE), np.uint32), design.program]),
         counters=tuple((design.counters or {}).values()),
     )
 

@@ -19,9 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from designs import DESIGNS, model
 
 import bitwright as bw
-from bitwright import demo
 from bitwright.network import Network
 from bitwright.proving.deadlock import certify
 from bitwright.targets.contract import Design
@@ -31,22 +31,18 @@ sys.path.insert(0, str(HERE.parents[1] / "tests" / "fuzz"))
 
 from ledger import commit  # noqa: E402
 
-DESIGNS = {
-    "digits": (None, {"interval": 4608}),
-    "TFC_2W2A": ("qonnx/TFC_2W2A.onnx", {"interval": 784}),
-    "KWS": ("qonnx/kws_finn_submission_v0.7.onnx", {"interval": 1960}),
-    "ResNet-8": ("mlperf_tiny/resnet8.onnx", {"interval": 147456}),
-}
+RESNET, RESNET_OPTIONS = "ResNet-8", {"interval": 147456}
+OPTIONS = {name: options for name, (_, options) in DESIGNS.items()} | {RESNET: RESNET_OPTIONS}
 SAMPLES = 64  # for the ranges of ResNet-8
 DEPTH = re.compile(r"(stream_fifo #\([^;]*?\.Depth\()(\d+)(\)[^;]*? i_in\d+_fifo \()", re.DOTALL)
 
 
 def network(name: str, data: Path) -> Network:
-    file = DESIGNS[name][0]
-    if name != "ResNet-8":
-        return bw.load(data / file if file else Path(demo.__file__).with_name("digits.onnx"))
+    if name != RESNET:
+        return bw.load(model(name, data))
     with np.load(data / "cifar10" / "calibration.npz") as samples:
-        return bw.quantize(data / file, samples["images"][:SAMPLES].transpose(0, 3, 1, 2).astype(np.float32))
+        x = samples["images"][:SAMPLES].transpose(0, 3, 1, 2).astype(np.float32)
+    return bw.quantize(data / "mlperf_tiny" / "resnet8.onnx", x)
 
 
 def planted(design: Design) -> dict[str, object]:
@@ -64,17 +60,17 @@ def planted(design: Design) -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=os.environ.get("DATA", "../shared/data"))
-    parser.add_argument("--only", nargs="*", choices=list(DESIGNS), default=list(DESIGNS))
+    parser.add_argument("--only", nargs="*", choices=list(OPTIONS), default=list(OPTIONS))
     given = parser.parse_args()
     path = HERE / "deadlock.json"
     rows = json.loads(path.read_text()) if path.exists() else {}
     for name in given.only:
-        design = bw.compile(network(name, Path(given.data)), "tlmac", **DESIGNS[name][1])
+        design = bw.compile(network(name, Path(given.data)), "tlmac", **OPTIONS[name])
         certify(design)  # compiles the checker
         start = time.perf_counter()
         found = certify(design)
         seconds = round(time.perf_counter() - start, 2)
-        row = {"options": DESIGNS[name][1], "status": found.status, "reason": found.reason, "seconds": seconds}
+        row = {"options": OPTIONS[name], "status": found.status, "reason": found.reason, "seconds": seconds}
         row |= {"streams": len(found.channels), "moves": found.steps, "planted": planted(design), "commit": commit()}
         rows[name] = row
         path.write_text(json.dumps(rows, indent=1) + "\n")

@@ -15,28 +15,23 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from designs import DESIGNS, model
 
 import bitwright as bw
-from bitwright import demo
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "fuzz"))
 
 from ledger import commit  # noqa: E402
 
-DESIGNS = {
-    "digits": (None, {"interval": 4608}),
-    "TFC_2W2A": ("qonnx/TFC_2W2A.onnx", {"interval": 784}),
-    "KWS": ("qonnx/kws_finn_submission_v0.7.onnx", {"interval": 1960}),
-}
 DEVICE = "xczu3eg"
 FRAMES = 200  # random ones, for the operations
 
 
-def proven(model: Path, options: dict[str, int], jobs: int, blocks: bool) -> dict[str, object]:
+def proven(file: Path, options: dict[str, int], jobs: int, blocks: bool) -> dict[str, object]:
     """The result of a design, as JSON; blocks: with block memories, whose units are not decided."""
     chosen = options if blocks else {**options, "bram36": 0}
-    design = bw.compile(bw.load(model), "tlmac", **chosen)
+    design = bw.compile(bw.load(file), "tlmac", **chosen)
     (spec,) = design.network.inputs
     t = spec.type.dtype
     x = np.random.default_rng(0).integers(t.min, t.max + 1, (FRAMES, *spec.type.shape))
@@ -56,9 +51,10 @@ def main() -> int:
     path = HERE / "netlists.json"
     rows = json.loads(path.read_text()) if path.exists() else {}
     for name in given.only:
-        file, options = DESIGNS[name]
-        model = Path(given.data) / file if file else Path(demo.__file__).with_name("digits.onnx")
-        rows[name] = {**proven(model, options, given.jobs, given.blocks), "commit": commit()}
+        rows[name] = {
+            **proven(model(name, Path(given.data)), DESIGNS[name][1], given.jobs, given.blocks),
+            "commit": commit(),
+        }
         path.write_text(json.dumps(rows, indent=1) + "\n")
         for unit in rows[name]["units"]:
             print(

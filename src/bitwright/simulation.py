@@ -249,8 +249,7 @@ def _program(design: Design) -> np.ndarray:
     own = np.zeros((0, 2), np.uint32) if design.program is None else design.program
     if design.memory is None:
         return own
-    halves = zip(design.memory.registers, (MEMORY_BASE & 0xFFFFFFFF, MEMORY_BASE >> 32), strict=True)
-    return np.concatenate([np.array([*halves], np.uint32), own])
+    return np.concatenate([np.array(design.memory.placed(MEMORY_BASE), np.uint32), own])
 
 
 def external_memory(design: Design, seed: int | None) -> ExternalMemory | None:

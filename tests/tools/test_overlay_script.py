@@ -54,6 +54,15 @@ def test_the_script_builds_a_whole_design(doubler, tmp_path, board, kind):
     assert clock in vivado.cells["ps"].config.values()
 
 
+def check_refused(script, old, new, message):
+    """The mock refuses a script in which `new` stands for `old`."""
+    text = script.read_text()
+    assert old in text
+    script.write_text(text.replace(old, new))
+    with pytest.raises(Refused, match=message):
+        Vivado(script.parent, FILES).run(script)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -73,12 +82,7 @@ def test_the_script_builds_a_whole_design(doubler, tmp_path, board, kind):
 )
 def test_the_mock_finds_what_vivado_would(doubler, tmp_path, old, new, message):
     write_overlay(doubler, "pynq-z2", tmp_path, clock_mhz=80)
-    script = tmp_path / "overlay.tcl"
-    text = script.read_text()
-    assert old in text
-    script.write_text(text.replace(old, new))
-    with pytest.raises(Refused, match=message):
-        Vivado(tmp_path, FILES).run(script)
+    check_refused(tmp_path / "overlay.tcl", old, new, message)
 
 
 @pytest.mark.parametrize(
@@ -92,12 +96,7 @@ def test_the_mock_finds_what_vivado_would(doubler, tmp_path, old, new, message):
 )
 def test_the_mock_finds_faults_of_the_memory_port(doubler, tmp_path, old, new, message):
     write_overlay(with_memory(doubler), "pynq-z2", tmp_path, clock_mhz=80)
-    script = tmp_path / "overlay.tcl"
-    text = script.read_text()
-    assert old in text
-    script.write_text(text.replace(old, new))
-    with pytest.raises(Refused, match=message):
-        Vivado(tmp_path, FILES).run(script)
+    check_refused(tmp_path / "overlay.tcl", old, new, message)
 
 
 def test_the_mock_finds_open_and_misnamed_signals_of_the_memory_port(doubler, tmp_path):

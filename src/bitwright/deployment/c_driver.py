@@ -12,12 +12,12 @@ import numpy as np
 
 from bitwright.deployment.driver import declares_raw_data, same_hardware
 from bitwright.deployment.rendering import Code, render
+from bitwright.hardware.memory_port import PAGE
 from bitwright.network import InputSpec, OutputSpec
 from bitwright.network.inputs import affine, data_shape, in_hwc, prepare
 from bitwright.targets.contract import Design, FrameSpec, StreamSpec
 
 C_PREFIX = "bitwright"
-PAGE = 4096  # bytes, where memory begins
 ONES, ZEROS = np.ones(1), np.zeros(1)
 
 

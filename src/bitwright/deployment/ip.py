@@ -88,12 +88,11 @@ def _vectors(design: Design, seed: int) -> dict[str, object]:
 
 def _memory(port: MemoryPort) -> dict[str, object]:
     """Where external memory lies, how the design learns of it, its bytes, and what it begins with."""
-    halves = MEMORY_BASE & 0xFFFFFFFF, MEMORY_BASE >> 32
     image = np.ascontiguousarray(port.image, "<u4").reshape(-1, 1)
     return {
         "base": MEMORY_BASE,
         "size": port.size,
-        "registers": [list(pair) for pair in zip(port.registers, halves, strict=True)],
+        "registers": [list(pair) for pair in port.placed(MEMORY_BASE)],
         "image": _rows(image, 4),
     }
 

@@ -14,6 +14,7 @@ from bitwright.deployment.vivado import side_ports
 from bitwright.errors import ModelError, UserError
 from bitwright.files import read_text
 from bitwright.hardware.library import without_vendor
+from bitwright.hardware.memory_port import PAGE
 from bitwright.hardware.shell import control, memory_master, stream_master, stream_slave
 from bitwright.hardware.text import CLOCK_PORTS, Port, instance, module, wired
 from bitwright.tools import verilator
@@ -29,7 +30,7 @@ NARROW = "`verilator_config\n" + "".join(
 )
 BOARD, GPIO, QUIET, WEIGHTS = "simulated_overlay", "s_gpio", "s_quiet", "s_axis_weights"
 BUSY = 8  # the GPIO's second register
-PAGE, BASE = 4096, 0x12_0000_0000  # of buffers
+BASE = 0x12_0000_0000  # of buffers
 
 
 def sources_of(folder: Path) -> dict[str, str]:

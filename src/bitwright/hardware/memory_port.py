@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+PAGE = 4096  # bytes, of which memories begin at multiples
+
 
 @dataclass(frozen=True, eq=False)
 class MemoryPort:
@@ -29,6 +31,10 @@ class MemoryPort:
     def tdata_bits(self) -> int:
         """Bits of a beat."""
         return self.bits
+
+    def placed(self, base: int) -> list[tuple[int, int]]:
+        """The register writes, address and word, that tell the design where its memory begins."""
+        return [*zip(self.registers, (base & 0xFFFFFFFF, base >> 32), strict=True)]
 
     def facts(self) -> dict[str, object]:
         """All but the image."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.hardware import library as rtl
-from bitwright.hardware.memory_port import MemoryPort
+from bitwright.hardware.memory_port import PAGE, MemoryPort
 from bitwright.hardware.shell import MEMORY_PREFIX, memory_bus, top_ports
 from bitwright.hardware.text import instance, module, wired
 from bitwright.targets.rap.isa.machine import Machine, Program, banks
@@ -87,7 +87,7 @@ def memory_port(program: Program, options: RapOptions) -> MemoryPort | None:
     """External memory, where the machine has it."""
     if not options.machine.external:
         return None
-    size = max(4096, -(-program.memory_bytes // 4096) * 4096)
+    size = max(PAGE, -(-program.memory_bytes // PAGE) * PAGE)
     image = np.pad(program.memory, (0, len(program.memory) % 2)).view(np.uint32)
     registers = MEMORY_LOW.address, MEMORY_HIGH.address
     return MemoryPort(BEAT_BITS, image, size, registers, options.memory_latency, options.memory_gap)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from bitwright.network.stages import Staged
 from bitwright.targets.contract import FrameSpec, Problem
-from bitwright.targets.rap.compiler.bands import Band, banded, divisible, parts
+from bitwright.targets.rap.compiler.bands import CHANNELS, Band, banded, divisible, parts
 from bitwright.targets.rap.compiler.choice import map_layer
 from bitwright.targets.rap.compiler.layers import Layer
 from bitwright.targets.rap.compiler.mapping import LayerPlan, is_stochastic, param_words, weight_words
@@ -92,7 +92,7 @@ def _steps(bands: Sequence[Band], options: RapOptions, plans: _Plans) -> list[St
 
 def _mapped(band: Band, options: RapOptions, plans: _Plans) -> list[Step] | Problem:
     """A band in parts; several parts leave room for the next one's weights where they can."""
-    most = math.ceil(band.layer.shape[2] / 16) if divisible(band.layer) else 1
+    most = math.ceil(band.layer.shape[2] / CHANNELS) if divisible(band.layer) else 1
     problem = None
     for count in _counts(most):
         pieces = parts(band, count)

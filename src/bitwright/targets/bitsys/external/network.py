@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bitwright.hardware.memory_port import MemoryPort
+from bitwright.hardware.memory_port import PAGE, MemoryPort
 from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys.check import layer_fits
 from bitwright.targets.bitsys.external import parts as channel_parts
@@ -101,5 +101,5 @@ def port(made: Image, hardware: Hardware, latency: int, gap: int) -> MemoryPort:
     """The design's external memory."""
     registers = control_registers(external=True)
     halves = [address("control", 0) + registers[f"memory_{half}"].offset for half in ("low", "high")]
-    size = -(-made.size // 4096) * 4096
+    size = -(-made.size // PAGE) * PAGE
     return MemoryPort(hardware.m_axi, to_words(made.words, 64).ravel(), size, (halves[0], halves[1]), latency, gap)

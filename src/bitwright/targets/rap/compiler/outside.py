@@ -26,7 +26,7 @@ from bitwright.targets.rap.compiler.storage import Storage
 from bitwright.targets.rap.compiler.writer import Writer
 from bitwright.targets.rap.isa.machine import Machine, Program
 from bitwright.targets.rap.isa.table import INTO, PLACE_BYTES
-from bitwright.targets.rap.isa.transfers import places
+from bitwright.targets.rap.isa.transfers import BEAT_BYTES, line_beats, places, unit_beats
 
 MOST = 1 << 16  # addresses of one transfer
 _INTO = ("b", "param")
@@ -102,10 +102,8 @@ class _Emitter:
         self.sections.append(section)
 
     def load(self, into: str, address: int, count: int, place: int) -> None:
-        for first in range(0, count, MOST):
-            part = min(MOST, count - first)
-            start = place + places(self.machine.size, INTO[into], first)
-            self.writer.add("LDM", into=into, addr=address + first, count=part, place=start)
+        for addr, part, start in self._parts(into, address, count, place):
+            self.writer.add("LDM", into=into, addr=addr, count=part, place=start)
         self.read += self._bytes(into, count)
 
     def moves(self, moves: Sequence[Move]) -> None:
@@ -115,16 +113,21 @@ class _Emitter:
 
     def store(self, moves: Sequence[Move]) -> None:
         for m in moves:
-            for first in range(0, m.count, MOST):
-                place = self._place(m) + places(self.machine.size, INTO["a"], first)
-                self.writer.add("STM", addr=m.address + first, count=min(MOST, m.count - first), place=place)
+            for addr, part, start in self._parts("a", m.address, m.count, self._place(m)):
+                self.writer.add("STM", addr=addr, count=part, place=start)
             self.written += self._bytes("a", m.count)
+
+    def _parts(self, into: str, address: int, count: int, place: int) -> Iterator[tuple[int, int, int]]:
+        """Address, number and place of what one instruction each transfers."""
+        for first in range(0, count, MOST):
+            start = place + places(self.machine.size, INTO[into], first)
+            yield address + first, min(MOST, count - first), start
 
     def _place(self, move: Move) -> int:
         return self.values[move.value] + move.first // place_lines(self.machine.size)
 
     def _bytes(self, into: str, count: int) -> int:
-        return count * (16 if into == "param" else 2 * max(4, self.machine.size))
+        return count * unit_beats(self.machine.size, INTO[into]) * BEAT_BYTES
 
     def contents(self, needs: _Needs, following: _Needs | None, waits: bool) -> None:
         """Have weights and parameters on chip, and begin to load those that follow. waits: other loads are begun."""
@@ -206,7 +209,7 @@ def _needs(plan: LayerPlan, payload: _Payload) -> _Needs:
     """Where weights and parameters of a step lie in external memory."""
     size = plan.machine.size
     words = images.weights(plan)
-    lines = np.zeros((words.shape[1], max(4, size)), np.uint16)
+    lines = np.zeros((words.shape[1], line_beats(size) * BEAT_BYTES // 2), np.uint16)
     lines[:, : len(words)] = words.T
     table = np.concatenate([np.zeros((0, 4), np.uint32), *layer_parameters(plan)])
     params = np.ascontiguousarray(table.astype("<u4")).view("<u2")

@@ -16,11 +16,11 @@ import numpy as np
 
 from bitwright.jit import njit
 from bitwright.network import lfsr
-from bitwright.targets.rap.isa import lanes, machine, registers, table, timing
+from bitwright.targets.rap.isa import lanes, machine, registers, table, timing, transfers
 from bitwright.targets.rap.simulator import core, datapath, memory, post, results, state
 from bitwright.targets.rap.simulator.state import State
 
-MODULES = (core, datapath, lanes, machine, memory, post, registers, results, state, table, timing, lfsr)
+MODULES = (core, datapath, lanes, machine, memory, post, registers, results, state, table, timing, transfers, lfsr)
 
 
 def checksum(modules: tuple[ModuleType, ...] = MODULES) -> int:

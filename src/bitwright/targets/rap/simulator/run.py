@@ -23,10 +23,10 @@ _FAULTS = {
     3: "a slot that stores s32 needs words >= 2",
     4: "an accumulator or a column does not exist",
     5: "IN takes more elements than a frame has",
+    6: "OUT sends more elements than a frame of results has",
     7: f"more than {PENDING} loads wait",
     8: "a transfer leaves external memory",
     9: "there is no external memory",
-    6: "OUT sends more elements than a frame of results has",
 }
 
 
