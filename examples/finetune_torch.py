@@ -72,7 +72,7 @@ def main(folder: Path | None = None, epochs: int = EPOCHS, jobs: int = 0) -> dic
     for name, score in (("post-training", report.post_training), ("fine-tuned", report.fine_tuned)):
         found[name] = score.accuracy or 0.0
     for name, accuracy in found.items():
-        print(f"{name:14} {accuracy:.1f} %")
+        print(f"{name:14} {accuracy:.1%}")
     print(f"{folder / 'digits_2bit.bw'}: {made.report.quantization.summary().splitlines()[0]}")
     return found
 

@@ -29,6 +29,7 @@ from rows import ROWS, Row, widths
 
 import bitwright as bw
 from bitwright.quantization.floatrun import to_value
+from bitwright.text import in_percent
 from bitwright.training import finetune_model
 from bitwright.training.module import GraphModule
 from bitwright.training.run import Finetuned
@@ -111,6 +112,7 @@ def figures(found: Case, made: Finetuned) -> dict[str, object]:
     if made.report.given_accuracy is not None:
         best = float_accuracy(made.teacher, found.test, found.test_labels)
         taught = {"taught_float_accuracy": best, "taught_loss": best - after}
+    held_back = {"post_training": report.post_training.agreement, "fine_tuned": report.fine_tuned.agreement}
     return {
         **taught,
         "test_samples": len(found.test),
@@ -122,7 +124,7 @@ def figures(found: Case, made: Finetuned) -> dict[str, object]:
         "best_step": report.best_step,
         "training_samples": report.samples,
         "training_seconds": round(report.seconds, 1),
-        "held_back": {"post_training": report.post_training.agreement, "fine_tuned": report.fine_tuned.agreement},
+        "held_back": {name: in_percent(share) for name, share in held_back.items()},
     }
 
 

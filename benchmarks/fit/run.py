@@ -81,11 +81,11 @@ def fitted(case: Case, part: str, cache: Path, earlier: float | None) -> dict[st
         "empty_cache": empty,
         "earlier_processor_seconds": earlier or 0.0,
         "samples": result.samples,
-        "float_accuracy": result.float_accuracy,
-        "recommended": None if best is None else point(best.network, best.target, best.lost, best),
+        "float_accuracy": 100 * result.float_accuracy,
+        "recommended": None if best is None else point(best.network, best.target, 100 * best.lost, best),
         "accuracy_measured_again": None if again is None else 100 * again,
         "shortfall": result.shortfall,
-        "front": [point(p.network, p.target, p.lost, p) for p in result.front],
+        "front": [point(p.network, p.target, 100 * p.lost, p) for p in result.front],
         "designs": len(result.points),
     }
 

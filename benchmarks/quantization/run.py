@@ -97,14 +97,14 @@ def measure_row(bench: Bench, row: Row) -> dict:
     seconds = time.perf_counter() - start
     x, labels, full = (part[: row.samples] for part in (case.x, case.labels, reference))
     outputs = Evaluator(made.network).predict(x)
-    accuracy, before = measures.accuracy(outputs, labels), measures.accuracy(full, labels)
+    accuracy, before = (100 * measures.accuracy(y, labels) for y in (outputs, full))
     result = {
         "options": {k: list(v) if isinstance(v, tuple) else v for k, v in row.options.items()},
         "samples": len(x),
         "float_accuracy": before,
         "accuracy": accuracy,
         "loss": before - accuracy,
-        "agreement": measures.agreement(full, outputs),
+        "agreement": 100 * measures.agreement(full, outputs),
         "bytes": made.report.bytes,
         "float_bytes": made.report.float_bytes,
         "seconds_without_calibration": round(seconds, 1),
@@ -149,10 +149,10 @@ def measure_search(bench: Bench, bits: int) -> dict:
         "sensitivity_samples": SEARCH_SAMPLES,
         "budget_bytes": weights * bits / 8,
         "bytes": point.cost,
-        "float_accuracy": found.float_accuracy,
-        "accuracy": point.accuracy,
-        "loss": found.float_accuracy - point.accuracy,
-        "agreement": point.agreement,
+        "float_accuracy": 100 * found.float_accuracy,
+        "accuracy": 100 * point.accuracy,
+        "loss": 100 * (found.float_accuracy - point.accuracy),
+        "agreement": 100 * point.agreement,
         "output_kl": point.loss,
         "predicted_output_kl": point.predicted_loss,
         "layers_by_weight_bits": counts,

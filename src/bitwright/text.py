@@ -116,6 +116,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def in_percent(share: float | None) -> float | None:
+    """A share as the number of a column whose name has the unit."""
+    return None if share is None else round(100 * share, 10)
+
+
 def rows(figures: Mapping[str, object]) -> list[list[object]]:
     """The rows of a table of figures, name and value; accuracies and the like, shares of samples, in percent."""
     shares = {n: percent(v, 2) for n, v in figures.items() if n.endswith(SAMPLED) and isinstance(v, float)}

@@ -90,7 +90,7 @@ def test_quantize_reports_accuracy_before_and_after(result, run, float_onnx, dat
     arguments = ["quantize", float_onnx, "--data", data, "-o", tmp_path / "made.bw"]
     report = result(*arguments)["report"]
     assert report["evaluated_samples"] == 20
-    assert 0 <= report["accuracy"] <= 100
+    assert 0 <= report["accuracy"] <= 1
     assert report["bytes"] < report["float_bytes"]
     path = tmp_path / "test.npz"
     with np.load(data) as split:
@@ -170,7 +170,7 @@ def test_report(result, build):
     assert found["performance"]["clock_basis"] == "routed"
     assert found["layers"][0]["estimated"]["lut"] == 10
     assert found["layers"][0]["measured"]["lut"] == 20
-    assert found == {"version": 1, **json.loads((build / "report.json").read_text())}
+    assert found == {"version": 2, **json.loads((build / "report.json").read_text())}
     page = (build / "report.html").read_text()
     assert "-50.0 %" in page
     assert "Yosys 1.2" in page

@@ -38,8 +38,8 @@ def test_own_network(capsys):
 def test_finetune_torch(capsys, tmp_path):
     pytest.importorskip("torch", reason="fine-tuning needs torch")
     accuracy = run_example("finetune_torch.py", folder=tmp_path, epochs=5, jobs=1)
-    assert accuracy["float"] > 90
-    assert accuracy["fine-tuned"] > max(accuracy["post-training"], 85)
+    assert accuracy["float"] > 0.9
+    assert accuracy["fine-tuned"] > max(accuracy["post-training"], 0.85)
     assert bw.load(tmp_path / "digits_2bit.bw").input.type.dtype.bits == 5
 
 

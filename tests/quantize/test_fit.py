@@ -65,9 +65,9 @@ def test_the_front_has_no_dominated_point_and_nothing_twice():
 def test_the_recommendation_is_the_fastest_design_within_all_bounds(result):
     best = result.recommendation
     assert best.optimal
-    assert best.lost <= 10
+    assert best.lost <= 0.1
     assert best.share <= 0.8
-    legal = [p for p in result.points if p.lost <= 10 and p.share <= 0.8]
+    legal = [p for p in result.points if p.lost <= 0.1 and p.share <= 0.8]
     assert best.frames_per_second == max(p.frames_per_second for p in legal)
     for p in result.front:
         for q in result.points:
@@ -83,7 +83,7 @@ def test_the_recommendation_is_the_fastest_design_within_all_bounds(result):
 def test_the_lightest_network_that_search_finds_gets_hardware(small_graph, data, labels, cache, result):
     same = {name: QUICK[name] for name in ("weight_candidates", "samples", "jobs")}
     found = bw.search(small_graph, data, data, labels, **same, max_loss=10.0, cache=cache)
-    light = min(network_cost(result.networks[p.network], Cost()) for p in result.points if p.lost <= 10)
+    light = min(network_cost(result.networks[p.network], Cost()) for p in result.points if p.lost <= 0.1)
     assert light <= found.chosen.cost
     assert len(set(result.networks)) == len({n.digest for n in result.networks.values()})
     assert {p.target for p in result.points if network_cost(result.networks[p.network], Cost()) == light} >= {
@@ -93,8 +93,8 @@ def test_the_lightest_network_that_search_finds_gets_hardware(small_graph, data,
 
 def test_accuracy_is_that_of_the_integers(result, data, labels):
     for p in result.front:
-        assert bw.evaluate(result.networks[p.network], data, labels).accuracy == pytest.approx(p.accuracy / 100)
-        assert p.lost == pytest.approx(100 - p.accuracy)
+        assert bw.evaluate(result.networks[p.network], data, labels).accuracy == pytest.approx(p.accuracy)
+        assert p.lost == pytest.approx(1 - p.accuracy)
 
 
 def test_figures_are_those_of_the_compiled_design(result):
@@ -208,7 +208,10 @@ def test_the_command_writes_networks_table_plot_and_commands_that_make_them(file
     assert main(arguments(files, "--max-loss", "10", "-o", str(folder), "--json")) == 0
     found = json.loads(capsys.readouterr().out)
     best = found["recommendation"]
-    assert found["version"] == 1
+    assert found["version"] == 2
+    assert found["goals"]["max_loss"] == 0.1
+    assert all(0 <= best[name] <= 1 for name in ("accuracy", "agreement", "share"))
+    assert best["lost"] == pytest.approx(found["float_accuracy"] - best["accuracy"])
     assert json.loads((folder / "fit.json").read_text()) == found
     rows = list(csv.DictReader((folder / "front.csv").read_text().splitlines()))
     assert len(rows) == len(found["points"])

@@ -313,9 +313,9 @@ def test_the_report_has_accuracy_and_size_before_and_after(graph, data):
     made = quantize_model(graph, data, QuantizeOptions(weight_bits=1, activation_bits=1), evaluation=(x, labels))
     after = made.network.predict(x).argmax(1)
     report = made.report
-    assert report.accuracy_float == 80
-    assert report.accuracy == pytest.approx(100 * np.mean(after == labels))
-    assert report.agreement == pytest.approx(100 * np.mean(after == before))
+    assert report.accuracy_float == 0.8
+    assert report.accuracy == pytest.approx(np.mean(after == labels))
+    assert report.agreement == pytest.approx(np.mean(after == before))
     assert report.as_dict()["evaluated_samples"] == 50
     assert "accuracy: 80.00 % in float" in report.summary()
     assert report.summary() in report.table()

@@ -48,7 +48,7 @@ def points():
     """Five designs, each faster, larger and worse than the one before."""
     for i in range(1, 6):
         options, speed = {"interval": i}, 10.0 * 2**i
-        figures = (float(i), 0.1, 90.0, 91.0, options, 10, 20, speed, {}, 0.1 * i, "lut")
+        figures = (i / 100, 0.1, 0.9, 0.91, options, 10, 20, speed, {}, 0.1 * i, "lut")
         yield FitPoint(f"w{i}", "tlmac", *figures, recommended=i == 2)
 
 
@@ -61,10 +61,10 @@ def pages(tmp_path_factory):
         bw.save_design(bw.compile(network, target, cache_dir=folder / "cache", **options), folder / name)
     assert cli.main(["simulate", str(folder / "a"), "--data", str(demo_files()[1]), "--frames", "20"]) == 0
     assert cli.main(["report", str(folder / "a"), str(folder / "b"), "-o", str(folder / "comparison.html")]) == 0
-    result = FitResult(tuple(mark_front(points())), {}, FitOptions(device="xc7z020"), None, 92.0, True, 100)
+    result = FitResult(tuple(mark_front(points())), {}, FitOptions(device="xc7z020"), None, 0.92, True, 100)
     commands = {key(p): f"bitwright compile {p.network}.bw" for p in result.points}
     (folder / "fit.html").write_text(html(result, "model.onnx", commands))
-    found = [Point(f"w{i}", {}, i, 1.0, 10.0**-i, 90.0, None, 100.0 * i, optimal=i < 4) for i in range(1, 6)]
+    found = [Point(f"w{i}", {}, i, 1.0, 10.0**-i, 0.9, None, 100.0 * i, optimal=i < 4) for i in range(1, 6)]
     price = Cost()
     (folder / "search.html").write_text(
         SearchResult(tuple(found), found[1], Sensitivities({}, {}), price, None, {}).html()
@@ -76,9 +76,9 @@ def pages(tmp_path_factory):
 
 def training_report():
     """Three measurements of a training, with labels."""
-    curve = tuple(CurvePoint(100 * i, 2.0 / i, 80.0 + i, 90.0, 0.1) for i in range(1, 4))
-    scores = Score(79.0, 88.0, 0.3), Score(83.0, 90.0, 0.1)
-    return FinetuneReport({}, None, 85.0, *scores, 300, 300, 1000, 200, True, 5.0, curve)
+    curve = tuple(CurvePoint(100 * i, 2.0 / i, 0.8 + i / 100, 0.9, 0.1) for i in range(1, 4))
+    scores = Score(0.79, 0.88, 0.3), Score(0.83, 0.9, 0.1)
+    return FinetuneReport({}, None, 0.85, *scores, 300, 300, 1000, 200, True, 5.0, curve)
 
 
 def chromium(page, folder, *more):

@@ -49,14 +49,14 @@ def test_network_report_and_plot(files, capsys):
     network = bw.load(files / "out.bw")
     assert json.loads(out)["digest"] == network.digest
     assert report["fine_tuned"]["accuracy"] >= report["post_training"]["accuracy"]
-    assert report["float_accuracy"] == 100
+    assert report["float_accuracy"] == 1
     assert {layer["weight_bits"] for layer in report["quantization"]["layers"]} == {2}
     assert "training curve" in err
     assert re.search(r"post-training +\d", err)
     assert "<html lang=" in (files / "curve.html").read_text()
     assert not list(files.glob("*.ckpt"))
     test = np.load(files / "test.npz")
-    accuracy = 100 * np.mean(network.predict(test["x"]).argmax(1) == test["labels"])
+    accuracy = np.mean(network.predict(test["x"]).argmax(1) == test["labels"])
     assert accuracy == pytest.approx(report["fine_tuned"]["accuracy"])
 
 
@@ -111,7 +111,7 @@ def test_a_search_fine_tunes_its_front(files, capsys):
     assert all(point["loss"] < 1.1 * start["loss"] for point, start in zip(tuned, starts, strict=True))
     assert "fine-tuned" in result["chosen"]["label"]
     test = np.load(files / "test.npz")
-    accuracy = 100 * np.mean(bw.load(files / "out.bw").predict(test["x"]).argmax(1) == test["labels"])
+    accuracy = np.mean(bw.load(files / "out.bw").predict(test["x"]).argmax(1) == test["labels"])
     assert accuracy == pytest.approx(result["chosen"]["accuracy"])
     more[more.index("2,4")] = "2,10"
     assert main([str(a) for a in (*search, *more)]) == 2

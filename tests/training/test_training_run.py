@@ -263,17 +263,19 @@ def test_a_rate_that_explodes_keeps_the_start(small, x):
 
 
 def test_no_kept_network_agrees_less_than_the_start(small, x, monkeypatch):
-    scores = iter([Score(None, 50.0, 9.0), *(Score(None, a, 1 / i) for i, a in enumerate([49, 50, 48, 60, 20], 1))])
+    scores = iter(
+        [Score(None, 0.5, 9.0), *(Score(None, a, 1 / i) for i, a in enumerate([0.49, 0.5, 0.48, 0.6, 0.2], 1))]
+    )
     monkeypatch.setattr("bitwright.training.run.Examiner.score", lambda self, network: next(scores))
     report = tuned(small, x, steps=5, evaluations=5).report
-    assert (report.best_step, report.fine_tuned.agreement) == (4, 60)
+    assert (report.best_step, report.fine_tuned.agreement) == (4, 0.6)
 
 
 def test_evaluation_data_choose_the_network(small, x, labels):
     report = tuned(small, x[:300], evaluation=(x[300:], labels[300:])).report
     assert not report.held_back
     assert report.measured == 100
-    assert report.float_accuracy == 100
+    assert report.float_accuracy == 1
     assert report.fine_tuned.accuracy == report.fine_tuned.agreement  # the labels are the float model's answers
     assert report.fine_tuned.accuracy >= report.post_training.accuracy
     assert report.samples == 300
@@ -284,7 +286,7 @@ def test_labels_teach_more_than_the_model_knows(small, x, labels):
     other = (labels + 1) % 4
     with_labels = tuned(small, x, other, label_share=1.0, steps=150, learning_rate=0.03).report
     without = tuned(small, x, other, steps=20).report
-    assert with_labels.fine_tuned.accuracy > without.fine_tuned.accuracy + 20
+    assert with_labels.fine_tuned.accuracy > without.fine_tuned.accuracy + 0.2
 
 
 def test_the_float_model_learns_from_labels_first(small, x, labels):
@@ -294,7 +296,7 @@ def test_the_float_model_learns_from_labels_first(small, x, labels):
     taught = tuned(small, x, other, float_epochs=20.0, **how).report
     assert plain.given_accuracy is None
     assert taught.given_accuracy == plain.float_accuracy
-    assert taught.float_accuracy > taught.given_accuracy + 20
+    assert taught.float_accuracy > taught.given_accuracy + 0.2
     assert taught.fine_tuned.accuracy > plain.fine_tuned.accuracy
     assert [row[0] for row in taught.rows()[1]] == ["float as given", "float, taught", "post-training", "fine-tuned"]
 
@@ -483,10 +485,10 @@ def test_progress_tells_loss_score_and_steps(small, x):
 
 
 def test_scores_are_ordered():
-    assert Score(60.0, 50.0, 9.0).better(Score(59.0, 80.0, 1.0))
-    assert Score(60.0, 50.0, 1.0).better(Score(60.0, 80.0, 2.0))
-    assert Score(None, 59.0, 0.5).better(Score(None, 60.0, 1.0))
-    assert Score(None, 59.0, 0.5).agrees_less(Score(None, 60.0, 1.0))
-    assert not Score(50.0, 59.0, 0.5).agrees_less(Score(50.0, 60.0, 1.0))
+    assert Score(0.6, 0.5, 9.0).better(Score(0.59, 0.8, 1.0))
+    assert Score(0.6, 0.5, 1.0).better(Score(0.6, 0.8, 2.0))
+    assert Score(None, 0.59, 0.5).better(Score(None, 0.6, 1.0))
+    assert Score(None, 0.59, 0.5).agrees_less(Score(None, 0.6, 1.0))
+    assert not Score(0.5, 0.59, 0.5).agrees_less(Score(0.5, 0.6, 1.0))
     assert Score(None, None, 0.5).better(Score(None, None, 0.6))
-    assert not Score(60.0, 50.0, 1.0).better(Score(60.0, 50.0, 1.0))
+    assert not Score(0.6, 0.5, 1.0).better(Score(0.6, 0.5, 1.0))

@@ -17,7 +17,7 @@ from bitwright.text import figure, label, printable
 
 Report = Callable[[str, int, int], None]  # what is being done, how much is done, of how much
 
-JSON_VERSION = 1
+JSON_VERSION = 2
 FILE_WIDTH = 200  # columns where the output is no terminal
 
 

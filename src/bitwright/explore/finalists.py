@@ -20,6 +20,8 @@ from bitwright.quantization.digests import digest
 from bitwright.quantization.floatrun import float_input
 from bitwright.quantization.options import QuantizeOptions
 
+FIGURES = "shares, 0 to 1"  # part of the key of what is kept
+
 
 @dataclass(frozen=True, eq=False)
 class Judge:
@@ -36,13 +38,13 @@ class Judge:
 
     @property
     def float_accuracy(self) -> float | None:
-        """Of the float model, in percent, where there are labels."""
+        """Of the float model, where there are labels."""
         return None if self.labels is None else measures.accuracy(self.reference, self.labels)
 
     def lost(self, agreement: float, accuracy: float | None) -> float:
-        """Accuracy lost in points; without labels, the share of answers that differ from the float model's."""
+        """Accuracy lost, as a share of the samples; without labels, the answers that differ from the float model's."""
         full = self.float_accuracy
-        return 100 - agreement if full is None or accuracy is None else full - accuracy
+        return measures.compared(1 - agreement if full is None or accuracy is None else full - accuracy)
 
     def figures(self, network: Network) -> dict[str, float | None]:
         """Loss, agreement, and accuracy where there are labels."""
@@ -95,7 +97,7 @@ def fine_tuned(
     lesson: Lesson, judge: Judge, price: Cost | None, widths: Sequence[Mapping[str, Pair]], pool: Pool
 ) -> list[Result]:
     """The figures and the networks of these widths, trained."""
-    key = digest(lesson, judge, price)
+    key = digest(FIGURES, lesson, judge, price)
     return run_tasks(
         fine_tuned_point,
         (lesson, judge, price),

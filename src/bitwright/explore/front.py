@@ -14,7 +14,7 @@ from bitwright.explore.sensitivity import Sensitivities
 from bitwright.network import Network
 from bitwright.pages import plots
 from bitwright.pages.plot import Axis, Mark, scatter
-from bitwright.text import Shown, cell
+from bitwright.text import Shown, cell, in_percent, percent
 
 LEAST_LOSS = 1e-12  # that a logarithmic axis shows
 
@@ -23,8 +23,8 @@ LEAST_LOSS = 1e-12  # that a logarithmic axis shows
 class Point:
     """Widths (weight, activation) of every layer, what the models predict of them and what was measured.
 
-    loss: of the output, in the search's metric; agreement: percent of answers equal to the float model's;
-    accuracy: percent, where there are labels; lost: points lost, where the search has a bound on them.
+    loss: of the output, in the search's metric; agreement: share of answers equal to the float model's;
+    accuracy: where there are labels; lost: accuracy, where the search has a bound on them.
     """
 
     label: str
@@ -69,7 +69,8 @@ class SearchResult(Shown):
         """Column names and one row a point."""
         columns = ["network", self.price.quantity, "predicted loss", "loss", "agreement %", "accuracy %", "front"]
         rows: list[list[object]] = [
-            [p.label, p.cost, p.predicted_loss, p.loss, p.agreement, p.accuracy, p.optimal] for p in self.points
+            [p.label, p.cost, p.predicted_loss, p.loss, in_percent(p.agreement), in_percent(p.accuracy), p.optimal]
+            for p in self.points
         ]
         return columns, rows
 
@@ -112,8 +113,8 @@ class SearchResult(Shown):
 
 
 def _mark(p: Point, chosen: bool) -> Mark:
-    words = f"{p.label}: cost {p.cost:,.0f}, loss {p.loss:.4g}, agreement {p.agreement:.2f} %"
-    words += "" if p.accuracy is None else f", accuracy {p.accuracy:.2f} %"
+    words = f"{p.label}: cost {p.cost:,.0f}, loss {p.loss:.4g}, agreement {percent(p.agreement, 2)}"
+    words += "" if p.accuracy is None else f", accuracy {percent(p.accuracy, 2)}"
     group = "front" if p.optimal else "other"
     return Mark(p.cost, max(p.loss, LEAST_LOSS), group, 6 if p.optimal else 4, words, p.label, chosen)
 

@@ -25,6 +25,7 @@ from bitwright.explore.tasks import Pool
 from bitwright.models.graph import FloatGraph
 from bitwright.network import Network
 from bitwright.options import check_types, from_keywords
+from bitwright.quantization import measures
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress, quiet
@@ -104,7 +105,7 @@ def search(
     setting = _set_up(model, calibration, evaluation, labels, made, chosen, progress)
     points = _measure(setting, _candidates(setting))
     if chosen.max_loss is not None:
-        points = _bisect(setting, points, chosen.max_loss)
+        points = _bisect(setting, points, measures.compared(chosen.max_loss / 100))
     points, tuned = _with_fine_tuned(setting, mark_front(points), calibration)
     picked, study = _pick(points, chosen), setting.study
     full = study.judge.float_accuracy
@@ -206,6 +207,6 @@ def _pick(points: list[Point], options: SearchOptions) -> Point | None:
         legal = [p for p in points if p.cost <= options.budget * (1 + 1e-9)]
         return min(legal, key=lambda p: p.loss, default=None)
     if options.max_loss is not None:
-        legal = [p for p in points if p.lost is not None and p.lost <= options.max_loss]
+        legal = [p for p in points if p.lost is not None and p.lost <= measures.compared(options.max_loss / 100)]
         return min(legal, key=lambda p: (p.cost, p.loss), default=None)
     return None

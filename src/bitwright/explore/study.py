@@ -14,7 +14,7 @@ from bitwright.data.samples import check_labels
 from bitwright.errors import OptionError
 from bitwright.explore import sensitivity
 from bitwright.explore.costs import Cost, LayerCosts, Pair
-from bitwright.explore.finalists import Judge, kept_figures
+from bitwright.explore.finalists import FIGURES, Judge, kept_figures
 from bitwright.explore.program import choose
 from bitwright.explore.tasks import Pool, Result, run_tasks
 from bitwright.models import read
@@ -103,7 +103,7 @@ class Study:
     def measure(self, networks: Sequence[Layers], price: Cost | None = None, keep: bool = False) -> list[Result]:
         """Figures of the integer networks of these widths, their cost by `price`, and with `keep` the networks."""
         alone = replace(self.prepared, options=replace(self.prepared.options, jobs=1))  # the tasks are parallel already
-        key = digest(alone.graph, alone.options, alone.x, self.widths, self.judge, price, keep)
+        key = digest(FIGURES, alone.graph, alone.options, alone.x, self.widths, self.judge, price, keep)
         return run_tasks(
             measure_point,
             (alone, self.widths, self.judge, price, keep),

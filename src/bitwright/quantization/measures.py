@@ -11,6 +11,7 @@ import numpy as np
 from bitwright.network.types import Array
 
 METRICS = ("kl", "error")
+SHARE_DIGITS = 12
 
 
 def output_loss(reference: np.ndarray, outputs: np.ndarray, metric: str, *, probabilities: bool = False) -> float:
@@ -51,10 +52,15 @@ def output_sqnr(reference: Array, outputs: Array) -> Mapping[str, float | None]:
 
 
 def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
-    """Percent of samples whose first maximum is the label."""
-    return 100 * float(np.mean(outputs.reshape(len(outputs), -1).argmax(1) == np.asarray(labels)))
+    """Share of samples whose first maximum is the label."""
+    return float(np.mean(outputs.reshape(len(outputs), -1).argmax(1) == np.asarray(labels)))
 
 
 def agreement(reference: np.ndarray, outputs: np.ndarray) -> float:
-    """Percent of samples on which both have their first maximum at the same place."""
+    """Share of samples on which both have their first maximum at the same place."""
     return accuracy(outputs, reference.reshape(len(reference), -1).argmax(1))
+
+
+def compared(share: float) -> float:
+    """A difference of shares without the last bits of its arithmetic, so that equal counts of samples are equal."""
+    return round(share, SHARE_DIGITS)

@@ -60,9 +60,9 @@ class ValueReport:
 
 @dataclass(frozen=True)
 class QuantizationReport:
-    """The whole: sizes in bytes of all parameters; accuracies in percent where they were measured.
+    """The whole: sizes in bytes of all parameters; accuracies, 0 to 1, where they were measured.
 
-    agreement: percent of the `evaluated_samples` on which both networks have the same answer. output_sqnr_db: for a
+    agreement: share of the `evaluated_samples` on which both networks have the same answer. output_sqnr_db: for a
     model of several outputs, in place of all that, how near each comes on them; None where it is equal.
     """
 
@@ -104,9 +104,13 @@ class QuantizationReport:
         share = f" ({percent(self.bytes / self.float_bytes)})" if self.float_bytes else ""
         lines = [f"size: {self.float_bytes:,} bytes in float, {self.bytes:,} bytes in integers{share}"]
         if self.accuracy is not None and self.accuracy_float is not None:
-            lines.append(f"accuracy: {self.accuracy_float:.2f} % in float, {self.accuracy:.2f} % in integers")
+            lines.append(
+                f"accuracy: {percent(self.accuracy_float, 2)} in float, {percent(self.accuracy, 2)} in integers"
+            )
         if self.agreement is not None:
-            lines.append(f"agreement: the same answer on {self.agreement:.2f} % of {self.evaluated_samples:,} samples")
+            lines.append(
+                f"agreement: the same answer on {percent(self.agreement, 2)} of {self.evaluated_samples:,} samples"
+            )
         lines += [f"{printable(name)}: SQNR {_decibel(ratio)} dB" for name, ratio in self.output_sqnr_db.items()]
         return "\n".join(lines)
 
@@ -190,9 +194,9 @@ def evaluated(
     if len(graph.outputs) > 1:
         return replace(report, evaluated_samples=len(x), output_sqnr_db=output_sqnr(*pair))
     before, after = map(classes, pair)
-    found: dict[str, Any] = {"agreement": 100 * float(np.mean(before == after))}
+    found: dict[str, Any] = {"agreement": float(np.mean(before == after))}
     if labels is not None:
         labels = check_labels(labels, len(x))
         for name, answers in (("accuracy_float", before), ("accuracy", after)):
-            found[name] = 100 * float(np.mean(answers == labels))
+            found[name] = float(np.mean(answers == labels))
     return replace(report, evaluated_samples=len(x), **found)

@@ -16,6 +16,7 @@ from bitwright.network import Network
 from bitwright.network.types import Array, Ints
 from bitwright.quantization import measures
 from bitwright.quantization.floatrun import FloatRunner
+from bitwright.text import percent
 
 LEAST = 1e-7  # probability
 MOST = 1e30  # loss, of outputs that overflow
@@ -23,7 +24,7 @@ MOST = 1e30  # loss, of outputs that overflow
 
 @dataclass(frozen=True)
 class Score:
-    """Accuracy in percent, where there are labels; agreement in percent with the float model, where it has classes.
+    """Share of right answers, where there are labels, and of the float model's, where it has classes.
 
     loss: of the outputs, as training measures it.
     """
@@ -47,8 +48,8 @@ class Score:
     def text(self) -> str:
         """The figure that counts, for people."""
         if self.accuracy is not None:
-            return f"accuracy {self.accuracy:.2f} %"
-        return f"loss {self.loss:.4g}" if self.agreement is None else f"agreement {self.agreement:.2f} %"
+            return f"accuracy {percent(self.accuracy, 2)}"
+        return f"loss {self.loss:.4g}" if self.agreement is None else f"agreement {percent(self.agreement, 2)}"
 
 
 def last_function(graph: FloatGraph) -> Op:
@@ -101,7 +102,7 @@ class Examiner:
 
     @property
     def float_accuracy(self) -> float | None:
-        """Percent, of the float model."""
+        """Of the float model, 0 to 1."""
         return None if self.labels is None else self._correct(self.reference, self.labels)
 
     def score(self, network: Network) -> Score:
@@ -152,4 +153,4 @@ class Examiner:
         return found if y.size // y.shape[-1] > len(y) else found.reshape(len(y))
 
     def _correct(self, y: Array, answers: Array) -> float:
-        return 100 * float(np.mean(self._answers(y) == answers))
+        return float(np.mean(self._answers(y) == answers))

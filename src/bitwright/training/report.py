@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from bitwright.pages import plots
 from bitwright.pages.plot import Axis, Mark, scatter
 from bitwright.quantization.report import QuantizationReport
+from bitwright.text import in_percent
 from bitwright.training.checkpoint import CurvePoint
 from bitwright.training.measure import Score
 
@@ -43,17 +44,18 @@ class FinetuneReport:
 
     def rows(self) -> tuple[list[str], list[list[object]]]:
         """Column names and one row for each network: float, post-training, fine-tuned."""
-        rows: list[list[object]] = [["float", self.float_accuracy, None, None]]
+        rows: list[list[object]] = [["float", in_percent(self.float_accuracy), None, None]]
         if self.given_accuracy is not None:
-            rows = [["float as given", self.given_accuracy, None, None], ["float, taught", *rows[0][1:]]]
+            rows = [["float as given", in_percent(self.given_accuracy), None, None], ["float, taught", *rows[0][1:]]]
         for name, score in (("post-training", self.post_training), ("fine-tuned", self.fine_tuned)):
-            rows.append([name, score.accuracy, score.agreement, score.loss])
+            rows.append([name, in_percent(score.accuracy), in_percent(score.agreement), score.loss])
         return ["network", "accuracy %", "agreement %", "loss"], rows
 
     def curve_rows(self) -> tuple[list[str], list[list[object]]]:
         """Column names and one row for each measurement."""
         columns = ["step", "training loss", "accuracy %", "agreement %", "loss"]
-        return columns, [[p.step, p.training_loss, p.accuracy, p.agreement, p.loss] for p in self.curve]
+        shares = [(in_percent(p.accuracy), in_percent(p.agreement)) for p in self.curve]
+        return columns, [[p.step, p.training_loss, *s, p.loss] for p, s in zip(self.curve, shares, strict=True)]
 
     def summary(self) -> str:
         """Size, how long it took, and what happened on the way."""
@@ -82,10 +84,10 @@ class FinetuneReport:
         by_accuracy = self.post_training.accuracy is not None
         first = self.post_training.accuracy if by_accuracy else self.post_training.agreement
         scored = [(0, first), *((p.step, p.accuracy if by_accuracy else p.agreement) for p in self.curve)]
-        known = [(step, value) for step, value in scored if value is not None]
+        known = [(step, 100 * value) for step, value in scored if value is not None]
         if len(known) == len(scored):
             name = "accuracy, %" if by_accuracy else "agreement with the float model, %"
-            line = self.float_accuracy if by_accuracy else None
+            line = in_percent(self.float_accuracy) if by_accuracy else None
             marks = [Mark(step, v, "network", 4, f"step {step:,}: {v:.2f} %", f"a{step}", False) for step, v in known]
             y = Axis.over(name, [v for _, v in known] + ([] if line is None else [line]))
             drawn.append((name.capitalize(), scatter(marks, Axis.over("step", [0, last]), y, line, ("network",))))

@@ -284,7 +284,7 @@ def _key(job: Job, teacher: FloatGraph, graph: FloatGraph, half: bool) -> str:
     """Of all that the result depends on, but for threads and the device."""
     options = {name: value for name, value in asdict(job.options).items() if name not in WHERE}
     data = [job.data.identity(), job.evaluation.identity() if job.evaluation else None]
-    return digest("finetune", teacher, graph, options, half, data)
+    return digest("finetune, scores as shares", teacher, graph, options, half, data)
 
 
 def _report(

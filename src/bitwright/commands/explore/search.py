@@ -59,6 +59,7 @@ def run(
     """
     from bitwright.commands.console import Console
     from bitwright.errors import OptionError
+    from bitwright.text import percent
 
     if data is None:
         raise OptionError("--data with calibration samples is needed")
@@ -77,7 +78,7 @@ def run(
         "cluster": cluster,
     }
     graph, spec, result, save = _search(console, model, (data, evaluate), option, quantize, given, shared)
-    full = "" if result.float_accuracy is None else f"; the float model has {result.float_accuracy:.2f} %"
+    full = "" if result.float_accuracy is None else f"; the float model has {percent(result.float_accuracy, 2)}"
     console.table(f"{graph.name}: {len(result.points)} networks measured{full}", *result.rows())
     _write(result, csv, plot)
     if result.chosen is not None or budget is not None or max_loss is not None:

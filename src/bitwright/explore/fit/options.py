@@ -13,6 +13,7 @@ from bitwright.errors import OptionError
 from bitwright.explore.study import Candidates, check_candidates
 from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 from bitwright.options import check_types, from_keywords
+from bitwright.quantization.measures import compared
 from bitwright.targets.goals import DEFAULT_FILL, Goals
 
 
@@ -65,6 +66,11 @@ class FitOptions:
     def goals(self) -> Goals:
         """What every design is to reach."""
         return Goals(self.fps, None, self.device, self.fill, clock=assumed(self.clock_mhz))
+
+    @property
+    def bound(self) -> float:
+        """The largest loss as a share of the samples."""
+        return compared(self.max_loss / 100)
 
     @property
     def candidates(self) -> Candidates:

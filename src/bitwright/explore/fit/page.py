@@ -23,7 +23,7 @@ def html(result: FitResult, model: str, commands: Mapping[str, str]) -> str:
     if front:
         x = Axis.over(columns[4 + result.labels], [p.frames_per_second for p in front], log=True)
         marks = [_mark(result, number, p) for number, p in enumerate(front)]
-        plot = scatter(marks, x, Axis.over(lost, [p.lost for p in front]), options.max_loss)
+        plot = scatter(marks, x, Axis.over(lost, [100 * p.lost for p in front]), options.max_loss)
     numeric = [any(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
     goals = [f"at least {options.fps:g} frames/s"] if options.fps else ["as many frames a second as fit"]
     goals += [f"at most {options.max_loss:g} {lost.partition(', ')[2]} lost", f"{100 * options.fill:g} % of the device"]
@@ -34,7 +34,7 @@ def html(result: FitResult, model: str, commands: Mapping[str, str]) -> str:
         device=options.device,
         goals=", ".join(goals).capitalize(),
         samples=result.samples,
-        float_accuracy=result.float_accuracy,
+        float_accuracy=None if result.float_accuracy is None else percent(result.float_accuracy, 2),
         cards=_cards(result, best) if best else [],
         command=commands[key(best)] if best else "",
         shortfall=result.shortfall,
@@ -52,8 +52,8 @@ def _cards(result: FitResult, best: FitPoint) -> list[tuple[str, str]]:
     clock = result.options.goals.clock
     found = [("recommended", f"{best.network} on {best.target}")]
     if best.accuracy is not None:
-        found.append(("accuracy of the integers", f"{best.accuracy:.2f} %"))
-    found.append((result.columns()[2], f"{best.lost:.2f}"))
+        found.append(("accuracy of the integers", percent(best.accuracy, 2)))
+    found.append((result.columns()[2], f"{100 * best.lost:.2f}"))
     found.append((f"frames/s at {clock}", figure(round(best.frames_per_second, 1))))
     found.append(("latency, µs", figure(round(clock.microseconds(best.latency_cycles), 1))))
     found.append((f"of {result.options.device} ({best.fullest})", percent(best.share)))
@@ -62,6 +62,8 @@ def _cards(result: FitResult, best: FitPoint) -> list[tuple[str, str]]:
 
 def _mark(result: FitResult, number: int, p: FitPoint) -> Mark:
     clock = result.options.goals.clock
-    words = f"{printable(p.network)} on {p.target}: {p.lost:.2f} lost, {p.frames_per_second:,.1f} frames/s at {clock}, "
-    words += f"{percent(p.share)} of the {p.fullest}"
-    return Mark(p.frames_per_second, p.lost, p.target, 4 + 10 * min(p.share, 1.0), words, f"p{number}", p.recommended)
+    words = f"{printable(p.network)} on {p.target}: {100 * p.lost:.2f} lost, {p.frames_per_second:,.1f} frames/s"
+    words += f" at {clock}, {percent(p.share)} of the {p.fullest}"
+    return Mark(
+        p.frames_per_second, 100 * p.lost, p.target, 4 + 10 * min(p.share, 1.0), words, f"p{number}", p.recommended
+    )

@@ -19,7 +19,7 @@ from bitwright.options import as_text
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.text import Shown, cell, figure, percent
 
-VERSION = 1
+VERSION = 2
 LOSSES = {"kl": "KL divergence, nats", "error": "relative squared error"}
 
 
@@ -27,9 +27,10 @@ LOSSES = {"kl": "KL divergence, nats", "error": "relative squared error"}
 class FitPoint:
     """One design: a network on a target. All figures of hardware are estimated by the target's cost model.
 
-    network: its name; widths: (weight, input activation) bits of every layer. lost: points of accuracy against the
-    float model; without labels, percent of answers that differ; loss: of the output, in the metric; agreement,
-    accuracy: percent, of the integers. options: of the target. share: of the device, of the resource `fullest`.
+    network: its name; widths: (weight, input activation) bits of every layer. lost: accuracy against the float
+    model; without labels, answers that differ; loss: of the output, in the metric; agreement, accuracy: of the
+    integers. All but the loss are shares of the samples. options: of the target. share: of the device, of the
+    resource `fullest`.
     """
 
     network: str
@@ -133,9 +134,9 @@ class FitResult(Shown):
             [
                 p.network,
                 p.target,
-                round(p.lost, 2),
+                round(100 * p.lost, 2),
                 float(f"{p.loss:.3g}"),
-                *([] if p.accuracy is None else [round(p.accuracy, 2)]),
+                *([] if p.accuracy is None else [round(100 * p.accuracy, 2)]),
                 round(p.frames_per_second, 1),
                 round(clock.microseconds(p.latency_cycles), 1),
                 round(100 * p.share, 1),
@@ -164,8 +165,9 @@ class FitResult(Shown):
         return {
             "version": VERSION,
             "device": self.options.device,
-            "goals": {name: getattr(self.options, name) for name in ("fps", "max_loss", "fill", "clock_mhz")},
-            "loss": "points" if self.labels else "percent of answers",
+            "goals": {name: getattr(self.options, name) for name in ("fps", "fill", "clock_mhz")}
+            | {"max_loss": self.options.bound},
+            "loss": "accuracy" if self.labels else "answers that differ",
             "metric": self.options.metric,
             "float_accuracy": self.float_accuracy,
             "samples": self.samples,
@@ -211,7 +213,7 @@ class FitResult(Shown):
         p = self.recommendation
         if p is None:
             return self.shortfall
-        lost = f"loses {p.lost:.2f} points" if self.labels else f"{p.lost:.2f} % of answers differ"
+        lost = f"loses {100 * p.lost:.2f} points" if self.labels else f"{percent(p.lost, 2)} of answers differ"
         at = f"{figure(round(p.frames_per_second, 1))} frames/s at {self.options.goals.clock}"
         return f"{p.network} on {p.target}: {lost}, {at}, {percent(p.share)} of {self.options.device} ({p.fullest})"
 

@@ -8,6 +8,7 @@ networks that no cheaper one beats get hardware on their target.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -189,12 +190,12 @@ class _Search:
             same = next((c for c in known if c.widths == widths), None)
             return (same, False) if same else (self.measured([widths], known)[0], True)
 
-        return close_in(found, self.options.max_loss, lambda c: c.lost, lambda c: table.total(c.widths), find)
+        return close_in(found, self.options.bound, lambda c: c.lost, lambda c: table.total(c.widths), find)
 
     def finalists(self, candidates: Sequence[Candidate], table: LayerCosts | None) -> list[Candidate]:
         """The networks for one target: those that no cheaper one beats, near the bound first; the lightest in it."""
-        bound, count = self.options.max_loss, self.options.finalists
-        near = [c for c in candidates if c.lost <= max(HOPELESS * bound, bound + 1)]
+        bound, count = self.options.bound, self.options.finalists
+        near = [c for c in candidates if c.lost <= max(HOPELESS * bound, bound + 0.01)]
         near = near or sorted(candidates, key=lambda c: c.lost)[:1]
         if table is not None:
             price = {c.name: table.total(c.widths) for c in near}
@@ -292,7 +293,7 @@ def _fast(point: FitPoint, chosen: FitOptions) -> bool:
 
 def _best(points: Sequence[FitPoint], chosen: FitOptions) -> FitPoint | None:
     """Of the points that keep all bounds, the fastest or, with a goal of frames a second, that of the least share."""
-    legal = [p for p in points if p.lost <= chosen.max_loss and p.share <= chosen.fill and _fast(p, chosen)]
+    legal = [p for p in points if p.lost <= chosen.bound and p.share <= chosen.fill and _fast(p, chosen)]
     if chosen.fps is not None:
         return min(legal, key=lambda p: (p.share, -p.frames_per_second, p.lost), default=None)
     return min(legal, key=lambda p: (-p.frames_per_second, p.lost, p.share), default=None)
@@ -302,13 +303,13 @@ def _shortfall(points: Sequence[FitPoint], reasons: Sequence[str], chosen: FitOp
     """Which bound is out of reach, and the nearest that is not, in one line."""
     if not points:
         return f"no target accepts the network: {'; '.join(dict.fromkeys(reasons))}"
-    good = [p for p in points if p.lost <= chosen.max_loss]
+    good = [p for p in points if p.lost <= chosen.bound]
     if not good:
         p = min(points, key=lambda p: (p.lost, p.share))
         unit = "points" if labels else "% of answers that differ"
         return (
             f"max_loss={chosen.max_loss:g} is out of reach: the network that loses least, {p.network}, loses "
-            f"{p.lost:.2f} {unit}; legal is max_loss of at least {-(-100 * p.lost // 1) / 100:g}, or fine-tuning"
+            f"{100 * p.lost:.2f} {unit}; legal is max_loss of at least {_up(100 * p.lost):g}, or fine-tuning"
         )
     within = f"{100 * chosen.fill:g} % of {chosen.device}"
     fitting = [p for p in good if p.share <= chosen.fill]
@@ -324,6 +325,11 @@ def _shortfall(points: Sequence[FitPoint], reasons: Sequence[str], chosen: FitOp
         f"{figure(round(p.frames_per_second, 1))} frames/s; legal is fps of at most {int(p.frames_per_second)}, or a "
         "larger device"
     )
+
+
+def _up(points: float) -> float:
+    """The next larger hundredth."""
+    return math.ceil(round(100 * points, 6)) / 100
 
 
 def _larger(point: FitPoint, chosen: FitOptions) -> str:
