@@ -54,6 +54,8 @@ def evaluate(context: Context, node: NodeView, inputs: list[np.ndarray | None]) 
 
 def fold(context: Context, node: NodeView) -> tuple[Constant, ...]:
     """A node of constants alone; what a quantizer made stays known as integers through moves and scalings."""
+    if node.op == "Constant" and "value" in node.attribute_names:
+        return (Constant(node.attribute("value")),)
     inputs = [i for i in node.inputs if not isinstance(i, Tensor)]  # none is
     quant = inputs[0].quant if inputs and inputs[0] is not None else None
     if node.op in SAME and (quant is None or node.op != "Cast" or node.attribute("to") in REAL):
