@@ -88,3 +88,15 @@ def test_the_options_of_a_design_make_it_again(name):
     again = bw.compile(dense(6, 10, bits=2), target=name, **design.options)
     assert again.digest == design.digest
     assert dict(again.options) == dict(design.options)
+
+
+@pytest.mark.parametrize("name", ["bitsys", "rap"])
+def test_products_of_wide_factors_name_their_bits(name):
+    network = Network(
+        InputSpec(TensorType((2, 3, 4), IntType(12))), (Node("product", ops.Mul(), ("input", "input")),), name="wide"
+    )
+    problems, refusal = verdict(name, network)
+    assert isinstance(refusal, Refusal)
+    assert problems[0].rule.startswith("sums of its factors take 14 bits")
+    assert problems[0].legal == "factors with sums of at most 12 bits"
+    assert problems[0].node == "product"

@@ -17,6 +17,7 @@ from bitwright.network.affine import channels_of
 from bitwright.network.graph import Network, Node, Output
 from bitwright.network.ops import (
     Add,
+    ArgMax,
     Concat,
     Conv2d,
     Dense,
@@ -32,7 +33,7 @@ from bitwright.network.ops import (
     repeated,
 )
 from bitwright.network.parts import Parts, replaced, sign
-from bitwright.network.stages import Elementwise
+from bitwright.network.stages import Elementwise, is_staged
 from bitwright.network.types import BIPOLAR, MAX_BITS, Ints, IntType, TensorType
 
 BIT = IntType(1)
@@ -193,8 +194,7 @@ def products_by_squares(network: Network) -> Network:
         if not isinstance(node.op, Mul):
             return
         (a, b), (first, second) = node.inputs, (network.types[name].dtype for name in node.inputs)
-        low, high = first.min - max(-second.min, second.max), first.max + max(-second.min, second.max)
-        if IntType.holding(low, high).bits > SQUARED_BITS:
+        if sum_bits(first, second) > SQUARED_BITS:
             return
         b, second = _repeated(parts, b, second)
         negative = IntType.holding(-second.max, -second.min)
@@ -205,6 +205,12 @@ def products_by_squares(network: Network) -> Network:
         parts.finish(network.types[node.name].dtype, parts.summed([plus, less]))
 
     return replaced(network, change)
+
+
+def sum_bits(a: IntType, b: IntType) -> int:
+    """Bits of the sums and of the differences of two factors."""
+    most = max(-b.min, b.max)
+    return IntType.holding(a.min - most, a.max + most).bits
 
 
 def _sum_type(a: IntType, b: IntType) -> IntType:
@@ -353,3 +359,28 @@ def _segments(parts: Parts, op: Lookup, part: IntType) -> None:
         dtype = IntType.holding(int(some.min()), int(some.max()))
         found.append(parts.add(f"part{first}", Lookup(part, some, dtype), place))
     parts.finish(op.dtype, parts.summed(found))
+
+
+def why_unstaged(network: Network, node: Node) -> tuple[str, str] | None:
+    """Why no stage computes a node, and what is legal; None where one does."""
+    size, op = network.types[node.name].size, node.op
+    if isinstance(op, Mul):
+        bits = sum_bits(*(network.types[name].dtype for name in node.inputs))
+        rule = f"sums of its factors take {bits} bits, and products are differences of squares, looked up by sums"
+        return rule, f"factors with sums of at most {SQUARED_BITS} bits"
+    if not is_staged(op):
+        return f"{type(op).__name__} has no mapping", "operations that stages compute"
+    if isinstance(op, ArgMax) and not _only_leaves(network, node.name):
+        return "ArgMax stands before the output", "ArgMax as the last node"
+    if isinstance(op, Flatten) and not is_view(network, node):
+        return (
+            f"it puts {size} elements in another order",
+            f"at most {MOST_MOVED}, or before Dense or at the end",
+        )
+    return None
+
+
+def _only_leaves(network: Network, name: str) -> bool:
+    """Whether nothing but outputs reads a value, or Flattens that hand it on to them."""
+    handing = (r.name for r in network.consumers[name] if not isinstance(r.op, Output))
+    return all(isinstance(network.node(r).op, Flatten) and _only_leaves(network, r) for r in handing)

@@ -24,10 +24,7 @@ from bitwright.hardware.shell import ADDRESS_BITS, top_ports
 from bitwright.hardware.source_rules import check_paths
 from bitwright.hardware.text import Port
 from bitwright.network import Network, TensorType
-from bitwright.network.graph import Output
-from bitwright.network.lowering import MOST_MOVED, is_view
-from bitwright.network.ops import ArgMax, Flatten
-from bitwright.network.stages import is_staged
+from bitwright.network.lowering import why_unstaged
 from bitwright.options import from_keywords
 from bitwright.targets.observation import Observation
 from bitwright.text import Shown, is_identifier
@@ -372,25 +369,8 @@ def accepted(target: Target, network: Network, options: Any) -> Plan:
 
 def unstaged(network: Network) -> list[Problem]:
     """Nodes of a lowered network that no stage computes where values are stored as images."""
-    found = []
-    for node in network.nodes:
-        size = network.types[node.name].size
-        if not is_staged(node.op):
-            found.append(
-                Problem(node.name, f"{type(node.op).__name__} has no mapping", "operations that stages compute")
-            )
-        elif isinstance(node.op, ArgMax) and not _only_leaves(network, node.name):
-            found.append(Problem(node.name, "ArgMax stands before the output", "ArgMax as the last node"))
-        elif isinstance(node.op, Flatten) and not is_view(network, node):
-            rule = f"it puts {size} elements in another order"
-            found.append(Problem(node.name, rule, f"at most {MOST_MOVED}, or Flatten before Dense or at the end"))
-    return found
-
-
-def _only_leaves(network: Network, name: str) -> bool:
-    """Whether nothing but outputs reads a value, or Flattens that hand it on to them."""
-    handing = (r.name for r in network.consumers[name] if not isinstance(r.op, Output))
-    return all(isinstance(network.node(r).op, Flatten) and _only_leaves(network, r) for r in handing)
+    told = ((node, why_unstaged(network, node)) for node in network.nodes)
+    return [Problem(node.name, *rule_and_legal) for node, rule_and_legal in told if rule_and_legal]
 
 
 def traced(problems: Iterable[Problem], network: Network) -> tuple[Problem, ...]:
