@@ -6,6 +6,7 @@ import pytest
 
 from bitwright.errors import ModelError
 from bitwright.models import lower, node_problems, read_model
+from bitwright.models.exact.formula import erf
 from bitwright.quantization.floatrun import FloatRunner
 from bitwright.quantization.ptq import quantize
 
@@ -151,3 +152,12 @@ def test_a_softmax_inside_the_model_is_told_by_check(onnx_tools):
     names = {"w": CONSTANTS["w"], "u": CONSTANTS["u"]}
     (problem,) = node_problems(read_model(onnx_tools.model(nodes, names, ("N", 3, 8, 8))))
     assert problem.endswith("stands inside the model; legal is the end, or one quantizer at the end behind it")
+
+
+def test_few_and_many_values_have_one_error_function():
+    """Within two ulps, and exact at the ends."""
+    x = np.linspace(-7, 7, 4001)
+    few = np.concatenate([erf(part) for part in np.array_split(x, 8)])
+    assert np.max(np.abs(few - erf(x)) / np.spacing(np.abs(few))) <= 4
+    assert erf(np.array(0.0)) == 0
+    assert erf(np.array([-9.0, 9.0])).tolist() == [-1, 1]

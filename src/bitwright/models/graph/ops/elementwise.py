@@ -11,7 +11,7 @@ import numpy as np
 from bitwright.models.exact import chain
 from bitwright.models.exact.boundaries import Snap
 from bitwright.models.exact.chain import EPSILON, ONE, ZERO, Bounded, Chain, Step, rationals
-from bitwright.models.exact.formula import Computed, Formula
+from bitwright.models.exact.formula import Computed, Formula, erf
 from bitwright.models.exact.quantizer import Quantizer
 from bitwright.models.graph.ops.base import Op, Shape
 from bitwright.network.types import Floats, Ints
@@ -203,12 +203,6 @@ class Silu(Activation):
         return x * Sigmoid().evaluate(x)
 
 
-def _erf(x: Floats) -> Floats:
-    from scipy.special import erf  # which few models need
-
-    return np.asarray(erf(x))
-
-
 @dataclass(frozen=True)
 class Erf(Activation):
     """2 / sqrt(pi) times the integral of exp(-t**2) from 0 to x."""
@@ -216,7 +210,7 @@ class Erf(Activation):
     steepness = 1.2
 
     def evaluate(self, x: Floats) -> Floats:
-        return _erf(x)
+        return erf(x)
 
 
 @dataclass(frozen=True)
@@ -227,7 +221,7 @@ class Gelu(Activation):
     valley = -0.7517915246935645
 
     def evaluate(self, x: Floats) -> Floats:
-        return np.asarray(x * (1 + _erf(x / np.sqrt(2))) / 2)
+        return np.asarray(x * (1 + erf(x / np.sqrt(2))) / 2)
 
 
 @dataclass(frozen=True)
