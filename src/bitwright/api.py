@@ -12,6 +12,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,10 @@ def compile(
     if goals is not None:
         options, made = reach(network, target, options, goals)
     root = cache.folder(cache_dir) / "designs"
+    device = goals.device or "" if goals is not None else ""
     key = _design_key(network, target, options)
     if key is not None and (found := _cached(root, key)) is not None:
-        return found
+        return replace(found, device=device)
     start = time.perf_counter()
     made = made or accepted_plan(network, target, options)
     progress("plan", 1, 1)
@@ -97,7 +99,7 @@ def compile(
     progress("hardware", 1, 1)
     if key is not None and time.perf_counter() - start > WORTH_KEEPING:
         cache.entry(root, key, lambda folder: [_packed(design, folder)], [ARCHIVE])
-    return design
+    return replace(design, device=device)
 
 
 def _design_key(network: Network, target: str, options: Mapping[str, object]) -> str | None:

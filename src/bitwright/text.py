@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 
 ERROR_CHARACTERS = 20_000  # of one error line, at most
 LABEL_CHARACTERS = 60
@@ -109,6 +109,16 @@ def figure(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else printable(value)
+
+
+def aligned(values: Sequence[object]) -> list[str]:
+    """The values of a column, all numbers with as many decimals as the one that has most."""
+    shown = [figure(value) for value in values]
+    broken = [text for text, value in zip(shown, values, strict=True) if isinstance(value, float)]
+    if any("e" in text for text in broken):
+        return shown
+    places = max((len(text.partition(".")[2]) for text in broken), default=0)
+    return [f"{v:,.{places}f}" if isinstance(v, float) else text for v, text in zip(values, shown, strict=True)]
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -180,6 +180,21 @@ def test_report(result, build):
     assert (build / "report.html").read_bytes() == first
 
 
+def test_a_design_knows_the_part_that_it_is_for(run, fails, result, model, build, tmp_path):
+    """Shares of it in the report; what `synthesize` takes where no part is named."""
+    assert "synthesize BUILD --device PART" in run("report", build)[1].replace(str(build), "BUILD")
+    assert fails("synthesize", build) == f"{build} was compiled for no part: --device with a part or board is needed"
+    own = tmp_path / "own"
+    result("compile", model, "-o", own, "--device", "ultra96")
+    assert bw.load_design(own).device == "ultra96"
+    found = result("report", own)
+    assert found["design"]["device"] == "ultra96"
+    assert found["estimate"]["utilization"]["lut"] == found["estimate"]["total"]["lut"] / 70_560
+    page = (own / "report.html").read_text()
+    assert "on fake, ultra96, 200 MHz</h1>" in page
+    assert "LUT of ultra96, estimated" in page
+
+
 def test_results_of_another_design_are_left_out(result, build):
     (build / "synthesis.json").write_text(as_json({"design": "0"}))
     found = result("report", build)

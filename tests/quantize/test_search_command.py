@@ -54,7 +54,7 @@ def test_search_writes_network_table_and_plot(files, capsys):
         (["--weight-bits", "two"], "--weight-bits is 'two'; legal are whole numbers"),
         (["-O", "depth=3"], "the search has no option 'depth'"),
         (["-Q", "bits=3"], "the quantizer has no option 'bits'"),
-        (["--max-loss", "-101"], "no measured network keeps the bound on the loss"),
+        (["--max-loss", "-101"], "max_loss=-101 is out of reach: the network that loses least, "),
     ],
 )
 def test_mistakes_are_one_line(files, capsys, more, message):

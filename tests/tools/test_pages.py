@@ -24,8 +24,19 @@ from bitwright.training.report import FinetuneReport
 
 PAGES = ("report", "comparison", "fit", "search", "training")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PROBE = """<!doctype html><body style="margin:0">
+PROBE = r"""<!doctype html><body style="margin:0">
 <iframe id="f" style="border:0;width:{width}px;height:4000px" src="{page}"></iframe><pre id="told"></pre><script>
+const words = (page, head) => {{
+  const nodes = page.createTreeWalker(head, 4), found = [];
+  for (let node = nodes.nextNode(); node; node = nodes.nextNode())
+    for (const word of node.data.matchAll(/[^\s-]+/g)) {{
+      const range = page.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      if (range.getClientRects().length > 1) found.push(word[0]);
+    }}
+  return found;
+}};
 document.getElementById("f").onload = () => {{
   const inner = document.getElementById("f").contentDocument, all = (what) => [...inner.querySelectorAll(what)];
   const column = all("table.sort thead th").findIndex((head) => head.classList.contains("n"));
@@ -36,6 +47,8 @@ document.getElementById("f").onload = () => {{
     wide: inner.documentElement.scrollWidth, tables: all("table").length, drawings: all("svg").length,
     cut: all("body *").filter((e) => !e.closest("svg") && e.clientWidth && e.scrollWidth > e.clientWidth + 1)
       .map((e) => e.tagName),
+    broken: all("th").flatMap((head) => words(inner, head)), letters: all("svg.wide").map(
+      (e) => 12 * e.getBoundingClientRect().width / e.viewBox.baseVal.width),
     sorted: values.every((v, i) => !i || values[i - 1] >= v)}});
 }};
 </script></body>"""
@@ -125,6 +138,9 @@ def test_pages_fit_the_window_and_work(pages, tmp_path, name, width):
     assert found["tables"] >= 1
     assert found["sorted"]
     assert found["drawings"] >= (name != "comparison")
+    assert found["broken"] == []
+    assert all(size >= 8 for size in found["letters"])  # pixels
+    assert found["cut"] == [] or width < 1000  # tables scroll on a phone alone
 
 
 @pytest.mark.parametrize("name", PAGES)

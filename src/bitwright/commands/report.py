@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,7 @@ from bitwright.commands.common import Json, Verbose
 if TYPE_CHECKING:
     from bitwright.commands.console import Console
 
-COMMAND = {"simulation": "bitwright simulate {}", "synthesis": "bitwright synthesize {} --device ..."}
+COMMAND = {"simulation": "bitwright simulate {}", "synthesis": "bitwright synthesize {}"}
 Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them", show_default=False)]
 Page = Annotated[Path, typer.Option("--output", "-o", help="page of several build folders")]
 
@@ -62,6 +63,7 @@ def _report(console: Console, build: Path) -> dict[str, Any]:
         raise ModelError(f"{build}: {damaged} is damaged ({error!r}); run the command that writes it again") from None
     for name, found in results.items():
         if found is None:
-            console.say(f"no {name} yet: `{COMMAND[name].format(build)}` adds it")
+            more = " --device PART" if name == "synthesis" and not design.device else ""
+            console.say(f"no {name} yet: `{COMMAND[name].format(shlex.quote(str(build)))}{more}` adds it")
     console.say(f"{page}")
     return summary(design, **results)

@@ -22,7 +22,9 @@ BITSTREAM = "design.bit"  # also in design.io.RESULTS
 
 def run(
     build: Build,
-    device: Annotated[str, typer.Option("--device", help="part or board; `bitwright targets` lists them")],
+    device: Annotated[
+        str | None, typer.Option("--device", help="part or board; default the one that `compile` was given")
+    ] = None,
     clock_mhz: ClockMhz = DEFAULT_MHZ,
     dsp: Annotated[bool, typer.Option("--dsp/--no-dsp", help="allow DSP blocks for multipliers")] = True,
     fit: Annotated[bool, typer.Option("--fit/--no-fit", help="whether a design larger than the device fails")] = True,
@@ -42,10 +44,14 @@ def run(
     import bitwright as bw
     from bitwright.commands.console import Console
     from bitwright.design.io import as_json
+    from bitwright.errors import OptionError
     from bitwright.files import write_file
 
     console = Console(json, verbose)
     design = bw.load_design(build)
+    device = device or design.device
+    if not device:
+        raise OptionError(f"{build} was compiled for no part: --device with a part or board is needed")
     options = bw.SynthesisOptions(dsp, seed, seeds, placer, router)
     with console.progress() as progress:
         result = bw.synthesize(

@@ -186,6 +186,7 @@ def _design_dict(design: Design) -> dict[str, Any]:
         "counters": design.counters,
         "batch": design.batch,
         "parameters": design.parameters,
+        "device": design.device,
         "layers": layers_dict(design),
     }
 
@@ -271,6 +272,7 @@ def _read(folder: Path) -> Design:
         program=_words(folder / PROGRAM) if tree["program"] else None,
         weights=WeightStream(_words(folder / WEIGHTS), frames) if frames is not None else None,
         memory=_memory(folder, tree["memory"]),
+        device=tree.get("device", ""),
         **{name: tree[name] for name in ("target", "top", "options", "counters", "batch", "parameters")},
     )
     check_design(design)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -54,6 +55,16 @@ class Judge:
             "agreement": measures.agreement(self.reference, outputs),
             "accuracy": None if self.labels is None else measures.accuracy(outputs, self.labels),
         }
+
+
+def loss_out_of_reach(max_loss: float, network: str, lost: float, labels: bool = True) -> str:
+    """That no network keeps a bound on the loss, and the nearest that one does; lost: of the one that loses least."""
+    points = 100 * lost
+    unit = "points" if labels else "% of answers that differ"
+    return (
+        f"max_loss={max_loss:g} is out of reach: the network that loses least, {network}, loses {points:.2f} {unit}; "
+        f"legal is max_loss of at least {math.ceil(round(100 * points, 6)) / 100:g}, or fine-tuning"
+    )
 
 
 def kept_figures(judge: Judge, network: Network, price: Cost | None, keep: bool) -> Result:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from bitwright.text import figure, printable
+from bitwright.text import aligned, figure, printable
 
 FOLDER = Path(__file__).parent
 
@@ -52,7 +52,7 @@ def plots(
         notes=notes,
         plots=drawn,
         columns=[{"name": name, "numeric": n} for name, n in zip(names, numeric, strict=True)],
-        rows=rows,
+        rows=list(zip(*map(aligned, zip(*rows, strict=True)), strict=True)),
         unit=unit,
         marked=marked,
         tools=f"bitwright {version('bitwright')}",

@@ -27,8 +27,8 @@ class Box:
 
 def column(boxes: Sequence[Box], edges: Sequence[tuple[int, int]], titles: Sequence[str]) -> Markup:
     """Boxes from top to bottom, edges (-1 is the input); titles of the bars. A longer first bar makes a darker box."""
-    height = ROW * (len(boxes) + 2)
-    parts = [f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="the network, layer by layer">']
+    height = ROW * (len(boxes) + 1)
+    parts = [f'<svg class="wide" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="the network, layer by layer">']
     for k, title in enumerate(titles):
         parts.append(f'<text class="soft" x="{_bar(k)}" y="16">{_safe(title)}</text>')
     parts.append(f'<text class="soft" x="{LEFT + 6}" y="{ROW * 0.8:.0f}">input</text>')
@@ -43,7 +43,7 @@ def column(boxes: Sequence[Box], edges: Sequence[tuple[int, int]], titles: Seque
         )
         parts.append(f'<text x="{LEFT + 6}" y="{y + 15}">{escape(label(box.name, 26))}</text>')
         end = f'x="{LEFT + BOXES - 6}" y="{y + 15}" text-anchor="end"'
-        parts.append(f'<text class="soft" {end}>{escape(label(box.result, 22))}</text>')
+        parts.append(f"<text {end}>{escape(label(box.result, 22))}</text>")
         for k, (part, words) in enumerate(box.bars):
             wide = max(1.0, 0.6 * BAR * part)
             color = "var(--c1)" if box.marked and k == 0 else f"var(--c{2 * k})"

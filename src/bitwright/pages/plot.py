@@ -72,7 +72,8 @@ def scatter(
 ) -> Markup:
     """A plot of points; bound: a line across at this y; joined: groups whose points a line joins in their order."""
     groups = list(dict.fromkeys(mark.group for mark in marks))
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_safe(y.title)} over {_safe(x.title)}">']
+    said = f"{_safe(y.title)} over {_safe(x.title)}"
+    parts = [f'<svg class="wide" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{said}">']
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     bottom, right = TOP + high, LEFT + wide
 

@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
+from bitwright import targets
 from bitwright.design.results import all_runs
 from bitwright.devices import ESTIMATED_LUT
+from bitwright.options import as_text
 from bitwright.pages import page as rendered
 from bitwright.pages.drawing import Box, column, histogram
 from bitwright.reporting.layers import edges
 from bitwright.reporting.summary import RESOURCES
-from bitwright.targets.contract import Design
+from bitwright.targets.contract import Design, make_options
 from bitwright.text import figure, percent
 
 FOLDER = Path(__file__).parent
+TITLES = {"lut": "LUT", "ff": "FF", "carry": "carry", "bram36": "BRAM36", "dsp": "DSP"}
 
 
 def page(found: dict[str, Any], design: Design) -> str:
@@ -35,30 +39,44 @@ def page(found: dict[str, Any], design: Design) -> str:
         drawing=_drawing(found, design, slowest),
         slowest=slowest,
         histogram=_histogram,
+        titles=TITLES,
+        part=part(found),
+        command=_command(design),
     )
 
 
 def cards(found: dict[str, Any]) -> list[tuple[str, str]]:
     """The figures that matter first, by name."""
     speed, simulation, synthesis = found["performance"], found["simulation"], found["synthesis"]
-    clock = f"{figure(float(speed['clock_mhz']))} MHz, {speed['clock_basis']}"
     shown = [
         ("frames/s", figure(round(speed["frames_per_second"], 1))),
         ("latency, µs", figure(round(speed["latency_us"], 2))),
-        ("clock", clock),
+        (f"clock, {speed['clock_basis']}", f"{figure(float(speed['clock_mhz']))} MHz"),
     ]
     runs = all_runs(simulation) if simulation else []
     shown += [("accuracy of the hardware", percent(r["accuracy"], 2)) for r in runs if "accuracy" in r][:1]
     if simulation:
         exact = {True: "yes", False: "no", None: "not compared"}[simulation["bit_exact"]]
         shown.append((f"bit-exact, {figure(simulation['frames'])} frames", exact))
-    if synthesis:
-        shares = {name: share for name, share in synthesis["utilization"].items() if share}
-        name = synthesis["device"]["name"]
-        shown += [(f"{kind} of {name}", percent(share)) for kind, share in shares.items()]
-    else:
-        shown += [(f"{kind}, estimated", figure(found["estimate"]["total"][kind])) for kind in ("lut", "bram36", "dsp")]
-    return shown
+    used, basis = (synthesis, "") if synthesis else (found["estimate"], ", estimated")
+    if name := part(found):
+        shares = {kind: share for kind, share in used["utilization"].items() if share}
+        return shown + [(f"{TITLES[kind]} of {name}{basis}", percent(share)) for kind, share in shares.items()]
+    return shown + [(f"{TITLES[kind]}{basis}", figure(used["total"][kind])) for kind in ("lut", "bram36", "dsp")]
+
+
+def part(found: dict[str, Any]) -> str:
+    """What the design was synthesized for, else what it was planned for; "" for nothing."""
+    name: str = found["synthesis"]["device"]["name"] if found["synthesis"] else found["design"]["device"]
+    return name
+
+
+def _command(design: Design) -> str:
+    """The command that makes the design again, within its build folder."""
+    usual = vars(make_options(targets.get(design.target), {}))
+    settings = [f"{name}={as_text(value)}" for name, value in design.options.items() if value != usual.get(name)]
+    words = ["bitwright", "compile", "network.bw", "--target", design.target]
+    return shlex.join([*words, *(word for setting in settings for word in ("-O", setting)), "-o", "again"])
 
 
 def _drawing(found: dict[str, Any], design: Design, slowest: int) -> Any:

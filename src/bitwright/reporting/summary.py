@@ -11,6 +11,7 @@ from typing import Any
 
 from bitwright.design.io import estimate_dict, plain
 from bitwright.design.results import all_runs
+from bitwright.devices import find_device
 from bitwright.hardware.clock import DEFAULT_MHZ, Clock, reached
 from bitwright.hardware.resources import Resources
 from bitwright.network.ops import Conv2d, Dense
@@ -42,8 +43,9 @@ def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) ->
             "input_lanes": [spec.lanes for spec in design.input.tensors],
             "output_lanes": [spec.lanes for spec in design.output.tensors],
             "parameters": plain(design.parameters),
+            "device": design.device,
         },
-        "estimate": plain(estimate_dict(design.estimate)),
+        "estimate": plain(estimate_dict(design.estimate)) | {"utilization": _shares(design)},
         "layers": _layers(design, synthesized, _activations(simulated)),
         "comparable": any(unit.get("estimate") for unit in (synthesized or {}).get("units", ())),
         "simulation": simulated,
@@ -58,6 +60,11 @@ def _as_dict(result: Any) -> dict[str, Any] | None:
         return None
     found: dict[str, Any] = plain(result if isinstance(result, Mapping) else result.as_dict())
     return found
+
+
+def _shares(design: Design) -> dict[str, float]:
+    """Estimated shares of the part that the design was planned for; empty where it was for none."""
+    return find_device(design.device).estimated_utilization(design.estimate.total) if design.device else {}
 
 
 def _network(design: Design) -> dict[str, Any]:

@@ -210,9 +210,8 @@ class Design(Shown):
     weights, memory: what goes to s_axis_weights, and lies behind m_axi, where the top has them.
     counters: addresses of 32-bit registers by name, read after the last frame; "errors" is 0 if no write was ignored.
     batch: frames that are computed together, whose results leave one right after the other.
-    input, output: what the streams carry, in the order of the network's inputs and outputs; one `StreamSpec` may stand
-    for a frame of one tensor.
-    parameters: facts of the design for reports and drivers (JSON-able).
+    input, output: what the streams carry, in the network's order; one `StreamSpec` may stand for a frame of one tensor.
+    parameters: facts for reports and drivers (JSON-able). device: the part or board that it was planned for, or "".
     Names of modules and files reach scripts: `ModelError` where they are not plain.
     """
 
@@ -231,6 +230,7 @@ class Design(Shown):
     counters: Mapping[str, int] | None = None
     batch: int = 1
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    device: str = ""
 
     def __post_init__(self) -> None:
         for side in ("input", "output"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,7 +103,8 @@ def run(
         console.say(f"recommended: {result.summary()}")
         console.say(commands[key(best)])
         if build is not None:
-            save_design(compile(result.networks[best.network], best.target, **best.options), build)
+            made = compile(result.networks[best.network], best.target, **best.options)
+            save_design(replace(made, device=device), build)
             console.say(f"{build}: the recommended design; `bitwright simulate {shlex.quote(str(build))}` checks it")
     console.result(result.as_dict(commands))
     if best is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bitwright.commands.common import DataFile, Model, Shared, input_shape, sharing
+from bitwright.text import percent
 
 if TYPE_CHECKING:
     from bitwright.explore.front import SearchResult
@@ -59,7 +60,6 @@ def run(
     """
     from bitwright.commands.console import Console
     from bitwright.errors import OptionError
-    from bitwright.text import percent
 
     if data is None:
         raise OptionError("--data with calibration samples is needed")
@@ -82,8 +82,7 @@ def run(
     console.table(f"{graph.name}: {len(result.points)} networks measured{full}", *result.rows())
     _write(result, csv, plot)
     if result.chosen is not None or budget is not None or max_loss is not None:
-        bound = "the budget" if budget is not None else "the bound on the loss"
-        _choose(console, result, bound, None if output is None else lambda: save(result, spec, output))
+        _choose(console, result, max_loss, None if output is None else lambda: save(result, spec, output))
     console.result(result.as_dict())
 
 
@@ -95,17 +94,29 @@ def _write(result: SearchResult, csv: Path | None, plot: Path | None) -> None:
             write_file(path, text())
 
 
-def _choose(console: Any, result: SearchResult, bound: str, save: Callable[[], None] | None) -> None:
+def _choose(console: Any, result: SearchResult, max_loss: float | None, save: Callable[[], None] | None) -> None:
     """Say which network was chosen, and save it."""
     from bitwright.errors import OptionError
 
     if result.chosen is None:
-        raise OptionError(f"no measured network keeps {bound}")
+        raise OptionError(_shortfall(result, max_loss))
     console.say(f"chosen: {result.chosen.label}, {result.price.quantity} {result.chosen.cost:,.0f}")
     for name, (weight, activation) in result.chosen.widths.items():
         console.detail(f"  {name}: {weight}-bit weights, {activation}-bit input")
     if save is not None:
         save()
+
+
+def _shortfall(result: SearchResult, max_loss: float | None) -> str:
+    """The bound that no measured network keeps, and the nearest that one does."""
+    from bitwright.explore.finalists import loss_out_of_reach
+
+    if max_loss is None:
+        p = min(result.points, key=lambda p: p.cost)
+        cost = f"{p.cost:,.0f} {result.price.quantity}"
+        return f"the budget is out of reach: the cheapest network, {p.label}, takes {cost}; legal is that or more"
+    p = min(result.points, key=lambda p: (p.lost or 0.0, p.cost))
+    return loss_out_of_reach(max_loss, p.label, p.lost or 0.0)
 
 
 def _widths(text: str, name: str) -> tuple[int, ...]:

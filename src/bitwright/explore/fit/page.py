@@ -11,22 +11,24 @@ from typing import Any
 from bitwright.explore.fit.result import FitPoint, FitResult, key
 from bitwright.pages import page
 from bitwright.pages.plot import Axis, Mark, scatter
-from bitwright.text import figure, percent, printable
+from bitwright.text import aligned, figure, percent, printable
 
 
 def html(result: FitResult, model: str, commands: Mapping[str, str]) -> str:
     """One file without further downloads; commands by `result.key`."""
     front, best, options = result.front, result.recommendation, result.options
     columns, rows = result.columns(), result.rows()
+    cells = zip(*map(aligned, zip(*rows, strict=True)), strict=True)
     lost = columns[2]
     plot: Any = ""
     if front:
         x = Axis.over(columns[4 + result.labels], [p.frames_per_second for p in front], log=True)
         marks = [_mark(result, number, p) for number, p in enumerate(front)]
-        plot = scatter(marks, x, Axis.over(lost, [100 * p.lost for p in front]), options.max_loss)
+        plot = scatter(marks, x, Axis.over(lost, [options.max_loss, *(100 * p.lost for p in front)]), options.max_loss)
     numeric = [any(isinstance(row[i], (int, float)) for row in rows) for i in range(len(columns))]
-    goals = [f"at least {options.fps:g} frames/s"] if options.fps else ["as many frames a second as fit"]
-    goals += [f"at most {options.max_loss:g} {lost.partition(', ')[2]} lost", f"{100 * options.fill:g} % of the device"]
+    goals = [f"at least {figure(options.fps)} frames/s"] if options.fps else ["as many frames a second as fit"]
+    unit = lost.partition(", ")[2].removesuffix("s" if options.max_loss == 1 else "")
+    goals += [f"at most {options.max_loss:g} {unit} lost", f"at most {100 * options.fill:g} % of the device"]
     return page(
         Path(__file__).parent,
         "page.html.j2",
@@ -42,7 +44,7 @@ def html(result: FitResult, model: str, commands: Mapping[str, str]) -> str:
         columns=[{"name": name, "numeric": n} for name, n in zip(columns, numeric, strict=True)],
         rows=[
             {"cells": row, "recommended": p.recommended, "command": commands[key(p)]}
-            for p, row in zip(front, rows, strict=True)
+            for p, row in zip(front, cells, strict=True)
         ],
         tools=f"bitwright {version('bitwright')}",
     )

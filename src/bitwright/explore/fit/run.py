@@ -8,7 +8,6 @@ networks that no cheaper one beats get hardware on their target.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +18,7 @@ import numpy as np
 from bitwright.devices import DEVICES, find_device
 from bitwright.explore.cache import ResultCache
 from bitwright.explore.costs import Cost, LayerCosts, Pair, alike, layer_costs
-from bitwright.explore.finalists import Judge, Lesson, fine_tuned, kept_figures, kept_network
+from bitwright.explore.finalists import Judge, Lesson, fine_tuned, kept_figures, kept_network, loss_out_of_reach
 from bitwright.explore.fit.hardware import Wish, all_costs, all_designs, prices
 from bitwright.explore.fit.options import FitOptions, make_options
 from bitwright.explore.fit.result import FitPoint, FitResult, mark_front
@@ -306,11 +305,7 @@ def _shortfall(points: Sequence[FitPoint], reasons: Sequence[str], chosen: FitOp
     good = [p for p in points if p.lost <= chosen.bound]
     if not good:
         p = min(points, key=lambda p: (p.lost, p.share))
-        unit = "points" if labels else "% of answers that differ"
-        return (
-            f"max_loss={chosen.max_loss:g} is out of reach: the network that loses least, {p.network}, loses "
-            f"{100 * p.lost:.2f} {unit}; legal is max_loss of at least {_up(100 * p.lost):g}, or fine-tuning"
-        )
+        return loss_out_of_reach(chosen.max_loss, p.network, p.lost, labels)
     within = f"{100 * chosen.fill:g} % of {chosen.device}"
     fitting = [p for p in good if p.share <= chosen.fill]
     if not fitting:
@@ -325,11 +320,6 @@ def _shortfall(points: Sequence[FitPoint], reasons: Sequence[str], chosen: FitOp
         f"{figure(round(p.frames_per_second, 1))} frames/s; legal is fps of at most {int(p.frames_per_second)}, or a "
         "larger device"
     )
-
-
-def _up(points: float) -> float:
-    """The next larger hundredth."""
-    return math.ceil(round(100 * points, 6)) / 100
 
 
 def _larger(point: FitPoint, chosen: FitOptions) -> str:
