@@ -1,5 +1,7 @@
 """FIFO depths at joins, against closed forms."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -55,3 +57,15 @@ def test_streams_of_different_pixels_are_aligned():
     a, b = align(np.array([1, 2, 3, 4]), np.array([5, 6]), 8)
     assert list(a) == [1, 2, 3, 4]
     assert list(b) == [5, 5, 6, 6]
+
+
+def test_the_report_shows_the_depths_of_the_hardware():
+    from bitwright import compile
+    from bitwright.reporting.layers import choice
+
+    nodes = (conv("c", "input", (3, 3), (1,) * 4), Node("sum", Add(), ("input", "c")))
+    design = compile(Network(InputSpec(TensorType((8, 9, 2), IntType(2))), nodes))
+    (words,) = (row.details["fifo_words"] for row in design.estimate.layers if row.name == "sum")
+    built = [int(depth) for text in design.files.values() for depth in re.findall(r"\.Depth\((\d+)\)", text)]
+    assert sorted(depth for depth in words if depth) == sorted(built)
+    assert choice({"fifo_words": words}) == f"FIFO of {' and '.join(map(str, filter(None, words)))} words"

@@ -51,6 +51,21 @@ def test_raw_pixels_through_the_driver_are_as_accurate_as_evaluate(tmp_path):
     assert found["accuracy"] == (expected == labels).mean() > 0.9
 
 
+def test_floats_of_the_model_from_a_terminal(tmp_path):
+    """As `evaluate --data` takes them; without --float they could be raw data, which this network does not declare."""
+    network = bw.load(FOLDER / "digits.onnx")
+    bw.deploy(bw.compile(network), tmp_path / "board", "pynq-z2")
+    with np.load(FOLDER / "digits_test.npz") as file:
+        x, labels = (file["images"][:20, None] / 16).astype(np.float32), file["labels"][:20]
+    np.savez(tmp_path / "test.npz", x=x, labels=labels)
+    found = run_driver(tmp_path / "board" / "driver.py", "--data", tmp_path / "test.npz", "--float")
+    assert found["accuracy"] == bw.evaluate(network, x, labels).accuracy
+    command = [sys.executable, tmp_path / "board" / "driver.py", "--simulate", "--data", tmp_path / "test.npz"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "legal are its own floats (execute_float; --float), its integers" in done.stderr
+
+
 def test_bad_input_of_the_driver_is_one_line(doubler, tmp_path):
     bw.deploy(doubler, tmp_path / "board", "ultra96")
     np.savez(tmp_path / "bad.npz", y=np.zeros(3))
@@ -92,7 +107,7 @@ def test_options_of_the_terminal(monkeypatch, capsys):
 )
 def test_labels_that_fit_no_class_are_refused(tmp_path, labels, names, message):
     np.savez(tmp_path / "data.npz", x=np.zeros((2, 1)), labels=labels)
-    host = SimpleNamespace(classify=lambda raw: np.zeros(len(raw), int), facts={"classes": names}, network="n")
+    host = SimpleNamespace(classify=lambda raw, floats: np.zeros(len(raw), int), facts={"classes": names}, network="n")
     with pytest.raises(ValueError, match=message):
         terminal.classified(host, tmp_path / "data.npz", None)
 

@@ -14,6 +14,7 @@ from bitwright.network import IntType, Network, Node
 from bitwright.network.ops import Product
 from bitwright.network.types import Array
 from bitwright.targets.contract import Design, LayerEstimate
+from bitwright.text import figure
 
 BINS = 32  # of a histogram, at most
 GRID_BITS = 8  # of types whose whole grid is shown
@@ -74,11 +75,13 @@ def activations(network: Network, x: Array) -> dict[str, Any]:
 
 
 def choice(details: Mapping[str, Any]) -> str:
-    """What a target's estimate says that it chose: words, and a folding of whole numbers."""
+    """What a target's estimate says that it chose: words, a folding of whole numbers, FIFOs before a join."""
     words = [str(details[name]) for name in TOLD if details.get(name) not in (None, "plain")]
     fold = details.get("fold")
     if isinstance(fold, Mapping):
         words += [f"{name} {value}" for name, value in fold.items() if value != 1]
+    if depths := [depth for depth in details.get("fifo_words", ()) if depth]:
+        words.append(f"FIFO of {' and '.join(map(figure, depths))} words")
     return ", ".join(words)
 
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 Builds = Annotated[list[Path], typer.Argument(help="build folders, as `compile` writes them; several of one hardware")]
 ClassNames = Annotated[Path | None, typer.Option("--class-names", help="text file, one class name per line")]
-DEVICE_HELP = "part or board; a board also gets a driver, one with a serial line its bitstream (docs/boards.md)"
+DEVICE_HELP = (
+    "part or board, default that of `compile`; a board also gets a driver, one with a serial line its bitstream"
+    " (docs/boards.md)"
+)
 DeviceName = Annotated[
     str | None,
     typer.Option("--device", "--board", help=DEVICE_HELP, show_default=False),
@@ -56,6 +59,7 @@ def run(
     if len(designs) < len(builds):
         raise OptionError("two build folders have one name; legal are different ones, as the driver loads them by name")
     design = next(iter(designs.values()))
+    device = device or (None if ip else design.device or None)
     if ip == (device is not None) or (prefix and not ip):
         raise OptionError("legal is either a --device or --board, or --ip, with --prefix where names need one")
     if device is None:
@@ -75,7 +79,7 @@ def run(
         console.say(f"load the bitstream:        {found['load']}")
         console.say("run it:                    host.py")
     else:
-        _say_vivado(console, found, known, clock_mhz)
+        _say_vivado(console, output, found, known, clock_mhz)
     console.result({"output": str(output), **found})
 
 
@@ -95,7 +99,9 @@ def _block(console: Console, designs: Mapping[str, Design], output: Path, prefix
     console.result({"output": str(output), **found})
 
 
-def _say_vivado(console: Console, found: dict[str, Any], known: tuple[str, Clock] | None, clock_mhz: float) -> None:
+def _say_vivado(
+    console: Console, output: Path, found: dict[str, Any], known: tuple[str, Clock] | None, clock_mhz: float
+) -> None:
     """What to type for a part or board that Vivado builds for."""
     from bitwright.devices import BOARDS
 
@@ -105,6 +111,7 @@ def _say_vivado(console: Console, found: dict[str, Any], known: tuple[str, Clock
         console.say(found["note"])
     console.say("resources and timing:  vivado -mode batch -source reports.tcl")
     if "overlay.tcl" in found["files"]:
+        console.say(f"without the board:     python {output / 'driver.py'} --simulate")
         console.say("bitstream:             vivado -mode batch -source overlay.tcl")
         console.say("on the board:          driver.py, beside overlay.bit and overlay.hwh")
         speed = found["throughput"]["frames_per_second"]

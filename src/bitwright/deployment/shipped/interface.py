@@ -94,14 +94,15 @@ class Host:
         """Raw data [N, ...], prepared as the network declares it, to the model's floats [N, *shape]."""
         if not self.facts["raw_data"]:
             raise DataError(
-                "the network does not say how raw data become its floats; legal are execute_float, execute_integers, "
-                "or a design compiled with --input-scale, --input-mean, --input-std or --input-layout"
+                "the network does not say how raw data become its floats; legal are its own floats (execute_float; "
+                "--float), its integers (execute_integers), or a design compiled with --input-scale, --input-mean, "
+                "--input-std or --input-layout"
             )
         return self.execute_float({name: prepare(self.inputs[name], a) for name, a in self._named(raw).items()})
 
-    def classify(self, raw: Any) -> Any:
-        """The class of each item of raw data: its name where `deploy` was given names, else its number."""
-        y = self.execute(raw)
+    def classify(self, data: Any, floats: bool = False) -> Any:
+        """The class of each item of raw data, or of the model's own floats: its name where `deploy` was given names."""
+        y = self.execute_float(data) if floats else self.execute(data)
         if isinstance(y, dict):
             raise DataError(f"the network has the outputs {', '.join(y)}; legal are networks of one output")
         found, names = classes(y), self.facts["classes"]

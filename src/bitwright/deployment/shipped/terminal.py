@@ -27,6 +27,7 @@ def main(open_host: Callable[..., Host]) -> int:
         parser.add_argument("--port", help="serial port, where there is more than one")
     parser.add_argument("--network", help="load this network first")
     parser.add_argument("--data", type=Path, help="raw data: .npy, or .npz with x (or images) and, where known, labels")
+    parser.add_argument("--float", action="store_true", help="--data holds the model's own floats, no raw data")
     parser.add_argument("--frames", type=positive, help="so many frames: all of --data, or 256 random ones")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds to wait for the hardware")
     chosen = parser.parse_args()
@@ -37,7 +38,7 @@ def main(open_host: Callable[..., Host]) -> int:
             if chosen.network:
                 host.load(chosen.network)
             if chosen.data:
-                found = classified(host, chosen.data, chosen.frames)
+                found = classified(host, chosen.data, chosen.frames, chosen.float)
             else:
                 found = host.throughput_test(chosen.frames or 256)
             print(json.dumps({**found, "counters": host.counters()}))
@@ -55,8 +56,8 @@ def positive(text: str) -> int:
     return number
 
 
-def classified(host: Host, path: Path, frames: int | None) -> dict[str, object]:
-    """The classes of the raw data of a file, and the accuracy where it has labels."""
+def classified(host: Host, path: Path, frames: int | None, floats: bool = False) -> dict[str, object]:
+    """The classes of the data of a file, and the accuracy where it has labels."""
     try:
         loaded = np.load(path, allow_pickle=False)
         arrays = {"x": loaded} if isinstance(loaded, np.ndarray) else dict(loaded)
@@ -65,7 +66,7 @@ def classified(host: Host, path: Path, frames: int | None) -> dict[str, object]:
     raw = arrays.get("x", arrays.get("images"))
     if raw is None:
         raise ValueError(f"{path} holds {', '.join(arrays)}; legal is an array x, or images")
-    found = host.classify(raw[:frames])
+    found = host.classify(raw[:frames], floats)
     result: dict[str, object] = {"network": host.network, "frames": len(found), "classes": found.tolist()}
     if "labels" in arrays:
         names, labels = host.facts["classes"], arrays["labels"][:frames]

@@ -64,6 +64,9 @@ def _layer(plan: UnitPlan) -> LayerEstimate:
             "candidates": plan.mac.candidates,
             "remark": plan.mac.remark,
         }
+    fifos = [a + b for a, b in zip(plan.fifo_words, plan.behind_words, strict=False)]
+    if any(fifos):
+        details["fifo_words"] = fifos
     unit = plan.unit
     figures = cost.total(components), timing.unit_cycles(plan)
     return LayerEstimate(unit.name, unit.kind, *figures, unit.nodes, details)
