@@ -10,7 +10,7 @@ are fewer. `predict` takes all cores. Of the larger batch each float session get
 Everything runs in turns in one process: a round measures each contestant, the quickest of many calls. Of the rounds
 the median counts, of milliseconds per batch and of the ratios within a round. Run it on an idle machine: the load
 before each network is recorded. Results go to result.json network by network, and what is there stays, unless
---again. `python benchmarks/tables.py` then writes them into the README.
+--again. `python benchmarks/tables.py` then writes them into docs/figures.md.
 """
 
 from __future__ import annotations
