@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`bitwright check`: what is in a model, and what each target says to it."""
+"""`bitwright check`: what is in a model, and which targets accept it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(
     json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say what is in a model and what each target says to it."""
+    """Say what is in a model and which targets accept it."""
     from bitwright.commands.console import Console
 
     console = Console(json, verbose)
