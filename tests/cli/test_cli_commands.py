@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -193,6 +194,10 @@ def test_a_design_knows_the_part_that_it_is_for(run, fails, result, model, build
     page = (own / "report.html").read_text()
     assert "on fake, ultra96, 200 MHz</h1>" in page
     assert "LUT of ultra96, estimated" in page
+    code, out, _ = run("report", own, build, "-o", tmp_path / "both.html")
+    assert code == 0
+    assert re.search(r"LUT, % of the part +[0-9.]+ +-", out)
+    assert re.search(r"part +ultra96 +-", out)
 
 
 def test_results_of_another_design_are_left_out(result, build):

@@ -10,6 +10,7 @@ from typing import Any
 
 from bitwright.design.results import all_runs
 from bitwright.pages import page
+from bitwright.reporting.summary import TITLES, part
 
 RESOURCES = ("lut", "ff", "bram36", "dsp")
 
@@ -49,11 +50,9 @@ def _figures(found: Mapping[str, Any]) -> dict[str, object]:
     accuracy = next((run["accuracy"] for run in runs if "accuracy" in run), None)
     table["accuracy of the hardware, %"] = None if accuracy is None else round(100 * accuracy, 2)
     table["bit-exact"] = simulation["bit_exact"] if simulation else None
-    used = synthesis["total"] if synthesis else found["estimate"]["total"]
-    table |= {name: round(used[name], 1) for name in RESOURCES}
+    used = synthesis or found["estimate"]
+    table |= {TITLES[name]: round(used["total"][name], 1) for name in RESOURCES}
     table["resources are"] = "measured" if synthesis else "estimated"
-    table["part"] = synthesis["device"]["name"] if synthesis else None
-    for name in RESOURCES if synthesis else ():
-        share = synthesis["utilization"].get(name)
-        table[f"{name}, % of the part"] = None if share is None else round(100 * share, 1)
-    return table
+    table["part"] = part(found) or None
+    shares = {name: used["utilization"][name] for name in RESOURCES if name in used["utilization"]}
+    return table | {f"{TITLES[name]}, % of the part": round(100 * share, 1) for name, share in shares.items()}

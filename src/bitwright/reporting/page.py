@@ -14,12 +14,11 @@ from bitwright.options import as_text
 from bitwright.pages import page as rendered
 from bitwright.pages.drawing import Box, column, histogram
 from bitwright.reporting.layers import edges
-from bitwright.reporting.summary import RESOURCES
+from bitwright.reporting.summary import RESOURCES, TITLES, part
 from bitwright.targets.contract import Design, make_options
 from bitwright.text import figure, percent
 
 FOLDER = Path(__file__).parent
-TITLES = {"lut": "LUT", "ff": "FF", "carry": "carry", "bram36": "BRAM36", "dsp": "DSP"}
 
 
 def page(found: dict[str, Any], design: Design) -> str:
@@ -63,12 +62,6 @@ def cards(found: dict[str, Any]) -> list[tuple[str, str]]:
         shares = {kind: share for kind, share in used["utilization"].items() if share}
         return shown + [(f"{TITLES[kind]} of {name}{basis}", percent(share)) for kind, share in shares.items()]
     return shown + [(f"{TITLES[kind]}{basis}", figure(used["total"][kind])) for kind in ("lut", "bram36", "dsp")]
-
-
-def part(found: dict[str, Any]) -> str:
-    """What the design was synthesized for, else what it was planned for; "" for nothing."""
-    name: str = found["synthesis"]["device"]["name"] if found["synthesis"] else found["design"]["device"]
-    return name
 
 
 def _command(design: Design) -> str:

@@ -19,6 +19,7 @@ from bitwright.reporting.layers import NOTHING, layer_facts
 from bitwright.targets.contract import Design
 
 RESOURCES = tuple(f.name for f in dataclasses.fields(Resources))
+TITLES = {"lut": "LUT", "ff": "FF", "carry": "carry", "bram36": "BRAM36", "dsp": "DSP"}  # as pages call them
 
 
 def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) -> dict[str, Any]:
@@ -52,6 +53,12 @@ def summary(design: Design, *, simulation: Any = None, synthesis: Any = None) ->
         "synthesis": synthesized,
         "performance": _performance(design, simulated, synthesized),
     }
+
+
+def part(found: Mapping[str, Any]) -> str:
+    """What the design of a summary was synthesized for, else what it was planned for; "" for nothing."""
+    name: str = found["synthesis"]["device"]["name"] if found["synthesis"] else found["design"]["device"]
+    return name
 
 
 def _as_dict(result: Any) -> dict[str, Any] | None:
