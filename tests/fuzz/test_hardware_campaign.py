@@ -49,3 +49,25 @@ def test_an_exception_is_a_failure(monkeypatch):
     record = hardware.run_seed("tlmac", 1)
     assert record["status"] == "failed"
     assert record["error"].startswith("IndexError")
+
+
+def test_what_was_wrong_in_a_ledger_is_tried_anew(tmp_path, monkeypatch):
+    found, tried = {3: "wrong"}, []
+
+    def run_seed(name, seed, **more):
+        tried.append(seed)
+        status = found.get(seed, "refused" if seed % 2 else "exact")
+        return {"target": name, "seed": seed, "status": status, "frames": 2, "stalled": 5}
+
+    monkeypatch.setattr(hardware, "run_seed", run_seed)
+    path = tmp_path / "ledger.json"
+    assert hardware.main(["rap", "--count", "3", "--ledger", str(path)]) == 1
+    counts = json.loads(path.read_text())["targets"]["rap"]
+    assert (counts["networks"], counts["refused"], counts["frames"]) == (3, 1, 14)
+    assert [r["seed"] for r in counts["wrong"]] == [3]
+    found.clear()
+    found[3] = "exact"
+    assert hardware.main(["rap", "--count", "4", "--ledger", str(path)]) == 0
+    counts = json.loads(path.read_text())["targets"]["rap"]
+    assert tried == [0, 1, 2, 3, 3, 4]
+    assert (counts["networks"], counts["next"], counts["frames"], counts["wrong"]) == (4, 5, 28, [])
