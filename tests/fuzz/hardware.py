@@ -249,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     count, start = (given.count - known["networks"], known["next"]) if given.ledger else (given.count, given.seed)
     counts = collections.Counter()
     more = {"length": Length(given.frames, given.cycles), "fixed": fixed}
-    again = [run_seed(given.target, r["seed"], **more) for r in known["wrong"]]
+    again = (run_seed(given.target, r["seed"], **more) for r in known["wrong"])
     for record in itertools.chain(again, run(given.target, count, start, given.out, **more)):
         counts[record["status"]] += 1
         tally(ledger, given.target, record)
