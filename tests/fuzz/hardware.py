@@ -51,7 +51,7 @@ CAMPAIGNS = Path(__file__).with_name("campaigns.toml")
 SEVERAL = 0.3  # share of the networks that are drawn with several inputs, outputs or both
 GOOD = ("exact", "refused")
 MOST_FRAMES = 20_000  # of a simulation
-STEADY_FRAMES = 20  # without stalls, where frames must be steady: those of several inputs come in bursts at first
+STEADY_FRAMES = 120  # without stalls, where frames must be steady: those of several inputs may leave in bursts
 RELATIONS = {
     "equal": lambda measured, estimated: math.ceil(measured) == estimated,
     "near": lambda measured, estimated: abs(measured - estimated) <= max(2, 0.01 * estimated),
