@@ -30,9 +30,9 @@ test: venv
 fuzz: venv
 	$(BIN)/python tests/fuzz/files.py --count $(or $(COUNT),100000) --out benchmarks/trust/files.json
 
-# Random networks through the RTL of all targets; COUNT networks of each, of all runs together.
+# Random networks through the RTL of all targets; COUNT networks of each, of all runs together, about CYCLES of each.
 frames: venv
-	for t in tlmac bitsys rap; do $(BIN)/python tests/fuzz/hardware.py $$t --count $(or $(COUNT),100) --cycles 1000000 --ledger benchmarks/trust/frames.json || exit 1; done
+	for t in tlmac bitsys rap; do $(BIN)/python tests/fuzz/hardware.py $$t --count $(or $(COUNT),100) --cycles $(or $(CYCLES),100000) --ledger benchmarks/trust/frames.json || exit 1; done
 
 # Random networks: NumPy against the fast evaluator and exported files.
 networks: venv

@@ -30,6 +30,7 @@ PAGES = (
     "docs/timing.md",
     "docs/choosing-a-target.md",
     "docs/boards.md",
+    "docs/campaigns.md",
 )
 
 
@@ -288,6 +289,48 @@ def rap_networks() -> str:
     return markdown([*columns, "frames, ideal memory: differences", "random memory"], rows)
 
 
+def campaigns() -> str:
+    """What was tried at random, how often, and what was found."""
+    found = {
+        name: results(f"trust/{name}.json") for name in ("frames", "networks", "files", "kills", "sinks", "memory")
+    }
+    rows = [
+        [
+            f"random networks through the RTL of {name}, random stalls",
+            f"{row['networks']:,} networks, {row['frames']:,} frames",
+            f"{len(row['wrong'])} wrong",
+            "`make frames`",
+        ]
+        for name, row in sorted(found["frames"]["targets"].items())
+    ]
+    files, trials, mib = found["files"], found["kills"]["trials"], found["memory"]["mib"]
+    wrong = sum(found["networks"]["wrong"].values())
+    limits = f"{len(files['failed'])} failures; at most {files['peak_mib']:,} MiB and {files['slowest'][0]:.1f} s"
+    sinks = f"{len(found['sinks']['escapes'])} escapes"
+    kills = f"{sum(t['kills'] for t in trials)} of {len({t['command'] for t in trials})} commands"
+    most = max(mib, key=int)
+    memory = f"{max(row['own'] for row in mib.values())} MiB, of {int(most):,} frames {mib[most]['own']}"
+    python = "python benchmarks/trust"
+    rows += [
+        [
+            "random networks: NumPy, `predict`, exported ONNX",
+            f"{found['networks']['networks']:,}",
+            f"{wrong} wrong",
+            "`make networks`",
+        ],
+        ["mutated files", f"{files['cases']:,}", limits, "`make fuzz`"],
+        ["hostile names in all sinks", f"{found['sinks']['tests']:,} tests", sinks, f"`{python}/sinks.py`"],
+        ["SIGKILL at random moments", kills, f"{sum(bool(t['wrong']) for t in trials)} wrong", "`make kills`"],
+        [
+            "memory of `evaluate`, without mapped files",
+            f"{len(mib)} sizes",
+            f"at most {memory}",
+            f"`{python}/memory.py`",
+        ],
+    ]
+    return markdown(["what", "how much", "found", "command"], rows)
+
+
 WRITERS = (
     predict,
     unrolled,
@@ -302,6 +345,7 @@ WRITERS = (
     boards_dma,
     networks,
     rap_networks,
+    campaigns,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 
