@@ -114,8 +114,12 @@ def models():
     yield READERS, f"{len(read)} of {len(exported)} models come in"
     near = sum(g >= -0.3 for g in gain)
     yield READERS, f"median {statistics.median(gain):.1f} dB above it, and at least as good within 0.3 dB on {near}"
-    slowest = max(row["quantize_seconds"] for row in made)
-    yield READERS, f"They take at most {slowest:.0f} processor seconds to quantize"
+    quantize, compare = (max(row[f"{name}_seconds"] for row in made) for name in ("quantize", "compare"))
+    check = max(row["check_seconds"] for row in read)
+    yield (
+        READERS,
+        f"at most {quantize:.0f} processor seconds to quantize, `check` {check:.1f} and `compare` {compare:.0f}",
+    )
 
 
 def quantized_files():
