@@ -127,9 +127,9 @@ def _show(console: Console, design: Design, clock: Clock) -> None:
 
 def _say_chosen(console: Console, design: Design, goals: Goals) -> None:
     """The options that the goals led to, and how full the part gets."""
-    usual = targets.get(design.target).options()
-    unusual = [(name, value) for name, value in design.options.items() if value != getattr(usual, name)]
-    chosen = " ".join(f"-O {name}={value}" for name, value in unusual)
+    from bitwright.design.config import unusual
+
+    chosen = " ".join(f"-O {name}={value}" for name, value in unusual(design.target, design.options).items())
     console.say(f"chosen: {chosen or 'the usual options'}")
     if goals.part is not None:
         shares = goals.part.estimated_utilization(design.estimate.total)

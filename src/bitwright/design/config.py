@@ -23,10 +23,15 @@ KEYS = {"format", "version", "target", "options"}
 
 def config(design: Design) -> dict[str, Any]:
     """Target and options of the design, with the folding that was chosen; JSON-able."""
-    target = targets.get(design.target)
-    usual = {f.name: getattr(target.options(), f.name) for f in dataclasses.fields(target.options)}
-    chosen = {name: value for name, value in target.folded(design).items() if value != usual.get(name)}
+    chosen = unusual(design.target, targets.get(design.target).folded(design))
     return {"format": FORMAT, "version": VERSION, "target": design.target, "options": chosen}
+
+
+def unusual(target: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that differ from the defaults of their target; all of them where the target is not installed."""
+    kind = targets.get(target).options if target in targets.names() else None
+    usual = {f.name: getattr(kind(), f.name) for f in dataclasses.fields(kind)} if kind else {}
+    return {name: value for name, value in options.items() if name not in usual or value != usual[name]}
 
 
 def write_config(design: Design, path: str | os.PathLike[str]) -> None:

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from bitwright import targets
+from bitwright.design.config import unusual
 from bitwright.design.results import all_runs
 from bitwright.devices import ESTIMATED_LUT
 from bitwright.options import as_text
@@ -15,7 +15,7 @@ from bitwright.pages import page as rendered
 from bitwright.pages.drawing import Box, column, histogram
 from bitwright.reporting.layers import edges
 from bitwright.reporting.summary import RESOURCES, TITLES, part
-from bitwright.targets.contract import Design, make_options
+from bitwright.targets.contract import Design
 from bitwright.text import figure, percent
 
 FOLDER = Path(__file__).parent
@@ -66,8 +66,7 @@ def cards(found: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _command(design: Design) -> str:
     """The command that makes the design again, within its build folder."""
-    usual = vars(make_options(targets.get(design.target), {}))
-    settings = [f"{name}={as_text(value)}" for name, value in design.options.items() if value != usual.get(name)]
+    settings = [f"{name}={as_text(value)}" for name, value in unusual(design.target, design.options).items()]
     words = ["bitwright", "compile", "network.bw", "--target", design.target]
     return shlex.join([*words, *(word for setting in settings for word in ("-O", setting)), "-o", "again"])
 
