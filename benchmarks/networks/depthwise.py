@@ -45,6 +45,7 @@ OUTPUT = HERE / "depthwise.json"
 CALIBRATION = {"kws": 64, "lite0": 8}  # samples; shares do not depend on the values
 NAMES = {"kws": "kws", "lite0": "Lite0"}
 BOUNDS = {"rap 4 x 4, Lite0 W8A8": 0.80, "rap 4 x 4, kws W8A8": 0.52}
+WORD = 8  # channels
 LARGE = {"a_words": 1 << 17, "b_words": 1 << 17, "param_words": 1 << 16, "program_words": 1 << 16}
 BITSYS = HERE / "bitsys_8x8.toml"  # the array of ultra96
 
@@ -115,7 +116,10 @@ def alone(network: Network, nodes: tuple[Node, ...], channels: slice) -> Network
 
 
 def parts(network: Network, nodes: tuple[Node, ...], array: Array) -> Iterator[tuple[Network, Any]]:
-    """A layer as networks with their plans: halves of its channels, and halves of those, until the target takes all."""
+    """A layer as networks with their plans: halves of its channels, and halves of those, until the target takes all.
+
+    Parts have whole words of channels: those of a word that lie in two parts would be read, and multiplied, twice.
+    """
     target = get(array.target)
     options = target.options(**array.options)
     open_parts = [slice(0, network.types[nodes[0].name].channels)]
@@ -128,7 +132,8 @@ def parts(network: Network, nodes: tuple[Node, ...], array: Array) -> Iterator[t
         elif part.stop - part.start == 1:
             raise AssertionError(f"{nodes[0].name} on {array.name}: {plan.problems}")
         else:
-            middle = (part.start + part.stop) // 2
+            half = (part.stop - part.start) // 2
+            middle = part.start + (half if half < WORD else -(-half // WORD) * WORD)
             open_parts += [slice(part.start, middle), slice(middle, part.stop)]
 
 

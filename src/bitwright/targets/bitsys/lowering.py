@@ -4,17 +4,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bitwright.network import IntType, TensorType
 from bitwright.network.ops import Add, Concat, SumPool, Weave
-from bitwright.network.stages import Stage, Staged
+from bitwright.network.stages import Result, Stage, Staged, Window
 from bitwright.targets.bitsys.array.lines import Lowered, lines
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.model.cycles import TURNS, comparisons, group_items, legal_interval
 from bitwright.targets.bitsys.post import PostStage, Sums, post
+from bitwright.targets.bitsys.registers import fields as register_fields
 from bitwright.targets.bitsys.storage import Layout, Stored
+from bitwright.targets.bitsys.units import PLANE_CHANNELS
+
+MOST_COLUMNS = register_fields("layer")["out_w"].limits[1]
 
 
 @dataclass(frozen=True)
@@ -102,22 +107,44 @@ def _fills_words(stage: Stage, places: Layout) -> bool:
 
 def layers(staged: Staged[Stage], places: Layout, hardware: Hardware) -> list[Layer]:
     """All layers in order, without the places of weights, parameters and tables."""
-    found = []
-    for stage in staged.stages:
-        target = places.values.get(stage.value)
-        for part in parts(stage, _fills_words(stage, places), places.batch):
-            lower = _array if stage.window.multiplies else _vector
-            fields, sums, weights = lower(stage, part, places, hardware)
-            coded = stage.type.dtype.bipolar if target is None else target.coded
-            made = post(stage.results[0].op, sums, stage.type.dtype, coded)
-            first = places.leaving.get(stage.value, 0) if target is None else target.base
-            fields |= _source(stage, part, places) | _target(stage, part, target, first) | _post_fields(made)
-            fields["interval"] = _interval(fields)
-            found.append(Layer(stage, fields, made, sums, weights, part=part))
+    found = [
+        _layer(stage, part, places, hardware)
+        for stage in staged.stages
+        for part in parts(stage, _fills_words(stage, places), places.batch)
+    ]
     reading = [k for k, layer in enumerate(found) if layer.fields["src_input"] or layer.fields.get("srcb_input")]
     for k, layer in enumerate(found):
         layer.fields.update(last=int(k == len(found) - 1), release_input=int(k == reading[-1]))
     return found
+
+
+def _layer(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Layer:
+    target = places.values.get(stage.value)
+    lower = _array if stage.window.multiplies else _vector
+    fields, sums, weights = lower(stage, part, places, hardware)
+    coded = stage.type.dtype.bipolar if target is None else target.coded
+    made = post(stage.results[0].op, sums, stage.type.dtype, coded)
+    first = places.leaving.get(stage.value, 0) if target is None else target.base
+    fields |= _source(stage, part, places) | _target(stage, part, target, first) | _post_fields(made)
+    fields["interval"] = _interval(fields)
+    return Layer(stage, fields, made, sums, weights, part=part)
+
+
+def copied(name: str, words: int, ends: tuple[int, int], fed: bool, hardware: Hardware) -> Layer:
+    """A layer that copies so many words that value `name` lies in; ends: first words of source and result.
+
+    fed: the source lies in the current input buffer. A word is taken as eight bytes of eight channels; on bit planes
+    eight words, or fewer, are as many bits of 64 channels.
+    """
+    planes = math.gcd(words, 8) if hardware.planes else 1
+    pixels, bits = words // planes, planes if hardware.planes else 8
+    rows = next(rows for rows in range(1, pixels + 1) if pixels % rows == 0 and pixels // rows <= MOST_COLUMNS)
+    t = TensorType((rows, pixels // rows, PLANE_CHANNELS if hardware.planes else 8), IntType(bits))
+    stage = Stage(None, (name,), (t,), t, Window(), (Result(f"{name} kept", t),))
+    source, target = (Stored(t, bits, False, hardware.planes, base) for base in ends)
+    places = Layout({name: replace(source, fed=fed), stage.value: target}, (), {}, 1, 0, 0, 0)
+    layer = _layer(stage, Part(), places, hardware)
+    return replace(layer, fields=layer.fields | {"last": 0, "release_input": 0})
 
 
 def _source(stage: Stage, part: Part, places: Layout) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from bitwright.network.stages import Stage, Staged
@@ -20,6 +19,8 @@ from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.storage import Layout, Stored
 
 ACTIVATIONS = "activations"
+COPIES = "copies"
+NO_STAGE = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,23 +33,38 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """What a plan is made for: stages, places of what fits on chip as a `whole`, the layers of every stage."""
+    """What a plan is made for: stages, places of what fits on chip as a `whole`, the layers of every stage.
+
+    copies: what layers need that copy words, by its name.
+    """
 
     staged: Staged[Stage]
     layout: Layout
     hardware: Hardware
     whole: bool
     work: Sequence[Sequence[Work]]
+    copies: tuple[str, channel_parts.Part]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A rectangle of a value that lies on chip, row by row, from word `base` on."""
+
+    rectangle: Rectangle
+    base: int
+
+    def word(self, r: Rectangle, value: Stored) -> int:
+        """The first word of a rectangle of it."""
+        down, right = r.top - self.rectangle.top, r.left - self.rectangle.left
+        return self.base + (down * self.rectangle.columns + right) * value.pitch
 
 
 class Emission:
     """Items in order, while values get their places."""
 
-    def __init__(self, given: Given, spilled: AbstractSet[str]) -> None:
-        """spilled: names of the values that lie in external memory."""
-        self.given, self.hardware, self.staged, self.spilled = given, given.hardware, given.staged, spilled
+    def __init__(self, given: Given) -> None:
+        self.given, self.hardware, self.staged = given, given.hardware, given.staged
         self.values = dict(given.layout.values)
-        self.inner = set[str]()  # of these, those that lie on chip between the layers of a tile
         self.once: list[Item] = []
         self.items: list[Item] = []
         machine = self.hardware
@@ -57,36 +73,15 @@ class Emission:
             "parameters": Ring("parameters", machine.param_groups, channel_parts.PARAM_WORDS),
             "tables": Ring("tables", machine.table_entries, channel_parts.TABLE_WORDS),
         }
-        self.input_pixels = self.output_pixels = self.twice = 0
+        self.output_pixels = 0
 
-    def external(self, stage: Stage) -> list[str]:
-        """Inputs of a stage, and its result, that lie in external memory."""
-        return [v for v in dict.fromkeys((*stage.inputs, stage.value)) if v in self.spilled and v not in self.inner]
-
-    def leaves_in_parts(self, stage: Stage) -> bool:
-        """Whether results go to an output buffer that is too small for all of them."""
-        return (
-            stage.value in self.given.layout.leaving and self.given.layout.output_groups > self.hardware.output_groups
-        )
-
-    def tile(self, k: int, stage: Stage, tile: Rectangle, places: Mapping[str, int]) -> None:
-        """Loads, layers and the store of a tile; places: first words on chip, of what external and inner values have.
-
-        An inner value holds the rectangle that the tile needs of it.
-        """
+    def tile(self, k: int, stage: Stage, tile: Rectangle, places: Mapping[str, Held]) -> None:
+        """The layers of a tile; places: of all values on chip that it reads or makes."""
         sources: dict[int, tuple[Stored, Place]] = {}
         reads: list[Span] = []
         for i, name in enumerate(stage.inputs):
             value, r = self.values[name], tiles.needed(stage, i, tile)
-            if name in places:
-                place = Place(places[name], r.columns * value.pitch)
-                if name not in stage.inputs[:i] and name not in self.inner:
-                    self._move(ACTIVATIONS, name, r, places[name])
-            elif value.fed and self.input_pixels:
-                place = Place(0, r.columns * value.pitch)
-            else:
-                row = value.type.shape[1] * value.pitch
-                place = Place(value.base + r.top * row + r.left * value.pitch, row)
+            place = Place(places[name].word(r, value), places[name].rectangle.columns * value.pitch)
             sources[i] = value, place
             if not value.fed and r.rows:
                 reads.append(Span(ACTIVATIONS, place.base, (r.rows - 1) * place.row + r.columns * value.pitch))
@@ -94,23 +89,41 @@ class Emission:
         for work in self.given.work[k]:
             for name, piece in work.pieces:
                 self._run(k, stage, work.part, tile, (name, piece), (sources, target, reads, writes))
-        if stage.value in places and stage.value not in self.inner:
-            self._move("store", stage.value, tiles.result(stage, tile), places[stage.value])
 
     def _target(
-        self, stage: Stage, tile: Rectangle, places: Mapping[str, int]
+        self, stage: Stage, tile: Rectangle, places: Mapping[str, Held]
     ) -> tuple[tuple[int, int], tuple[Span, ...]]:
         """Where a tile's result goes: first word and words of a pixel, of groups in the output buffer."""
         r, value = tiles.result(stage, tile), self.values.get(stage.value)
-        pitch = math.ceil(stage.type.channels / 8) if value is None else value.pitch
-        offset = (r.top * stage.type.shape[1] + r.left) * pitch
         if value is None:
-            base = self.given.layout.leaving[stage.value]
-            return (base if self.leaves_in_parts(stage) else base + offset, pitch), ()
-        base = places[stage.value] if stage.value in places else value.base + offset
-        return (base, pitch), (Span(ACTIVATIONS, base, r.rows * r.columns * pitch),)
+            pitch, base = math.ceil(stage.type.channels / 8), self.given.layout.leaving[stage.value]
+            offset = 0 if self.output_pixels else (r.top * stage.type.shape[1] + r.left) * pitch
+            return (base + offset, pitch), ()
+        base = places[stage.value].word(r, value)
+        return (base, value.pitch), (Span(ACTIVATIONS, base, r.rows * r.columns * value.pitch),)
 
-    def _move(self, kind: str, name: str, r: Rectangle, place: int) -> None:
+    def carry(self, name: str, words: int, source: int, target: int) -> None:
+        """A layer that copies words of a value, maybe to a place before that has some of them; or of the input."""
+        fed = self.values[name].fed
+        layer = lowering.copied(name, words, (source, target), fed, self.hardware)
+        places, spans = self._loaded(*self.given.copies)
+        fields = dict(layer.fields) | dict(channel_parts.placed(self.given.copies[1], places, self.hardware))
+        if not fed:
+            spans.append(Span(ACTIVATIONS, source, words))
+        writes = (Span(ACTIVATIONS, target, words),)
+        self.items.append(Run(replace(layer, fields=fields), tuple(spans), writes, NO_STAGE))
+
+    def _loaded(self, name: str, piece: channel_parts.Part) -> tuple[dict[str, int], list[Span]]:
+        """Where what a part of a layer needs lies, behind the loads of what is not there."""
+        places, spans = {}, []
+        for kind, ring in self.rings.items():
+            if size := channel_parts.size(kind, piece):
+                places[kind], loads = ring.place(f"{kind} {name}", size, channel_parts.step(kind, piece))
+                self.items += loads
+                spans.append(ring.span(f"{kind} {name}"))
+        return places, spans
+
+    def move(self, kind: str, name: str, r: Rectangle, place: int) -> None:
         """The load or the store of a rectangle of a map."""
         value = self.values[name]
         row = value.type.shape[1] * value.pitch
@@ -136,12 +149,7 @@ class Emission:
     ) -> None:
         """A layer, behind the loads of what it lacks."""
         (name, piece), (sources, target, reads, writes) = named, ends
-        places, spans = {}, list(reads)
-        for kind, ring in self.rings.items():
-            if size := channel_parts.size(kind, piece):
-                places[kind], loads = ring.place(f"{kind} {name}", size, channel_parts.step(kind, piece))
-                self.items += loads
-                spans.append(ring.span(f"{kind} {name}"))
+        places, spans = self._loaded(name, piece)
         fields = dict(piece.layer.fields)
         if not self.given.whole:
             value = self.values.get(stage.value)
@@ -156,7 +164,7 @@ class Emission:
         fields |= dict(channel_parts.placed(piece, places, self.hardware))
         fields = depthwise.placed(fields, self.hardware)
         own = None if self.given.whole or tiles.is_whole(stage) else tiles.result(stage, tile)
-        self.items.append(Run(replace(piece.layer, fields=fields), tuple(spans), writes, k, own))
+        self.items.append(Run(replace(piece.layer, fields=fields), (*reads, *spans), writes, k, own))
 
     def _moved(
         self,

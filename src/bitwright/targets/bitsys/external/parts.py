@@ -39,25 +39,26 @@ class Part:
         return 0 if made.table is None else self.groups << made.table_bits
 
 
-def parts(layer: Layer, hardware: Hardware) -> list[Part]:
-    """The layer in as few parts as the memories allow; one channel tile each where they are too small all the same."""
+def parts(layer: Layer, lines: int, hardware: Hardware) -> list[Part]:
+    """The layer in as few parts as the memories allow; one channel tile each where they are too small all the same.
+
+    lines: of weights that a part may have.
+    """
     fields = layer.fields
     groups = math.ceil(len(layer.post.bias) / 8)
     if fields.get("vector"):
         return [Part(layer, 0, groups, layer.weights)]
     tiles = fields["tiles_n"]
     found = []
-    for count in range(tiles, 0, -1):
+    for count in dict.fromkeys(math.ceil(tiles / pieces) for pieces in range(1, tiles + 1)):
         found = [_part(layer, k, min(k + count, tiles), hardware) for k in range(0, tiles, count)]
-        if all(_fits(part, hardware, count < tiles) for part in found):
+        if all(_fits(part, lines, hardware) for part in found):
             break
     return found
 
 
-def _fits(part: Part, hardware: Hardware, split: bool) -> bool:
-    """Whether a part fits; one of several leaves room for the next one's weights."""
+def _fits(part: Part, lines: int, hardware: Hardware) -> bool:
     fields = part.layer.fields
-    lines = hardware.weight_lines // 2 if split else hardware.weight_lines
     return (
         len(part.weights) <= lines
         and part.groups <= hardware.param_groups

@@ -1,40 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A network's layers, loads and stores: which maps stay on chip, tiles of the others, places of everything.
+"""A network's layers, loads and stores: which maps stay on chip, what runs together, places of everything.
 
-A map stays on chip for its life where it finds room; of those that do not, the largest goes to external memory until
-the rest fits. A stage that reads or writes external maps runs tile by tile, in two places each, so that the next tile's
-load and the last one's store overlap the layer.
+What `search` finds is refused where it finds no place in fact.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
-from bitwright.network.stages import Result, Stage, Staged, Window
+from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys import lowering, storage
-from bitwright.targets.bitsys.external import fused, tiles
 from bitwright.targets.bitsys.external import parts as channel_parts
-from bitwright.targets.bitsys.external.emission import Emission, Given, Work
-from bitwright.targets.bitsys.external.items import Item, Run, traffic
-from bitwright.targets.bitsys.external.space import Space
+from bitwright.targets.bitsys.external import tiles
+from bitwright.targets.bitsys.external.emission import ACTIVATIONS, COPIES, Emission, Given, Held, Work
+from bitwright.targets.bitsys.external.feed import Feed, feed
+from bitwright.targets.bitsys.external.items import Item, Run
+from bitwright.targets.bitsys.external.search import Search
+from bitwright.targets.bitsys.external.segments import Segment, Step, Ways
+from bitwright.targets.bitsys.external.space import Arrangement, Buffer
 from bitwright.targets.bitsys.external.tiles import Rectangle
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
 from bitwright.targets.bitsys.storage import Layout
-from bitwright.text import unique
 
-PLACES = 2  # of a tile on chip
 SHARE = 4  # of the activations the two input buffers of a whole input take a quarter at most
-TRIED = 12  # maps, at most, that are tried outside though they find room
-LARGE = 8  # times the words of a map that is tried outside: at least the activations
-BAND = 16  # and those of an input that comes in by bands a sixteenth
-FEWEST_PIXELS = 4  # of a part of the input, whose end the input stage must see coming
-WASTE = 1.5  # times an external input that tiles may read while other maps are on chip
+AHEAD = 3  # parts of layers of which the weight memory holds all lines, where it does not hold those of all layers
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +36,7 @@ class Planned:
     """Items that run once and those that run for every frame; what is loaded, uint64 words by name; words of every map.
 
     staged, layout: with the copy of an input that comes in by bands. input_pixels, output_pixels: of what comes in, and
-    leaves, in parts; 0 where it does so as a whole. pieces: the parts that layers have. twice: about the cycles in
-    which bands compute what others do, too.
+    leaves, in parts; 0 where it does so as a whole. pieces: the parts that layers have.
     """
 
     staged: Staged[Stage]
@@ -55,126 +48,132 @@ class Planned:
     input_pixels: int
     output_pixels: int
     pieces: Sequence[channel_parts.Part]
-    twice: int
 
 
 class NoRoom(Exception):
-    """A stage that finds no room, and the values whose place on chip it could use."""
+    """A stage that finds no room."""
 
-    def __init__(self, stage: Stage, values: Iterable[str]) -> None:
+    def __init__(self, stage: Stage) -> None:
         super().__init__(stage.name)
-        self.stage, self.values = stage, tuple(values)
-
-
-def banded_input(staged: Staged[Stage]) -> Staged[Stage]:
-    """The same with a stage in front that copies the only input, which comes in by bands."""
-    (name,) = staged.network.input_names
-    t = staged.types[name]
-    copy = unique(f"{name} in memory", staged.types)
-    stages = [Stage(None, (name,), (t,), t, Window(), (Result(copy, t),))]
-    for stage in staged.stages:
-        stages.append(replace(stage, inputs=tuple(copy if value == name else value for value in stage.inputs)))
-    return replace(staged, stages=tuple(stages), types={**staged.types, copy: t})
+        self.stage = stage
 
 
 def plan(staged: Staged[Stage], layout: Layout, hardware: Hardware, whole: bool) -> Planned:
     """The plan; whole: everything fits on chip as `layout` says. `NoRoom` where a stage has no room even alone."""
     wide = 2 * layout.input_words > hardware.act_words // SHARE
     if whole or not wide or len(staged.network.input_names) > 1:
-        return Planner(staged, layout, hardware, whole, False).run()
-    banded = banded_input(staged)
-    return Planner(banded, storage.layout(banded, hardware, 1), hardware, False, True).run()
+        return Planner(staged, layout, hardware, whole, None).run()
+    fed, found = feed(staged, hardware)
+    places = storage.layout(fed, hardware, 1)
+    (name,) = places.inputs
+    source = replace(places.values[name], base=(found.kept or 0) * found.columns * places.values[name].pitch)
+    places = replace(places, values={**places.values, name: source}, input_words=found.words(source))
+    return Planner(fed, places, hardware, False, found).run()
 
 
 class Planner:
-    """Attempts with ever more maps in external memory, until one fits."""
+    """Attempts, each without what found no place in those before."""
 
-    def __init__(self, staged: Staged[Stage], layout: Layout, hardware: Hardware, whole: bool, banded: bool) -> None:
-        """layout: of `staged`; its places count where it is whole. banded: the first stage copies the input."""
-        self.layout, self.hardware, self.banded = layout, hardware, banded
-        self.spilled = {staged.stages[0].value} if banded else set[str]()
-        self.payload: dict[str, np.ndarray] = {}
+    def __init__(
+        self, staged: Staged[Stage], layout: Layout, hardware: Hardware, whole: bool, fed: Feed | None
+    ) -> None:
+        """layout: of `staged`; its places count where it is whole. fed: how the input comes in by parts."""
+        self.hardware, self.payload = hardware, dict[str, np.ndarray]()
         made = lowering.layers(staged, layout, hardware)
+        all_fit = sum(len(layer.weights) for layer in made) <= hardware.weight_lines
+        self.lines = hardware.weight_lines // (1 if all_fit else AHEAD)
         work = [
             self._work(k, [layer for layer in made if layer.stage is stage]) for k, stage in enumerate(staged.stages)
         ]
-        self.given = Given(staged, layout, hardware, whole, work)
+        copies = lowering.copied(COPIES, 8, (0, 0), False, hardware)
+        self.given = Given(staged, layout, hardware, whole, work, self._pieces(COPIES, copies)[0])
+        self.feed = fed
 
     def _work(self, k: int, made: Sequence[Layer]) -> list[Work]:
-        """The layers of a stage in parts of their channels; notes what they load."""
+        """The layers of a stage in parts of their channels."""
+        return [Work(layer.part, self._pieces(f"{k}.{i}", layer)) for i, layer in enumerate(made)]
+
+    def _pieces(self, name: str, layer: Layer) -> tuple[tuple[str, channel_parts.Part], ...]:
+        """The parts of a layer; notes what they load."""
         found = []
-        for i, layer in enumerate(made):
-            pieces = []
-            for j, piece in enumerate(channel_parts.parts(layer, self.hardware)):
-                name = f"{k}.{i}.{j}"
-                for kind, words in channel_parts.words(piece, self.hardware).items():
-                    self.payload[f"{kind} {name}"] = words
-                pieces.append((name, piece))
-            found.append(Work(layer.part, tuple(pieces)))
-        return found
+        for j, piece in enumerate(channel_parts.parts(layer, self.lines, self.hardware)):
+            for kind, words in channel_parts.words(piece, self.hardware).items():
+                self.payload[f"{kind} {name}.{j}"] = words
+            found.append((f"{name}.{j}", piece))
+        return tuple(found)
 
     def run(self) -> Planned:
-        """The plan of the least cost: whether it is better to send out one more of the largest maps is tried."""
-        spilled, best = self._fitting(self.spilled)
-        words = {
-            s.value: self.layout.values[s.value].words
-            for s in self.given.staged.stages[:-1]
-            if s.value in self.layout.values and s.value not in spilled
-        }
-        for v in sorted(words, key=lambda v: -words[v])[:TRIED] if spilled else ():
-            if v in spilled or words[v] * LARGE < self.hardware.act_words:
-                continue
-            try:
-                more, found = self._fitting({*spilled, v})
-            except NoRoom:
-                continue
-            if _cost(found) < _cost(best):
-                spilled, best = more, found
-        return best
-
-    def _fitting(self, spilled: AbstractSet[str]) -> tuple[set[str], Planned]:
-        """What lies outside so that the rest fits, and the plan; `NoRoom` where a stage finds no room even alone."""
-        outside = set(spilled)
-        while True:
-            try:
-                return outside, _Attempt(self.given, outside).run(self.banded, self.payload)
-            except NoRoom as error:
-                found = [v for v in error.values if v not in outside]
-                if not found:
-                    raise
-                outside.add(max(found, key=lambda v: self.layout.values[v].words))
-
-
-def _cost(planned: Planned) -> int:
-    """Words that move, and what is computed twice for as many."""
-    return sum(traffic(planned.repeated)) // 8 + fused.WORTH * planned.twice
+        """The plan."""
+        given, ways = self.given, Ways(self.given, self.feed)
+        if given.whole:
+            whole = [Segment(k, k + 1, ways.banded(k, k + 1, 1), set()) for k in range(len(ways.stages))]
+            return _Attempt(ways).run(whole, self.payload)
+        search = Search(ways, self.hardware.act_words - 2 * given.layout.input_words)
+        while segments := search.run():
+            attempt = _Attempt(ways)
+            far = attempt.place(segments)
+            if far is None:
+                return attempt.run(segments, self.payload)
+            search.refuse(segments[far])
+        raise NoRoom(ways.stages[search.reached])
 
 
 class _Attempt(Emission):
-    """One pass over the stages."""
+    """The segments at their places."""
 
-    def run(self, banded: bool, payload: Mapping[str, np.ndarray]) -> Planned:
-        """The plan. banded: the first stage copies the input; payload: what is loaded."""
-        self._preload()
-        first = self._input(banded)
-        self.space = Space(self.hardware.act_words, first)
-        k = 0
-        while k < len(self.staged.stages):
-            self.space.expire(k)
-            k += self._chain(k) or self._stage(k, self.staged.stages[k])
+    def __init__(self, ways: Ways) -> None:
+        super().__init__(ways.given)
+        self.ways, self.feed = ways, ways.feed
+        self.inner: list[dict[str, list[int]]] = []
+        self.fed: list[int] = []  # items before which a part of the input is taken, or behind the last of which it goes
+
+    def place(self, segments: Sequence[Segment]) -> int | None:
+        """Give everything that lies on chip its place; the segment that finds none, or None."""
+        ends = {k: s.after - 1 for s in segments for k in range(s.first, s.after)}
+        outside = {v for s in segments for v in self.ways.moves(s.first, s.after, s.outside)}
+        whole = []
+        for s in segments:
+            own = []
+            for value in self.ways.left(s.first, s.after):
+                words, life = self.values[value].words, (s.first, ends[self.ways.last[value]])
+                own += [Buffer(value, words, life, words, life)] if value not in outside else []
+            whole.append(own)
+        inner = [self.ways.buffers(s) for s in segments]
+        arrangement = Arrangement(whole, inner, (2 * self.given.layout.input_words, self.hardware.act_words))
+        if not arrangement.run():
+            return arrangement.far
+        for places, buffers, own in zip(arrangement.found, whole, inner, strict=True):
+            for buffer, base in zip(buffers, places[0], strict=True):
+                self.values[buffer.value] = replace(self.values[buffer.value], base=base)
+            found = dict[str, list[int]]()
+            for buffer, base in zip(own, places[1], strict=True):
+                found.setdefault(buffer.value, []).append(base)
+            self.inner.append(found)
+        return None
+
+    def run(self, segments: Sequence[Segment], payload: Mapping[str, np.ndarray]) -> Planned:
+        """The plan; payload: what is loaded."""
+        given = self.given
+        last = self.staged.stages[-1]
+        final = tiles.result(last, segments[-1].steps[0].computed[-1][0])
+        self.output_pixels = final.rows * final.columns if self.ways.in_parts(last) else 0
+        pieces = [piece for works in given.work for work in works for piece in work.pieces]
+        if any(any(step.kept.values()) for s in segments for step in s.steps) or (self.feed and self.feed.kept):
+            pieces.append(given.copies)
+        self._preload(pieces)
+        for s, places in zip(segments, self.inner or [{}] * len(segments), strict=True):
+            self._segment(s, places)
         self._flags()
-        outside = self.spilled - self.inner
-        maps = {s.value: self.values[s.value].words for s in self.staged.stages if s.value in outside}
-        layout = replace(self.given.layout, values=self.values)
-        if self.input_pixels:
-            layout = replace(layout, input_words=first // 2)
-        pieces = [piece for works in self.given.work for work in works for _, piece in work.pieces]
-        pixels = self.input_pixels, self.output_pixels
-        return Planned(self.staged, layout, self.once, self.items, payload, maps, *pixels, pieces, self.twice)
+        outside = dict.fromkeys(v for s in segments for v in self.ways.moves(s.first, s.after, s.outside))
+        layout = replace(given.layout, values=self.values)
+        maps = {v: self.values[v].words for v in outside}
+        pixels = self.feed.pixels if self.feed else 0, self.output_pixels
+        return Planned(
+            self.staged, layout, self.once, self.items, payload, maps, *pixels, [piece for _, piece in pieces]
+        )
 
-    def _preload(self) -> None:
+    def _preload(self, pieces: Sequence[tuple[str, channel_parts.Part]]) -> None:
         """What fits as a whole, memory by memory, is loaded once."""
-        pieces = [piece for works in self.given.work for work in works for piece in work.pieces]
         for kind, ring in self.rings.items():
             sizes = {name: channel_parts.size(kind, part) for name, part in pieces}
             steps = {name: channel_parts.step(kind, part) for name, part in pieces}
@@ -183,186 +182,74 @@ class _Attempt(Emission):
                     if sizes[name]:
                         self.once += ring.place(f"{kind} {name}", sizes[name], steps[name])[1]
 
-    def _input(self, banded: bool) -> int:
-        """Words of both input buffers; an input that comes in by bands has even ones."""
-        layout = self.given.layout
-        if not banded:
-            return 2 * layout.input_words
-        stage = self.staged.stages[0]
-        source = self.values[stage.inputs[0]]
-        h, w = tiles.grid(stage)
-        most = self.hardware.act_words // (2 * BAND)
-        sizes = [(r, w) for r in range(h, 0, -1) if h % r == 0] + [(1, c) for c in range(w, 0, -1) if w % c == 0]
-        parts = [(r, c) for r, c in sizes if r * c >= FEWEST_PIXELS]
-        rows, columns = next((s for s in parts if s[0] * s[1] * source.pitch <= most), (parts or sizes)[-1])
-        self.band = rows, columns
-        self.input_pixels = rows * columns
-        return 2 * self.input_pixels * source.pitch
+    def _segment(self, s: Segment, inner: Mapping[str, list[int]]) -> None:
+        """All steps of a segment; inner: places of what does not lie on chip as a whole."""
+        moves = set(self.ways.moves(s.first, s.after, s.outside))
+        loaded = moves & set(self.ways.read(s.first, s.after))
+        if len(s.steps) > 1:
+            pieces = [piece for works in self.given.work[s.first : s.after] for w in works for _, piece in w.pieces]
+            for kind, ring in self.rings.items():
+                ring.make_room(sum(channel_parts.size(kind, piece) for piece in pieces))
+        for t, step in enumerate(s.steps):
+            places = dict(self._places(step, {v: own[t % len(own)] for v, own in inner.items()}))
+            missing = set(loaded)
+            for k, computed in enumerate(step.computed, s.first):
+                stage = self.staged.stages[k]
+                for value in dict.fromkeys(stage.inputs):
+                    if computed and value in missing:
+                        self.move(ACTIVATIONS, value, step.held[value], places[value].base)
+                        missing.remove(value)
+                for tile in computed:
+                    if self.feed and k == 0:
+                        self._part(stage, tile, places, self.feed)
+                    else:
+                        self.tile(k, stage, tile, places)
+                    if stage.value in moves:
+                        r = tiles.result(stage, tile)
+                        self.move("store", stage.value, r, places[stage.value].word(r, self.values[stage.value]))
+                if t + 1 < len(s.steps):
+                    self._carry(s, k, s.steps[t + 1], {v: places[v] for v in inner})
 
-    def _stage(self, k: int, stage: Stage) -> int:
-        """A stage by itself; 1."""
-        kept = not self.given.whole and stage.value in self.values and stage.value not in self.spilled
-        if kept and not self._keep(stage):
-            raise NoRoom(stage, [*self._live(), stage.value])
-        chosen, places = self._tiles(k, stage)
-        for t, tile in enumerate(chosen):
-            own = [found[t % len(found)] for found in places]
-            self.tile(k, stage, tile, dict(zip(self.external(stage), own, strict=True)))
-        return 1
+    def _part(self, stage: Stage, tile: Rectangle, places: Mapping[str, Held], fed: Feed) -> None:
+        """The first stage's tile for a part of the input, and rows of it that the next part needs, in front of that."""
+        name = stage.inputs[0]
+        source = self.values[name]
+        self.fed.append(len(self.items))
+        if fed.kept is None:
+            self.tile(0, stage, tile, {**places, name: Held(tile, source.base)})
+            return
+        k, row = fed.ends.index(tile.bottom), fed.columns * source.pitch
+        part = Rectangle(k * fed.rows, (k + 1) * fed.rows, 0, fed.columns)
+        self.tile(0, stage, tile, {**places, name: Held(part, source.base)})
+        if fed.kept and k + 1 < len(fed.ends):
+            self.carry(name, fed.kept * row, fed.rows * row, (k + 1) % 2 * self.given.layout.input_words)
 
-    def _keep(self, stage: Stage) -> bool:
-        """Give a result its place on chip until its last reader; False where it finds none."""
-        target = self.values[stage.value]
-        found = self.space.places([target.words])
-        if found is None:
-            return False
-        last = max(i for i, _ in self.staged.readers(stage.value))
-        self.space.keep(found[0], target.words, last, stage.value)
-        self.values[stage.value] = replace(target, base=found[0])
-        return True
+    def _places(self, step: Step, inner: Mapping[str, int]) -> Iterator[tuple[str, Held]]:
+        """Where values lie: all that do as a whole, and those of a step."""
+        for name, value in self.values.items():
+            if name in inner:
+                yield name, Held(step.held[name], inner[name])
+            else:
+                yield name, Held(Rectangle(0, value.type.shape[0], 0, value.type.shape[1]), value.base)
 
-    def _chain(self, k: int) -> int:
-        """How many stages from k on run together, band by band: those that save the most; 0 where none do."""
-        last = k
-        while self._follows(last):
-            last += 1
-        best, end = 0, k
-        live, values, inner = list(self.space.live), dict(self.values), set(self.inner)
-        for until in range(k + 1, last + 1):
-            stages = self.staged.stages[k : until + 1]
-            found = self._bands(stages)
-            gain = fused.saved(self.given, stages) - fused.WORTH * found[2] if found else 0
-            best, end = (gain, until) if gain > best else (best, end)
-            self.space.live, self.values, self.inner = list(live), dict(values), set(inner)
-        if end == k:
-            return 0
-        stages = self.staged.stages[k : end + 1]
-        chosen = self._bands(stages)
-        assert chosen is not None
-        self._together(k, stages, *chosen[:2])
-        self.twice += chosen[2]
-        return len(stages)
-
-    def _follows(self, k: int) -> bool:
-        """Whether the next stage alone reads the result of stage k, which lies outside, and both compute by bands."""
-        if self.given.whole or k + 1 == len(self.staged.stages) or (self.input_pixels and k == 0):
-            return False
-        stage, after = self.staged.stages[k : k + 2]
-        if any(lowering.copies(s) or self.leaves_in_parts(s) for s in (stage, after)):
-            return False
-        readers = [i for i, _ in self.staged.readers(stage.value)]
-        once = readers == [k + 1] and after.inputs.count(stage.value) == 1
-        return once and stage.value in self.spilled and stage.value not in self.given.layout.leaving
-
-    def _bands(self, stages: Sequence[Stage]) -> tuple[list[list[Rectangle]], list[dict[str, list[int]]], int] | None:
-        """The rectangles that each stage computes, band by band, places of their values on chip, stage by stage.
-
-        And what is computed twice. As few bands as find room; None where that is more than it saves.
-        """
-        self.inner |= {stage.value for stage in stages[:-1]}
-        final = stages[-1]
-        if final.value in self.values and final.value not in self.spilled and not self._keep(final):
-            return None
-        h, w = tiles.grid(final)
-        for rows in dict.fromkeys(math.ceil(h / count) for count in range(1, h + 1)):
-            bands = [fused.rectangles(stages, tile) for tile in tiles.cut(final, rows, w)]
-            if any(r.rows * r.columns == 0 for band in bands for r in band):
-                return None
-            twice = fused.twice(self.given, stages, bands, self.rings["weights"])
-            if fused.saved(self.given, stages) <= fused.WORTH * twice:
-                return None
-            names = [(i, v) for i, stage in enumerate(stages) for v in self.external(stage)]
-            own = [max(self._words(stages[i], v, band[i]) for band in bands) for i, v in names]
-            inner = [
-                max(b[i].rows * b[i].columns for b in bands) * self.values[s.value].pitch
-                for i, s in enumerate(stages[:-1])
-            ]
-            count = min(PLACES, len(bands))
-            found = self.space.places([*(size for size in own for _ in range(count)), *inner])
-            if found is not None:
-                places: list[dict[str, list[int]]] = [{} for _ in stages]
-                for n, (i, v) in enumerate(names):
-                    places[i][v] = found[n * count : (n + 1) * count]
-                for i, base in enumerate(found[len(own) * count :]):
-                    places[i][stages[i].value] = places[i + 1][stages[i].value] = [base]
-                return bands, places, twice
-        return None
-
-    def _together(
-        self, k: int, stages: Sequence[Stage], bands: list[list[Rectangle]], places: list[dict[str, list[int]]]
-    ) -> None:
-        for t, band in enumerate(bands):
-            for i, (stage, rectangle) in enumerate(zip(stages, band, strict=True)):
-                self.tile(k + i, stage, rectangle, {v: own[t % len(own)] for v, own in places[i].items()})
-
-    def _live(self) -> list[str]:
-        return [entry[3] for entry in self.space.live]
-
-    def _tiles(self, k: int, stage: Stage) -> tuple[list[Rectangle], list[list[int]]]:
-        """The tiles of a stage, and for each external value the first words of its places on chip."""
-        h, w = tiles.grid(stage)
-        if self.input_pixels and k == 0:
-            sizes: Iterable[tuple[int, int]] = [self.band]
-        elif self.given.whole or tiles.is_whole(stage) or not (self.external(stage) or self.leaves_in_parts(stage)):
-            sizes = [(h, w)]
-        else:
-            sizes = tiles.sizes(h, w)
-        kept = [v for v in (*stage.inputs, stage.value) if v in self._live()]
-        for rows, columns in sizes:
-            if columns < w and kept:
-                raise NoRoom(stage, kept)
-            chosen = tiles.cut(stage, rows, columns)
-            if not self._leaves(stage, chosen):
-                continue
-            words = [max(self._words(stage, v, tile) for tile in chosen) for v in self.external(stage)]
-            if self._wasteful(stage, chosen) and self._live():
-                break
-            for count in range(min(PLACES, len(chosen)), 0, -1):
-                found = self.space.places([size for size in words for _ in range(count)])
-                if found is not None and (count > 1 or len(chosen) == 1 or rows * columns == 1):
-                    return chosen, [found[i * count : (i + 1) * count] for i in range(len(words))]
-        raise NoRoom(stage, self._live())
-
-    def _wasteful(self, stage: Stage, chosen: Sequence[Rectangle]) -> bool:
-        """Whether tiles read much of an external input twice."""
-        for v in stage.inputs:
-            if v in self.spilled and v not in self.inner:
-                read = sum(self._words(stage, v, tile) for tile in chosen)
-                if read > WASTE * self.values[v].words:
-                    return True
-        return False
-
-    def _words(self, stage: Stage, value: str, tile: Rectangle) -> int:
-        """Words of a tile of an external value."""
-        if value == stage.value:
-            r = tiles.result(stage, tile)
-            return r.rows * r.columns * self.values[value].pitch
-        needed = [tiles.needed(stage, i, tile) for i, name in enumerate(stage.inputs) if name == value]
-        return max(r.rows * r.columns for r in needed) * self.values[value].pitch
-
-    def _leaves(self, stage: Stage, chosen: Sequence[Rectangle]) -> bool:
-        """Whether what leaves does so in the order of its pixels, in equal parts that the output buffer holds."""
-        if stage.value not in self.given.layout.leaving or self.given.whole:
-            return True
-        parts = [tiles.result(stage, tile) for tile in chosen]
-        width = stage.type.shape[1]
-        if not self.leaves_in_parts(stage):
-            return all(r.columns == width for r in parts)
-        sizes = {r.rows * r.columns for r in parts}
-        if len(sizes) > 1 or any(r.columns < width and r.rows > 1 for r in parts):
-            return False
-        self.output_pixels = sizes.pop()
-        return self.output_pixels * math.ceil(stage.type.channels / 8) <= self.hardware.output_groups
+    def _carry(self, s: Segment, k: int, after: Step, inner: Mapping[str, Held]) -> None:
+        """Copy what the next step needs of values that stage k is the last one to read, to where they begin."""
+        for value, held in inner.items():
+            rows, row = after.kept.get(value, 0), held.rectangle.columns * self.values[value].pitch
+            reading = [i for i, _ in self.staged.readers(value) if i < s.after]
+            if 0 < rows < held.rectangle.rows and max(reading) == k:
+                self.carry(value, rows * row, held.base + (held.rectangle.rows - rows) * row, held.base)
 
     def _flags(self) -> None:
         """Which layers take and release the input, send results and end the program."""
         runs = {i: item for i, item in enumerate(self.items) if isinstance(item, Run)}
         flags: dict[int, dict[str, int]] = {i: {"release_input": 0, "last": 0} for i in runs}
         first, last = min(runs), max(runs)
-        if self.input_pixels:
-            for i, run in runs.items():
-                if run.stage == 0:
-                    flags[i] |= {"take_input": 1, "release_input": 1}
+        if self.feed:
+            for i, after in pairwise([*self.fed, len(self.items)]):
+                own = [j for j in range(i, after) if j in runs]
+                flags[own[0]]["take_input"] = 1
+                flags[max(j for j in own if _reads_input(runs[j]))]["release_input"] = 1
         else:
             reading = [i for i, run in runs.items() if _reads_input(run)]
             flags[first]["take_input"] = 1

@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bitwright.targets.bitsys.external.items import Span, Transfer, load
+
+TRIES = 512  # of ends for what lies on chip as a whole
+SHUFFLES = 64  # of a segment's own buffers
 
 
 class Ring:
@@ -31,43 +36,107 @@ class Ring:
         self.at = first + count
         return first, [load(self.kind, name, count * self.unit, first * self.unit)]
 
+    def make_room(self, count: int) -> None:
+        """Begin from the first word again where so many, one behind the other, would not fit behind what came last."""
+        if self.at + count > self.size >= count:
+            self.at = 0
+
     def span(self, name: str) -> Span:
         """Where it lies."""
         first, count = self.held[name]
         return Span(self.kind, first * self.unit, count * self.unit)
 
 
-class Space:
-    """The activation memory: maps that stay until their last reader, and tiles of a stage."""
+@dataclass(frozen=True)
+class Buffer:
+    """Words of the activations: all while stages `use` run, the first `head` of them while stages `life` do.
 
-    def __init__(self, size: int, start: int) -> None:
-        self.size, self.start = size, start
-        self.live: list[tuple[int, int, int, str]] = []  # first word, word after the last, last reader, value
+    Both are first and last stage; `life` has all of `use`.
+    """
 
-    def expire(self, stage: int) -> None:
-        """Forget what no stage from this one on reads."""
-        self.live = sorted(entry for entry in self.live if entry[2] >= stage)
+    value: str
+    words: int
+    life: tuple[int, int]
+    head: int
+    use: tuple[int, int]
 
-    def gaps(self) -> list[tuple[int, int]]:
-        """Free ranges: first word, word after the last."""
-        found, at = [], self.start
-        for first, after, _, _ in sorted(self.live):
-            if first > at:
-                found.append((at, first))
-            at = max(at, after)
-        return [*found, (at, self.size)] if at < self.size else found
+    def blocks(self) -> list[tuple[int, int, tuple[int, int]]]:
+        """(first word, word behind the last, stages) of its parts."""
+        found = [(0, self.head, self.life), (self.head, self.words, self.use)]
+        return [block for block in found if block[0] < block[1]]
 
-    def places(self, sizes: Sequence[int]) -> list[int] | None:
-        """First words of ranges of these sizes, the largest placed first; None where they find no room."""
-        gaps, found = self.gaps(), [0] * len(sizes)
-        for k in sorted(range(len(sizes)), key=lambda k: -sizes[k]):
-            fits = [i for i, (low, high) in enumerate(gaps) if high - low >= sizes[k]]
-            if not fits:
-                return None
-            low, high = gaps[fits[0]]
-            found[k] = low
-            gaps[fits[0]] = (low + sizes[k], high)
-        return found
 
-    def keep(self, first: int, words: int, last: int, value: str) -> None:
-        self.live.append((first, first + words, last, value))
+Block = tuple[int, int, tuple[int, int]]  # first word, word behind the last, first and last stage
+
+
+class Arrangement:
+    """Places of all values: those on chip as a whole at the lower or the upper end of what is free, others between.
+
+    Goes back to another end where a segment finds no room; `far` is the farthest that did not.
+    """
+
+    def __init__(self, whole: Sequence[Sequence[Buffer]], inner: Sequence[Sequence[Buffer]], ends: tuple[int, int]):
+        """whole, inner: what begins in each segment, and what only that one has; ends: first word, word behind all."""
+        self.whole, self.inner, self.ends = whole, inner, ends
+        self.far, self.left = 0, TRIES
+        self.found: list[tuple[list[int], list[int]]] = []
+
+    def run(self, k: int = 0, live: Sequence[Block] = ()) -> bool:
+        """Find places from segment k on; live: blocks of values that came before."""
+        if k == len(self.whole):
+            return True
+        self.far = max(self.far, k)
+        for high in range(1 << len(self.whole[k])):
+            self.left -= 1
+            if self.left < 0:
+                return False
+            bases, blocks = list[int](), list(live)
+            for i, buffer in enumerate(self.whole[k]):
+                base = _place(buffer, blocks, self.ends, bool(high >> i & 1))
+                if base is None:
+                    break
+                bases.append(base)
+                blocks.append((base, base + buffer.words, buffer.life))
+            else:
+                own = self._between(self.inner[k], blocks)
+                if own is not None:
+                    self.found.append((bases, own))
+                    if self.run(k + 1, blocks):
+                        return True
+                    self.found.pop()
+        return False
+
+    def _between(self, buffers: Sequence[Buffer], blocks: Sequence[Block]) -> list[int] | None:
+        """Places of a segment's own buffers: large ones first, and low; then in any order, at either end."""
+        rng = random.Random(0)
+        order, high = sorted(range(len(buffers)), key=lambda i: -buffers[i].words), [False] * len(buffers)
+        for _ in range(SHUFFLES):
+            found, taken = [0] * len(buffers), list(blocks)
+            for i in order:
+                base = _place(buffers[i], taken, self.ends, high[i])
+                if base is None:
+                    break
+                found[i] = base
+                taken += [(base + low, base + after, life) for low, after, life in buffers[i].blocks()]
+            else:
+                return found
+            rng.shuffle(order)
+            high = [rng.random() < 0.5 for _ in buffers]
+        return None
+
+
+def _place(buffer: Buffer, taken: Sequence[Block], ends: tuple[int, int], high: bool) -> int | None:
+    """The lowest, or the highest, first word where a buffer meets none of the blocks; None where there is none."""
+    near = [
+        (low, after, p)
+        for low, after, life in buffer.blocks()
+        for p in taken
+        if p[2][0] <= life[1] and life[0] <= p[2][1]
+    ]
+    tried = {p[0] - after for _, after, p in near} if high else {p[1] - low for low, _, p in near}
+    tried.add(ends[1] - buffer.words if high else ends[0])
+    for base in sorted(tried, reverse=high):
+        inside = ends[0] <= base <= ends[1] - buffer.words
+        if inside and all(base + after <= p[0] or p[1] <= base + low for low, after, p in near):
+            return base
+    return None

@@ -87,6 +87,12 @@ def needed(stage: Stage, k: int, tile: Rectangle) -> Rectangle:
     return Rectangle(*rows, *columns)
 
 
+def rows(stage: Stage, k: int, first: int, after: int) -> tuple[int, int]:
+    """The rows of input k that rows [first, after) of the grid read, all of them at least one."""
+    r = needed(stage, k, Rectangle(first, after, 0, 1))
+    return r.top, r.bottom
+
+
 def _span(stage: Stage, axis: int, first: int, after: int, size: int) -> tuple[int, int]:
     low, high = _reach(stage, axis, first, after)
     low = min(max(low, 0), size)

@@ -52,13 +52,15 @@ def _turns(names: Sequence[str], records: Mapping[str, Record]) -> dict[str, tup
 
 def _read(plan: BitsysPlan, records: Mapping[str, Record], frames: int) -> dict[str, Values]:
     descriptors, batch = plan.program.layers, plan.layout.batch
-    values = {d.stage.value: Values.unknown(frames, d.stage.type.size) for d in descriptors}
+    values = {stage.value: Values.unknown(frames, stage.type.size) for stage in plan.staged.stages}
     tiles = [None] * len(descriptors) if plan.outside is None else [run.tile for run in runs(plan.outside.planned)]
     groups = records[GROUPS]
     begun = np.searchsorted(records[START].cycles, groups.cycles) - 1  # layers that have started before a group
     for k in range(len(records[START].cycles)):
         first, after = np.searchsorted(begun, (k, k + 1))
         number, index = divmod(k, len(descriptors))
+        if descriptors[index].stage.value not in values:  # rows of a value that move on chip
+            continue
         _place(plan, (descriptors[index], tiles[index]), groups.words[first:after], number * batch, values)
     return values
 
