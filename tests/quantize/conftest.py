@@ -57,3 +57,11 @@ def data():
 @pytest.fixture(scope="session")
 def small_graph():
     return make_graph(channels=2)
+
+
+@pytest.fixture(scope="session")
+def labels(small_graph, data):
+    """Those of the float model, so that it has 100 % and its integers lose some."""
+    from bitwright.quantization.floatrun import FloatRunner
+
+    return FloatRunner(small_graph).outputs(data).argmax(1)

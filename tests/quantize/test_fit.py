@@ -2,17 +2,13 @@
 
 import csv
 import json
-import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
-import threading
 
 import numpy as np
 import onnx
 import pytest
+from quick_fit import QUICK
 
 import bitwright as bw
 from bitwright.cli import main
@@ -21,25 +17,6 @@ from bitwright.explore.fit.result import FitPoint, mark_front
 from bitwright.models import to_onnx
 from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import quantize_model
-
-QUICK = {
-    "device": "xczu3eg",
-    "weight_candidates": (2, 4, 8),
-    "activation_candidates": (4, 8),
-    "points": 2,
-    "finalists": 2,
-    "slower": 1,
-    "samples": 16,
-    "jobs": 1,
-}
-
-
-@pytest.fixture(scope="module")
-def labels(small_graph, data):
-    """Those of the float model, so that it has 100 % and its integers lose some."""
-    from bitwright.quantization.floatrun import FloatRunner
-
-    return FloatRunner(small_graph).outputs(data).argmax(1)
 
 
 @pytest.fixture(scope="module")
@@ -241,52 +218,3 @@ def test_a_folder_of_something_else_is_refused_before_any_work(files, capsys):
     (files / "mine" / "thesis.tex").write_text("")
     assert main(arguments(files, "-o", str(files / "mine"))) == 2
     assert "it holds thesis.tex" in capsys.readouterr().err
-
-
-def start(*command):
-    return subprocess.Popen([sys.executable, "-m", *command], stderr=subprocess.PIPE, text=True, start_new_session=True)
-
-
-def address(process):
-    for line in process.stderr:
-        if match := re.search(r"Scheduler at:\s+(tcp://\S+)", line):
-            return match[1]
-    raise AssertionError("the scheduler did not start")
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_a_cluster_that_loses_a_worker_gives_the_same_front(small_graph, data, labels, tmp_path):
-    """A scheduler and two workers, one of which is killed in the middle."""
-    pytest.importorskip("distributed")
-    settings = {**QUICK, "max_loss": 10.0}
-    local = bw.fit(small_graph, data, data, labels, **settings, cache=str(tmp_path / "a"))
-    scheduler = start("distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard")
-    processes = [scheduler]
-    try:
-        where = address(scheduler)
-        more = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-        processes += [start("distributed.cli.dask_worker", where, *more) for _ in range(2)]
-        for process in processes:
-            threading.Thread(target=process.stderr.read, daemon=True).start()
-        victim, killed = processes[-1], []
-
-        def watch(what, done, total):
-            if what == "networks" and 0 < done < total and not killed:
-                killed.append((done, total))
-                os.kill(victim.pid, signal.SIGKILL)
-
-        from distributed import Client
-
-        with Client(where) as client:
-            client.wait_for_workers(2, timeout=60)
-        remote = bw.fit(
-            small_graph, data, data, labels, **settings, cluster=where, cache=str(tmp_path / "b"), progress=watch
-        )
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-    assert killed
-    assert remote.points == local.points
-    assert remote.recommendation == local.recommendation

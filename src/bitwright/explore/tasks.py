@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,14 +35,26 @@ def _workers(cluster: str | None, shared: Sequence[object]) -> Iterator[None]:
         raise OptionError(f"cluster is {cluster!r}; legal is the address of a Dask scheduler, as tcp://host:8786")
     try:
         from distributed import Client
+        from distributed.client import CancelledError
+        from distributed.comm import CommClosedError
     except ImportError:
         raise ToolError("a cluster needs the package dask[distributed]: pip install 'bitwright[cluster]'") from None
     try:
         client = Client(cluster, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     except OSError as error:
         raise ToolError(f"no Dask scheduler answers at {cluster}: {error}") from None
-    with client, joblib.parallel_config(backend="dask", scatter=list(shared)):
-        yield
+    log = logging.getLogger("distributed")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what it has to say of lost connections are tracebacks
+    try:
+        with client, joblib.parallel_config(backend="dask", scatter=list(shared)):
+            yield
+    except (CancelledError, CommClosedError):
+        raise ToolError(
+            f"the Dask scheduler at {cluster} is gone; what is done is kept: the same call resumes"
+        ) from None
+    finally:
+        log.setLevel(level)
 
 
 def _numbered(index: int, budget: limits.Budget, function: Call, *arguments: object) -> tuple[int, Result]:
