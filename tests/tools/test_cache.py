@@ -219,3 +219,41 @@ def test_damaged_results_of_a_search_count_as_none(tmp_path, content):
     assert results.get("abcd") is None
     results.put("abcd", {"loss": 1.5})
     assert results.get("abcd") == {"loss": 1.5}
+
+
+def test_a_clock_that_is_set_back_changes_nothing(tmp_path):
+    """What lies there is from the future then."""
+    cache.entry(tmp_path, "key", maker("a"))
+    (tmp_path / ".making-other").mkdir()
+    future = (tmp_path / "key").stat().st_mtime + 30 * 86_400
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (future, future))
+    found, hit = cache.entry(tmp_path, "key", maker("b"))
+    assert hit
+    assert (found / "result").read_text() == "a"
+    assert not cache.entry(tmp_path, "other", maker("b"))[1]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".making-other", "key", "other"]
+
+
+ONE_OF_MANY = """
+import sys
+from pathlib import Path
+from bitwright.tools import cache
+
+def make(folder):
+    (folder / "result").write_text(sys.argv[2] * 1_000_000)
+    return [folder / "result"]
+
+for number in range(40):
+    found, _ = cache.entry(Path(sys.argv[1]), f"key{number}", make)
+    assert len(set((found / "result").read_text())) == 1
+"""
+
+
+def test_processes_share_a_cache(tmp_path):
+    """All of them take what one of them made whole."""
+    start = [sys.executable, "-c", ONE_OF_MANY, str(tmp_path)]
+    processes = [subprocess.Popen([*start, text], stderr=subprocess.PIPE, text=True) for text in "abc"]
+    assert [process.communicate()[1] for process in processes] == [""] * 3
+    assert {p.name for p in tmp_path.iterdir()} == {f"key{number}" for number in range(40)}
+    assert all(len(set((p / "result").read_text())) == 1 for p in tmp_path.iterdir())
