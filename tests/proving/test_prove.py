@@ -148,6 +148,14 @@ def test_what_cannot_be_decided_is_said(design):
         bw.prove(design, np.zeros((1, 6), np.int64), cycles=1)
 
 
+def test_a_prover_that_gives_up_leaves_what_was_simulated(design, monkeypatch, tmp_path):
+    """As one that runs out of memory."""
+    monkeypatch.setattr(eq, "CORRESPONDENCE", "no_such_command")
+    found = eq.equivalence(design.files, design.units[0].top, PART, 500, yosys.find(), cache_dir=tmp_path)
+    assert (found.status, found.reason) == (eq.TESTED, "ABC ended without an answer")
+    assert found.cycles == 500 * eq.LANES
+
+
 def test_exhaustive_units_are_called_so():
     made = bw.compile(sums(), "tlmac")
     x = np.random.default_rng(0).integers(0, 4, (200, 2, 2, 3))

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,7 @@ def _workers(cluster: str | None, shared: Sequence[object]) -> Iterator[None]:
         raise OptionError(f"cluster is {cluster!r}; legal is the address of a Dask scheduler, as tcp://host:8786")
     try:
         from distributed import Client
-        from distributed.client import CancelledError
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
     except ImportError:
         raise ToolError("a cluster needs the package dask[distributed]: pip install 'bitwright[cluster]'") from None
     try:

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from bitwright.devices import Device
+from bitwright.errors import ToolError
 from bitwright.hardware.closure import closure, flatten
 from bitwright.hardware.closure import write as write_files
 from bitwright.hardware.families import families
@@ -207,10 +208,13 @@ def _decided(folder: Path, cycles: int, tool: yosys.Yosys, seconds: int) -> Equi
     groups = list(graphs.vectors(graph, "u_gold."))
     graphs.write(graphs.with_bounds(graph, groups, graphs.bounds(graph, groups, cycles)), folder / "start.aig")
     (folder / "nothing.v").write_text(NOTHING)
-    _execute(tool, ABC.format(commands=CORRESPONDENCE), folder)
-    if graphs.constant(folder / "rest.aig"):
-        return Equivalence(PROVEN, registers, tried)
-    _execute(tool, ABC.format(commands=REACHABILITY.format(seconds=seconds)), folder)
+    try:
+        _execute(tool, ABC.format(commands=CORRESPONDENCE), folder)
+        if graphs.constant(folder / "rest.aig"):
+            return Equivalence(PROVEN, registers, tried)
+        _execute(tool, ABC.format(commands=REACHABILITY.format(seconds=seconds)), folder)
+    except ToolError:  # of 4 GiB of memory, which a large unit may need more of
+        return Equivalence(TESTED, registers, tried, reason="ABC ended without an answer")
     words = (folder / "status.txt").read_text().split()
     if words[0] == "snl_UNSAT":
         return Equivalence(PROVEN, registers, tried)
