@@ -15,6 +15,7 @@ from bitwright.targets.bitsys.external.segments import Segment, Steps, Ways
 from bitwright.targets.bitsys.external.space import Buffer
 
 LONGEST = 16  # stages of a segment
+STATES = 16  # of what lies outside at a place between stages, that are followed
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +25,13 @@ class _Found:
     cost: int
     segment: Segment | None = None
     before: _Found | None = None
+
+
+def _promising(states: dict[frozenset[str], _Found]) -> list[tuple[frozenset[str], _Found]]:
+    """The states of the least cost, and that which leaves the most room."""
+    cheap = sorted(states.items(), key=lambda item: item[1].cost)[:STATES]
+    outside = max(states.items(), key=lambda item: len(item[0]), default=None)
+    return cheap if outside is None or outside in cheap else [*cheap, outside]
 
 
 class Search:
@@ -44,7 +52,7 @@ class Search:
         for first in range(n):
             if best[first]:
                 self.reached = first
-            for state, found in best[first].items():
+            for state, found in _promising(best[first]):
                 for after in range(first + 1, min(first + LONGEST, n) + 1):
                     if after > first + 1 and not (self.ways.joins(first) and self.ways.joins(after - 1)):
                         break
