@@ -31,6 +31,7 @@ PAGES = (
     "docs/choosing-a-target.md",
     "docs/boards.md",
     "docs/campaigns.md",
+    "docs/proofs.md",
 )
 
 
@@ -339,6 +340,20 @@ def campaigns() -> str:
     return markdown(["what", "how much", "found", "command"], rows)
 
 
+def netlists() -> str:
+    """Units of whole designs whose netlist is proven, and the others with what was done and why."""
+    rows = []
+    for name, found in results("trust/netlists.json").items():
+        units = [(unit["name"], unit["netlist"]) for unit in found["units"]]
+        rest = [
+            f"{unit}: {row['status']}, {row['reason'] or 'no answer in time'}"
+            for unit, row in units
+            if row["status"] != "proven"
+        ]
+        rows.append([name, f"{len(units) - len(rest)} of {len(units)}", "; ".join(rest) or "none"])
+    return markdown(["design", "netlists proven", "the others"], rows)
+
+
 WRITERS = (
     predict,
     unrolled,
@@ -354,6 +369,7 @@ WRITERS = (
     networks,
     rap_networks,
     campaigns,
+    netlists,
 )
 TABLES: dict[str, Callable[[], str]] = {f.__name__: f for f in WRITERS}
 
