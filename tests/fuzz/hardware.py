@@ -63,7 +63,16 @@ RELATIONS = {
 def campaign(target: str) -> dict[str, Any]:
     """The target's table of `campaigns.toml`; a target without one gets its default options and every network."""
     found = tomllib.loads(CAMPAIGNS.read_text()).get(target, {})
-    nothing = {"fast": [], "slow": 0, "options": [{}], "draw": {}, "goals": [], "cycles": {}, "counters": {}}
+    nothing = {
+        "fast": [],
+        "slow": 0,
+        "options": [{}],
+        "draw": {},
+        "goals": [],
+        "cycles": {},
+        "counters": {},
+        "without": "",
+    }
     nothing["shapes"] = {"any": {}}
     return nothing | found
 
@@ -177,7 +186,8 @@ def figures(plan: Mapping[str, Any], made: Plan, result: SimulationResult):
     measured = {"interval": result.interval_cycles, "latency": result.latency_cycles}
     claims = dict(plan["cycles"])
     batches = result.counters.get("batches", 1)
-    for counter, detail in plan["counters"].items():
+    claimed = {} if plan["without"] in result.counters else plan["counters"]
+    for counter, detail in claimed.items():
         estimated[counter] = batches * sum(layer.details.get(detail, 0) for layer in made.estimate.layers)
         first, *others = (result.counters[name] for name in counter.split(" - "))
         measured[counter] = first - sum(others)
