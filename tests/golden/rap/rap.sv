@@ -1,4 +1,4 @@
-// Target rap: 2 x 2 elements. Networks are programs: no file depends on one but for the bits of its words.
+// Target rap: 2 x 2 elements. Networks are programs: no file depends on one.
 module rap (
     input  logic clk_i,
     input  logic rst_i,
@@ -37,9 +37,7 @@ module rap (
       .ParamWords(1024),
       .ProgramWords(4096),
       .Torus(0),
-      .External(0),
-      .InBits(32),
-      .OutBits(32)
+      .External(0)
   ) u_top (
       .clk_i(clk_i),
       .rst_i(rst_i),

@@ -11,7 +11,7 @@ from bitwright.hardware import library as rtl
 from bitwright.hardware.memory_port import PAGE, MemoryPort
 from bitwright.hardware.shell import MEMORY_PREFIX, memory_bus, top_ports
 from bitwright.hardware.text import instance, module, wired
-from bitwright.targets.rap.isa.machine import Machine, Program, banks
+from bitwright.targets.rap.isa.machine import STREAM_BITS, Machine, Program, banks
 from bitwright.targets.rap.isa.package import package
 from bitwright.targets.rap.isa.registers import (
     ADDRESS,
@@ -33,14 +33,14 @@ CODE, PARAMS, BANK_A, BANK_B = range(len(MEMORIES))
 _RTL = Path(__file__).parent / "rtl"
 
 
-def sources(machine: Machine, in_bits: int = 32, out_bits: int = 32) -> dict[str, str]:
-    """Every source file by path; module `rap` is the top, with stream words of the given bits."""
+def sources(machine: Machine) -> dict[str, str]:
+    """Every source file by path; module `rap` is the top."""
     own = {path.name: path.read_text() for path in _RTL.iterdir()}
-    return rtl.needed([TOP], own | {"rap_pkg.sv": package(), f"{TOP}.sv": _top(machine, in_bits, out_bits)})
+    return rtl.needed([TOP], own | {"rap_pkg.sv": package(), f"{TOP}.sv": _top(machine)})
 
 
-def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
-    ports = top_ports(in_bits, out_bits, address_bits=ADDRESS_BITS, memory_bits=BEAT_BITS * machine.external)
+def _top(machine: Machine) -> str:
+    ports = top_ports(STREAM_BITS, STREAM_BITS, address_bits=ADDRESS_BITS, memory_bits=BEAT_BITS * machine.external)
     parameters = {
         "Size": machine.size,
         "AWords": machine.a_words,
@@ -49,12 +49,10 @@ def _top(machine: Machine, in_bits: int, out_bits: int) -> str:
         "ProgramWords": machine.program_words,
         "Torus": int(machine.torus),
         "External": int(machine.external),
-        "InBits": in_bits,
-        "OutBits": out_bits,
     }
     pins = wired(port for port in ports if not port.name.startswith(MEMORY_PREFIX)) | memory_bus(machine.external)
     grid = f"{machine.size} x {machine.size} elements{', joined to a torus' if machine.torus else ''}"
-    remarks = [f"Target rap: {grid}. Networks are programs: no file depends on one but for the bits of its words."]
+    remarks = [f"Target rap: {grid}. Networks are programs: no file depends on one."]
     unused = ""
     if not machine.external:
         pins["m_axi_o"], unused = "unused", "  logic [199:0] unused;\n"

@@ -38,11 +38,10 @@ from bitwright.targets.rap.compiler.storage import (
     strips,
     wide_pitches,
 )
-from bitwright.targets.rap.isa.machine import LIMITS
+from bitwright.targets.rap.isa.machine import LIMITS, STREAM_BITS
 from bitwright.targets.rap.options import RapOptions
 from bitwright.targets.rap.outer_plan import plan_outside
 
-STREAM_BITS = 32
 _CONTENTS = {"b_words": "weights", "param_words": "parameters", "program_words": "instructions"}
 
 
@@ -68,8 +67,8 @@ class RapPlan:
 
 
 def stream(t: TensorType) -> StreamSpec:
-    """As many elements a stream word as 32 bits hold."""
-    return StreamSpec(t, max(1, STREAM_BITS // t.dtype.bits))
+    """As many elements a stream word as it holds."""
+    return StreamSpec(t, STREAM_BITS // t.dtype.bits, STREAM_BITS)
 
 
 def simpler(network: Network, size: int) -> Network:

@@ -72,13 +72,12 @@ class Rap:
 
         machine, shared = plan.options.machine, plan.estimate.shared
         assert shared is not None
-        in_bits, out_bits = plan.input.tdata_bits, plan.output.tdata_bits
         words = [memory_words(layer) for layer in plan.layers]
         return Design(
             target=self.name,
             network=plan.network,
             top=hardware.TOP,
-            files=hardware.sources(machine, in_bits, out_bits),
+            files=hardware.sources(machine),
             input=plan.input,
             output=plan.output,
             units=(SynthesisUnit(shared.name, hardware.TOP, row=0),),

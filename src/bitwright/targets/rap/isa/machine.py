@@ -14,6 +14,7 @@ from bitwright.targets.rap.isa.timing import PARAM_LANES
 
 PARAM_BITS = 32 * PARAM_LANES  # of a parameter word: four thresholds, or multiplier, shift and bias of a channel
 LIMITS = {"a_words": 1 << ADDRESS_BITS, "b_words": 1 << ADDRESS_BITS, "param_words": 1 << 16, "program_words": 1 << 16}
+STREAM_BITS = 32  # of a word of each stream, whatever the network: one bitstream runs all
 SIZES = (2, 4, 8)
 A_REGISTERS, B_REGISTERS, ACCUMULATORS = 16, 8, 16
 

@@ -11,9 +11,7 @@ module rap_core #(
     parameter int unsigned ParamWords = 256,
     parameter int unsigned ProgramWords = 1024,
     parameter bit Torus = 1'b0,
-    parameter bit External = 1'b0,
-    parameter int unsigned InBits = 32,
-    parameter int unsigned OutBits = 32
+    parameter bit External = 1'b0
 ) (
     input  logic                                        clk_i,
     input  logic                                        rst_i,
@@ -25,10 +23,10 @@ module rap_core #(
     input  logic                                        param_we_i,
     input  logic                             [Size-1:0] a_we_i,
     input  logic                             [Size-1:0] b_we_i,
-    input  logic                           [InBits-1:0] s_axis_tdata,
+    input  logic                                 [31:0] s_axis_tdata,
     input  logic                                        s_axis_tvalid,
     output logic                                        s_axis_tready,
-    output logic                          [OutBits-1:0] m_axis_tdata,
+    output logic                                 [31:0] m_axis_tdata,
     output logic                                        m_axis_tvalid,
     input  logic                                        m_axis_tready,
     output logic                                        m_axis_tlast,
@@ -295,9 +293,7 @@ module rap_core #(
   // Frames.
   logic in_valid, in_waiting, out_waiting;
   logic [15:0] in_word;
-  rap_input #(
-      .StreamBits(InBits)
-  ) u_input (
+  rap_input u_input (
       .clk_i,
       .rst_i,
       .start_i  (strobes.receive),
@@ -311,9 +307,7 @@ module rap_core #(
       .valid_o  (in_valid),
       .word_o   (in_word)
   );
-  rap_output #(
-      .StreamBits(OutBits)
-  ) u_output (
+  rap_output u_output (
       .clk_i,
       .rst_i,
       .start_i  (strobes.send),

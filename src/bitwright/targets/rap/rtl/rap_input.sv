@@ -3,9 +3,7 @@
 //
 // From start_i to done_o: CyclesInTail, one for each stream word, one for each element, and the wait for the stream.
 // The operands stay meanwhile. An element leaves in a packed word three cycles later: cut out, extended, then packed.
-module rap_input #(
-    parameter int unsigned StreamBits = 32
-) (
+module rap_input (
     input  logic                             clk_i,
     input  logic                             rst_i,
     input  logic                             start_i,
@@ -13,7 +11,7 @@ module rap_input #(
     input  rap_pkg::width_e                  width_i,
     output logic                             done_o,
     output logic                             waiting_o,
-    input  logic            [StreamBits-1:0] s_axis_tdata,
+    input  logic                      [31:0] s_axis_tdata,
     input  logic                             s_axis_tvalid,
     output logic                             s_axis_tready,
     output logic                             valid_o,
@@ -21,7 +19,7 @@ module rap_input #(
 );
   typedef enum logic [1:0] {Idle, Beat, Element, Finish} state_e;
   state_e state_q;
-  logic [StreamBits-1:0] beat_q;
+  logic [31:0] beat_q;
   logic [19:0] left_q;
   logic [15:0] channel_q;
   logic [4:0] lane_q, bits_q, at_q, sign_q;  // at_q, sign_q: where the element begins, and its highest bit

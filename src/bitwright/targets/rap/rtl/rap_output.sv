@@ -6,9 +6,7 @@
 // word in three stages, which the last one of a word passes before it is sent. Wide elements are two words, low first.
 // With argmax a pixel is sent as one element, the index of the first of its largest elements, and takes one cycle more
 // (bitwright ArgMax). The last word carries tlast, unless the frame goes on with the next OUT.
-module rap_output #(
-    parameter int unsigned StreamBits = 32
-) (
+module rap_output (
     input  logic                             clk_i,
     input  logic                             rst_i,
     input  logic                             start_i,
@@ -19,7 +17,7 @@ module rap_output #(
     output logic                             waiting_o,
     output logic                             read_o,         // the next word of stream A; it is taken when wait_q is 0
     input  logic                      [15:0] word_i,
-    output logic            [StreamBits-1:0] m_axis_tdata,
+    output logic                      [31:0] m_axis_tdata,
     output logic                             m_axis_tvalid,
     input  logic                             m_axis_tready,
     output logic                             m_axis_tlast
@@ -159,7 +157,7 @@ module rap_output #(
   end
 
   assign read_o = state_q == Read && wait_q == Wait;
-  assign m_axis_tdata = StreamBits'(beat_q);
+  assign m_axis_tdata = beat_q;
   assign m_axis_tvalid = state_q == Send;
   assign m_axis_tlast = last_q && !out_i.more;
   assign waiting_o = state_q == Send && !m_axis_tready;

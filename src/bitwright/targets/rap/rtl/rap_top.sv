@@ -11,16 +11,14 @@ module rap_top #(
     parameter int unsigned ParamWords = 256,
     parameter int unsigned ProgramWords = 1024,
     parameter bit Torus = 1'b0,
-    parameter bit External = 1'b0,
-    parameter int unsigned InBits = 32,
-    parameter int unsigned OutBits = 32
+    parameter bit External = 1'b0
 ) (
     input  logic                             clk_i,
     input  logic                             rst_i,
-    input  logic                [InBits-1:0] s_axis_tdata,
+    input  logic                      [31:0] s_axis_tdata,
     input  logic                             s_axis_tvalid,
     output logic                             s_axis_tready,
-    output logic               [OutBits-1:0] m_axis_tdata,
+    output logic                      [31:0] m_axis_tdata,
     output logic                             m_axis_tvalid,
     input  logic                             m_axis_tready,
     output logic                             m_axis_tlast,
@@ -169,9 +167,7 @@ module rap_top #(
       .ParamWords  (ParamWords),
       .ProgramWords(ProgramWords),
       .Torus       (Torus),
-      .External    (External),
-      .InBits      (InBits),
-      .OutBits     (OutBits)
+      .External    (External)
   ) u_core (
       .clk_i,
       .rst_i,
