@@ -375,7 +375,7 @@ def why_unstaged(network: Network, node: Node) -> tuple[str, str] | None:
     if isinstance(op, Flatten) and not is_view(network, node):
         return (
             f"it puts {size} elements in another order",
-            f"at most {MOST_MOVED}, or before Dense or at the end",
+            f"at most {MOST_MOVED}, or Flatten before Dense or at the end",
         )
     return None
 
