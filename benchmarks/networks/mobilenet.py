@@ -5,12 +5,17 @@ Standard topology of width 1; weights are seeded and Gaussian. Multipliers sprea
 
 from __future__ import annotations
 
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 
-from bitwright.network import InputSpec, IntType, Network, Node, TensorType
-from bitwright.network.ops import Add, Conv2d, Dense, Flatten, Op, Requantize, SumPool
+from bitwright.network import InputSpec, IntType, Network, TensorType
+from bitwright.network.ops import Add, Conv2d, Dense, Flatten, Requantize, SumPool
+
+sys.path.append(str(Path(__file__).parents[1]))
+from grower import Grower
 
 # Channels of an expanded map for each of the block's, channels, blocks, stride of the first.
 BLOCKS = (
@@ -55,18 +60,7 @@ def _weights(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.clip(np.rint(SPREAD * rng.standard_normal(shape)), -128, 127).astype(np.int64)
 
 
-class _Grower:
-    def __init__(self, source: TensorType) -> None:
-        self.source, self.tip = source, "input"
-        self.types = {"input": source}
-        self.nodes: list[Node] = []
-
-    def put(self, name: str, op: Op, *more: str) -> None:
-        inputs = (self.tip, *more)
-        self.types[name] = op.infer(*(self.types[n] for n in inputs))
-        self.nodes.append(Node(name, op, inputs))
-        self.tip = name
-
+class _Grower(Grower):
     def conv(self, name: str, outputs: int, kernel: int, stride: int, result: IntType, groups: int = 1) -> None:
         """A convolution, and its result at 8 bits."""
         weight = _weights(name, (outputs, kernel, kernel, self.types[self.tip].channels // groups))

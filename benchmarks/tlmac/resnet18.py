@@ -6,13 +6,18 @@ hand. The first convolution takes 8-bit pixels. Thresholds spread the activation
 
 from __future__ import annotations
 
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 from reference import layer_weights, layers, odd_weights
 
-from bitwright.network import InputSpec, IntType, Network, Node, TensorType
-from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Op, Requantize, SumPool, Threshold
+from bitwright.network import InputSpec, IntType, Network, TensorType
+from bitwright.network.ops import Add, Conv2d, Dense, Flatten, MaxPool, Requantize, SumPool, Threshold
+
+sys.path.append(str(Path(__file__).parents[1]))
+from grower import Grower
 
 BITS = 3
 
@@ -47,18 +52,7 @@ def _weights(name: str, outputs: int, inputs: int, kernel: int) -> np.ndarray:
     return odd_weights(rng.standard_normal((outputs, inputs, kernel, kernel), dtype=np.float32), BITS)
 
 
-class _Grower:
-    def __init__(self, source: TensorType) -> None:
-        self.source, self.tip = source, "input"
-        self.types = {"input": source}
-        self.nodes: list[Node] = []
-
-    def put(self, name: str, op: Op, *more: str) -> None:
-        inputs = (self.tip, *more)
-        self.types[name] = op.infer(*(self.types[n] for n in inputs))
-        self.nodes.append(Node(name, op, inputs))
-        self.tip = name
-
+class _Grower(Grower):
     def conv(self, name: str, weight: np.ndarray, stride: int, pad: int) -> None:
         """A convolution [O, I, KH, KW] and its 3-bit activation."""
         weight = np.ascontiguousarray(weight.transpose(0, 2, 3, 1))

@@ -105,7 +105,7 @@ def search(
     setting = _set_up(model, calibration, evaluation, labels, made, chosen, progress)
     points = _measure(setting, _candidates(setting))
     if chosen.max_loss is not None:
-        points = _bisect(setting, points, measures.compared(chosen.max_loss / 100))
+        points = _bisect(setting, points, measures.share_of(chosen.max_loss))
     points, tuned = _with_fine_tuned(setting, mark_front(points), calibration)
     picked, study = _pick(points, chosen), setting.study
     full = study.judge.float_accuracy
@@ -207,6 +207,6 @@ def _pick(points: list[Point], options: SearchOptions) -> Point | None:
         legal = [p for p in points if p.cost <= options.budget * (1 + 1e-9)]
         return min(legal, key=lambda p: p.loss, default=None)
     if options.max_loss is not None:
-        legal = [p for p in points if p.lost is not None and p.lost <= measures.compared(options.max_loss / 100)]
+        legal = [p for p in points if p.lost is not None and p.lost <= measures.share_of(options.max_loss)]
         return min(legal, key=lambda p: (p.cost, p.loss), default=None)
     return None

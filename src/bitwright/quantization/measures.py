@@ -64,3 +64,8 @@ def agreement(reference: np.ndarray, outputs: np.ndarray) -> float:
 def compared(share: float) -> float:
     """A difference of shares without the last bits of its arithmetic, so that equal counts of samples are equal."""
     return round(share, SHARE_DIGITS)
+
+
+def share_of(points: float) -> float:
+    """A bound in points of accuracy as the share that differences are compared with."""
+    return compared(points / 100)

@@ -13,7 +13,7 @@ from bitwright.errors import OptionError
 from bitwright.explore.study import Candidates, check_candidates
 from bitwright.hardware.clock import DEFAULT_MHZ, assumed
 from bitwright.options import check_types, from_keywords
-from bitwright.quantization.measures import compared
+from bitwright.quantization.measures import share_of
 from bitwright.targets.goals import DEFAULT_FILL, Goals
 
 
@@ -70,7 +70,7 @@ class FitOptions:
     @property
     def bound(self) -> float:
         """The largest loss as a share of the samples."""
-        return compared(self.max_loss / 100)
+        return share_of(self.max_loss)
 
     @property
     def candidates(self) -> Candidates:
