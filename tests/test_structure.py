@@ -143,7 +143,7 @@ def test_targets_do_not_know_each_other():
     for target in targets.names():
         for path in (PACKAGE / "targets" / target).rglob("*.py"):
             others = {m for m in imports(path) if m.startswith("bitwright.targets.")}
-            assert {m.split(".")[2] for m in others} <= {target, "contract", "observation"}, name(path)
+            assert {m.split(".")[2] for m in others} <= {target, "contract", "observation", "sizing"}, name(path)
 
 
 def test_every_source_names_its_license():

@@ -40,7 +40,8 @@ def test_encode_layer():
 def test_illegal_hardware(tmp_path):
     text = (FOLDER / "presets/small.toml").read_text()
     for old, new, message in (
-        ("rows = 8", "rows = 6", "rows is 6; legal are powers of two, 2 to 64"),
+        ("rows = 8", "rows = 7", "rows is 7; legal are even numbers, 2 to 64"),
+        ("columns = 8", "columns = 12", "columns is 12; legal are powers of two, 8 to 64"),
         ('"container"', '"binary"', "unit is 'binary'; legal are container, bitplane, fixed"),
         ("layers = 32\n", "", "fields layers are missing or unknown"),
         ("multiplier_bits = 25", "multiplier_bits = 40", "multiplier_bits is 40; legal are 2 to 32"),

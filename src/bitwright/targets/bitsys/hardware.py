@@ -17,6 +17,17 @@ LATENCY = {"container": 5, "bitplane": 7, "fixed": 3}  # from a word to the sum 
 PRESETS = Path(__file__).with_name("presets")
 PLANE_CHANNELS = 64
 SOURCE_BYTES = 1 << 20
+MOST_ROWS = 64
+LIMITS = {  # of sizes that are powers of two
+    "columns": (8, 64),
+    "row_words": (16, 1024),
+    "act_words": (64, 65536),
+    "weight_lines": (64, 1 << 19),
+    "param_groups": (8, 16384),
+    "table_entries": (8, 65536),
+    "output_groups": (8, 65536),
+    "layers": (2, 128),
+}
 
 
 @dataclass(frozen=True)
@@ -50,17 +61,10 @@ class Hardware:
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
             raise OptionError(f"hardware {self.name}: unit is {self.unit!r}; legal are {', '.join(UNITS)}")
-        for name, low, high in (
-            ("rows", 2, 64),
-            ("columns", 8, 64),
-            ("row_words", 16, 1024),
-            ("act_words", 64, 65536),
-            ("weight_lines", 64, 1 << 19),
-            ("param_groups", 8, 16384),
-            ("table_entries", 8, 65536),
-            ("output_groups", 8, 65536),
-            ("layers", 2, 128),
-        ):
+        rows = self.rows
+        if not isinstance(rows, int) or not 2 <= rows <= MOST_ROWS or rows % 2:
+            raise OptionError(f"hardware {self.name}: rows is {rows!r}; legal are even numbers, 2 to {MOST_ROWS}")
+        for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= high or value & (value - 1):
                 raise OptionError(
@@ -108,7 +112,7 @@ class Hardware:
     @property
     def slots(self) -> int:
         """Tiles whose sums the result buffer holds: LUT memories are 32 words deep at least."""
-        return max(2, 32 // self.rows)
+        return max(2, 32 >> (self.rows - 1).bit_length())
 
     @property
     def latency(self) -> int:

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bitwright.targets.bitsys.options import BitsysOptions
 
 if TYPE_CHECKING:
+    from bitwright.devices import Device
     from bitwright.network import Network
     from bitwright.targets.bitsys.planning import BitsysPlan
     from bitwright.targets.contract import Design, Problem, Refusal
     from bitwright.targets.observation import Observation
+    from bitwright.targets.sizing import Sized
 
 
 class Bitsys:
@@ -50,6 +52,12 @@ class Bitsys:
 
         sizes = [given] if "hardware" in given else [{"hardware": name, **given} for name in cost.by_size()]
         return first_fast(self, network, sizes, interval)
+
+    def sized(self, device: Device, fill: float, given: Sequence[str]) -> Sized:
+        """The largest array for a part, with memories that suit it; given: fields of its TOML file."""
+        from bitwright.targets.bitsys.model import sizing
+
+        return sizing.sized(device, fill, given)
 
     def folded(self, design: Design) -> Mapping[str, object]:
         """Its options: nothing else is chosen."""

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The array with its operand memories, sequenced: row buffers, weights, grid of one kind of unit, result buffer.
 //
-// Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate. Rows and Columns are powers of two, Columns a
-// multiple of 8. Weights come from the control bus, 32 bits a word, and with WeightStream from s_axis (bitsys_weight_stream);
+// Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate. Rows is even, Columns a power of two from 8 on. Weights come from the control bus, 32 bits a word, and with WeightStream from s_axis (bitsys_weight_stream);
 // with External they are words of 64 bits.
 module bitsys_array #(
     parameter int unsigned Unit         = 0,
@@ -50,9 +49,9 @@ module bitsys_array #(
     output logic [     15:0] pixel_o
 );
   `include "bitsys_registers.svh"
-  if (Unit > 2 || Rows < 2 || (Rows & (Rows - 1)) != 0 || Columns < 8 || (Columns & (Columns - 1)) != 0 || Slots < 2
+  if (Unit > 2 || Rows < 2 || Rows % 2 != 0 || Columns < 8 || (Columns & (Columns - 1)) != 0 || Slots < 2
       || (Slots & (Slots - 1)) != 0) begin : g_illegal
-    $error("bitsys_array: Unit 0..2, Rows >= 2, Columns >= 8 and Slots >= 2, all three powers of two, are legal");
+    $error("bitsys_array: Unit 0..2, Rows >= 2 and even, Columns >= 8 and Slots >= 2, powers of two, are legal");
   end
 
   // Words for the row buffers, a cycle later.

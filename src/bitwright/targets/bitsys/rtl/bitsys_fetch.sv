@@ -115,7 +115,7 @@ module bitsys_fetch #(
       last_row_q <= 1'b0;
       half_q <= 1'b0;
     end else if (next && pixel_end) begin
-      count_q <= count_q + 1'b1;
+      count_q <= last_row_q ? '0 : count_q + 1'b1;
       last_row_q <= count_q == RowBits'(Rows - 2);
       half_q <= half_q ^ tile_end;
     end

@@ -70,7 +70,7 @@ module bitsys_results #(
     assign address[AddrBits*(c+1)+:AddrBits] = address_q;
     ram_sdp #(
         .Width(32),
-        .Depth(Slots * Rows),
+        .Depth(Slots << RowBits),
         .Style(2)
     ) u_ram (
         .clk_i  (clk_i),

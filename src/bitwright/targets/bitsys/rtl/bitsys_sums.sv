@@ -69,7 +69,7 @@ module bitsys_sums #(
   always_ff @(posedge clk_i) raddr_q <= {rtile_i, rrow_i};
   ram_sdp #(
       .Width(32),
-      .Depth(2 * Slots * Rows),
+      .Depth((2 * Slots) << RowBits),
       .Style(2)
   ) u_ram (
       .clk_i  (clk_i),
