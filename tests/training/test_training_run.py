@@ -63,6 +63,15 @@ def test_the_network_is_that_of_the_graph(made, x):
     assert lower(made.graph, multiplier_bits=16).digest == made.network.digest
 
 
+def test_the_graph_computes_what_the_network_does(made, small, x):
+    """Scales of weights stand for the network's multipliers, so that exact rationals give the same codes."""
+    assert np.array_equal(lower(made.graph).predict(x), made.network.predict(x))
+    with torch.no_grad():
+        value = torch.from_numpy(np.ascontiguousarray(x, np.float32))
+        answers = GraphModule(made.graph)(value).numpy().argmax(1)
+    assert np.array_equal(answers, made.network.predict(x).argmax(1))
+
+
 def test_it_repeats_itself(small, x, tmp_path):
     files = []
     for name in ("a", "b"):

@@ -13,10 +13,13 @@ import onnx
 import torch
 
 from bitwright.errors import DataError, ModelError
-from bitwright.models.graph import FloatGraph, LayerNode, QuantizedWeight, is_a
-from bitwright.models.graph.ops import Layer, Quant
+from bitwright.models.graph import FloatGraph, FloatNode, LayerNode, QuantizedWeight, TypedNode, is_a
+from bitwright.models.graph.ops import Layer, Quant, Relu
 from bitwright.models.onnx.reader import read_model
+from bitwright.network import Network
+from bitwright.network.ops import Requantize
 from bitwright.network.types import Array
+from bitwright.training.groups import source_of
 from bitwright.training.module import GraphModule, Steps, TrainedLayer
 
 OPSET = 17
@@ -66,6 +69,46 @@ def trained_graph(module: GraphModule) -> FloatGraph:
             node = node.having(quantizer=replace(quantizer, scale=quantizer.scale * steps.exact()))
         nodes.append(node)
     return module.graph.with_nodes(nodes)
+
+
+def as_computed(graph: FloatGraph, network: Network) -> FloatGraph:
+    """A quantized graph whose weights have the scales that its integer network computes with.
+
+    The network multiplies sums by fixed point numbers of few bits. A scale that is another by as little as that
+    rounding moves a code here and there, and the layers behind spread the difference.
+    """
+    requantized = {node.name: (node.inputs[0], node.op) for node in network.nodes if isinstance(node.op, Requantize)}
+    nodes = []
+    for node in graph.nodes:
+        if is_a(node, Layer) and node.op.quantized is not None:
+            factor = _factor(graph, node, requantized)
+            if factor is not None:
+                quantized = replace(node.op.quantized, scale=factor)
+                node = node.having(quantized=quantized)
+        nodes.append(node)
+    return graph.with_nodes(nodes)
+
+
+def _factor(graph: FloatGraph, node: LayerNode, requantized: dict[str, tuple[str, Requantize]]) -> Array | None:
+    """Scales [O] of a layer's weights that its network's multipliers stand for; None where it has none of its own."""
+    read, source = _reader(graph, node), source_of(graph, node.inputs[0])
+    if read is None or source is None or read.name not in requantized:
+        return None
+    product, op = requantized[read.name]
+    before, after = (q.op.quantizer.scale for q in (graph.node(source), read))
+    if product != node.name or before.size > 1 or np.any(op.multiplier == 0):
+        return None
+    scale = np.ldexp(op.multiplier.astype(np.float64), -op.shift) * after / before
+    return np.broadcast_to(scale, len(node.op.weight)).copy()
+
+
+def _reader(graph: FloatGraph, node: FloatNode) -> TypedNode[Quant] | None:
+    """The quantizer that reads a value, behind ReLUs or without; the first of several."""
+    for reader in graph.consumers[node.name]:
+        found = reader if is_a(reader, Quant) else _reader(graph, reader) if isinstance(reader.op, Relu) else None
+        if found is not None:
+            return found
+    return None
 
 
 def _layer(layer: TrainedLayer, node: LayerNode) -> LayerNode:

@@ -29,7 +29,6 @@ from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress
 from bitwright.quantization.report import QuantizationReport, make_report
-from bitwright.quantization.settle import settled
 from bitwright.training.groups import is_of_input
 from bitwright.training.options import MAX_TRAINED_BITS, start_options
 
@@ -49,10 +48,8 @@ class Start:
     prepared: Prepared | None = None
 
     def lowered(self, graph: FloatGraph) -> Network:
-        """The integer network of the trained graph."""
-        if self.prepared is None:
-            return lower(graph)
-        return settled(lower(graph, multiplier_bits=self.prepared.options.multiplier_bits))
+        """The integer network of the trained graph, whose biases and multipliers stay as trained (see `settle`)."""
+        return lower(graph, multiplier_bits=self.prepared.options.multiplier_bits if self.prepared else None)
 
     def report(self, graph: FloatGraph, network: Network, seconds: float) -> QuantizationReport:
         """The report of quantization with the layers and grids of the trained graph."""
