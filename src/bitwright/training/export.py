@@ -91,11 +91,12 @@ def as_computed(graph: FloatGraph, network: Network) -> FloatGraph:
 
 def _factor(graph: FloatGraph, node: LayerNode, requantized: dict[str, tuple[str, Requantize]]) -> Array | None:
     """Scales [O] of a layer's weights that its network's multipliers stand for; None where it has none of its own."""
-    read, source = _reader(graph, node), source_of(graph, node.inputs[0])
-    if read is None or source is None or read.name not in requantized:
+    read, name = _reader(graph, node), source_of(graph, node.inputs[0])
+    source = None if name is None else graph.node(name)
+    if read is None or source is None or not is_a(source, Quant) or read.name not in requantized:
         return None
     product, op = requantized[read.name]
-    before, after = (q.op.quantizer.scale for q in (graph.node(source), read))
+    before, after = source.op.quantizer.scale, read.op.quantizer.scale
     if product != node.name or before.size > 1 or np.any(op.multiplier == 0):
         return None
     scale = np.ldexp(op.multiplier.astype(np.float64), -op.shift) * after / before
