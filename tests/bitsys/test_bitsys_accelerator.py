@@ -14,7 +14,7 @@ from bitwright.tools.model import ProtocolError, Stalls
 
 TARGET = get("bitsys")
 HARDWARE = Path(__file__).parent / "hardware"
-UNITS = ("container", "bitplane", "fixed")
+UNITS = ("container", "bitplane", "fixed", "dsp")
 S8, U8, U4, S2 = IntType(8, True), IntType(8), IntType(4), IntType(2, True)
 
 

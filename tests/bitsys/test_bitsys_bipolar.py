@@ -82,7 +82,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("unit", ["container", "bitplane", "fixed"])
+@pytest.mark.parametrize("unit", ["container", "bitplane", "fixed", "dsp"])
 def test_every_way(unit, bitsys_cache):
     """One build; networks one after the other, under stalls, with batches that are not full."""
     options = TARGET.options(hardware=str(HARDWARE / f"{unit}.toml"), batch=2)

@@ -59,7 +59,7 @@ def own(plan):
     return {layer.stage.name for layer in plan.program.layers if layer.fields.get("depthwise")}
 
 
-@pytest.mark.parametrize("unit", ["container", "container_six", "fixed"])
+@pytest.mark.parametrize("unit", ["container", "container_six", "fixed", "dsp"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_bit_exact_and_cycle_exact(shape, unit, bitsys_cache):
     net = depthwise(np.random.default_rng(5), *shape)
@@ -88,11 +88,12 @@ def test_strips(batch, size, strips, bitsys_cache):
     assert result.bit_exact, result.first_mismatch()
 
 
+@pytest.mark.parametrize("unit", ["container", "dsp"])
 @pytest.mark.parametrize("shape", [SHAPES[k] for k in (0, 1, 3, 4)])
-def test_in_external_memory(shape, bitsys_cache):
+def test_in_external_memory(shape, unit, bitsys_cache):
     """In parts of the channels and tiles of the image, under random memory; cycles as the model says."""
     net = depthwise(np.random.default_rng(7), *shape)
-    plan = planned(net, HERE / "hardware" / "container_memory.toml")
+    plan = planned(net, HERE / "hardware" / f"{unit}_memory.toml")
     assert own(plan) == {"c1", "c2"}
     assert len(plan.program.layers) > len(plan.staged.stages)
     design = TARGET.emit(plan)

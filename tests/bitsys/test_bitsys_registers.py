@@ -42,7 +42,7 @@ def test_illegal_hardware(tmp_path):
     for old, new, message in (
         ("rows = 8", "rows = 7", "rows is 7; legal are even numbers, 2 to 64"),
         ("columns = 8", "columns = 12", "columns is 12; legal are powers of two, 8 to 64"),
-        ('"container"', '"binary"', "unit is 'binary'; legal are container, bitplane, fixed"),
+        ('"container"', '"binary"', "unit is 'binary'; legal are container, bitplane, fixed, dsp"),
         ("layers = 32\n", "", "fields layers are missing or unknown"),
         ("multiplier_bits = 25", "multiplier_bits = 40", "multiplier_bits is 40; legal are 2 to 32"),
     ):

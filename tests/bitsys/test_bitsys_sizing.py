@@ -1,6 +1,7 @@
 """Arrays of a size that suits a part, and arrays of any even number of rows."""
 
 import importlib.util
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ TARGET = get("bitsys")
 PARTS = ("xczu3eg", "xck26", "xc7z020", "ecp5-85k")
 
 
-@pytest.mark.parametrize("unit", ["container", "bitplane"])
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    ("part", "unit"), [*product(PARTS, ("container", "bitplane")), ("xczu3eg", "dsp"), ("xck26", "dsp")]
+)
 @pytest.mark.parametrize("fill", [0.6, 0.8])
 def test_an_array_fills_a_part(part, unit, fill, tmp_path):
     """Nothing above the share; another two rows, or the file that is written, pass it or are the same."""
@@ -70,6 +72,12 @@ def test_a_larger_part_has_a_larger_array():
         ("xczu3eg", 0.8, ["size=7"], "hardware of target bitsys has no option 'size'; legal are name, unit, rows"),
         ("xczu3eg", 0.8, ["m_axi=64", "weight_stream=true"], "legal is one of them"),
         ("xczu3eg", 0.8, ["weight_lines=524288"], "weight_lines is 524288; legal are at most"),
+        (
+            "ecp5-85k",
+            0.8,
+            ["unit=dsp"],
+            "multiplies 18 bits, two products need 25; legal units are container, bitplane",
+        ),
         ("gw1nr-9c", 0.8, [], r"gw1nr-9c is too small: the least array of container units takes \d+% of its lut"),
         ("xczu3eg", 0.8, ["rows=64", "columns=64"], "xczu3eg is too small"),
     ],

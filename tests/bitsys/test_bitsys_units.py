@@ -214,3 +214,98 @@ def test_published_ports(vendor, length, unit_sources, bitsys_cache):
         words.append(pair[0] | pair[1] << 8 | mode << 16 | signed << 18)
         expected.append(int((a * b).sum()))
     run(model, np.concatenate(words), expected, Stalls(seed=4, input=0.3, output=0.0))
+
+
+PAIR_STREAM = """
+module pair_stream (
+    input  logic        clk_i,
+    input  logic        rst_i,
+    input  logic [26:0] s_data_i,
+    input  logic        s_valid_i,
+    output logic        s_ready_o,
+    output logic [63:0] m_data_o,
+    output logic        m_valid_o,
+    input  logic        m_ready_i
+);
+  logic signed_a, signed_b, unused;
+  logic [8:0] x0, x1;
+  logic [17:0] a_q;
+  logic [5:0] valid_q, first_q, last_q, plain_q;
+  logic fresh_q;
+  logic [31:0] acc0_q;
+  logic [63:0] acc;
+  assign unused = m_ready_i;
+  assign s_ready_o = 1'b1;
+  assign {signed_b, signed_a} = s_data_i[25:24];
+  assign x0 = {signed_a && s_data_i[7], s_data_i[7:0]};
+  assign x1 = {signed_a && s_data_i[15], s_data_i[15:8]};
+  always_ff @(posedge clk_i) begin
+    a_q <= {x1 - 9'(x0[8]), x0};
+    acc0_q <= acc[31:0];
+    first_q <= {first_q[4:0], fresh_q};
+    last_q <= {last_q[4:0], s_data_i[26]};
+    plain_q <= {plain_q[4:0], !signed_a && !signed_b};
+    valid_q <= rst_i ? 6'd0 : {valid_q[4:0], s_valid_i};
+    if (rst_i) fresh_q <= 1'b1;
+    else if (s_valid_i) fresh_q <= s_data_i[26];
+  end
+  bitsys_dsp_pair u_pair (
+      .clk_i(clk_i), .a_i(a_q), .b_i({signed_b && s_data_i[23], s_data_i[23:16]}), .plain_i(plain_q[3]),
+      .valid_i(valid_q[4:3]), .first_i(first_q[4:3]), .a_o(), .b_o(), .acc_o(acc)
+  );
+  assign m_data_o = {acc[63:32], acc0_q};
+  assign m_valid_o = valid_q[5] && last_q[5];
+endmodule
+"""
+
+
+@pytest.fixture(scope="module")
+def pair(unit_sources, bitsys_cache):
+    """Two 8-bit multiply-accumulates with a shared operand."""
+    files = closure(unit_sources("generic") | {"pair_stream.sv": PAIR_STREAM}, "pair_stream")
+    return verilator.build(
+        files, Bench("pair_stream", [inner_input("s", 27)], [inner_output("m", 64)]), cache_dir=bitsys_cache
+    )
+
+
+def pair_words(signs, x1, x0, w):
+    """Words of products of byte codes, and the values of both products."""
+    a_type, b_type = IntType(8, bool(signs & 1)), IntType(8, bool(signs & 2))
+    values = b_type.decode(w)
+    return x0 | x1 << 8 | w << 16 | signs << 24, a_type.decode(x1) * values, a_type.decode(x0) * values
+
+
+def run_pair(model, words, first, second, stalls=None):
+    """The low half of a result is that of x0."""
+    found = model.run({"s": words}, {"m": len(first)}, stalls=stalls).integers("m").astype(np.uint64)
+    for shift, expected in ((32, first), (0, second)):
+        got = (found >> np.uint64(shift)).astype(np.uint32).astype(np.int32)
+        np.testing.assert_array_equal(got, np.asarray(expected, np.int64).astype(np.int32))
+
+
+@pytest.mark.parametrize("signs", range(4))
+def test_pairs_of_products(pair, signs):
+    """Every x0 with every w, for x1 at the ends and at random; and the other way round."""
+    rng = np.random.default_rng(signs)
+    x, w = (values.ravel() for values in np.meshgrid(np.arange(256), np.arange(256), indexing="ij"))
+    parts = []
+    for other in (0, 1, 127, 128, 255, rng.integers(0, 256, x.size)):
+        other = np.broadcast_to(other, x.shape)
+        parts += [pair_words(signs, other, x, w), pair_words(signs, x, other, w)]
+    words, first, second = (np.concatenate(values) for values in zip(*parts, strict=True))
+    run_pair(pair, words | 1 << 26, first, second)
+
+
+def test_pairs_of_dot_products(pair):
+    """Long sums, the largest too, with gaps; signs change from one to the next without a gap."""
+    rng = np.random.default_rng(1)
+    words, first, second = [], [], []
+    for k in range(300):
+        signs, count = int(rng.integers(4)), int(rng.integers(1, 40)) if k else 20_000
+        codes = rng.integers(0, 256, (3, count)) if k % 3 else np.full((3, count), rng.choice([127, 128, 255]))
+        stream, high, low = pair_words(signs, *codes)
+        stream[-1] |= 1 << 26
+        words.append(stream)
+        first.append(high.sum())
+        second.append(low.sum())
+    run_pair(pair, np.concatenate(words), first, second, Stalls(seed=5, input=0.3, output=0.0))

@@ -224,8 +224,9 @@ class Family:
     of its versions of the primitive wrappers; folders: where they lie, the first one first. delays: of its cells and
     wires. registers: those that Yosys leaves beside block RAM and DSP blocks though they hold them. vivado: whether
     Vivado builds for it. placing: None where nothing that is known here places and routes it. luts_per_lut6: its LUTs
-    that one estimated LUT6 becomes, at most, in designs that were placed; 1 where its LUTs are LUT6. models: the file
-    of Yosys with simulation models of its cells, for proofs of netlists; empty where it is not tried.
+    that one estimated LUT6 becomes, at most, in designs that were placed; 1 where its LUTs are LUT6. multiplier: bits
+    of the wider operand of a DSP block's multiplier, signed. models: the file of Yosys with simulation models of its
+    cells, for proofs of netlists; empty where it is not tried.
     """
 
     name: str
@@ -245,6 +246,7 @@ class Family:
     placing: Placing | None = None
     boards: Boards | None = None
     luts_per_lut6: float = 1.0
+    multiplier: int = 18
 
     @property
     def alone(self) -> Placing | None:

@@ -215,6 +215,7 @@ FAMILY = Family(
     delays=DELAYS,
     registers=Registers(FLOP, BLOCKS),  # Yosys fills those of DSP48E1
     cells=Cells(LUT, FF, "CARRY4", "RAMB18E1", "DSP48E1", "RAMB36E1", SHIFT, MEMORIES),
+    multiplier=25,
     vivado=True,
     placing=Placing(
         program="nextpnr-xilinx",

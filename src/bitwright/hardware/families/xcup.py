@@ -119,4 +119,5 @@ FAMILY = Family(
     cells=Cells(xc7.LUT, xc7.FF, "CARRY4|CARRY8", "RAMB18E2", "DSP48E2", "RAMB36E2", xc7.SHIFT, MEMORIES),
     vivado=True,
     models="xilinx/cells_sim.v",
+    multiplier=27,
 )

@@ -17,7 +17,7 @@ PRESET = "ultra96"
 WEIGHT_LINES = 4096  # few enough for 64-bit lines of 16 columns
 SIZES = ((2, 8), (4, 8), (2, 16), (4, 16))  # rows, columns
 # Plain elements read bytes, as containers do.
-SIZES_OF = {"container": SIZES, "bitplane": SIZES, "fixed": SIZES[:2]}
+SIZES_OF = {"container": SIZES, "bitplane": SIZES, "fixed": SIZES[:2], "dsp": SIZES}
 ARRAY = "bitsys_array"
 OF_ARRAY = ("Unit", "Rows", "Columns", "Slots", "RowWords", "WeightLines", "WeightStream")
 

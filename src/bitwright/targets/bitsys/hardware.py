@@ -12,8 +12,8 @@ from bitwright.errors import OptionError
 from bitwright.files import read_text
 from bitwright.parsing import summary
 
-UNITS = ("container", "bitplane", "fixed")
-LATENCY = {"container": 5, "bitplane": 7, "fixed": 3}  # from a word to the sum that it completes
+UNITS = ("container", "bitplane", "fixed", "dsp")
+LATENCY = {"container": 5, "bitplane": 7, "fixed": 3, "dsp": 6}  # from a word to the sum that it completes
 PRESETS = Path(__file__).with_name("presets")
 PLANE_CHANNELS = 64
 SOURCE_BYTES = 1 << 20
@@ -34,7 +34,8 @@ LIMITS = {  # of sizes that are powers of two
 class Hardware:
     """Unit kind and sizes; all memories are on chip. One group is eight channels.
 
-    unit: container (1/2/4/8 bits), bitplane (any widths), fixed (plain 8-bit multipliers or DSPs).
+    unit: container (1/2/4/8 bits), bitplane (any widths), fixed (plain 8-bit multipliers or DSPs),
+    dsp (two 8-bit products in a DSP block).
     rows x columns: pixels and output channels that are computed at once. row_words, act_words: 64-bit words of a
     pixel's window and of all activations. weight_lines: operand words of each column. param_groups, table_entries:
     channel groups with parameters, entries of thresholds and tables. output_groups: groups of 32-bit results.
@@ -98,6 +99,11 @@ class Hardware:
     def planes(self) -> bool:
         """Whether activations are stored as bit planes."""
         return self.unit == "bitplane"
+
+    @property
+    def bytes_only(self) -> bool:
+        """Whether operands take a byte each, whatever their width."""
+        return self.unit in ("fixed", "dsp")
 
     @property
     def word_bits(self) -> int:

@@ -60,13 +60,13 @@ class Stored:
         return (0, 1) if self.coded else (self.type.dtype.min, self.type.dtype.max)
 
 
-def array_mode(conv: Window, dtype: IntType, channels: int, fixed: bool) -> int:
+def array_mode(conv: Window, dtype: IntType, channels: int, bytes_only: bool) -> int:
     """The mode that a container layer needs: both operands fit, and only bipolar ones run as one bit.
 
     A zero counts as -1 in 1-bit mode. Containers are filled up with zeros, and so are weights outside of a group:
     the channels must fill the containers there, and be one group.
     """
-    if fixed:
+    if bytes_only:
         return 3
     if dtype.bipolar and conv.weight_type.bipolar and channels % 8 == 0 and conv.groups == 1:
         return 0
@@ -99,7 +99,7 @@ def stored(name: str, staged: Staged[Stage], hardware: Hardware) -> Stored:
     arrays = [s.window for s in readers if s.window.multiplies]
     mode = container_mode(bits)
     if arrays:
-        mode = max(int(numbers), *(array_mode(conv, dtype, t.channels, hardware.unit == "fixed") for conv in arrays))
+        mode = max(int(numbers), *(array_mode(conv, dtype, t.channels, hardware.bytes_only) for conv in arrays))
     for s in staged.stages:
         if s.value == name and isinstance(s.op, Concat):
             mode += next(k for k in range(4) if s.input_types[0].channels * CONTAINER_WIDTHS[mode + k] % 64 == 0)

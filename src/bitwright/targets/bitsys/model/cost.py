@@ -19,7 +19,7 @@ CONSTANTS = Path(__file__).parents[1] / "cost.toml"
 
 def array_counts(hardware: Hardware) -> dict[str, float]:
     """How often each constant of the array counts: elements of each unit, rows and columns by their words, and more."""
-    words = "planes" if hardware.planes else "bytes"
+    words = "planes" if hardware.planes else "pairs" if hardware.unit == "dsp" else "bytes"
     return {
         f"{hardware.unit} element": hardware.rows * hardware.columns,
         f"row of {words}": hardware.rows,

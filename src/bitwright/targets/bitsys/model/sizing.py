@@ -14,11 +14,12 @@ from bitwright.errors import OptionError
 from bitwright.hardware.text import SPDX
 from bitwright.options import as_text, parse_options
 from bitwright.targets.bitsys import hardware
-from bitwright.targets.bitsys.hardware import LIMITS, MOST_ROWS, Hardware
+from bitwright.targets.bitsys.hardware import LIMITS, MOST_ROWS, UNITS, Hardware
 from bitwright.targets.bitsys.model import cost
 from bitwright.targets.sizing import Sized
 
 BASE = "ultra96"
+PAIR_BITS = 25  # of the packed operand of a dsp unit
 ROOMY = 7 / 8  # of the most that an array is worth: what one with larger memories must be
 NARROW = 1 / 4  # exponent
 STEPS = 6  # of memories, each half of the ones before, around which arrays are tried
@@ -52,6 +53,10 @@ def sized(device: Device, fill: float, given: Sequence[str]) -> Sized:
 
 def choose(device: Device, fill: float, given: Mapping[str, Any]) -> Hardware:
     """The array that is worth the most; larger memories are worth some of it."""
+    if given.get("unit") == "dsp" and device.traits.multiplier < PAIR_BITS:
+        legal = ", ".join(unit for unit in UNITS if unit != "dsp")
+        what = f"a DSP block of {device.name} multiplies {device.traits.multiplier} bits, two products need {PAIR_BITS}"
+        raise OptionError(f"{what}; legal units are {legal}")
     values = {"weight_stream": not given.get("m_axi"), **given}
     base = replace(hardware.load(BASE), **{"name": device.name, **values})
     steps = [[h for h in _sizes(base, given, step) if _fits(h, device, fill)] for step in range(STEPS)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The array with its operand memories, sequenced: row buffers, weights, grid of one kind of unit, result buffer.
 //
-// Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate. Rows is even, Columns a power of two from 8 on. Weights come from the control bus, 32 bits a word, and with WeightStream from s_axis (bitsys_weight_stream);
+// Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate, 3 pairs of them in DSP blocks. Rows is even, Columns a power of two from 8 on. Weights come from the control bus, 32 bits a word, and with WeightStream from s_axis (bitsys_weight_stream);
 // with External they are words of 64 bits.
 module bitsys_array #(
     parameter int unsigned Unit         = 0,
@@ -14,7 +14,7 @@ module bitsys_array #(
     parameter bit          External     = 1'b0,
     localparam bit Planes = Unit == 1,
     localparam int unsigned WordBits = Planes ? 64 : 8,
-    localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : 3
+    localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : Unit == 2 ? 3 : 6
 ) (
     input  logic             clk_i,
     input  logic             rst_i,
@@ -49,9 +49,9 @@ module bitsys_array #(
     output logic [     15:0] pixel_o
 );
   `include "bitsys_registers.svh"
-  if (Unit > 2 || Rows < 2 || Rows % 2 != 0 || Columns < 8 || (Columns & (Columns - 1)) != 0 || Slots < 2
+  if (Unit > 3 || Rows < 2 || Rows % 2 != 0 || Columns < 8 || (Columns & (Columns - 1)) != 0 || Slots < 2
       || (Slots & (Slots - 1)) != 0) begin : g_illegal
-    $error("bitsys_array: Unit 0..2, Rows >= 2 and even, Columns >= 8 and Slots >= 2, powers of two, are legal");
+    $error("bitsys_array: Unit 0..3, Rows >= 2 and even, Columns >= 8 and Slots >= 2, powers of two, are legal");
   end
 
   // Words for the row buffers, a cycle later.

@@ -3,7 +3,7 @@
 //
 // Unit 0: containers of 1 to 8 bits. 1: bit planes of 64 channels. 2: plain 8-bit multiply-accumulate, one channel a
 // word, operands as those of containers in mode 3; with DSP blocks its elements are DSPs, without them the baseline of
-// the benchmark.
+// the benchmark. 3: the same products, two in one DSP block (bitsys_dsp_grid).
 // depthwise_i (all but planes): byte c of row r's word own_i, which comes with its operand, goes to column c alone; of the
 // columns behind the first eight nothing counts then.
 // Row r's operand a and column c's operand b come r and c cycles after those of row and column 0, with which the control
@@ -16,7 +16,7 @@ module bitsys_grid #(
     parameter int unsigned Rows    = 4,
     parameter int unsigned Columns = 4,
     localparam int unsigned WordBits = Unit == 1 ? 64 : 8,
-    localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : 3
+    localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : Unit == 2 ? 3 : 6
 ) (
     input  logic                        clk_i,
     input  logic                        rst_i,
@@ -82,7 +82,24 @@ module bitsys_grid #(
     assign {operand, invert, constant} = '0;
   end
 
-  for (genvar r = 0; r < Rows; r++) begin : g_row
+  if (Unit == 3) begin : g_dsp
+    bitsys_dsp_grid #(
+        .Rows(Rows),
+        .Columns(Columns)
+    ) u_pairs (
+        .clk_i(clk_i),
+        .a_i(a_i),
+        .own_i(own_i),
+        .depthwise_i(depthwise_i),
+        .b_i(b_i),
+        .signed_a_i(signed_a_i),
+        .signed_b_i(signed_b_i),
+        .valid_i(valid),
+        .first_i(first),
+        .acc_o(acc_o)
+    );
+  end
+  for (genvar r = 0; r < (Unit == 3 ? 0 : Rows); r++) begin : g_row
     // keep: each row has a bit of its own, near its elements.
     (* keep *) logic depthwise_q;
     always_ff @(posedge clk_i) depthwise_q <= depthwise_i;
@@ -159,5 +176,5 @@ module bitsys_grid #(
     end
   end
   logic unused;
-  assign unused = &{1'b0, mode_i, operand, invert, constant, shift, negate, own_i, depthwise_i};
+  assign unused = &{1'b0, mode_i, operand, invert, constant, shift, negate, own_i, depthwise_i, valid, first};
 endmodule
