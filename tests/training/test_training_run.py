@@ -268,6 +268,7 @@ def test_a_rate_that_explodes_keeps_the_start(small, x):
     found = tuned(small, x, learning_rate=1.0, steps=20)
     assert found.report.best_step == 0
     assert found.report.fine_tuned == found.report.post_training
+    assert np.array_equal(lower(found.graph).predict(x), found.network.predict(x))
     assert "which is kept" in found.report.summary()
 
 

@@ -23,7 +23,7 @@ from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ranges.calibrate import Progress, quiet
 from bitwright.training.batches import Batches, generator
 from bitwright.training.checkpoint import State, load_state
-from bitwright.training.export import as_computed, trained_graph
+from bitwright.training.export import trained_graph
 from bitwright.training.loop import Plan, Trainer, inputs_of
 from bitwright.training.measure import Examiner, Score, loss_of
 from bitwright.training.module import GraphModule, Rules
@@ -214,7 +214,7 @@ def _trained(job: Job, start: Start, train: Ints, examiner: Examiner, progress: 
     if state.best_step:
         graph = trained_graph(module)
         network = start.lowered(graph)
-        graph = as_computed(graph, network)
+    graph = start.computed(graph, network)
     report = _report(job, start, (graph, network), examiner, first, trainer, state)
     return Finetuned(network, report, graph, start.teacher)
 

@@ -29,6 +29,7 @@ from bitwright.quantization.options import QuantizeOptions
 from bitwright.quantization.ptq import Prepared, finish, prepare, resolve_widths
 from bitwright.quantization.ranges.calibrate import Progress
 from bitwright.quantization.report import QuantizationReport, make_report
+from bitwright.training.export import as_computed
 from bitwright.training.groups import is_of_input
 from bitwright.training.options import MAX_TRAINED_BITS, start_options
 
@@ -50,6 +51,10 @@ class Start:
     def lowered(self, graph: FloatGraph) -> Network:
         """The integer network of the trained graph, whose biases and multipliers stay as trained (see `settle`)."""
         return lower(graph, multiplier_bits=self.prepared.options.multiplier_bits if self.prepared else None)
+
+    def computed(self, graph: FloatGraph, network: Network) -> FloatGraph:
+        """The trained graph as its integer network computes it; that of a quantized model is exact as it is."""
+        return graph if self.prepared is None else as_computed(graph, network)
 
     def report(self, graph: FloatGraph, network: Network, seconds: float) -> QuantizationReport:
         """The report of quantization with the layers and grids of the trained graph."""
@@ -76,7 +81,8 @@ def start_of(
             return Start(_with_codes(graph), graph, lower(graph))
     prepared = prepare(without_quantizers(graph), calibration, options, progress)
     made = finish(prepared, resolve_widths(prepared.graph, options), progress)
-    return Start(_with_codes(graph), made.graph, made.network, prepared)
+    start = Start(_with_codes(graph), made.graph, made.network, prepared)
+    return replace(start, network=start.lowered(made.graph))
 
 
 def _check_unused(graph: FloatGraph, options: QuantizeOptions) -> None:
