@@ -296,6 +296,7 @@ def depthwise():
     lite0, kws = (found[f"rap 4 x 4, {name} W8A8"] for name in ("Lite0", "kws"))
     assert lite0["met"]
     assert kws["met"]
+    assert all(found[f"bitsys 8 x 8, {name} W8A8"]["met"] for name in ("Lite0", "kws"))
     assert kws["checks"]["differences_rtl"] == 0
     assert kws["checks"]["counters_equal"]
     yield PAGE, f"| {percent(lite0['network']['share'])} / {percent(kws['share'])} % | `python benchmarks/networks/"
@@ -376,6 +377,17 @@ def external():
     assert on_bitsys["random"]["differences"] == 0
     assert [on_rap["differences"], *(on_rap[kind]["differences"] for kind in ("ideal", "random"))] == [0, 0, 0]
     yield PAGE, f"| {on_bitsys['ideal']['leave'][0]:,}; 0 |"
+    found = results("networks/results.json")
+    for row in found.values():
+        assert row["ideal"]["as_modelled"]
+        assert row["random"]["differences"] == 0
+        assert all(bound["met"] for bound in row["bounds"].values())
+    wider = found["Lite0 W8A8, two words"]
+    assert wider["random"]["images"] == 4
+    yield PAGE, f"| {wider['ideal']['leave'][0]:,}; 0; {percent(wider['depthwise'])} % |"
+    larger = found["Lite0 W8A8, 16 x 16"]
+    shares = f"{percent(larger['depthwise'])} %; {percent(larger['lost'], 1)} %"
+    yield PAGE, f"| {larger['ideal']['leave'][0]:,}; 0; {shares} |"
     yield PAGE, f"| {on_rap['interval_cycles']:,}; 0 |"
 
 

@@ -44,10 +44,15 @@ sys.path.append(str(HERE.parent / "quantization"))
 OUTPUT = HERE / "depthwise.json"
 CALIBRATION = {"kws": 64, "lite0": 8}  # samples; shares do not depend on the values
 NAMES = {"kws": "kws", "lite0": "Lite0"}
-BOUNDS = {"rap 4 x 4, Lite0 W8A8": 0.80, "rap 4 x 4, kws W8A8": 0.52}
+BOUNDS = {
+    "rap 4 x 4, Lite0 W8A8": 0.80,
+    "rap 4 x 4, kws W8A8": 0.52,
+    "bitsys 8 x 8, Lite0 W8A8": 0.70,
+    "bitsys 8 x 8, kws W8A8": 0.50,
+}
 WORD = 8  # channels
 LARGE = {"a_words": 1 << 17, "b_words": 1 << 17, "param_words": 1 << 16, "program_words": 1 << 16}
-BITSYS = HERE / "bitsys_8x8.toml"  # the array of ultra96
+BITSYS = HERE / "bitsys_8x8.toml"  # an array of 8 x 8, two words of activations at once
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,21 @@
-"""Whole networks on bitsys with external memory: preset ultra96_memory, every row simulated cycle by cycle.
+"""Whole networks on bitsys with external memory, every row simulated cycle by cycle.
 
     python benchmarks/networks/run.py [--data DIR] [--only ROW ...] [--images N] [--redo] [--output FILE]
 
 Every row is one network with all its maps, weights, parameters and records in the same memory: EfficientNet-Lite0 at
 224 x 224 (real weights), resnet8 and DS-CNN of MLPerf Tiny (real weights), ResNet-18 at 224 x 224 with 3 bits (random
-weights), MobileNetV2 at 224 x 224 (random weights), an encoder-decoder with Concat and Resize (random weights).
+weights), MobileNetV2 at 224 x 224 (random weights), an encoder-decoder with Concat and Resize (random weights). The
+hardware is preset ultra96_memory, 8 x 8; "two words" that of bitsys_8x8_memory.toml, which reads two words at once, and
+"16 x 16" that of bitsys_16x16.toml. Lite0 in weights and inputs of 4 and 8 bits has the widths that the search chose
+(mixed.py), on two words.
 
 random: N images under a memory of random latencies, pauses and order, with pauses on the streams; every element is
 compared with the integer network's. ideal: the memory that estimates hold for (100 cycles to the first beat, one
 beat of 8 bytes a cycle), frames that follow each other; the cycle in which frames leave is compared with the model's:
 of five frames, or of one where it takes more than a million cycles. bytes: of records, parameters, weights and maps
 that a frame reads and writes; least: of weights, parameters, input and output. half_rate: the model's figures for a
-beat in two cycles, 4 bytes a cycle. What is in the file is kept; an interrupted run resumes.
+beat in two cycles, 4 bytes a cycle. depthwise: the share of the multipliers that work in the cycles of depthwise
+layers. What is in the file is kept; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +35,8 @@ from mobilenet import mobilenet_v2
 import bitwright as bw
 from bitwright.fast.evaluator import Evaluator
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
+from bitwright.quantization.options import QuantizeOptions
+from bitwright.quantization.ptq import finish, prepare, resolve_widths
 from bitwright.simulation import (
     MEMORY_BASE,
     compile_model,
@@ -47,6 +53,9 @@ from bitwright.tools.model import Model, Run, Stalls
 HERE = Path(__file__).parent
 sys.path += [str(HERE.parent / "quantization"), str(HERE.parent / "tlmac")]
 PRESET = "ultra96_memory"
+WIDER = str(HERE / "bitsys_8x8_memory.toml")
+LARGER = str(HERE / "bitsys_16x16.toml")
+MIXED = HERE / "mixed.json"  # what mixed.py chose
 CALIBRATION = 8  # samples; neither cycles nor bytes depend on the values
 LARGE = 1_000_000  # cycles of a frame from which on the ideal memory sees one frame
 BEHIND = 3  # batches of input behind those that are timed: input that goes on takes cycles, too
@@ -61,6 +70,17 @@ def quantized(name: str, data: Path, count: int) -> Case:
 
     case = CASES[name](data)
     return bw.quantize(case.model, case.calibration[:CALIBRATION], weight_bits=8, activation_bits=8), case.x[:count]
+
+
+def mixed(data: Path, count: int) -> Case:
+    """Lite0 in the widths that the search chose."""
+    from data import CASES
+
+    case, found = CASES["lite0"](data), json.loads(MIXED.read_text())
+    base = prepare(case.model, case.calibration, QuantizeOptions(**found["options"]))
+    widths = {name: tuple(pair) for name, pair in found["widths"].items()}
+    made = finish(base, replace(resolve_widths(base.graph, base.options), layers=widths))
+    return made.network, case.x[:count]
 
 
 def resnet18(data: Path, count: int) -> Case:
@@ -106,10 +126,12 @@ def encoder_decoder(data: Path, count: int) -> Case:
 
 @dataclass(frozen=True)
 class Row:
-    """A network, and what its bytes and cycles are to stay below."""
+    """A network, what its bytes and cycles are to stay below, the share of busy multipliers to reach, the hardware."""
 
     make: Callable[[Path, int], Case]
     bounds: dict[str, float]
+    depthwise: float | None = None
+    hardware: str = PRESET
 
 
 def real(name: str) -> Callable[[Path, int], Case]:
@@ -117,10 +139,15 @@ def real(name: str) -> Callable[[Path, int], Case]:
 
 
 ROWS = {
-    "kws W8A8": Row(real("kws"), {}),
+    "kws W8A8": Row(real("kws"), {}, 0.50),
     "resnet8 W8A8": Row(real("resnet8"), {}),
     "encoder-decoder W8A8": Row(encoder_decoder, {}),
     "Lite0 W8A8": Row(real("lite0"), {"cycles": 7.2e6, "bytes_of_least": 1.10, "lost_at_half_rate": 0.05}),
+    "Lite0 W8A8, two words": Row(
+        real("lite0"), {"cycles": 7.2e6, "bytes_of_least": 1.10, "lost_at_half_rate": 0.05}, 0.70, WIDER
+    ),
+    "Lite0 W8A8, 16 x 16": Row(real("lite0"), {"cycles": 2.5e6, "bytes_of_least": 1.10, "lost": 0.06}, 0.22, LARGER),
+    "Lite0 mixed W4/8": Row(mixed, {}, hardware=WIDER),
     "ResNet-18 W3A3": Row(resnet18, {"bytes": 7.3e6}),
     "MobileNetV2 W8A8": Row(mobilenet, {}),
 }
@@ -181,10 +208,10 @@ class Bench:
 def prepared(row: Row, data: Path, images: int) -> Bench:
     network, x = row.make(data, max(images, BEHIND))
     target = get("bitsys")
-    plan = contract.accepted(target, network, target.options(hardware=PRESET))
+    plan = contract.accepted(target, network, target.options(hardware=row.hardware))
     design = target.emit(plan)
     x = inputs_of(design, x)
-    half = contract.accepted(target, network, target.options(hardware=PRESET, memory_gap=2)).estimate
+    half = contract.accepted(target, network, target.options(hardware=row.hardware, memory_gap=2)).estimate
     return Bench(network, plan, half, design, compile_model(design, jobs=1), x, stream_words(design, x)["s_axis"])
 
 
@@ -203,6 +230,23 @@ def random(bench: Bench, images: int) -> dict[str, Any]:
     }
 
 
+def reached(value: float, bound: float) -> dict[str, Any]:
+    """A value that is to be a bound at least."""
+    return {"bound": bound, "measured": round(value, 4), "met": value >= bound}
+
+
+def depthwise(bench: Bench) -> float | None:
+    """Products of depthwise layers over those that the array can make in their cycles, of bytes; None without any."""
+    network, array = bench.network, bench.plan.hardware
+    own = {
+        node.name: int(network.types[node.name].pixels * node.op.weight.size)
+        for node in network.nodes
+        if isinstance(node.op, ops.Conv2d) and node.op.groups == network.types[node.inputs[0]].channels > 1
+    }
+    cycles = sum(layer.cycles for layer in bench.design.estimate.layers if own.keys() & set(layer.nodes))
+    return sum(own.values()) / cycles / (array.rows * array.columns) if own else None
+
+
 def figures(row: Row, bench: Bench, ideal: dict[str, Any]) -> dict[str, Any]:
     """Cycles of a frame, bytes, cycles lost, and the bounds of a row."""
     design, parameters = bench.design, bench.design.parameters
@@ -212,7 +256,14 @@ def figures(row: Row, bench: Bench, ideal: dict[str, Any]) -> dict[str, Any]:
     assert bench.half_rate.shared is not None
     waits = sum(bench.half_rate.shared.details[f"cycles_{kind}"] for kind in ("loads", "stores"))
     half = waits / bench.half_rate.interval_cycles
-    values = {"cycles": cycles, "bytes": moved, "bytes_of_least": moved / least, "lost_at_half_rate": half}
+    values = {
+        "cycles": cycles,
+        "bytes": moved,
+        "bytes_of_least": moved / least,
+        "lost": lost,
+        "lost_at_half_rate": half,
+    }
+    busy, least_busy = depthwise(bench), row.depthwise
     return {
         "layers": len(bench.plan.staged.stages),
         "records": bench.plan.outside.image.records,
@@ -222,10 +273,12 @@ def figures(row: Row, bench: Bench, ideal: dict[str, Any]) -> dict[str, Any]:
         "maps_outside": parameters["maps_outside"],
         "lost": round(lost, 4),
         "half_rate": {"interval_cycles": bench.half_rate.interval_cycles, "lost": round(half, 4)},
+        "depthwise": None if busy is None else round(busy, 4),
         "bounds": {
             name: {"bound": bound, "measured": round(values[name], 4), "met": values[name] <= bound}
             for name, bound in row.bounds.items()
-        },
+        }
+        | ({} if busy is None or least_busy is None else {"depthwise": reached(busy, least_busy)}),
     }
 
 

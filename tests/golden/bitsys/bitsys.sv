@@ -47,7 +47,8 @@ module bitsys (
       .Layers(32),
       .MultiplierBits(25),
       .WeightStream(1),
-      .External(0)
+      .External(0),
+      .PortWords(1)
   ) u_core (
       .clk_i(clk_i),
       .rst_i(rst_i),

@@ -19,6 +19,7 @@ from bitwright.network.ops import (
 )
 from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys.array.lines import weight_lines
+from bitwright.targets.bitsys.array.windows import buffer_words
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer, pads_are_words
 from bitwright.targets.bitsys.post import HIGH, LOW
@@ -173,7 +174,7 @@ def _packets(hardware: Hardware, program: Program) -> list[Problem]:
 def layer_fits(layer: Layer, hardware: Hardware) -> list[Problem]:
     """Windows, fields and numbers of a layer that pass what the hardware holds."""
     name, fields, found = layer.stage.name, layer.fields, []
-    window = fields.get("taps", 0) * fields.get("inner", 0)
+    window = 0 if fields.get("vector") else buffer_words(fields, fields["inner"], hardware)
     if window > hardware.row_words:
         found.append(
             Problem(name, f"a window takes {window} words", f"at most {hardware.row_words} in hardware {hardware.name}")

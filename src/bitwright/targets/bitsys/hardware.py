@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from dataclasses import MISSING, dataclass, fields
@@ -13,6 +14,7 @@ from bitwright.files import read_text
 from bitwright.parsing import summary
 
 UNITS = ("container", "bitplane", "fixed", "dsp")
+PORTS = (1, 2, 4)
 LATENCY = {"container": 5, "bitplane": 7, "fixed": 3, "dsp": 6}  # from a word to the sum that it completes
 PRESETS = Path(__file__).with_name("presets")
 PLANE_CHANNELS = 64
@@ -40,7 +42,8 @@ class Hardware:
     pixel's window and of all activations. weight_lines: operand words of each column. param_groups, table_entries:
     channel groups with parameters, entries of thresholds and tables. output_groups: groups of 32-bit results.
     weight_stream: whether weights that do not fit come in on a stream of their own. m_axi: bits of a beat of external
-    memory's port, 64, or 0 where there is none; memory_mib: MiB of that memory.
+    memory's port, 64, or 0 where there is none; memory_mib: MiB of that memory. port_words: words of activations that
+    are read at once.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Hardware:
     weight_stream: bool
     m_axi: int = 0
     memory_mib: int = 256
+    port_words: int = 1
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -76,12 +80,16 @@ class Hardware:
             raise OptionError(f"hardware {self.name}: multiplier_bits is {bits!r}; legal are 2 to 32")
         if not isinstance(self.weight_stream, bool):
             raise OptionError(f"hardware {self.name}: weight_stream is {self.weight_stream!r}; legal are true, false")
-        self._check_external()
+        self._check_ports()
         if 2 * self.weight_lines * self.line_words > 1 << 19:
             most = (1 << 19) // (2 * self.line_words)
             raise OptionError(f"hardware {self.name}: weight_lines is {self.weight_lines}; legal are at most {most}")
 
-    def _check_external(self) -> None:
+    def _check_ports(self) -> None:
+        ports = (1,) if self.planes else PORTS
+        if self.port_words not in ports or isinstance(self.port_words, bool):
+            legal = ", ".join(map(str, ports))
+            raise OptionError(f"hardware {self.name}: port_words is {self.port_words!r}; legal are {legal}")
         if self.m_axi not in (0, 64) or isinstance(self.m_axi, bool):
             raise OptionError(f"hardware {self.name}: m_axi is {self.m_axi!r}; legal are 0 and 64")
         mib = self.memory_mib
@@ -117,13 +125,26 @@ class Hardware:
 
     @property
     def slots(self) -> int:
-        """Tiles whose sums the result buffer holds: LUT memories are 32 words deep at least."""
-        return max(2, 32 >> (self.rows - 1).bit_length())
+        """Tiles whose sums the result buffer holds: all on their way, in LUT memories of 32 words at least."""
+        return max(4, 32 >> (self.rows - 1).bit_length())
 
     @property
     def latency(self) -> int:
         """Cycles of the unit, from a word to the sum that it completes."""
         return LATENCY[self.unit]
+
+    @property
+    def operands(self) -> int:
+        """Cycles of row buffers and weights, to the operand words of the first row and column."""
+        return 3 + int(self.port_words > 1)
+
+    def reads(self, words: int) -> int:
+        """Reads of the activation memory for words that follow each other."""
+        return math.ceil(words / self.port_words)
+
+    def buffered(self, words: int) -> int:
+        """Words that these take in a row buffer."""
+        return self.reads(words) * self.port_words
 
     def parameters(self) -> dict[str, int]:
         """Parameters of module bitsys_core."""
@@ -142,6 +163,7 @@ class Hardware:
             "MultiplierBits": self.multiplier_bits,
             "WeightStream": int(self.weight_stream),
             "External": int(self.external),
+            "PortWords": self.port_words,
         }
 
 

@@ -126,18 +126,18 @@ def _layer(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Laye
     made = post(stage.results[0].op, sums, stage.type.dtype, coded)
     first = places.leaving.get(stage.value, 0) if target is None else target.base
     fields |= _source(stage, part, places) | _target(stage, part, target, first) | _post_fields(made)
-    fields["interval"] = _interval(fields)
+    fields["interval"] = _interval(fields, hardware)
     return Layer(stage, fields, made, sums, weights, part=part)
 
 
 def copied(name: str, words: int, ends: tuple[int, int], fed: bool, hardware: Hardware) -> Layer:
     """A layer that copies so many words that value `name` lies in; ends: first words of source and result.
 
-    fed: the source lies in the current input buffer. A word is taken as eight bytes of eight channels; on bit planes
-    eight words, or fewer, are as many bits of 64 channels.
+    fed: the source lies in the current input buffer. A word is taken as eight bytes of eight channels, two as their
+    halves where several are read at once; on bit planes eight words, or fewer, are as many bits of 64 channels.
     """
-    planes = math.gcd(words, 8) if hardware.planes else 1
-    pixels, bits = words // planes, planes if hardware.planes else 8
+    together = math.gcd(words, 8 if hardware.planes else min(2, hardware.port_words))
+    pixels, bits = words // together, together if hardware.planes else 8 * together
     rows = next(rows for rows in range(1, pixels + 1) if pixels % rows == 0 and pixels // rows <= MOST_COLUMNS)
     t = TensorType((rows, pixels // rows, PLANE_CHANNELS if hardware.planes else 8), IntType(bits))
     stage = Stage(None, (name,), (t,), t, Window(), (Result(f"{name} kept", t),))
@@ -243,11 +243,11 @@ def _post_fields(made: PostStage) -> dict[str, int]:
     }
 
 
-def _interval(fields: dict[str, int]) -> int:
+def _interval(fields: dict[str, int], hardware: Hardware) -> int:
     """Cycles between groups that the search and the two writes of a 16-bit group need; reading may take longer."""
-    least = 1 + fields["wide_out"]
+    least = 1 + int(fields["wide_out"] and hardware.port_words == 1)
     if fields.get("vector"):
-        least = max(least, min(group_items(fields), TURNS * comparisons(fields)))
+        least = max(least, min(group_items(fields, hardware), TURNS * comparisons(fields)))
     return legal_interval(fields, least)
 
 
@@ -283,8 +283,7 @@ def _array(stage: Stage, part: Part, places: Layout, hardware: Hardware) -> Lowe
     """Fields, sums and weight lines of an array layer."""
     source = places.values[stage.inputs[0]]
     fields, sums, weights = lines(stage, source, hardware)
-    taps = math.prod(stage.window.kernel)
-    fields |= {"inner": source.pitch, "taps": taps} | pixel_tiles(places.batch * stage.main.pixels, hardware)
+    fields |= {"inner": source.pitch} | pixel_tiles(places.batch * stage.main.pixels, hardware)
     return fields, sums, weights
 
 

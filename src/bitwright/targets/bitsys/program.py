@@ -10,7 +10,7 @@ import numpy as np
 
 from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys import weights
-from bitwright.targets.bitsys.array import depthwise
+from bitwright.targets.bitsys.array import windows
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
 from bitwright.targets.bitsys.registers import address, control_registers, encode
@@ -55,7 +55,7 @@ def place(layers: list[Layer], hardware: Hardware) -> Program:
     groups = 0
     placed = []
     for layer, base, count in zip(layers, bases, counts, strict=True):
-        fields = depthwise.placed(layer.fields, hardware) | {"param_base": groups, "table_base": base}
+        fields = windows.placed(layer.fields, hardware) | {"param_base": groups, "table_base": base}
         placed.append(replace(layer, fields=fields))
         groups += count
     found, packets = weights.place(placed, hardware)

@@ -36,7 +36,8 @@ def suits(stage: Stage, source: Stored, hardware: Hardware) -> bool:
     pixels = tile_pixels(columns, kernel[1], stride, hardware)
     words = conv.stride[0] * ((pixels - 1) * stride + kernel[1])
     taps, rows = math.prod(kernel), hardware.rows
-    return max(words, taps, rows) * rows < max(rows * taps, LANES * taps, rows) * pixels
+    reads = hardware.reads(source.pitch) / source.pitch
+    return max(words * reads, taps, rows) * rows < max(rows * taps * reads, LANES * taps, rows) * pixels
 
 
 def tile_pixels(columns: int, kernel: int, stride: int, hardware: Hardware) -> int:
@@ -61,8 +62,9 @@ def weights(conv: Window, source: Stored, hardware: Hardware) -> tuple[dict[str,
         "groups_last": 1,
         "tap_words": 1,
         "word_step": LANES,
-        "tap_step": LANES * source.pitch,
+        "tap_step": LANES * hardware.buffered(source.pitch),
         "tile_step": LANES,
+        "taps": taps,
         "plane_words": taps,
         "tile_words": taps,
     }
@@ -75,20 +77,21 @@ def tile_groups(fields: Mapping[str, int], hardware: Hardware) -> int:
 
 
 def again(fields: Mapping[str, int], hardware: Hardware) -> int:
-    """Words that a depthwise layer reads again for every band of rows that it is computed in more; 0 for others."""
+    """Reads that a depthwise layer does again for every band of rows that it is computed in more; 0 for others."""
     if not fields.get("depthwise"):
         return 0
     stride, kernel, columns = (fields[name] for name in ("stride_x", "kernel_w", "out_w"))
     pixels = tile_pixels(columns, kernel, stride, hardware)
     wide = (pixels - 1) * stride + kernel
-    return max(0, fields["kernel_h"] - fields["stride_y"]) * wide * fields["inner"] * (columns // pixels)
+    return (
+        max(0, fields["kernel_h"] - fields["stride_y"]) * wide * hardware.reads(fields["inner"]) * (columns // pixels)
+    )
 
 
 def placed(fields: dict[str, int], hardware: Hardware) -> dict[str, int]:
-    """The fields of a layer as the hardware takes them: of a depthwise one, those of the window of a tile."""
-    if not fields.get("depthwise"):
-        return fields
-    stride, kernel, columns, inner = (fields[name] for name in ("stride_x", "kernel_w", "out_w", "inner"))
+    """Of a depthwise layer those of the window of a tile."""
+    stride, kernel, columns = (fields[name] for name in ("stride_x", "kernel_w", "out_w"))
+    inner = hardware.buffered(fields["inner"])
     pixels = tile_pixels(columns, kernel, stride, hardware)
     wide, more = (pixels - 1) * stride + kernel, (pixels - 1) * fields["step_x"]
     rows, row = fields["kernel_h"], kernel * inner
@@ -99,6 +102,7 @@ def placed(fields: dict[str, int], hardware: Hardware) -> dict[str, int]:
         height, high = 1, rows
     last = 1 << register_fields("layer")["row_words"].bits
     return fields | {
+        "inner": hardware.reads(fields["inner"]),
         "kernel_w": wide,
         "kernel_h": high,
         "dilation_x": int(wide > 1),

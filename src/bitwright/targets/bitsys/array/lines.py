@@ -9,7 +9,7 @@ import numpy as np
 
 from bitwright.network import IntType
 from bitwright.network.stages import Stage, Window
-from bitwright.targets.bitsys.array import depthwise
+from bitwright.targets.bitsys.array import depthwise, windows
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.post import Sums
 from bitwright.targets.bitsys.storage import Stored
@@ -26,9 +26,14 @@ def lines(stage: Stage, source: Stored, hardware: Hardware) -> Lowered:
     if depthwise.suits(stage, source, hardware):
         found = depthwise.weights(conv, source, hardware)
         return found[0], Sums(1, conv.offsets, *_limits(conv, source)), found[1]
+    near = windows.near(conv, source, hardware)
+    if near:
+        conv = windows.widened(conv, hardware)
     lower = _plane_weights if hardware.planes else _container_weights
     more, sums, weights = lower(conv, source, hardware, tiles)
-    return fields | more, sums, weights
+    if near:  # pixels of a word each
+        more["tap_step"] -= 8 * (hardware.buffered(1) - 1)
+    return fields | more | {"near": int(near), "taps": math.prod(conv.kernel)}, sums, weights
 
 
 def tile_words(conv: Window, tiles: int, columns: int, per_word: int, available: int) -> tuple[int, int]:
@@ -88,7 +93,10 @@ def weight_lines(stage: Stage, source: Stored, hardware: Hardware) -> tuple[int,
     else:
         planes, per_word = 1, 8 // source.bits
     words, _ = tile_words(conv, tiles, hardware.columns, per_word, _operand_words(source))
-    return planes * conv.kernel[0] * conv.kernel[1] * words, tiles
+    taps = conv.kernel[1]
+    if windows.near(conv, source, hardware):
+        taps = hardware.buffered(taps)
+    return planes * conv.kernel[0] * taps * words, tiles
 
 
 def _operand_words(source: Stored) -> int:
@@ -109,7 +117,7 @@ def _container_weights(conv: Window, source: Stored, hardware: Hardware, tiles: 
         "signed_b": int(conv.weight_type.signed and mode > 0),
         "tap_words": words,
         "word_step": 1,
-        "tap_step": 8 * source.pitch - (words - 1),
+        "tap_step": 8 * hardware.buffered(source.pitch) - (words - 1),
         "tile_step": step,
         "plane_words": taps * words,
         "tile_words": taps * words,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bitwright.network.stages import Stage, Staged
 from bitwright.targets.bitsys import lowering
-from bitwright.targets.bitsys.array import depthwise
+from bitwright.targets.bitsys.array import windows
 from bitwright.targets.bitsys.external import parts as channel_parts
 from bitwright.targets.bitsys.external import tiles
 from bitwright.targets.bitsys.external.items import Item, Run, Span, Transfer
@@ -162,7 +162,7 @@ class Emission:
                 fields |= lowering.pixel_tiles(tile.rows * tile.columns, self.hardware)
         fields["src_base"] = (fields["src_base"] + piece.offset) & 0xFFFF
         fields |= dict(channel_parts.placed(piece, places, self.hardware))
-        fields = depthwise.placed(fields, self.hardware)
+        fields = windows.placed(fields, self.hardware)
         own = None if self.given.whole or tiles.is_whole(stage) else tiles.result(stage, tile)
         self.items.append(Run(replace(piece.layer, fields=fields), (*reads, *spans), writes, k, own))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bitwright.targets.bitsys.array import windows
 from bitwright.targets.bitsys.array.depthwise import tile_groups
 from bitwright.targets.bitsys.hardware import Hardware
 from bitwright.targets.bitsys.lowering import Layer
@@ -63,7 +64,7 @@ def _fits(part: Part, lines: int, hardware: Hardware) -> bool:
         len(part.weights) <= lines
         and part.groups <= hardware.param_groups
         and part.entries <= hardware.table_entries
-        and fields["taps"] * fields["inner"] <= hardware.row_words
+        and windows.buffer_words(fields, hardware.reads(fields["inner"]), hardware) <= hardware.row_words
     )
 
 
@@ -76,13 +77,13 @@ def _part(layer: Layer, first: int, after: int, hardware: Hardware) -> Part:
     more = {"tiles_n": after - first, "first_group": first * per_tile}
     if after < tiles:
         more["groups_last"] = per_tile
-    own, offset = _words(fields, first, after, hardware.planes)
+    own, offset = _words(fields, first, after, hardware)
     lines = layer.weights[first * fields["tile_words"] : after * fields["tile_words"]]
     made = replace(layer, fields=fields | more | own, tiles=(first, after), weights=lines)
     return Part(made, first * per_tile, min(after * per_tile, groups) - first * per_tile, lines, offset)
 
 
-def _words(fields: dict[str, int], first: int, after: int, planes: bool) -> tuple[dict[str, int], int]:
+def _words(fields: dict[str, int], first: int, after: int, hardware: Hardware) -> tuple[dict[str, int], int]:
     """Fields that load only the words of a pixel which channel tiles [first, after) read, and the first of these.
 
     Where the tiles do not advance, all of them read all words. Row buffers count bytes, or planes of 64 channels.
@@ -90,10 +91,10 @@ def _words(fields: dict[str, int], first: int, after: int, planes: bool) -> tupl
     step, unit = fields["tile_step"], fields["word_step"]
     if not step:
         return {}, 0
-    per_word = 1 if planes else 8  # distances to a word of 64 bits
+    per_word = 1 if hardware.planes else 8  # distances to a word of 64 bits
     end = (after - 1) * step + fields["tap_words"] * unit
     low, high = first * step // per_word, math.ceil(end / per_word)
-    pixel = (high - low) * per_word  # distance from pixel to pixel
+    pixel = hardware.buffered(high - low) * per_word  # distance from pixel to pixel
     own = {"inner": high - low, "tile_start": first * step - low * per_word}
     return own | {"tap_step": pixel - (fields["tap_words"] - 1) * unit}, low
 

@@ -39,14 +39,17 @@ def array_memories(hardware: Hardware) -> Resources:
     """Operand memories: row buffers and weights."""
     part = 32 if hardware.planes else 8
     slices = hardware.columns * hardware.word_bits // part
-    return memory(64, 2 * hardware.row_words, hardware.rows) + memory(part, hardware.weight_lines, slices)
+    words = hardware.port_words
+    return memory(64 * words, 2 * hardware.row_words // words, hardware.rows) + memory(
+        part, hardware.weight_lines, slices
+    )
 
 
 def memories(hardware: Hardware) -> Resources:
     """All memories: the array's, activations, parameters, tables, results, program."""
     return (
         array_memories(hardware)
-        + memory(8, hardware.act_words, 8)
+        + memory(8, hardware.act_words // hardware.port_words, 8 * hardware.port_words)
         + memory(32, hardware.param_groups, 24)
         + memory(32, hardware.table_entries, 8)
         + memory(256, hardware.output_groups)

@@ -27,7 +27,6 @@ LOOKUP = 2  # cycles of a table of results
 READ = 7  # from the walk over a source to what the activation memory answers
 ROWS = 1  # from there to the row buffers
 VECTOR = 3  # of the vector stage
-OPERANDS = 3  # of row buffers and weights
 RESULT = 3  # of the result buffer
 
 
@@ -44,9 +43,9 @@ class LayerTiming:
 
 def layer_timing(fields: Mapping[str, int], hardware: Hardware) -> LayerTiming:
     """The times of a layer that waits for nothing."""
-    runs = _vector(fields) if fields.get("vector") else _array(fields, hardware)
+    runs = _vector(fields, hardware) if fields.get("vector") else _array(fields, hardware)
     post = POST + multiply_pipe.latency(32, hardware.multiplier_bits) + _table(fields)
-    high = int(fields["wide_out"] and not fields["to_output"])
+    high = int(fields["wide_out"] and not fields["to_output"] and hardware.port_words == 1)
     first, count, step = runs[-1]
     stored = first + (count - 1) * step + post + 1  # the cycle of the last write
     writes = np.array([(at + post + 1, n, step, 1 + high) for at, n, step in runs], np.int64)
@@ -75,9 +74,10 @@ def _table(fields: Mapping[str, int]) -> int:
     return (LOOKUP if fields["lookup"] else TURNS) * comparisons(fields)
 
 
-def group_items(fields: Mapping[str, int]) -> int:
-    """Words that a vector layer reads for a group."""
-    items = 1 + fields["wide_a"] + (1 + fields["wide_b"] if fields.get("add") else 0)
+def group_items(fields: Mapping[str, int], hardware: Hardware) -> int:
+    """Reads of a vector layer for a group: both halves of 16 bits come at once where several words do."""
+    apart = int(hardware.port_words == 1)
+    items = 1 + apart * fields["wide_a"] + (1 + apart * fields["wide_b"] if fields.get("add") else 0)
     return items * fields["kernel_h"] * fields["kernel_w"]
 
 
@@ -87,9 +87,9 @@ def _steps(fields: Mapping[str, int], hardware: Hardware) -> int:
     return pairs * fields["taps"] * fields["tap_words"]
 
 
-def _vector(fields: Mapping[str, int]) -> list[tuple[int, int, int]]:
+def _vector(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int, int]]:
     """(first cycle, number, distance) of groups that enter the post stage."""
-    reads = group_items(fields)
+    reads = group_items(fields, hardware)
     groups = fields["frames"] * fields["out_h"] * fields["out_w"] * fields["groups"]
     return [(1 + reads - 1 + READ + VECTOR, groups, max(reads, fields["interval"]))]
 
@@ -102,7 +102,9 @@ def _array(fields: Mapping[str, int], hardware: Hardware) -> list[tuple[int, int
     of 3 more between groups that search.
     """
     steps, interval = _steps(fields, hardware), fields["interval"]
-    settle = OPERANDS + hardware.latency + hardware.rows - 1 + hardware.columns  # last word to the last sum written
+    settle = (
+        hardware.operands + hardware.latency + hardware.rows - 1 + hardware.columns
+    )  # last word to the last sum written
     groups = tile_groups(fields, hardware)
     own = bool(fields.get("depthwise"))
     loader = (Strips if own else Halves)(fields, hardware)

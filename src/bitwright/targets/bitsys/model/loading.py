@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the row buffers of the array have the words of a tile: one word a cycle, where there is room."""
+"""When the row buffers of the array have the words of a tile: a read a cycle, where there is room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Halves:
     """Two halves of the row buffers take turns: one tile each."""
 
     def __init__(self, fields: Mapping[str, int], hardware: Hardware) -> None:
-        self.words = fields["taps"] * fields["inner"]
+        self.words = fields["kernel_h"] * fields["kernel_w"] * fields["inner"]
         self.ends: list[int] = []  # of tiles, in the array
         self.read = FIRST - 1
 

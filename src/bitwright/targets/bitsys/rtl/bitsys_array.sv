@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The array with its operand memories, sequenced: row buffers, weights, grid of one kind of unit, result buffer.
 //
-// Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate, 3 pairs of them in DSP blocks. Rows is even, Columns a power of two from 8 on. Weights come from the control bus, 32 bits a word, and with WeightStream from s_axis (bitsys_weight_stream);
-// with External they are words of 64 bits.
+// Unit: 0 containers, 1 bit planes, 2 plain 8-bit multiply-accumulate, 3 pairs of them in DSP blocks. Rows is even, Columns a power
+// of two from 8 on. Weights come from the control bus, 32 bits a word, and with WeightStream from s_axis (bitsys_weight_stream);
+// with External they are words of 64 bits. PortWords words come for the row buffers at once; with more than one, operands
+// take a cycle more, and Planes is illegal.
 module bitsys_array #(
     parameter int unsigned Unit         = 0,
     parameter int unsigned Rows         = 8,
@@ -12,6 +14,7 @@ module bitsys_array #(
     parameter int unsigned WeightLines  = 1024,
     parameter bit          WeightStream = 1'b0,
     parameter bit          External     = 1'b0,
+    parameter int unsigned PortWords    = 1,
     localparam bit Planes = Unit == 1,
     localparam int unsigned WordBits = Planes ? 64 : 8,
     localparam int unsigned Latency = Unit == 0 ? 5 : Unit == 1 ? 7 : Unit == 2 ? 3 : 6
@@ -42,7 +45,7 @@ module bitsys_array #(
     input  logic             row_last_i,
     input  logic             claim_i,
     input  logic             loaded_i,
-    input  logic [     63:0] row_data_i,
+    input  logic [64*PortWords-1:0] row_data_i,
     output logic             valid_o,
     output logic [    255:0] value_o,
     output logic [     15:0] group_o,
@@ -59,7 +62,7 @@ module bitsys_array #(
   logic [7:0] row_q;
   logic [10:0] row_pos_q;
   logic [3:0] row_plane_q;
-  logic [63:0] row_data_q;
+  logic [64*PortWords-1:0] row_data_q;
   always_ff @(posedge clk_i) begin
     row_we_q <= row_we_i;
     loaded_q <= loaded_i && !rst_i;
@@ -119,7 +122,7 @@ module bitsys_array #(
     assign rhalf = depthwise ? a_addr[3+PosBits] : half;
   end
 
-  logic [19:0] w_addr;
+  logic [19:0] w_addr, w_addr_late;
   bitsys_steps #(
       .Rows  (Rows),
       .Planes(Planes)
@@ -179,7 +182,8 @@ module bitsys_array #(
   bitsys_rows #(
       .Rows(Rows),
       .Words(RowWords),
-      .Planes(Planes)
+      .Planes(Planes),
+      .PortWords(PortWords)
   ) u_rows (
       .clk_i(clk_i),
       .we_i(row_we_q),
@@ -205,17 +209,23 @@ module bitsys_array #(
       .we_i({2{stream_we}} | (!weight_we_i ? 2'd0 : External ? 2'd3 : 2'd1 << windex_i[0])),
       .windex_i(stream_we ? stream_windex : External ? windex_i : windex_i >> 1),
       .wdata_i(stream_we ? stream_wdata : External ? wdata_i : {2{wdata_i[31:0]}}),
-      .raddr_i(w_addr),
+      .raddr_i(w_addr_late),
       .operand_o(b)
   );
 
-  // Control beside the three cycles that the operands take.
-  logic [4:0] control_q, control_qq, control_qqq;
-  always_ff @(posedge clk_i) begin
-    control_q  <= rst_i ? 5'd0 : {valid, first, last, shift, negate};
-    control_qq <= rst_i ? 5'd0 : control_q;
-    control_qqq <= rst_i ? 5'd0 : control_qq;
+  // Weights take three cycles.
+  if (PortWords > 1) begin : g_late
+    always_ff @(posedge clk_i) w_addr_late <= w_addr;
+  end else begin : g_at_once
+    assign w_addr_late = w_addr;
   end
+
+  // Control beside the cycles that the operands take.
+  localparam int unsigned Operands = PortWords > 1 ? 4 : 3;
+  logic [5*Operands-1:0] control_q;
+  logic [4:0] control;
+  always_ff @(posedge clk_i) control_q <= rst_i ? '0 : {control_q[5*(Operands-1)-1:0], valid, first, last, shift, negate};
+  assign control = control_q[5*(Operands-1)+:5];
   logic [32*Rows*Columns-1:0] acc;
   bitsys_grid #(
       .Unit(Unit),
@@ -231,10 +241,10 @@ module bitsys_array #(
       .mode_i(layer_i[FMode+:WMode]),
       .signed_a_i(layer_i[FSignedA]),
       .signed_b_i(layer_i[FSignedB]),
-      .valid_i(control_qqq[4]),
-      .first_i(control_qqq[3]),
-      .shift_i(control_qqq[1]),
-      .negate_i(control_qqq[0]),
+      .valid_i(control[4]),
+      .first_i(control[3]),
+      .shift_i(control[1]),
+      .negate_i(control[0]),
       .acc_o(acc)
   );
 
@@ -250,7 +260,7 @@ module bitsys_array #(
   ) u_results (
       .clk_i(clk_i),
       .rst_i(rst_i),
-      .done_i(control_qqq[2]),
+      .done_i(control[2]),
       .acc_i(acc),
       .written_o(written),
       .rslot_i(rslot),
@@ -273,7 +283,7 @@ module bitsys_array #(
         .plane_i(row_plane_q),
         .last_i(row_last_q),
         .tile_end_i(loaded_q),
-        .data_i(row_data_q),
+        .data_i(row_data_q[63:0]),
         .rtile_i(sum_tile),
         .rrow_i(rrow),
         .sum_o(sum)

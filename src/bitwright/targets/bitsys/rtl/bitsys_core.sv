@@ -8,6 +8,7 @@
 // that do not fit on chip come in on s_axis_weights, as bitsys_weight_stream takes them; without it, it is never ready.
 // With External, everything but a few settings comes from the memory at m_axi (bitsys_external): descriptors, weights,
 // parameters, tables, and the activations that do not stay on chip. m_axi has beats of 64 bits.
+// PortWords: words of activations that are read at once.
 module bitsys_core #(
     parameter int unsigned Unit           = 0,
     parameter int unsigned Rows           = 8,
@@ -22,7 +23,8 @@ module bitsys_core #(
     parameter int unsigned Layers         = 32,
     parameter int unsigned MultiplierBits = 25,
     parameter bit          WeightStream   = 1'b0,
-    parameter bit          External       = 1'b0
+    parameter bit          External       = 1'b0,
+    parameter int unsigned PortWords      = 1
 ) (
     input  logic        clk_i,
     input  logic        rst_i,
@@ -173,11 +175,13 @@ module bitsys_core #(
   logic [11:0] write_group;
   logic [3:0] write_stored;
   logic [2:0] read_byte;
-  logic [63:0] read_data, write_elements, row_data;
+  logic [63:0] write_elements, write_high;
+  logic [64*PortWords-1:0] read_data, row_data;
   logic read_group, write, write_wide, write_half, write_word, word_read, fetch_busy;
   logic [1:0] half_free;
   logic one_free, two_free;
-  logic row_we, row_half, row_inside, row_last, claim, loaded;
+  logic row_we, row_half, row_last, claim, loaded;
+  logic [PortWords-1:0] row_inside;
   logic [7:0] row;
   logic [10:0] row_pos;
   logic [3:0] row_plane;
@@ -188,7 +192,7 @@ module bitsys_core #(
   assign base_a = layer[FSrcBase+:WSrcBase] + (layer[FSrcInput] ? input_start : 16'd0);
   assign base_b = layer[FSrcbBase+:WSrcbBase] + (layer[FSrcbInput] ? input_start : 16'd0);
   bitsys_fetch #(
-      .Rows  (Rows), .Planes(Planes)
+      .Rows  (Rows), .Planes(Planes), .PortWords(PortWords)
   ) u_fetch (
       .clk_i, .rst_i, .start_i(start), .layer_i(layer), .base_a_i(base_a), .base_b_i(base_b), .busy_o(fetch_busy),
       .read_group_o(read_group), .read_addr_o(read_addr), .read_byte_o(read_byte), .half_free_i(half_free),
@@ -198,14 +202,16 @@ module bitsys_core #(
       .item_b_o(item_b), .item_half_o(item_half), .item_group_o(item_group), .item_pixel_last_o(item_pixel_last)
   );
   bitsys_memory #(
-      .Depth (ActWords), .Planes(Planes), .External(External)
+      .Depth (ActWords), .Planes(Planes), .External(External), .PortWords(PortWords)
   ) u_memory (
       .clk_i, .rgroup_i(read_group), .raddr_i(read_addr), .rbyte_i(read_byte), .rdata_o(read_data), .we_i(write),
       .wpixel_i(write_pixel), .wgroup_i(write_group), .wstored_i(write_stored),
-      .wwide_i(write_wide), .whalf_i(write_half), .welements_i(write_elements), .wword_i(write_word),
+      .wwide_i(write_wide), .whalf_i(write_half), .welements_i(write_elements), .whigh_i(write_high), .wword_i(write_word),
       .word_re_i(word_read), .word_valid_o(save_answer), .word_o(save_data)
   );
-  assign row_data = row_inside ? read_data : {layer[FPadHigh+:WPadHigh], layer[FPadLow+:WPadLow]};
+  for (genvar k = 0; k < PortWords; k++) begin : g_row_data
+    assign row_data[64*k+:64] = row_inside[k] ? read_data[64*k+:64] : {layer[FPadHigh+:WPadHigh], layer[FPadLow+:WPadLow]};
+  end
 
   // Computation
   logic array_busy, array_valid, vector_busy, vector_valid, post_busy, post_valid, store_busy, out_we;
@@ -215,7 +221,7 @@ module bitsys_core #(
   logic [15:0] array_group, array_pixel, vector_group, vector_pixel, code_group, code_pixel, out_addr;
   bitsys_array #(
       .Unit(Unit), .Rows(Rows), .Columns(Columns), .Slots(Slots), .RowWords(RowWords), .WeightLines(WeightLines),
-      .WeightStream(WeightStream), .External(External)
+      .WeightStream(WeightStream), .External(External), .PortWords(PortWords)
   ) u_array (
       .clk_i(clk_i), .rst_i(rst_i), .start_i(start), .layer_i(layer), .busy_o(array_busy), .operands_o(operands),
       .run_i(run), .weight_we_i(store_weight_we), .windex_i(store_windex), .wdata_i(store_wdata),
@@ -227,7 +233,7 @@ module bitsys_core #(
       .valid_o(array_valid), .value_o(array_value), .group_o(array_group), .pixel_o(array_pixel)
   );
   bitsys_vector #(
-      .Planes(Planes)
+      .Planes(Planes), .PortWords(PortWords)
   ) u_vector (
       .clk_i, .rst_i, .start_i(start), .layer_i(layer), .valid_i(item_valid), .inside_i(item_inside),
       .first_i(item_first), .last_i(item_last), .is_b_i(item_b), .half_i(item_half), .group_i(item_group),
@@ -247,13 +253,13 @@ module bitsys_core #(
 
   // Results
   bitsys_store #(
-      .Planes(Planes)
+      .PortWords(PortWords)
   ) u_store (
       .clk_i(clk_i), .rst_i(rst_i), .layer_i(layer), .valid_i(post_valid), .code_i(code), .group_i(code_group),
       .pixel_i(code_pixel), .busy_o(store_busy), .s_valid_i(in_valid), .s_next_ready_o(in_next_ready),
       .s_elements_i(in_elements), .s_pixel_i(in_pixel), .s_group_i(in_group), .s_stored_i(in_stored), .we_o(write),
       .wpixel_o(write_pixel), .wgroup_o(write_group), .wstored_o(write_stored),
-      .wwide_o(write_wide), .whalf_o(write_half), .welements_o(write_elements), .wword_o(write_word),
+      .wwide_o(write_wide), .whalf_o(write_half), .welements_o(write_elements), .whigh_o(write_high), .wword_o(write_word),
       .word_re_o(word_read), .save_valid_i(save_valid), .save_ready_o(save_ready), .save_addr_i(save_addr),
       .load_valid_i(load_valid), .load_ready_o(load_ready), .load_addr_i(load_addr), .load_data_i(load_data),
       .out_we_o(out_we), .out_addr_o(out_addr), .out_data_o(out_data)

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads a layer's source: windows into the row buffers (array layer) or groups into the vector accumulator.
 //
-// Array layer: for each tile of Rows pixels, pixel by pixel, one word a cycle goes to row buffer `row`, word `pos`; a
-// half of the row buffers is free while half_free_i;
+// Array layer: for each tile of Rows pixels, pixel by pixel, PortWords words a cycle go to row buffer `row`, from word `pos`
+// on: those of the layer's pixel, PortWords at a time, or with `near` of as many pixels next to each other; a half of the row buffers is free while half_free_i;
 // claim_o takes it with the last word's read, loaded_o comes with its last write. Depthwise: a strip of tiles is walked as
 // one wide and high window, whose words come once: `row` is then the column in it, `pos` the place for row buffer 0 in a
 // ring of rows; each row of words is claimed and loaded by itself, while one is free. Vector layer: for each pixel, group and tap, one 8-bit half of an
-// operand a cycle; groups start at least `interval` cycles apart. Words outside the image are marked.
+// operand a cycle, or with several PortWords an operand; groups start at least `interval` cycles apart. Words outside the image are marked.
 // An address takes two cycles, the memory Read more: what stands at the outputs comes with its answer. Of the fields of
 // layer_i and the bases, all must be there a cycle before start_i.
 module bitsys_fetch #(
     parameter int unsigned Rows   = 8,
-    parameter bit          Planes = 1'b0
+    parameter bit          Planes = 1'b0,
+    parameter int unsigned PortWords = 1
 ) (
     input  logic             clk_i,
     input  logic             rst_i,
@@ -32,7 +33,7 @@ module bitsys_fetch #(
     output logic [      7:0] row_o,
     output logic [     10:0] row_pos_o,
     output logic [      3:0] row_plane_o,
-    output logic             row_inside_o,
+    output logic [PortWords-1:0] row_inside_o,
     output logic             row_last_o,
     output logic             claim_o,
     output logic             loaded_o,
@@ -49,7 +50,8 @@ module bitsys_fetch #(
   `include "bitsys_registers.svh"
   localparam int unsigned Read = 5;
   localparam int unsigned Stages = 2 + Read;
-  logic vector, depthwise, active, next, in_image, first, last, last_inner, row_end, last_outer, pixel_end, last_pixel;
+  logic vector, depthwise, active, next, first, last, last_inner, row_end, last_outer, pixel_end, last_pixel;
+  logic [PortWords-1:0] in_image;
   logic [15:0] addr;
   logic [11:0] outer, outer_count;
   logic [9:0] inner, inner_count, vector_items;
@@ -57,13 +59,16 @@ module bitsys_fetch #(
   assign vector = layer_i[FVector];
   assign depthwise = !Planes && layer_i[FDepthwise];
   assign add = layer_i[FAdd];
-  assign wide_a = layer_i[FWideA];
-  assign wide_b = layer_i[FWideB];
+  // Operands whose halves come one after the other: where only one word is read at once.
+  assign wide_a = PortWords == 1 && layer_i[FWideA];
+  assign wide_b = PortWords == 1 && layer_i[FWideB];
   assign vector_items = 10'd1 + 10'(wide_a) + (add ? 10'd1 + 10'(wide_b) : 10'd0);
   assign inner_count = vector ? vector_items : layer_i[FInner+:WInner];
   assign outer_count = vector ? layer_i[FGroups+:WGroups] : 12'd1;
 
-  bitsys_window u_window (
+  bitsys_window #(
+      .PortWords(PortWords)
+  ) u_window (
       .clk_i(clk_i),
       .rst_i(rst_i),
       .start_i(start_i),
@@ -71,6 +76,7 @@ module bitsys_fetch #(
       .base_i(base_a_i),
       .outer_i(outer_count),
       .inner_i(inner_count),
+      .near_i(layer_i[FNear]),
       .next_i(next),
       .active_o(active),
       .addr_o(addr),
@@ -136,7 +142,7 @@ module bitsys_fetch #(
       is_b_q <= next_b;
       half_item_q <= next_b ? item != after_a : item[0];
       stored_q <= next_b ? layer_i[FStoredB+:WStoredB] : layer_i[FStoredA+:WStoredA];
-      wide_q <= next_b ? wide_b : wide_a;
+      wide_q <= next_b ? layer_i[FWideB] : layer_i[FWideA];
     end
     if (start_i) pixel_b_q <= base_b_q;
     else if (next && pixel_end) pixel_b_q <= pixel_b_q + layer_i[FSrcbPitch+:WSrcbPitch];
@@ -157,7 +163,7 @@ module bitsys_fetch #(
   logic [2:0] byte_1_q;
   always_ff @(posedge clk_i) begin
     pixel_1_q <= is_b_q ? pixel_b_q : addr;
-    offset_1_q <= vector ? offset : 16'(inner);
+    offset_1_q <= vector ? offset : 16'(inner) << $clog2(PortWords);
     byte_1_q <= vector ? offset_byte : 3'd0;
     read_addr_o <= pixel_1_q + offset_1_q;
     read_byte_o <= byte_1_q;
@@ -168,7 +174,7 @@ module bitsys_fetch #(
   localparam int unsigned TagBits = 9;
   logic [TagBits-1:0] tag_q[Stages];
   logic [Stages-1:0] valid_q;
-  logic [Read-1:0] inside_q;
+  logic [Read*PortWords-1:0] inside_q;
   always_ff @(posedge clk_i) begin
     if (rst_i) valid_q <= '0;
     else valid_q <= {valid_q[Stages-2:0], next};
@@ -184,15 +190,15 @@ module bitsys_fetch #(
       last_outer
     };
     for (int k = 1; k < Stages; k++) tag_q[k] <= tag_q[k-1];
-    inside_q <= {inside_q[Read-2:0], in_image};
+    inside_q <= (Read * PortWords)'({inside_q, in_image});
   end
   logic row_next_r, row_end_r, pixel_end_r, part_end_r, valid;
   assign valid = valid_q[Stages-1];
   assign {
     row_next_r, row_end_r, pixel_end_r, part_end_r, item_first_o, item_last_o, item_b_o, item_half_o, item_pixel_last_o
   } = tag_q[Stages-1];
-  assign row_inside_o = inside_q[Read-1];
-  assign item_inside_o = inside_q[Read-1];
+  assign row_inside_o = inside_q[(Read-1)*PortWords+:PortWords];
+  assign item_inside_o = inside_q[(Read-1)*PortWords];
 
   // What comes: its position in the row buffers, or its group.
   logic [7:0] row_q;
@@ -212,7 +218,7 @@ module bitsys_fetch #(
       row_half_q <= 1'b0;
       group_q <= 12'd0;
     end else if (valid) begin
-      pos_q <= pixel_end_r || (row_end_r && last_place_q) ? 11'd0 : pos_q + (row_end_r ? back_q : 11'd1);
+      pos_q <= pixel_end_r || (row_end_r && last_place_q) ? 11'd0 : pos_q + (row_end_r ? back_q : 11'(PortWords));
       if (row_end_r) begin
         place_q <= last_place_q ? 6'd0 : place_q + 6'd1;
         last_place_q <= last_place_q ? layer_i[FRingRows+:WRingRows] == 6'd1 : place_q == place_end_q;
@@ -226,7 +232,7 @@ module bitsys_fetch #(
   end
   // Behind a row of words: the next place of the ring.
   always_ff @(posedge clk_i) begin
-    back_q <= 11'd1 - layer_i[FRowBack+:WRowBack];
+    back_q <= 11'(PortWords) - layer_i[FRowBack+:WRowBack];
     place_end_q <= layer_i[FRingRows+:WRingRows] - 6'd2;
   end
   assign row_o = row_q;

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Row buffers: the windows of a tile's pixels, two halves, read by all rows of the array with systolic delay.
 //
-// Writes: word pos_i of row row_i, row r a further r cycles later: rows pass them on. Depthwise: one word for several rows,
+// Writes: PortWords words from word pos_i on, a multiple of PortWords, of row row_i, row r a further r cycles later: rows pass
+// them on. Depthwise: words for several rows,
 // row_i its column in the window of all; row r takes it as column row_i - r * step_i of its own window, where that is less
-// than taps_i, at {whalf_i, pos_i} - r * words_i. Reads: raddr_i counts operand words (bytes, or 64-bit planes where Planes) in half
-// rhalf_i; row r is read r cycles after row 0, which is the operands' skew without any waste. Latency 3 + r cycles; word_o
-// is the whole word of a byte.
+// than taps_i, at {whalf_i, pos_i} - r * words_i, words_i a multiple of PortWords, too. Reads: raddr_i counts operand words (bytes, or 64-bit planes where Planes) in half
+// rhalf_i; row r is read r cycles after row 0, which is the operands' skew without any waste. Latency 3 + r cycles, with
+// several PortWords one more; word_o is the whole word of a byte.
 module bitsys_rows #(
     parameter int unsigned Rows   = 8,
     parameter int unsigned Words  = 256,
     parameter bit          Planes = 1'b0,
+    parameter int unsigned PortWords = 1,
     localparam int unsigned WordBits = Planes ? 64 : 8
 ) (
     input  logic                     clk_i,
@@ -17,7 +19,7 @@ module bitsys_rows #(
     input  logic                     whalf_i,
     input  logic [              7:0] row_i,
     input  logic [              9:0] pos_i,
-    input  logic [             63:0] wdata_i,
+    input  logic [ 64*PortWords-1:0] wdata_i,
     input  logic                     depthwise_i,
     input  logic [              3:0] step_i,
     input  logic [              3:0] taps_i,
@@ -28,8 +30,9 @@ module bitsys_rows #(
     output logic [      Rows*64-1:0] word_o
 );
   localparam int unsigned PosBits = $clog2(Words);
+  localparam int unsigned InPort = $clog2(PortWords);  // bits of a word's number among those of the port
   localparam int unsigned ColumnBits = 9;  // of a column left of a row's window, too
-  localparam int unsigned WriteBits = 1 + 1 + ColumnBits + 1 + PosBits + 64;
+  localparam int unsigned WriteBits = 1 + 1 + ColumnBits + 1 + PosBits + 64 * PortWords;
   logic [16:0] address[Rows];
   logic [WriteBits-1:0] write[Rows];
   assign address[0] = {rhalf_i, raddr_i};
@@ -54,17 +57,18 @@ module bitsys_rows #(
   assign write[0] = {we_i, column < taps_q, column, whalf_i, pos_i[PosBits-1:0], wdata_i};
   for (genvar r = 0; r < Rows; r++) begin : g_row
     logic [16:0] address_q;
+    logic [64*PortWords-1:0] words;
     logic [63:0] word;
     logic [PosBits-1:0] pos;
     logic we, own;
     logic [ColumnBits-1:0] own_column;
     logic [PosBits:0] waddr;
-    logic [63:0] wdata;
+    logic [64*PortWords-1:0] wdata;
     if (r > 0) begin : g_delay
       logic we_q, own_q;
       logic [ColumnBits-1:0] column_q;
       logic [PosBits:0] pos_q;
-      logic [63:0] wdata_q;
+      logic [64*PortWords-1:0] wdata_q;
       always_ff @(posedge clk_i) begin
         address_q <= address[r-1];
         we_q <= g_row[r-1].we;
@@ -79,18 +83,30 @@ module bitsys_rows #(
     assign {we, own, own_column, waddr, wdata} = write[r];
     assign pos = Planes ? address[r][PosBits-1:0] : address[r][PosBits+2:3];
     ram_sdp #(
-        .Width(64),
-        .Depth(2 * Words),
+        .Width(64 * PortWords),
+        .Depth(2 * Words / PortWords),
         .Latency(2)
     ) u_ram (
         .clk_i  (clk_i),
         .we_i   (we && own),
-        .waddr_i(waddr),
+        .waddr_i(waddr[PosBits:InPort]),
         .wdata_i(wdata),
         .re_i   (1'b1),
-        .raddr_i({address[r][16], pos}),
-        .rdata_o(word)
+        .raddr_i({address[r][16], pos[PosBits-1:InPort]}),
+        .rdata_o(words)
     );
+    logic [2:0] byte_late;
+    if (PortWords > 1) begin : g_choose
+      logic [InPort-1:0] word_q, word_qq;
+      always_ff @(posedge clk_i) begin
+        {word_qq, word_q} <= {word_q, pos[InPort-1:0]};
+        word <= words[64*word_qq+:64];
+        byte_late <= address[r][2:0];
+      end
+    end else begin : g_one
+      assign word = words;
+      assign byte_late = address[r][2:0];
+    end
     logic [WordBits-1:0] operand_q;
     if (Planes) begin : g_plane
       always_ff @(posedge clk_i) operand_q <= word;
@@ -99,7 +115,7 @@ module bitsys_rows #(
       logic [2:0] byte_q, byte_qq;
       logic [63:0] word_q;
       always_ff @(posedge clk_i) begin
-        byte_q <= address[r][2:0];
+        byte_q <= byte_late;
         byte_qq <= byte_q;
         operand_q <= word[8*byte_qq+:8];
         word_q <= word;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes results and input groups: results to the activation memory (one or two 8-bit halves) or the output buffer.
 //
-// A group of results is written in the cycle after it comes, its high half in the next; input groups
+// A group of results is written in the cycle after it comes, its high half in the next, or with it where the memory has several
+// PortWords; input groups
 // wait meanwhile, which s_next_ready_o tells a cycle before. In other cycles words go to external memory, or come from it.
 module bitsys_store #(
-    parameter bit Planes = 1'b0
+    parameter int unsigned PortWords = 1
 ) (
     input  logic             clk_i,
     input  logic             rst_i,
@@ -37,6 +38,7 @@ module bitsys_store #(
     output logic             wwide_o,
     output logic             whalf_o,
     output logic [     63:0] welements_o,
+    output logic [     63:0] whigh_o,
     output logic             wword_o,
     output logic             word_re_o,
     // Output buffer
@@ -45,16 +47,17 @@ module bitsys_store #(
     output logic [    255:0] out_data_o
 );
   `include "bitsys_registers.svh"
-  logic valid_q, high_q, result, result_q, wide;
+  logic valid_q, high_q, result, result_q, wide, apart;  // apart: the high half comes in a cycle of its own
   logic [255:0] code_q;
   logic [15:0] pixel_q, out_addr_q;
   logic [11:0] group_q;
   logic [63:0] low, high;
   assign wide = layer_i[FWideOut];
-  assign result = (valid_i || (valid_q && wide)) && !layer_i[FToOutput] && !rst_i;
+  assign apart = PortWords == 1 && wide;
+  assign result = (valid_i || (valid_q && apart)) && !layer_i[FToOutput] && !rst_i;
   always_ff @(posedge clk_i) begin
     valid_q <= valid_i && !rst_i;
-    high_q <= valid_q && wide && !layer_i[FToOutput] && !rst_i;
+    high_q <= valid_q && apart && !layer_i[FToOutput] && !rst_i;
     result_q <= result;
     if (valid_i) begin
       code_q <= code_i;
@@ -81,6 +84,7 @@ module bitsys_store #(
   assign wgroup_o = result_q ? group_q : s_valid_i ? s_group_i : 12'd0;
   assign wwide_o = result_q && wide;
   assign whalf_o = high_q;
+  assign whigh_o = high;
 
   assign out_we_o = valid_q && layer_i[FToOutput];
   assign out_addr_o = out_addr_q;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector layers: maximum or sum over a window's groups, and the addition of two operands; eight channels wide.
 //
-// Halves of 8 bits come from the activation memory, low half first; items outside the image do not count. The group's
+// Halves of 8 bits come from the activation memory, low half first, or both at once with several PortWords; items outside the image do not count. The group's
 // result leaves three cycles after its last item, group_o a cycle before. Python: MaxPool, SumPool, Add, and single operands as they are.
 module bitsys_vector #(
-    parameter bit Planes = 1'b0
+    parameter bit Planes = 1'b0,
+    parameter int unsigned PortWords = 1
 ) (
     input  logic             clk_i,
     input  logic             rst_i,
@@ -18,7 +19,7 @@ module bitsys_vector #(
     input  logic             half_i,
     input  logic [     11:0] group_i,
     input  logic             pixel_last_i,
-    input  logic [     63:0] bytes_i,
+    input  logic [64*PortWords-1:0] bytes_i,
     output logic             busy_o,
     output logic             valid_o,
     output logic [    255:0] value_o,
@@ -31,7 +32,7 @@ module bitsys_vector #(
   logic [6:0] kind_a_q, kind_b_q;
   logic [3:0] stored;
   logic extend, wide, is_signed;
-  logic [63:0] elements;
+  logic [63:0] elements, high;  // high halves that come with the low ones
   assign {stored, extend, wide, is_signed} = is_b_i ? kind_b_q : kind_a_q;
   always_ff @(posedge clk_i) begin
     kind_a_q <= {layer_i[FWideA] ? 4'd8 : layer_i[FStoredA+:WStoredA], layer_i[FSignedA] && !layer_i[FWideA],
@@ -42,11 +43,19 @@ module bitsys_vector #(
   bitsys_unpack #(
       .Planes(Planes)
   ) u_unpack (
-      .bytes_i(bytes_i),
+      .bytes_i(bytes_i[63:0]),
       .stored_i(stored),
       .signed_i(extend),
       .elements_o(elements)
   );
+
+  if (PortWords > 1) begin : g_halves
+    assign high = bytes_i[127:64];
+    logic unused;
+    assign unused = ^bytes_i;
+  end else begin : g_half
+    assign high = '0;
+  end
 
   // fresh_q: the first item was only a low half, and the group is still fresh with its second.
   logic item_q, complete_q, wide_q, signed_q, inside_q, first_q, last_q, end_q, fresh_q;
@@ -69,8 +78,8 @@ module bitsys_vector #(
     end
   end
   always_ff @(posedge clk_i) begin
-    elements_q <= elements;
-    complete_q <= !wide || half_i;
+    elements_q <= PortWords > 1 && wide ? high : elements;
+    complete_q <= !wide || half_i || PortWords > 1;
     wide_q <= wide;
     signed_q <= is_signed;
     inside_q <= inside_i;
@@ -78,7 +87,8 @@ module bitsys_vector #(
     last_q <= last_i;
     end_q <= pixel_last_i;
     item_group_q <= group_i;
-    if (item_q) low_q <= elements_q;
+    if (PortWords > 1) low_q <= elements;
+    else if (item_q) low_q <= elements_q;
     if (start_i) fresh_q <= 1'b0;
     else if (item_q) fresh_q <= first_q && !complete_q;
     maximum_q <= layer_i[FMaximum];

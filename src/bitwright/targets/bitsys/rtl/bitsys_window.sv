@@ -2,10 +2,13 @@
 // Walks over the windows of a layer: frames, rows, columns of the result, `outer` rounds, taps, `inner` items.
 //
 // The current item stands at the outputs while active_o; next_i goes to the next one. addr_o is the first word of the
-// tap's pixel; inside_o tells two cycles later that the tap lies in the image. All strides come ready from the
+// tap's pixel; inside_o tells two cycles later that the tap lies in the image, and of PortWords - 1 pixels right of it,
+// with near_i, that each of them does; without it that the tap does. All strides come ready from the
 // descriptor: no products. What a loop ends with is known one or two steps ahead. layer_i, base_i, outer_i and inner_i must
 // be there a cycle before start_i.
-module bitsys_window (
+module bitsys_window #(
+    parameter int unsigned PortWords = 1
+) (
     input  logic           clk_i,
     input  logic           rst_i,
     input  logic           start_i,
@@ -13,10 +16,11 @@ module bitsys_window (
     input  logic [   15:0] base_i,
     input  logic [   11:0] outer_i,
     input  logic [    9:0] inner_i,
+    input  logic           near_i,
     input  logic           next_i,
     output logic           active_o,
     output logic [   15:0] addr_o,
-    output logic           inside_o,
+    output logic [PortWords-1:0] inside_o,
     output logic [   11:0] outer_o,
     output logic [    9:0] inner_o,
     output logic           first_o,       // of a round
@@ -63,7 +67,7 @@ module bitsys_window (
 
   logic active_q, first_q;
   logic [15:0] pixel_q, tap_q;
-  logic [12:0] y_q, x_q, ky_off_q, kx_off_q, tap_y_q, tap_x_q;
+  logic [12:0] y_q, x_q, ky_off_q, tap_y_q;
   logic [11:0] ox_q, oy_q, outer_q;
   logic [7:0] frame_q, kx_q, ky_q;
   logic [9:0] inner_q;
@@ -112,13 +116,11 @@ module bitsys_window (
       before_kx_q <= two_kx_q;
       last_tap_q <= one_kx_q && one_ky_q;
       tap_q <= 16'd0;
-      kx_off_q <= 13'd0;
     end else if (tap_done) begin
       kx_q <= last_kx_q ? 8'd0 : kx_q + 8'd1;
       last_kx_q <= next_kx;
       before_kx_q <= last_kx_q ? two_kx_q : kx_q == kx_end_q;
       last_tap_q <= next_kx && next_ky;
-      kx_off_q <= last_kx_q ? 13'd0 : kx_off_q + 13'(layer_i[FDilationX+:WDilationX]);
       tap_q <= last_tap_q ? 16'd0 : tap_q + 16'(last_kx_q ? layer_i[FTapY+:WTapY] : layer_i[FTapX+:WTapX]);
     end
     if (start_i) begin
@@ -176,10 +178,16 @@ module bitsys_window (
     end
   end
 
-  always_ff @(posedge clk_i) begin
-    tap_y_q <= y_q + ky_off_q;
-    tap_x_q <= x_q + kx_off_q;
-    inside_o <= tap_y_q < {1'b0, layer_i[FInH+:WInH]} && tap_x_q < {1'b0, layer_i[FInW+:WInW]};
+  always_ff @(posedge clk_i) tap_y_q <= y_q + ky_off_q;
+  for (genvar k = 0; k < PortWords; k++) begin : g_pixel
+    logic [12:0] first, kx_off_q, tap_x_q;
+    assign first = near_i ? 13'(k) : 13'd0;
+    always_ff @(posedge clk_i) begin
+      if (start_i) kx_off_q <= first;
+      else if (tap_done) kx_off_q <= last_kx_q ? first : kx_off_q + 13'(layer_i[FDilationX+:WDilationX]);
+      tap_x_q <= x_q + kx_off_q;
+      inside_o[k] <= tap_y_q < {1'b0, layer_i[FInH+:WInH]} && tap_x_q < {1'b0, layer_i[FInW+:WInW]};
+    end
   end
   assign addr_o = pixel_q + tap_q;
   assign active_o = active_q;
