@@ -93,12 +93,14 @@ def test_pixels_next_to_each_other(shape, port, plan_on, bitsys_cache):
 
 
 @pytest.mark.parametrize("port", PORTS)
-@pytest.mark.parametrize("unit", ["container", pytest.param("fixed", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "unit", ["container", *(pytest.param(unit, marks=pytest.mark.slow) for unit in ("fixed", "dsp"))]
+)
 @pytest.mark.parametrize("make", networks.NETWORKS)
 def test_networks(make, unit, port, plan_on, bitsys_cache):
     """16-bit values are read and written at once, whatever else networks have."""
     net = make(np.random.default_rng(21))
-    if unit == "fixed" and make not in (networks.residual, networks.depthwise):
+    if unit != "container" and make not in (networks.residual, networks.depthwise):
         pytest.skip("operands of one bit")
     exact(plan_on(net, unit, port), others.frames(net, 5), bitsys_cache)
 
