@@ -285,6 +285,24 @@ def networks() -> str:
     return markdown([*columns, "images under random memory: differences"], rows)
 
 
+def presets() -> str:
+    """Presets that fill parts: what they take, their clock, operations and frames a second."""
+    rows = []
+    for name, row in results("networks/presets.json").items():
+        array = f"{row['rows']} x {row['columns']} {row['unit']}"
+        shares = [f"{100 * row['utilization'][kind]:.0f} %" for kind in ("lut", "ff", "bram36", "dsp")]
+        per_second, planes = row["per_second"], row["unit"] == "bitplane"
+        speed = f"{per_second / 1e12:.1f} binary TOPS" if planes else f"{per_second / 1e9:.0f} GMAC/s"
+        networks = [
+            f"{found['cycles']:,} ({found['frames_per_second']:,.0f}/s)" if "cycles" in found else "refused"
+            for found in row["networks"].values()
+        ]
+        rows.append([f"`{name}`", row["device"], array, *shares, f"{row['clock_mhz']['mid']:.0f}", speed, *networks])
+    names = list(next(iter(results("networks/presets.json").values()))["networks"])
+    columns = ["preset", "part", "array", "LUT", "FF", "BRAM36", "DSP", "MHz, estimated", "a second"]
+    return markdown([*columns, *(f"{name}, cycles a frame" for name in names)], rows)
+
+
 def rap_networks() -> str:
     """The same on rap: cycles by the simulator, compared with the RTL."""
     rows = []
@@ -367,6 +385,7 @@ WRITERS = (
     boards,
     boards_dma,
     networks,
+    presets,
     rap_networks,
     campaigns,
     netlists,

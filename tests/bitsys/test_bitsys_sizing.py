@@ -1,6 +1,7 @@
 """Arrays of a size that suits a part, and arrays of any even number of rows."""
 
 import importlib.util
+import re
 from itertools import product
 from pathlib import Path
 
@@ -121,3 +122,20 @@ def test_rows_that_are_no_power_of_two(make, unit, bitsys_cache):
     assert result.counters["cycles_busy"] == batches * sum(layer.details["cycles_batch"] for layer in layers)
     _, paused = networks.run(net, unit, bitsys_cache, frames=9, stalls=Stalls(3, 0.4, 0.4))
     assert paused.bit_exact, paused.first_mismatch()
+
+
+def test_presets_of_whole_parts_fill_them():
+    """Their first comment is the command that chose them, from which their fields come."""
+    chosen = {}
+    for name in hardware.presets():
+        text = (hardware.PRESETS / f"{name}.toml").read_text()
+        command = re.search(r"^# bitwright targets --fit bitsys --device (\S+) --fill (\S+) (.*)$", text, re.M)
+        if command is None:
+            continue
+        chosen[name] = find_device(command[1])
+        found = hardware.load(name)
+        used = chosen[name].estimated_utilization(cost.resources(found))
+        assert 0.75 <= max(used.values()) <= 0.88, name
+        given = [word for word in command[3].split(" ") if word != "-O"]
+        assert all(f"{key} = {value}" in text.replace('"', "") for key, value in (word.split("=") for word in given))
+    assert chosen

@@ -15,7 +15,7 @@ class BitsysOptions:
 
     hardware: str = field(
         default="ultra96",
-        metadata={"doc": "preset (ultra96, ultra96_memory, ultra96_planes, small) or path of a TOML file"},
+        metadata={"doc": f"preset ({', '.join(hardware.presets())}) or path of a TOML file"},
     )
     batch: int = field(
         default=0,
