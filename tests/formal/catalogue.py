@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from arithmetic import ARITHMETIC
+from proof import Change, Proof
+from units import UNITS
 
 from bitwright.hardware.modules.rounding import lfsr_jump
-
-HIDDEN = ("DUT", "HELD", "LIMIT", "EXPECTED", "FOLD", "PORTS", "MATRIX")  # values that the name leaves out
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A module at one set of parameters in a harness of `harness/`.
-
-    values: macros of the harness. mutants: (file, text, other text), changes of the RTL for which the proof must fail.
-    quick: whether the usual tests run it; needs: further modules of the
-    harness; files: contents of memories, by name.
-    """
-
-    module: str
-    harness: str
-    values: Mapping[str, object]
-    mutants: tuple[tuple[str, str, str], ...] = ()
-    quick: bool = False
-    needs: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The module and what tells this proof from others of it."""
-        shown = [f"{name}={value}" for name, value in self.values.items() if name not in HIDDEN]
-        return f"{self.module} in {self.harness}: {', '.join(shown)}"
 
 
 def through(module: str, parameters: str, held: int, limit: int, bits: int = 3, **more: object) -> Proof:
@@ -68,46 +43,43 @@ def join(parameters: str, held: int, expected: str = "a + b", **values: object) 
     return Proof(module, "join", base)
 
 
-def window(height: int, width: int, kernel: tuple[int, int], pads: tuple[int, ...] = (0,) * 4, **values: int) -> Proof:
-    """window_reader; pads: top, left, bottom, right."""
-    base = {"STRIDE": 1, "DILATION": 1, "CHUNKS": 1, "GROUPS": 1, "REPEATS": 1, "LIMIT": 8, "REACH_COUNT": 3, **values}
-    sides = dict(zip(("TOP", "LEFT", "BOTTOM", "RIGHT"), pads, strict=True))
-    size = {"BITS": 4, "HEIGHT": height, "WIDTH": width, "KH": kernel[0], "KW": kernel[1]}
-    return Proof("window_reader", "window", {**size, **sides, **base})
+WINDOW = "window_reader.sv"
+WINDOW_FAULTS = (
+    (WINDOW, "DilationH * Row - BackX;", "DilationH * Row - BackX + 1;"),
+    ("window_loops.sv", "32'(First) == l ? 1 : 0", "0"),
+)
+RAM_END = "    assign choice = rdata_q;\n  end\nendmodule"
 
 
-def compute(module: str, parameters: str, expected: str, held: int, **values: object) -> Proof:
-    """A stream whose words are computed, against a formula of x, `before` and `tile`."""
-    files = values.pop("files", {})
-    base = {"PARAMETERS": parameters, "IN": 4, "OUT": 4, "SIGNED": 1, "TILES": 1, "EACH": 1, "FOLD": "x"}
-    base |= {"EXPECTED": expected, "HELD": held, "LIMIT": held + 2, **values}
-    return Proof(module, "compute", base, files=files)
+def includes(file: str, name: str, before: str) -> Change:
+    """Lemmas before a text."""
+    return (file, before, f'`include "{name}_lemma.svh"\n{before}')
 
 
-STREAM_PORTS = (  # of a stream that never waits
-    ".clk_i, .rst_i(rst), .s_data_i(x_i), .s_valid_i(1'b1), .s_ready_o(unused_ready), .m_data_o(y), .m_valid_o(valid), "
-    ".m_ready_i(1'b1)"
+WINDOW_LEMMAS = (
+    (WINDOW, " m_ready_i\n", " m_ready_i,\n    input  logic [2*`BITS+27:0] ghost_i\n"),
+    includes(WINDOW, "window_ghosts", "    window_loops #("),
+    (WINDOW, ".level_o(ahead)", ".level_o(ahead), .ghost_i(latest[27:0])"),
+    (WINDOW, ".address_o(read_q)", ".address_o(read_q), .ghost_i(address)"),
+    (WINDOW, ".rdata_o(data)", ".rdata_o(data), .ghost_i({there_q, filled_q})"),
+    includes(WINDOW, "window", "    assign m_valid_o = valid_q[Stages-1];"),
+    includes(WINDOW, "window_pad", "      assign pad = ix_q"),
+    ("window_loops.sv", " level_o\n", " level_o,\n    input logic [27:0] ghost_i\n"),
+    includes("window_loops.sv", "window_loops", "endmodule"),
+    ("window_step.sv", " address_o\n", " address_o,\n    input logic [31:0] ghost_i\n"),
+    includes("window_step.sv", "window_step", "endmodule"),
+    ("ram_sdp.sv", " rdata_o\n", " rdata_o,\n    input logic [`BITS+AddrBits:0] ghost_i\n"),
+    ("ram_sdp.sv", RAM_END, RAM_END.replace("  end", '`include "ram_lemma.svh"\n  end')),
 )
 
 
-def straight(module: str, parameters: str, expected: str, latency: int, **values: object) -> Proof:
-    """A pipeline that never waits, against a formula of x."""
-    files = values.pop("files", {})
-    base = {"PARAMETERS": parameters, "PORTS": STREAM_PORTS, "IN": 4, "OUT": 4, "SIGNED": 1, **values}
-    return Proof(module, "straight", base | {"EXPECTED": expected, "LATENCY": latency}, files=files)
-
-
-def product(a: int, b: int, latency: int) -> Proof:
-    """multiply_pipe, with the operands in one word."""
-    ports = f".clk_i, .a_i(x_i[{a - 1}:0]), .b_i(x_i[{a + b - 1}:{a}]), .p_o(y)"
-    expected = f"$signed(x_i[{a - 1}:0]) * $signed(x_i[{a + b - 1}:{a}])"
-    values = {
-        "IN": a + b,
-        "OUT": a + b,
-        "SIGNED": 0,
-        "PORTS": f"{ports}); assign valid = 1'b1; assign unused_ready = (1'b1",
-    }
-    return straight("multiply_pipe", f".ABits({a}), .BBits({b})", expected, latency, **values)
+def window(height: int, width: int, kernel: tuple[int, int], pads: tuple[int, ...] = (0,) * 4, **values: int) -> Proof:
+    """window_reader; pads: top, left, bottom, right."""
+    base = {"STRIDE": 1, "DILATION": 1, "CHUNKS": 1, "GROUPS": 1, "REPEATS": 1, "LIMIT": 3, "REACH_COUNT": 3, **values}
+    sides = dict(zip(("TOP", "LEFT", "BOTTOM", "RIGHT"), pads, strict=True))
+    size = {"BITS": 10, "HEIGHT": height, "WIDTH": width, "KH": kernel[0], "KW": kernel[1]}
+    faults = WINDOW_FAULTS if kernel == (2, 2) and height == 3 else ()
+    return Proof("window_reader", "window", {**size, **sides, **base}, faults, depth=3, lemmas=WINDOW_LEMMAS)
 
 
 SKID, FIFO, FORK, AXIL = "stream_skid.sv", "stream_fifo.sv", "stream_fork.sv", "axil_bus.sv"
@@ -143,27 +115,19 @@ WIDTHS = ((5, 3), (3, 5), (4, 4), (12, 8), (17, 8), (9, 4))
 UNSIGNED = ".Lanes(1), .OutBits(4), .ABits(3), .ASigned(0), .BBits(3), .BSigned(0)"
 SIGNED = ".Lanes(1), .OutBits({bits}), .ABits(3), .ASigned(1), .BBits(3), .BSigned(1)"
 ZEROS = ".AWide(4), .AZero(2), .BWide(4), .BZero(-1)"
-REQUANTIZE = (
-    ".InBits(5), .OutBits(4), .AccBits(10), .Shift(2), .MultBits(4), .Multiplier(64'd5), .BiasBits(5), .Bias(-64'sd7)"
-)
-VALUE = "(5 * x - 7)"
-ROUNDINGS = (  # of VALUE / 4, as requantize defines them
-    f"{VALUE} >>> 2",
-    f"({VALUE} + 2) >>> 2",
-    f"({VALUE} + 1 + (({VALUE} >>> 2) & 1)) >>> 2",
-    f"{VALUE} < 0 ? -((-{VALUE} + 2) >>> 2) : ({VALUE} + 2) >>> 2",
-)
-# Thresholds -5, 0 and 3: the memories of the search hold T - 1 as offset binary, the middle one first.
-REACHED = "32'(x >= -5) + 32'(x >= 0) + 32'(x >= 3)"
-LEVELS = {"threshold_s00_l000.mem": "7\n", "threshold_s01_l000.mem": "2\na\n"}
-TABLE = {"lookup_l000.mem": "".join(f"{(x * x + 3) % 16:x}\n" for x in range(16))}
-POOL = ".Lanes(1), .InBits(4), .InSigned(1), .Taps(3)"
-POOLED = {"TILES": 3, "EACH": 0, "FOLD": "result"}
 
 
-def bus(
-    module: str, length: int, depth: int, outstanding: int, mutants: tuple[tuple[str, str, str], ...] = ()
+def taps(
+    words: int, size: int, kernel: int, stride: int = 1, pads: tuple[int, int] = (0, 0), dilation: int = 0
 ) -> Proof:
+    """tlmac_columns; without a dilation, tlmac_rows."""
+    values = {"WORDS": words, "SIZE": size, "KERNEL": kernel, "STRIDE": stride, "BEFORE": pads[0], "AFTER": pads[1]}
+    values |= {"DILATION": dilation or 1, "BITS": 4, "LIMIT": 2 + words * (sum(pads) + max(dilation, 1) * kernel)}
+    own = f".Chunks({words}), .Dilation({dilation})" if dilation else f".RowWords({words})"
+    return Proof("tlmac_columns" if dilation else "tlmac_rows", "taps", values | {"PARAMETERS": own})
+
+
+def bus(module: str, length: int, depth: int, outstanding: int, mutants: tuple[Change, ...] = ()) -> Proof:
     """axi_reader or axi_writer with bursts of two beats, for commands of so many beats."""
     values = {"ADDRESS": 6, "BURST": 2, "OUTSTANDING": outstanding, "DEPTH": depth, "LENGTH": length, "STEP": 5}
     return Proof(module, "axi_read" if module == "axi_reader" else "axi_write", values, mutants)
@@ -176,6 +140,8 @@ def draws(jumps: int) -> Proof:
 
 
 PROOFS = (
+    *UNITS,
+    *ARITHMETIC,
     through("stream_skid", ".Words(2)", 2, 2, quick=True, mutants=SKID_FAULTS),
     through("stream_skid", ".Words(1)", 1, 2, quick=True, mutants=((SKID, f"{READY}!valid_q;", f"{READY}1'b1;"),)),
     through("stream_fifo", ".Depth(1)", 1, 2, quick=True),
@@ -207,6 +173,13 @@ PROOFS = (
     window(5, 3, (1, 1), STRIDE=2),
     window(5, 5, (2, 2), (1, 0, 0, 1), STRIDE=2),
     window(1, 5, (1, 2), (0, 2, 0, 0), DILATION=2),
+    taps(1, 3, 2, dilation=1),
+    taps(2, 2, 2, pads=(1, 0), dilation=1),
+    taps(1, 4, 2, stride=2, pads=(0, 1), dilation=1),
+    taps(1, 4, 2, dilation=2),
+    taps(2, 2, 2),
+    taps(2, 3, 3, pads=(1, 1)),
+    taps(3, 3, 2, stride=2, pads=(1, 0)),
     *(Proof("loop_counter", "counter", {"COUNT": n, "FROM": start}, quick=True) for n, start in COUNTS),
     draws(1),
     draws(3),
@@ -218,23 +191,4 @@ PROOFS = (
     bus("axi_reader", 1, 2, 1),
     bus("axi_reader", 3, 2, 2, READER_FAULTS),
     bus("axi_writer", 1, 2, 1),
-    *(
-        straight("requantize", f"{REQUANTIZE}, .Rounding({r})", f"limit({text}, -8, 7)", 5, IN=5)
-        for r, text in enumerate(ROUNDINGS)
-    ),
-    straight("threshold", ".InBits(4), .OutBits(2), .CountBits(2)", REACHED, 4, OUT=2, files=LEVELS),
-    straight(
-        "threshold",
-        ".InBits(4), .OutBits(3), .CountBits(2), .Base(3'd5), .Falling(1'b1)",
-        f"5 - ({REACHED})",
-        5,
-        OUT=3,
-        files=LEVELS,
-    ),
-    straight("lookup", ".InBits(4), .OutBits(4)", "x * x + 3", 1, SIGNED=0, files=TABLE),
-    product(5, 4, 2),
-    product(20, 3, 3),
-    product(3, 20, 3),
-    compute("pool_reduce", f"{POOL}, .OutBits(4), .Op(0)", "tile > 0 && before_q > x ? before_q : x", 1, **POOLED),
-    compute("pool_reduce", f"{POOL}, .OutBits(6), .Op(1)", "(tile > 0 ? before_q : 0) + x", 1, OUT=6, **POOLED),
 )

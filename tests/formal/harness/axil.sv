@@ -28,7 +28,7 @@ module proof (
   assign writable = addr[0] ? writable_q : addr[1];
   assign readable = addr[0] ? readable_q : addr[2];
   logic writable_q, readable_q;
-  always_ff @(posedge clk_i) if (first_q) {writable_q, readable_q} <= {writable_i, readable_i};
+  always_ff @(posedge clk_i) if (begins_q) {writable_q, readable_q} <= {writable_i, readable_i};
   logic answers;
   assign answers = rvalid_i && (re || waits_q);
   always_ff @(posedge clk_i) waits_q <= !rst && (re || waits_q) && !rvalid_i;

@@ -1,9 +1,9 @@
 // What every proof begins with: one clock, and a reset in the first cycle and in any other one.
 `define START \
-  logic first_q = 1'b1; \
-  always_ff @(posedge clk_i) first_q <= 1'b0; \
+  logic begins_q = 1'b1; \
+  always_ff @(posedge clk_i) begins_q <= 1'b0; \
   logic rst; \
-  assign rst = first_q || reset_i;
+  assign rst = begins_q || reset_i;
 
 // Lanes numbers a word, n, n + 1, ..., modulo 2**Bits, sent where go_i; a word stays until it is taken. Between words
 // the data are arbitrary. offered_o: the first number that has not been offered yet.

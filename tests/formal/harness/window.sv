@@ -10,6 +10,9 @@ module proof (
   logic [`BITS-1:0] s_data, offered;
   logic [`BITS:0] m_data;
   logic s_valid, s_ready, m_valid, first, last;
+  // The loops, written down once more.
+  logic [3:0] k_q, kx_q, ky_q, r_q, g_q, ox_q, oy_q;
+  logic [`BITS-1:0] base_q;  // number of the frame's first word
   numbers #(.Bits(`BITS)) u_in (
       .clk_i, .rst_i(rst), .go_i, .junk_i, .data_o(s_data), .valid_o(s_valid), .ready_i(s_ready), .offered_o(offered)
   );
@@ -19,14 +22,12 @@ module proof (
       .DilationH(`DILATION), .DilationW(`DILATION), .Groups(`GROUPS), .Repeats(`REPEATS), .PadWord((`BITS+1)'(Pad))
   ) u_dut (
       .clk_i, .rst_i(rst), .s_data_i({1'b0, s_data}), .s_valid_i(s_valid), .s_ready_o(s_ready),
-      .m_data_o(m_data), .m_first_o(first), .m_last_o(last), .m_valid_o(m_valid), .m_ready_i(ready_i)
+      .m_data_o(m_data), .m_first_o(first), .m_last_o(last), .m_valid_o(m_valid), .m_ready_i(ready_i),
+      .ghost_i({offered - `BITS'(s_valid), base_q, oy_q, ox_q, g_q, r_q, ky_q, kx_q, k_q})
   );
   stays #(.Width(`BITS + 3)) u_stays (
       .clk_i, .rst_i(rst), .data_i({first, last, m_data}), .valid_i(m_valid), .ready_i
   );
-  // The loops, written down once more.
-  logic [3:0] k_q, kx_q, ky_q, r_q, g_q, ox_q, oy_q;
-  logic [`BITS-1:0] base_q;  // number of the frame's first word
   logic end_k, end_kx, end_ky, end_r, end_g, end_ox, end_oy;
   assign end_k  = k_q == 4'(Own - 1);
   assign end_kx = end_k && kx_q == 4'(`KW - 1);
