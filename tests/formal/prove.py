@@ -223,7 +223,7 @@ def good(row: dict[str, object]) -> bool:
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    """A Markdown table of the modules, and the modules without a proof."""
+    """A Markdown table of the modules, and the modules without a proof of their own."""
     lines = [
         "| module | shown | parameter sets | by | frames | faults found |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -236,8 +236,12 @@ def table(rows: list[dict[str, object]]) -> str:
         most = max(int(str(row["cycles"])) for row in own)
         lines.append(f"| `{module}` | {shown} | {len(own)} | {by} | {most} | {mutants} |")
     every = {*library.modules(), *(path.stem for path in TARGETS.glob("*/rtl/*.sv"))}
-    rest = sorted(every - {str(row["module"]) for row in rows} - {name for proof in PROOFS for name in proof.needs})
-    return "\n".join([*lines, "", f"Tested by simulation alone: {', '.join(f'`{name}`' for name in rest)}."])
+    proven = {str(row["module"]) for row in rows}
+    parts = {Path(name).stem for proof in PROOFS if proof.module in proven for name in sources(proof)} & every - proven
+    rest = every - proven - parts
+    for text, names in (("Proven as parts of these alone", parts), ("Tested by simulation alone", rest)):
+        lines += ["", f"{text}: {', '.join(f'`{name}`' for name in sorted(names))}."]
+    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:

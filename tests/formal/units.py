@@ -51,7 +51,7 @@ def container(bits: int, a: int, b: int, vendor: str) -> Proof:
     return Proof(CONTAINER, "unit", values, faults, depth=LATENCIES[CONTAINER] + 2, lemmas=lemmas, vendor=vendor)
 
 
-def bitplane(vendor: str) -> Proof:
+def bitplane() -> Proof:
     """Sums of bit counts, shifted and subtracted."""
     values = {
         "WORD": WORDS[BITPLANE],
@@ -61,8 +61,8 @@ def bitplane(vendor: str) -> Proof:
         "FIRST": 0,
         "GHOST": "",
     }
-    faults = (("bitsys_bitplane_pe.sv", "32'(negate_acc_i)", "32'd0"),) if vendor == "generic" else ()
-    return Proof(BITPLANE, "unit", values, faults, depth=LATENCIES[BITPLANE] + 2, vendor=vendor)
+    faults = (("bitsys_bitplane_pe.sv", "32'(negate_acc_i)", "32'd0"),)
+    return Proof(BITPLANE, "unit", values, faults, depth=LATENCIES[BITPLANE] + 2)
 
 
 def hold(unit: str, vendor: str) -> Proof:
@@ -130,7 +130,7 @@ UNITS = (
         for b in (0, 1)
     ),
     *(container(1, 0, 0, v) for v in ("generic", "xilinx", "lattice")),
-    *(bitplane(v) for v in ("generic", "xilinx")),
+    bitplane(),
     *(hold(CONTAINER, v) for v in ("generic", "xilinx", "lattice")),
     *(hold(BITPLANE, v) for v in ("generic", "xilinx")),
     *(products(bits, order) for bits in WIDTHS for order in ("{a_q, b_q}", "{b_q, a_q}")),
