@@ -296,6 +296,16 @@ def test_pairs_of_products(pair, signs):
     run_pair(pair, words | 1 << 26, first, second)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("signs", range(4))
+def test_all_pairs_of_products(pair, signs):
+    """Every x0 with every x1 and every w."""
+    x0, w = (values.ravel() for values in np.meshgrid(np.arange(256), np.arange(256), indexing="ij"))
+    for x1 in range(256):
+        words, first, second = pair_words(signs, np.full_like(x0, x1), x0, w)
+        run_pair(pair, words | 1 << 26, first, second)
+
+
 def test_pairs_of_dot_products(pair):
     """Long sums, the largest too, with gaps; signs change from one to the next without a gap."""
     rng = np.random.default_rng(1)
