@@ -64,7 +64,8 @@ def own(plan):
 def test_bit_exact_and_cycle_exact(shape, unit, bitsys_cache):
     net = depthwise(np.random.default_rng(5), *shape)
     plan = planned(net, HERE / "hardware" / f"{unit}.toml")
-    assert own(plan) == {"c1", "c2"}
+    # A row of three pixels takes half of six rows, and a stride of 3 shares nothing: a plain layer is faster.
+    assert own(plan) == ({"c2"} if unit == "container_six" and shape == SHAPES[4] else {"c1", "c2"})
     result = simulate(TARGET.emit(plan), frames(net, 4), jobs=1, cache_dir=bitsys_cache)
     assert result.bit_exact, result.first_mismatch()
     assert result.counters["errors"] == 0
