@@ -59,7 +59,7 @@ def own(plan):
     return {layer.stage.name for layer in plan.program.layers if layer.fields.get("depthwise")}
 
 
-@pytest.mark.parametrize("unit", ["container", "container_six", "fixed", "dsp"])
+@pytest.mark.parametrize("unit", ["container", pytest.param("container_six", marks=pytest.mark.slow), "fixed", "dsp"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_bit_exact_and_cycle_exact(shape, unit, bitsys_cache):
     net = depthwise(np.random.default_rng(5), *shape)

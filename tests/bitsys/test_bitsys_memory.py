@@ -27,7 +27,7 @@ SPEC.loader.exec_module(networks)
 TARGET = get("bitsys")
 BEHIND = 3  # batches that come in behind those that are timed: input that goes on takes cycles, too
 BEFORE_INPUT = 11  # cycles of the first layer of a batch before it takes the input
-UNITS = ("container", "dsp", pytest.param("bitplane", marks=pytest.mark.slow))
+UNITS = ("container", *(pytest.param(unit, marks=pytest.mark.slow) for unit in ("dsp", "bitplane")))
 
 
 def compile_for(net, unit="container", **options):

@@ -19,7 +19,7 @@ others = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(others)
 networks = others.networks
 TARGET = get("bitsys")
-PORTS = (2, 4)
+PORTS = (pytest.param(2, marks=pytest.mark.slow), 4)
 STALLS = Stalls(3, 0.3, 0.3)
 # Kernel, stride, pads: rows of taps that fill reads, or do not.
 IMAGES = (((3, 3), 2, (0, 0, 1, 1)), ((5, 5), 2, (2, 2, 2, 2)), ((2, 4), 1, (0, 1, 1, 1)), ((7, 6), 2, (3, 3, 3, 3)))
