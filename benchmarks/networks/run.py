@@ -25,18 +25,17 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from depthwise import depthwise, products
 from mobilenet import mobilenet_v2
 
 import bitwright as bw
 from bitwright.fast.evaluator import Evaluator
 from bitwright.network import InputSpec, IntType, Network, Node, TensorType, ops
-from bitwright.quantization.options import QuantizeOptions
-from bitwright.quantization.ptq import finish, prepare, resolve_widths
 from bitwright.simulation import (
     MEMORY_BASE,
     compile_model,
@@ -77,10 +76,8 @@ def mixed(data: Path, count: int) -> Case:
     from data import CASES
 
     case, found = CASES["lite0"](data), json.loads(MIXED.read_text())
-    base = prepare(case.model, case.calibration, QuantizeOptions(**found["options"]))
-    widths = {name: tuple(pair) for name, pair in found["widths"].items()}
-    made = finish(base, replace(resolve_widths(base.graph, base.options), layers=widths))
-    return made.network, case.x[:count]
+    network = bw.quantize(case.model, case.calibration, layer_bits=found["widths"], **found["options"])
+    return network, case.x[:count]
 
 
 def resnet18(data: Path, count: int) -> Case:
@@ -235,14 +232,10 @@ def reached(value: float, bound: float) -> dict[str, Any]:
     return {"bound": bound, "measured": round(value, 4), "met": value >= bound}
 
 
-def depthwise(bench: Bench) -> float | None:
+def busy_share(bench: Bench) -> float | None:
     """Products of depthwise layers over those that the array can make in their cycles, of bytes; None without any."""
     network, array = bench.network, bench.plan.hardware
-    own = {
-        node.name: int(network.types[node.name].pixels * node.op.weight.size)
-        for node in network.nodes
-        if isinstance(node.op, ops.Conv2d) and node.op.groups == network.types[node.inputs[0]].channels > 1
-    }
+    own = {node.name: products(node, network) for node, *_ in depthwise(network)}
     cycles = sum(layer.cycles for layer in bench.design.estimate.layers if own.keys() & set(layer.nodes))
     return sum(own.values()) / cycles / (array.rows * array.columns) if own else None
 
@@ -263,7 +256,7 @@ def figures(row: Row, bench: Bench, ideal: dict[str, Any]) -> dict[str, Any]:
         "lost": lost,
         "lost_at_half_rate": half,
     }
-    busy, least_busy = depthwise(bench), row.depthwise
+    busy, least_busy = busy_share(bench), row.depthwise
     return {
         "layers": len(bench.plan.staged.stages),
         "records": bench.plan.outside.image.records,

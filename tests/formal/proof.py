@@ -16,7 +16,6 @@ HIDDEN = (  # values that the name leaves out
     "TERM",
     "FOR",
     "GHOST",
-    "LEMMA",
 )
 Change = tuple[str, str, str]  # file, a text that it holds once, and what takes its place
 

@@ -78,13 +78,13 @@ class Verdict:
 def decide(proof: Proof, reach: bool = False, mutant: Change | None = None) -> Verdict:
     """Whether the assertions hold; `reach`: with the one that says that nothing happens."""
     start = time.perf_counter()
-    engines = [f"pdr,-T,{SECONDS}", f"bmc3,-F,{BOUND},-T,{SECONDS}"]
-    if proof.depth:
-        engines[0] = "hold" if proof.depth == HOLD else "induction"
+    search = f"bmc3,-F,{BOUND},-T,{SECONDS}"
     if proof.depth == HOLD:
-        engines.pop()
-    elif proof.depth and (reach or mutant):
-        engines.pop(0)
+        engines = ["hold"]
+    elif proof.depth:
+        engines = [search] if reach or mutant else ["induction", search]
+    else:
+        engines = [f"pdr,-T,{SECONDS}", search]
     for engine in engines:
         with tempfile.TemporaryDirectory(prefix="proof-") as name:
             status, cycles = _run(proof, Path(name), engine, reach, mutant)
@@ -108,10 +108,8 @@ def _run(proof: Proof, folder: Path, engine: str, reach: bool, mutant: Change | 
     designs = sorted(
         (path.name for path in folder.glob("*.sv")), key=lambda name: ("_pkg" not in name, name != "proof.sv")
     )
-    logic, status = (
-        LOGIC.format(cells=CELLS.get(proof.vendor, "nothing.v"), files=" ".join(designs)),
-        folder / "status.txt",
-    )
+    logic = LOGIC.format(cells=CELLS.get(proof.vendor, "nothing.v"), files=" ".join(designs))
+    status = folder / "status.txt"
     if engine == "hold":
         _yosys(folder, logic + LATCHES)
         (folder / "changes.aag").write_text(changes((folder / "logic.aag").read_text(), reach))
@@ -137,9 +135,8 @@ def _write(proof: Proof, folder: Path, reach: bool, mutant: Change | None) -> No
     for name, old, new in (*proof.lemmas, *([mutant] if mutant else [])):
         assert files[name].count(old) == 1, f"{name} holds {old!r} {files[name].count(old)} times"
         files[name] = files[name].replace(old, new)
-    for name, text in (
-        files | dict(proof.files) | {path.name: path.read_text() for path in HARNESS.glob("*_lemma.svh")}
-    ).items():
+    lemmas = {path.name: path.read_text() for path in HARNESS.glob("*_lemma.svh")}
+    for name, text in (files | dict(proof.files) | lemmas).items():
         (folder / name).write_text(text)
     (folder / "nothing.v").write_text(NOTHING)
     macros = "".join(

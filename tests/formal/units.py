@@ -42,7 +42,7 @@ def container(bits: int, a: int, b: int, vendor: str) -> Proof:
         "WORD": WORDS[CONTAINER],
         "LATENCY": LATENCIES[CONTAINER],
         "FOR": f"w[17:16] == {mode}{signs}",
-        "TERM": f"(first ? 32'd0 : acc) + {term}",
+        "TERM": f"(first_q ? 32'd0 : acc) + {term}",
         "FIRST": 1,
         "GHOST": ", .first_o(its_first)" + (", .word_i({valid_q[1] && !rst, word_q[1]})" if bits == 8 else ""),
     }

@@ -6,24 +6,23 @@ module proof (input logic clk_i, input logic reset_i, input logic [`WORD-1:0] wo
   logic [`WORD-1:0] word_q[`LATENCY];
   logic [`LATENCY-1:0] valid_q;
   logic [31:0] acc, sum, want;
-  logic s_ready, m_valid, was_first_q, resets_q, its_first;
+  logic s_ready, m_valid, resets_q, its_first;
   `DUT u_dut (
       .clk_i, .rst_i(rst), .s_data_i(word_i), .s_valid_i(valid_i), .s_ready_o(s_ready),
       .m_data_o(sum), .m_valid_o(m_valid), .m_ready_i(1'b1)`GHOST
   );
   logic [`WORD-1:0] w;
-  logic ends, first, comes;
+  logic ends, first_q, comes;  // first_q: whether w is the first word of its sum
   assign w = word_q[`LATENCY-1];
   assign comes = valid_q[`LATENCY-1];
   assign ends = w[`WORD-1];
-  assign first = was_first_q;
   always_ff @(posedge clk_i) begin
     acc <= sum;
     resets_q <= rst;
     word_q[0] <= word_i;
     for (int s = 1; s < `LATENCY; s++) word_q[s] <= word_q[s-1];
     valid_q <= rst ? '0 : `LATENCY'({valid_q, valid_i});
-    was_first_q <= its_first;
+    first_q <= its_first;
   end
   function automatic logic signed [31:0] channel(input logic [7:0] bits, input int unsigned n, input logic is_signed);
     channel = n == 1 ? (bits[0] ? 1 : -1) : is_signed && bits[n-1] ? 32'(bits) - (32'd1 << n) : 32'(bits);
@@ -71,7 +70,7 @@ module proof (input logic clk_i, input logic reset_i, input logic [`WORD-1:0] wo
       if (comes && (`FOR)) assert (sum == want);
 `endif
       if (!comes && !resets_q) assert (sum == acc);
-      if (`FIRST) assert (its_first == (resets_q || (comes ? ends : was_first_q)));
+      if (`FIRST) assert (its_first == (resets_q || (comes ? ends : first_q)));
     end
   end
   reached #(.Count(2)) u_reached (.clk_i, .rst_i(rst), .event_i(m_valid));
